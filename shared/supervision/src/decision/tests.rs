@@ -1,0 +1,158 @@
+use std::time::Duration;
+
+use proptest::prelude::*;
+
+use super::{Decider, Ending, Jitter, Verdict};
+use crate::policy::{Backoff, Intensity, Restart, Strategy as Who};
+
+const MS: fn(u64) -> Duration = Duration::from_millis;
+const BACKOFF: Backoff = Backoff { min: Duration::from_millis(100), max: Duration::from_millis(1_000) };
+const FULL: Jitter = Jitter(u32::MAX);
+
+fn decider(strategy: Who, max_restarts: u32, children: &[Restart]) -> Decider {
+    let intensity = Intensity { max_restarts, within: MS(5_000) };
+    Decider::new(strategy, intensity, BACKOFF, children.to_vec())
+}
+
+fn restart(stop: &[usize], start: &[usize], after_ms: u64) -> Verdict {
+    Verdict::Restart { stop: stop.to_vec(), start: start.to_vec(), after: MS(after_ms) }
+}
+
+#[test]
+fn the_kind_says_who_comes_back() {
+    use Ending::{Done, Failed};
+    use Restart::{Permanent, Temporary, Transient};
+    let cases = [
+        (Permanent, Failed, true),
+        (Permanent, Done, true),
+        (Transient, Failed, true),
+        (Transient, Done, false),
+        (Temporary, Failed, false),
+        (Temporary, Done, false),
+    ];
+    for strategy in [Who::OneForOne, Who::RestForOne, Who::OneForAll] {
+        for (kind, ending, comes_back) in cases {
+            let verdict = decider(strategy, 1, &[kind]).judge(&[0], ending, MS(0), FULL);
+            let expected = if comes_back { restart(&[0], &[0], 100) } else { Verdict::StayDown };
+            assert_eq!(verdict, expected, "{strategy:?}, {kind:?}, {ending:?}");
+        }
+    }
+}
+
+#[test]
+fn the_strategy_says_who_goes_along() {
+    let children = [Restart::Permanent, Restart::Transient, Restart::Permanent, Restart::Temporary];
+    let cases: [(Who, usize, &[usize], &[usize]); 6] = [
+        (Who::OneForOne, 0, &[0], &[0]),
+        (Who::OneForOne, 2, &[2], &[2]),
+        (Who::RestForOne, 0, &[3, 2, 1, 0], &[0, 1, 2]),
+        (Who::RestForOne, 1, &[3, 2, 1], &[1, 2]),
+        (Who::OneForAll, 0, &[3, 2, 1, 0], &[0, 1, 2]),
+        (Who::OneForAll, 2, &[3, 2, 1, 0], &[0, 1, 2]),
+    ];
+    for (strategy, failed, stop, start) in cases {
+        let verdict = decider(strategy, 1, &children).judge(&[failed], Ending::Failed, MS(0), FULL);
+        assert_eq!(verdict, restart(stop, start, 100), "{strategy:?} after child {failed}");
+    }
+}
+
+#[test]
+fn a_temporary_child_that_ends_takes_nobody_along() {
+    for strategy in [Who::RestForOne, Who::OneForAll] {
+        let children = [Restart::Temporary, Restart::Permanent];
+        let verdict = decider(strategy, 0, &children).judge(&[0], Ending::Failed, MS(0), FULL);
+        assert_eq!(verdict, Verdict::StayDown, "{strategy:?}");
+    }
+}
+
+#[test]
+fn children_that_lost_their_thread_together_count_once() {
+    let mut decider = decider(Who::OneForOne, 1, &[Restart::Permanent; 3]);
+    assert_eq!(decider.judge(&[0, 2], Ending::Failed, MS(0), FULL), restart(&[2, 0], &[0, 2], 100));
+    assert_eq!(decider.judge(&[1], Ending::Failed, MS(1), FULL), Verdict::Escalate);
+}
+
+#[test]
+fn the_intensity_is_a_sliding_period() {
+    let mut decider = decider(Who::OneForOne, 2, &[Restart::Permanent]);
+    let mut judge = |at_ms| decider.judge(&[0], Ending::Failed, MS(at_ms), FULL);
+    assert_eq!(judge(0), restart(&[0], &[0], 100));
+    assert_eq!(judge(4_000), restart(&[0], &[0], 200));
+    assert_eq!(judge(5_000), Verdict::Escalate, "0 is within the last 5000 ms still");
+    assert_eq!(judge(5_001), restart(&[0], &[0], 200), "0 no longer counts, 4000 does");
+    assert_eq!(judge(20_000), restart(&[0], &[0], 100), "quiet for a period: the wait starts over");
+}
+
+#[test]
+fn without_restarts_the_first_failure_escalates() {
+    let mut decider = decider(Who::OneForAll, 0, &[Restart::Permanent]);
+    assert_eq!(decider.judge(&[0], Ending::Failed, MS(0), FULL), Verdict::Escalate);
+}
+
+#[test]
+fn the_wait_doubles_up_to_its_cap() {
+    let none = Jitter(0);
+    let cases = [
+        (1, none, 100),
+        (1, FULL, 100),
+        (2, none, 100),
+        (2, FULL, 200),
+        (3, none, 200),
+        (3, FULL, 400),
+        (4, FULL, 800),
+        (5, none, 500),
+        (5, FULL, 1_000),
+        (40, FULL, 1_000),
+        (usize::MAX, FULL, 1_000),
+    ];
+    for (nth, jitter, wait_ms) in cases {
+        assert_eq!(BACKOFF.wait(nth, jitter), MS(wait_ms), "restart {nth} with {jitter:?}");
+    }
+}
+
+fn any_strategy() -> impl Strategy<Value = Who> {
+    prop_oneof![Just(Who::OneForOne), Just(Who::RestForOne), Just(Who::OneForAll)]
+}
+
+fn any_kind() -> impl Strategy<Value = Restart> {
+    prop_oneof![Just(Restart::Permanent), Just(Restart::Transient), Just(Restart::Temporary)]
+}
+
+proptest! {
+    /// Whatever happens and whenever: in no period are there more restarts than the intensity allows, it escalates only when
+    /// there would be, and every wait is between the bounds.
+    #[test]
+    fn the_intensity_is_never_exceeded(
+        strategy in any_strategy(),
+        kinds in prop::collection::vec(any_kind(), 1..5),
+        max_restarts in 0u32..5,
+        failures in prop::collection::vec((0usize..5, any::<bool>(), 0u64..3_000, any::<u32>()), 0..60),
+    ) {
+        let within = MS(5_000);
+        let mut decider =
+            Decider::new(strategy, Intensity { max_restarts, within }, BACKOFF, kinds.clone());
+        let mut now = Duration::ZERO;
+        let mut made: Vec<Duration> = Vec::new();
+        for (child, failed, later_ms, jitter) in failures {
+            now += MS(later_ms);
+            let child = child % kinds.len();
+            let ending = if failed { Ending::Failed } else { Ending::Done };
+            let verdict = decider.judge(&[child], ending, now, Jitter(jitter));
+            let recent = made.iter().filter(|then| now - **then <= within).count();
+            let full = recent >= usize::try_from(max_restarts).unwrap();
+            match verdict {
+                Verdict::Restart { stop, start, after } => {
+                    prop_assert!(!full, "{recent} restarts in the period already");
+                    prop_assert!(after >= BACKOFF.min && after <= BACKOFF.max);
+                    prop_assert!(stop.contains(&child) && start.contains(&child));
+                    prop_assert!(start.is_sorted() && stop.iter().rev().is_sorted());
+                    made.push(now);
+                }
+                Verdict::Escalate => prop_assert!(full, "only {recent} restarts in the period"),
+                Verdict::StayDown => prop_assert!(
+                    kinds[child] == Restart::Temporary || (kinds[child] == Restart::Transient && !failed)
+                ),
+            }
+        }
+    }
+}

@@ -1,0 +1,388 @@
+//! The runner of one incarnation of a group: waits for whatever happens to its children, asks the [`Decider`], obeys.
+//!
+//! Lives on the supervisor's thread, never on its children's. A child's incarnation is a task there; aborting that task
+//! abandons the child, so a late report has nowhere to go.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::FutureExt;
+use futures_util::future::LocalBoxFuture;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, timeout};
+
+use crate::context::Stopping;
+use crate::decision::{Decider, Ending, Jitter, Verdict};
+use crate::exit::{Exit, Failure};
+use crate::policy::Restart;
+use crate::spec::{Child, Group};
+use crate::thread::Thread;
+use crate::tree::{Node, State};
+use crate::worker::{self, Signals};
+
+mod waits;
+
+use waits::{Pulse, Running, becomes_ready, next_exit, passes, pulse};
+
+/// Runs the group until it is told to stop (`Done`), or has failed: beyond its intensity, or when `first_start` is set
+/// because a child did not come up the first time. All children are gone then.
+pub(crate) fn run(
+    group: Group,
+    node: Arc<Node>,
+    signals: Signals,
+    first_start: bool,
+) -> LocalBoxFuture<'static, Exit> {
+    GroupRun::new(group, node, signals, first_start).run().boxed_local()
+}
+
+struct GroupRun {
+    group: Group,
+    node: Arc<Node>,
+    ready: watch::Sender<bool>,
+    stopping: Stopping,
+    /// While set, a child that fails before it has ever been up fails the group at once.
+    first_start: bool,
+    decider: Decider,
+    /// The decider's time starts here.
+    began: Instant,
+    /// The thread of the workers that have none of their own, once there is one, and its heartbeat.
+    thread: Option<(Thread, Pulse)>,
+    /// By child, in the declared order.
+    running: Vec<Option<Running>>,
+    has_been_up: Vec<bool>,
+    /// To be started, one after the other, not before this moment.
+    pending: BTreeSet<usize>,
+    not_before: Instant,
+    /// The one that is being started, and until when it must be ready (a group has no deadline of its own: each of its
+    /// workers has).
+    starting: Option<(usize, Option<Instant>)>,
+}
+
+enum Event {
+    StopOrdered,
+    Ended(usize, Exit),
+    ThreadLost(String),
+    Ready(usize),
+    Late(usize),
+    StartDue,
+}
+
+impl GroupRun {
+    fn new(group: Group, node: Arc<Node>, signals: Signals, first_start: bool) -> Self {
+        let kinds: Vec<Restart> = group.children.iter().map(Child::restart_kind).collect();
+        let policy = &group.policy;
+        Self {
+            decider: Decider::new(policy.strategy, policy.intensity, policy.backoff, kinds),
+            ready: signals.ready,
+            stopping: Stopping::new(signals.stop),
+            first_start,
+            began: Instant::now(),
+            thread: None,
+            running: group.children.iter().map(|_| None).collect(),
+            has_been_up: vec![false; group.children.len()],
+            pending: (0..group.children.len()).collect(),
+            not_before: Instant::now(),
+            starting: None,
+            group,
+            node,
+        }
+    }
+
+    async fn run(mut self) -> Exit {
+        self.node.enter(State::Starting);
+        for child in &self.node.children {
+            child.enter(State::Starting);
+        }
+        loop {
+            self.start_next_if_due();
+            self.announce_if_up();
+            let failure = match self.next_event().await {
+                Event::StopOrdered => {
+                    self.stop_all().await;
+                    return Exit::Done;
+                }
+                Event::StartDue => None,
+                Event::Ready(child) => {
+                    self.is_up(child);
+                    None
+                }
+                Event::Late(child) => self.on_late(child).await,
+                Event::Ended(child, exit) => self.on_end(child, exit).await,
+                Event::ThreadLost(cause) => self.on_thread_lost(cause).await,
+            };
+            if let Some(failure) = failure {
+                self.stop_all().await;
+                return Exit::Failed(failure);
+            }
+        }
+    }
+
+    async fn next_event(&mut self) -> Event {
+        let ready = self.starting.and_then(|(child, _)| {
+            self.running[child].as_ref().map(|running| (child, running.ready.clone()))
+        });
+        let late = self.starting.and_then(|(child, deadline)| Some((child, deadline?)));
+        let due = (self.starting.is_none() && !self.pending.is_empty()).then_some(self.not_before);
+        tokio::select! {
+            biased;
+            () = &mut self.stopping => Event::StopOrdered,
+            (child, exit) = next_exit(&mut self.running) => Event::Ended(child, exit),
+            cause = pulse(&mut self.thread) => Event::ThreadLost(cause),
+            child = becomes_ready(ready) => Event::Ready(child),
+            child = passes(late) => Event::Late(child),
+            () = passes(due.map(|due| ((), due))) => Event::StartDue,
+        }
+    }
+
+    // Starting.
+
+    fn start_next_if_due(&mut self) {
+        if self.starting.is_some() || Instant::now() < self.not_before {
+            return;
+        }
+        let Some(child) = self.pending.pop_first() else { return };
+        let (ready, ready_seen) = watch::channel(false);
+        let (stop, stop_seen) = watch::channel(false);
+        let signals = Signals { ready, stop: stop_seen };
+        self.node.children[child].enter(State::Starting);
+        let task = self.spawn(child, signals);
+        self.running[child] = Some(Running { task, stop, ready: ready_seen });
+        let deadline = match &self.group.children[child] {
+            Child::Worker(_) => Some(Instant::now() + self.group.policy.start_within),
+            Child::Group(_) => None,
+        };
+        self.starting = Some((child, deadline));
+    }
+
+    fn spawn(&mut self, child: usize, signals: Signals) -> JoinHandle<Exit> {
+        let node = Arc::clone(&self.node.children[child]);
+        let path = Arc::clone(&node.path);
+        let heartbeat = self.group.policy.heartbeat;
+        match self.group.children[child].clone() {
+            Child::Group(group) => {
+                let first_start = self.first_start && !self.has_been_up[child];
+                actix::spawn(run(group, node, signals, first_start))
+            }
+            Child::Worker(worker) if worker.own_thread => {
+                actix::spawn(worker::on_own_thread(worker, path, signals, heartbeat))
+            }
+            Child::Worker(worker) => match self.living_thread() {
+                Ok(thread) => actix::spawn(worker::on_thread(&worker, path, signals, &thread.handle())),
+                Err(error) => {
+                    actix::spawn(
+                        async move { Exit::failed(&path, format!("cannot start a thread: {error}")) },
+                    )
+                }
+            },
+        }
+    }
+
+    fn living_thread(&mut self) -> std::io::Result<&Thread> {
+        if self.thread.as_ref().is_none_or(|(thread, _)| !thread.is_alive()) {
+            let thread = Thread::start()?;
+            let pulse = Box::pin(thread.pulse(self.group.policy.heartbeat));
+            self.thread = Some((thread, pulse));
+        }
+        let (thread, _) = self.thread.as_ref().expect("the thread was started just above");
+        Ok(thread)
+    }
+
+    fn is_up(&mut self, child: usize) {
+        self.has_been_up[child] = true;
+        self.starting = None;
+        self.node.children[child].enter(State::Up);
+        tracing::debug!(child = &*self.node.children[child].path, "up");
+    }
+
+    fn announce_if_up(&mut self) {
+        if self.starting.is_none() && self.pending.is_empty() {
+            self.first_start = false;
+            if !self.ready.send_replace(true) {
+                self.node.enter(State::Up);
+                tracing::info!(group = &*self.node.path, "up");
+            }
+        }
+    }
+
+    // What happens to children.
+
+    async fn on_late(&mut self, child: usize) -> Option<Failure> {
+        self.abandon(child);
+        let within = self.group.policy.start_within;
+        let path = Arc::clone(&self.node.children[child].path);
+        self.obey(&[child], Ending::Failed, Failure { path, cause: format!("not ready within {within:?}") })
+            .await
+    }
+
+    async fn on_end(&mut self, child: usize, exit: Exit) -> Option<Failure> {
+        let was_ready = self.running[child].take().is_some_and(|running| *running.ready.borrow());
+        if self.starting.is_some_and(|(starting, _)| starting == child) {
+            self.starting = None;
+            // Done before it said that it was ready: a job that is over, and what comes after it may start.
+            let over = matches!(exit, Exit::Done) && self.restart_kind(child) != Restart::Permanent;
+            self.has_been_up[child] |= was_ready || over;
+        }
+        let path = Arc::clone(&self.node.children[child].path);
+        match exit {
+            Exit::Done => {
+                let cause = "ended without being told to".to_owned();
+                self.obey(&[child], Ending::Done, Failure { path, cause }).await
+            }
+            Exit::Failed(failure) => self.obey(&[child], Ending::Failed, failure).await,
+        }
+    }
+
+    /// The thread is blocked or gone: everything on it is abandoned at once, and counts as one failure.
+    async fn on_thread_lost(&mut self, cause: String) -> Option<Failure> {
+        self.thread = None;
+        let on_it = |child: &usize| {
+            matches!(&self.group.children[*child], Child::Worker(worker) if !worker.own_thread)
+                && self.running[*child].is_some()
+        };
+        let lost: Vec<usize> = (0..self.running.len()).filter(on_it).collect();
+        for child in &lost {
+            self.abandon(*child);
+        }
+        // With one worker on the thread it is clear which one it was.
+        let path = match lost[..] {
+            [only] => Arc::clone(&self.node.children[only].path),
+            _ => Arc::clone(&self.node.path),
+        };
+        self.obey(&lost, Ending::Failed, Failure { path, cause }).await
+    }
+
+    fn abandon(&mut self, child: usize) {
+        if let Some(running) = self.running[child].take() {
+            running.stop.send_replace(true);
+            running.task.abort();
+        }
+        if self.starting.is_some_and(|(starting, _)| starting == child) {
+            self.starting = None;
+        }
+    }
+
+    /// Judges the end of these children, which nobody ordered, and does what the verdict says; some failure when the group itself
+    /// has failed by it.
+    async fn obey(&mut self, ended: &[usize], ending: Ending, failure: Failure) -> Option<Failure> {
+        if ended.is_empty() {
+            return None;
+        }
+        if self.first_start && ended.iter().any(|child| !self.has_been_up[*child]) {
+            self.mark_failed(ended, &failure);
+            return Some(failure);
+        }
+        let jitter = Jitter(fresh_jitter());
+        match self.decider.judge(ended, ending, self.began.elapsed(), jitter) {
+            Verdict::StayDown if ending == Ending::Done => {
+                ended.iter().for_each(|child| self.node.children[*child].enter(State::Stopped));
+                None
+            }
+            Verdict::StayDown => {
+                tracing::warn!(child = &*failure.path, cause = failure.cause, "ended, and stays down");
+                self.mark_failed(ended, &failure);
+                None
+            }
+            Verdict::Restart { stop, start, after } => {
+                tracing::warn!(child = &*failure.path, cause = failure.cause, ?after, "failed; restarting");
+                self.restart(ended, &failure, &stop, start, after).await;
+                None
+            }
+            Verdict::Escalate => {
+                self.mark_failed(ended, &failure);
+                let intensity = self.group.policy.intensity;
+                let (path, count, within) = (&self.node.path, intensity.max_restarts, intensity.within);
+                tracing::error!(group = &**path, child = &*failure.path, cause = failure.cause, "gives up");
+                let cause =
+                    format!("{}; {path} gave up after {count} restarts within {within:?}", failure.cause);
+                Some(Failure { path: failure.path, cause })
+            }
+        }
+    }
+
+    async fn restart(
+        &mut self,
+        ended: &[usize],
+        failure: &Failure,
+        stop: &[usize],
+        start: Vec<usize>,
+        after: Duration,
+    ) {
+        for child in ended.iter().filter(|child| start.contains(child)) {
+            let node = &self.node.children[*child];
+            node.restart_because(&failure.told_about(&node.path));
+        }
+        self.mark_failed(ended.iter().filter(|child| !start.contains(child)), failure);
+        for child in stop {
+            if self.running[*child].is_some() {
+                self.stop(*child).await;
+                if start.contains(child) {
+                    self.node.children[*child]
+                        .restart_because(&format!("restarted along with {}", failure.path));
+                }
+            }
+        }
+        self.pending.extend(start);
+        self.not_before = Instant::now() + after;
+    }
+
+    fn mark_failed<'a>(&self, children: impl IntoIterator<Item = &'a usize>, failure: &Failure) {
+        for child in children {
+            let node = &self.node.children[*child];
+            node.enter_because(State::Failed, &failure.told_about(&node.path));
+        }
+    }
+
+    fn restart_kind(&self, child: usize) -> Restart {
+        self.group.children[child].restart_kind()
+    }
+
+    // Stopping.
+
+    async fn stop_all(&mut self) {
+        self.node.enter(State::Stopping);
+        for child in (0..self.running.len()).rev() {
+            self.stop(child).await;
+        }
+        self.thread = None;
+    }
+
+    /// Tells a child to stop and waits until it has. A worker has `stop_within` for it; a group is not hurried, since each of
+    /// its workers is.
+    async fn stop(&mut self, child: usize) {
+        let node = Arc::clone(&self.node.children[child]);
+        if self.starting.is_some_and(|(starting, _)| starting == child) {
+            self.starting = None;
+        }
+        let Some(mut running) = self.running[child].take() else {
+            if self.pending.remove(&child) {
+                node.enter(State::Stopped);
+            }
+            return;
+        };
+        node.enter(State::Stopping);
+        running.stop.send_replace(true);
+        let within = self.group.policy.stop_within;
+        let exit = match &self.group.children[child] {
+            Child::Group(_) => Some((&mut running.task).await),
+            Child::Worker(_) => timeout(within, &mut running.task).await.ok(),
+        };
+        let cause = match exit {
+            Some(Ok(Exit::Done)) => return node.enter(State::Stopped),
+            Some(Ok(Exit::Failed(failure))) => failure.told_about(&node.path),
+            Some(Err(error)) => error.to_string(),
+            None => {
+                running.task.abort();
+                format!("did not stop within {within:?}; abandoned")
+            }
+        };
+        tracing::warn!(child = &*node.path, cause, "stopped, but not cleanly");
+        node.enter_because(State::Stopped, &cause);
+    }
+}
+
+/// The edge at which randomness comes in. Without a random source the waits lose their jitter and nothing else.
+fn fresh_jitter() -> u32 {
+    getrandom::u32().unwrap_or(u32::MAX)
+}

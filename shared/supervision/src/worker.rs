@@ -1,0 +1,91 @@
+//! One incarnation of a worker: starts the future on its thread and brings back how it ended.
+//!
+//! The future returned here lives on the supervisor's thread. Dropping it abandons the incarnation: the worker's future is
+//! dropped at its next pause, and its exit reaches nobody.
+
+use std::future::Future;
+use std::sync::Arc;
+
+use actix::ArbiterHandle;
+use tokio::sync::{oneshot, watch};
+
+use crate::context::WorkerContext;
+use crate::exit::Exit;
+use crate::panics;
+use crate::policy::Heartbeat;
+use crate::spec::Worker;
+use crate::thread::Thread;
+
+/// The two signals between a child and its group.
+pub(crate) struct Signals {
+    /// The child is up.
+    pub(crate) ready: watch::Sender<bool>,
+    /// The child shall stop.
+    pub(crate) stop: watch::Receiver<bool>,
+}
+
+/// Runs the worker on its group's thread.
+pub(crate) fn on_thread(
+    worker: &Worker,
+    path: Arc<str>,
+    signals: Signals,
+    thread: &ArbiterHandle,
+) -> impl Future<Output = Exit> + 'static {
+    let (report, exit) = oneshot::channel();
+    let context = WorkerContext::new(Arc::clone(&path), signals.ready, signals.stop);
+    let factory = Arc::clone(&worker.factory);
+    // When the thread has ended the report is dropped with the closure, which is how we learn it.
+    thread.spawn_fn(move || {
+        actix::spawn(incarnate(factory, context, report));
+    });
+    async move {
+        match exit.await {
+            Ok(Ok(())) => Exit::Done,
+            Ok(Err(cause)) => Exit::failed(&path, cause),
+            Err(_) => Exit::failed(&path, "its thread has ended"),
+        }
+    }
+}
+
+/// Runs the worker on a thread of its own, which ends with it.
+pub(crate) async fn on_own_thread(
+    worker: Worker,
+    path: Arc<str>,
+    signals: Signals,
+    heartbeat: Option<Heartbeat>,
+) -> Exit {
+    let thread = match Thread::start() {
+        Ok(thread) => thread,
+        Err(error) => return Exit::failed(&path, format!("cannot start a thread: {error}")),
+    };
+    tokio::select! {
+        exit = on_thread(&worker, Arc::clone(&path), signals, &thread.handle()) => exit,
+        cause = thread.pulse(heartbeat) => Exit::failed(&path, cause),
+    }
+}
+
+/// On the worker's thread: makes and runs the future in a task of its own, so that its panic is caught, and reports its
+/// end - unless the incarnation is abandoned first, which shows as a closed report.
+async fn incarnate(
+    factory: crate::spec::Factory,
+    context: WorkerContext,
+    mut report: oneshot::Sender<Result<(), String>>,
+) {
+    if report.is_closed() {
+        return;
+    }
+    let mut task = actix::spawn(async move { factory(context).await });
+    let ended = tokio::select! {
+        ended = &mut task => ended,
+        () = report.closed() => return task.abort(),
+    };
+    let result = match ended {
+        Ok(result) => result.map_err(|error| format!("{error:#}")),
+        Err(error) => Err(match error.try_into_panic() {
+            Ok(payload) => format!("panicked: {}", panics::describe(&*payload)),
+            Err(error) => error.to_string(),
+        }),
+    };
+    // Abandoned in this very moment: nobody wants to know.
+    drop(report.send(result));
+}
