@@ -1,1 +1,33 @@
-//! To come.
+//! The pure core of Umbel: the words every other crate speaks.
+//!
+//! Owns the vocabulary (streams, versions, positions, events, metadata), the three kinds of message
+//! (command, query, event), what a domain author writes (aggregates, projections, documents), the store
+//! protocol as plain data, and the one decision the store makes: which appends of a group succeed.
+//!
+//! Promises: no IO, no clock, no randomness, no async, no actors. Whatever needs time or fresh ids is given
+//! them through a [`Context`]. The same input gives the same output, always.
+
+pub mod aggregate;
+pub mod document;
+pub mod event;
+pub mod id;
+pub mod json;
+pub mod message;
+pub mod metadata;
+pub mod projection;
+pub mod store;
+pub mod stream;
+pub mod time;
+pub mod version;
+
+pub use aggregate::{Aggregate, CommandSet, CommandVisitor, Context, Decide, Decision};
+pub use document::{Changes, Document};
+pub use event::{DecodeError, Event, EventSet, EventType, NewEvent, RecordedEvent};
+pub use id::{CommandId, EventId};
+pub use json::Json;
+pub use message::{Command, Notice, Query, Request};
+pub use metadata::Metadata;
+pub use projection::Projection;
+pub use stream::{Category, StreamName, StreamNameError};
+pub use time::Timestamp;
+pub use version::{ExpectedVersion, Position, Version};

@@ -1,0 +1,162 @@
+//! Aggregates: decide what happens, evolve by what happened. Pure functions; the host does the rest.
+
+use std::{cell::RefCell, fmt};
+
+use uuid::Uuid;
+
+use crate::{event::EventSet, message::Command, store::ClaimName, time::Timestamp};
+
+/// A consistency boundary: its state is the fold of one stream's events, and commands to it are decided one
+/// at a time under an optimistic lock on that stream.
+pub trait Aggregate: Default + Send + 'static {
+    /// Category of its streams, which are named `category-id`. Without `-`.
+    const CATEGORY: &'static str;
+    /// What happens to it.
+    type Event: EventSet;
+    /// What can be asked of it: a tuple of command types, each with its [`Decide`].
+    type Commands: CommandSet<Self>;
+
+    /// The state after an event. Facts are not argued with: this cannot fail.
+    #[must_use]
+    fn evolve(self, event: &Self::Event) -> Self;
+}
+
+/// How an aggregate decides one kind of command.
+pub trait Decide<C: Command>: Aggregate {
+    /// Which aggregate the command is for: the part of the stream name after the category.
+    fn identify(command: &C) -> String;
+
+    /// What happens, or why nothing does. Called again on fresh state when another writer was faster.
+    ///
+    /// # Errors
+    /// The domain's rejection.
+    fn decide(
+        &self,
+        command: &C,
+        context: &Context<'_>,
+    ) -> Result<Decision<Self::Event, C::Reply>, C::Rejection>;
+
+    /// The rejection to answer when a claim the decision wanted belongs to somebody else.
+    /// `None`, the default, leaves it an error of the dispatch.
+    #[must_use]
+    fn claimed(command: &C, claim: &ClaimName) -> Option<C::Rejection> {
+        let _unused = (command, claim);
+        None
+    }
+}
+
+/// What a decision leads to, as one atom: all of it is stored, or nothing.
+#[derive(Debug)]
+pub struct Decision<E, R> {
+    /// What happened, in order. Empty when there was nothing to do.
+    pub events: Vec<E>,
+    /// The answer to the caller.
+    pub reply: R,
+    /// Values to reserve for this aggregate; the append fails if another holds one.
+    pub take: Vec<ClaimName>,
+    /// Values of this aggregate to give back.
+    pub release: Vec<ClaimName>,
+}
+
+/// What a decision may know beside state and command: the moment, and fresh ids. The host supplies both.
+pub struct Context<'a> {
+    now: Timestamp,
+    fresh_ids: RefCell<&'a mut dyn FnMut() -> Uuid>,
+}
+
+/// A tuple of command types that an aggregate decides.
+pub trait CommandSet<A: Aggregate> {
+    /// Calls the visitor once per command type: how a host, which knows no app, learns its commands.
+    fn visit(visitor: &mut impl CommandVisitor<A>);
+}
+
+/// Learns the commands of an aggregate; see [`CommandSet::visit`].
+pub trait CommandVisitor<A: Aggregate> {
+    /// The aggregate decides commands of type `C`.
+    fn command<C: Command>(&mut self)
+    where
+        A: Decide<C>;
+}
+
+impl<E, R> Decision<E, R> {
+    /// These events and this answer.
+    #[must_use]
+    pub fn new(events: Vec<E>, reply: R) -> Self {
+        Self { events, reply, take: Vec::new(), release: Vec::new() }
+    }
+
+    /// Nothing happens; this is the answer.
+    #[must_use]
+    pub fn nothing(reply: R) -> Self {
+        Self::new(Vec::new(), reply)
+    }
+
+    /// Also reserves `value` within `scope` for this aggregate.
+    #[must_use]
+    pub fn take(mut self, scope: &str, value: &str) -> Self {
+        self.take.push(ClaimName::new(scope, value));
+        self
+    }
+
+    /// Also gives back `value` within `scope`.
+    #[must_use]
+    pub fn release(mut self, scope: &str, value: &str) -> Self {
+        self.release.push(ClaimName::new(scope, value));
+        self
+    }
+}
+
+impl<E> From<Vec<E>> for Decision<E, ()> {
+    fn from(events: Vec<E>) -> Self {
+        Self::new(events, ())
+    }
+}
+
+impl<'a> Context<'a> {
+    /// A context for one decision.
+    pub fn new(now: Timestamp, fresh_ids: &'a mut dyn FnMut() -> Uuid) -> Self {
+        Self { now, fresh_ids: RefCell::new(fresh_ids) }
+    }
+
+    /// The moment of the decision.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        self.now
+    }
+
+    /// An id nobody has used.
+    #[must_use]
+    pub fn fresh_id(&self) -> Uuid {
+        (self.fresh_ids.borrow_mut())()
+    }
+}
+
+impl fmt::Debug for Context<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Context").field("now", &self.now).finish_non_exhaustive()
+    }
+}
+
+macro_rules! command_sets {
+    ($($command:ident)*) => {
+        impl<A: Aggregate $(+ Decide<$command>)*, $($command: Command),*> CommandSet<A> for ($($command,)*) {
+            fn visit(visitor: &mut impl CommandVisitor<A>) {
+                let _ = &visitor;
+                $(visitor.command::<$command>();)*
+            }
+        }
+    };
+}
+
+command_sets!(C1);
+command_sets!(C1 C2);
+command_sets!(C1 C2 C3);
+command_sets!(C1 C2 C3 C4);
+command_sets!(C1 C2 C3 C4 C5);
+command_sets!(C1 C2 C3 C4 C5 C6);
+command_sets!(C1 C2 C3 C4 C5 C6 C7);
+command_sets!(C1 C2 C3 C4 C5 C6 C7 C8);
+command_sets!(C1 C2 C3 C4 C5 C6 C7 C8 C9);
+command_sets!(C1 C2 C3 C4 C5 C6 C7 C8 C9 C10);
+command_sets!(C1 C2 C3 C4 C5 C6 C7 C8 C9 C10 C11);
+command_sets!(C1 C2 C3 C4 C5 C6 C7 C8 C9 C10 C11 C12);

@@ -1,0 +1,185 @@
+//! The changes a projection makes, as data and pure functions over the documents they touch.
+
+use std::collections::BTreeMap;
+
+use crate::{
+    document::{Collection, Document, IndexEntry, index},
+    json::{Json, JsonError},
+};
+
+/// Names one document.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct DocumentKey {
+    /// The collection.
+    pub collection: &'static str,
+    /// The key within it.
+    pub key: String,
+}
+
+/// One document as it is to be stored: the protocol's form, with its index entries computed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DocumentWrite {
+    /// The collection.
+    pub collection: String,
+    /// The key within it.
+    pub key: String,
+    /// The new body; `None` deletes.
+    pub body: Option<Json>,
+    /// All index entries of the new body; they replace those of the old.
+    pub entries: Vec<IndexEntry>,
+}
+
+type Apply = Box<dyn FnOnce(Option<Json>) -> Result<Option<Json>, JsonError> + Send>;
+
+struct Change {
+    key: DocumentKey,
+    indexes: &'static [&'static str],
+    apply: Apply,
+}
+
+/// An ordered list of changes. A projection fills it; its host loads [`Changes::keys`] and applies it.
+#[derive(Default)]
+pub struct Changes {
+    changes: Vec<Change>,
+}
+
+impl Changes {
+    /// Stores a document, whether or not there was one.
+    pub fn put<D: Document>(&mut self, key: impl Into<String>, document: D) {
+        self.modify(key, move |_old| Some(document));
+    }
+
+    /// Changes a document in place; does nothing when there is none.
+    pub fn update<D: Document>(
+        &mut self,
+        key: impl Into<String>,
+        change: impl FnOnce(&mut D) + Send + 'static,
+    ) {
+        self.modify(key, move |old: Option<D>| {
+            old.map(|mut document| {
+                change(&mut document);
+                document
+            })
+        });
+    }
+
+    /// Deletes a document if there is one.
+    pub fn delete<D: Document>(&mut self, key: impl Into<String>) {
+        self.modify(key, |_old: Option<D>| None);
+    }
+
+    /// The general form: the document there is, if any, becomes the one there shall be, if any.
+    pub fn modify<D: Document>(
+        &mut self,
+        key: impl Into<String>,
+        change: impl FnOnce(Option<D>) -> Option<D> + Send + 'static,
+    ) {
+        self.changes.push(Change {
+            key: DocumentKey { collection: D::COLLECTION, key: key.into() },
+            indexes: Collection::of::<D>().indexes,
+            apply: Box::new(move |old| {
+                let old = old.map(|body| body.decode()).transpose()?;
+                change(old).map(|document| Json::encode(&document)).transpose()
+            }),
+        });
+    }
+
+    /// Adds the changes of a later event behind these.
+    pub fn extend(&mut self, later: Self) {
+        self.changes.extend(later.changes);
+    }
+
+    /// Whether there is nothing to do.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.changes.is_empty()
+    }
+
+    /// The documents to load before [`Changes::apply`], each once.
+    #[must_use]
+    pub fn keys(&self) -> Vec<DocumentKey> {
+        let mut keys: Vec<_> = self.changes.iter().map(|change| change.key.clone()).collect();
+        keys.sort();
+        keys.dedup();
+        keys
+    }
+
+    /// Applies all changes in order to the loaded documents and says what to write. A document changed several
+    /// times is written once.
+    ///
+    /// # Errors
+    /// When a stored document does not have the shape its type promises, or a new one has no JSON form.
+    pub fn apply(self, mut loaded: BTreeMap<DocumentKey, Json>) -> Result<Vec<DocumentWrite>, JsonError> {
+        let mut touched = BTreeMap::new();
+        for Change { key, indexes, apply } in self.changes {
+            match apply(loaded.remove(&key))? {
+                Some(body) => loaded.insert(key.clone(), body),
+                None => None,
+            };
+            touched.insert(key, indexes);
+        }
+        touched
+            .into_iter()
+            .map(|(key, indexes)| {
+                let body = loaded.remove(&key);
+                let entries = body.as_ref().map(|body| index::entries(body, indexes)).transpose()?;
+                Ok(DocumentWrite {
+                    collection: key.collection.to_owned(),
+                    key: key.key,
+                    body,
+                    entries: entries.unwrap_or_default(),
+                })
+            })
+            .collect()
+    }
+}
+
+impl std::fmt::Debug for Changes {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_list().entries(self.changes.iter().map(|change| &change.key)).finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde::{Deserialize, Serialize};
+
+    use super::*;
+
+    #[derive(Serialize, Deserialize)]
+    struct Counter {
+        n: u32,
+    }
+    impl Document for Counter {
+        const COLLECTION: &'static str = "test.counters";
+        const INDEXES: &'static [&'static str] = &["n"];
+    }
+
+    fn key(key: &str) -> DocumentKey {
+        DocumentKey { collection: Counter::COLLECTION, key: key.into() }
+    }
+
+    #[test]
+    fn changes_to_one_document_add_up_to_one_write() {
+        let mut changes = Changes::default();
+        changes.put("a", Counter { n: 1 });
+        changes.update("a", |counter: &mut Counter| counter.n += 1);
+        changes.update("missing", |counter: &mut Counter| counter.n += 1);
+        changes.delete::<Counter>("b");
+        assert_eq!(changes.keys(), [key("a"), key("b"), key("missing")]);
+
+        let loaded = BTreeMap::from([(key("b"), Json::encode(&Counter { n: 9 }).unwrap())]);
+        let writes = changes.apply(loaded).unwrap();
+        let bodies: Vec<_> = writes.iter().map(|write| write.body.as_ref().map(Json::as_str)).collect();
+        assert_eq!(bodies, [Some(r#"{"n":2}"#), None, None]);
+        assert_eq!(writes[0].entries.len(), 1);
+    }
+
+    #[test]
+    fn a_document_of_another_shape_is_an_error_and_not_overwritten() {
+        let mut changes = Changes::default();
+        changes.update("a", |counter: &mut Counter| counter.n += 1);
+        let loaded = BTreeMap::from([(key("a"), Json::parse(r#"{"m":1}"#).unwrap())]);
+        assert!(changes.apply(loaded).is_err());
+    }
+}

@@ -1,0 +1,47 @@
+//! The kinds of message that apps exchange. A message is a plain type with a stable wire name.
+//!
+//! | kind | owner | answer |
+//! |---|---|---|
+//! | [`Command`] | exactly one | a reply, or a rejection by the domain |
+//! | [`Query`] | exactly one | an answer |
+//! | [`Event`](crate::Event) | the stream it is in | none; whoever wants reads it from the log |
+//! | [`Notice`] | nobody | none; whoever listens right now gets it, nothing is stored |
+//! | [`Request`] | exactly one | what the bus itself moves: store requests, and the above wrapped |
+
+use std::fmt::{Debug, Display};
+
+use serde::{Serialize, de::DeserializeOwned};
+
+/// An intent to change something. It may be rejected.
+pub trait Command: Serialize + DeserializeOwned + Debug + Send + Sync + 'static {
+    /// Stable wire name, `app.verb`.
+    const NAME: &'static str;
+    /// What the caller learns when the command was carried out.
+    type Reply: Serialize + DeserializeOwned + Debug + Send + 'static;
+    /// Why the domain says no. A rejected command changed nothing.
+    type Rejection: Serialize + DeserializeOwned + Debug + Display + Send + 'static;
+}
+
+/// A question. Asking changes nothing.
+pub trait Query: Serialize + DeserializeOwned + Debug + Send + Sync + 'static {
+    /// Stable wire name, `app.question`.
+    const NAME: &'static str;
+    /// The answer; "there is none" is an answer too.
+    type Answer: Serialize + DeserializeOwned + Debug + Send + 'static;
+}
+
+/// A transient announcement: delivered to those who listen now, never stored.
+pub trait Notice: Clone + Debug + Send + Sync + 'static {
+    /// The topic it is published under.
+    const TOPIC: &'static str;
+}
+
+/// Anything sent to exactly one owner that answers once.
+pub trait Request: Send + 'static {
+    /// Name for routes, logs and errors.
+    const NAME: &'static str;
+    /// The answer.
+    type Answer: Send + 'static;
+    /// The owner's refusal or failure.
+    type Error: Send + 'static;
+}

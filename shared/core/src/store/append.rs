@@ -1,0 +1,263 @@
+//! The append: one atom of change.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    document::DocumentWrite,
+    event::NewEvent,
+    id::{CommandId, EventId},
+    json::Json,
+    message::Request,
+    store::StoreError,
+    stream::StreamName,
+    version::{ExpectedVersion, Position, Version},
+};
+
+/// One atom: all of it is stored, or nothing.
+#[derive(Clone, Debug, Default)]
+pub struct Append {
+    /// Events for one or several streams; each stream at most once.
+    pub streams: Vec<StreamAppend>,
+    /// Uniqueness reservations taken and given back.
+    pub claims: Claims,
+    /// Documents of inline projections.
+    pub documents: Vec<DocumentWrite>,
+    /// The command that led to this, if it shall be recognised when it comes again.
+    pub command: Option<CommandRecord>,
+}
+
+/// Events for one stream, in order, under an optimistic lock.
+#[derive(Clone, Debug)]
+pub struct StreamAppend {
+    /// The stream.
+    pub stream: StreamName,
+    /// What the writer believes about it.
+    pub expected: ExpectedVersion,
+    /// At least one.
+    pub events: Vec<NewEvent>,
+}
+
+/// A value reserved within a scope, such as `accounts.username` / `ada`. At most one owner holds it.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct ClaimName {
+    /// What the value is unique within.
+    pub scope: String,
+    /// The value.
+    pub value: String,
+}
+
+/// Reservations an append takes and gives back, all for one owner.
+#[derive(Clone, Debug, Default)]
+pub struct Claims {
+    /// Who takes and gives back: usually the aggregate's stream name.
+    pub owner: String,
+    /// Taken. Taking what the owner holds already changes nothing.
+    pub take: Vec<ClaimName>,
+    /// Given back. Giving back what nobody holds changes nothing; another owner's is refused.
+    pub release: Vec<ClaimName>,
+}
+
+/// A command's id and the reply to give when it comes again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CommandRecord {
+    /// The command's id.
+    pub id: CommandId,
+    /// The first reply.
+    pub reply: Json,
+}
+
+/// What an append led to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Appended {
+    /// Position of its last event; `None` when it held no events.
+    pub last_position: Option<Position>,
+    /// Version of each of its streams after it, in the order of [`Append::streams`]; empty for a repeated command.
+    pub versions: Vec<Version>,
+    /// Set when this command id was recorded before: nothing was appended now, and this was the first reply.
+    pub repeated: Option<Json>,
+}
+
+/// Why nothing of an append was stored.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum AppendError {
+    /// The optimistic lock failed: somebody else wrote first. Read again and decide anew.
+    #[error("stream {stream} is at version {actual}, expected {expected}")]
+    WrongExpectedVersion {
+        /// Which stream.
+        stream: StreamName,
+        /// What the writer believed.
+        expected: ExpectedVersion,
+        /// What is true.
+        actual: Version,
+    },
+    /// The writer expected no stream.
+    #[error("stream {stream} exists already, at version {actual}")]
+    StreamExists {
+        /// Which stream.
+        stream: StreamName,
+        /// Version of its last event.
+        actual: Version,
+    },
+    /// The writer expected a stream.
+    #[error("stream {0} does not exist")]
+    StreamNotFound(StreamName),
+    /// The stream was deleted and takes no more events.
+    #[error("stream {0} was deleted")]
+    StreamDeleted(StreamName),
+    /// An event id is in the log already and this is not the same append again.
+    #[error("event {id} is in the log already")]
+    DuplicateEvent {
+        /// Which id.
+        id: EventId,
+    },
+    /// A claim belongs to somebody else.
+    #[error("{claim} is taken by {owner}")]
+    Claimed {
+        /// Which claim.
+        claim: ClaimName,
+        /// Who holds it.
+        owner: String,
+    },
+    /// The append itself is wrong, whatever the store holds.
+    #[error(transparent)]
+    Invalid(#[from] InvalidAppend),
+    /// The store could not do it.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// What is wrong with an append, whatever the store holds.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidAppend {
+    /// Nothing in it.
+    #[error("an append must hold at least one event, claim, document or command")]
+    Empty,
+    /// A stream without events.
+    #[error("the append to stream {0} holds no events")]
+    NoEvents(StreamName),
+    /// One stream twice; which expected version would count?
+    #[error("stream {0} appears twice in one append")]
+    StreamTwice(StreamName),
+    /// One event id twice.
+    #[error("event {0} appears twice in one append")]
+    EventTwice(EventId),
+    /// Too many events in one atom.
+    #[error("an append holds at most {limit} events, this one has {count}")]
+    TooManyEvents {
+        /// How many there are.
+        count: usize,
+        /// How many may be.
+        limit: usize,
+    },
+    /// One event is too large.
+    #[error("event {id} has {size_bytes} bytes of data and metadata, more than the limit of {limit_bytes}")]
+    PayloadTooLarge {
+        /// Which event.
+        id: EventId,
+        /// Its size.
+        size_bytes: usize,
+        /// What is allowed.
+        limit_bytes: usize,
+    },
+}
+
+/// Bounds that a store sets to every append.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Events in one append.
+    pub append_max_events: usize,
+    /// Bytes of data and metadata of one event.
+    pub payload_max_bytes: usize,
+}
+
+impl Append {
+    /// Events for one stream.
+    #[must_use]
+    pub fn to_stream(stream: StreamName, expected: ExpectedVersion, events: Vec<NewEvent>) -> Self {
+        Self { streams: vec![StreamAppend { stream, expected, events }], ..Self::default() }
+    }
+
+    /// How many events it holds.
+    #[must_use]
+    pub fn event_count(&self) -> usize {
+        self.streams.iter().map(|stream| stream.events.len()).sum()
+    }
+
+    /// Checks what can be checked without a store.
+    ///
+    /// # Errors
+    /// The first rule that is broken.
+    pub fn validate(&self, limits: &Limits) -> Result<(), InvalidAppend> {
+        let nothing = self.streams.is_empty()
+            && self.claims.take.is_empty()
+            && self.claims.release.is_empty()
+            && self.documents.is_empty()
+            && self.command.is_none();
+        if nothing {
+            return Err(InvalidAppend::Empty);
+        }
+        let count = self.event_count();
+        if count > limits.append_max_events {
+            return Err(InvalidAppend::TooManyEvents { count, limit: limits.append_max_events });
+        }
+        for (index, append) in self.streams.iter().enumerate() {
+            if append.events.is_empty() {
+                return Err(InvalidAppend::NoEvents(append.stream.clone()));
+            }
+            if self.streams.iter().take(index).any(|earlier| earlier.stream == append.stream) {
+                return Err(InvalidAppend::StreamTwice(append.stream.clone()));
+            }
+        }
+        self.validate_events(limits)
+    }
+
+    fn validate_events(&self, limits: &Limits) -> Result<(), InvalidAppend> {
+        let events = || self.streams.iter().flat_map(|stream| &stream.events);
+        if self.event_count() > 1 {
+            let mut ids: Vec<_> = events().map(|event| event.id).collect();
+            ids.sort_unstable();
+            let twice = ids.iter().zip(ids.iter().skip(1)).find(|(id, next)| id == next);
+            if let Some((id, _)) = twice {
+                return Err(InvalidAppend::EventTwice(*id));
+            }
+        }
+        for event in events() {
+            let size_bytes = event.data.len_bytes() + event.metadata.custom_len_bytes();
+            if size_bytes > limits.payload_max_bytes {
+                let limit_bytes = limits.payload_max_bytes;
+                return Err(InvalidAppend::PayloadTooLarge { id: event.id, size_bytes, limit_bytes });
+            }
+        }
+        Ok(())
+    }
+}
+
+impl ClaimName {
+    /// A value within a scope.
+    #[must_use]
+    pub fn new(scope: impl Into<String>, value: impl Into<String>) -> Self {
+        Self { scope: scope.into(), value: value.into() }
+    }
+}
+
+impl Claims {
+    /// Whether nothing is taken or given back.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.take.is_empty() && self.release.is_empty()
+    }
+}
+
+impl fmt::Display for ClaimName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {:?}", self.scope, self.value)
+    }
+}
+
+impl Request for Append {
+    const NAME: &'static str = "store.append";
+    type Answer = Appended;
+    type Error = AppendError;
+}

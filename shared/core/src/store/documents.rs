@@ -1,0 +1,90 @@
+//! Documents and checkpoints: reading models, and writing them together with how far they have come.
+
+use crate::{
+    document::{DocumentKey, DocumentQuery, DocumentWrite},
+    json::Json,
+    message::Request,
+    store::StoreError,
+    version::Position,
+};
+
+/// Reads documents by key.
+#[derive(Clone, Debug)]
+pub struct GetDocuments {
+    /// Which; the answer has one entry for each, in this order.
+    pub keys: Vec<DocumentKey>,
+}
+
+/// Runs a query over one collection.
+#[derive(Clone, Debug)]
+pub struct QueryDocuments(
+    /// The query.
+    pub DocumentQuery,
+);
+
+/// Asks how far a projection has come. One that never ran is at the start.
+#[derive(Clone, Debug)]
+pub struct LoadCheckpoint {
+    /// The projection's name with its version.
+    pub projection: String,
+}
+
+/// Writes documents and moves the projection's checkpoint, in one transaction: each event's effect exactly once.
+#[derive(Clone, Debug)]
+pub struct SaveProjection {
+    /// The projection's name with its version.
+    pub projection: String,
+    /// Where the checkpoint must stand; if another node moved it, nothing is written.
+    pub expected: Position,
+    /// Where it shall stand.
+    pub position: Position,
+    /// The documents.
+    pub writes: Vec<DocumentWrite>,
+}
+
+/// A page of documents.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DocumentPage {
+    /// Key and body, in the order asked for.
+    pub documents: Vec<(String, Json)>,
+    /// How many documents match, whatever the page.
+    pub total: u64,
+}
+
+/// Why a projection's progress was not saved.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SaveProjectionError {
+    /// Another node was faster; go on from there.
+    #[error("the checkpoint stands at {actual}, not where it was expected")]
+    CheckpointMoved {
+        /// Where it stands.
+        actual: Position,
+    },
+    /// The store could not do it.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl Request for GetDocuments {
+    const NAME: &'static str = "store.get_documents";
+    type Answer = Vec<Option<Json>>;
+    type Error = StoreError;
+}
+
+impl Request for QueryDocuments {
+    const NAME: &'static str = "store.query_documents";
+    type Answer = DocumentPage;
+    type Error = StoreError;
+}
+
+impl Request for LoadCheckpoint {
+    const NAME: &'static str = "store.load_checkpoint";
+    type Answer = Position;
+    type Error = StoreError;
+}
+
+impl Request for SaveProjection {
+    const NAME: &'static str = "store.save_projection";
+    type Answer = ();
+    type Error = SaveProjectionError;
+}

@@ -1,0 +1,338 @@
+//! Which appends of a group succeed: the one decision all adapters share.
+//!
+//! A group commit takes the appends that wait and stores them in one transaction. [`plan`] goes through them in
+//! order against a [`View`] of what the store holds, gives each its own outcome, and says what to write. A
+//! refused append leaves nothing behind and does not touch its neighbours; later appends see earlier ones.
+//!
+//! The adapter's part is IO: fill the view, write the plan, and make sure that the view still holds when it
+//! commits (by a lock, or by writing conditionally and planning again when a condition fails).
+
+use std::collections::HashMap;
+
+use crate::{
+    document::DocumentWrite,
+    event::NewEvent,
+    id::{CommandId, EventId},
+    store::{Append, AppendError, Appended, ClaimName, CommandRecord, StreamAppend},
+    stream::StreamName,
+    version::{ExpectedVersion, Position, Version},
+};
+
+/// What the store holds, as far as a group asks. What is missing from a map does not exist.
+#[derive(Clone, Debug, Default)]
+pub struct View {
+    /// Streams of the group.
+    pub streams: HashMap<StreamName, StreamState>,
+    /// Claims of the group that somebody holds, with their owners.
+    pub claims: HashMap<ClaimName, String>,
+    /// Commands of the group that were recorded before.
+    pub commands: HashMap<CommandId, Appended>,
+    /// Events of the group that are in the log already.
+    pub events: HashMap<EventId, EventPlace>,
+    /// Whether this group was tried before with an unknown outcome. Then an append whose events are all in the
+    /// log is this append, stored by that try, also when it expected nothing of its stream.
+    pub resolving: bool,
+}
+
+/// A stream as the store has it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct StreamState {
+    /// The adapter's key for it; `None` when it has no row yet.
+    pub key: Option<i64>,
+    /// Version of its last event.
+    pub version: Version,
+    /// Whether it was deleted.
+    pub deleted: bool,
+}
+
+/// Where an event stands in the log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EventPlace {
+    /// Its stream.
+    pub stream: StreamName,
+    /// Its place there.
+    pub version: Version,
+    /// Its place in the log.
+    pub position: Position,
+}
+
+/// What to write for a group, and what to answer.
+#[derive(Debug, Default)]
+pub struct Plan<'a> {
+    /// One per append, in order.
+    pub outcomes: Vec<Result<Planned, AppendError>>,
+    /// The streams that change, each once.
+    pub streams: Vec<StreamChange>,
+    /// The events in log order: the first gets the log's last position plus one, and so on.
+    pub events: Vec<PlannedEvent<'a>>,
+    /// The claims that change, each once, sorted.
+    pub claims: Vec<ClaimChange>,
+    /// Documents to write, in order.
+    pub documents: Vec<&'a DocumentWrite>,
+    /// Commands to record, with the number of the group's events up to their last own one, if they have any.
+    pub commands: Vec<(&'a CommandRecord, Option<u64>)>,
+}
+
+/// The outcome of one append before positions are known.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Planned {
+    /// It is stored by this group.
+    Stored {
+        /// Number of the group's events up to its last one; `None` when it has none.
+        last_offset: Option<u64>,
+        /// Version of each of its streams.
+        versions: Vec<Version>,
+    },
+    /// It was stored before.
+    Before(Appended),
+}
+
+/// A stream that changes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StreamChange {
+    /// Its name.
+    pub stream: StreamName,
+    /// The adapter's key, `None` for a new stream.
+    pub key: Option<i64>,
+    /// Its version before the group.
+    pub from: Version,
+    /// Its version after the group.
+    pub to: Version,
+}
+
+/// An event to write.
+#[derive(Clone, Copy, Debug)]
+pub struct PlannedEvent<'a> {
+    /// Index into [`Plan::streams`].
+    pub stream: usize,
+    /// Its place in the stream.
+    pub version: Version,
+    /// The event.
+    pub event: &'a NewEvent,
+}
+
+/// A claim whose owner changes.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct ClaimChange {
+    /// Which.
+    pub claim: ClaimName,
+    /// Its owner before the group.
+    pub before: Option<String>,
+    /// Its owner after the group.
+    pub after: Option<String>,
+}
+
+/// Decides a group. Appends are considered in order, each after those before it.
+#[must_use]
+pub fn plan<'a>(view: View, appends: impl IntoIterator<Item = &'a Append>) -> Plan<'a> {
+    let mut planner = Planner { view, ..Planner::default() };
+    for append in appends {
+        let outcome = planner.consider(append);
+        planner.plan.outcomes.push(outcome);
+    }
+    planner.finish()
+}
+
+impl Planned {
+    /// The answer, once the position before the group's first event is known.
+    #[must_use]
+    pub fn at(self, head: Position) -> Appended {
+        match self {
+            Self::Stored { last_offset, versions } => Appended {
+                last_position: last_offset.map(|offset| head.plus(offset)),
+                versions,
+                repeated: None,
+            },
+            Self::Before(appended) => appended,
+        }
+    }
+}
+
+impl Plan<'_> {
+    /// Whether there is nothing to write.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.events.is_empty()
+            && self.claims.is_empty()
+            && self.documents.is_empty()
+            && self.commands.is_empty()
+    }
+
+    /// How many positions the group takes.
+    #[must_use]
+    pub fn event_count(&self) -> u64 {
+        self.events.len().try_into().unwrap_or(u64::MAX)
+    }
+}
+
+/// Stands for the position of an event of the group itself, which is not known before the group is stored. An id
+/// used twice within a group is a mistake of its writer, never a repeated append.
+const PENDING: Position = Position::MAX;
+
+#[derive(Default)]
+struct Planner<'a> {
+    view: View,
+    plan: Plan<'a>,
+    /// Where a stream stands in `plan.streams`.
+    changed: HashMap<StreamName, usize>,
+    /// Owners before the group of the claims that it touched.
+    owners_before: HashMap<ClaimName, Option<String>>,
+}
+
+impl<'a> Planner<'a> {
+    fn consider(&mut self, append: &'a Append) -> Result<Planned, AppendError> {
+        if let Some(before) = self.recorded_before(append)? {
+            return Ok(Planned::Before(before));
+        }
+        for stream in &append.streams {
+            check_expected(stream, self.view.streams.get(&stream.stream))?;
+        }
+        self.check_claims(append)?;
+        Ok(self.apply(append))
+    }
+
+    /// The answer given before, if this is the same command or the same append again.
+    fn recorded_before(&self, append: &Append) -> Result<Option<Appended>, AppendError> {
+        let recorded = append.command.as_ref().and_then(|command| self.view.commands.get(&command.id));
+        if let Some(before) = recorded {
+            return Ok(Some(before.clone()));
+        }
+        let known = |event: &NewEvent| self.view.events.get(&event.id);
+        let events = || append.streams.iter().flat_map(|stream| &stream.events);
+        let Some((id, _)) = events().find_map(|event| known(event).map(|place| (event.id, place))) else {
+            return Ok(None);
+        };
+        if append.streams.iter().all(|stream| self.is_stored(stream)) {
+            let last = events().filter_map(known).map(|place| place.position).max();
+            let version =
+                |stream: &StreamAppend| stream.events.last().and_then(known).map(|place| place.version);
+            let versions = append.streams.iter().filter_map(version).collect();
+            return Ok(Some(Appended { last_position: last, versions, repeated: None }));
+        }
+        Err(AppendError::DuplicateEvent { id })
+    }
+
+    /// Whether the log holds just these events in just this place: the same append, stored before.
+    fn is_stored(&self, append: &StreamAppend) -> bool {
+        let first = match append.expected {
+            ExpectedVersion::NoStream => Some(Version::START.next()),
+            ExpectedVersion::Exact(version) => Some(version.next()),
+            ExpectedVersion::Any | ExpectedVersion::StreamExists if self.view.resolving => {
+                let first = append.events.first().and_then(|event| self.view.events.get(&event.id));
+                first.map(|place| place.version)
+            }
+            ExpectedVersion::Any | ExpectedVersion::StreamExists => None,
+        };
+        let Some(first) = first else { return false };
+        let mut versions = (0..).map(|offset| first.plus(offset));
+        append.events.iter().all(|event| {
+            let place = self.view.events.get(&event.id);
+            place.is_some_and(|place| {
+                place.position != PENDING
+                    && place.stream == append.stream
+                    && Some(place.version) == versions.next()
+            })
+        })
+    }
+
+    fn check_claims(&self, append: &Append) -> Result<(), AppendError> {
+        let owner = &append.claims.owner;
+        for claim in append.claims.take.iter().chain(&append.claims.release) {
+            match self.view.claims.get(claim) {
+                Some(holder) if holder != owner => {
+                    return Err(AppendError::Claimed { claim: claim.clone(), owner: holder.clone() });
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    fn apply(&mut self, append: &'a Append) -> Planned {
+        let versions = append.streams.iter().map(|stream| self.apply_events(stream)).collect();
+        let last_offset = (!append.streams.is_empty()).then(|| self.plan.event_count());
+        let claims = &append.claims;
+        // Released first, so that a value both given back and taken stays taken.
+        for claim in &claims.release {
+            self.set_owner(claim, None);
+        }
+        for claim in &claims.take {
+            self.set_owner(claim, Some(claims.owner.clone()));
+        }
+        self.plan.documents.extend(&append.documents);
+        if let Some(command) = &append.command {
+            self.plan.commands.push((command, last_offset));
+            // The same id later in this group waits for nobody: it gets the reply recorded here. Its position
+            // is not known yet, and a repeated command does not need it to be the caller's own.
+            let before =
+                Appended { last_position: None, versions: Vec::new(), repeated: Some(command.reply.clone()) };
+            self.view.commands.insert(command.id, before);
+        }
+        Planned::Stored { last_offset, versions }
+    }
+
+    fn apply_events(&mut self, append: &'a StreamAppend) -> Version {
+        let state = self.view.streams.entry(append.stream.clone()).or_default();
+        let changes = &mut self.plan.streams;
+        let index = *self.changed.entry(append.stream.clone()).or_insert_with(|| {
+            let (key, version) = (state.key, state.version);
+            changes.push(StreamChange { stream: append.stream.clone(), key, from: version, to: version });
+            changes.len() - 1
+        });
+        for event in &append.events {
+            state.version = state.version.next();
+            self.plan.events.push(PlannedEvent { stream: index, version: state.version, event });
+            let place =
+                EventPlace { stream: append.stream.clone(), version: state.version, position: PENDING };
+            self.view.events.insert(event.id, place);
+        }
+        if let Some(change) = changes.get_mut(index) {
+            change.to = state.version;
+        }
+        state.version
+    }
+
+    fn set_owner(&mut self, claim: &ClaimName, owner: Option<String>) {
+        let before = match owner {
+            Some(owner) => self.view.claims.insert(claim.clone(), owner),
+            None => self.view.claims.remove(claim),
+        };
+        self.owners_before.entry(claim.clone()).or_insert(before);
+    }
+
+    fn finish(mut self) -> Plan<'a> {
+        let claims = &self.view.claims;
+        self.plan.claims = self
+            .owners_before
+            .into_iter()
+            .map(|(claim, before)| ClaimChange { after: claims.get(&claim).cloned(), claim, before })
+            .filter(|change| change.before != change.after)
+            .collect();
+        self.plan.claims.sort_unstable();
+        self.plan
+    }
+}
+
+/// The optimistic lock.
+fn check_expected(append: &StreamAppend, state: Option<&StreamState>) -> Result<(), AppendError> {
+    let stream = append.stream.clone();
+    if state.is_some_and(|state| state.deleted) {
+        return Err(AppendError::StreamDeleted(stream));
+    }
+    let actual = state.map_or(Version::START, |state| state.version);
+    match append.expected {
+        ExpectedVersion::Any => Ok(()),
+        ExpectedVersion::NoStream if actual == Version::START => Ok(()),
+        ExpectedVersion::NoStream => Err(AppendError::StreamExists { stream, actual }),
+        ExpectedVersion::StreamExists if actual > Version::START => Ok(()),
+        ExpectedVersion::StreamExists => Err(AppendError::StreamNotFound(stream)),
+        ExpectedVersion::Exact(version) if version == actual => Ok(()),
+        expected @ ExpectedVersion::Exact(_) => {
+            Err(AppendError::WrongExpectedVersion { stream, expected, actual })
+        }
+    }
+}
+
+#[cfg(test)]
+#[path = "plan_tests.rs"]
+mod tests;

@@ -1,0 +1,243 @@
+//! The writer's decision, example by example and against a one-at-a-time oracle.
+
+use proptest::prelude::*;
+use uuid::Uuid;
+
+use super::*;
+use crate::{Json, Metadata, store::Claims};
+
+fn stream(name: &str) -> StreamName {
+    StreamName::new(name).unwrap()
+}
+
+fn event(id: u128) -> NewEvent {
+    NewEvent {
+        id: EventId(Uuid::from_u128(id)),
+        event_type: "test.happened/1".parse().unwrap(),
+        data: Json::parse("{}").unwrap(),
+        metadata: Metadata::default(),
+    }
+}
+
+fn append(name: &str, expected: ExpectedVersion, ids: impl IntoIterator<Item = u128>) -> Append {
+    Append::to_stream(stream(name), expected, ids.into_iter().map(event).collect())
+}
+
+fn exact(version: u64) -> ExpectedVersion {
+    ExpectedVersion::Exact(Version::new(version))
+}
+
+fn view(streams: &[(&str, u64)]) -> View {
+    let state = |version: u64| StreamState { key: Some(1), version: Version::new(version), deleted: false };
+    View {
+        streams: streams.iter().map(|(name, version)| (stream(name), state(*version))).collect(),
+        ..View::default()
+    }
+}
+
+fn stored(last_offset: u64, versions: &[u64]) -> Result<Planned, AppendError> {
+    let versions = versions.iter().map(|&version| Version::new(version)).collect();
+    Ok(Planned::Stored { last_offset: Some(last_offset), versions })
+}
+
+/// AP-01, AP-02, AP-03: every expected version against a missing, an empty, an existing and a deleted stream.
+#[test]
+fn expected_versions() {
+    use ExpectedVersion::{Any, NoStream, StreamExists};
+    let cases = [
+        (None, Any, "ok"),
+        (None, NoStream, "ok"),
+        (None, exact(0), "ok"),
+        (None, StreamExists, "stream s does not exist"),
+        (None, exact(1), "stream s is at version 0, expected version 1"),
+        (Some(0), NoStream, "ok"),
+        (Some(0), StreamExists, "stream s does not exist"),
+        (Some(3), Any, "ok"),
+        (Some(3), StreamExists, "ok"),
+        (Some(3), exact(3), "ok"),
+        (Some(3), NoStream, "stream s exists already, at version 3"),
+        (Some(3), exact(2), "stream s is at version 3, expected version 2"),
+        (Some(3), exact(4), "stream s is at version 3, expected version 4"),
+    ];
+    for (version, expected, answer) in cases {
+        let view = version.map_or_else(View::default, |version| view(&[("s", version)]));
+        let append = append("s", expected, [1]);
+        let outcome = plan(view, [&append]).outcomes.remove(0);
+        assert_eq!(outcome.map_or_else(|error| error.to_string(), |_| "ok".into()), answer, "{version:?}");
+    }
+    let mut deleted = view(&[("s", 3)]);
+    deleted.streams.get_mut("s").unwrap().deleted = true;
+    assert_eq!(
+        plan(deleted, [&append("s", Any, [1])]).outcomes,
+        [Err(AppendError::StreamDeleted(stream("s")))]
+    );
+}
+
+/// UX-01: one append of a group fails, its neighbours do not notice.
+#[test]
+fn each_append_fails_alone() {
+    let group = [append("a", exact(0), [1, 2]), append("a", exact(1), [3]), append("b", exact(0), [4])];
+    let plan = plan(View::default(), &group);
+    let wrong = AppendError::WrongExpectedVersion {
+        stream: stream("a"),
+        expected: exact(1),
+        actual: Version::new(2),
+    };
+    assert_eq!(plan.outcomes, [stored(2, &[2]), Err(wrong), stored(3, &[1])]);
+    assert_eq!(plan.events.len(), 3);
+}
+
+/// UX-04: an append to several streams is stored whole or not at all.
+#[test]
+fn several_streams_are_one_atom() {
+    let mut both = append("a", exact(0), [1]);
+    both.streams.extend(append("b", exact(7), [2]).streams);
+    let plan = plan(view(&[("b", 6)]), [&both]);
+    assert!(plan.is_empty());
+    assert!(plan.outcomes[0].as_ref().is_err_and(|error| error.to_string().contains("stream b")));
+}
+
+/// AP-06: a reused id is refused, in the same stream and in another.
+#[test]
+fn a_reused_event_id_is_a_duplicate() {
+    let mut view = view(&[("a", 1)]);
+    let place = EventPlace { stream: stream("a"), version: Version::new(1), position: Position::new(5) };
+    view.events.insert(event(1).id, place);
+    for reuse in [
+        append("a", exact(1), [1]),
+        append("a", ExpectedVersion::Any, [1]),
+        append("b", exact(0), [1]),
+        append("a", exact(0), [1, 2]),
+    ] {
+        let outcome = plan(view.clone(), [&reuse]).outcomes.remove(0);
+        assert_eq!(outcome, Err(AppendError::DuplicateEvent { id: event(1).id }), "{reuse:?}");
+    }
+    let group = [append("c", ExpectedVersion::Any, [9]), append("d", ExpectedVersion::Any, [9])];
+    assert_eq!(plan(view, &group).outcomes[1], Err(AppendError::DuplicateEvent { id: event(9).id }));
+}
+
+/// UX-02: the same append again gets the first result; with `Any` only when the store itself tries again.
+#[test]
+fn the_same_append_again_gets_the_first_result() {
+    let mut view = view(&[("a", 9)]);
+    for (id, version) in [(1, 4), (2, 5)] {
+        let (version, position) = (Version::new(version), Position::new(version + 20));
+        view.events.insert(event(id).id, EventPlace { stream: stream("a"), version, position });
+    }
+    let before =
+        Appended { last_position: Some(Position::new(25)), versions: vec![Version::new(5)], repeated: None };
+    let again = append("a", exact(3), [1, 2]);
+    assert_eq!(plan(view.clone(), [&again]).outcomes, [Ok(Planned::Before(before.clone()))]);
+
+    let any = append("a", ExpectedVersion::Any, [1, 2]);
+    assert!(plan(view.clone(), [&any]).outcomes[0].is_err());
+    view.resolving = true;
+    assert_eq!(plan(view, [&any]).outcomes, [Ok(Planned::Before(before))]);
+}
+
+/// UX-05: a claim has one owner at a time; giving it back frees it for the next append of the same group.
+#[test]
+fn claims() {
+    let claim = |owner: &str, take: &[&str], release: &[&str]| {
+        let names = |values: &[&str]| values.iter().map(|value| ClaimName::new("name", *value)).collect();
+        Append {
+            claims: Claims { owner: owner.into(), take: names(take), release: names(release) },
+            ..Append::default()
+        }
+    };
+    let view = View { claims: [(ClaimName::new("name", "x"), "ada".to_owned())].into(), ..View::default() };
+    let group = [
+        claim("bob", &["x"], &[]),
+        claim("bob", &[], &["x"]),
+        claim("ada", &["y"], &["x"]),
+        claim("bob", &["x"], &[]),
+        claim("ada", &["z"], &[]),
+        claim("ada", &[], &["z"]),
+    ];
+    let plan = plan(view, &group);
+    let taken = AppendError::Claimed { claim: ClaimName::new("name", "x"), owner: "ada".into() };
+    assert_eq!(plan.outcomes[0], Err(taken.clone()));
+    assert_eq!(plan.outcomes[1], Err(taken));
+    assert!(plan.outcomes[2..].iter().all(Result::is_ok));
+    let change = |value: &str, before: Option<&str>, after: Option<&str>| ClaimChange {
+        claim: ClaimName::new("name", value),
+        before: before.map(Into::into),
+        after: after.map(Into::into),
+    };
+    // z was taken and given back within the group: nothing to write.
+    assert_eq!(plan.claims, [change("x", Some("ada"), Some("bob")), change("y", None, Some("ada"))]);
+}
+
+/// UX-06: a recorded command appends nothing and gets its first reply, within a group too.
+#[test]
+fn a_command_is_carried_out_once() {
+    let record = |reply: &str| {
+        Some(CommandRecord { id: CommandId(Uuid::from_u128(7)), reply: Json::parse(reply).unwrap() })
+    };
+    let first = Append { command: record("1"), ..append("a", ExpectedVersion::Any, [1]) };
+    let again = Append { command: record("2"), ..append("a", ExpectedVersion::Any, [2]) };
+    let plan = plan(View::default(), [&first, &again]);
+    assert_eq!(plan.events.len(), 1);
+    let Ok(Planned::Before(before)) = &plan.outcomes[1] else { unreachable!("{:?}", plan.outcomes) };
+    assert_eq!(before.repeated, Some(Json::parse("1").unwrap()));
+}
+
+fn any_append() -> impl Strategy<Value = Append> {
+    let expected = prop_oneof![
+        Just(ExpectedVersion::Any),
+        Just(ExpectedVersion::NoStream),
+        Just(ExpectedVersion::StreamExists),
+        (0..4_u64).prop_map(exact),
+    ];
+    let stream_append = (0..3_usize, expected, prop::collection::vec(0..40_u128, 1..3));
+    prop::collection::vec(stream_append, 1..3).prop_map(|streams| {
+        let mut whole = Append::default();
+        for (name, expected, ids) in streams {
+            let one = append(["a", "b", "c"][name], expected, ids);
+            if whole.streams.iter().all(|earlier| earlier.stream != one.streams[0].stream) {
+                whole.streams.extend(one.streams);
+            }
+        }
+        whole
+    })
+}
+
+proptest! {
+    /// Invariant 2 and 4: however appends are grouped, versions are contiguous from what was there, every stored
+    /// append is stored whole and every refused one not at all, and the outcome of a group is the outcome of its
+    /// appends one after the other.
+    #[test]
+    fn a_group_is_its_appends_one_after_the_other(group in prop::collection::vec(any_append(), 1..12)) {
+        let limits = crate::store::Limits { append_max_events: 100, payload_max_bytes: 1000 };
+        let group: Vec<_> = group.into_iter().filter(|append| append.validate(&limits).is_ok()).collect();
+        let together = plan(View::default(), &group);
+
+        let mut view = View::default();
+        let mut singly = Vec::new();
+        for append in &group {
+            let one = plan(view.clone(), [append]);
+            for change in &one.streams {
+                let state = StreamState { key: None, version: change.to, deleted: false };
+                view.streams.insert(change.stream.clone(), state);
+            }
+            for planned in &one.events {
+                let change = &one.streams[planned.stream];
+                let (stream, version) = (change.stream.clone(), planned.version);
+                view.events.insert(planned.event.id, EventPlace { stream, version, position: Position::MAX });
+            }
+            singly.extend(one.outcomes.into_iter().map(|outcome| outcome.is_ok()));
+        }
+        prop_assert_eq!(together.outcomes.iter().map(Result::is_ok).collect::<Vec<_>>(), singly);
+
+        let mut next: HashMap<usize, Version> = HashMap::new();
+        for planned in &together.events {
+            let from = together.streams[planned.stream].from;
+            let version = next.entry(planned.stream).or_insert(from);
+            *version = version.next();
+            prop_assert_eq!(planned.version, *version);
+        }
+        for (index, change) in together.streams.iter().enumerate() {
+            prop_assert_eq!(next.get(&index), Some(&change.to));
+        }
+    }
+}
