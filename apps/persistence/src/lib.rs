@@ -1,1 +1,10 @@
-//! To come.
+//! The store actor and its adapters: SQLite, PostgreSQL, memory.
+//!
+//! The only crate that names a database client. Knows nothing about any domain app.
+
+mod adapter;
+pub mod memory;
+pub mod postgres;
+pub mod sqlite;
+
+pub use adapter::Adapter;
