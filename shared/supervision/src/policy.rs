@@ -192,3 +192,46 @@ impl From<Policy> for Keys {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(text: &str) -> Result<Policy, String> {
+        toml::from_str(text).map_err(|error| error.message().to_owned())
+    }
+
+    #[test]
+    fn keys_left_out_have_their_defaults() {
+        assert_eq!(parse("").unwrap(), Policy::default());
+        let policy =
+            parse("strategy = 'rest_for_one'\nbackoff_max_ms = 700\nheartbeat_every_ms = 0").unwrap();
+        let backoff = Backoff { min: Duration::from_millis(100), max: Duration::from_millis(700) };
+        assert_eq!(
+            policy,
+            Policy { strategy: Strategy::RestForOne, backoff, heartbeat: None, ..Policy::default() }
+        );
+    }
+
+    #[test]
+    fn it_reads_what_it_writes() {
+        let written = toml::Table::try_from(Policy::default()).unwrap();
+        assert_eq!(written.try_into::<Policy>().unwrap(), Policy::default());
+    }
+
+    #[test]
+    fn what_makes_no_sense_is_refused() {
+        let cases = [
+            ("backoff_min_ms = 9000", "backoff_min_ms (9000) is more than backoff_max_ms (5000)"),
+            ("stop_within_ms = 0", "stop_within_ms must be more than 0"),
+            (
+                "heartbeat_limit_ms = 0",
+                "heartbeat_limit_ms must be more than 0; heartbeat_every_ms = 0 switches heartbeats off",
+            ),
+        ];
+        for (text, error) in cases {
+            assert_eq!(parse(text).unwrap_err(), error, "{text}");
+        }
+        assert!(parse("max_restart = 3").unwrap_err().contains("unknown field `max_restart`"));
+    }
+}

@@ -1,0 +1,176 @@
+//! Who comes back after which end, and when the group gives up.
+
+use super::*;
+use crate::{Restart, Strategy};
+
+fn cause_of(tree: &TreeNode, path: &str) -> String {
+    node(tree, path).last_cause.expect("a cause")
+}
+
+#[test]
+fn a_worker_that_fails_or_panics_or_just_returns_is_restarted_with_its_cause() {
+    run(async {
+        let puppet = Puppet::default();
+        let supervisor = Supervisor::start(Group::new("umbel", brisk()).child(puppet.worker("a")));
+        let tree = up(&supervisor).await;
+
+        puppet.fail.notify_one();
+        assert_eq!(cause_of(&restarted(&tree, "a", 1).await, "a"), "a was told to fail");
+
+        puppet.panic.notify_one();
+        let cause = cause_of(&restarted(&tree, "a", 2).await, "a");
+        assert!(cause.starts_with("panicked: a was told to panic (at "), "{cause}");
+        assert!(cause.contains("mod.rs:"), "names the place: {cause}");
+
+        puppet.finish.notify_one();
+        assert_eq!(cause_of(&restarted(&tree, "a", 3).await, "a"), "ended without being told to");
+        assert_eq!(supervisor.shut_down().await, Outcome::Stopped);
+    });
+}
+
+#[test]
+fn transient_and_temporary_workers_stay_down_when_their_kind_says_so() {
+    run(async {
+        let [job, flaky, once] = [(); 3].map(|()| Puppet::default());
+        let root = Group::new("umbel", brisk())
+            .child(job.worker("job").restart(Restart::Transient))
+            .child(flaky.worker("flaky").restart(Restart::Transient))
+            .child(once.worker("once").restart(Restart::Temporary));
+        let supervisor = Supervisor::start(root);
+        let tree = up(&supervisor).await;
+
+        job.finish.notify_one();
+        flaky.fail.notify_one();
+        once.fail.notify_one();
+        let seen = tree
+            .wait_until(|tree| {
+                let state = |path| node(tree, path).state;
+                state("job") == State::Stopped
+                    && state("once") == State::Failed
+                    && state("flaky") == State::Up
+                    && node(tree, "flaky").restarts == 1
+            })
+            .await;
+        assert!(seen.is_up(), "what ended by its kind does not count:\n{seen}");
+        assert_eq!(cause_of(&seen, "once"), "once was told to fail");
+        assert_eq!((node(&seen, "job").restarts, node(&seen, "once").restarts), (0, 0));
+        assert_eq!(supervisor.shut_down().await, Outcome::Stopped);
+    });
+}
+
+/// Starts a, b, c under the strategy, lets b fail, and says what happened then until all are up again.
+fn after_b_fails(strategy: Strategy) -> (Vec<String>, [u32; 3]) {
+    let (sender, receiver) = std::sync::mpsc::sync_channel(1);
+    run(async move {
+        let journal = Journal::default();
+        let [a, b, c] = [(); 3].map(|()| Puppet::in_journal(&journal));
+        let root = Group::new("umbel", brisk().strategy(strategy))
+            .child(a.worker("a"))
+            .child(b.worker("b"))
+            .child(c.worker("c"));
+        let supervisor = Supervisor::start(root);
+        let tree = up(&supervisor).await;
+        assert_eq!(journal.take(), ["start a", "start b", "start c"]);
+        b.fail.notify_one();
+        let seen = restarted(&tree, "b", 1).await;
+        sender.send((journal.take(), ["a", "b", "c"].map(|path| node(&seen, path).restarts))).unwrap();
+        assert_eq!(supervisor.shut_down().await, Outcome::Stopped);
+    });
+    receiver.recv().unwrap()
+}
+
+#[test]
+fn one_for_one_restarts_the_failed_child_alone() {
+    let (happened, restarts) = after_b_fails(Strategy::OneForOne);
+    assert_eq!(happened, ["start b"]);
+    assert_eq!(restarts, [0, 1, 0]);
+}
+
+#[test]
+fn rest_for_one_restarts_the_later_ones_too_in_order() {
+    let (happened, restarts) = after_b_fails(Strategy::RestForOne);
+    assert_eq!(happened, ["stop c", "start b", "start c"]);
+    assert_eq!(restarts, [0, 1, 1]);
+}
+
+#[test]
+fn one_for_all_restarts_everybody_in_order() {
+    let (happened, restarts) = after_b_fails(Strategy::OneForAll);
+    assert_eq!(happened, ["stop c", "stop a", "start a", "start b", "start c"]);
+    assert_eq!(restarts, [1, 1, 1]);
+}
+
+/// A worker that comes up and fails at once in each incarnation, once it was let loose.
+fn hopeless(name: &str, loose: &Arc<tokio::sync::Semaphore>) -> Worker {
+    let loose = Arc::clone(loose);
+    Worker::new(name, move |context| {
+        let loose = Arc::clone(&loose);
+        async move {
+            context.ready();
+            drop(loose.acquire().await?);
+            bail!("hopeless")
+        }
+    })
+}
+
+/// UX-11: each group bears its restarts, then fails as a child of its parent, up to the root.
+#[test]
+fn beyond_the_intensity_the_failure_escalates_to_the_root() {
+    run(async {
+        let journal = Journal::default();
+        let loose = Arc::new(tokio::sync::Semaphore::new(0));
+        let bears = |max_restarts| Policy {
+            intensity: Intensity { max_restarts, within: Duration::from_secs(60) },
+            ..brisk()
+        };
+        let root = Group::new("umbel", bears(1))
+            .child(Puppet::in_journal(&journal).worker("sibling"))
+            .child(Group::new("app", bears(2)).child(hopeless("w", &loose)));
+        let supervisor = Supervisor::start(root);
+        let tree = up(&supervisor).await;
+        loose.add_permits(1);
+
+        let Outcome::Escalated { path, cause } = supervisor.finished().await else {
+            panic!("did not escalate:\n{}", tree.snapshot())
+        };
+        assert_eq!(path, "umbel/app/w");
+        assert_eq!(
+            cause,
+            "hopeless; umbel/app gave up after 2 restarts within 60s; umbel gave up after 1 restarts within 60s"
+        );
+        let seen = tree.snapshot();
+        assert_eq!((seen.state, node(&seen, "app").state), (State::Failed, State::Failed));
+        assert_eq!((node(&seen, "app").restarts, node(&seen, "app/w").restarts), (1, 4), "\n{seen}");
+        assert_eq!(node(&seen, "sibling").state, State::Stopped);
+        assert_eq!(journal.take(), ["start sibling", "stop sibling"], "others stop in order");
+    });
+}
+
+#[test]
+fn a_restart_that_does_not_get_ready_counts_as_a_failure() {
+    run(async {
+        let (journal, fail) = (Journal::default(), Arc::new(Notify::new()));
+        let (log, failing) = (journal.clone(), Arc::clone(&fail));
+        let worker = Worker::new("late", move |context| {
+            let (log, failing) = (log.clone(), Arc::clone(&failing));
+            async move {
+                let incarnation = log.0.lock().unwrap().len();
+                log.note("start");
+                if incarnation == 1 {
+                    // Does not listen to stop either.
+                    std::future::pending::<()>().await;
+                }
+                context.ready();
+                tokio::select! { () = failing.notified() => bail!("first"), () = context.stopping() => Ok(()) }
+            }
+        });
+        let policy = Policy { start_within: Duration::from_millis(100), ..brisk() };
+        let supervisor = Supervisor::start(Group::new("umbel", policy).child(worker));
+        let tree = up(&supervisor).await;
+        fail.notify_one();
+        let seen = restarted(&tree, "late", 2).await;
+        assert_eq!(cause_of(&seen, "late"), "not ready within 100ms");
+        assert_eq!(journal.take().len(), 3);
+        assert_eq!(supervisor.shut_down().await, Outcome::Stopped);
+    });
+}
