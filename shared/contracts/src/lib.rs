@@ -1,1 +1,31 @@
-//! To come.
+//! The published language of Conduit's apps: what they say to each other, as plain data.
+//!
+//! One module per app that owns the words. An app depends on this crate and never on another app. Events are
+//! forever: a changed shape gets the next schema version, and `golden/` keeps a sample of every one ever
+//! published, which a test decodes. What only its own app reads (a password's hash, say) is not here.
+//!
+//! Promises: no behaviour beyond names, shapes and how they read as text.
+
+pub mod accounts;
+pub mod articles;
+mod invalid;
+mod password;
+
+pub use invalid::{FieldProblem, Invalid, Problem};
+pub use password::Password;
+
+umbel_core::events! {
+    /// Every event that one app publishes and others may read. Consumers declare the subset they want.
+    #[derive(Clone, PartialEq)]
+    pub enum Published {
+        Registered(accounts::Registered),
+        UsernameChanged(accounts::UsernameChanged),
+        EmailChanged(accounts::EmailChanged),
+        BioChanged(accounts::BioChanged),
+        ImageChanged(accounts::ImageChanged),
+        ArticlePublished(articles::Published),
+    }
+}
+
+#[cfg(test)]
+mod golden;

@@ -1,0 +1,216 @@
+//! The words of the accounts app: who there is, under which name, and whether it is really them.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+use umbel_core::{Command, Event, Query};
+use uuid::Uuid;
+
+use crate::{Invalid, Password};
+
+/// A user as the accounts app shows it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct User {
+    /// Never changes; what a token holds.
+    pub id: Uuid,
+    /// As the user wrote it.
+    pub username: String,
+    /// As the user wrote it.
+    pub email: String,
+    /// What the user tells about themselves.
+    pub bio: Option<String>,
+    /// Where a picture of the user is.
+    pub image: Option<String>,
+}
+
+/// Creates a user.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Register {
+    /// Unique, whatever the case of its letters.
+    pub username: String,
+    /// Unique, whatever the case of its letters.
+    pub email: String,
+    /// To log in with. Only its hash is kept.
+    pub password: Password,
+}
+
+/// Changes a user. What is `None` stays as it is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UpdateUser {
+    /// Who.
+    pub user_id: Uuid,
+    /// A new name; not blank.
+    pub username: Option<String>,
+    /// A new address; not blank.
+    pub email: Option<String>,
+    /// A new password; not blank and not too short.
+    pub password: Option<Password>,
+    /// A new text; an empty one takes the old away.
+    pub bio: Option<String>,
+    /// A new picture; an empty text takes the old away.
+    pub image: Option<String>,
+}
+
+/// Why a user cannot be created or changed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Rejection {
+    /// Some fields are not as they must be.
+    Invalid(Invalid),
+    /// Another user has this already.
+    Taken(UniqueField),
+    /// There is no such user.
+    UnknownUser,
+}
+
+/// What no two users share.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum UniqueField {
+    /// The name.
+    Username,
+    /// The e-mail address.
+    Email,
+}
+
+/// Asks for a user by id.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GetUser {
+    /// Whom.
+    pub user_id: Uuid,
+}
+
+/// Asks who has this address and this password.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LogIn {
+    /// The address; the case of its letters does not matter.
+    pub email: String,
+    /// The password.
+    pub password: Password,
+}
+
+/// The answer to [`LogIn`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LogInAnswer {
+    /// This user does.
+    LoggedIn(User),
+    /// Nobody does. Which of the two was wrong is not told.
+    WrongCredentials,
+    /// There was nothing to compare.
+    Invalid(Invalid),
+}
+
+/// A user came into being.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Registered {
+    /// The user's id, for ever.
+    pub user_id: Uuid,
+    /// The first name.
+    pub username: String,
+    /// The first address.
+    pub email: String,
+}
+
+/// A user goes by another name now.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UsernameChanged {
+    /// Who.
+    pub user_id: Uuid,
+    /// The new name.
+    pub username: String,
+}
+
+/// A user has another address now.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EmailChanged {
+    /// Who.
+    pub user_id: Uuid,
+    /// The new address.
+    pub email: String,
+}
+
+/// A user tells something else about themselves now.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BioChanged {
+    /// Who.
+    pub user_id: Uuid,
+    /// The new text, or none any more.
+    pub bio: Option<String>,
+}
+
+/// A user has another picture now.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ImageChanged {
+    /// Who.
+    pub user_id: Uuid,
+    /// The new picture, or none any more.
+    pub image: Option<String>,
+}
+
+impl Command for Register {
+    const NAME: &'static str = "accounts.register";
+    type Reply = User;
+    type Rejection = Rejection;
+}
+
+impl Command for UpdateUser {
+    const NAME: &'static str = "accounts.update_user";
+    type Reply = User;
+    type Rejection = Rejection;
+}
+
+impl Query for GetUser {
+    const NAME: &'static str = "accounts.get_user";
+    type Answer = Option<User>;
+}
+
+impl Query for LogIn {
+    const NAME: &'static str = "accounts.log_in";
+    type Answer = LogInAnswer;
+}
+
+impl Event for Registered {
+    const NAME: &'static str = "accounts.registered";
+}
+
+impl Event for UsernameChanged {
+    const NAME: &'static str = "accounts.username_changed";
+}
+
+impl Event for EmailChanged {
+    const NAME: &'static str = "accounts.email_changed";
+}
+
+impl Event for BioChanged {
+    const NAME: &'static str = "accounts.bio_changed";
+}
+
+impl Event for ImageChanged {
+    const NAME: &'static str = "accounts.image_changed";
+}
+
+impl fmt::Display for UniqueField {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Username => "username",
+            Self::Email => "email",
+        })
+    }
+}
+
+impl fmt::Display for Rejection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Invalid(invalid) => invalid.fmt(f),
+            Self::Taken(field) => write!(f, "{field} has already been taken"),
+            Self::UnknownUser => f.write_str("there is no such user"),
+        }
+    }
+}
+
+impl From<Invalid> for Rejection {
+    fn from(invalid: Invalid) -> Self {
+        Self::Invalid(invalid)
+    }
+}

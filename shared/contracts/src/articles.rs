@@ -1,0 +1,201 @@
+//! The words of the articles app: what was published, by whom, under which tags.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+use umbel_core::{Command, Event, Query, Timestamp};
+use uuid::Uuid;
+
+use crate::Invalid;
+
+/// The longest page [`ListArticles`] answers; a larger limit means this one. Large enough for every client there
+/// is, small enough that one answer stays well below a megabyte.
+pub const LIST_LIMIT_MAX: u32 = 100;
+
+/// Length of a page when the client does not say.
+pub const LIST_LIMIT_DEFAULT: u32 = 20;
+
+/// How many tags [`ListTags`] answers at most: those used most recently.
+pub const TAGS_LISTED_MAX: u32 = 1000;
+
+/// Who wrote an article, as the articles app knows them from the accounts app's events.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Author {
+    /// The user's id.
+    pub id: Uuid,
+    /// The name at the moment of asking.
+    pub username: String,
+    /// What they tell about themselves.
+    pub bio: Option<String>,
+    /// Where a picture of them is.
+    pub image: Option<String>,
+}
+
+/// An article without its text, as lists show it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Summary {
+    /// The article's id, for ever.
+    pub id: Uuid,
+    /// Its place in URLs; unique.
+    pub slug: String,
+    /// Its title; not unique.
+    pub title: String,
+    /// What it is about.
+    pub description: String,
+    /// Its tags, sorted by name.
+    pub tags: Vec<String>,
+    /// When it was published.
+    pub created_at: Timestamp,
+    /// When it was changed last; when it was published, if never.
+    pub updated_at: Timestamp,
+    /// Who wrote it.
+    pub author: Author,
+}
+
+/// An article with its text.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Article {
+    /// All but the text.
+    #[serde(flatten)]
+    pub summary: Summary,
+    /// The text, in Markdown.
+    pub body: String,
+}
+
+/// Publishes an article.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Publish {
+    /// Who writes it.
+    pub author_id: Uuid,
+    /// Its title; equal titles are legal and get different slugs.
+    pub title: String,
+    /// What it is about.
+    pub description: String,
+    /// The text, in Markdown.
+    pub body: String,
+    /// Its tags, in any order; blank and repeated ones are dropped.
+    pub tags: Vec<String>,
+}
+
+/// What the author learns: what they did not know already.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PublishReply {
+    /// The article's id, for ever.
+    pub article_id: Uuid,
+    /// Its place in URLs.
+    pub slug: String,
+    /// Its tags as they were kept: without blanks and repetitions, sorted by name.
+    pub tags: Vec<String>,
+    /// When it was published.
+    pub published_at: Timestamp,
+}
+
+/// Why an article cannot be published.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Rejection {
+    /// Some fields are not as they must be.
+    Invalid(Invalid),
+}
+
+/// Asks for one article.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GetArticle {
+    /// Its place in URLs.
+    pub slug: String,
+}
+
+/// Asks for a page of articles, newest first. All conditions must hold.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ListArticles {
+    /// Only those with this tag.
+    pub tag: Option<String>,
+    /// Only those by the author of this name.
+    pub author: Option<String>,
+    /// How many at most; see [`LIST_LIMIT_MAX`].
+    pub limit: u32,
+    /// How many of the newest to skip.
+    pub offset: u64,
+}
+
+/// The answer to [`ListArticles`].
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ArticlePage {
+    /// Newest first.
+    pub articles: Vec<Summary>,
+    /// How many articles meet the conditions, whatever the page.
+    pub total: u64,
+}
+
+/// Asks which tags there are. Answers at most [`TAGS_LISTED_MAX`], the most used first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ListTags;
+
+/// A tag and how much it is used.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TagCount {
+    /// Its name.
+    pub tag: String,
+    /// How many articles have it.
+    pub articles: u64,
+}
+
+/// An article was published.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Published {
+    /// The article's id, for ever.
+    pub article_id: Uuid,
+    /// Who wrote it.
+    pub author_id: Uuid,
+    /// Its place in URLs.
+    pub slug: String,
+    /// Its title.
+    pub title: String,
+    /// What it is about.
+    pub description: String,
+    /// The text, in Markdown.
+    pub body: String,
+    /// Its tags, each once, sorted by name.
+    pub tags: Vec<String>,
+    /// When the author did it.
+    pub published_at: Timestamp,
+}
+
+impl Command for Publish {
+    const NAME: &'static str = "articles.publish";
+    type Reply = PublishReply;
+    type Rejection = Rejection;
+}
+
+impl Query for GetArticle {
+    const NAME: &'static str = "articles.get_article";
+    type Answer = Option<Article>;
+}
+
+impl Query for ListArticles {
+    const NAME: &'static str = "articles.list_articles";
+    type Answer = ArticlePage;
+}
+
+impl Query for ListTags {
+    const NAME: &'static str = "articles.list_tags";
+    type Answer = Vec<TagCount>;
+}
+
+impl Event for Published {
+    const NAME: &'static str = "articles.published";
+}
+
+impl fmt::Display for Rejection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Invalid(invalid) => invalid.fmt(f),
+        }
+    }
+}
+
+impl From<Invalid> for Rejection {
+    fn from(invalid: Invalid) -> Self {
+        Self::Invalid(invalid)
+    }
+}
