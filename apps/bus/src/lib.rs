@@ -1,1 +1,40 @@
-//! To come.
+//! The bus: typed messages between apps that do not know each other.
+//!
+//! Owns the routing table (who answers which message), the transient topics, and the verbs of the [`Bus`]
+//! handle: dispatch a command, ask a query, publish a notice, talk to the store.
+//!
+//! Promises:
+//! - every send has a deadline, every queue an end, every failure a type that says what the caller can do;
+//! - a send reads an immutable snapshot of the routes and goes straight to the owner's mailbox: it queues behind
+//!   nobody, the bus actor included;
+//! - handles survive restarts: a message whose owner died before opening it goes to the next owner;
+//! - a message stays a typed value; nothing is serialised within a process.
+//!
+//! Knows nothing about any app, any database, or how a component is run.
+
+mod actor;
+mod ask;
+mod dispatch;
+pub mod edge;
+mod envelope;
+#[cfg(feature = "faults")]
+mod fault;
+mod handle;
+mod routes;
+mod settings;
+mod store;
+mod topic;
+
+pub use actor::{BusActor, worker};
+pub use ask::{Ask, AskError};
+pub use dispatch::{
+    Consistency, Dispatch, DispatchContext, DispatchError, DispatchOptions, Dispatched, Outcome,
+};
+pub use envelope::{Answered, Envelope, SendError};
+#[cfg(feature = "faults")]
+pub use fault::InjectPanic;
+pub use handle::Bus;
+pub use routes::{Progress, RouteError, RouteSet};
+pub use settings::BusSettings;
+pub use store::Store;
+pub use topic::Subscriber;

@@ -1,0 +1,351 @@
+//! Commands: to their one owner, with a deadline, and if wanted until their effect is visible.
+
+use std::{borrow::Cow, collections::BTreeMap, fmt, time::Duration};
+
+use serde_json::Value;
+use tokio::time::{Instant, timeout_at};
+use umbel_core::{
+    Command, CommandId, Json, Metadata, Position, Request,
+    store::{AppendError, StoreError},
+};
+use uuid::Uuid;
+
+use crate::{
+    edge,
+    envelope::SendError,
+    handle::{Bus, RETRY_AFTER},
+    routes::Progress,
+};
+
+/// A command on its way to its owner.
+#[derive(Debug)]
+pub struct Dispatch<C> {
+    /// The command.
+    pub command: C,
+    /// What it belongs to.
+    pub context: DispatchContext,
+}
+
+/// What travels with a command and ends up in the metadata of its events.
+#[derive(Clone, Debug)]
+pub struct DispatchContext {
+    /// Identifies this intent.
+    pub command_id: CommandId,
+    /// Whether the caller chose the id: then the reply is kept, and the same id again gets it.
+    pub idempotent: bool,
+    /// What its events carry: the conversation, their cause, the caller's own entries.
+    pub metadata: Metadata,
+    /// When the caller stops waiting.
+    pub deadline: Instant,
+}
+
+/// What a caller may ask of one dispatch.
+#[derive(Clone, Debug, Default)]
+pub struct DispatchOptions {
+    command_id: Option<CommandId>,
+    correlation_id: Option<Uuid>,
+    causation_id: Option<Uuid>,
+    custom: BTreeMap<String, Value>,
+    consistency: Consistency,
+    deadline: Option<Duration>,
+}
+
+/// What must be visible before a dispatch returns.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Consistency {
+    /// Nothing: the events are stored, projections follow.
+    #[default]
+    Eventual,
+    /// Every projection of this process that listens to one of the events written.
+    Strong,
+    /// The projections with these names.
+    Named(Vec<String>),
+}
+
+/// A command that was carried out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Dispatched<R> {
+    /// Its reply.
+    pub reply: R,
+    /// Position of the last event it led to, if any.
+    pub position: Option<Position>,
+    /// Names of the events it led to; `None` when they are not known, as for a repeated command.
+    pub events: Option<Vec<Cow<'static, str>>>,
+    /// Whether this id was carried out before: nothing happened now, this is the first reply.
+    pub repeated: bool,
+}
+
+/// Why a command was not carried out, or not visibly so; by what the caller can do.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum DispatchError<R> {
+    /// The domain says no. Nothing was stored. Change the command.
+    #[error("rejected")]
+    Rejected(R),
+    /// Others kept writing to the same stream. Nothing was stored. Try again.
+    #[error("another writer was faster {attempts} times in a row; nothing was stored, try again")]
+    Conflict {
+        /// How often it was decided.
+        attempts: u32,
+    },
+    /// It is stored and will stay so, but its projections did not follow in time. Do not try again; wait.
+    #[error("stored at position {position}, not yet visible in {waiting_for:?}")]
+    NotYetVisible {
+        /// Position of its last event.
+        position: Position,
+        /// The projections that lag.
+        waiting_for: Vec<String>,
+        /// Its reply.
+        reply: Json,
+    },
+    /// Nobody owns this command here. Nothing was done. Start the app that does.
+    #[error("nobody here owns the command {command}; is its app running?")]
+    NoHandler {
+        /// The command's name.
+        command: &'static str,
+    },
+    /// Something it needs is down or full. Nothing was stored. Try again after the given time.
+    #[error("not available: {reason}; nothing was stored")]
+    Unavailable {
+        /// What, and why.
+        reason: String,
+        /// When it makes sense to try again.
+        retry_after: Duration,
+    },
+    /// There was no answer in time, or its owner died.
+    #[error("no answer to {command} in time; {outcome}")]
+    Timeout {
+        /// The command's name.
+        command: &'static str,
+        /// Whether something may have been stored.
+        outcome: Outcome,
+    },
+    /// A bug, a wrong setting or damage; the same command will fail again.
+    #[error("failed: {reason}")]
+    Failed {
+        /// What went wrong.
+        reason: String,
+    },
+}
+
+/// What is known after a dispatch without an answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// Nothing was stored: it is safe to try again.
+    NothingStored,
+    /// It may have been stored. Trying again is safe with the same command id only.
+    Unknown,
+}
+
+impl DispatchOptions {
+    /// Return only when the effect is visible in every projection of this process that listens to it.
+    #[must_use]
+    pub fn strong(self) -> Self {
+        self.consistency(Consistency::Strong)
+    }
+
+    /// What must be visible before the dispatch returns.
+    #[must_use]
+    pub fn consistency(mut self, consistency: Consistency) -> Self {
+        self.consistency = consistency;
+        self
+    }
+
+    /// One deadline for the whole call, waiting for visibility included.
+    #[must_use]
+    pub fn deadline(mut self, within: Duration) -> Self {
+        self.deadline = Some(within);
+        self
+    }
+
+    /// The intent's id: its reply is kept, and the same id again gets that reply and changes nothing.
+    #[must_use]
+    pub fn command_id(mut self, id: CommandId) -> Self {
+        self.command_id = Some(id);
+        self
+    }
+
+    /// The conversation it belongs to; without it, it begins one.
+    #[must_use]
+    pub fn correlation_id(mut self, id: Uuid) -> Self {
+        self.correlation_id = Some(id);
+        self
+    }
+
+    /// The message that caused it; without it, its events name the command itself.
+    #[must_use]
+    pub fn caused_by(mut self, id: Uuid) -> Self {
+        self.causation_id = Some(id);
+        self
+    }
+
+    /// An entry for the metadata of its events.
+    #[must_use]
+    pub fn metadata(mut self, key: impl Into<String>, value: impl Into<Value>) -> Self {
+        self.custom.insert(key.into(), value.into());
+        self
+    }
+}
+
+impl Bus {
+    /// Sends a command to its owner and waits for its reply: default deadline, nothing awaited beyond storage.
+    ///
+    /// # Errors
+    /// See [`DispatchError`].
+    pub async fn dispatch<C: Command>(
+        &self,
+        command: C,
+    ) -> Result<Dispatched<C::Reply>, DispatchError<C::Rejection>> {
+        self.dispatch_with(command, DispatchOptions::default()).await
+    }
+
+    /// Sends a command to its owner and waits as the options say.
+    ///
+    /// # Errors
+    /// See [`DispatchError`].
+    pub async fn dispatch_with<C: Command>(
+        &self,
+        command: C,
+        options: DispatchOptions,
+    ) -> Result<Dispatched<C::Reply>, DispatchError<C::Rejection>> {
+        let within = options.deadline.unwrap_or(self.settings().default_deadline());
+        let deadline = Instant::now() + within;
+        let consistency = options.consistency.clone();
+        let context = options.into_context(deadline);
+        let dispatched = self.dispatch_in(command, context).await?;
+        self.await_visible(dispatched, &consistency, deadline).await
+    }
+
+    /// Sends a command within a context that exists already, such as that of the command which caused it.
+    ///
+    /// # Errors
+    /// See [`DispatchError`].
+    pub async fn dispatch_in<C: Command>(
+        &self,
+        command: C,
+        context: DispatchContext,
+    ) -> Result<Dispatched<C::Reply>, DispatchError<C::Rejection>> {
+        let deadline = context.deadline;
+        self.send(Dispatch { command, context }, deadline).await.map_err(|error| match error {
+            SendError::Refused(error) => error,
+            SendError::NoOwner { .. } => DispatchError::NoHandler { command: C::NAME },
+            error @ SendError::Unavailable { .. } => DispatchError::unavailable(error.to_string()),
+            SendError::Timeout { .. } | SendError::Crashed { .. } => {
+                DispatchError::Timeout { command: C::NAME, outcome: Outcome::Unknown }
+            }
+        })
+    }
+
+    async fn await_visible<R: serde::Serialize, E>(
+        &self,
+        dispatched: Dispatched<R>,
+        consistency: &Consistency,
+        deadline: Instant,
+    ) -> Result<Dispatched<R>, DispatchError<E>> {
+        let Some(position) = dispatched.position else { return Ok(dispatched) };
+        let mut waiting_for = Vec::new();
+        for mut progress in self.progress() {
+            if !consistency.awaits(&progress, dispatched.events.as_deref()) {
+                continue;
+            }
+            let passed = progress.position.wait_for(|reached| *reached >= position);
+            if !matches!(timeout_at(deadline, passed).await, Ok(Ok(_))) {
+                waiting_for.push(progress.projection.to_owned());
+            }
+        }
+        if waiting_for.is_empty() {
+            return Ok(dispatched);
+        }
+        let reply = Json::encode(&dispatched.reply);
+        Err(match reply {
+            Ok(reply) => DispatchError::NotYetVisible { position, waiting_for, reply },
+            Err(error) => DispatchError::Failed { reason: format!("the reply has no JSON form: {error}") },
+        })
+    }
+}
+
+impl DispatchOptions {
+    fn into_context(self, deadline: Instant) -> DispatchContext {
+        let command_id = self.command_id.unwrap_or_else(|| CommandId(edge::fresh_id()));
+        DispatchContext {
+            command_id,
+            idempotent: self.command_id.is_some(),
+            metadata: Metadata {
+                correlation_id: Some(self.correlation_id.unwrap_or(command_id.0)),
+                causation_id: Some(self.causation_id.unwrap_or(command_id.0)),
+                custom: self.custom,
+            },
+            deadline,
+        }
+    }
+}
+
+impl Consistency {
+    fn awaits(&self, progress: &Progress, written: Option<&[Cow<'static, str>]>) -> bool {
+        match self {
+            Self::Eventual => false,
+            Self::Strong => written
+                .is_none_or(|written| written.iter().any(|name| progress.events.contains(&name.as_ref()))),
+            Self::Named(names) => names.iter().any(|name| name == progress.projection),
+        }
+    }
+}
+
+impl<R> DispatchError<R> {
+    /// Something is down for now and nothing was stored.
+    pub fn unavailable(reason: impl Into<String>) -> Self {
+        Self::Unavailable { reason: reason.into(), retry_after: RETRY_AFTER }
+    }
+
+    /// What a store error means to a dispatcher.
+    #[must_use]
+    pub fn from_store(command: &'static str, error: &StoreError) -> Self {
+        match error {
+            StoreError::Unavailable { .. } | StoreError::Overloaded { .. } => {
+                Self::unavailable(error.to_string())
+            }
+            StoreError::OutcomeUnknown { .. } => Self::Timeout { command, outcome: Outcome::Unknown },
+            StoreError::Corrupt { .. } | StoreError::Failed { .. } => {
+                Self::Failed { reason: error.to_string() }
+            }
+        }
+    }
+
+    /// What a refused append means to a dispatcher, once conflicts and claims have been dealt with.
+    #[must_use]
+    pub fn from_append(command: &'static str, error: &AppendError) -> Self {
+        match error {
+            AppendError::Store(error) => Self::from_store(command, error),
+            error => Self::Failed { reason: error.to_string() },
+        }
+    }
+
+    /// The same failure of a command with another rejection type.
+    pub fn map_rejection<S>(self, map: impl FnOnce(R) -> S) -> DispatchError<S> {
+        match self {
+            Self::Rejected(rejection) => DispatchError::Rejected(map(rejection)),
+            Self::Conflict { attempts } => DispatchError::Conflict { attempts },
+            Self::NotYetVisible { position, waiting_for, reply } => {
+                DispatchError::NotYetVisible { position, waiting_for, reply }
+            }
+            Self::NoHandler { command } => DispatchError::NoHandler { command },
+            Self::Unavailable { reason, retry_after } => DispatchError::Unavailable { reason, retry_after },
+            Self::Timeout { command, outcome } => DispatchError::Timeout { command, outcome },
+            Self::Failed { reason } => DispatchError::Failed { reason },
+        }
+    }
+}
+
+impl fmt::Display for Outcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::NothingStored => "nothing was stored",
+            Self::Unknown => "it may have been stored: try again with the same command id",
+        })
+    }
+}
+
+impl<C: Command> Request for Dispatch<C> {
+    const NAME: &'static str = C::NAME;
+    type Answer = Dispatched<C::Reply>;
+    type Error = DispatchError<C::Rejection>;
+}

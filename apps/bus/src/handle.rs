@@ -1,0 +1,219 @@
+//! The handle everybody holds.
+
+use std::{any::TypeId, sync::Arc, time::Duration};
+
+use actix::Addr;
+use arc_swap::{ArcSwap, ArcSwapOption};
+use tokio::{
+    sync::watch,
+    time::{Instant, timeout_at},
+};
+use umbel_core::{Notice, Position, Request};
+
+use crate::{
+    actor::{BusActor, Listen, Register, Unregister},
+    envelope::{Envelope, SendError},
+    routes::{Progress, RouteError, RouteSet, Routes},
+    settings::BusSettings,
+    store::Store,
+    topic::{Subscriber, Topic},
+};
+
+/// A cheap handle to the bus. Clones are the same bus; they outlive restarts of every actor on it.
+#[derive(Clone)]
+pub struct Bus {
+    shared: Arc<Shared>,
+}
+
+pub(crate) struct Shared {
+    /// What sends read.
+    routes: ArcSwap<Routes>,
+    /// Counts the tables, for those who wait for another one.
+    generation: watch::Sender<u64>,
+    /// Where changes of the table go; renewed when the bus actor restarts.
+    actor: ArcSwapOption<Addr<BusActor>>,
+    /// The log's last position as far as this process knows: wakes those who follow the log.
+    head: watch::Sender<Position>,
+    settings: BusSettings,
+}
+
+impl Bus {
+    /// A bus without routes. Its actor is started by [`crate::worker`].
+    #[must_use]
+    pub fn new(settings: BusSettings) -> Self {
+        Self {
+            shared: Arc::new(Shared {
+                routes: ArcSwap::default(),
+                generation: watch::Sender::new(0),
+                actor: ArcSwapOption::empty(),
+                head: watch::Sender::new(Position::START),
+                settings,
+            }),
+        }
+    }
+
+    /// The settings it was made with.
+    #[must_use]
+    pub fn settings(&self) -> &BusSettings {
+        &self.shared.settings
+    }
+
+    /// When a send that begins now and says nothing else must be answered.
+    #[must_use]
+    pub fn default_deadline(&self) -> Instant {
+        Instant::now() + self.shared.settings.default_deadline()
+    }
+
+    /// Sends a request to its owner and waits for the answer until the deadline.
+    ///
+    /// While the owner restarts, the request waits for it; so does one whose owner died before opening it.
+    ///
+    /// # Errors
+    /// See [`SendError`]: every variant says whether anything can have been done.
+    pub async fn send<R: Request>(
+        &self,
+        request: R,
+        deadline: Instant,
+    ) -> Result<R::Answer, SendError<R::Error>> {
+        let mut generation = self.shared.generation.subscribe();
+        let mut envelope = Envelope::new(request, deadline);
+        loop {
+            generation.borrow_and_update();
+            let routes = self.routes();
+            let Some((owner, recipient)) = routes.find::<R>() else {
+                return Err(SendError::NoOwner { request: R::NAME });
+            };
+            if recipient.connected() {
+                let ours = envelope.counterpart();
+                match timeout_at(deadline, recipient.send(envelope)).await {
+                    Ok(Ok(Some(answer))) => return answer.map_err(SendError::Refused),
+                    // Too late for the owner to begin.
+                    Ok(Ok(None)) => return Err(unavailable::<R>(owner)),
+                    Ok(Err(_closed)) => match ours.withdraw() {
+                        Some(request) => envelope = Envelope::new(request, deadline),
+                        None => {
+                            return Err(SendError::Crashed { request: R::NAME, owner: owner.to_string() });
+                        }
+                    },
+                    Err(_elapsed) if ours.withdraw().is_some() => return Err(unavailable::<R>(owner)),
+                    Err(_elapsed) => {
+                        return Err(SendError::Timeout { request: R::NAME, owner: owner.to_string() });
+                    }
+                }
+            }
+            // The owner is down: wait for the table in which it is back.
+            if timeout_at(deadline, generation.changed()).await.is_err() {
+                return Err(unavailable::<R>(owner));
+            }
+        }
+    }
+
+    /// Announces a notice to whoever listens right now. Never waits: a subscriber that lags misses the oldest.
+    /// Returns how many listen.
+    pub fn publish<N: Notice>(&self, notice: N) -> usize {
+        let routes = self.routes();
+        let topic = routes.topics.get(&TypeId::of::<N>()).and_then(|topic| topic.downcast_ref::<Topic<N>>());
+        topic.map_or(0, |topic| topic.publish(notice))
+    }
+
+    /// Listens to notices of type `N` from now on.
+    ///
+    /// # Errors
+    /// When the bus actor is not running.
+    pub async fn listen<N: Notice>(&self) -> Result<Subscriber<N>, RouteError> {
+        let deadline = self.default_deadline();
+        self.tell_actor(Listen::<N>::new(self.shared.settings.topic_capacity), deadline).await
+    }
+
+    /// Registers what a component answers, in place of what it had registered before.
+    ///
+    /// # Errors
+    /// When another component answers one of these, or the bus actor is not running.
+    pub async fn register(&self, routes: RouteSet) -> Result<(), RouteError> {
+        self.tell_actor(Register(routes), self.default_deadline()).await?
+    }
+
+    /// Removes what a component answers: it is gone for good and not just restarting.
+    ///
+    /// # Errors
+    /// When the bus actor is not running.
+    pub async fn unregister(&self, owner: &str) -> Result<(), RouteError> {
+        self.tell_actor(Unregister(owner.to_owned()), self.default_deadline()).await
+    }
+
+    /// Requests to the store.
+    #[must_use]
+    pub fn store(&self) -> Store {
+        Store::new(self.clone())
+    }
+
+    /// The log's last position as far as this process knows. It wakes followers; it is not the truth, which is
+    /// in the store.
+    #[must_use]
+    pub fn head(&self) -> watch::Receiver<Position> {
+        self.shared.head.subscribe()
+    }
+
+    /// Tells followers that the log goes at least this far. The store calls it after a commit.
+    pub fn announce_head(&self, position: Position) {
+        self.shared.head.send_if_modified(|head| {
+            let moved = position > *head;
+            *head = position.max(*head);
+            moved
+        });
+    }
+
+    /// How far the projections of this process have come.
+    #[must_use]
+    pub fn progress(&self) -> Vec<Progress> {
+        self.routes().progress.clone()
+    }
+
+    pub(crate) fn routes(&self) -> Arc<Routes> {
+        self.shared.routes.load_full()
+    }
+
+    /// Publishes a new table. Only the bus actor calls it.
+    pub(crate) fn set_routes(&self, routes: Routes) {
+        self.shared.routes.store(Arc::new(routes));
+        self.shared.generation.send_modify(|generation| *generation += 1);
+    }
+
+    pub(crate) fn set_actor(&self, actor: Addr<BusActor>) {
+        self.shared.actor.store(Some(Arc::new(actor)));
+        self.shared.generation.send_modify(|generation| *generation += 1);
+    }
+
+    /// Sends to the bus actor, waiting for it while it restarts. These messages may be repeated.
+    async fn tell_actor<M>(&self, message: M, deadline: Instant) -> Result<M::Result, RouteError>
+    where
+        M: actix::Message + Send + 'static,
+        M::Result: Send,
+        BusActor: actix::Handler<M>,
+    {
+        let mut generation = self.shared.generation.subscribe();
+        loop {
+            generation.borrow_and_update();
+            if let Some(actor) = self.shared.actor.load_full().filter(|actor| actor.connected()) {
+                let sent = timeout_at(deadline, actor.send(message)).await;
+                return sent.ok().and_then(Result::ok).ok_or(RouteError::Unavailable);
+            }
+            if timeout_at(deadline, generation.changed()).await.is_err() {
+                return Err(RouteError::Unavailable);
+            }
+        }
+    }
+}
+
+impl std::fmt::Debug for Bus {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Bus")
+    }
+}
+
+fn unavailable<R: Request>(owner: &Arc<str>) -> SendError<R::Error> {
+    SendError::Unavailable { request: R::NAME, owner: owner.to_string() }
+}
+
+/// How long to wait before trying again after "unavailable": what a restart takes, give or take.
+pub(crate) const RETRY_AFTER: Duration = Duration::from_secs(1);

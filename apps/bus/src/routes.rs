@@ -1,0 +1,159 @@
+//! The routing table: an immutable snapshot of who answers what.
+
+use std::{
+    any::{Any, TypeId},
+    collections::HashMap,
+    fmt,
+    sync::Arc,
+};
+
+use actix::Recipient;
+use tokio::sync::watch;
+use umbel_core::{Position, Request};
+
+use crate::envelope::Envelope;
+
+/// All routes at one moment. Replaced as a whole, so that readers never wait.
+#[derive(Clone, Default)]
+pub(crate) struct Routes {
+    requests: HashMap<TypeId, Route>,
+    pub(crate) progress: Vec<Progress>,
+    /// Broadcast senders of the topics somebody listens to, by notice type.
+    pub(crate) topics: HashMap<TypeId, Arc<dyn Any + Send + Sync>>,
+    #[cfg(feature = "faults")]
+    pub(crate) faults: HashMap<Arc<str>, Recipient<crate::InjectPanic>>,
+}
+
+#[derive(Clone)]
+struct Route {
+    request: &'static str,
+    owner: Arc<str>,
+    /// A `Recipient<Envelope<R>>` for the `R` whose type id is the key.
+    recipient: Arc<dyn Any + Send + Sync>,
+}
+
+/// How far one projection has come, for those who wait for it.
+#[derive(Clone, Debug)]
+pub struct Progress {
+    /// The component that owns it, as in its [`RouteSet`].
+    pub owner: Arc<str>,
+    /// The projection's name.
+    pub projection: &'static str,
+    /// Names of the events it listens to.
+    pub events: &'static [&'static str],
+    /// Everything up to here is in its documents.
+    pub position: watch::Receiver<Position>,
+}
+
+/// What one component answers; registered as a whole, replacing what that component had before.
+pub struct RouteSet {
+    pub(crate) owner: Arc<str>,
+    requests: Vec<(TypeId, Route)>,
+    progress: Vec<Progress>,
+    #[cfg(feature = "faults")]
+    fault: Option<Recipient<crate::InjectPanic>>,
+}
+
+/// Why routes were not registered.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum RouteError {
+    /// Another component answers this already. There is exactly one owner per kind of request.
+    #[error("{request} is owned by {owner} already, so {rival} cannot own it too")]
+    Owned {
+        /// The request's name.
+        request: &'static str,
+        /// Who owns it.
+        owner: String,
+        /// Who wanted it.
+        rival: String,
+    },
+    /// The bus actor is not running.
+    #[error("the bus is not running")]
+    Unavailable,
+}
+
+impl RouteSet {
+    /// The routes of the component with this name, such as `accounts/account`.
+    pub fn new(owner: impl Into<Arc<str>>) -> Self {
+        Self {
+            owner: owner.into(),
+            requests: Vec::new(),
+            progress: Vec::new(),
+            #[cfg(feature = "faults")]
+            fault: None,
+        }
+    }
+
+    /// The component answers requests of type `R`.
+    #[must_use]
+    pub fn answers<R: Request>(mut self, recipient: Recipient<Envelope<R>>) -> Self {
+        let route =
+            Route { request: R::NAME, owner: Arc::clone(&self.owner), recipient: Arc::new(recipient) };
+        self.requests.push((TypeId::of::<R>(), route));
+        self
+    }
+
+    /// The component runs this projection.
+    #[must_use]
+    pub fn projects(
+        mut self,
+        projection: &'static str,
+        events: &'static [&'static str],
+        position: watch::Receiver<Position>,
+    ) -> Self {
+        self.progress.push(Progress { owner: Arc::clone(&self.owner), projection, events, position });
+        self
+    }
+
+    /// The component takes injected panics here: for tests of recovery.
+    #[cfg(feature = "faults")]
+    #[must_use]
+    pub fn panics_at(mut self, recipient: Recipient<crate::InjectPanic>) -> Self {
+        self.fault = Some(recipient);
+        self
+    }
+}
+
+impl Routes {
+    /// The owner of `R` and its mailbox.
+    pub(crate) fn find<R: Request>(&self) -> Option<(&Arc<str>, &Recipient<Envelope<R>>)> {
+        let route = self.requests.get(&TypeId::of::<R>())?;
+        route.recipient.downcast_ref().map(|recipient| (&route.owner, recipient))
+    }
+
+    /// The table with these routes in place of what their owner had.
+    pub(crate) fn with(&self, set: RouteSet) -> Result<Self, RouteError> {
+        let mut routes = self.without(&set.owner);
+        for (id, route) in set.requests {
+            if let Some(rival) = routes.requests.get(&id) {
+                return Err(RouteError::Owned {
+                    request: route.request,
+                    owner: rival.owner.to_string(),
+                    rival: route.owner.to_string(),
+                });
+            }
+            routes.requests.insert(id, route);
+        }
+        routes.progress.extend(set.progress);
+        #[cfg(feature = "faults")]
+        if let Some(recipient) = set.fault {
+            routes.faults.insert(set.owner, recipient);
+        }
+        Ok(routes)
+    }
+
+    /// The table without the routes of this owner.
+    pub(crate) fn without(&self, owner: &str) -> Self {
+        let mut routes = self.clone();
+        routes.requests.retain(|_, route| *route.owner != *owner);
+        routes.progress.retain(|progress| *progress.owner != *owner);
+        routes
+    }
+}
+
+impl fmt::Debug for RouteSet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let requests: Vec<_> = self.requests.iter().map(|(_, route)| route.request).collect();
+        f.debug_struct("RouteSet").field("owner", &self.owner).field("requests", &requests).finish()
+    }
+}
