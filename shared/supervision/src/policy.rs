@@ -214,6 +214,13 @@ mod tests {
     }
 
     #[test]
+    fn the_documented_config_has_the_same_defaults() {
+        let mut config: toml::Table = toml::from_str(include_str!("../../../config/default.toml")).unwrap();
+        let section = config.remove("supervision").unwrap();
+        assert_eq!(section.try_into::<Policy>().unwrap(), Policy::default());
+    }
+
+    #[test]
     fn it_reads_what_it_writes() {
         let written = toml::Table::try_from(Policy::default()).unwrap();
         assert_eq!(written.try_into::<Policy>().unwrap(), Policy::default());
