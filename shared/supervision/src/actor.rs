@@ -75,6 +75,11 @@ impl WorkerContext {
 }
 
 impl Tether {
+    /// A tether that reports to nobody, for an actor that is run without a supervisor, in a test.
+    pub fn loose() -> Self {
+        Self { report: None, failure: None }
+    }
+
     /// Notes why the actor is about to stop itself, for the supervisor's record; the actor then calls `ctx.stop()`.
     pub fn give_up(&mut self, cause: impl Into<Error>) {
         self.failure = Some(cause.into());

@@ -44,7 +44,10 @@ impl Worker {
     ///
     /// The future that `factory` makes *is* the worker. It calls [`WorkerContext::ready`] once it is up, runs until it is
     /// done or until [`WorkerContext::stopping`] resolves, then cleans up and returns `Ok(())`. It is polled on the
-    /// thread it was made on and need not be `Send`.
+    /// thread it was made on and need not be `Send`. What it spawns beside itself it must end itself.
+    ///
+    /// It must not block its group's thread, not even while it starts: the heartbeat would take the thread, and all
+    /// workers on it, for lost. Blocking work belongs in `spawn_blocking`, or see [`Worker::own_thread`].
     pub fn new<F, Fut>(name: impl Into<String>, factory: F) -> Self
     where
         F: Fn(WorkerContext) -> Fut + Send + Sync + 'static,
@@ -65,8 +68,8 @@ impl Worker {
         self
     }
 
-    /// Gives the worker an arbiter (a thread) of its own, watched by its own heartbeat: for work that may hold the
-    /// thread for long.
+    /// Gives the worker an arbiter (a thread) of its own, whose heartbeat is watched once the worker is ready: for work
+    /// that must not delay its siblings. Until it is ready it may block the thread, within `start_within`.
     #[must_use]
     pub fn own_thread(mut self) -> Self {
         self.own_thread = true;

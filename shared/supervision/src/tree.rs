@@ -161,7 +161,7 @@ impl TreeNode {
         let label = format!("{lead}{branch}{}", self.name);
         write!(out, "{label:width$}  {}", self.state)?;
         if self.restarts > 0 {
-            write!(out, ", restarted {} times", self.restarts)?;
+            write!(out, ", restarts: {}", self.restarts)?;
         }
         if let Some(cause) = &self.last_cause {
             write!(out, ", last cause: {}", cause.lines().next().unwrap_or_default())?;

@@ -3,7 +3,7 @@
 //! The future returned here lives on the supervisor's thread. Dropping it abandons the incarnation: the worker's future is
 //! dropped at its next pause, and its exit reaches nobody.
 
-use std::future::Future;
+use std::future::{Future, pending};
 use std::sync::Arc;
 
 use actix::ArbiterHandle;
@@ -47,7 +47,8 @@ pub(crate) fn on_thread(
     }
 }
 
-/// Runs the worker on a thread of its own, which ends with it.
+/// Runs the worker on a thread of its own, which ends with it. The heartbeat begins when the worker is ready: until then it may
+/// block its thread, and its group's `start_within` bounds that.
 pub(crate) async fn on_own_thread(
     worker: Worker,
     path: Arc<str>,
@@ -58,9 +59,17 @@ pub(crate) async fn on_own_thread(
         Ok(thread) => thread,
         Err(error) => return Exit::failed(&path, format!("cannot start a thread: {error}")),
     };
+    let mut ready = signals.ready.subscribe();
+    let pulse = async {
+        match ready.wait_for(|ready| *ready).await {
+            Ok(_) => thread.pulse(heartbeat).await,
+            // It ended before it was ready: its exit tells how.
+            Err(_) => pending().await,
+        }
+    };
     tokio::select! {
         exit = on_thread(&worker, Arc::clone(&path), signals, &thread.handle()) => exit,
-        cause = thread.pulse(heartbeat) => Exit::failed(&path, cause),
+        cause = pulse => Exit::failed(&path, cause),
     }
 }
 

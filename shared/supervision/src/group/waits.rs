@@ -24,13 +24,12 @@ pub(super) struct Running {
     pub(super) ready: watch::Receiver<bool>,
 }
 
-pub(super) async fn next_exit(running: &mut [Option<Running>]) -> (usize, Exit) {
+pub(super) async fn next_exit(group: &Arc<str>, running: &mut [Option<Running>]) -> (usize, Exit) {
     poll_fn(|context| {
         for (child, slot) in running.iter_mut().enumerate() {
             let Some(running) = slot else { continue };
             if let Poll::Ready(ended) = running.task.poll_unpin(context) {
-                let exit =
-                    ended.unwrap_or_else(|error| Exit::failed(&Arc::from("supervisor"), error.to_string()));
+                let exit = ended.unwrap_or_else(|error| Exit::failed(group, error.to_string()));
                 return Poll::Ready((child, exit));
             }
         }

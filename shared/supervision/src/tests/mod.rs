@@ -35,7 +35,7 @@ fn brisk() -> Policy {
 }
 
 fn watched() -> Policy {
-    let heartbeat = Heartbeat { every: Duration::from_millis(20), limit: Duration::from_millis(300) };
+    let heartbeat = Heartbeat { every: Duration::from_millis(20), limit: Duration::from_millis(500) };
     Policy { heartbeat: Some(heartbeat), ..brisk() }
 }
 

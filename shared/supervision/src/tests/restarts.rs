@@ -136,7 +136,7 @@ fn beyond_the_intensity_the_failure_escalates_to_the_root() {
         assert_eq!(path, "umbel/app/w");
         assert_eq!(
             cause,
-            "hopeless; umbel/app gave up after 2 restarts within 60s; umbel gave up after 1 restarts within 60s"
+            "hopeless; umbel/app gave up (max_restarts = 2 within 60s); umbel gave up (max_restarts = 1 within 60s)"
         );
         let seen = tree.snapshot();
         assert_eq!((seen.state, node(&seen, "app").state), (State::Failed, State::Failed));

@@ -93,7 +93,7 @@ fn a_blocked_group_is_replaced_while_its_siblings_keep_answering() {
         let seen = restarted(&tree, "stuck/blocker", 1).await;
         ask(&asked).await;
         let cause = node(&seen, "stuck/blocker").last_cause.unwrap();
-        assert!(cause.contains("its thread is blocked: no answer to the heartbeat within 300ms"), "{cause}");
+        assert!(cause.contains("its thread is blocked: no answer to the heartbeat within 500ms"), "{cause}");
         assert_eq!(node(&seen, "stuck/beside").restarts, 1, "it lost the same thread");
         assert_eq!(node(&seen, "other/sibling").restarts, 0);
         assert_ne!(control.threads.recv().await.unwrap(), old_thread);
@@ -125,6 +125,42 @@ fn a_worker_that_blocks_its_own_thread_is_replaced_alone() {
         assert_ne!(control.threads.recv().await.unwrap(), old_thread);
         control.release.send(()).unwrap();
         assert!((&mut control.gone).await.is_err(), "dropped at last");
+        assert_eq!(supervisor.shut_down().await, Outcome::Stopped);
+    });
+}
+
+/// Migrations, say: `start_within` bounds them, not the heartbeat.
+#[test]
+fn a_worker_on_its_own_thread_may_block_it_until_it_is_ready() {
+    run(async {
+        let (entered, has_entered) = oneshot::channel();
+        let (release, released) = sync_channel::<()>(1);
+        let first = Arc::new(Mutex::new(Some((entered, released))));
+        let worker = Worker::new("slow", move |context| {
+            let first = first.lock().unwrap().take();
+            async move {
+                let (entered, released) = first.expect("started once");
+                entered.send(()).expect("the test waits");
+                released.recv()?;
+                context.ready();
+                context.stopping().await;
+                Ok(())
+            }
+        });
+        let limit = Duration::from_millis(200);
+        let policy = Policy { heartbeat: Some(Heartbeat { every: limit / 5, limit }), ..brisk() };
+        // Its thread is blocked too, for the same time, and is watched: when that shows, the limit has passed for both.
+        let (blocker, control) = Blocker::new("blocker");
+        let slow = Group::new("slow", policy.clone()).child(worker.own_thread());
+        let root = Group::new("umbel", policy).child(blocker).child(slow);
+        let supervisor = Supervisor::start(root);
+        has_entered.await.unwrap();
+        control.block.notify_one();
+        supervisor.tree().wait_until(|tree| node(tree, "blocker").restarts >= 1).await;
+        release.send(()).unwrap();
+        let tree = up(&supervisor).await;
+        assert_eq!(node(&tree.snapshot(), "slow/slow").restarts, 0);
+        drop(control);
         assert_eq!(supervisor.shut_down().await, Outcome::Stopped);
     });
 }

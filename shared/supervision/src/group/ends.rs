@@ -1,0 +1,150 @@
+//! What a group does when a child ends that nobody told to: judge, then stop, restart, or give up.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::GroupRun;
+use crate::decision::{Ending, Jitter, Verdict};
+use crate::exit::{Exit, Failure};
+use crate::policy::Restart;
+use crate::spec::Child;
+use crate::tree::State;
+
+impl GroupRun {
+    pub(super) async fn on_late(&mut self, child: usize) -> Option<Failure> {
+        self.abandon(child);
+        let within = self.group.policy.start_within;
+        let path = Arc::clone(&self.node.children[child].path);
+        self.obey(&[child], Ending::Failed, Failure { path, cause: format!("not ready within {within:?}") })
+            .await
+    }
+
+    pub(super) async fn on_end(&mut self, child: usize, exit: Exit) -> Option<Failure> {
+        let was_ready = self.running[child].take().is_some_and(|running| *running.ready.borrow());
+        if self.starting.is_some_and(|(starting, _)| starting == child) {
+            self.starting = None;
+            // Done before it said that it was ready: a job that is over, and what comes after it may start.
+            let over = matches!(exit, Exit::Done) && self.restart_kind(child) != Restart::Permanent;
+            self.has_been_up[child] |= was_ready || over;
+        }
+        let path = Arc::clone(&self.node.children[child].path);
+        match exit {
+            Exit::Done => {
+                let cause = "ended without being told to".to_owned();
+                self.obey(&[child], Ending::Done, Failure { path, cause }).await
+            }
+            Exit::Failed(failure) => self.obey(&[child], Ending::Failed, failure).await,
+        }
+    }
+
+    /// The thread is blocked or gone: everything on it is abandoned at once, and counts as one failure.
+    pub(super) async fn on_thread_lost(&mut self, cause: String) -> Option<Failure> {
+        self.thread = None;
+        let on_it = |child: &usize| {
+            matches!(&self.group.children[*child], Child::Worker(worker) if !worker.own_thread)
+                && self.running[*child].is_some()
+        };
+        let lost: Vec<usize> = (0..self.running.len()).filter(on_it).collect();
+        for child in &lost {
+            self.abandon(*child);
+        }
+        // With one worker on the thread it is clear which one it was.
+        let path = match lost[..] {
+            [only] => Arc::clone(&self.node.children[only].path),
+            _ => Arc::clone(&self.node.path),
+        };
+        self.obey(&lost, Ending::Failed, Failure { path, cause }).await
+    }
+
+    fn abandon(&mut self, child: usize) {
+        if let Some(running) = self.running[child].take() {
+            running.stop.send_replace(true);
+            running.task.abort();
+        }
+        if self.starting.is_some_and(|(starting, _)| starting == child) {
+            self.starting = None;
+        }
+    }
+
+    /// Judges the end of these children, which nobody ordered, and does what the verdict says; some failure when the group itself
+    /// has failed by it.
+    async fn obey(&mut self, ended: &[usize], ending: Ending, failure: Failure) -> Option<Failure> {
+        if ended.is_empty() {
+            return None;
+        }
+        if self.first_start && ended.iter().any(|child| !self.has_been_up[*child]) {
+            self.mark_failed(ended, &failure);
+            return Some(failure);
+        }
+        let jitter = Jitter(fresh_jitter());
+        match self.decider.judge(ended, ending, self.began.elapsed(), jitter) {
+            Verdict::StayDown if ending == Ending::Done => {
+                ended.iter().for_each(|child| self.node.children[*child].enter(State::Stopped));
+                None
+            }
+            Verdict::StayDown => {
+                tracing::warn!(child = &*failure.path, cause = failure.cause, "ended, and stays down");
+                self.mark_failed(ended, &failure);
+                None
+            }
+            Verdict::Restart { stop, start, after } => {
+                tracing::warn!(child = &*failure.path, cause = failure.cause, ?after, "failed; restarting");
+                self.restart(ended, &failure, &stop, start, after).await;
+                None
+            }
+            Verdict::Escalate => {
+                self.mark_failed(ended, &failure);
+                let (path, intensity) = (&self.node.path, self.group.policy.intensity);
+                tracing::error!(group = &**path, child = &*failure.path, cause = failure.cause, "gives up");
+                let (most, within) = (intensity.max_restarts, intensity.within);
+                let cause =
+                    format!("{}; {path} gave up (max_restarts = {most} within {within:?})", failure.cause);
+                Some(Failure { path: failure.path, cause })
+            }
+        }
+    }
+
+    async fn restart(
+        &mut self,
+        ended: &[usize],
+        failure: &Failure,
+        stop: &[usize],
+        start: Vec<usize>,
+        after: Duration,
+    ) {
+        for child in ended.iter().filter(|child| start.contains(child)) {
+            let node = &self.node.children[*child];
+            node.restart_because(&failure.told_about(&node.path));
+        }
+        self.mark_failed(ended.iter().filter(|child| !start.contains(child)), failure);
+        for child in stop {
+            if self.running[*child].is_some() {
+                self.stop(*child).await;
+                if start.contains(child) {
+                    self.node.children[*child]
+                        .restart_because(&format!("restarted along with {}", failure.path));
+                }
+            }
+        }
+        self.pending.extend(start);
+        self.not_before = Instant::now() + after;
+    }
+
+    fn mark_failed<'a>(&self, children: impl IntoIterator<Item = &'a usize>, failure: &Failure) {
+        for child in children {
+            let node = &self.node.children[*child];
+            node.enter_because(State::Failed, &failure.told_about(&node.path));
+        }
+    }
+
+    fn restart_kind(&self, child: usize) -> Restart {
+        self.group.children[child].restart_kind()
+    }
+}
+
+/// The edge at which randomness comes in. Without a random source the waits lose their jitter and nothing else.
+fn fresh_jitter() -> u32 {
+    getrandom::u32().unwrap_or(u32::MAX)
+}
