@@ -38,7 +38,6 @@ pub fn worker(bus: &Bus) -> Worker {
     let start = move |context: umbel_supervision::WorkerContext| {
         let bus = bus.clone();
         async move {
-            let ready = context.clone();
             context
                 .run_actor(move |tether| {
                     let addr = BusActor::create(|actor| {
@@ -46,7 +45,6 @@ pub fn worker(bus: &Bus) -> Worker {
                         BusActor { bus: bus.clone(), _tether: tether }
                     });
                     bus.set_actor(addr.clone());
-                    ready.ready();
                     addr
                 })
                 .await

@@ -1,1 +1,29 @@
-//! To come.
+//! Runs what a domain app declares as supervised actors, alone or as an umbrella.
+//!
+//! Owns the [`App`] declaration and the hosts behind it: an actor per live aggregate, an actor per projection, an
+//! actor per query and per command handler. A domain author writes pure functions and a declaration; locks,
+//! retries, checkpoints, restarts and shutdown live here.
+//!
+//! Promises:
+//! - commands to one aggregate are decided one at a time, on state that was true when the append succeeded;
+//! - an event's effect on a projection's documents happens exactly once;
+//! - nothing waits without a bound: mailboxes, work in flight, retries and caches have limits in the settings.
+//!
+//! Knows nothing about any domain app or database.
+
+mod aggregate;
+mod app;
+mod handler;
+mod handling;
+mod projection;
+mod read_models;
+mod settings;
+mod umbrella;
+
+pub use app::App;
+pub use handling::Handling;
+pub use read_models::{Found, ReadModels};
+pub use settings::HostSettings;
+pub use umbrella::{ExitStatus, Foundation, Umbrella};
+
+pub use umbel_bus::{AskError, Bus, DispatchError, DispatchOptions, Dispatched, Outcome};

@@ -50,14 +50,35 @@ impl WorkerContext {
     where
         A: Actor<Context = Context<A>> + Handler<Drain>,
     {
+        self.run_actor_once_up(make, async |_address| Ok(())).await
+    }
+
+    /// The same, but the worker is ready only when `up` has succeeded: what makes the actor reachable, such as
+    /// registering its address.
+    ///
+    /// # Errors
+    /// See [`Self::run_actor`]; also when `up` fails.
+    pub async fn run_actor_once_up<A>(
+        self,
+        make: impl FnOnce(Tether) -> Addr<A>,
+        up: impl AsyncFnOnce(Addr<A>) -> anyhow::Result<()>,
+    ) -> anyhow::Result<()>
+    where
+        A: Actor<Context = Context<A>> + Handler<Drain>,
+    {
         let (report, mut gone) = oneshot::channel();
         let address = make(Tether { report: Some(report), failure: None });
+        let announced = async {
+            // Lets the actor's `started()` have its turn, so that a failure there is a failure to start.
+            tokio::task::yield_now().await;
+            up(address.clone()).await
+        };
         tokio::select! {
             biased;
             ending = &mut gone => return unordered(ending),
-            // Lets the actor's `started()` have its turn, so that a failure there is a failure to start.
-            () = tokio::task::yield_now() => self.ready(),
+            announced = announced => announced?,
         }
+        self.ready();
         tokio::select! {
             biased;
             ending = &mut gone => return unordered(ending),

@@ -1,0 +1,200 @@
+//! The host of one kind of aggregate: from a command to its instance, and instances in and out of memory.
+
+use std::{cell::Cell as Counter, collections::HashMap, rc::Rc, time::Duration};
+
+use actix::{Actor, Addr, AsyncContext, Context, Handler, ResponseFuture};
+use futures_util::future::ready;
+use tokio::time::Instant;
+use umbel_bus::{Answered, Bus, Dispatch, DispatchError, Envelope, Outcome, RouteSet};
+use umbel_core::{Aggregate, Command, CommandSet, CommandVisitor, Decide, StreamName};
+use umbel_supervision::{Drain, Tether, Worker};
+
+use crate::{
+    aggregate::instance::{CarryOut, Instance},
+    handler::Gate,
+    settings::HostSettings,
+};
+
+/// Owns the commands of one kind of aggregate and the live instances.
+pub(crate) struct AggregateHost<A: Aggregate + Unpin> {
+    bus: Bus,
+    settings: HostSettings,
+    live: HashMap<StreamName, Live<A>>,
+    gate: Gate,
+    /// Tells the supervisor when this actor is gone.
+    _tether: Tether,
+}
+
+/// One instance in memory. Dropping the last address stops it.
+struct Live<A: Aggregate + Unpin> {
+    address: Addr<Instance<A>>,
+    used: Instant,
+    /// Commands on their way to it or being carried out.
+    waiting: Rc<Counter<usize>>,
+}
+
+/// Counts a command as waiting for its instance until it is dropped.
+struct Waiting(Rc<Counter<usize>>);
+
+/// Collects the routes of all commands of an aggregate.
+struct Collect<A: Aggregate + Unpin> {
+    host: Addr<AggregateHost<A>>,
+    routes: Option<RouteSet>,
+}
+
+/// The worker that owns the commands of `A`.
+pub(crate) fn worker<A: Aggregate + Unpin>(app: &str, bus: Bus, settings: &HostSettings) -> Worker {
+    let (owner, settings) = (format!("{app}/{}", A::CATEGORY), settings.clone());
+    Worker::new(A::CATEGORY, move |context| {
+        let (bus, owner, settings) = (bus.clone(), owner.clone(), settings.clone());
+        async move {
+            let registrar = bus.clone();
+            let start = move |tether| {
+                AggregateHost::<A>::create(|actor| {
+                    actor.set_mailbox_capacity(bus.settings().mailbox_capacity);
+                    let gate = Gate::new(settings.in_flight_max);
+                    AggregateHost { bus, settings, live: HashMap::new(), gate, _tether: tether }
+                })
+            };
+            let register = async move |host: Addr<AggregateHost<A>>| {
+                let mut collect = Collect { routes: Some(RouteSet::new(owner)), host };
+                A::Commands::visit(&mut collect);
+                if let Some(routes) = collect.routes {
+                    registrar.register(routes).await?;
+                }
+                anyhow::Ok(())
+            };
+            context.run_actor_once_up(start, register).await
+        }
+    })
+}
+
+impl<A: Aggregate + Unpin> CommandVisitor<A> for Collect<A> {
+    fn command<C: Command>(&mut self)
+    where
+        A: Decide<C>,
+    {
+        let recipient = self.host.clone().recipient();
+        self.routes = self.routes.take().map(|routes| routes.answers::<Dispatch<C>>(recipient));
+    }
+}
+
+impl<A: Aggregate + Unpin> AggregateHost<A> {
+    /// The instance of a stream, made if it is not in memory or has died.
+    fn instance(&mut self, stream: &StreamName) -> (Addr<Instance<A>>, Rc<Counter<usize>>) {
+        if !self.live.get(stream).is_some_and(|live| live.address.connected()) {
+            self.make_room();
+            let instance = Instance::new(stream.clone(), self.bus.store(), self.settings.conflict_retries);
+            let address = Instance::create(|context| {
+                context.set_mailbox_capacity(self.settings.aggregate_waiting_max);
+                instance
+            });
+            let live = Live { address, used: Instant::now(), waiting: Rc::default() };
+            self.live.insert(stream.clone(), live);
+        }
+        match self.live.get_mut(stream) {
+            Some(live) => {
+                live.used = Instant::now();
+                (live.address.clone(), Rc::clone(&live.waiting))
+            }
+            // Inserted above; nothing else runs in between.
+            None => unreachable!("an instance just made is in the table"),
+        }
+    }
+
+    /// Lets the longest idle instances go when there are too many: a tenth at once, so that it happens rarely.
+    fn make_room(&mut self) {
+        let max = self.settings.aggregates_live_max.max(1);
+        if self.live.len() < max {
+            return;
+        }
+        let mut idle: Vec<_> = self
+            .live
+            .iter()
+            .filter(|(_, live)| live.is_idle())
+            .map(|(name, live)| (live.used, name.clone()))
+            .collect();
+        idle.sort_unstable();
+        for (_, name) in idle.into_iter().take(max.div_ceil(10)) {
+            self.live.remove(&name);
+        }
+    }
+
+    /// Lets go of instances that nobody has used for a while.
+    fn evict(&mut self) {
+        let idle = self.settings.aggregate_idle();
+        let now = Instant::now();
+        self.live.retain(|_, live| {
+            live.address.connected() && (!live.is_idle() || now.duration_since(live.used) < idle)
+        });
+    }
+}
+
+impl<A: Aggregate + Unpin> Live<A> {
+    fn is_idle(&self) -> bool {
+        self.waiting.get() == 0
+    }
+}
+
+impl Waiting {
+    fn new(count: Rc<Counter<usize>>) -> Self {
+        count.set(count.get() + 1);
+        Self(count)
+    }
+}
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        self.0.set(self.0.get().saturating_sub(1));
+    }
+}
+
+impl<A: Aggregate + Unpin> Actor for AggregateHost<A> {
+    type Context = Context<Self>;
+
+    fn started(&mut self, context: &mut Self::Context) {
+        let sweep = (self.settings.aggregate_idle() / 4).max(Duration::from_millis(10));
+        context.run_interval(sweep, |host, _| host.evict());
+    }
+}
+
+impl<A, C> Handler<Envelope<Dispatch<C>>> for AggregateHost<A>
+where
+    A: Decide<C> + Unpin,
+    C: Command,
+{
+    type Result = ResponseFuture<Answered<Dispatch<C>>>;
+
+    fn handle(&mut self, envelope: Envelope<Dispatch<C>>, context: &mut Self::Context) -> Self::Result {
+        let Some(dispatch) = envelope.open() else { return Box::pin(ready(None)) };
+        let stream = match StreamName::of(A::CATEGORY, &A::identify(&dispatch.command)) {
+            Ok(stream) => stream,
+            Err(error) => {
+                let reason = format!("{} names no aggregate: {error}", C::NAME);
+                return Box::pin(ready(Some(Err(DispatchError::Failed { reason }))));
+            }
+        };
+        let (instance, waiting) = self.instance(&stream);
+        if waiting.get() >= self.settings.aggregate_waiting_max {
+            let reason = format!("{} commands wait for {stream} already", waiting.get());
+            return Box::pin(ready(Some(Err(DispatchError::unavailable(reason)))));
+        }
+        let (place, waiting) = (self.gate.enter(self, context), Waiting::new(waiting));
+        let deadline = envelope.deadline();
+        Box::pin(async move {
+            let outcome = tokio::time::timeout_at(deadline, instance.send(CarryOut(dispatch))).await;
+            drop((place, waiting));
+            // No answer means that it died or is still at work: what it had sent to the store may be stored.
+            let unknown = DispatchError::Timeout { command: C::NAME, outcome: Outcome::Unknown };
+            Some(outcome.ok().and_then(Result::ok).unwrap_or(Err(unknown)))
+        })
+    }
+}
+
+impl<A: Aggregate + Unpin> Handler<Drain> for AggregateHost<A> {
+    type Result = ();
+
+    fn handle(&mut self, _: Drain, context: &mut Self::Context) {
+        self.gate.drain(self, context);
+    }
+}

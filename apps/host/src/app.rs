@@ -1,0 +1,103 @@
+//! What a domain app is made of, as a declaration.
+
+use std::{fmt, future::Future, sync::Arc};
+
+use umbel_bus::{AskError, Bus, DispatchError};
+use umbel_core::{Aggregate, Command, Projection, Query};
+use umbel_supervision::{Group, Policy, Worker};
+
+use crate::{
+    aggregate,
+    handler::{command_worker, query_worker},
+    handling::Handling,
+    projection,
+    read_models::ReadModels,
+    settings::HostSettings,
+};
+
+type Start = Arc<dyn Fn(&str, Bus, &HostSettings) -> Worker + Send + Sync>;
+
+/// A domain app: a name and the components it declares. Each becomes a supervised actor on the app's own thread.
+///
+/// Projections start first, then what answers, in the order declared: whoever can write can also be waited for.
+#[derive(Clone)]
+pub struct App {
+    name: &'static str,
+    projections: Vec<Start>,
+    owners: Vec<Start>,
+}
+
+impl App {
+    /// An app without components.
+    #[must_use]
+    pub fn new(name: &'static str) -> Self {
+        Self { name, projections: Vec::new(), owners: Vec::new() }
+    }
+
+    /// The app's name.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        self.name
+    }
+
+    /// Commands in, events out, under an optimistic lock.
+    #[must_use]
+    pub fn aggregate<A: Aggregate + Unpin>(mut self) -> Self {
+        self.owners.push(Arc::new(|app, bus, settings| aggregate::worker::<A>(app, bus, settings)));
+        self
+    }
+
+    /// Events in, documents out, exactly once.
+    #[must_use]
+    pub fn projection<P: Projection>(mut self) -> Self {
+        self.projections.push(Arc::new(|app, bus, settings| projection::worker::<P>(app, bus, settings)));
+        self
+    }
+
+    /// A command owned by a function instead of an aggregate: for what needs the outside world, or several
+    /// aggregates. It does its work by dispatching other commands.
+    #[must_use]
+    pub fn command<C, F, Fut>(mut self, handler: F) -> Self
+    where
+        C: Command,
+        F: Fn(Handling, C) -> Fut + Clone + Send + Sync + Unpin + 'static,
+        Fut: Future<Output = Result<C::Reply, DispatchError<C::Rejection>>> + 'static,
+    {
+        self.owners.push(Arc::new(move |app, bus, settings| {
+            command_worker::<C, F, Fut>(app, bus, settings, handler.clone())
+        }));
+        self
+    }
+
+    /// A query and the function that answers it from the read models.
+    #[must_use]
+    pub fn query<Q, F, Fut>(mut self, handler: F) -> Self
+    where
+        Q: Query,
+        F: Fn(ReadModels, Q) -> Fut + Clone + Send + Sync + Unpin + 'static,
+        Fut: Future<Output = Result<Q::Answer, AskError>> + 'static,
+    {
+        self.owners.push(Arc::new(move |app, bus, settings| {
+            query_worker::<Q, F, Fut>(app, bus, settings, handler.clone())
+        }));
+        self
+    }
+
+    /// The app as a branch of the supervision tree.
+    #[must_use]
+    pub fn group(&self, bus: &Bus, settings: &HostSettings, policy: Policy) -> Group {
+        let workers = self.projections.iter().chain(&self.owners);
+        workers.fold(Group::new(self.name, policy), |group, start| {
+            group.child(start(self.name, bus.clone(), settings))
+        })
+    }
+}
+
+impl fmt::Debug for App {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("App")
+            .field("name", &self.name)
+            .field("components", &(self.projections.len() + self.owners.len()))
+            .finish()
+    }
+}

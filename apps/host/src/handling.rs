@@ -1,0 +1,102 @@
+//! What a command handler has at hand while it carries out one command.
+
+use std::{
+    borrow::Cow,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use umbel_bus::{Bus, DispatchContext, DispatchError, Dispatched, edge};
+use umbel_core::{Command, CommandId, Position, Timestamp};
+use uuid::Uuid;
+
+use crate::read_models::ReadModels;
+
+/// The surroundings of one command: read models, fresh ids, and the way to dispatch what it breaks down into.
+/// Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Handling {
+    bus: Bus,
+    context: DispatchContext,
+    models: ReadModels,
+    written: Arc<Mutex<Written>>,
+}
+
+/// What the commands dispatched so far have written.
+#[derive(Debug, Default)]
+struct Written {
+    dispatched: u32,
+    position: Option<Position>,
+    events: Option<Vec<Cow<'static, str>>>,
+    repeated: bool,
+}
+
+impl Handling {
+    pub(crate) fn new(bus: Bus, context: DispatchContext) -> Self {
+        let models = ReadModels::new(bus.store(), context.deadline);
+        let written = Written { events: Some(Vec::new()), ..Written::default() };
+        Self { bus, context, models, written: Arc::new(Mutex::new(written)) }
+    }
+
+    /// Dispatches a command as part of this one: same conversation, same deadline, and so deterministic an id that
+    /// repeating the whole repeats this one too.
+    ///
+    /// # Errors
+    /// See [`DispatchError`].
+    pub async fn dispatch<C: Command>(&self, command: C) -> Result<C::Reply, DispatchError<C::Rejection>> {
+        let mut context = self.context.clone();
+        context.command_id = self.next_command_id();
+        let dispatched = self.bus.dispatch_in(command, context).await?;
+        let mut written = self.written.lock().unwrap_or_else(PoisonError::into_inner);
+        written.dispatched += 1;
+        written.position = written.position.max(dispatched.position);
+        written.repeated |= dispatched.repeated;
+        match (&mut written.events, dispatched.events) {
+            (Some(events), Some(more)) => events.extend(more),
+            _ => written.events = None,
+        }
+        Ok(dispatched.reply)
+    }
+
+    /// The read models.
+    #[must_use]
+    pub fn models(&self) -> &ReadModels {
+        &self.models
+    }
+
+    /// The id of the command being handled.
+    #[must_use]
+    pub fn command_id(&self) -> CommandId {
+        self.context.command_id
+    }
+
+    /// This moment.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        edge::now()
+    }
+
+    /// An id nobody has used.
+    #[must_use]
+    pub fn fresh_id(&self) -> Uuid {
+        edge::fresh_id()
+    }
+
+    /// The handled command's outcome, with all that its parts wrote.
+    pub(crate) fn finish<R>(&self, reply: R) -> Dispatched<R> {
+        let mut written = self.written.lock().unwrap_or_else(PoisonError::into_inner);
+        Dispatched {
+            reply,
+            position: written.position,
+            events: written.events.take(),
+            repeated: written.repeated,
+        }
+    }
+
+    /// The first part carries the command's own id; the n-th after n successes another that depends on both only.
+    fn next_command_id(&self) -> CommandId {
+        /// An odd 128-bit number, so that multiples of it differ: the golden ratio's fraction.
+        const STEP: u128 = 0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835;
+        let parts = self.written.lock().unwrap_or_else(PoisonError::into_inner).dispatched;
+        CommandId(Uuid::from_u128(self.context.command_id.0.as_u128() ^ STEP.wrapping_mul(parts.into())))
+    }
+}

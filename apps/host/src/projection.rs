@@ -1,0 +1,234 @@
+//! Projections as actors: catch up by pages, then follow the log; each event's effect exactly once.
+//!
+//! Documents and checkpoint are committed together, and only if the checkpoint stands where this host believes;
+//! so two nodes that run the same projection do each event's work once between them, whoever is faster.
+
+use std::{collections::BTreeMap, marker::PhantomData, sync::Arc, time::Duration};
+
+use actix::{Actor, ActorContext, ActorFutureExt, AsyncContext, Context, Handler, WrapFuture};
+use tokio::{
+    sync::watch,
+    time::{sleep, timeout},
+};
+use umbel_bus::{Bus, RouteSet, Store};
+use umbel_core::{
+    EventSet, Position, Projection,
+    document::{Changes, Direction},
+    store::{AllPage, ReadAll, SaveProjection, SaveProjectionError, StoreError},
+};
+use umbel_supervision::{Drain, Tether, Worker};
+
+use crate::settings::HostSettings;
+
+/// The pause after a failure grows from the first to the last of these.
+const RETRY_MIN: Duration = Duration::from_millis(50);
+const RETRY_MAX: Duration = Duration::from_secs(5);
+
+/// A checkpoint over events that changed no document is saved at least every so many events.
+const IDLE_CHECKPOINT_EVERY: u64 = 10_000;
+
+/// Runs one projection.
+pub(crate) struct ProjectionHost<P> {
+    follower: Option<Follower>,
+    drain: watch::Sender<bool>,
+    _projection: PhantomData<fn() -> P>,
+    /// Tells the supervisor when this actor is gone.
+    _tether: Tether,
+}
+
+/// What following the log takes.
+struct Follower {
+    bus: Bus,
+    store: Store,
+    settings: HostSettings,
+    /// The name its checkpoint is kept under.
+    checkpoint: String,
+    names: Arc<[String]>,
+    progress: watch::Sender<Position>,
+    /// Where the checkpoint stands in the store.
+    saved: Position,
+    /// Everything up to here is in the documents.
+    reached: Position,
+}
+
+/// Why a round failed. Nothing was saved; the same round is tried again.
+#[derive(Debug, thiserror::Error)]
+enum Trouble {
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error("event at position {position}: {reason}")]
+    Event { position: Position, reason: String },
+    #[error("a document cannot be changed: {0}")]
+    Document(umbel_core::json::JsonError),
+}
+
+/// The worker that runs `P`.
+pub(crate) fn worker<P: Projection>(app: &str, bus: Bus, settings: &HostSettings) -> Worker {
+    let (owner, settings) = (format!("{app}/{}", P::NAME), settings.clone());
+    Worker::new(P::NAME, move |context| {
+        let (bus, owner, settings) = (bus.clone(), owner.clone(), settings.clone());
+        async move {
+            let checkpoint = format!("{}/{}", P::NAME, P::VERSION);
+            let saved = bus.store().load_checkpoint(&checkpoint).await?;
+            let (progress, reached) = watch::channel(saved);
+            let follower = Follower {
+                store: bus.store(),
+                bus: bus.clone(),
+                settings,
+                checkpoint,
+                names: P::Event::NAMES.iter().map(|&name| name.to_owned()).collect(),
+                progress,
+                saved,
+                reached: saved,
+            };
+            let start = move |tether| {
+                ProjectionHost::<P> {
+                    follower: Some(follower),
+                    drain: watch::Sender::new(false),
+                    _projection: PhantomData,
+                    _tether: tether,
+                }
+                .start()
+            };
+            let register = async move |_host: actix::Addr<ProjectionHost<P>>| {
+                let routes = RouteSet::new(owner).projects(P::NAME, P::Event::NAMES, reached);
+                anyhow::Ok(bus.register(routes).await?)
+            };
+            context.run_actor_once_up(start, register).await
+        }
+    })
+}
+
+impl Follower {
+    /// Follows the log until told to stop, between two transactions. Failures are logged and tried again.
+    async fn follow<P: Projection>(mut self, mut drain: watch::Receiver<bool>) {
+        let mut head = self.bus.head();
+        let mut pause = RETRY_MIN;
+        while !*drain.borrow() {
+            head.borrow_and_update();
+            match self.round::<P>().await {
+                Ok(true) => pause = RETRY_MIN,
+                Ok(false) => {
+                    pause = RETRY_MIN;
+                    let woken = async {
+                        tokio::select! {
+                            _ = head.changed() => {}
+                            _ = drain.changed() => {}
+                        }
+                    };
+                    // Elapsed: another process may have appended.
+                    drop(timeout(self.settings.projection_poll(), woken).await);
+                }
+                Err(trouble) => {
+                    tracing::error!(projection = P::NAME, reached = %self.reached, error = %trouble,
+                        retry_in_ms = pause.as_millis(), "projection is held up");
+                    tokio::select! {
+                        () = sleep(pause) => {}
+                        _ = drain.changed() => {}
+                    }
+                    pause = (pause * 2).min(RETRY_MAX);
+                }
+            }
+        }
+        if self.reached > self.saved
+            && let Err(error) = self.save(Vec::new(), self.reached).await
+        {
+            // Costs only that these events are looked at again.
+            tracing::warn!(projection = P::NAME, %error, "checkpoint not saved while stopping");
+        }
+    }
+
+    /// One page of the log; says whether there may be more right now.
+    async fn round<P: Projection>(&mut self) -> Result<bool, Trouble> {
+        let request = ReadAll {
+            from: Some(self.reached.next()),
+            direction: Direction::Forward,
+            limit: self.settings.projection_batch,
+            names: Some(Arc::clone(&self.names)),
+        };
+        let page = self.store.read_all(request).await?;
+        let scanned_to = page.scanned_to.max(self.reached);
+        let more = scanned_to < page.head;
+        let changes = changes::<P>(page)?;
+        if !changes.is_empty() {
+            let writes = self.load_and_apply(changes).await?;
+            self.save(writes, scanned_to).await?;
+        } else if scanned_to.get() - self.saved.get() >= IDLE_CHECKPOINT_EVERY {
+            self.save(Vec::new(), scanned_to).await?;
+        } else {
+            self.reached = scanned_to;
+        }
+        self.progress.send_replace(self.reached);
+        Ok(more)
+    }
+
+    async fn load_and_apply(
+        &self,
+        changes: Changes,
+    ) -> Result<Vec<umbel_core::document::DocumentWrite>, Trouble> {
+        let keys = changes.keys();
+        let bodies = self.store.get_documents(keys.clone()).await?;
+        let loaded: BTreeMap<_, _> =
+            keys.into_iter().zip(bodies).filter_map(|(key, body)| Some((key, body?))).collect();
+        changes.apply(loaded).map_err(Trouble::Document)
+    }
+
+    /// Commits documents and checkpoint. When another node was faster, its place becomes ours.
+    async fn save(
+        &mut self,
+        writes: Vec<umbel_core::document::DocumentWrite>,
+        position: Position,
+    ) -> Result<(), Trouble> {
+        let request =
+            SaveProjection { projection: self.checkpoint.clone(), expected: self.saved, position, writes };
+        let stands = match self.store.save_projection(request).await {
+            Ok(()) => position,
+            Err(SaveProjectionError::CheckpointMoved { actual }) => actual,
+            Err(SaveProjectionError::Store(error)) => {
+                // The outcome may be unknown: look where the checkpoint stands before the next round.
+                self.saved = self.store.load_checkpoint(&self.checkpoint).await?;
+                self.reached = self.saved;
+                return Err(error.into());
+            }
+        };
+        self.saved = stands;
+        self.reached = stands;
+        Ok(())
+    }
+}
+
+/// The changes that a page of events makes.
+fn changes<P: Projection>(page: AllPage) -> Result<Changes, Trouble> {
+    let mut changes = Changes::default();
+    for recorded in page.events {
+        let event = recorded.decode::<P::Event>();
+        let event = event
+            .map_err(|error| Trouble::Event { position: recorded.position, reason: error.to_string() })?;
+        if let Some(event) = event {
+            P::project(event, &recorded, &mut changes);
+        }
+    }
+    Ok(changes)
+}
+
+impl<P: 'static> Actor for ProjectionHost<P>
+where
+    P: Projection,
+{
+    type Context = Context<Self>;
+
+    fn started(&mut self, context: &mut Self::Context) {
+        if let Some(follower) = self.follower.take() {
+            let follow = follower.follow::<P>(self.drain.subscribe());
+            context.spawn(follow.into_actor(self).map(|(), _, context: &mut Self::Context| context.stop()));
+        }
+    }
+}
+
+impl<P: Projection> Handler<Drain> for ProjectionHost<P> {
+    type Result = ();
+
+    fn handle(&mut self, _: Drain, _: &mut Self::Context) {
+        self.drain.send_replace(true);
+    }
+}

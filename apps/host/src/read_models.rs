@@ -1,0 +1,71 @@
+//! Read models as typed documents.
+
+use tokio::time::Instant;
+use umbel_bus::{AskError, Store};
+use umbel_core::{
+    Document, Json,
+    document::{DocumentKey, DocumentQuery},
+};
+
+/// Reads documents. Handed to every query and command handler; cheap to clone.
+#[derive(Clone, Debug)]
+pub struct ReadModels {
+    store: Store,
+}
+
+/// A page of documents and how many match in all.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Found<D> {
+    /// Key and document, in the order asked for.
+    pub documents: Vec<(String, D)>,
+    /// How many match, whatever the page.
+    pub total: u64,
+}
+
+impl ReadModels {
+    pub(crate) fn new(store: Store, deadline: Instant) -> Self {
+        Self { store: store.by(deadline) }
+    }
+
+    /// One document, if there is one under this key.
+    ///
+    /// # Errors
+    /// When the store does not answer, or the document does not have the shape of `D`.
+    pub async fn get<D: Document>(&self, key: impl Into<String>) -> Result<Option<D>, AskError> {
+        Ok(self.get_many([key]).await?.pop().flatten())
+    }
+
+    /// Several documents, one answer for each key, in order.
+    ///
+    /// # Errors
+    /// See [`Self::get`].
+    pub async fn get_many<D: Document>(
+        &self,
+        keys: impl IntoIterator<Item = impl Into<String>>,
+    ) -> Result<Vec<Option<D>>, AskError> {
+        let key = |key: String| DocumentKey { collection: D::COLLECTION, key };
+        let keys: Vec<_> = keys.into_iter().map(|name| key(name.into())).collect();
+        if keys.is_empty() {
+            return Ok(Vec::new());
+        }
+        let bodies = self.store.get_documents(keys).await?;
+        bodies.into_iter().map(|body| body.map(|body| decode(&body)).transpose()).collect()
+    }
+
+    /// The documents that match.
+    ///
+    /// # Errors
+    /// See [`Self::get`]; also when the query uses an index that `D` does not declare.
+    pub async fn query<D: Document>(&self, query: DocumentQuery) -> Result<Found<D>, AskError> {
+        query.check::<D>().map_err(|error| AskError::Failed { reason: error.to_string() })?;
+        let page = self.store.query_documents(query).await?;
+        let documents = page.documents.into_iter().map(|(key, body)| Ok((key, decode(&body)?)));
+        Ok(Found { documents: documents.collect::<Result<_, AskError>>()?, total: page.total })
+    }
+}
+
+fn decode<D: Document>(body: &Json) -> Result<D, AskError> {
+    body.decode().map_err(|error| AskError::Failed {
+        reason: format!("a document of {} cannot be read: {error}", D::COLLECTION),
+    })
+}
