@@ -1,0 +1,226 @@
+//! Tests of projections without a store: events in, documents out.
+//!
+//! ```ignore
+//! let model = ReadModel::<Users>::new()
+//!     .after("account-1", Registered { .. })
+//!     .after("account-1", UsernameChanged { .. });
+//! assert_eq!(model.document::<UserDocument>("1").unwrap().username, "Jacob");
+//! ```
+//!
+//! Promises: events and documents go through their stored form, positions and versions are assigned as a log
+//! would, and a write into a collection that the projection does not own fails the test.
+
+#![allow(clippy::panic, reason = "a failed expectation of a test is a panic")]
+
+use std::{collections::BTreeMap, marker::PhantomData, time::Duration};
+
+use umbel_core::{
+    Changes, Document, Event, EventId, EventType, Json, Metadata, Position, Projection, RecordedEvent,
+    StreamName, Timestamp, Version, document::DocumentKey,
+};
+use uuid::Uuid;
+
+use crate::aggregate::NOW;
+
+/// The documents of a projection after some events. The first event is recorded at [`NOW`], each later one a
+/// second after the one before.
+#[must_use]
+pub struct ReadModel<P> {
+    documents: BTreeMap<DocumentKey, Json>,
+    versions: BTreeMap<StreamName, Version>,
+    last: Position,
+    now: Timestamp,
+    projection: PhantomData<P>,
+}
+
+impl<P: Projection> Default for ReadModel<P> {
+    fn default() -> Self {
+        Self {
+            documents: BTreeMap::new(),
+            versions: BTreeMap::new(),
+            last: Position::START,
+            now: NOW,
+            projection: PhantomData,
+        }
+    }
+}
+
+impl<P: Projection> ReadModel<P> {
+    /// Before the first event: no documents.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// What it becomes by the next event of the log. One that the projection does not listen to only takes a
+    /// position.
+    #[track_caller]
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "an event that has happened belongs to the log; tests read better so"
+    )]
+    pub fn after<E: Event>(mut self, stream: &str, event: E) -> Self {
+        let recorded = self.record(stream, &event);
+        match recorded.decode::<P::Event>() {
+            Ok(Some(event)) => {
+                let mut changes = Changes::default();
+                P::project(event, &recorded, &mut changes);
+                self.apply(changes);
+            }
+            Ok(None) => {}
+            Err(error) => panic!("the projection cannot read {event:?}: {error}"),
+        }
+        self
+    }
+
+    /// The document with this key.
+    #[track_caller]
+    pub fn document<D: Document>(&self, key: &str) -> Option<D> {
+        let key = DocumentKey { collection: D::COLLECTION, key: key.to_owned() };
+        self.documents.get(&key).map(decode)
+    }
+
+    /// All documents of a collection, sorted by key.
+    #[track_caller]
+    pub fn documents<D: Document>(&self) -> Vec<(String, D)> {
+        let of_it = self.documents.iter().filter(|(key, _)| key.collection == D::COLLECTION);
+        of_it.map(|(key, body)| (key.key.clone(), decode(body))).collect()
+    }
+
+    #[track_caller]
+    fn record(&mut self, stream: &str, event: &impl Event) -> RecordedEvent {
+        let stream = StreamName::new(stream).unwrap_or_else(|error| panic!("{error}"));
+        let version = self.versions.entry(stream.clone()).or_insert(Version::START);
+        *version = version.next();
+        self.last = self.last.next();
+        let recorded = RecordedEvent {
+            position: self.last,
+            stream,
+            version: *version,
+            id: EventId(Uuid::from_u128(u128::from(self.last.get()))),
+            event_type: type_of(event),
+            recorded_at: self.now,
+            data: Json::encode(event).unwrap_or_else(|error| panic!("{event:?} cannot be encoded: {error}")),
+            metadata: Metadata::default(),
+        };
+        self.now = self.now.plus(Duration::from_secs(1));
+        recorded
+    }
+
+    #[track_caller]
+    fn apply(&mut self, changes: Changes) {
+        let keys = changes.keys();
+        for key in &keys {
+            let owned = P::collections().iter().any(|collection| collection.name == key.collection);
+            assert!(owned, "{} writes to {}, which it does not declare", P::NAME, key.collection);
+        }
+        let loaded =
+            keys.iter().filter_map(|key| Some((key.clone(), self.documents.get(key)?.clone()))).collect();
+        let writes = changes.apply(loaded).unwrap_or_else(|error| panic!("{}: {error}", P::NAME));
+        for (key, write) in keys.into_iter().zip(writes) {
+            assert_eq!(
+                (key.collection, &key.key),
+                (write.collection.as_str(), &write.key),
+                "one write per key"
+            );
+            match write.body {
+                Some(body) => self.documents.insert(key, body),
+                None => self.documents.remove(&key),
+            };
+        }
+    }
+}
+
+fn type_of<E: Event>(_event: &E) -> EventType {
+    EventType::of::<E>()
+}
+
+#[track_caller]
+fn decode<D: Document>(body: &Json) -> D {
+    body.decode()
+        .unwrap_or_else(|error| panic!("{} holds {body}, which cannot be read: {error}", D::COLLECTION))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::panic::catch_unwind;
+
+    use serde::{Deserialize, Serialize};
+    use umbel_core::{document::Collection, events};
+
+    use super::*;
+
+    #[derive(Debug, Serialize, Deserialize)]
+    struct Paid {
+        amount: u32,
+    }
+    impl Event for Paid {
+        const NAME: &'static str = "bank.paid";
+    }
+
+    #[derive(Debug, Serialize, Deserialize)]
+    struct Closed;
+    impl Event for Closed {
+        const NAME: &'static str = "bank.closed";
+    }
+
+    events! { enum Listened { Paid(Paid) } }
+
+    #[derive(Debug, PartialEq, Serialize, Deserialize)]
+    struct Total {
+        amount: u32,
+        last: (Position, Version),
+    }
+    impl Document for Total {
+        const COLLECTION: &'static str = "bank.totals";
+    }
+
+    struct Totals;
+    impl Projection for Totals {
+        const NAME: &'static str = "bank.totals";
+        type Event = Listened;
+
+        fn collections() -> Vec<Collection> {
+            vec![Collection::of::<Total>()]
+        }
+
+        fn project(Listened::Paid(paid): Listened, recorded: &RecordedEvent, changes: &mut Changes) {
+            let last = (recorded.position, recorded.version);
+            changes.modify(recorded.stream.id(), move |total: Option<Total>| {
+                let amount = total.map_or(0, |total| total.amount) + paid.amount;
+                (amount > 0).then_some(Total { amount, last })
+            });
+        }
+    }
+
+    #[test]
+    fn events_add_up_in_log_order() {
+        let model = ReadModel::<Totals>::new()
+            .after("account-a", Paid { amount: 1 })
+            .after("account-b", Closed)
+            .after("account-b", Paid { amount: 5 })
+            .after("account-a", Paid { amount: 2 });
+        assert_eq!(model.document("a"), Some(Total { amount: 3, last: (Position::new(4), Version::new(2)) }));
+        assert_eq!(model.documents::<Total>().len(), 2);
+        assert!(model.after("account-c", Paid { amount: 0 }).document::<Total>("c").is_none());
+    }
+
+    struct Careless;
+    impl Projection for Careless {
+        const NAME: &'static str = "bank.careless";
+        type Event = Listened;
+
+        fn collections() -> Vec<Collection> {
+            Vec::new()
+        }
+
+        fn project(event: Listened, recorded: &RecordedEvent, changes: &mut Changes) {
+            Totals::project(event, recorded, changes);
+        }
+    }
+
+    #[test]
+    fn a_write_to_an_undeclared_collection_fails() {
+        let written = || drop(ReadModel::<Careless>::new().after("account-a", Paid { amount: 1 }));
+        assert!(catch_unwind(written).is_err());
+    }
+}
