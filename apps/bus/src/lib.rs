@@ -19,6 +19,7 @@ pub mod edge;
 mod envelope;
 #[cfg(feature = "faults")]
 mod fault;
+mod gate;
 mod handle;
 mod routes;
 mod settings;
@@ -33,6 +34,7 @@ pub use dispatch::{
 pub use envelope::{Answered, Envelope, SendError};
 #[cfg(feature = "faults")]
 pub use fault::InjectPanic;
+pub use gate::Gate;
 pub use handle::Bus;
 pub use routes::{Progress, RouteError, RouteSet};
 pub use settings::BusSettings;

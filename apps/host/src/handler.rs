@@ -1,24 +1,14 @@
 //! Hosts of query handlers and command handlers: one actor each, a bounded number of calls in flight.
 
-use std::{future::Future, marker::PhantomData, sync::Arc};
+use std::{future::Future, marker::PhantomData};
 
-use actix::{
-    Actor, ActorContext, ActorFutureExt, AsyncContext, Context, Handler, ResponseFuture, WrapFuture,
-};
+use actix::{Actor, Context, Handler, ResponseFuture};
 use futures_util::future::ready;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use umbel_bus::{Answered, Ask, AskError, Bus, Dispatch, DispatchError, Envelope, RouteSet};
+use umbel_bus::{Answered, Ask, AskError, Bus, Dispatch, DispatchError, Envelope, Gate, RouteSet};
 use umbel_core::{Command, Query};
 use umbel_supervision::{Drain, Tether, Worker};
 
 use crate::{handling::Handling, read_models::ReadModels, settings::HostSettings};
-
-/// Bounds the calls an actor works on at the same time: when all places are taken, its mailbox waits.
-#[derive(Clone)]
-pub(crate) struct Gate {
-    places: Arc<Semaphore>,
-    capacity: u32,
-}
 
 /// Answers calls of kind `K` with the function `F`.
 pub(crate) struct HandlerHost<K, F> {
@@ -28,36 +18,6 @@ pub(crate) struct HandlerHost<K, F> {
     _kind: PhantomData<fn() -> K>,
     /// Tells the supervisor when this actor is gone.
     _tether: Tether,
-}
-
-impl Gate {
-    pub(crate) fn new(places: usize) -> Self {
-        let capacity = u32::try_from(places.clamp(1, 1 << 20)).unwrap_or(1);
-        Self { places: Arc::new(Semaphore::new(capacity as usize)), capacity }
-    }
-
-    /// Takes a place for one call. When it was the last one, the actor's mailbox waits until one is free again.
-    pub(crate) fn enter<A: Actor<Context = Context<A>>>(
-        &self,
-        actor: &A,
-        context: &mut Context<A>,
-    ) -> Option<OwnedSemaphorePermit> {
-        let place = Arc::clone(&self.places).try_acquire_owned().ok();
-        if self.places.available_permits() == 0 {
-            let places = Arc::clone(&self.places);
-            // The freed place is given straight back: it is for the next message.
-            let freed = async move { drop(places.acquire_owned().await) };
-            context.wait(freed.into_actor(actor));
-        }
-        place
-    }
-
-    /// Waits until no call is in flight, then stops the actor.
-    pub(crate) fn drain<A: Actor<Context = Context<A>>>(&self, actor: &A, context: &mut Context<A>) {
-        let (places, all) = (Arc::clone(&self.places), self.capacity);
-        let idle = async move { drop(places.acquire_many_owned(all).await) };
-        context.wait(idle.into_actor(actor).map(|(), _, context: &mut Context<A>| context.stop()));
-    }
 }
 
 impl<K, F> HandlerHost<K, F>

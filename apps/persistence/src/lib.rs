@@ -3,8 +3,15 @@
 //! The only crate that names a database client. Knows nothing about any domain app.
 
 mod adapter;
+
+mod reader;
+mod settings;
+mod writer;
+
 pub mod memory;
 pub mod postgres;
 pub mod sqlite;
 
 pub use adapter::Adapter;
+
+pub use settings::{StoreSettings, StoreUrl, StoreUrlError};

@@ -5,13 +5,12 @@ use std::{cell::Cell as Counter, collections::HashMap, rc::Rc, time::Duration};
 use actix::{Actor, Addr, AsyncContext, Context, Handler, ResponseFuture};
 use futures_util::future::ready;
 use tokio::time::Instant;
-use umbel_bus::{Answered, Bus, Dispatch, DispatchError, Envelope, Outcome, RouteSet};
+use umbel_bus::{Answered, Bus, Dispatch, DispatchError, Envelope, Gate, Outcome, RouteSet};
 use umbel_core::{Aggregate, Command, CommandSet, CommandVisitor, Decide, StreamName};
 use umbel_supervision::{Drain, Tether, Worker};
 
 use crate::{
     aggregate::instance::{CarryOut, Instance},
-    handler::Gate,
     settings::HostSettings,
 };
 

@@ -1,0 +1,96 @@
+//! The store as a branch of the supervision tree: one database, a writer and a reader.
+
+use std::sync::Arc;
+
+use actix::Actor;
+use tokio::sync::OnceCell;
+use umbel_bus::{Bus, RouteSet};
+use umbel_core::store::{Append, StoreError};
+use umbel_supervision::{Group, Policy, Worker, WorkerContext};
+
+use crate::{
+    adapter::Adapter,
+    memory::Memory,
+    postgres::{Postgres, PostgresOptions},
+    reader::Reader,
+    settings::{StoreSettings, StoreUrl},
+    sqlite::Sqlite,
+    writer::Writer,
+};
+
+/// The database, opened by whoever comes first and kept over restarts of the actors: they hold no data, it does.
+type Shared = Arc<OnceCell<Arc<dyn Adapter>>>;
+
+/// Opens the database that the settings name, and migrates it if need be.
+///
+/// # Errors
+/// When the address is wrong, the database cannot be reached, or what it holds is damaged or newer than this
+/// program.
+pub async fn open(settings: &StoreSettings) -> anyhow::Result<Arc<dyn Adapter>> {
+    Ok(match settings.url.parse()? {
+        StoreUrl::Memory => Arc::new(Memory::new()),
+        StoreUrl::Sqlite(path) => {
+            let opened = tokio::task::spawn_blocking(move || Sqlite::open(&path)).await?;
+            Arc::new(opened?)
+        }
+        StoreUrl::Postgres(url) => {
+            let options =
+                PostgresOptions { max_connections: settings.max_connections, ..PostgresOptions::default() };
+            Arc::new(Postgres::connect(&url, &settings.schema, options).await?)
+        }
+    })
+}
+
+/// The store as a branch of the supervision tree.
+#[must_use]
+pub fn group(settings: &StoreSettings, bus: &Bus, policy: Policy) -> Group {
+    let shared = Shared::default();
+    Group::new("store", policy).child(writer(settings, bus, &shared)).child(reader(settings, bus, &shared))
+}
+
+fn writer(settings: &StoreSettings, bus: &Bus, shared: &Shared) -> Worker {
+    let (settings, bus, shared) = (settings.clone(), bus.clone(), Arc::clone(shared));
+    Worker::new("writer", move |context: WorkerContext| {
+        let (settings, bus, shared) = (settings.clone(), bus.clone(), Arc::clone(&shared));
+        async move {
+            let adapter = Arc::clone(shared.get_or_try_init(|| open(&settings)).await?);
+            let registrar = bus.clone();
+            let start = move |tether| {
+                Writer::create(|actor| {
+                    actor.set_mailbox_capacity(settings.queue_capacity);
+                    Writer::new(adapter, bus, settings, tether)
+                })
+            };
+            let register = async move |address: actix::Addr<Writer>| {
+                let routes = RouteSet::new("store/writer").answers::<Append>(address.recipient());
+                anyhow::Ok(registrar.register(routes).await?)
+            };
+            context.run_actor_once_up(start, register).await
+        }
+    })
+}
+
+fn reader(settings: &StoreSettings, bus: &Bus, shared: &Shared) -> Worker {
+    let (settings, bus, shared) = (settings.clone(), bus.clone(), Arc::clone(shared));
+    // On a thread of its own: decoding a long catch-up must not delay appends.
+    Worker::new("reader", move |context: WorkerContext| {
+        let (settings, bus, shared) = (settings.clone(), bus.clone(), Arc::clone(&shared));
+        async move {
+            let adapter = Arc::clone(shared.get_or_try_init(|| open(&settings)).await?);
+            let head = adapter.status().await.map_err(|error: StoreError| anyhow::Error::new(error))?.head;
+            bus.announce_head(head);
+            let registrar = bus.clone();
+            let start = move |tether| {
+                Reader::create(|actor| {
+                    actor.set_mailbox_capacity(bus.settings().mailbox_capacity);
+                    Reader::new(adapter, bus, settings, tether)
+                })
+            };
+            let register = async move |address: actix::Addr<Reader>| {
+                anyhow::Ok(registrar.register(Reader::routes(&address)).await?)
+            };
+            context.run_actor_once_up(start, register).await
+        }
+    })
+    .own_thread()
+}

@@ -1,0 +1,169 @@
+//! The writer: the actor through which every append of this process goes.
+//!
+//! While one group is being stored, what arrives queues up and becomes the next group; so the cost of a commit
+//! is shared by all who wait, and one caller alone waits for nobody.
+
+use std::{cell::RefCell, collections::VecDeque, rc::Rc, sync::Arc};
+
+use actix::{
+    Actor, ActorContext, ActorFutureExt, AsyncContext, Context, Handler, WrapFuture,
+    dev::{MessageResponse, OneshotSender},
+};
+use umbel_bus::{Answered, Bus, Envelope, edge};
+use umbel_core::store::{Append, AppendError, Appended, StoreError};
+use umbel_supervision::{Drain, Tether};
+
+use crate::{adapter::Adapter, settings::StoreSettings};
+
+/// Takes appends and stores them group by group.
+pub(crate) struct Writer {
+    adapter: Arc<dyn Adapter>,
+    bus: Bus,
+    settings: StoreSettings,
+    queue: Rc<RefCell<Queue>>,
+    draining: bool,
+    /// Tells the supervisor when this actor is gone.
+    _tether: Tether,
+}
+
+/// Where an append's outcome goes.
+type ReplyTo = Option<OneshotSender<Answered<Append>>>;
+
+/// What waits for the writer.
+#[derive(Default)]
+struct Queue {
+    waiting: VecDeque<(Append, ReplyTo)>,
+    /// Whether a group is being stored, or about to be.
+    writing: bool,
+}
+
+/// The answer to an append: now, or when its group has been stored. Putting the sender into the queue itself saves
+/// a task and a channel per append.
+pub(crate) enum Outcome {
+    Now(Answered<Append>),
+    Queued(Rc<RefCell<Queue>>, Append),
+}
+
+impl Writer {
+    pub(crate) fn new(adapter: Arc<dyn Adapter>, bus: Bus, settings: StoreSettings, tether: Tether) -> Self {
+        Self { adapter, bus, settings, queue: Rc::default(), draining: false, _tether: tether }
+    }
+
+    fn admit(&self, append: Append) -> Outcome {
+        let waiting = self.queue.borrow().waiting.len();
+        if waiting >= self.settings.queue_capacity {
+            return Outcome::Now(Some(Err(StoreError::Overloaded { waiting }.into())));
+        }
+        match append.validate(&self.settings.limits()) {
+            Ok(()) => Outcome::Queued(Rc::clone(&self.queue), append),
+            Err(invalid) => Outcome::Now(Some(Err(invalid.into()))),
+        }
+    }
+
+    /// Stores the next group, and goes on until nothing waits.
+    fn write(&mut self, context: &mut Context<Self>) {
+        let (group, replies) = self.queue.borrow_mut().next_group(&self.settings);
+        self.queue.borrow_mut().writing = !group.is_empty();
+        if group.is_empty() {
+            if self.draining {
+                context.stop();
+            }
+            return;
+        }
+        let adapter = Arc::clone(&self.adapter);
+        let stored = async move { adapter.append(group, edge::now()).await };
+        context.spawn(stored.into_actor(self).map(|outcomes, writer, context: &mut Context<Self>| {
+            writer.answer(outcomes, replies);
+            writer.write(context);
+        }));
+    }
+
+    fn answer(&self, outcomes: Vec<Result<Appended, AppendError>>, replies: Vec<ReplyTo>) {
+        let positions = outcomes.iter().flatten().filter_map(|appended| appended.last_position);
+        if let Some(head) = positions.max() {
+            self.bus.announce_head(head);
+        }
+        for (outcome, reply) in outcomes.into_iter().zip(replies) {
+            if let Some(reply) = reply {
+                // A caller that stopped waiting is told nothing; what was stored stays stored.
+                drop(reply.send(Some(outcome)));
+            }
+        }
+    }
+}
+
+impl Queue {
+    fn next_group(&mut self, settings: &StoreSettings) -> (Vec<Append>, Vec<ReplyTo>) {
+        let (mut group, mut replies, mut events) = (Vec::new(), Vec::new(), 0);
+        while let Some((append, _)) = self.waiting.front() {
+            events += append.event_count();
+            let full = group.len() >= settings.group_max_appends || events > settings.group_max_events;
+            if full && !group.is_empty() {
+                break;
+            }
+            if let Some((append, reply)) = self.waiting.pop_front() {
+                group.push(append);
+                replies.push(reply);
+            }
+        }
+        (group, replies)
+    }
+}
+
+impl Actor for Writer {
+    type Context = Context<Self>;
+}
+
+impl Handler<Envelope<Append>> for Writer {
+    type Result = Outcome;
+
+    fn handle(&mut self, envelope: Envelope<Append>, context: &mut Self::Context) -> Outcome {
+        let Some(append) = envelope.open() else { return Outcome::Now(None) };
+        let outcome = self.admit(append);
+        if !std::mem::replace(&mut self.queue.borrow_mut().writing, true) {
+            // Handled when the mailbox has been emptied: the group is all that has arrived by then.
+            context.notify(Write);
+        }
+        outcome
+    }
+}
+
+impl MessageResponse<Writer, Envelope<Append>> for Outcome {
+    fn handle(self, _: &mut Context<Writer>, reply: ReplyTo) {
+        match self {
+            Self::Now(answer) => {
+                if let Some(reply) = reply {
+                    drop(reply.send(answer));
+                }
+            }
+            Self::Queued(queue, append) => queue.borrow_mut().waiting.push_back((append, reply)),
+        }
+    }
+}
+
+/// Told to itself after a message: store what waits.
+struct Write;
+
+impl actix::Message for Write {
+    type Result = ();
+}
+
+impl Handler<Write> for Writer {
+    type Result = ();
+
+    fn handle(&mut self, _: Write, context: &mut Self::Context) {
+        self.write(context);
+    }
+}
+
+impl Handler<Drain> for Writer {
+    type Result = ();
+
+    /// Stores what waits, then stops.
+    fn handle(&mut self, _: Drain, context: &mut Self::Context) {
+        self.draining = true;
+        if !self.queue.borrow().writing {
+            self.write(context);
+        }
+    }
+}
