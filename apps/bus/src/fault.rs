@@ -1,6 +1,6 @@
 //! Panics on demand, for tests of recovery. Compiled only with the feature `faults`, which no product build has.
 
-use actix::{Context, Handler, Message};
+use actix::Message;
 
 use crate::{actor::BusActor, handle::Bus};
 
@@ -12,14 +12,22 @@ impl Message for InjectPanic {
     type Result = ();
 }
 
-impl Handler<InjectPanic> for BusActor {
-    type Result = ();
+/// Makes an actor take injected panics: `takes_faults!([A: Aggregate] AggregateHost<A>)`.
+#[macro_export]
+macro_rules! takes_faults {
+    ([$($generics:tt)*] $actor:ty) => {
+        impl<$($generics)*> actix::Handler<$crate::InjectPanic> for $actor {
+            type Result = ();
 
-    #[expect(clippy::panic, reason = "that is its purpose")]
-    fn handle(&mut self, _: InjectPanic, _: &mut Context<Self>) {
-        panic!("a test asked the bus actor to panic");
-    }
+            #[allow(clippy::panic, reason = "that is its purpose; unseen by the lint within this crate")]
+            fn handle(&mut self, _: $crate::InjectPanic, _: &mut Self::Context) {
+                panic!("a test asked this actor to panic");
+            }
+        }
+    };
 }
+
+takes_faults!([] BusActor);
 
 impl Bus {
     /// Makes the component with this name panic; `false` if no such component takes faults.

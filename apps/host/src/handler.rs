@@ -2,7 +2,7 @@
 
 use std::{future::Future, marker::PhantomData};
 
-use actix::{Actor, Context, Handler, ResponseFuture};
+use actix::{Actor, Addr, Context, Handler, ResponseFuture};
 use futures_util::future::ready;
 use umbel_bus::{Answered, Ask, AskError, Bus, Dispatch, DispatchError, Envelope, Gate, RouteSet};
 use umbel_core::{Command, Query};
@@ -24,13 +24,17 @@ impl<K, F> HandlerHost<K, F>
 where
     K: 'static,
     F: Clone + Send + Sync + Unpin + 'static,
-    Self: Actor<Context = Context<Self>> + Handler<Drain>,
 {
-    fn worker<R>(name: &'static str, owner: String, bus: Bus, settings: &HostSettings, handler: F) -> Worker
-    where
-        R: umbel_core::Request,
-        Self: Handler<Envelope<R>>,
-    {
+    /// The worker of a host; `answers` adds what it answers to its routes.
+    fn worker(
+        name: &'static str,
+        app: &str,
+        bus: Bus,
+        settings: &HostSettings,
+        handler: F,
+        answers: fn(RouteSet, Addr<Self>) -> RouteSet,
+    ) -> Worker {
+        let owner = format!("{app}/{name}");
         let in_flight_max = settings.in_flight_max;
         Worker::new(name, move |context| {
             let (bus, owner, handler) = (bus.clone(), owner.clone(), handler.clone());
@@ -43,8 +47,11 @@ where
                         Self { bus, handler, gate, _kind: PhantomData, _tether: tether }
                     })
                 };
-                let register = async move |address: actix::Addr<Self>| {
-                    let routes = RouteSet::new(owner).answers::<R>(address.recipient());
+                let register = async move |address: Addr<Self>| {
+                    let routes = answers(RouteSet::new(owner), address.clone());
+                    #[cfg(feature = "faults")]
+                    let routes = routes.panics_at(address.clone().recipient());
+                    drop(address);
                     anyhow::Ok(registrar.register(routes).await?)
                 };
                 context.run_actor_once_up(start, register).await
@@ -60,8 +67,9 @@ where
     F: Fn(ReadModels, Q) -> Fut + Clone + Send + Sync + Unpin + 'static,
     Fut: Future<Output = Result<Q::Answer, AskError>> + 'static,
 {
-    let owner = format!("{app}/{}", Q::NAME);
-    HandlerHost::<Ask<Q>, F>::worker::<Ask<Q>>(Q::NAME, owner, bus, settings, handler)
+    HandlerHost::<Ask<Q>, F>::worker(Q::NAME, app, bus, settings, handler, |routes, host| {
+        routes.answers::<Ask<Q>>(host.recipient())
+    })
 }
 
 /// The worker that owns a command by a handler instead of an aggregate.
@@ -71,8 +79,9 @@ where
     F: Fn(Handling, C) -> Fut + Clone + Send + Sync + Unpin + 'static,
     Fut: Future<Output = Result<C::Reply, DispatchError<C::Rejection>>> + 'static,
 {
-    let owner = format!("{app}/{}", C::NAME);
-    HandlerHost::<Dispatch<C>, F>::worker::<Dispatch<C>>(C::NAME, owner, bus, settings, handler)
+    HandlerHost::<Dispatch<C>, F>::worker(C::NAME, app, bus, settings, handler, |routes, host| {
+        routes.answers::<Dispatch<C>>(host.recipient())
+    })
 }
 
 impl<K: 'static, F: Unpin + 'static> Actor for HandlerHost<K, F> {
@@ -129,3 +138,6 @@ impl<K: 'static, F: Unpin + 'static> Handler<Drain> for HandlerHost<K, F> {
         self.gate.drain(self, context);
     }
 }
+
+#[cfg(feature = "faults")]
+umbel_bus::takes_faults!([K: 'static, F: Unpin + 'static] HandlerHost<K, F>);

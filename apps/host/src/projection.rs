@@ -90,8 +90,11 @@ pub(crate) fn worker<P: Projection>(app: &str, bus: Bus, settings: &HostSettings
                 }
                 .start()
             };
-            let register = async move |_host: actix::Addr<ProjectionHost<P>>| {
+            let register = async move |host: actix::Addr<ProjectionHost<P>>| {
                 let routes = RouteSet::new(owner).projects(P::NAME, P::Event::NAMES, reached);
+                #[cfg(feature = "faults")]
+                let routes = routes.panics_at(host.clone().recipient());
+                drop(host);
                 anyhow::Ok(bus.register(routes).await?)
             };
             context.run_actor_once_up(start, register).await
@@ -232,3 +235,6 @@ impl<P: Projection> Handler<Drain> for ProjectionHost<P> {
         self.drain.send_replace(true);
     }
 }
+
+#[cfg(feature = "faults")]
+umbel_bus::takes_faults!([P: Projection] ProjectionHost<P>);

@@ -34,6 +34,12 @@ enum Trouble {
     Failed(String),
 }
 
+/// The domain's yes or no, or trouble on the way to it.
+type Verdict<A, C> = Result<
+    Result<Decided<<A as Aggregate>::Event, <C as Command>::Reply>, <C as Command>::Rejection>,
+    Trouble,
+>;
+
 /// Events ready to be appended and the decision they came from.
 struct Decided<E, R> {
     decision: Decision<E, R>,
@@ -92,7 +98,7 @@ impl<A: Aggregate> Cell<A> {
                     self.stale = true;
                     return repeated::<C>(&reply, last_position);
                 }
-                Ok(appended) => return self.commit::<C>(decided, appended),
+                Ok(appended) => return self.commit::<C>(decided, &appended),
                 Err(AppendError::WrongExpectedVersion { .. }) if attempts <= retries => {
                     fresh = true;
                     self.catch_up(store).await.map_err(|trouble| trouble.into_error(C::NAME))?;
@@ -165,11 +171,7 @@ impl<A: Aggregate> Cell<A> {
         Ok(())
     }
 
-    fn decide<C: Command>(
-        &self,
-        command: &C,
-        context: &DispatchContext,
-    ) -> Result<Result<Decided<A::Event, C::Reply>, C::Rejection>, Trouble>
+    fn decide<C: Command>(&self, command: &C, context: &DispatchContext) -> Verdict<A, C>
     where
         A: Decide<C>,
     {
@@ -233,19 +235,19 @@ impl<A: Aggregate> Cell<A> {
     fn commit<C: Command>(
         &mut self,
         Decided { decision, names, .. }: Decided<A::Event, C::Reply>,
-        appended: Appended,
+        appended: &Appended,
     ) -> Result<Dispatched<C::Reply>, DispatchError<C::Rejection>> {
         let after = appended.versions.first().copied().unwrap_or(self.version);
         for event in &decision.events {
             if let Err(Trouble::Failed(reason)) = self.evolve(event) {
                 // Stored all the same; the next command loads the state again and meets the panic there.
                 tracing::error!(stream = %self.stream, reason, "state lost after an append");
-                return Ok(answer(decision.reply, &appended, names));
+                return Ok(answer(decision.reply, appended, names));
             }
         }
         self.version = after;
         self.stale = false;
-        Ok(answer(decision.reply, &appended, names))
+        Ok(answer(decision.reply, appended, names))
     }
 
     fn refused<C: Command>(&self, command: &C, error: &AppendError) -> DispatchError<C::Rejection>

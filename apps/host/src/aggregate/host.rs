@@ -56,7 +56,10 @@ pub(crate) fn worker<A: Aggregate + Unpin>(app: &str, bus: Bus, settings: &HostS
                 })
             };
             let register = async move |host: Addr<AggregateHost<A>>| {
-                let mut collect = Collect { routes: Some(RouteSet::new(owner)), host };
+                let routes = RouteSet::new(owner);
+                #[cfg(feature = "faults")]
+                let routes = routes.panics_at(host.clone().recipient());
+                let mut collect = Collect { routes: Some(routes), host };
                 A::Commands::visit(&mut collect);
                 if let Some(routes) = collect.routes {
                     registrar.register(routes).await?;
@@ -197,3 +200,6 @@ impl<A: Aggregate + Unpin> Handler<Drain> for AggregateHost<A> {
         self.gate.drain(self, context);
     }
 }
+
+#[cfg(feature = "faults")]
+umbel_bus::takes_faults!([A: Aggregate + Unpin] AggregateHost<A>);
