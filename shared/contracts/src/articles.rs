@@ -96,6 +96,8 @@ pub struct PublishReply {
 pub enum Rejection {
     /// Some fields are not as they must be.
     Invalid(Invalid),
+    /// Every slug that was tried went to another article in the same moment. The next attempt tries others.
+    SlugTaken,
 }
 
 /// Asks for one article.
@@ -190,6 +192,7 @@ impl fmt::Display for Rejection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Invalid(invalid) => invalid.fmt(f),
+            Self::SlugTaken => f.write_str("slug has already been taken"),
         }
     }
 }

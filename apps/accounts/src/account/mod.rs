@@ -41,26 +41,16 @@ impl Aggregate for Account {
     type Commands = (CreateAccount, ChangeAccount);
 
     fn evolve(mut self, event: &AccountEvent) -> Self {
-        match event {
-            AccountEvent::Registered(event) => self.user = Some(new_user(event)),
-            // Nothing is decided by it: hashes are compared where passwords are.
-            AccountEvent::PasswordSet(_) => {}
-            AccountEvent::UsernameChanged(event) => {
-                self.change(|user| user.username.clone_from(&event.username))
-            }
-            AccountEvent::EmailChanged(event) => self.change(|user| user.email.clone_from(&event.email)),
-            AccountEvent::BioChanged(event) => self.change(|user| user.bio.clone_from(&event.bio)),
-            AccountEvent::ImageChanged(event) => self.change(|user| user.image.clone_from(&event.image)),
+        match (event, &mut self.user) {
+            (AccountEvent::Registered(event), user) => *user = Some(new_user(event)),
+            (AccountEvent::UsernameChanged(event), Some(user)) => user.username.clone_from(&event.username),
+            (AccountEvent::EmailChanged(event), Some(user)) => user.email.clone_from(&event.email),
+            (AccountEvent::BioChanged(event), Some(user)) => user.bio.clone_from(&event.bio),
+            (AccountEvent::ImageChanged(event), Some(user)) => user.image.clone_from(&event.image),
+            // Nothing is decided by the hash: it is compared where passwords are.
+            (AccountEvent::PasswordSet(_), _) | (_, None) => {}
         }
         self
-    }
-}
-
-impl Account {
-    fn change(&mut self, change: impl FnOnce(&mut User)) {
-        if let Some(user) = &mut self.user {
-            change(user);
-        }
     }
 }
 

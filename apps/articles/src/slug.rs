@@ -1,0 +1,157 @@
+//! Slugs: an article's place in URLs, made from its title.
+//!
+//! Latin letters lose their accents, because that is what people type. Letters of other scripts stay as they
+//! are: a URL may hold them, and a reader of that script can read the address.
+
+/// Longest slug before its number, in characters.
+const LENGTH_MAX: usize = 80;
+
+/// What an article is called whose title has neither letter nor digit.
+const NAMELESS: &str = "article";
+
+/// Slugs that no article gets as they are: the HTTP contract has another meaning for them.
+const RESERVED: [&str; 1] = ["feed"];
+
+/// How many numbers are tried before a slug is made unique by the article's id.
+const NUMBERED_TRIES: u64 = 20;
+
+/// The slug of a title, before anybody asked whether it is free.
+pub(crate) fn slugify(title: &str) -> String {
+    let mut slug = String::new();
+    let mut length = 0;
+    for letter in title.chars().flat_map(char::to_lowercase).filter(|&letter| !is_silent(letter)) {
+        if length >= LENGTH_MAX {
+            break;
+        } else if let Some(latin) = transliterate(letter) {
+            slug.push_str(latin);
+            length += latin.len();
+        } else if letter.is_alphanumeric() {
+            slug.push(letter);
+            length += 1;
+        } else if !slug.is_empty() && !slug.ends_with('-') {
+            slug.push('-');
+            length += 1;
+        }
+    }
+    let slug = slug.trim_end_matches('-');
+    if slug.is_empty() { NAMELESS.to_owned() } else { slug.to_owned() }
+}
+
+/// The slugs to try in turn. `plain_is_free` and `last_number` are what the read model knows; it may be behind,
+/// so each may turn out to be taken. The last one cannot be.
+pub(crate) fn candidates(
+    base: &str,
+    plain_is_free: bool,
+    last_number: u64,
+    article_id: &str,
+) -> impl Iterator<Item = String> {
+    let plain = (plain_is_free && !RESERVED.contains(&base)).then(|| base.to_owned());
+    let first = last_number.max(1).saturating_add(1);
+    let numbered =
+        (first..first.saturating_add(NUMBERED_TRIES)).map(move |number| format!("{base}-{number}"));
+    plain.into_iter().chain(numbered).chain([format!("{base}-{article_id}")])
+}
+
+/// A slug as base and number, if it ends in one that [`candidates`] would give.
+pub(crate) fn split_number(slug: &str) -> Option<(&str, u64)> {
+    let (base, digits) = slug.rsplit_once('-')?;
+    let number = digits.parse().ok().filter(|&number: &u64| number > 1 && number.to_string() == digits)?;
+    (!base.is_empty()).then_some((base, number))
+}
+
+/// Neither part of a word nor between words: apostrophes, and accents that follow their letter.
+fn is_silent(letter: char) -> bool {
+    matches!(letter, '\'' | '’' | 'ʼ' | '\u{300}'..='\u{36f}')
+}
+
+/// Lower-case Latin letters with accents, in ASCII.
+fn transliterate(letter: char) -> Option<&'static str> {
+    Some(match letter {
+        'à' | 'á' | 'â' | 'ã' | 'å' | 'ā' | 'ă' | 'ą' => "a",
+        'ä' | 'æ' => "ae",
+        'ç' | 'ć' | 'č' | 'ĉ' | 'ċ' => "c",
+        'ď' | 'đ' | 'ð' => "d",
+        'è' | 'é' | 'ê' | 'ë' | 'ē' | 'ĕ' | 'ė' | 'ę' | 'ě' => "e",
+        'ĝ' | 'ğ' | 'ġ' | 'ģ' => "g",
+        'ĥ' | 'ħ' => "h",
+        'ì' | 'í' | 'î' | 'ï' | 'ĩ' | 'ī' | 'ĭ' | 'į' | 'ı' => "i",
+        'ĵ' => "j",
+        'ķ' => "k",
+        'ĺ' | 'ļ' | 'ľ' | 'ł' => "l",
+        'ñ' | 'ń' | 'ņ' | 'ň' => "n",
+        'ò' | 'ó' | 'ô' | 'õ' | 'ø' | 'ō' | 'ŏ' | 'ő' => "o",
+        'ö' | 'œ' => "oe",
+        'ŕ' | 'ŗ' | 'ř' => "r",
+        'ś' | 'ŝ' | 'ş' | 'š' | 'ș' => "s",
+        'ß' => "ss",
+        'ţ' | 'ť' | 'ț' | 'ŧ' => "t",
+        'þ' => "th",
+        'ù' | 'ú' | 'û' | 'ũ' | 'ū' | 'ŭ' | 'ů' | 'ű' | 'ų' => "u",
+        'ü' => "ue",
+        'ŵ' => "w",
+        'ý' | 'ÿ' | 'ŷ' => "y",
+        'ź' | 'ż' | 'ž' => "z",
+        _ => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn titles_become_slugs() {
+        for (title, slug) in [
+            ("How to train your dragon", "how-to-train-your-dragon"),
+            ("  C++ & Rust:\tfriends?  ", "c-rust-friends"),
+            ("Don't panic", "dont-panic"),
+            ("Größe und Œuvre à la carte", "groesse-und-oeuvre-a-la-carte"),
+            ("Cafe\u{301} society", "cafe-society"),
+            ("İstanbul", "istanbul"),
+            ("Война и мир", "война-и-мир"),
+            ("龍の飼い方", "龍の飼い方"),
+            ("42", "42"),
+            ("?!", "article"),
+            ("🐉🐉", "article"),
+            ("a/b%2F..\\c", "a-b-2f-c"),
+        ] {
+            assert_eq!(slugify(title), slug, "{title:?}");
+        }
+    }
+
+    #[test]
+    fn a_slug_has_a_bounded_length() {
+        assert_eq!(slugify(&"abc ".repeat(100)).chars().count(), 79);
+        assert_eq!(slugify(&"龍".repeat(100)).chars().count(), 80);
+        assert!(slugify(&"ß".repeat(100)).len() <= 81);
+    }
+
+    fn tried(base: &str, plain_is_free: bool, last_number: u64) -> Vec<String> {
+        candidates(base, plain_is_free, last_number, "id").collect()
+    }
+
+    /// CD-05: the second article of a title gets -2, the third -3.
+    #[test]
+    fn a_taken_slug_gets_a_number() {
+        assert_eq!(tried("dragon", true, 0)[..3], ["dragon", "dragon-2", "dragon-3"]);
+        assert_eq!(tried("dragon", false, 0)[0], "dragon-2");
+        assert_eq!(tried("dragon", false, 2)[0], "dragon-3");
+        assert_eq!(tried("feed", true, 0)[0], "feed-2");
+    }
+
+    #[test]
+    fn the_last_candidate_is_nobody_elses() {
+        let all = tried("dragon", true, 0);
+        assert_eq!(all.len(), 22);
+        assert_eq!(all[21], "dragon-id");
+    }
+
+    #[test]
+    fn a_number_is_found_where_one_was_put() {
+        assert_eq!(split_number("dragon-2"), Some(("dragon", 2)));
+        assert_eq!(split_number("catch-22-3"), Some(("catch-22", 3)));
+        for none in ["dragon", "dragon-1", "dragon-02", "dragon-x", "-2", "42"] {
+            assert_eq!(split_number(none), None, "{none}");
+        }
+    }
+}
