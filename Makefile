@@ -1,0 +1,45 @@
+# A thin index: every line is a command you could type yourself.
+
+CARGO ?= cargo
+.DEFAULT_GOAL := help
+
+.PHONY: help
+help: ## Show this list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk 'BEGIN {FS = ":.*## "} {printf "  make %-10s %s\n", $$1, $$2}'
+
+.PHONY: run
+run: tools ## Run the whole umbrella on the embedded store, gateway on 127.0.0.1:4000
+	$(CARGO) run --package umbel -- run
+
+.PHONY: test
+test: tools ## Run all tests; starts (or as root on Debian installs) a private PostgreSQL unless UMBEL_TEST_POSTGRES_URL is set
+	$(CARGO) test --workspace --quiet
+
+.PHONY: check
+check: tools fmt-check clippy test docs ## What CI runs: format, lints, tests, docs; warnings are errors
+
+.PHONY: fmt
+fmt: ## Format the code
+	$(CARGO) fmt --all
+
+.PHONY: fmt-check
+fmt-check:
+	$(CARGO) fmt --all --check
+
+.PHONY: clippy
+clippy: ## Lint everything, warnings denied
+	$(CARGO) clippy --workspace --all-targets --quiet -- --deny warnings
+
+.PHONY: docs
+docs: ## Build the API documentation, warnings denied (target/doc)
+	RUSTDOCFLAGS="--deny warnings" $(CARGO) doc --workspace --no-deps --quiet
+
+.PHONY: bench
+bench: tools ## Measure appends against their floor; URL=postgres://... for PostgreSQL
+	$(CARGO) run --release --package umbel -- bench append --events 100000 --concurrency 64 $(if $(URL),--url $(URL))
+
+# What a build needs beyond this Makefile, checked before cargo fails half-way with a longer message.
+.PHONY: tools
+tools:
+	@command -v $(CARGO) >/dev/null || { echo "install Rust first: https://rustup.rs"; exit 1; }
+	@command -v cc >/dev/null || { echo "install a C compiler first (Debian: apt-get install gcc libc6-dev); the embedded SQLite is built from source"; exit 1; }

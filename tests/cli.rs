@@ -1,0 +1,165 @@
+//! The binary as an operator meets it: its tools, its messages, its exit codes.
+
+use std::{fs, net::TcpListener};
+
+use serde_json::Value;
+
+use crate::support::{Store, Umbel};
+
+/// The log from the shell: one JSON object per line with the agreed keys; a stream by name.
+#[test]
+fn the_log_is_readable_from_the_shell() {
+    for store in Store::durable() {
+        let umbel = Umbel::new(store);
+        let running = umbel.run();
+        let ada = running.client().register("ada");
+        ada.publish("First", &["tag"]);
+
+        let events = umbel.events();
+        for event in &events {
+            for key in ["position", "stream", "version", "id", "type", "recorded_at", "data", "metadata"] {
+                assert!(event.get(key).is_some(), "{key} in {event}");
+            }
+            assert!(event["metadata"]["correlation_id"].is_string(), "{event}");
+        }
+        let last = events.last().unwrap();
+        let from = umbel.command_output(&["events", "tail", "--from", &last["position"].to_string(), "--json"]);
+        assert_eq!(from.stdout.lines().count(), 1, "{from:?}");
+
+        let stream = last["stream"].as_str().unwrap();
+        let shown = umbel.command_output(&["streams", "show", stream, "--json"]);
+        assert_eq!(shown.code, Some(0), "{shown:?}");
+        let first: Value = serde_json::from_str(shown.stdout.lines().next().unwrap()).unwrap();
+        assert_eq!(first["stream"], stream);
+        assert!(umbel.command_output(&["streams", "show", stream]).stdout.contains(stream));
+
+        let unknown = umbel.command_output(&["streams", "show", "no-such"]);
+        assert_eq!(unknown.code, Some(1), "{unknown:?}");
+        assert!(unknown.stderr.contains("no-such"), "{unknown:?}");
+    }
+}
+
+/// A wrong setting names the key, where it comes from and the nearest known key; exit code 3.
+#[test]
+fn a_wrong_setting_is_named() {
+    let mut umbel = Umbel::new(Store::Sqlite);
+    fs::create_dir(umbel.dir().join("config")).unwrap();
+    let file = umbel.dir().join("config/test.toml");
+    fs::write(&file, "[gateway]\nadress = \"127.0.0.1:1\"\n").unwrap();
+    let exit = umbel.command_output(&["run"]);
+    assert_eq!(exit.code, Some(3), "{exit:?}");
+    for part in ["gateway.adress", "test.toml", "gateway.address"] {
+        assert!(exit.stderr.contains(part), "{part} in {exit:?}");
+    }
+    fs::remove_file(file).unwrap();
+
+    umbel.set("UMBEL__STORE__POLL_INTERVAL_MS", "often");
+    let exit = umbel.command_output(&["run"]);
+    assert_eq!(exit.code, Some(3), "{exit:?}");
+    for part in ["store.poll_interval_ms", "UMBEL__STORE__POLL_INTERVAL_MS"] {
+        assert!(exit.stderr.contains(part), "{part} in {exit:?}");
+    }
+}
+
+/// Outside development there is no secret by default: the start is refused and says what to set.
+#[test]
+fn production_needs_a_secret() {
+    let mut umbel = Umbel::new(Store::Sqlite);
+    umbel.set("UMBEL_ENV", "production");
+    let exit = umbel.command_output(&["run"]);
+    assert!(matches!(exit.code, Some(3 | 4)), "{exit:?}");
+    assert!(exit.stderr.contains("UMBEL__GATEWAY__JWT_SECRET"), "{exit:?}");
+}
+
+/// In development the secret is made once, readable by its owner only, and kept.
+#[test]
+fn development_makes_its_secret_once() {
+    use std::os::unix::fs::PermissionsExt;
+    let mut umbel = Umbel::new(Store::Sqlite);
+    umbel.set("UMBEL_ENV", "development");
+    let running = umbel.run();
+    let ada = running.client().register("ada");
+    let secret = umbel.dir().join("data/jwt.secret");
+    assert_eq!(fs::metadata(&secret).unwrap().permissions().mode() & 0o777, 0o600);
+    let before = fs::read(&secret).unwrap();
+    running.kill();
+    let running = umbel.run();
+    assert_eq!(fs::read(&secret).unwrap(), before);
+    let token = ada.token().to_owned();
+    assert_eq!(running.client().with_token(&token).get("/api/user").status, 200);
+}
+
+/// A port in use, an unreachable database, a damaged file: one clear message, exit code 4, nothing lost.
+#[test]
+fn what_cannot_start_says_why() {
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let mut umbel = Umbel::new(Store::Sqlite);
+    umbel.set("UMBEL__GATEWAY__ADDRESS", &address);
+    let exit = umbel.command_output(&["run"]);
+    assert_eq!(exit.code, Some(4), "{exit:?}");
+    assert!(exit.stderr.contains(&address), "{exit:?}");
+
+    let mut umbel = Umbel::new(Store::Sqlite);
+    umbel.set("UMBEL__STORE__URL", "postgres://ada:s3cret@127.0.0.1:1/nowhere");
+    let exit = umbel.command_output(&["run"]);
+    assert_eq!(exit.code, Some(4), "{exit:?}");
+    assert!(exit.stderr.contains("127.0.0.1") && !exit.stderr.contains("s3cret"), "{exit:?}");
+
+    let umbel = Umbel::new(Store::Sqlite);
+    let file = umbel.dir().join("umbel.db");
+    fs::write(&file, "this is not a database, and long enough to be read as one".repeat(20)).unwrap();
+    let before = fs::read(&file).unwrap();
+    for command in [&["run"][..], &["events", "tail"]] {
+        let exit = umbel.command_output(command);
+        assert_eq!(exit.code, Some(4), "{exit:?}");
+        assert!(exit.stderr.contains("umbel.db"), "{exit:?}");
+    }
+    assert_eq!(fs::read(&file).unwrap(), before, "a damaged file is left as it is");
+}
+
+/// Unknown commands and apps are refused with what there is; exit code 2.
+#[test]
+fn wrong_usage_is_refused() {
+    let umbel = Umbel::new(Store::Sqlite);
+    let exit = umbel.command_output(&["rum"]);
+    assert_eq!(exit.code, Some(2), "{exit:?}");
+    assert!(exit.stderr.contains("run"), "{exit:?}");
+    let exit = umbel.command_output(&["run", "--only", "acounts"]);
+    assert_eq!(exit.code, Some(2), "{exit:?}");
+    assert!(exit.stderr.contains("accounts"), "{exit:?}");
+    let exit = umbel.command_output(&["events", "tail"]);
+    assert_ne!(exit.code, Some(0), "there is no log to read: {exit:?}");
+    assert!(!umbel.dir().join("umbel.db").exists(), "reading makes no new store");
+}
+
+/// A part of the umbrella runs alone, and what it does not run it does not answer.
+#[test]
+fn runs_a_part() {
+    let umbel = Umbel::new(Store::Sqlite);
+    let mut part = umbel.start(&["--only", "accounts,gateway"]);
+    part.await_ready();
+    let ada = part.client().register("ada");
+    let article = serde_json::json!({"article": {"title": "t", "description": "d", "body": "b"}});
+    let answer = ada.post("/api/articles", &article);
+    assert_eq!(answer.status, 503, "{answer:?}");
+}
+
+/// The bench prints one object, measures its floors in the same run, and leaves nothing behind.
+#[test]
+fn bench_reports_itself_and_cleans_up() {
+    for (store, floors) in Store::durable().into_iter().zip([&["group_commit"][..], &["group_commit", "single_row"]]) {
+        let umbel = Umbel::new(store);
+        let exit = umbel.command_output(&["bench", "append", "--events", "600", "--concurrency", "8", "--json"]);
+        assert_eq!(exit.code, Some(0), "{exit:?}");
+        let report: Value = serde_json::from_str(&exit.stdout).unwrap();
+        for key in ["workload", "store", "concurrency", "events", "per_second", "p50_ms", "p99_ms"] {
+            assert!(report.get(key).is_some(), "{key} in {report}");
+        }
+        for floor in floors {
+            assert!(report["floors"][floor]["per_second"].as_f64().unwrap() > 0.0, "{report}");
+            assert!(report["ratios"][floor].as_f64().unwrap() > 0.0, "{report}");
+        }
+        assert!(!umbel.dir().join("umbel.db").exists(), "the configured store is not touched");
+    }
+}

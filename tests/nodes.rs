@@ -1,0 +1,159 @@
+//! Several processes on one PostgreSQL: equal nodes over one log.
+
+use std::process::{Child, Command, Stdio};
+
+use actix::System;
+use serde_json::json;
+use umbel_bus::Bus;
+use umbel_core::{
+    EventId, ExpectedVersion, Metadata, NewEvent, StreamName, Version,
+    document::Direction,
+    store::{Append, AppendError, ReadAll, ReadStream},
+};
+use umbel_host::Foundation;
+use umbel_persistence::StoreSettings;
+use umbel_settings::{LoadOptions, Settings};
+use umbel_supervision::Policy;
+use umbel_testkit::conformance::check_log;
+
+use crate::support::{PATIENCE, Store, Umbel};
+
+/// Writers in each process.
+const WRITERS: usize = 16;
+/// Versions they race for.
+const VERSIONS: u64 = 60;
+const STREAM: &str = "race-1";
+
+/// Two processes serve the same data: what one takes, the other shows; a name taken on one is taken on both.
+#[test]
+fn two_processes_serve_the_same_data() {
+    let Store::Postgres(schema) = Store::postgres() else { unreachable!("it was asked for") };
+    let mut second = Umbel::new(Store::Sqlite);
+    second.set("UMBEL__STORE__URL", schema.url());
+    second.set("UMBEL__STORE__SCHEMA", schema.name());
+    let first = Umbel::new(Store::Postgres(schema));
+    let (one, two) = (first.run(), second.run());
+
+    let ada = one.client().register("ada");
+    let slug = ada.publish("From the first", &["a"]);
+    let taken = json!({"user": {"username": "ada", "email": "x@example.org", "password": "correct horse"}});
+    assert_eq!(two.client().post("/api/users", &taken).status, 409);
+    let bob = two.client().register("bob");
+    bob.publish("From the second", &["b"]);
+
+    for node in [&one, &two] {
+        let list = crate::support::eventually("both articles on both nodes", || {
+            let list = node.client().get("/api/articles");
+            (list.body["articlesCount"] == 2).then_some(list)
+        });
+        assert_eq!(list.status, 200);
+        let article = node.client().get(&format!("/api/articles/{slug}"));
+        assert_eq!(article.body["article"]["author"]["username"], "ada");
+    }
+    // The same secret is not shared between the directories of these two nodes, so neither are their tokens; data is.
+    check_events(&first);
+}
+
+/// Positions are contiguous, whoever wrote.
+fn check_events(umbel: &Umbel) {
+    let positions: Vec<_> = umbel.events().iter().map(|event| event["position"].as_u64().unwrap()).collect();
+    assert_eq!(positions, (1..=positions.len() as u64).collect::<Vec<_>>());
+}
+
+/// AP-04 across processes, UX-03: 2 x 16 writers race for each version of one stream; each has exactly one winner, and
+/// the log has neither gap nor swap.
+#[test]
+fn one_winner_per_version_across_processes() {
+    let Store::Postgres(schema) = Store::postgres() else { unreachable!("it was asked for") };
+    let writers: Vec<_> = (0..2).map(|_| spawn_writers(schema.url(), schema.name())).collect();
+    let wins: u64 = writers
+        .into_iter()
+        .map(|writer| {
+            let output = writer.wait_with_output().unwrap();
+            let text = String::from_utf8_lossy(&output.stdout).into_owned();
+            assert!(output.status.success(), "{text}{}", String::from_utf8_lossy(&output.stderr));
+            let wins = text.lines().find_map(|line| line.split_once("wins=")).expect("a writer reports its wins");
+            wins.1.trim().parse::<u64>().unwrap()
+        })
+        .sum();
+    assert_eq!(wins, VERSIONS, "each version has one winner");
+
+    with_store(schema.url(), schema.name(), async |bus| {
+        let request = ReadAll { from: None, direction: Direction::Forward, limit: 4096, names: None };
+        let page = bus.store().read_all(request).await.unwrap();
+        assert_eq!(page.events.len() as u64, VERSIONS);
+        check_log(&page.events);
+    });
+}
+
+/// Runs the test below as a process of its own.
+fn spawn_writers(url: &str, schema: &str) -> Child {
+    Command::new(std::env::current_exe().unwrap())
+        .args(["nodes::racing_writers", "--exact", "--ignored", "--nocapture"])
+        .env("UMBEL_RACE_URL", url)
+        .env("UMBEL_RACE_SCHEMA", schema)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap()
+}
+
+/// The process that [`one_winner_per_version_across_processes`] starts twice.
+#[test]
+#[ignore = "a part of another test, run by it as a process"]
+fn racing_writers() {
+    let url = std::env::var("UMBEL_RACE_URL").expect("started by its test");
+    let schema = std::env::var("UMBEL_RACE_SCHEMA").expect("started by its test");
+    with_store(&url, &schema, async |bus| {
+        let writers = (0..WRITERS).map(|writer| actix::spawn(race(bus.clone(), writer)));
+        let mut wins = 0;
+        for writer in writers.collect::<Vec<_>>() {
+            wins += writer.await.unwrap();
+        }
+        println!("\nwins={wins}");
+    });
+}
+
+/// Appends with the exact version it has read until the stream is long enough; counts how often it was first.
+async fn race(bus: Bus, writer: usize) -> u64 {
+    let stream = StreamName::new(STREAM).unwrap();
+    let mut wins = 0;
+    loop {
+        let request =
+            ReadStream { stream: stream.clone(), from: None, direction: Direction::Backward, limit: 1 };
+        let page = bus.store().read_stream(request).await;
+        let version = page.map_or(Version::START, |page| page.version);
+        if version.get() >= VERSIONS {
+            return wins;
+        }
+        let event = NewEvent {
+            id: EventId(umbel_bus::edge::fresh_id()),
+            event_type: "race.won/1".parse().unwrap(),
+            data: umbel_core::Json::encode(&json!({"writer": writer, "process": std::process::id()})).unwrap(),
+            metadata: Metadata::default(),
+        };
+        let append = Append::to_stream(stream.clone(), ExpectedVersion::Exact(version), vec![event]);
+        match bus.store().append(append).await {
+            Ok(appended) => {
+                assert_eq!(appended.versions, [version.next()]);
+                wins += 1;
+            }
+            Err(AppendError::WrongExpectedVersion { .. }) => {}
+            Err(error) => panic!("{error}"),
+        }
+    }
+}
+
+/// A bus with nothing but the store on it.
+fn with_store(url: &str, schema: &str, work: impl AsyncFnOnce(Bus)) {
+    let settings = StoreSettings { url: url.to_owned(), schema: schema.to_owned(), ..StoreSettings::default() };
+    System::new().block_on(async move {
+        let options = LoadOptions { environment: Some("test".into()), ..LoadOptions::default() };
+        let foundation = Foundation::from_settings(Settings::load(&options).unwrap()).unwrap();
+        let store = umbel_persistence::group(&settings, &foundation.bus, Policy::default());
+        let supervisor = foundation.umbrella("nodes").with(store).start();
+        supervisor.tree().wait_until_up(PATIENCE).await.unwrap();
+        work(foundation.bus.clone()).await;
+        supervisor.shut_down().await;
+    });
+}

@@ -1,0 +1,196 @@
+//! Recovery: whatever dies, nothing acknowledged is lost and everything comes back by itself.
+
+use std::{
+    collections::BTreeSet,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
+    thread::JoinHandle,
+};
+
+use actix::System;
+use contracts::{accounts, articles};
+use serde_json::json;
+use umbel_host::{DispatchOptions, Foundation};
+use umbel_settings::{LoadOptions, Settings};
+
+use crate::support::{Client, PATIENCE, Store, Umbel, eventually};
+
+/// Publishes until told to stop; remembers what was acknowledged.
+struct Load {
+    acknowledged: Arc<Mutex<BTreeSet<String>>>,
+    stop: Arc<AtomicBool>,
+    publishers: Vec<JoinHandle<()>>,
+}
+
+impl Load {
+    fn start(client: &Client, publishers: usize) -> Self {
+        let (acknowledged, stop) = (Arc::<Mutex<BTreeSet<_>>>::default(), Arc::<AtomicBool>::default());
+        let publishers = (0..publishers)
+            .map(|publisher| {
+                let (client, acknowledged, stop) = (client.clone(), Arc::clone(&acknowledged), Arc::clone(&stop));
+                std::thread::spawn(move || {
+                    for number in 0.. {
+                        if stop.load(Ordering::Relaxed) {
+                            return;
+                        }
+                        let title = format!("load {publisher} {number}");
+                        let article =
+                            json!({"article": {"title": title, "description": "d", "body": "b", "tagList": ["load"]}});
+                        match client.try_post("/api/articles", &article) {
+                            Ok(answer) if answer.status == 201 => {
+                                let slug = answer.body["article"]["slug"].as_str().unwrap().to_owned();
+                                acknowledged.lock().unwrap().insert(slug);
+                            }
+                            // Refused or cut off: nothing was promised.
+                            Ok(_) | Err(_) => return,
+                        }
+                    }
+                })
+            })
+            .collect();
+        Self { acknowledged, stop, publishers }
+    }
+
+    #[track_caller]
+    fn await_acknowledged(&self, count: usize) {
+        eventually("enough articles to be acknowledged", || {
+            (self.acknowledged.lock().unwrap().len() >= count).then_some(())
+        });
+    }
+
+    fn stop(self) -> BTreeSet<String> {
+        self.stop.store(true, Ordering::Relaxed);
+        for publisher in self.publishers {
+            publisher.join().unwrap();
+        }
+        Arc::try_unwrap(self.acknowledged).unwrap().into_inner().unwrap()
+    }
+}
+
+/// Every acknowledged article is served, once, and the log is contiguous with unique ids.
+#[track_caller]
+fn check(umbel: &Umbel, client: &Client, acknowledged: &BTreeSet<String>) {
+    for slug in acknowledged {
+        let article = client.get(&format!("/api/articles/{slug}"));
+        assert_eq!(article.status, 200, "{slug} was acknowledged: {article:?}");
+    }
+    let events = umbel.events();
+    let positions: Vec<_> = events.iter().map(|event| event["position"].as_u64().unwrap()).collect();
+    assert_eq!(positions, (1..=events.len() as u64).collect::<Vec<_>>(), "positions are contiguous");
+    let ids: BTreeSet<_> = events.iter().map(|event| event["id"].as_str().unwrap()).collect();
+    assert_eq!(ids.len(), events.len(), "every event is there once");
+    let published = events.iter().filter(|event| event["type"].as_str().unwrap().starts_with("articles.published/"));
+    // UX-14: the read model is the fold of the log.
+    let published = published.count();
+    let listed = eventually("the read model to be the fold of the log", || {
+        let count = client.get("/api/articles?limit=1").body["articlesCount"].as_u64();
+        (count == Some(published as u64)).then_some(published)
+    });
+    assert!(listed >= acknowledged.len());
+}
+
+/// UX-14: kill -9 under load; after the next start everything acknowledged is there, once.
+#[test]
+fn nothing_acknowledged_is_lost_by_kill_9() {
+    for store in Store::durable() {
+        let umbel = Umbel::new(store);
+        let running = umbel.run();
+        let ada = running.client().register("ada");
+        let load = Load::start(&ada, 4);
+        load.await_acknowledged(20);
+        running.kill();
+        let acknowledged = load.stop();
+
+        let running = umbel.run();
+        check(&umbel, &running.client(), &acknowledged);
+        let login = json!({"user": {"email": "ada@example.org", "password": "correct horse"}});
+        assert_eq!(running.client().post("/api/users/login", &login).status, 200);
+    }
+}
+
+/// UX-13: SIGTERM under load drains: exit code 0, everything acknowledged is in the log.
+#[test]
+fn sigterm_drains() {
+    for store in Store::durable() {
+        let umbel = Umbel::new(store);
+        let mut running = umbel.run();
+        let ada = running.client().register("ada");
+        let load = Load::start(&ada, 4);
+        load.await_acknowledged(10);
+        running.terminate();
+        let exit = running.wait();
+        assert_eq!(exit.code, Some(0), "{}", exit.stdout);
+        let acknowledged = load.stop();
+
+        let running = umbel.run();
+        check(&umbel, &running.client(), &acknowledged);
+    }
+}
+
+/// Invariant 9, UX-10: each actor of the umbrella is made to panic in turn - bus, store, every component of every app -
+/// and each time the next requests are answered, with everything acknowledged still there.
+#[test]
+fn every_actor_comes_back_from_a_panic() {
+    System::new().block_on(async {
+        let dir = tempfile::tempdir().unwrap();
+        let url = format!("store.url=sqlite:{}", dir.path().join("umbel.db").display());
+        let overrides = [&*url, "supervision.max_restarts=1000", "supervision.backoff_min_ms=1"];
+        let split = |pair: &str| pair.split_once('=').map(|(key, value)| (key.to_owned(), value.to_owned()));
+        let settings = Settings::load(&LoadOptions {
+            environment: Some("test".into()),
+            overrides: overrides.iter().filter_map(|pair| split(pair)).collect(),
+            ..LoadOptions::default()
+        })
+        .unwrap();
+        let foundation = Foundation::from_settings(settings).unwrap();
+        let bus = foundation.bus.clone();
+        let policy = foundation.settings.section("supervision").unwrap();
+        let store = umbel_persistence::group(&foundation.settings.section("store").unwrap(), &bus, policy);
+        let supervisor = foundation
+            .umbrella("umbel")
+            .with(store)
+            .with_app(&::accounts::app(&foundation.settings.section("accounts").unwrap()))
+            .with_app(&::articles::app())
+            .start();
+        supervisor.tree().wait_until_up(PATIENCE).await.unwrap();
+
+        let strong = || DispatchOptions::default().strong().deadline(PATIENCE);
+        let register = |name: &str| accounts::Register {
+            username: name.to_owned(),
+            email: format!("{name}@example.org"),
+            password: "correct horse".to_owned().into(),
+        };
+        let author = bus.dispatch_with(register("ada"), strong()).await.unwrap().reply;
+        let targets = bus.fault_targets();
+        for part in ["bus", "store/writer", "store/reader", "accounts/account", "articles/article"] {
+            assert!(targets.iter().any(|target| target == part), "{part} takes faults: {targets:?}");
+        }
+        for (number, target) in targets.iter().enumerate() {
+            assert!(bus.inject_panic(target).await, "{target} panics when told to");
+
+            let name = format!("user{number}");
+            let registered = bus.dispatch_with(register(&name), strong()).await;
+            let id = registered.unwrap_or_else(|error| panic!("after a panic of {target}: {error}")).reply;
+            let article = articles::Publish {
+                author_id: author.id,
+                title: format!("After {number}"),
+                description: "d".into(),
+                body: "b".into(),
+                tags: vec![],
+            };
+            let published = bus.dispatch_with(article, strong()).await;
+            published.unwrap_or_else(|error| panic!("after a panic of {target}: {error}"));
+            let user = bus.ask_within(accounts::GetUser { id: id.id }, PATIENCE).await;
+            assert_eq!(user.unwrap().unwrap().username, name, "after a panic of {target}");
+            let list = articles::ListArticles::default();
+            let list = bus.ask_within(list, PATIENCE).await.unwrap();
+            assert_eq!(list.total, number as u64 + 1, "after a panic of {target}");
+        }
+        supervisor.tree().wait_until_up(PATIENCE).await.unwrap();
+        let restarts = supervisor.tree().snapshot().to_string();
+        assert!(restarts.contains("a test asked"), "the tree knows the causes:\n{restarts}");
+        supervisor.shut_down().await;
+    });
+}

@@ -1,0 +1,110 @@
+//! A small JSON client.
+
+use std::net::SocketAddr;
+
+use serde_json::Value;
+use ureq::{Agent, http::Response};
+
+use crate::support::PATIENCE;
+
+/// Talks to one gateway, as somebody or as nobody.
+#[derive(Clone)]
+pub struct Client {
+    agent: Agent,
+    base: String,
+    token: Option<String>,
+}
+
+/// Status and body of an answer; a body that is not JSON is null.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Answer {
+    pub status: u16,
+    pub body: Value,
+}
+
+impl Client {
+    pub fn new(address: SocketAddr) -> Self {
+        let config = Agent::config_builder().http_status_as_error(false).timeout_global(Some(PATIENCE));
+        Self { agent: config.build().into(), base: format!("http://{address}"), token: None }
+    }
+
+    /// The same gateway, with this token.
+    pub fn with_token(&self, token: &str) -> Self {
+        Self { token: Some(token.to_owned()), ..self.clone() }
+    }
+
+    /// The token it has.
+    pub fn token(&self) -> &str {
+        self.token.as_deref().expect("this client is somebody")
+    }
+
+    #[track_caller]
+    pub fn get(&self, path: &str) -> Answer {
+        self.try_get(path).unwrap_or_else(|error| panic!("GET {path}: {error}"))
+    }
+
+    pub fn try_get(&self, path: &str) -> Result<Answer, ureq::Error> {
+        let mut request = self.agent.get(format!("{}{path}", self.base));
+        if let Some(token) = &self.token {
+            request = request.header("authorization", format!("Token {token}"));
+        }
+        read(request.call()?)
+    }
+
+    #[track_caller]
+    pub fn post(&self, path: &str, body: &Value) -> Answer {
+        self.try_post(path, body).unwrap_or_else(|error| panic!("POST {path}: {error}"))
+    }
+
+    pub fn try_post(&self, path: &str, body: &Value) -> Result<Answer, ureq::Error> {
+        self.send("POST", path, &body.to_string())
+    }
+
+    #[track_caller]
+    pub fn put(&self, path: &str, body: &Value) -> Answer {
+        self.send("PUT", path, &body.to_string()).unwrap_or_else(|error| panic!("PUT {path}: {error}"))
+    }
+
+    /// Sends a text as it is, to see what happens.
+    pub fn send(&self, method: &str, path: &str, body: &str) -> Result<Answer, ureq::Error> {
+        let url = format!("{}{path}", self.base);
+        let mut request = match method {
+            "PUT" => self.agent.put(url),
+            "PATCH" => self.agent.patch(url),
+            _ => self.agent.post(url),
+        }
+        .header("content-type", "application/json");
+        if let Some(token) = &self.token {
+            request = request.header("authorization", format!("Token {token}"));
+        }
+        read(request.send(body)?)
+    }
+
+    /// Registers somebody and answers a client with their token.
+    #[track_caller]
+    pub fn register(&self, name: &str) -> Self {
+        let user = serde_json::json!({
+            "user": {"username": name, "email": format!("{name}@example.org"), "password": "correct horse"}
+        });
+        let answer = self.post("/api/users", &user);
+        assert_eq!(answer.status, 201, "{answer:?}");
+        self.with_token(answer.body["user"]["token"].as_str().unwrap())
+    }
+
+    /// Publishes an article and answers its slug.
+    #[track_caller]
+    pub fn publish(&self, title: &str, tags: &[&str]) -> String {
+        let article = serde_json::json!({
+            "article": {"title": title, "description": "About it", "body": "All of it.", "tagList": tags}
+        });
+        let answer = self.post("/api/articles", &article);
+        assert_eq!(answer.status, 201, "{answer:?}");
+        answer.body["article"]["slug"].as_str().unwrap().to_owned()
+    }
+}
+
+fn read(mut response: Response<ureq::Body>) -> Result<Answer, ureq::Error> {
+    let status = response.status().as_u16();
+    let text = response.body_mut().read_to_string()?;
+    Ok(Answer { status, body: serde_json::from_str(&text).unwrap_or(Value::Null) })
+}

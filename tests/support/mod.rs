@@ -1,0 +1,32 @@
+//! Running the umbrella as its users do: as processes, over HTTP.
+
+mod http;
+mod process;
+mod store;
+
+pub use http::{Answer, Client};
+pub use process::{Exit, Running, Umbel};
+pub use store::Store;
+
+use std::time::{Duration, Instant};
+
+/// How long anything awaited may take on a busy machine before the test gives up.
+pub const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Waits until `look` finds something; fails with `what` when it does not in time.
+#[track_caller]
+pub fn eventually<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
+    let begin = Instant::now();
+    loop {
+        if let Some(found) = look() {
+            return found;
+        }
+        assert!(begin.elapsed() < PATIENCE, "waited {PATIENCE:?} in vain for {what}");
+        pause();
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "the pause between two looks at another process")]
+fn pause() {
+    std::thread::sleep(Duration::from_millis(20));
+}

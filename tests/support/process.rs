@@ -1,0 +1,180 @@
+//! The binary `umbel` as a child process.
+
+use std::{
+    fs::File,
+    io::Read,
+    net::{SocketAddr, TcpListener},
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+    sync::OnceLock,
+};
+
+use tempfile::TempDir;
+
+use crate::support::{Client, Store, eventually};
+
+/// A working directory and an environment in which `umbel` is run, once or several times.
+pub struct Umbel {
+    dir: TempDir,
+    store: Store,
+    variables: Vec<(String, String)>,
+}
+
+/// An umbrella that is up. Killed when dropped.
+pub struct Running {
+    child: Child,
+    address: SocketAddr,
+    log: PathBuf,
+}
+
+/// How a run ended.
+#[derive(Debug)]
+pub struct Exit {
+    /// `None` when a signal ended it.
+    pub code: Option<i32>,
+    pub stdout: String,
+    pub stderr: String,
+}
+
+impl Umbel {
+    pub fn new(store: Store) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let mut umbel = Self { dir, store, variables: Vec::new() };
+        umbel.set("UMBEL_ENV", "test");
+        for (name, value) in umbel.store.variables(umbel.dir.path()) {
+            umbel.set(name, &value);
+        }
+        umbel
+    }
+
+    pub fn dir(&self) -> &Path {
+        self.dir.path()
+    }
+
+    /// Sets a variable of the environment.
+    pub fn set(&mut self, name: &str, value: &str) {
+        self.variables.retain(|(known, _)| known != name);
+        self.variables.push((name.to_owned(), value.to_owned()));
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(binary());
+        command.args(arguments).current_dir(self.dir.path()).env_clear();
+        command.env("PATH", std::env::var_os("PATH").unwrap_or_default());
+        command.envs(self.variables.iter().map(|(name, value)| (name, value)));
+        command
+    }
+
+    /// Starts everything on a free port, without waiting.
+    pub fn start(&self, arguments: &[&str]) -> Running {
+        let port = TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr());
+        let address = port.expect("this machine has a free port");
+        let log = self.dir.path().join(format!("{}.log", address.port()));
+        let output = File::create(&log).unwrap();
+        let mut command = self.command(&[&["run"], arguments].concat());
+        command.env("UMBEL__GATEWAY__ADDRESS", address.to_string());
+        command.stdout(output.try_clone().unwrap()).stderr(output).stdin(Stdio::null());
+        Running { child: command.spawn().unwrap(), address, log }
+    }
+
+    /// Starts everything and waits until it is ready.
+    #[track_caller]
+    pub fn run(&self) -> Running {
+        let mut running = self.start(&[]);
+        running.await_ready();
+        running
+    }
+
+    /// Runs one command of the binary to its end.
+    pub fn command_output(&self, arguments: &[&str]) -> Exit {
+        let output = self.command(arguments).stdin(Stdio::null()).output().unwrap();
+        Exit {
+            code: output.status.code(),
+            stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
+            stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+        }
+    }
+
+    /// The log's events as JSON, by the binary's own tool.
+    #[track_caller]
+    pub fn events(&self) -> Vec<serde_json::Value> {
+        let exit = self.command_output(&["events", "tail", "--json"]);
+        assert_eq!(exit.code, Some(0), "{exit:?}");
+        exit.stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    }
+}
+
+impl Running {
+    pub fn client(&self) -> Client {
+        Client::new(self.address)
+    }
+
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    #[track_caller]
+    pub fn await_ready(&mut self) {
+        let client = self.client();
+        eventually("the umbrella to be ready", || {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                panic!("it ended with {status}:\n{}", self.output());
+            }
+            client.try_get("/health/ready").ok().filter(|answer| answer.status == 200)
+        });
+    }
+
+    /// Everything it has printed.
+    pub fn output(&self) -> String {
+        let mut text = String::new();
+        File::open(&self.log).unwrap().read_to_string(&mut text).unwrap();
+        text
+    }
+
+    /// kill -9.
+    pub fn kill(mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    /// SIGTERM.
+    pub fn terminate(&self) {
+        let signalled = Command::new("sh").arg("-c").arg(format!("kill -TERM {}", self.child.id())).status();
+        assert!(signalled.unwrap().success());
+    }
+
+    /// Waits for its end.
+    #[track_caller]
+    pub fn wait(&mut self) -> Exit {
+        let status = eventually("the umbrella to end", || self.child.try_wait().unwrap());
+        Exit { code: status.code(), stdout: self.output(), stderr: String::new() }
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        drop(self.child.kill());
+        drop(self.child.wait());
+    }
+}
+
+/// The binary, built like the tests, once.
+fn binary() -> &'static Path {
+    static BINARY: OnceLock<PathBuf> = OnceLock::new();
+    BINARY.get_or_init(|| {
+        let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+        let built = Command::new(cargo)
+            .args(["build", "--package", "umbel", "--message-format", "json"])
+            .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
+            .stderr(Stdio::inherit())
+            .output()
+            .expect("cargo runs these tests, so it can be run");
+        assert!(built.status.success(), "the binary could not be built");
+        String::from_utf8_lossy(&built.stdout)
+            .lines()
+            .filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok())
+            .filter(|message| message["target"]["name"] == "umbel")
+            .find_map(|message| message["executable"].as_str().map(PathBuf::from))
+            .expect("cargo names the binary it has built")
+    })
+}
