@@ -12,6 +12,7 @@ use crate::{
     message::Request,
     store::StoreError,
     stream::StreamName,
+    time::Timestamp,
     version::{ExpectedVersion, Position, Version},
 };
 
@@ -26,6 +27,8 @@ pub struct Append {
     pub documents: Vec<DocumentWrite>,
     /// The command that led to this, if it shall be recognised when it comes again.
     pub command: Option<CommandRecord>,
+    /// When its events happened, for imports; without it the store records the moment of the append.
+    pub recorded_at: Option<Timestamp>,
 }
 
 /// Events for one stream, in order, under an optimistic lock.

@@ -15,6 +15,7 @@ use crate::{
     id::{CommandId, EventId},
     store::{Append, AppendError, Appended, ClaimName, CommandRecord, StreamAppend},
     stream::StreamName,
+    time::Timestamp,
     version::{ExpectedVersion, Position, Version},
 };
 
@@ -109,6 +110,8 @@ pub struct PlannedEvent<'a> {
     pub version: Version,
     /// The event.
     pub event: &'a NewEvent,
+    /// The time to record, if the append says so; else the moment of the group.
+    pub recorded_at: Option<Timestamp>,
 }
 
 /// A claim whose owner changes.
@@ -249,7 +252,8 @@ impl<'a> Planner<'a> {
     }
 
     fn apply(&mut self, append: &'a Append) -> Planned {
-        let versions = append.streams.iter().map(|stream| self.apply_events(stream)).collect();
+        let versions =
+            append.streams.iter().map(|stream| self.apply_events(stream, append.recorded_at)).collect();
         let last_offset = (!append.streams.is_empty()).then(|| self.plan.event_count());
         let claims = &append.claims;
         // Released first, so that a value both given back and taken stays taken.
@@ -271,7 +275,7 @@ impl<'a> Planner<'a> {
         Planned::Stored { last_offset, versions }
     }
 
-    fn apply_events(&mut self, append: &'a StreamAppend) -> Version {
+    fn apply_events(&mut self, append: &'a StreamAppend, recorded_at: Option<Timestamp>) -> Version {
         let state = self.view.streams.entry(append.stream.clone()).or_default();
         let changes = &mut self.plan.streams;
         let index = *self.changed.entry(append.stream.clone()).or_insert_with(|| {
@@ -281,7 +285,7 @@ impl<'a> Planner<'a> {
         });
         for event in &append.events {
             state.version = state.version.next();
-            self.plan.events.push(PlannedEvent { stream: index, version: state.version, event });
+            self.plan.events.push(PlannedEvent { stream: index, version: state.version, event, recorded_at });
             let place =
                 EventPlace { stream: append.stream.clone(), version: state.version, position: PENDING };
             self.view.events.insert(event.id, place);
