@@ -10,8 +10,9 @@ const TITLE_MAX: usize = 250;
 /// Longest description, in characters.
 const DESCRIPTION_MAX: usize = 1000;
 
-/// Longest text, in characters: half a novel. It stays below what an event may hold, whatever the script.
-const BODY_MAX: usize = 200_000;
+/// Longest text, in characters: half a novel. In JSON a character takes six bytes at most, so the event stays
+/// below the mebibyte that the store takes by default, whatever the script.
+const BODY_MAX: usize = 150_000;
 
 /// Most tags of one article. Each is a document that its publication changes.
 const TAGS_MAX: usize = 32;

@@ -1,0 +1,165 @@
+//! Where the secret that signs the tokens comes from: the settings, or a file that is made when there is none.
+
+use std::{
+    fs::{self, OpenOptions},
+    io::{ErrorKind, Write},
+    os::unix::fs::{OpenOptionsExt, PermissionsExt},
+    path::Path,
+};
+
+use anyhow::{Context, Result, bail};
+
+use crate::settings::{GatewaySettings, Secret};
+
+/// Shortest secret, in bytes: HMAC-SHA256 is as strong as its key up to this length.
+const LENGTH_MIN: usize = 32;
+
+/// Finds the secret or makes one. Reads and writes files, so it does not belong on an actor's thread.
+///
+/// # Errors
+/// When there is none, it is too short, or its file cannot be used. The message names the setting to change.
+pub(crate) fn find(settings: &GatewaySettings) -> Result<Secret> {
+    let path = settings.jwt_secret_file.as_str();
+    if !settings.jwt_secret.expose().is_empty() {
+        long_enough(settings.jwt_secret.clone())
+            .context("[gateway] jwt_secret (variable UMBEL__GATEWAY__JWT_SECRET) cannot be used")
+    } else if !path.is_empty() {
+        let secret = read_or_make(Path::new(path)).and_then(long_enough);
+        secret.with_context(|| format!("{path}, named by [gateway] jwt_secret_file, cannot be used"))
+    } else {
+        bail!(
+            "there is no secret to sign tokens with: set [gateway] jwt_secret (variable UMBEL__GATEWAY__JWT_SECRET) \
+             to 32 bytes or more, or [gateway] jwt_secret_file to a file for one"
+        )
+    }
+}
+
+fn long_enough(secret: Secret) -> Result<Secret> {
+    let length = secret.expose().len();
+    if length < LENGTH_MIN {
+        bail!("the secret has {length} bytes, it must have {LENGTH_MIN} or more");
+    }
+    Ok(secret)
+}
+
+fn read_or_make(path: &Path) -> Result<Secret> {
+    match read(path)? {
+        Some(secret) => Ok(secret),
+        None => make(path),
+    }
+}
+
+fn read(path: &Path) -> Result<Option<Secret>> {
+    let text = match fs::read_to_string(path) {
+        Ok(text) => text,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(error).context("it cannot be read"),
+    };
+    if fs::metadata(path)?.permissions().mode() & 0o077 != 0 {
+        tracing::warn!(path = %path.display(), "others can read the secret that signs tokens; chmod 600 it");
+    }
+    Ok(Some(Secret::new(text.trim())))
+}
+
+/// The file appears whole or not at all: it is written beside its place and linked there, so that of two
+/// processes that start together one wins and both use its secret.
+fn make(path: &Path) -> Result<Secret> {
+    if let Some(folder) = path.parent() {
+        fs::create_dir_all(folder).with_context(|| format!("{} cannot be made", folder.display()))?;
+    }
+    let mut bytes = [0; LENGTH_MIN];
+    getrandom::fill(&mut bytes).context("the system gives no random bytes")?;
+    let secret = bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+    let mut draft_name = path.as_os_str().to_owned();
+    draft_name.push(format!(".{}", std::process::id()));
+    let draft = Path::new(&draft_name);
+    let linked = write_private(draft, &secret).and_then(|()| fs::hard_link(draft, path));
+    let removed = fs::remove_file(draft);
+    match linked {
+        Ok(()) => {
+            removed.context("its draft cannot be removed")?;
+            tracing::info!(path = %path.display(), "made a secret to sign tokens with");
+            Ok(Secret::new(secret))
+        }
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => {
+            read(path)?.context("another process made it and removed it again")
+        }
+        Err(error) => Err(error).context("it cannot be written"),
+    }
+}
+
+fn write_private(path: &Path, text: &str) -> std::io::Result<()> {
+    let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)?;
+    writeln!(file, "{text}")?;
+    file.sync_all()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tests::settings;
+
+    fn with(secret: &str, file: &Path) -> GatewaySettings {
+        GatewaySettings {
+            jwt_secret: Secret::new(secret),
+            jwt_secret_file: file.to_str().unwrap().to_owned(),
+            ..settings()
+        }
+    }
+
+    /// A folder of this test's own, removed at its end.
+    struct Folder(std::path::PathBuf);
+
+    impl Folder {
+        fn new(name: &str) -> Self {
+            let path = std::env::temp_dir().join(format!("gateway-{name}-{}", std::process::id()));
+            fs::create_dir_all(&path).unwrap();
+            Self(path)
+        }
+    }
+
+    impl Drop for Folder {
+        fn drop(&mut self) {
+            fs::remove_dir_all(&self.0).unwrap();
+        }
+    }
+
+    #[test]
+    fn the_setting_wins_and_must_be_long_enough() {
+        let nowhere = Path::new("/nonexistent/secret");
+        assert_eq!(find(&with(&"x".repeat(32), nowhere)).unwrap().expose(), "x".repeat(32));
+        let error = format!("{:#}", find(&with(&"x".repeat(31), nowhere)).unwrap_err());
+        assert!(error.contains("UMBEL__GATEWAY__JWT_SECRET") && error.contains("31 bytes"), "{error}");
+        assert!(!error.contains("xxx"), "a secret does not belong into an error");
+    }
+
+    #[test]
+    fn without_any_the_message_says_what_to_set() {
+        let error = find(&with("", Path::new(""))).unwrap_err().to_string();
+        assert!(
+            error.contains("[gateway] jwt_secret") && error.contains("UMBEL__GATEWAY__JWT_SECRET"),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn a_missing_file_is_made_once_and_for_its_owner_only() {
+        let folder = Folder::new("made");
+        let path = folder.0.join("deep/jwt.secret");
+        let first = find(&with("", &path)).unwrap();
+        assert_eq!(first.expose().len(), 64);
+        assert_eq!(find(&with("", &path)).unwrap(), first);
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        assert_eq!(fs::read_dir(path.parent().unwrap()).unwrap().count(), 1, "the draft is gone");
+        assert_eq!(make(&path).unwrap(), first, "who comes second takes the first one's");
+    }
+
+    #[test]
+    fn a_file_that_holds_too_little_is_refused() {
+        let folder = Folder::new("short");
+        let path = folder.0.join("jwt.secret");
+        fs::write(&path, "short\n").unwrap();
+        let error = format!("{:#}", find(&with("", &path)).unwrap_err());
+        assert!(error.contains("jwt_secret_file") && error.contains("5 bytes"), "{error}");
+    }
+}

@@ -1,0 +1,161 @@
+//! The HTTP server as a supervised worker: binds, serves, drains.
+
+use std::{
+    net::SocketAddr,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use actix_web::{App, HttpServer, dev::ServerHandle, middleware::from_fn};
+use anyhow::{Context, Result, bail};
+use tokio::task::spawn_blocking;
+use umbel_bus::Bus;
+use umbel_supervision::{Worker, WorkerContext};
+
+use crate::{edge, health::Readiness, routes, secret, settings::GatewaySettings, state::State};
+
+/// Seconds for which an idle connection is kept open for its next request.
+const KEEP_ALIVE: Duration = Duration::from_secs(30);
+
+/// Where the server listens, once it does: of interest when the settings leave the port open. Clones show the same.
+#[derive(Clone, Debug, Default)]
+pub struct BoundAddress(Arc<Mutex<Option<SocketAddr>>>);
+
+impl BoundAddress {
+    /// The address, or `None` before the first start.
+    #[must_use]
+    pub fn get(&self) -> Option<SocketAddr> {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn set(&self, address: SocketAddr) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(address);
+    }
+}
+
+/// The gateway as a child of a supervision tree. It is up when its address is bound, and stops by finishing the
+/// requests in flight.
+#[must_use]
+pub fn worker(settings: GatewaySettings, bus: Bus, readiness: Readiness, bound: BoundAddress) -> Worker {
+    Worker::new("gateway", move |context| {
+        serve(settings.clone(), bus.clone(), readiness.clone(), bound.clone(), context)
+    })
+}
+
+async fn serve(
+    settings: GatewaySettings,
+    bus: Bus,
+    readiness: Readiness,
+    bound: BoundAddress,
+    context: WorkerContext,
+) -> Result<()> {
+    let for_secret = settings.clone();
+    let secret = spawn_blocking(move || secret::find(&for_secret)).await??;
+    let state = State::new(&settings, &secret, bus, readiness);
+    // After a restart the port that was taken at first is kept: clients know it by now.
+    let address = bound.get().unwrap_or(settings.address);
+    let server = HttpServer::new(move || {
+        App::new().wrap(from_fn(edge::around)).configure(routes::configure(&state))
+    })
+    .workers(settings.workers.max(1))
+    .keep_alive(KEEP_ALIVE)
+    .shutdown_timeout(settings.request_deadline().as_secs() + 1)
+    .disable_signals()
+    .bind(address)
+    .with_context(|| {
+        format!(
+            "cannot listen on {address}; free it, or set [gateway] address (variable UMBEL__GATEWAY__ADDRESS)"
+        )
+    })?;
+    let listening = server.addrs().first().copied().unwrap_or(address);
+    bound.set(listening);
+
+    let server = server.run();
+    let running = Running(server.handle());
+    let mut ended = actix_web::rt::spawn(server);
+    tracing::info!("listening on http://{listening}");
+    context.ready();
+    tokio::select! {
+        ended = &mut ended => {
+            ended??;
+            bail!("the HTTP server ended by itself");
+        }
+        () = context.stopping() => {}
+    }
+    running.0.stop(true).await;
+    Ok(ended.await??)
+}
+
+/// Ends the server's threads with the worker, also when the worker is abandoned.
+struct Running(ServerHandle);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // The order is given here; what is dropped is only the wait for it.
+        drop(self.0.stop(false));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use umbel_bus::BusSettings;
+    use umbel_supervision::{Group, Outcome, Policy, Supervisor};
+
+    use super::*;
+    use crate::tests::settings;
+
+    fn start(settings: GatewaySettings, bound: &BoundAddress) -> Supervisor {
+        let bus = Bus::new(BusSettings::default());
+        let gateway = worker(settings, bus, Readiness::new(|| async { Ok(()) }), bound.clone());
+        Supervisor::start(Group::new("test", Policy::default()).child(gateway))
+    }
+
+    async fn up(supervisor: &Supervisor) {
+        supervisor.tree().wait_until_up(Duration::from_secs(10)).await.unwrap();
+    }
+
+    async fn status_line(address: SocketAddr) -> std::io::Result<String> {
+        let mut stream = tokio::net::TcpStream::connect(address).await?;
+        stream.write_all(b"GET /health/ready HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").await?;
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await?;
+        Ok(answer.lines().next().unwrap_or_default().to_owned())
+    }
+
+    #[test]
+    fn serves_while_it_is_up_and_frees_its_address() {
+        actix::System::new().block_on(async {
+            let bound = BoundAddress::default();
+            let supervisor = start(settings(), &bound);
+            up(&supervisor).await;
+            let address = bound.get().unwrap();
+            assert_eq!(status_line(address).await.unwrap(), "HTTP/1.1 200 OK");
+            assert_eq!(supervisor.shut_down().await, Outcome::Stopped);
+            assert!(status_line(address).await.is_err(), "nobody listens any more");
+        });
+    }
+
+    #[test]
+    fn an_address_in_use_is_one_clear_error() {
+        actix::System::new().block_on(async {
+            let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+            let address = taken.local_addr().unwrap();
+            let supervisor = start(GatewaySettings { address, ..settings() }, &BoundAddress::default());
+            let Outcome::FailedToStart { path, cause } = supervisor.finished().await else {
+                panic!("it started on a taken address");
+            };
+            assert_eq!(path, "test/gateway");
+            assert!(cause.contains(&address.to_string()) && cause.contains("[gateway] address"), "{cause}");
+        });
+    }
+
+    #[test]
+    fn without_a_secret_it_does_not_start() {
+        actix::System::new().block_on(async {
+            let no_secret = GatewaySettings { jwt_secret: crate::settings::Secret::default(), ..settings() };
+            let outcome = start(no_secret, &BoundAddress::default()).finished().await;
+            assert!(matches!(outcome, Outcome::FailedToStart { cause, .. } if cause.contains("jwt_secret")));
+        });
+    }
+}

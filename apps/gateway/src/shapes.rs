@@ -1,0 +1,232 @@
+//! JSON as the published HTTP contract has it.
+
+use contracts::{
+    accounts::User,
+    articles::{Article, Author, Summary},
+};
+use serde::{Deserialize, Deserializer, Serialize};
+use uuid::Uuid;
+
+use crate::social;
+
+/// `{"user": ...}`, in and out.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct UserEnvelope<T> {
+    pub(crate) user: T,
+}
+
+/// `{"article": ...}`, in and out.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct ArticleEnvelope<T> {
+    pub(crate) article: T,
+}
+
+/// A registration. What is absent or null is blank: the accounts app says what that means.
+#[derive(Debug, Deserialize)]
+pub(crate) struct NewUser {
+    #[serde(default, deserialize_with = "null_as_blank")]
+    pub(crate) username: String,
+    #[serde(default, deserialize_with = "null_as_blank")]
+    pub(crate) email: String,
+    #[serde(default, deserialize_with = "null_as_blank")]
+    pub(crate) password: String,
+}
+
+/// A log-in.
+#[derive(Debug, Deserialize)]
+pub(crate) struct LogInUser {
+    #[serde(default, deserialize_with = "null_as_blank")]
+    pub(crate) email: String,
+    #[serde(default, deserialize_with = "null_as_blank")]
+    pub(crate) password: String,
+}
+
+/// A change of a user: what is absent stays, null is the same as blank.
+#[derive(Debug, Deserialize)]
+pub(crate) struct ChangedUser {
+    #[serde(default, deserialize_with = "present")]
+    pub(crate) username: Option<String>,
+    #[serde(default, deserialize_with = "present")]
+    pub(crate) email: Option<String>,
+    #[serde(default, deserialize_with = "present")]
+    pub(crate) password: Option<String>,
+    #[serde(default, deserialize_with = "present")]
+    pub(crate) bio: Option<String>,
+    #[serde(default, deserialize_with = "present")]
+    pub(crate) image: Option<String>,
+}
+
+/// An article to publish.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct NewArticle {
+    #[serde(default, deserialize_with = "null_as_blank")]
+    pub(crate) title: String,
+    #[serde(default, deserialize_with = "null_as_blank")]
+    pub(crate) description: String,
+    #[serde(default, deserialize_with = "null_as_blank")]
+    pub(crate) body: String,
+    #[serde(default)]
+    pub(crate) tag_list: Option<Vec<String>>,
+}
+
+/// A user as they see themselves.
+#[derive(Debug, Serialize)]
+pub(crate) struct UserShape {
+    email: String,
+    token: String,
+    username: String,
+    bio: Option<String>,
+    image: Option<String>,
+}
+
+/// A user as others see them.
+#[derive(Debug, Serialize)]
+pub(crate) struct ProfileShape {
+    username: String,
+    bio: Option<String>,
+    image: Option<String>,
+    following: bool,
+}
+
+/// An article; in lists without its text.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct ArticleShape {
+    slug: String,
+    title: String,
+    description: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    body: Option<String>,
+    tag_list: Vec<String>,
+    created_at: String,
+    updated_at: String,
+    favorited: bool,
+    favorites_count: u64,
+    author: ProfileShape,
+}
+
+/// A page of articles and how many there are in all.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct ArticlesShape {
+    pub(crate) articles: Vec<ArticleShape>,
+    pub(crate) articles_count: u64,
+}
+
+/// All tags.
+#[derive(Debug, Serialize)]
+pub(crate) struct TagsShape {
+    pub(crate) tags: Vec<String>,
+}
+
+impl UserShape {
+    pub(crate) fn new(user: User, token: String) -> UserEnvelope<Self> {
+        let User { id: _, username, email, bio, image } = user;
+        UserEnvelope { user: Self { email, token, username, bio, image } }
+    }
+}
+
+impl ProfileShape {
+    pub(crate) fn new(author: Author, viewer: Option<Uuid>) -> Self {
+        let Author { id, username, bio, image } = author;
+        Self { username, bio, image, following: social::following(viewer, id) }
+    }
+}
+
+impl ArticleShape {
+    /// The article with its text.
+    pub(crate) fn whole(article: Article, viewer: Option<Uuid>) -> ArticleEnvelope<Self> {
+        let Article { summary, body } = article;
+        ArticleEnvelope { article: Self { body: Some(body), ..Self::listed(summary, viewer) } }
+    }
+
+    /// The article as lists show it.
+    pub(crate) fn listed(summary: Summary, viewer: Option<Uuid>) -> Self {
+        let Summary { id, slug, title, description, tags, created_at, updated_at, author } = summary;
+        let (favorited, favorites_count) = social::favorites(viewer, id);
+        Self {
+            slug,
+            title,
+            description,
+            body: None,
+            tag_list: tags,
+            created_at: created_at.to_millis_string(),
+            updated_at: updated_at.to_millis_string(),
+            favorited,
+            favorites_count,
+            author: ProfileShape::new(author, viewer),
+        }
+    }
+}
+
+fn null_as_blank<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    Option::deserialize(deserializer).map(Option::unwrap_or_default)
+}
+
+fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    null_as_blank(deserializer).map(Some)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{json, to_value};
+    use umbel_core::Timestamp;
+
+    use super::*;
+
+    const ID: Uuid = Uuid::from_u128(7);
+
+    fn article() -> Article {
+        let author = Author { id: ID, username: "Jake_W".into(), bio: None, image: None };
+        let summary = Summary {
+            id: Uuid::from_u128(1),
+            slug: "dragons".into(),
+            title: "Dragons".into(),
+            description: "How?".into(),
+            tags: vec!["dragons".into()],
+            created_at: Timestamp::from_micros(1_769_860_800_123_456),
+            updated_at: Timestamp::from_micros(1_769_860_800_123_456),
+            author,
+        };
+        Article { summary, body: "Believe.".into() }
+    }
+
+    #[test]
+    fn a_user_has_all_keys_and_no_id() {
+        let user = User {
+            id: ID,
+            username: "Jake_W".into(),
+            email: "jake@example.com".into(),
+            bio: None,
+            image: None,
+        };
+        let expected = json!({ "user": {
+            "email": "jake@example.com", "token": "t", "username": "Jake_W", "bio": null, "image": null,
+        }});
+        assert_eq!(to_value(UserShape::new(user, "t".into())).unwrap(), expected);
+    }
+
+    #[test]
+    fn an_article_has_all_keys_and_lists_leave_its_text_out() {
+        let mut expected = json!({
+            "slug": "dragons", "title": "Dragons", "description": "How?", "body": "Believe.",
+            "tagList": ["dragons"],
+            "createdAt": "2026-01-31T12:00:00.123Z", "updatedAt": "2026-01-31T12:00:00.123Z",
+            "favorited": false, "favoritesCount": 0,
+            "author": { "username": "Jake_W", "bio": null, "image": null, "following": false },
+        });
+        assert_eq!(to_value(ArticleShape::whole(article(), None).article).unwrap(), expected);
+        expected.as_object_mut().unwrap().remove("body");
+        assert_eq!(to_value(ArticleShape::listed(article().summary, Some(ID))).unwrap(), expected);
+    }
+
+    #[test]
+    fn absent_null_and_blank_are_told_apart_where_it_matters() {
+        let changed: ChangedUser = serde_json::from_str(r#"{"bio":null,"image":"","password":"x"}"#).unwrap();
+        assert_eq!((changed.username, changed.email), (None, None));
+        assert_eq!((changed.bio.as_deref(), changed.image.as_deref()), (Some(""), Some("")));
+        let user: NewUser = serde_json::from_str(r#"{"username":null,"unknown":1}"#).unwrap();
+        assert_eq!((user.username.as_str(), user.email.as_str()), ("", ""));
+    }
+}
