@@ -8,6 +8,9 @@ mod reader;
 mod settings;
 mod writer;
 
+#[cfg(test)]
+mod conformance;
+
 pub mod memory;
 pub mod postgres;
 pub mod sqlite;

@@ -1,0 +1,178 @@
+//! Opening a file: checks first, then connections set up for durability, then migrations.
+
+use std::path::Path;
+
+use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior, params};
+use umbel_core::store::StoreError;
+
+use super::{
+    error::store_error,
+    sql::{APPLIED_MIGRATIONS, CREATE_MIGRATIONS, HEAD, RECORD_MIGRATION, TABLE_COUNT},
+};
+
+/// How long a connection waits for another process's write.
+const BUSY_TIMEOUT_MS: u32 = 5000;
+/// Prepared statements kept per connection: all fixed ones, and the document queries an application has.
+const CACHED_STATEMENTS: usize = 128;
+
+/// A step of the schema. Once released it never changes; what is to be different comes as another one.
+struct Migration {
+    number: i64,
+    name: &'static str,
+    sql: &'static str,
+}
+
+const MIGRATIONS: &[Migration] =
+    &[Migration { number: 1, name: "log", sql: include_str!("migrations/0001_log.sql") }];
+
+/// Opens the file for writing, creating it and its directories, and brings its schema up to date. A file that is
+/// not ours, damaged, or of a newer program is left untouched.
+pub(super) fn open_writer(path: &Path) -> Result<Connection, StoreError> {
+    let failed = |error: &rusqlite::Error| store_error(error, path);
+    if let Some(parent) = path.parent().filter(|parent| !parent.as_os_str().is_empty()) {
+        std::fs::create_dir_all(parent).map_err(|error| StoreError::Failed {
+            reason: format!("the directory {} cannot be made: {error}", parent.display()),
+        })?;
+    }
+    let mut connection = connect(path).map_err(|error| failed(&error))?;
+    // Looked at before anything is set, because setting the journal mode writes to the file.
+    check_ours(&connection, path)?;
+    let mode: String = connection
+        .pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get(0))
+        .map_err(|error| failed(&error))?;
+    if !mode.eq_ignore_ascii_case("wal") {
+        let reason = format!(
+            "{} does not allow a write-ahead log (got {mode}); is it on a network drive?",
+            path.display()
+        );
+        return Err(StoreError::Failed { reason });
+    }
+    set_up(&connection).map_err(|error| failed(&error))?;
+    migrate(&mut connection, path)?;
+    connection.query_row(HEAD, [], |row| row.get::<_, i64>(0)).map_err(|error| failed(&error))?;
+    Ok(connection)
+}
+
+/// Opens the file for reading only; [`open_writer`] has made it ready.
+pub(super) fn open_reader(path: &Path) -> Result<Connection, StoreError> {
+    let open = || {
+        let connection = connect(path)?;
+        set_up(&connection)?;
+        connection.pragma_update(None, "query_only", true)?;
+        Ok(connection)
+    };
+    open().map_err(|error| store_error(&error, path))
+}
+
+fn connect(path: &Path) -> rusqlite::Result<Connection> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
+        | OpenFlags::SQLITE_OPEN_CREATE
+        // Each connection belongs to one thread at a time.
+        | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags)?;
+    connection.pragma_update(None, "busy_timeout", BUSY_TIMEOUT_MS)?;
+    Ok(connection)
+}
+
+fn set_up(connection: &Connection) -> rusqlite::Result<()> {
+    connection.set_prepared_statement_cache_capacity(CACHED_STATEMENTS);
+    // What was acknowledged is on the disk.
+    connection.pragma_update(None, "synchronous", "FULL")?;
+    connection.pragma_update(None, "foreign_keys", true)
+}
+
+/// Refuses another program's database and a newer schema.
+fn check_ours(connection: &Connection, path: &Path) -> Result<(), StoreError> {
+    let failed = |error| store_error(&error, path);
+    let (tables, migrations): (i64, i64) =
+        connection.query_row(TABLE_COUNT, [], |row| Ok((row.get(0)?, row.get(1)?))).map_err(failed)?;
+    if migrations > 0 {
+        check_applied(connection, path).map(|_pending| ())
+    } else if tables > 0 {
+        let path = path.display();
+        let reason = format!("{path} is a database of another program; it was left untouched");
+        Err(StoreError::Failed { reason })
+    } else {
+        Ok(())
+    }
+}
+
+/// Compares what the file went through with what this program knows; gives what is still to be applied.
+fn check_applied(connection: &Connection, path: &Path) -> Result<&'static [Migration], StoreError> {
+    let mut known = MIGRATIONS.iter();
+    for (number, name, found) in applied(connection).map_err(|error| store_error(&error, path))? {
+        let path = path.display();
+        let Some(migration) = known.next() else {
+            let newest = MIGRATIONS.last().map_or(0, |migration| migration.number);
+            return Err(StoreError::Failed {
+                reason: format!(
+                    "{path} has schema {number} ({name}), this program knows up to {newest}; use the newer \
+                     program. The file was left untouched"
+                ),
+            });
+        };
+        let expected = checksum(migration.sql);
+        if migration.number != number || found != expected {
+            let (ours, its) = (migration.number, migration.name);
+            return Err(StoreError::Corrupt {
+                reason: format!(
+                    "{path} went through migration {number} ({name}, checksum {found}), this program has {ours} \
+                     ({its}, checksum {expected}) in its place; use the program that wrote the file, or restore \
+                     the migration's text. The file was left untouched"
+                ),
+            });
+        }
+    }
+    Ok(known.as_slice())
+}
+
+fn applied(connection: &Connection) -> rusqlite::Result<Vec<(i64, String, String)>> {
+    let mut statement = connection.prepare(APPLIED_MIGRATIONS)?;
+    let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
+    rows.collect()
+}
+
+/// Applies what is pending, all or none. Of two processes that open a new file at once the second one waits and
+/// finds nothing left to do.
+fn migrate(connection: &mut Connection, path: &Path) -> Result<(), StoreError> {
+    let failed = |error: rusqlite::Error| store_error(&error, path);
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(failed)?;
+    transaction.execute(CREATE_MIGRATIONS, []).map_err(failed)?;
+    for migration in check_applied(&transaction, path)? {
+        apply(&transaction, migration).map_err(failed)?;
+        tracing::info!(number = migration.number, name = migration.name, "migrated the SQLite store");
+    }
+    transaction.commit().map_err(failed)
+}
+
+fn apply(transaction: &Transaction<'_>, migration: &Migration) -> rusqlite::Result<()> {
+    transaction.execute_batch(migration.sql)?;
+    let Migration { number, name, sql } = migration;
+    transaction.execute(RECORD_MIGRATION, params![number, name, checksum(sql)])?;
+    Ok(())
+}
+
+/// FNV-1a with 64 bits: it shall notice an edit, not withstand an attack.
+fn checksum(text: &str) -> String {
+    let hash = text.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
+    });
+    format!("{hash:016x}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_checksum_is_that_of_the_reference() {
+        assert_eq!(checksum(""), "cbf29ce484222325");
+        assert_eq!(checksum("foobar"), "85944171f73967e8");
+    }
+
+    #[test]
+    fn migrations_are_numbered_from_one() {
+        let numbers: Vec<_> = MIGRATIONS.iter().map(|migration| migration.number).collect();
+        assert!(numbers.iter().copied().eq(1..=numbers.len().try_into().unwrap()), "{numbers:?}");
+    }
+}

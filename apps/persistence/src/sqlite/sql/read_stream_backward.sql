@@ -1,0 +1,10 @@
+-- Purpose: a page of one stream, in reverse order.
+-- Parameters: ?1 stream_id, ?2 lowest and ?3 highest version, ?4 how many at most.
+-- Zero rows: no events between these versions.
+-- Index: the unique one on events (stream_id, version), in its order.
+SELECT e.position, s.name, e.version, e.event_id, e.type, e.schema, e.recorded_at,
+       e.correlation_id, e.causation_id, e.data, e.metadata
+FROM events AS e CROSS JOIN streams AS s ON s.stream_id = e.stream_id
+WHERE e.stream_id = ?1 AND e.version BETWEEN ?2 AND ?3
+ORDER BY e.version DESC
+LIMIT ?4

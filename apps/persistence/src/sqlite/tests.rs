@@ -1,0 +1,224 @@
+//! What is SQLite's own; the contract that all adapters share is in the conformance suite.
+
+mod files;
+mod statements;
+
+use std::{path::Path, sync::Arc};
+
+use rusqlite::Connection;
+use serde_json::json;
+use tempfile::TempDir;
+use umbel_core::{
+    ExpectedVersion::{Any, NoStream},
+    RecordedEvent, Timestamp,
+    document::{Direction, DocumentKey},
+    store::{
+        Append, AppendError, Appended, ClaimName, Claims, ReadAll, ReadStream, SaveProjection, StoreError,
+    },
+};
+use umbel_testkit::conformance::{Events, Item, check_log, command, exact, items, position, stream, version};
+
+use super::{Sqlite, view::Ids, write};
+use crate::Adapter;
+
+const NOW: Timestamp = Timestamp::from_micros(1_769_860_800_000_000);
+
+fn directory() -> TempDir {
+    tempfile::tempdir().unwrap()
+}
+
+async fn append(store: &Sqlite, append: Append) -> Result<Appended, AppendError> {
+    store.append(vec![append], NOW).await.remove(0)
+}
+
+async fn read_log(store: &Sqlite) -> Vec<RecordedEvent> {
+    let request = ReadAll { from: None, direction: Direction::Forward, limit: 100_000, names: None };
+    store.read_all(request).await.unwrap().events
+}
+
+fn taking(owner: &str, append: Append) -> Append {
+    let take = vec![ClaimName::new("test.name", "x")];
+    Append { claims: Claims { owner: owner.into(), take, release: Vec::new() }, ..append }
+}
+
+/// Invariant 3: what was acknowledged is there after the file was closed and opened again, and goes on from there.
+#[tokio::test]
+async fn reopening_keeps_everything() {
+    let (directory, events) = (directory(), Events::default());
+    let path = directory.path().join("deep/er/umbel.db");
+    let item = Item { group: json!("g"), rank: None, tags: vec!["t".into()] };
+    let save = SaveProjection {
+        projection: "test.items/1".into(),
+        expected: position(0),
+        position: position(3),
+        writes: items([("k", Some(item))]),
+    };
+    let before = {
+        let store = Sqlite::open(&path).unwrap();
+        let mut first = taking("one", events.append("s", NoStream, 3));
+        first.command = Some(command(1, "\"reply\""));
+        append(&store, first).await.unwrap();
+        store.save_projection(save.clone()).await.unwrap();
+        read_log(&store).await
+    };
+
+    let store = Sqlite::open(&path).unwrap();
+    assert_eq!(read_log(&store).await, before);
+    assert_eq!(store.status().await.unwrap().head, position(3));
+    let found = store.find_command(command(1, "0").id).await.unwrap().unwrap();
+    assert_eq!(found.repeated, Some(command(1, "\"reply\"").reply));
+    let taken = append(&store, taking("two", Append::default())).await;
+    assert!(matches!(taken, Err(AppendError::Claimed { .. })), "{taken:?}");
+    assert_eq!(store.load_checkpoint("test.items/1".into()).await, Ok(position(3)));
+    let key = DocumentKey { collection: "test.items", key: "k".into() };
+    assert!(store.get_documents(vec![key]).await.unwrap()[0].is_some());
+    let next = append(&store, events.append("s", exact(3), 1)).await.unwrap();
+    assert_eq!((next.last_position, next.versions), (Some(position(4)), vec![version(4)]));
+}
+
+/// AP-11: whoever holds a connection, recorded events neither change nor go away.
+#[tokio::test]
+async fn raw_updates_and_deletes_of_events_are_refused() {
+    let directory = directory();
+    let path = directory.path().join("umbel.db");
+    let store = Sqlite::open(&path).unwrap();
+    append(&store, Events::default().append("s", NoStream, 2)).await.unwrap();
+    let before = read_log(&store).await;
+
+    let raw = Connection::open(&path).unwrap();
+    for sql in [
+        "UPDATE events SET data = '{}'",
+        "UPDATE events SET position = 9 WHERE position = 1",
+        "DELETE FROM events",
+        "DELETE FROM events WHERE position = 2",
+        "INSERT OR REPLACE INTO events SELECT * FROM events WHERE position = 1",
+    ] {
+        let refused = raw.execute(sql, []).unwrap_err().to_string();
+        assert!(
+            refused.contains("recorded events are") || refused.contains("recorded events never"),
+            "{refused}"
+        );
+    }
+    assert_eq!(read_log(&store).await, before);
+}
+
+/// UX-03's claim for two processes on one file: writers on both keep positions and versions gapless, and each
+/// side checks its expected versions against what the other wrote.
+#[tokio::test]
+async fn two_openings_of_one_file_share_one_log() {
+    let directory = directory();
+    let path = directory.path().join("umbel.db");
+    let stores = [Sqlite::open(&path).unwrap(), Sqlite::open(&path).unwrap()].map(Arc::new);
+    let events = Arc::new(Events::default());
+    let mut tasks = tokio::task::JoinSet::new();
+    for store in &stores {
+        let (store, events) = (store.clone(), events.clone());
+        tasks.spawn(async move {
+            let mut won = 0;
+            for round in 0..40 {
+                let group = vec![
+                    events.append("shared", Any, 2),
+                    events.append("contested", exact(round), 1),
+                    events.append(&format!("own-{:p}", &raw const *store), Any, 1),
+                ];
+                let outcomes = store.append(group, NOW).await;
+                assert!(outcomes[0].is_ok() && outcomes[2].is_ok(), "{outcomes:?}");
+                won += usize::from(outcomes[1].is_ok());
+            }
+            won
+        });
+    }
+    let won: usize = tasks.join_all().await.into_iter().sum();
+    for store in &stores {
+        let log = read_log(store).await;
+        assert_eq!(check_log(&log), Ok(()));
+        assert_eq!(log.len(), 240 + won);
+        assert_eq!(log.iter().filter(|event| event.stream == stream("contested")).count(), won);
+    }
+}
+
+/// A page of rare events comes back after a bounded look at the log, and says how far it looked.
+#[tokio::test]
+async fn a_filtered_page_looks_at_a_bounded_part_of_the_log() {
+    let (directory, events) = (directory(), Events::default());
+    let store = Sqlite::open(&directory.path().join("umbel.db")).unwrap();
+    for _ in 0..5 {
+        append(&store, events.append("s", Any, 5000)).await.unwrap();
+    }
+    append(&store, Append::to_stream(stream("s"), Any, vec![events.typed("rare/1")])).await.unwrap();
+    let names: Arc<[String]> = ["rare".to_owned()].into();
+    let mut request = ReadAll { from: None, direction: Direction::Forward, limit: 10, names: Some(names) };
+    let first = store.read_all(request.clone()).await.unwrap();
+    assert_eq!((first.events, first.scanned_to), (vec![], position(20_000)));
+    request.from = Some(first.scanned_to.next());
+    let second = store.read_all(request.clone()).await.unwrap();
+    assert_eq!((second.events.len(), second.scanned_to), (1, position(25_001)));
+    request.direction = Direction::Backward;
+    request.from = None;
+    assert_eq!(store.read_all(request).await.unwrap().events.len(), 1);
+}
+
+/// UX-02: after a commit of unknown outcome the group is tried again; also an any-version append is recognised
+/// then, and nothing is stored twice.
+#[test]
+fn a_group_tried_again_after_an_unknown_commit_is_recognised() {
+    let (directory, events) = (directory(), Events::default());
+    let mut connection = super::schema::open_writer(&directory.path().join("umbel.db")).unwrap();
+    let group = [events.append("s", Any, 2), events.append("s", exact(2), 1)];
+    let first = write::append(&mut connection, &group, NOW).unwrap();
+    let again = write::try_append(&mut connection, &group, NOW, Ids::Resolving).unwrap();
+    assert_eq!(again, first);
+    assert_eq!(write::head(&connection), Ok(position(3)));
+}
+
+/// A group that fails halfway, here at its documents, leaves nothing behind, and the next one is not disturbed.
+#[tokio::test]
+async fn a_failed_group_is_rolled_back() {
+    let (directory, events) = (directory(), Events::default());
+    let path = directory.path().join("umbel.db");
+    let store = Sqlite::open(&path).unwrap();
+    let raw = Connection::open(&path).unwrap();
+    raw.execute_batch(
+        "CREATE TRIGGER broken BEFORE INSERT ON documents BEGIN SELECT RAISE(ABORT, 'out of order'); END",
+    )
+    .unwrap();
+    let item = Item { group: json!("g"), rank: None, tags: Vec::new() };
+    let documents = items([("k", Some(item))]);
+    let group = vec![
+        events.append("s", Any, 1),
+        Append { documents: documents.clone(), ..events.append("s", Any, 1) },
+    ];
+    for outcome in store.append(group.clone(), NOW).await {
+        let Err(AppendError::Store(StoreError::Failed { reason })) = outcome else { panic!("{outcome:?}") };
+        assert!(reason.contains("out of order") && reason.contains("umbel.db"), "{reason}");
+    }
+    assert_eq!(read_log(&store).await, []);
+    raw.execute_batch("DROP TRIGGER broken").unwrap();
+    assert!(store.append(group, NOW).await.iter().all(Result::is_ok));
+    assert_eq!(read_log(&store).await.len(), 2);
+}
+
+/// LD-04's reading part: a stream marked as deleted is neither read nor appended to; the log keeps its events.
+#[tokio::test]
+async fn a_deleted_stream_is_refused_and_its_events_stay_in_the_log() {
+    let (directory, events) = (directory(), Events::default());
+    let path = directory.path().join("umbel.db");
+    let store = Sqlite::open(&path).unwrap();
+    append(&store, events.append("s", NoStream, 2)).await.unwrap();
+    let raw = Connection::open(&path).unwrap();
+    raw.execute("UPDATE streams SET deleted_at = 5", []).unwrap();
+
+    let request = ReadStream { stream: stream("s"), from: None, direction: Direction::Forward, limit: 9 };
+    let refused = store.read_stream(request).await.unwrap_err().to_string();
+    assert_eq!(refused, "stream s was deleted");
+    let refused = append(&store, events.append("s", Any, 1)).await;
+    assert_eq!(refused, Err(AppendError::StreamDeleted(stream("s"))));
+    let info = store.stream_info(stream("s")).await.unwrap();
+    assert_eq!(info.deleted_at, Some(Timestamp::from_micros(5)));
+    assert_eq!(read_log(&store).await.len(), 2);
+}
+
+/// What a raw connection sees of the file.
+fn raw(path: &Path) -> Connection {
+    Connection::open(path).unwrap()
+}

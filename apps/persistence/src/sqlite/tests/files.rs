@@ -1,0 +1,116 @@
+//! Files that are not as they should be: each is a clear error, and none is touched.
+
+use std::{fs, path::Path};
+
+use umbel_core::store::StoreError;
+
+use super::*;
+
+fn refusal(path: &Path) -> StoreError {
+    Sqlite::open(path).expect_err("the file must be refused")
+}
+
+fn assert_mentions(error: &StoreError, words: &[&str]) {
+    let text = error.to_string();
+    assert!(words.iter().all(|word| text.contains(word)), "{text}");
+}
+
+#[test]
+fn a_file_that_is_no_database_is_left_untouched() {
+    let directory = directory();
+    let path = directory.path().join("notes.txt");
+    let text = "not a database, but long enough to be looked at ".repeat(50);
+    fs::write(&path, &text).unwrap();
+    let error = refusal(&path);
+    assert!(matches!(error, StoreError::Corrupt { .. }), "{error:?}");
+    assert_mentions(&error, &["notes.txt", "left untouched"]);
+    assert_eq!(fs::read_to_string(&path).unwrap(), text);
+    assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 1, "a file was left beside it");
+}
+
+/// Pages overwritten in the middle: whatever meets them says that the file is damaged, and where it is.
+#[tokio::test]
+async fn a_damaged_file_is_corrupt() {
+    let directory = directory();
+    let path = directory.path().join("umbel.db");
+    let store = Sqlite::open(&path).unwrap();
+    append(&store, Events::default().append("s", NoStream, 2000)).await.unwrap();
+    drop(store);
+    let mut bytes = fs::read(&path).unwrap();
+    let end = bytes.len();
+    bytes[4096..end].fill(0xa5);
+    fs::write(&path, &bytes).unwrap();
+
+    let request = ReadAll { from: None, direction: Direction::Forward, limit: 5000, names: None };
+    let error = match Sqlite::open(&path) {
+        Err(error) => error,
+        Ok(store) => store.read_all(request).await.unwrap_err(),
+    };
+    assert!(matches!(error, StoreError::Corrupt { .. }), "{error:?}");
+    assert_mentions(&error, &["umbel.db"]);
+    assert!(fs::read(&path).unwrap() == bytes, "the file was touched");
+}
+
+/// OP-02's other side: an older program does not write into a newer one's file.
+#[test]
+fn a_newer_schema_is_refused() {
+    let directory = directory();
+    let path = directory.path().join("umbel.db");
+    drop(Sqlite::open(&path).unwrap());
+    raw(&path).execute("INSERT INTO schema_migrations VALUES (2, 'future', 'abc', 0)", []).unwrap();
+    let error = refusal(&path);
+    assert!(matches!(error, StoreError::Failed { .. }), "{error:?}");
+    assert_mentions(&error, &["umbel.db", "schema 2 (future)", "knows up to 1", "newer program"]);
+}
+
+#[test]
+fn a_changed_migration_is_refused() {
+    let directory = directory();
+    let path = directory.path().join("umbel.db");
+    drop(Sqlite::open(&path).unwrap());
+    raw(&path).execute("UPDATE schema_migrations SET checksum = 'other'", []).unwrap();
+    let error = refusal(&path);
+    assert!(matches!(error, StoreError::Corrupt { .. }), "{error:?}");
+    assert_mentions(&error, &["umbel.db", "migration 1 (log, checksum other)", "left untouched"]);
+}
+
+#[test]
+fn another_programs_database_is_refused() {
+    let directory = directory();
+    let path = directory.path().join("other.db");
+    raw(&path).execute_batch("CREATE TABLE theirs (x)").unwrap();
+    let before = fs::read(&path).unwrap();
+    let error = refusal(&path);
+    assert_mentions(&error, &["other.db", "another program", "left untouched"]);
+    assert!(fs::read(&path).unwrap() == before, "the file was touched");
+}
+
+#[test]
+fn a_path_that_cannot_be_written_says_so() {
+    let directory = directory();
+    let error = refusal(directory.path());
+    assert!(matches!(error, StoreError::Failed { .. }), "{error:?}");
+    assert_mentions(&error, &["cannot be opened", "directory"]);
+
+    let file = directory.path().join("file");
+    fs::write(&file, "").unwrap();
+    let error = refusal(&file.join("umbel.db"));
+    assert!(matches!(error, StoreError::Failed { .. }), "{error:?}");
+    assert_mentions(&error, &["file", "cannot be made"]);
+}
+
+/// OP-01, OP-03: opening again, and opening a new file several times at once, migrates once.
+#[test]
+fn migrating_is_idempotent() {
+    let directory = directory();
+    let path = directory.path().join("umbel.db");
+    std::thread::scope(|scope| {
+        let openings: Vec<_> = (0..4).map(|_| scope.spawn(|| Sqlite::open(&path).map(drop))).collect();
+        for opening in openings {
+            assert_eq!(opening.join().unwrap(), Ok(()));
+        }
+    });
+    let applied: i64 =
+        raw(&path).query_row("SELECT count(*) FROM schema_migrations", [], |row| row.get(0)).unwrap();
+    assert_eq!(applied, 1);
+}

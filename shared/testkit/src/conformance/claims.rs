@@ -1,0 +1,74 @@
+//! Uniqueness reservations.
+
+use umbel_core::{
+    ExpectedVersion::{Any, NoStream},
+    store::{Append, AppendError, ClaimName, Claims},
+};
+
+use super::{Events, StoreUnderTest, read_log, stream};
+
+fn names(values: &[&str]) -> Vec<ClaimName> {
+    values.iter().map(|value| ClaimName::new("test.name", *value)).collect()
+}
+
+fn claims(owner: &str, take: &[&str], release: &[&str]) -> Claims {
+    Claims { owner: owner.into(), take: names(take), release: names(release) }
+}
+
+fn claim(owner: &str, take: &[&str], release: &[&str]) -> Append {
+    Append { claims: claims(owner, take, release), ..Append::default() }
+}
+
+fn taken(value: &str, owner: &str) -> AppendError {
+    AppendError::Claimed { claim: ClaimName::new("test.name", value), owner: owner.into() }
+}
+
+/// UX-05: a claim held by another owner is refused with scope, value and owner, and the events with it. Its
+/// owner may take it again, and the same value in another scope is another claim.
+pub async fn a_claim_has_one_owner<S: StoreUnderTest>(store: S) {
+    let events = Events::default();
+    let with_claim =
+        |name: &str| Append { claims: claims(name, &["ada"], &[]), ..events.append(name, Any, 1) };
+    store.append(with_claim("user-1")).await.unwrap();
+    assert_eq!(store.append(with_claim("user-2")).await, Err(taken("ada", "user-1")));
+    assert!(store.stream_info(stream("user-2")).await.is_err());
+    store.append(with_claim("user-1")).await.unwrap();
+    let mut other_scope = claim("user-2", &[], &[]);
+    other_scope.claims.take = vec![ClaimName::new("test.email", "ada")];
+    store.append(other_scope).await.unwrap();
+    // Values are compared byte by byte.
+    store.append(claim("user-2", &["Ada"], &[])).await.unwrap();
+    assert_eq!(read_log(&store).await.len(), 2);
+}
+
+/// UX-05: given back, a claim is free for others from that commit on; giving back and taking at once keeps it.
+pub async fn a_released_claim_is_free<S: StoreUnderTest>(store: S) {
+    store.append(claim("one", &["x", "y"], &[])).await.unwrap();
+    store.append(claim("one", &["z"], &["x"])).await.unwrap();
+    store.append(claim("two", &["x"], &[])).await.unwrap();
+    assert_eq!(store.append(claim("two", &["y"], &[])).await, Err(taken("y", "one")));
+    assert_eq!(store.append(claim("one", &["x"], &[])).await, Err(taken("x", "two")));
+    store.append(claim("two", &["x"], &["x"])).await.unwrap();
+    assert_eq!(store.append(claim("one", &["x"], &[])).await, Err(taken("x", "two")));
+}
+
+/// UX-05: one claim refused refuses them all; CD-04: a failed append keeps no claim.
+pub async fn claims_of_one_append_stand_or_fall_together<S: StoreUnderTest>(store: S) {
+    let events = Events::default();
+    store.append(claim("one", &["x"], &[])).await.unwrap();
+    assert_eq!(store.append(claim("two", &["free", "x"], &[])).await, Err(taken("x", "one")));
+    store.append(claim("three", &["free"], &[])).await.unwrap();
+
+    store.append(events.append("s", NoStream, 1)).await.unwrap();
+    let failed = Append { claims: claims("s", &["wanted"], &[]), ..events.append("s", NoStream, 1) };
+    assert!(matches!(store.append(failed).await, Err(AppendError::StreamExists { .. })));
+    store.append(claim("two", &["wanted"], &[])).await.unwrap();
+}
+
+/// UX-05: only its owner gives a claim back; giving back what nobody holds changes nothing.
+pub async fn releasing_is_for_owners_only<S: StoreUnderTest>(store: S) {
+    store.append(claim("one", &["x"], &[])).await.unwrap();
+    assert_eq!(store.append(claim("two", &[], &["x"])).await, Err(taken("x", "one")));
+    store.append(claim("two", &[], &["nobody's"])).await.unwrap();
+    assert_eq!(store.append(claim("two", &["x"], &[])).await, Err(taken("x", "one")));
+}

@@ -1,0 +1,132 @@
+//! A random sequence of appends against the store and against an oracle.
+
+use std::{
+    collections::VecDeque,
+    hash::{BuildHasher, RandomState},
+};
+
+use proptest::{
+    prelude::*,
+    strategy::ValueTree,
+    test_runner::{Config, RngAlgorithm, TestRng, TestRunner},
+};
+use umbel_core::{
+    EventId,
+    ExpectedVersion::{self, Any, NoStream, StreamExists},
+    NewEvent,
+    store::{Append, ClaimName, Claims, Limits, StreamAppend},
+};
+use uuid::Uuid;
+
+use super::{Events, StoreUnderTest, command, exact, oracle::Oracle, read_log, stream};
+
+/// How many appends one run makes.
+const APPENDS: usize = 500;
+/// Fewer streams, owners, values, commands and ids than appends, so that they meet often.
+const STREAMS: u64 = 5;
+const COMMANDS: u64 = 40;
+/// How far from the true version a wrong one is at most.
+const NEAR: u64 = 2;
+const LIMITS: Limits = Limits { append_max_events: 1000, payload_max_bytes: 1_000_000 };
+
+/// AP-01 to AP-06, UX-02, UX-04 to UX-06, in any order and mixture: each append has the outcome the planner
+/// gives it, and the log holds what the planner says. A failure names the seed; `UMBEL_TEST_SEED` repeats it.
+pub async fn random_appends_agree_with_the_planner<S: StoreUnderTest>(store: S) {
+    let seed = std::env::var("UMBEL_TEST_SEED").ok().and_then(|seed| seed.parse().ok());
+    let seed: u64 = seed.unwrap_or_else(|| RandomState::new().hash_one(APPENDS));
+    let mut bytes = [0; 32];
+    bytes[..8].copy_from_slice(&seed.to_le_bytes());
+    let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &bytes);
+    let mut runner = TestRunner::new_with_rng(Config::default(), rng);
+
+    let mut oracle = Oracle::default();
+    let mut sent = VecDeque::new();
+    for number in 0..APPENDS {
+        let append = next_append(&mut runner, &mut sent, &oracle);
+        if append.validate(&LIMITS).is_err() {
+            continue;
+        }
+        let (expected, found) = (oracle.append(&append), store.append(append.clone()).await);
+        assert_eq!(found, expected, "UMBEL_TEST_SEED={seed}, append {number}: {append:#?}");
+    }
+    let log = read_log(&store).await;
+    let log: Vec<_> = log.into_iter().map(|event| (event.stream, event.version, event.id)).collect();
+    assert!(log == oracle.log, "UMBEL_TEST_SEED={seed}: the log is not the planner's");
+    for number in 0..COMMANDS {
+        let again = Append { command: Some(command(number, "0")), ..Append::default() };
+        let expected = Some(oracle.append(&again).unwrap()).filter(|before| before.repeated.is_some());
+        let found = store.find_command(command(number, "0").id).await.unwrap();
+        assert_eq!(found, expected, "UMBEL_TEST_SEED={seed}: command {number}");
+    }
+}
+
+/// A new append, or, one time in eight, one that was sent before.
+fn next_append(runner: &mut TestRunner, sent: &mut VecDeque<Append>, oracle: &Oracle) -> Append {
+    let again = (0..8_u32, any::<prop::sample::Index>()).new_tree(runner).unwrap().current();
+    if let (0, index) = again
+        && !sent.is_empty()
+    {
+        return sent[index.index(sent.len())].clone();
+    }
+    let mut append = any_append().new_tree(runner).unwrap().current();
+    for one in &mut append.streams {
+        if let ExpectedVersion::Exact(distance) = one.expected {
+            let actual = oracle.version(&one.stream).get();
+            one.expected = exact((actual + distance.get()).saturating_sub(NEAR));
+        }
+    }
+    sent.push_back(append.clone());
+    if sent.len() > 40 {
+        sent.pop_front();
+    }
+    append
+}
+
+fn any_append() -> impl Strategy<Value = Append> {
+    let streams = prop::collection::vec(any_stream_append(), 0..3);
+    let commands = prop::option::weighted(0.3, 0..COMMANDS);
+    (streams, prop::option::weighted(0.3, any_claims()), commands).prop_map(|(streams, claims, number)| {
+        Append {
+            streams,
+            claims: claims.unwrap_or_default(),
+            documents: Vec::new(),
+            command: number.map(|number| command(number, &number.to_string())),
+            recorded_at: None,
+        }
+    })
+}
+
+fn any_stream_append() -> impl Strategy<Value = StreamAppend> {
+    let expected = prop_oneof![
+        4 => Just(Any),
+        1 => Just(NoStream),
+        2 => Just(StreamExists),
+        4 => Just(exact(NEAR)),
+        // Made a real version, this near to the true one, when the append is sent.
+        1 => (0..=2 * NEAR).prop_map(exact),
+    ];
+    // Mostly fresh ids; small ones meet.
+    let id = prop_oneof![9 => any::<u64>(), 1 => 0..60_u64];
+    let ids = prop::collection::vec(id, 1..4);
+    (0..STREAMS, expected, ids).prop_map(|(name, expected, ids): (_, ExpectedVersion, _)| {
+        let events = Events::default();
+        let event = |id: u64| NewEvent { id: EventId(Uuid::from_u128(id.into())), ..events.one() };
+        StreamAppend {
+            stream: stream(&format!("s-{name}")),
+            expected,
+            events: ids.into_iter().map(event).collect(),
+        }
+    })
+}
+
+fn any_claims() -> impl Strategy<Value = Claims> {
+    let names = || {
+        let value = (0..6_u32).prop_map(|value| ClaimName::new("test.name", value.to_string()));
+        prop::collection::vec(value, 0..3)
+    };
+    (0..3_u32, names(), names()).prop_map(|(owner, take, release)| Claims {
+        owner: format!("owner-{owner}"),
+        take,
+        release,
+    })
+}
