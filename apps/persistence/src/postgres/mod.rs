@@ -1,1 +1,148 @@
-//! To come.
+//! The store on PostgreSQL.
+//!
+//! One log row whose lock orders all writers of all processes; one connection of our own that writes, a pool that
+//! reads. Statements are in `sql/`, tables and functions in `migrations/`.
+//!
+//! Promises, beside those of [`Adapter`]: positions have no gaps and become visible in order, whoever writes;
+//! several adapters may work on one schema, and two schemas share nothing. A lost connection is replaced by itself;
+//! an append whose connection was lost is settled with its own ids, never stored twice.
+//!
+//! Every statement names its schema, and nothing relies on session settings, so a pooler between works also in
+//! transaction mode if it supports prepared statements (PgBouncer from 1.21).
+
+mod error;
+mod migrate;
+mod reader;
+mod sql;
+mod target;
+#[cfg(test)]
+mod tests;
+mod tls;
+mod types;
+mod writer;
+
+use std::{sync::Arc, time::Duration};
+
+use futures_util::future::BoxFuture;
+use umbel_core::{
+    Json, Position, Timestamp,
+    document::{DocumentKey, DocumentQuery},
+    id::CommandId,
+    store::{
+        AllPage, Append, AppendError, Appended, DocumentPage, ReadAll, ReadError, ReadStream, SaveProjection,
+        SaveProjectionError, StoreError, StoreStatus, StreamInfo, StreamPage,
+    },
+    stream::StreamName,
+};
+
+use self::{
+    reader::Reader,
+    sql::{Schema, Statements},
+    target::Target,
+    writer::Writer,
+};
+use crate::Adapter;
+
+/// How the adapter uses the database.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PostgresOptions {
+    /// Connections for reading and for projections; one more is for appending.
+    pub max_connections: usize,
+    /// How long opening a connection may take.
+    pub connect_timeout: Duration,
+    /// How long a group of appends may take before its connection counts as lost. Waiting for other writers is
+    /// part of it, and bounded to ten seconds by the statements themselves.
+    pub group_timeout: Duration,
+    /// How long after a lost connection the outcome of a group is pursued before it is given up as unknown.
+    pub outage_limit: Duration,
+    /// How long to wait for another process that migrates the same schema.
+    pub migration_wait: Duration,
+}
+
+impl Default for PostgresOptions {
+    fn default() -> Self {
+        Self {
+            max_connections: 8,
+            connect_timeout: Duration::from_secs(5),
+            group_timeout: Duration::from_secs(30),
+            outage_limit: Duration::from_secs(30),
+            migration_wait: Duration::from_secs(60),
+        }
+    }
+}
+
+/// The store in one schema of a PostgreSQL database.
+#[derive(Debug)]
+pub struct Postgres {
+    reader: Reader,
+    writer: Writer,
+}
+
+impl Postgres {
+    /// Connects and brings the schema up to date, creating it if need be. Connections are driven by tasks on the
+    /// caller's tokio runtime, which must outlive the adapter.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when there is no database yet, or another process migrates for too long;
+    /// [`StoreError::Failed`] with what to do about it for everything else.
+    pub async fn connect(url: &str, schema: &str, options: PostgresOptions) -> Result<Self, StoreError> {
+        let schema = Schema::new(schema).map_err(|reason| StoreError::Failed { reason })?;
+        let target = Arc::new(Target::new(url, &schema, options.connect_timeout)?);
+        let (client, driving) = target.open().await?;
+        let migrated = migrate::migrate(&client, &target, &schema, options.migration_wait).await;
+        // Without its driver the connection closes, and whatever a failed migration held is let go.
+        driving.abort();
+        migrated?;
+        let statements = Arc::new(Statements::new(&schema));
+        Ok(Self {
+            reader: Reader::new(Arc::clone(&target), Arc::clone(&statements), &options)?,
+            writer: Writer::new(target, statements, &options),
+        })
+    }
+}
+
+impl Adapter for Postgres {
+    fn append(
+        &self,
+        group: Vec<Append>,
+        now: Timestamp,
+    ) -> BoxFuture<'_, Vec<Result<Appended, AppendError>>> {
+        Box::pin(async move { self.writer.append(&group, now).await })
+    }
+
+    fn read_stream(&self, request: ReadStream) -> BoxFuture<'_, Result<StreamPage, ReadError>> {
+        Box::pin(self.reader.read_stream(request))
+    }
+
+    fn read_all(&self, request: ReadAll) -> BoxFuture<'_, Result<AllPage, StoreError>> {
+        Box::pin(self.reader.read_all(request))
+    }
+
+    fn stream_info(&self, stream: StreamName) -> BoxFuture<'_, Result<StreamInfo, ReadError>> {
+        Box::pin(self.reader.stream_info(stream))
+    }
+
+    fn find_command(&self, id: CommandId) -> BoxFuture<'_, Result<Option<Appended>, StoreError>> {
+        Box::pin(self.reader.find_command(id))
+    }
+
+    fn get_documents(&self, keys: Vec<DocumentKey>) -> BoxFuture<'_, Result<Vec<Option<Json>>, StoreError>> {
+        Box::pin(self.reader.get_documents(keys))
+    }
+
+    fn query_documents(&self, query: DocumentQuery) -> BoxFuture<'_, Result<DocumentPage, StoreError>> {
+        Box::pin(self.reader.query_documents(query))
+    }
+
+    fn load_checkpoint(&self, projection: String) -> BoxFuture<'_, Result<Position, StoreError>> {
+        Box::pin(self.reader.load_checkpoint(projection))
+    }
+
+    fn save_projection(&self, request: SaveProjection) -> BoxFuture<'_, Result<(), SaveProjectionError>> {
+        Box::pin(self.reader.save_projection(request))
+    }
+
+    fn status(&self) -> BoxFuture<'_, Result<StoreStatus, StoreError>> {
+        Box::pin(self.reader.status())
+    }
+}

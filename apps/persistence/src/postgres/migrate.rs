@@ -1,0 +1,127 @@
+//! Bringing a schema up to what this program knows, once, whoever else tries at the same time.
+//!
+//! Everything happens in one transaction under an advisory lock of that transaction: a second migrator waits for
+//! the first, within a limit, and then finds nothing left to do. A schema that is up to date takes no lock and
+//! needs no right to create anything.
+
+use std::time::Duration;
+
+use tokio_postgres::{Client, error::SqlState};
+use umbel_core::store::StoreError;
+
+use crate::postgres::{sql::Schema, target::Target};
+
+/// In order, each once published never changed.
+const MIGRATIONS: [(i32, &str, &str); 3] = [
+    (1, "log", include_str!("migrations/0001_log.sql")),
+    (2, "append", include_str!("migrations/0002_append.sql")),
+    (3, "documents", include_str!("migrations/0003_documents.sql")),
+];
+
+const BOOKKEEPING: &str = r"
+CREATE SCHEMA IF NOT EXISTS {schema};
+CREATE TABLE IF NOT EXISTS {schema}.schema_migrations (
+    number int PRIMARY KEY,
+    name text NOT NULL,
+    checksum text NOT NULL,
+    applied_at timestamptz NOT NULL DEFAULT now()
+);";
+
+/// Migrates, waiting at most `wait` for another migrator.
+///
+/// # Errors
+/// When another migrator does not end in time, when a migration that was applied is not the one this program
+/// knows, when the schema is newer than this program, or with what the database said.
+pub(super) async fn migrate(
+    client: &Client,
+    target: &Target,
+    schema: &Schema,
+    wait: Duration,
+) -> Result<(), StoreError> {
+    if pending(client, target, schema).await?.is_empty() {
+        return Ok(());
+    }
+    let explain = |error: &tokio_postgres::Error| target.explain(error);
+    client.batch_execute("BEGIN").await.map_err(|error| explain(&error))?;
+    let applied = apply(client, target, schema, wait).await;
+    let end = if applied.is_ok() { "COMMIT" } else { "ROLLBACK" };
+    let ended = client.batch_execute(end).await.map_err(|error| explain(&error));
+    applied.and(ended)
+}
+
+async fn apply(client: &Client, target: &Target, schema: &Schema, wait: Duration) -> Result<(), StoreError> {
+    let explain = |error: tokio_postgres::Error| target.explain(&error);
+    let limit = format!(
+        "SET LOCAL client_min_messages = warning; SET LOCAL lock_timeout = {}",
+        wait.as_millis().max(1)
+    );
+    client.batch_execute(&limit).await.map_err(explain)?;
+    let key = format!("umbel migration {}", schema.name());
+    let locked = client.execute("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))", &[&key]).await;
+    locked.map_err(|error| match error.code() {
+        Some(&SqlState::LOCK_NOT_AVAILABLE) => StoreError::Unavailable {
+            reason: format!(
+                "PostgreSQL at {}: another migration is in progress and did not end within {wait:?}",
+                target.place()
+            ),
+        },
+        _ => explain(error),
+    })?;
+    client.batch_execute(&schema.render(BOOKKEEPING)).await.map_err(explain)?;
+    for &(number, name, text) in pending(client, target, schema).await? {
+        client.batch_execute(&schema.render(text)).await.map_err(explain)?;
+        let record = schema.render(
+            "INSERT INTO {schema}.schema_migrations (number, name, checksum)
+             VALUES ($1, $2, encode(sha256(convert_to($3, 'UTF8')), 'hex'))",
+        );
+        client.execute(&record, &[&number, &name, &text]).await.map_err(explain)?;
+        tracing::info!(schema = schema.name(), number, name, "migrated");
+    }
+    Ok(())
+}
+
+/// The migrations still to apply, after a look at those that were.
+async fn pending(
+    client: &Client,
+    target: &Target,
+    schema: &Schema,
+) -> Result<&'static [(i32, &'static str, &'static str)], StoreError> {
+    let explain = |error: tokio_postgres::Error| target.explain(&error);
+    let table = schema.render("{schema}.schema_migrations");
+    let exists = client.query_one("SELECT to_regclass($1) IS NOT NULL", &[&table]).await.map_err(explain)?;
+    if !exists.get::<_, bool>(0) {
+        return Ok(&MIGRATIONS);
+    }
+    let (numbers, texts): (Vec<i32>, Vec<&str>) =
+        MIGRATIONS.iter().map(|&(number, _, text)| (number, text)).unzip();
+    let compare = schema.render(
+        "SELECT applied.number, applied.name, known.text IS NOT NULL AS known,
+             applied.checksum = encode(sha256(convert_to(known.text, 'UTF8')), 'hex') AS same
+         FROM {schema}.schema_migrations applied
+         LEFT JOIN unnest($1::int[], $2::text[]) AS known (number, text) USING (number)
+         ORDER BY applied.number",
+    );
+    let applied = client.query(&compare, &[&numbers, &texts]).await.map_err(explain)?;
+    for row in &applied {
+        let (number, name): (i32, &str) = (row.get("number"), row.get("name"));
+        if !row.get::<_, bool>("known") {
+            return Err(StoreError::Failed {
+                reason: format!(
+                    "PostgreSQL at {}: the schema is newer than this program (it has migration {number} {name}); \
+                     start the newer program",
+                    target.place()
+                ),
+            });
+        }
+        if row.get::<_, Option<bool>>("same") != Some(true) {
+            return Err(StoreError::Failed {
+                reason: format!(
+                    "PostgreSQL at {}: migration {number} {name} was applied in another form than this program's; \
+                     use the program that applied it, or restore its file",
+                    target.place()
+                ),
+            });
+        }
+    }
+    Ok(MIGRATIONS.get(applied.len()..).unwrap_or_default())
+}

@@ -1,0 +1,89 @@
+//! Reads, and projections' writes, on pooled connections.
+//!
+//! Each is one statement, so each sees one state of the database and needs no transaction.
+
+mod documents;
+mod log;
+
+use std::{sync::Arc, time::Duration};
+
+use deadpool_postgres::{Manager, ManagerConfig, Pool, PoolError, RecyclingMethod, Runtime, TimeoutType};
+use tokio_postgres::{Error, Row, types::ToSql};
+use umbel_core::store::StoreError;
+
+use crate::postgres::{
+    PostgresOptions,
+    error::{Kind, kind},
+    sql::Statements,
+    target::Target,
+};
+
+/// How long a request waits for a connection of the pool before it is told that the store is too busy.
+const POOL_WAIT: Duration = Duration::from_secs(10);
+
+/// A parameter of a statement.
+type Param<'a> = &'a (dyn ToSql + Sync);
+
+#[derive(Debug)]
+pub(super) struct Reader {
+    target: Arc<Target>,
+    statements: Arc<Statements>,
+    pool: Pool,
+}
+
+impl Reader {
+    pub(super) fn new(
+        target: Arc<Target>,
+        statements: Arc<Statements>,
+        options: &PostgresOptions,
+    ) -> Result<Self, StoreError> {
+        let config = ManagerConfig { recycling_method: RecyclingMethod::Fast };
+        let manager = Manager::from_connect(target.config().clone(), Target::clone(&target), config);
+        let pool = Pool::builder(manager)
+            .runtime(Runtime::Tokio1)
+            .max_size(options.max_connections.max(1))
+            .wait_timeout(Some(POOL_WAIT))
+            .create_timeout(Some(options.connect_timeout))
+            .build()
+            .map_err(|error| StoreError::Failed { reason: error.to_string() })?;
+        Ok(Self { target, statements, pool })
+    }
+
+    /// Runs a statement that only reads. A pooled connection may have died unnoticed, so a lost one is replaced
+    /// once.
+    async fn query(&self, sql: &str, params: &[Param<'_>]) -> Result<Vec<Row>, StoreError> {
+        match self.try_query(sql, params).await? {
+            Err(error) if kind(&error) == Kind::Lost => self.try_query(sql, params).await?,
+            result => result,
+        }
+        .map_err(|error| self.target.explain(&error))
+    }
+
+    /// The outer error: no connection to be had.
+    async fn try_query(
+        &self,
+        sql: &str,
+        params: &[Param<'_>],
+    ) -> Result<Result<Vec<Row>, Error>, StoreError> {
+        let client = self.pool.get().await.map_err(|error| self.no_connection(&error))?;
+        let statement = match client.prepare_cached(sql).await {
+            Ok(statement) => statement,
+            Err(error) => return Ok(Err(error)),
+        };
+        Ok(client.query(&statement, params).await)
+    }
+
+    fn no_connection(&self, error: &PoolError) -> StoreError {
+        let unavailable = |what: &str| StoreError::Unavailable {
+            reason: format!("PostgreSQL at {}: {what}", self.target.place()),
+        };
+        match error {
+            PoolError::Backend(error) => self.target.explain(error),
+            PoolError::Timeout(TimeoutType::Wait) => {
+                unavailable("all connections are busy; raise the number of connections if that lasts")
+            }
+            PoolError::Timeout(_) => unavailable("no answer in time"),
+            other => unavailable(&other.to_string()),
+        }
+    }
+}

@@ -1,0 +1,152 @@
+//! Documents and checkpoints.
+
+use umbel_core::{
+    Json, Position,
+    document::{Direction, DocumentKey, DocumentQuery, IndexKey, Test},
+    store::{DocumentPage, SaveProjection, SaveProjectionError, StoreError},
+};
+
+use super::{Param, Reader};
+use crate::postgres::{
+    error::{Kind, kind},
+    types::JsonOut,
+    writer::DocumentRows,
+};
+
+/// Sorts after every index key: their first byte is a small number.
+const ABOVE_ALL: &[u8] = &[0xff];
+
+/// Parameters of `query_documents.sql` before those of its filters.
+const FIXED_PARAMS: usize = 4;
+
+/// A filter's values, owned by the query that sends them.
+enum FilterParams<'a> {
+    In(Vec<&'a [u8]>),
+    Range(&'a [u8], &'a [u8]),
+}
+
+impl Reader {
+    pub(in crate::postgres) async fn get_documents(
+        &self,
+        keys: Vec<DocumentKey>,
+    ) -> Result<Vec<Option<Json>>, StoreError> {
+        if keys.is_empty() {
+            return Ok(Vec::new());
+        }
+        let (collections, keys): (Vec<&str>, Vec<&str>) =
+            keys.iter().map(|key| (key.collection, key.key.as_str())).unzip();
+        let rows = self.query(&self.statements.get_documents, &[&collections, &keys]).await?;
+        Ok(rows.iter().map(|row| row.get::<_, Option<JsonOut>>("body").map(|JsonOut(body)| body)).collect())
+    }
+
+    pub(in crate::postgres) async fn query_documents(
+        &self,
+        query: DocumentQuery,
+    ) -> Result<DocumentPage, StoreError> {
+        let sql = self.query_text(&query);
+        let order = query.order.as_ref().map(|order| order.index.as_str());
+        let offset = i64::try_from(query.offset).unwrap_or(i64::MAX);
+        let limit = i64::from(query.limit);
+        let values: Vec<_> = query.filters.iter().map(|filter| FilterParams::of(&filter.test)).collect();
+        let mut params: Vec<Param<'_>> = vec![&query.collection, &order, &offset, &limit];
+        for (filter, values) in query.filters.iter().zip(&values) {
+            params.push(&filter.index);
+            match values {
+                FilterParams::In(values) => params.push(values),
+                FilterParams::Range(from, to) => params.extend([from as Param<'_>, to as Param<'_>]),
+            }
+        }
+        let rows = self.query(&sql, &params).await?;
+        let total: i64 = rows.first().map_or(0, |row| row.get("total"));
+        let document = |row: &tokio_postgres::Row| {
+            let key = row.get::<_, Option<String>>("key")?;
+            row.get::<_, Option<JsonOut>>("body").map(|JsonOut(body)| (key, body))
+        };
+        Ok(DocumentPage {
+            documents: rows.iter().filter_map(document).collect(),
+            total: u64::try_from(total).unwrap_or(0),
+        })
+    }
+
+    pub(in crate::postgres) async fn load_checkpoint(
+        &self,
+        projection: String,
+    ) -> Result<Position, StoreError> {
+        let rows = self.query(&self.statements.load_checkpoint, &[&projection]).await?;
+        Ok(rows.first().map_or(Position::START, |row| Position::from_i64(row.get("position"))))
+    }
+
+    pub(in crate::postgres) async fn save_projection(
+        &self,
+        request: SaveProjection,
+    ) -> Result<(), SaveProjectionError> {
+        let rows = DocumentRows::new(&request.writes);
+        let (expected, position) = (request.expected.to_i64(), request.position.to_i64());
+        let params: [Param<'_>; 10] = [
+            &request.projection,
+            &expected,
+            &position,
+            &rows.collections,
+            &rows.keys,
+            &rows.bodies,
+            &rows.entry_collections,
+            &rows.entry_keys,
+            &rows.entry_indexes,
+            &rows.entry_values,
+        ];
+        // A write is not repeated by itself: the caller loads the checkpoint and knows whether it took effect.
+        let saved = self.try_query(&self.statements.save_projection, &params).await?;
+        let saved = saved.map_err(|error| match (kind(&error), self.target.explain(&error)) {
+            (Kind::Lost, StoreError::Unavailable { reason }) => StoreError::OutcomeUnknown { reason },
+            (_, other) => other,
+        })?;
+        match saved.first().and_then(|row| row.get::<_, Option<i64>>(0)) {
+            None => Ok(()),
+            Some(actual) => Err(SaveProjectionError::CheckpointMoved { actual: Position::from_i64(actual) }),
+        }
+    }
+
+    /// The query's text: one for each combination of filters and direction.
+    fn query_text(&self, query: &DocumentQuery) -> String {
+        let mut next = FIXED_PARAMS;
+        let mut parameter = || {
+            next += 1;
+            format!("${next}")
+        };
+        let mut filters = String::new();
+        for filter in &query.filters {
+            let condition = match filter.test {
+                Test::In(_) => self
+                    .statements
+                    .filter_in
+                    .replace("{index}", &parameter())
+                    .replace("{values}", &parameter()),
+                Test::Range { .. } => self
+                    .statements
+                    .filter_range
+                    .replace("{index}", &parameter())
+                    .replace("{from}", &parameter())
+                    .replace("{to}", &parameter()),
+            };
+            filters.push('\n');
+            filters.push_str(&condition);
+        }
+        let sorted = match query.order.as_ref().map(|order| order.direction) {
+            Some(Direction::Backward) => "DESC NULLS LAST",
+            Some(Direction::Forward) | None => "NULLS FIRST",
+        };
+        self.statements.query_documents.replace("{filters}", &filters).replace("{sorted}", sorted)
+    }
+}
+
+impl<'a> FilterParams<'a> {
+    fn of(test: &'a Test) -> Self {
+        match test {
+            Test::In(keys) => Self::In(keys.iter().map(IndexKey::as_bytes).collect()),
+            Test::Range { from, to } => Self::Range(
+                from.as_ref().map_or(&[], IndexKey::as_bytes),
+                to.as_ref().map_or(ABOVE_ALL, IndexKey::as_bytes),
+            ),
+        }
+    }
+}

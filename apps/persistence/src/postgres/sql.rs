@@ -1,0 +1,83 @@
+//! The statements, each in its own file, rendered for one schema.
+
+/// A schema's name, checked and quoted: what every statement is qualified with.
+#[derive(Clone, Debug)]
+pub(super) struct Schema(String);
+
+impl Schema {
+    /// Accepts what needs no thought in any tool: a lower-case letter or `_`, then those and digits.
+    ///
+    /// # Errors
+    /// Says what a name may look like.
+    pub(super) fn new(name: &str) -> Result<Self, String> {
+        let letter = |c: char| c.is_ascii_lowercase() || c == '_';
+        let valid = name.starts_with(letter)
+            && name.chars().all(|c| letter(c) || c.is_ascii_digit())
+            && name.len() <= 63
+            && !name.starts_with("pg_");
+        if valid {
+            Ok(Self(name.to_owned()))
+        } else {
+            Err(format!(
+                "{name:?} cannot be the schema's name: use up to 63 lower-case letters, digits and underscores, \
+                 not beginning with a digit or pg_"
+            ))
+        }
+    }
+
+    /// The bare name.
+    pub(super) fn name(&self) -> &str {
+        &self.0
+    }
+
+    /// A statement, or a migration, with its `{schema}` filled in.
+    pub(super) fn render(&self, text: &str) -> String {
+        text.replace("{schema}", &format!("\"{}\"", self.0))
+    }
+}
+
+macro_rules! statements {
+    ($($name:ident),+ $(,)?) => {
+        /// All statements of the adapter, by the names of their files.
+        #[derive(Debug)]
+        pub(super) struct Statements {
+            $(pub(super) $name: String,)+
+        }
+
+        impl Statements {
+            pub(super) fn new(schema: &Schema) -> Self {
+                let render = |file| schema.render(without_header(file));
+                Self { $($name: render(include_str!(concat!("sql/", stringify!($name), ".sql"))),)+ }
+            }
+
+            /// Every one: its name, its file and its text.
+            #[cfg(test)]
+            pub(super) fn all(&self) -> Vec<(&'static str, &'static str, &str)> {
+                vec![$((
+                    stringify!($name),
+                    include_str!(concat!("sql/", stringify!($name), ".sql")),
+                    self.$name.as_str(),
+                ),)+]
+            }
+        }
+    };
+}
+
+statements! {
+    append_group, write_claims, write_commands, write_documents, save_projection,
+    lock_log, find_streams, find_claims, find_commands, find_events,
+    stream_info, read_stream_forward, read_stream_backward,
+    read_all_forward, read_all_backward, read_all_forward_of_types, read_all_backward_of_types,
+    get_documents, query_documents, filter_in, filter_range, load_checkpoint, status,
+}
+
+/// The header is for readers of the file; the server gets the statement.
+fn without_header(file: &str) -> &str {
+    let mut rest = file;
+    while let Some((line, after)) = rest.split_once('\n')
+        && line.starts_with("--")
+    {
+        rest = after;
+    }
+    rest
+}

@@ -1,0 +1,217 @@
+//! Where the database is, and how to open a connection to it.
+
+use std::{fmt, time::Duration};
+
+use deadpool_postgres::Connect;
+use futures_util::future::BoxFuture;
+use tokio::task::JoinHandle;
+use tokio_postgres::{
+    Client, Config, Error,
+    config::{Host, SslMode},
+};
+use tokio_postgres_rustls::MakeRustlsConnect;
+use umbel_core::store::StoreError;
+
+use crate::postgres::{
+    error::{Kind, describe, kind, store_error},
+    sql::Schema,
+    tls::{self, Verify},
+};
+
+/// How long sent data may stay unacknowledged before the connection counts as lost, unless the URL says.
+const UNACKNOWLEDGED_LIMIT: Duration = Duration::from_secs(15);
+
+/// Everything needed to open a connection.
+#[derive(Clone)]
+pub(super) struct Target {
+    config: Config,
+    tls: MakeRustlsConnect,
+    connect_timeout: Duration,
+    place: String,
+}
+
+impl Target {
+    /// Reads a `postgres://` URL; on top of what tokio-postgres knows, `sslmode` may be `verify-ca` or
+    /// `verify-full` and `sslrootcert` name a file of certificates to trust instead of the system's.
+    ///
+    /// # Errors
+    /// Says what is wrong with the URL, without the password.
+    pub(super) fn new(url: &str, schema: &Schema, connect_timeout: Duration) -> Result<Self, StoreError> {
+        let failed = |reason: String| StoreError::Failed { reason };
+        let (url, ssl) = split_ssl(url).map_err(failed)?;
+        let mut config: Config =
+            url.parse().map_err(|error| failed(format!("the store's URL: {}", describe(&error))))?;
+        config.ssl_mode(ssl.mode);
+        config.connect_timeout(config.get_connect_timeout().copied().unwrap_or(connect_timeout));
+        if config.get_tcp_user_timeout().is_none() {
+            config.tcp_user_timeout(UNACKNOWLEDGED_LIMIT);
+        }
+        if config.get_application_name().is_none() {
+            config.application_name("umbel");
+        }
+        let tls = tls::connector(ssl.verify, ssl.root_certificates.as_deref()).map_err(failed)?;
+        let place = place(&config, schema);
+        Ok(Self { config, tls, connect_timeout, place })
+    }
+
+    /// Host, port, database and schema; never a password.
+    pub(super) fn place(&self) -> &str {
+        &self.place
+    }
+
+    pub(super) fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// A new connection with the task that drives it, which runs on the caller's runtime.
+    ///
+    /// # Errors
+    /// Unavailable, or failed with what to do about it.
+    pub(super) async fn open(&self) -> Result<(Client, JoinHandle<()>), StoreError> {
+        // The limit in the configuration covers the socket only, not a server that accepts and says nothing.
+        match tokio::time::timeout(self.connect_timeout, connect(&self.config, self.tls.clone())).await {
+            Ok(Ok(opened)) => Ok(opened),
+            Ok(Err(error)) => Err(self.explain(&error)),
+            Err(_) => Err(StoreError::Unavailable {
+                reason: format!("PostgreSQL at {}: no answer within {:?}", self.place, self.connect_timeout),
+            }),
+        }
+    }
+
+    /// The caller's form of an error that a connection met.
+    pub(super) fn explain(&self, error: &Error) -> StoreError {
+        store_error(error, &self.place)
+    }
+}
+
+impl Connect for Target {
+    fn connect(&self, config: &Config) -> BoxFuture<'_, Result<(Client, JoinHandle<()>), Error>> {
+        let config = config.clone();
+        Box::pin(async move { connect(&config, self.tls.clone()).await })
+    }
+}
+
+impl fmt::Debug for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Target").field("place", &self.place).finish_non_exhaustive()
+    }
+}
+
+async fn connect(config: &Config, tls: MakeRustlsConnect) -> Result<(Client, JoinHandle<()>), Error> {
+    let (client, connection) = config.connect(tls).await?;
+    let driving = tokio::spawn(async move {
+        if let Err(error) = connection.await
+            && kind(&error) != Kind::Lost
+        {
+            tracing::warn!(error = %describe(&error), "a connection to PostgreSQL ended");
+        }
+    });
+    Ok((client, driving))
+}
+
+fn place(config: &Config, schema: &Schema) -> String {
+    let hosts = config.get_hosts().iter().enumerate().map(|(index, host)| {
+        let ports = config.get_ports();
+        let port = ports.get(index).or_else(|| ports.first()).copied().unwrap_or(5432);
+        match host {
+            Host::Tcp(name) => format!("{name}:{port}"),
+            Host::Unix(path) => format!("{}:{port}", path.display()),
+        }
+    });
+    let hosts: Vec<_> = hosts.collect();
+    let database = config.get_dbname().or_else(|| config.get_user()).unwrap_or("its default database");
+    format!("{}/{database} schema {}", hosts.join(","), schema.name())
+}
+
+#[derive(Debug)]
+struct Ssl {
+    mode: SslMode,
+    verify: Verify,
+    root_certificates: Option<String>,
+}
+
+/// Takes the parameters that tokio-postgres does not know out of a URL.
+fn split_ssl(url: &str) -> Result<(String, Ssl), String> {
+    if !url.starts_with("postgres://") && !url.starts_with("postgresql://") {
+        return Err("the store's URL must look like postgres://user@host:5432/database".into());
+    }
+    let (base, query) = url.split_once('?').unwrap_or((url, ""));
+    let (mut mode, mut root_certificates, mut rest) = ("prefer", None, Vec::new());
+    for parameter in query.split('&').filter(|parameter| !parameter.is_empty()) {
+        match parameter.split_once('=') {
+            Some(("sslmode", value)) => mode = value,
+            Some(("sslrootcert", value)) => root_certificates = Some(percent_decoded(value)),
+            _ => rest.push(parameter),
+        }
+    }
+    let (mode, verify) = match mode {
+        "disable" => (SslMode::Disable, Verify::Nothing),
+        "prefer" | "allow" => (SslMode::Prefer, Verify::Nothing),
+        // As libpq: naming a root certificate asks for it to be checked.
+        "require" if root_certificates.is_some() => (SslMode::Require, Verify::Chain),
+        "require" => (SslMode::Require, Verify::Nothing),
+        "verify-ca" => (SslMode::Require, Verify::Chain),
+        "verify-full" => (SslMode::Require, Verify::ChainAndName),
+        other => {
+            return Err(format!(
+                "sslmode={other} in the store's URL: use disable, prefer, require, verify-ca or verify-full"
+            ));
+        }
+    };
+    let url = if rest.is_empty() { base.to_owned() } else { format!("{base}?{}", rest.join("&")) };
+    Ok((url, Ssl { mode, verify, root_certificates }))
+}
+
+/// A parameter's text; what is no escape stays as it is.
+fn percent_decoded(text: &str) -> String {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let Some((&first, tail)) = rest.split_first() {
+        let escaped = (first == b'%')
+            .then(|| tail.get(..2))
+            .flatten()
+            .and_then(|hex| std::str::from_utf8(hex).ok())
+            .and_then(|hex| u8::from_str_radix(hex, 16).ok());
+        bytes.push(escaped.unwrap_or(first));
+        rest = if escaped.is_some() { tail.get(2..).unwrap_or_default() } else { tail };
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn target(url: &str) -> Result<Target, StoreError> {
+        Target::new(url, &Schema::new("umbel").unwrap(), Duration::from_secs(1))
+    }
+
+    #[test]
+    fn the_place_names_everything_but_the_password() {
+        let target = target("postgres://ada:s3cret@db.example:6432/shop?sslmode=verify-full").unwrap();
+        assert_eq!(target.place(), "db.example:6432/shop schema umbel");
+        assert!(!format!("{target:?}").contains("s3cret"));
+    }
+
+    #[test]
+    fn ssl_modes_of_libpq_are_understood() {
+        let parse = |mode: &str| split_ssl(&format!("postgres://h/d?sslmode={mode}&connect_timeout=3"));
+        for (mode, verify) in
+            [("prefer", Verify::Nothing), ("verify-ca", Verify::Chain), ("verify-full", Verify::ChainAndName)]
+        {
+            let (url, ssl) = parse(mode).unwrap();
+            assert_eq!((url.as_str(), ssl.verify), ("postgres://h/d?connect_timeout=3", verify), "{mode}");
+        }
+        assert!(parse("yes").unwrap_err().contains("verify-full"));
+        let (_, ssl) = split_ssl("postgres://h/d?sslmode=require&sslrootcert=%2Fca%20.pem").unwrap();
+        assert_eq!((ssl.verify, ssl.root_certificates.as_deref()), (Verify::Chain, Some("/ca .pem")));
+    }
+
+    #[test]
+    fn a_wrong_url_says_what_is_wrong_and_not_the_password() {
+        for url in ["mysql://h", "postgres://u:s3cret@h/d?port=x", "postgres://u:s3cret@h/d?sslmode=on"] {
+            let error = target(url).unwrap_err().to_string();
+            assert!(!error.contains("s3cret"), "{error}");
+        }
+    }
+}

@@ -1,0 +1,166 @@
+use std::time::Duration;
+
+use umbel_core::{ExpectedVersion, store::StoreError};
+
+use super::support::{adapter, append, client, schema, to, whole_log};
+use crate::{
+    Adapter,
+    postgres::{
+        Postgres, PostgresOptions,
+        sql::{Schema, Statements},
+    },
+};
+
+/// Every statement of the adapter is understood by a migrated database.
+#[tokio::test]
+async fn every_statement_can_be_prepared() {
+    let schema = schema();
+    adapter(&schema).await;
+    let client = client(schema.url()).await;
+    let statements = Statements::new(&Schema::new(schema.name()).unwrap());
+    let condition = |text: &str| {
+        let text = text.replace("{index}", "$5").replace("{values}", "$6");
+        text.replace("{from}", "$6").replace("{to}", "$7")
+    };
+    for (name, file, text) in statements.all() {
+        assert!(file.starts_with("-- "), "{name} has no header");
+        assert!(file.contains("ndex:"), "{name} does not say which index serves it");
+        let query =
+            |filters: &str| statements.query_documents.replace("{filters}", filters).replace("{sorted}", "");
+        let text = match name {
+            "filter_in" | "filter_range" => query(&format!("\n{}", condition(text))),
+            "query_documents" => query(""),
+            _ => text.to_owned(),
+        };
+        if let Err(error) = client.prepare(&text).await {
+            panic!("{name}: {error:?}\n{text}");
+        }
+    }
+}
+
+/// OP-01: migrating again changes nothing, and what was there stays.
+#[tokio::test]
+async fn migrating_twice_changes_nothing() {
+    let schema = schema();
+    let first = adapter(&schema).await;
+    append(&first, to("a", ExpectedVersion::NoStream)).await.unwrap();
+    let second = adapter(&schema).await;
+    assert_eq!(whole_log(&second).await.len(), 1);
+}
+
+/// OP-01: a role that may only read and write can use a schema that another one migrated.
+#[tokio::test]
+async fn an_up_to_date_schema_needs_no_right_to_create() {
+    let schema = schema();
+    adapter(&schema).await;
+    let name = schema.name();
+    let client = client(schema.url()).await;
+    let grants = format!(
+        "CREATE ROLE {name} LOGIN; GRANT USAGE ON SCHEMA {name} TO {name};
+         GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA {name} TO {name};"
+    );
+    client.batch_execute(&grants).await.unwrap();
+    let url = schema.url().replacen("postgres@", &format!("{name}@"), 1);
+    let limited = Postgres::connect(&url, name, PostgresOptions::default()).await.unwrap();
+    append(&limited, to("a", ExpectedVersion::Any)).await.unwrap();
+    drop(limited);
+    client.batch_execute(&format!("DROP OWNED BY {name}; DROP ROLE {name}")).await.unwrap();
+}
+
+/// OP-03: of two migrators at once, both end with a usable schema.
+#[tokio::test]
+async fn migrators_at_the_same_time_wait_for_each_other() {
+    let schema = schema();
+    let connect = || Postgres::connect(schema.url(), schema.name(), PostgresOptions::default());
+    let (one, other) = tokio::join!(connect(), connect());
+    append(&one.unwrap(), to("a", ExpectedVersion::Any)).await.unwrap();
+    append(&other.unwrap(), to("a", ExpectedVersion::Any)).await.unwrap();
+}
+
+/// OP-03: a migrator that would wait too long is told that another one is at work.
+#[tokio::test]
+async fn a_migrator_does_not_wait_for_ever() {
+    let schema = schema();
+    let client = client(schema.url()).await;
+    let lock = "BEGIN; SELECT pg_advisory_xact_lock(hashtextextended('umbel migration SCHEMA', 0))";
+    client.batch_execute(&lock.replace("SCHEMA", schema.name())).await.unwrap();
+    let options = PostgresOptions { migration_wait: Duration::from_millis(50), ..PostgresOptions::default() };
+    let error = Postgres::connect(schema.url(), schema.name(), options).await.unwrap_err();
+    assert!(error.is_transient() && error.to_string().contains("migration is in progress"), "{error}");
+}
+
+#[tokio::test]
+async fn a_changed_or_newer_schema_is_refused() {
+    let schema = schema();
+    adapter(&schema).await;
+    let client = client(schema.url()).await;
+    let migrations = format!("{}.schema_migrations", schema.name());
+    let connect = || Postgres::connect(schema.url(), schema.name(), PostgresOptions::default());
+    client.batch_execute(&format!("INSERT INTO {migrations} VALUES (99, 'later', '')")).await.unwrap();
+    let error = connect().await.unwrap_err();
+    assert!(matches!(&error, StoreError::Failed { reason } if reason.contains("newer")), "{error}");
+    let change =
+        format!("DELETE FROM {migrations} WHERE number = 99; UPDATE {migrations} SET checksum = 'x'");
+    client.batch_execute(&change).await.unwrap();
+    let error = connect().await.unwrap_err();
+    assert!(matches!(&error, StoreError::Failed { reason } if reason.contains("another form")), "{error}");
+}
+
+/// OP-04: two schemas of one database share nothing.
+#[tokio::test]
+async fn schemas_do_not_cross() {
+    let (one, other) = (schema(), schema());
+    let (one, other) = (adapter(&one).await, adapter(&other).await);
+    append(&one, to("a", ExpectedVersion::NoStream)).await.unwrap();
+    let appended = append(&other, to("a", ExpectedVersion::NoStream)).await.unwrap();
+    assert_eq!(appended.last_position.unwrap().get(), 1);
+    append(&one, to("a", ExpectedVersion::Any)).await.unwrap();
+    assert_eq!((whole_log(&one).await.len(), whole_log(&other).await.len()), (2, 1));
+}
+
+/// AP-10: what is wrong with the connection's settings is said, with what to do; the password is not.
+#[tokio::test]
+async fn wrong_settings_are_explained() {
+    let schema = schema();
+    let server = schema.url().rsplit_once('/').unwrap().0;
+    let nowhere = format!("{server}/nowhere").replacen("postgres@", "postgres:s3cret@", 1);
+    let cases = [
+        (nowhere, schema.name().to_owned(), "createdb"),
+        ("postgres://ada:s3cret@127.0.0.1:1/x".into(), schema.name().to_owned(), "127.0.0.1:1/x"),
+        (schema.url().to_owned(), "Robert'); --".into(), "lower-case letters"),
+        (format!("{}?sslmode=require", schema.url()), schema.name().to_owned(), "TLS"),
+    ];
+    for (url, name, expected) in cases {
+        let error = Postgres::connect(&url, &name, PostgresOptions::default()).await.unwrap_err().to_string();
+        assert!(error.contains(expected) && !error.contains("s3cret"), "{url} {name}: {error}");
+    }
+}
+
+/// AP-10: a schema that vanished is an error value, on every way in.
+#[tokio::test]
+async fn a_missing_schema_is_an_error() {
+    let schema = schema();
+    let adapter = adapter(&schema).await;
+    let drop = format!("DROP SCHEMA {} CASCADE", schema.name());
+    client(schema.url()).await.batch_execute(&drop).await.unwrap();
+    let error = append(&adapter, to("a", ExpectedVersion::Any)).await.unwrap_err().to_string();
+    assert!(error.contains("42P01") || error.contains("3F000") || error.contains("42883"), "{error}");
+    let error = adapter.status().await.unwrap_err();
+    assert!(matches!(error, StoreError::Failed { .. }), "{error}");
+}
+
+/// AP-11: what is in the log cannot be changed or removed by plain SQL.
+#[tokio::test]
+async fn events_refuse_raw_changes() {
+    let schema = schema();
+    let adapter = adapter(&schema).await;
+    append(&adapter, to("a", ExpectedVersion::Any)).await.unwrap();
+    let client = client(schema.url()).await;
+    for change in ["UPDATE {} SET type = 'x'", "DELETE FROM {}", "TRUNCATE {}"] {
+        let change = change.replace("{}", &format!("{}.events", schema.name()));
+        let error = client.batch_execute(&change).await.unwrap_err();
+        let message = error.as_db_error().unwrap().message().to_owned();
+        assert!(message.contains("events never change"), "{message}");
+    }
+    assert_eq!(whole_log(&adapter).await.len(), 1);
+}

@@ -1,0 +1,215 @@
+use std::{
+    io::{Read, Write},
+    net::{Shutdown, SocketAddr, TcpListener, TcpStream},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    thread,
+    time::Duration,
+};
+
+use tokio::sync::watch;
+use umbel_core::{
+    EventId, ExpectedVersion, Timestamp,
+    store::{AppendError, StoreError},
+};
+use umbel_testkit::postgres::Server;
+
+use super::support::{adapter, append, assert_gapless, client, exact, schema, to, whole_log};
+use crate::{
+    Adapter,
+    postgres::{Postgres, PostgresOptions},
+};
+
+/// What a writer under load was told.
+#[derive(Default)]
+struct Told {
+    acknowledged: Vec<EventId>,
+    refused: Vec<EventId>,
+    unknown: Vec<EventId>,
+}
+
+/// Appends to a stream of its own, version by version, until told to stop; counts what was acknowledged.
+async fn load(adapter: Arc<Postgres>, stop: Arc<AtomicBool>, count: watch::Sender<usize>) -> Told {
+    let mut told = Told::default();
+    let mut version = 0;
+    while !stop.load(Ordering::Relaxed) {
+        let group =
+            vec![to("exact", exact(version)), to("any", ExpectedVersion::Any), to("exact", exact(77_777))];
+        let ids: Vec<_> = group.iter().map(|append| append.streams[0].events[0].id).collect();
+        let outcomes = adapter.append(group, Timestamp::from_micros(1)).await;
+        if let Ok(stored) = &outcomes[0] {
+            version = stored.versions[0].get();
+        }
+        for (id, outcome) in ids.into_iter().zip(outcomes) {
+            match outcome {
+                Ok(_) => told.acknowledged.push(id),
+                Err(AppendError::Store(StoreError::OutcomeUnknown { .. })) => told.unknown.push(id),
+                Err(_) => told.refused.push(id),
+            }
+        }
+        count.send_replace(told.acknowledged.len());
+        tokio::task::yield_now().await;
+    }
+    told
+}
+
+async fn more_than(count: &mut watch::Receiver<usize>, more: usize) {
+    let from = *count.borrow();
+    count.wait_for(|count| *count > from + more).await.unwrap();
+}
+
+async fn assert_kept_word(adapter: &Postgres, told: &Told) {
+    let log = whole_log(adapter).await;
+    assert_gapless(&log);
+    let mut ids: Vec<_> = log.iter().map(|event| event.id).collect();
+    ids.sort_unstable();
+    assert!(ids.windows(2).all(|pair| pair[0] != pair[1]), "an event is there twice");
+    let stored = |id: &EventId| ids.binary_search(id).is_ok();
+    assert!(told.acknowledged.iter().all(stored), "an acknowledged append is missing");
+    assert!(!told.refused.iter().any(stored), "a refused append is there");
+    let unknown = told.unknown.iter().filter(|id| stored(id)).count();
+    assert_eq!(ids.len(), told.acknowledged.len() + unknown);
+}
+
+/// UX-02, OP-06: whenever the writer's connection is cut, each append gets its true outcome and is stored once.
+#[tokio::test]
+async fn a_cut_connection_loses_and_doubles_nothing() {
+    let schema = schema();
+    let adapter = adapter(&schema).await;
+    let stop = Arc::new(AtomicBool::new(false));
+    let (sender, mut count) = watch::channel(0);
+    let load = tokio::spawn(load(Arc::clone(&adapter), Arc::clone(&stop), sender));
+    let client = client(schema.url()).await;
+    let cut = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+               WHERE pid <> pg_backend_pid() AND query LIKE '%' || $1 || '%append%'";
+    for _ in 0..25 {
+        more_than(&mut count, 3).await;
+        client.execute(cut, &[&schema.name()]).await.unwrap();
+    }
+    more_than(&mut count, 3).await;
+    stop.store(true, Ordering::Relaxed);
+    let told = load.await.unwrap();
+    assert!(told.unknown.is_empty(), "a server that is there settles everything");
+    assert_kept_word(&adapter, &told).await;
+}
+
+/// UX-02: the connection dies after the commit and before the answer. The caller gets the original result, and the
+/// log holds one copy; also of an append whose expected version alone would not tell it from a second one.
+#[tokio::test]
+async fn an_answer_lost_on_its_way_is_found_again() {
+    let schema = schema();
+    let (address, cut) = cutting_proxy(schema.url());
+    let url = format!("postgres://postgres@{address}/postgres?sslmode=disable");
+    let adapter = Postgres::connect(&url, schema.name(), PostgresOptions::default()).await.unwrap();
+    append(&adapter, to("any", ExpectedVersion::Any)).await.unwrap();
+    append(&adapter, to("exact", exact(0))).await.unwrap();
+    for (name, expected) in [("any", ExpectedVersion::Any), ("exact", exact(1))] {
+        cut.store(true, Ordering::SeqCst);
+        let stored = append(&adapter, to(name, expected)).await.unwrap();
+        assert!(!cut.load(Ordering::SeqCst), "the answer was not cut off");
+        assert_eq!(stored.versions[0].get(), 2);
+    }
+    let events = whole_log(&adapter).await;
+    assert_eq!(events.len(), 4);
+    assert_gapless(&events);
+}
+
+/// Stands between the adapter and the server of a URL. Once told to, it swallows what the server says next and
+/// closes that connection.
+fn cutting_proxy(url: &str) -> (SocketAddr, Arc<AtomicBool>) {
+    let server = url.rsplit('@').next().unwrap().split('/').next().unwrap().to_owned();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let cut = Arc::new(AtomicBool::new(false));
+    let told = Arc::clone(&cut);
+    thread::spawn(move || {
+        for client in listener.incoming().map_while(Result::ok) {
+            let server = TcpStream::connect(&server).unwrap();
+            let ways = [
+                (client.try_clone().unwrap(), server.try_clone().unwrap(), None),
+                (server, client, Some(Arc::clone(&told))),
+            ];
+            for (from, to, cut) in ways {
+                thread::spawn(move || pass_on(from, to, cut.as_deref()));
+            }
+        }
+    });
+    (address, cut)
+}
+
+fn pass_on(mut from: TcpStream, mut to: TcpStream, cut: Option<&AtomicBool>) {
+    to.set_nodelay(true).unwrap();
+    let mut buffer = [0; 65_536];
+    while let Ok(length @ 1..) = from.read(&mut buffer) {
+        let swallow = cut.is_some_and(|cut| cut.swap(false, Ordering::SeqCst));
+        if swallow || to.write_all(&buffer[..length]).is_err() {
+            break;
+        }
+    }
+    // The other direction ends with this one.
+    drop((from.shutdown(Shutdown::Both), to.shutdown(Shutdown::Both)));
+}
+
+/// OP-06: the server is killed under load and comes back, and so does the store, by itself; what was acknowledged
+/// is there once, what was refused is not, and positions have no gaps.
+#[tokio::test]
+async fn a_killed_server_loses_and_doubles_nothing() {
+    let server = Arc::new(Server::start().unwrap());
+    let adapter = Postgres::connect(server.url(), "outage", PostgresOptions::default()).await.unwrap();
+    let adapter = Arc::new(adapter);
+    let stop = Arc::new(AtomicBool::new(false));
+    let (sender, mut count) = watch::channel(0);
+    let load = tokio::spawn(load(Arc::clone(&adapter), Arc::clone(&stop), sender));
+    for _ in 0..2 {
+        more_than(&mut count, 20).await;
+        let restarted = Arc::clone(&server);
+        let restart = move || restarted.kill9().and_then(|()| restarted.start_again());
+        tokio::task::spawn_blocking(restart).await.unwrap().unwrap();
+    }
+    more_than(&mut count, 20).await;
+    stop.store(true, Ordering::Relaxed);
+    let told = load.await.unwrap();
+    assert!(told.unknown.is_empty(), "the server came back within the limit");
+    assert_kept_word(&adapter, &told).await;
+}
+
+/// OP-06, AP-10: without a server every request gets a typed error, and with it again every request is served.
+#[tokio::test]
+async fn an_outage_is_a_typed_error_and_ends_by_itself() {
+    let server = Server::start().unwrap();
+    let options = PostgresOptions { outage_limit: Duration::from_millis(100), ..PostgresOptions::default() };
+    let adapter = Postgres::connect(server.url(), "outage", options).await.unwrap();
+    append(&adapter, to("a", exact(0))).await.unwrap();
+    server.stop().unwrap();
+    // The first may have been on its way when the connection went; the second certainly was not.
+    append(&adapter, to("a", exact(1))).await.unwrap_err();
+    let error = append(&adapter, to("a", exact(1))).await.unwrap_err();
+    assert!(matches!(&error, AppendError::Store(StoreError::Unavailable { .. })), "{error}");
+    let error = adapter.status().await.unwrap_err();
+    assert!(matches!(&error, StoreError::Unavailable { reason } if reason.contains("127.0.0.1")), "{error}");
+    server.start_again().unwrap();
+    append(&adapter, to("a", exact(1))).await.unwrap();
+    assert_eq!(adapter.status().await.unwrap().head.get(), 2);
+}
+
+/// UX-02: a group under the lock of another writer that never lets go is given up with a typed error, and nothing
+/// of it is stored.
+#[tokio::test]
+async fn a_group_does_not_wait_for_ever() {
+    let schema = schema();
+    let options = PostgresOptions {
+        group_timeout: Duration::from_millis(100),
+        outage_limit: Duration::from_millis(100),
+        ..PostgresOptions::default()
+    };
+    let adapter = Postgres::connect(schema.url(), schema.name(), options).await.unwrap();
+    append(&adapter, to("a", exact(0))).await.unwrap();
+    let client = client(schema.url()).await;
+    let lock = format!("BEGIN; SELECT FROM {}.log FOR UPDATE", schema.name());
+    client.batch_execute(&lock).await.unwrap();
+    let error = append(&adapter, to("a", exact(1))).await.unwrap_err();
+    assert!(matches!(&error, AppendError::Store(StoreError::OutcomeUnknown { .. })), "{error}");
+    client.batch_execute("ROLLBACK").await.unwrap();
+}

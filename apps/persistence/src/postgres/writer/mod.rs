@@ -1,0 +1,340 @@
+//! The one writer of this process: appends, a group at a time, on a connection of their own.
+//!
+//! A group is planned on what the writer remembers and written in one exchange that verifies it. Only appends that
+//! this refuses, and whole groups when something remembered turns out wrong, are planned again on what is read
+//! under the log's lock. When the connection is lost in between, that second way also settles what became of
+//! the group: with the same ids, what was stored is recognised and what was not is stored now.
+
+mod cache;
+mod rows;
+mod session;
+
+use std::{sync::Arc, time::Duration};
+
+use tokio::{
+    sync::Mutex,
+    time::{Instant, sleep, timeout},
+};
+use tokio_postgres::Error;
+use umbel_core::{
+    ExpectedVersion, Position, StreamName, Timestamp, Version,
+    store::{
+        Append, AppendError, Appended, ClaimName, StoreError,
+        plan::{Plan, StreamState, View, plan},
+    },
+};
+
+use self::{
+    cache::{Cache, Mark},
+    session::{Base, Session},
+};
+use crate::postgres::{
+    PostgresOptions,
+    error::{Kind, kind},
+    sql::Statements,
+    target::Target,
+};
+
+pub(super) use rows::DocumentRows;
+pub(super) use session::recorded_command;
+
+/// Pauses between attempts to reconnect, doubled from the first to the second.
+const PAUSE_MIN: Duration = Duration::from_millis(50);
+const PAUSE_MAX: Duration = Duration::from_secs(1);
+
+/// After so many wrong guesses in a row, so many groups (at most, doubled from one) are planned under the lock
+/// straight away: another node writes to the same streams, and guessing would cost more than it gains.
+const CAUTION_MAX: u32 = 64;
+
+type Outcome = Result<Appended, AppendError>;
+
+#[derive(Debug)]
+pub(super) struct Writer {
+    target: Arc<Target>,
+    statements: Arc<Statements>,
+    group_timeout: Duration,
+    outage_limit: Duration,
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    /// Taken out while a group is under way: one that is abandoned takes its connection with it.
+    session: Option<Session>,
+    cache: Cache,
+    caution: Caution,
+}
+
+/// Whether to guess.
+#[derive(Debug, Default)]
+struct Caution {
+    groups_left: u32,
+    next: u32,
+}
+
+/// A group under way.
+struct Group<'a> {
+    appends: &'a [Append],
+    now: Timestamp,
+    outcomes: Vec<Option<Outcome>>,
+}
+
+impl Writer {
+    pub(super) fn new(target: Arc<Target>, statements: Arc<Statements>, options: &PostgresOptions) -> Self {
+        Self {
+            target,
+            statements,
+            group_timeout: options.group_timeout,
+            outage_limit: options.outage_limit,
+            state: Mutex::default(),
+        }
+    }
+
+    /// Stores a group; see [`crate::Adapter::append`].
+    pub(super) async fn append(&self, appends: &[Append], now: Timestamp) -> Vec<Outcome> {
+        let mut group = Group { appends, now, outcomes: appends.iter().map(|_| None).collect() };
+        let mut state = self.state.lock().await;
+        let session = state.session.take().filter(|session| !session.is_closed());
+        let session = match session {
+            Some(session) => session,
+            None => match self.reconnect(&mut state).await {
+                Ok(session) => session,
+                Err(error) => return group.finish(&error),
+            },
+        };
+        match timeout(self.group_timeout, state.store(&session, &mut group)).await {
+            Ok(Ok(())) => state.session = Some(session),
+            Ok(Err(error)) if kind(&error) == Kind::Lost => {
+                drop(session);
+                self.settle(&mut state, &mut group, &self.target.explain(&error)).await;
+            }
+            // The database said no: nothing of what is open was stored. The connection may be in the middle of a
+            // transaction; the next group gets a new one.
+            Ok(Err(error)) => return group.finish(&self.target.explain(&error)),
+            Err(_) => {
+                drop(session);
+                let reason = format!(
+                    "PostgreSQL at {}: no answer within {:?}",
+                    self.target.place(),
+                    self.group_timeout
+                );
+                self.settle(&mut state, &mut group, &StoreError::Unavailable { reason }).await;
+            }
+        }
+        group.finish(&StoreError::Failed { reason: "an append was left without an outcome".into() })
+    }
+
+    async fn reconnect(&self, state: &mut State) -> Result<Session, StoreError> {
+        state.cache = Cache::default();
+        Session::open(&self.target, &self.statements).await
+    }
+
+    /// Finds out what became of a group whose connection was lost, and stores what was not.
+    async fn settle(&self, state: &mut State, group: &mut Group<'_>, lost: &StoreError) {
+        let deadline = Instant::now() + self.outage_limit;
+        let mut last = lost.clone();
+        let mut pause = PAUSE_MIN;
+        while Instant::now() < deadline {
+            match self.reconnect(state).await {
+                Ok(session) => {
+                    let storing = state.store_under_lock(&session, group, true);
+                    match timeout(self.group_timeout, storing).await {
+                        Ok(Ok(())) => {
+                            tracing::info!(place = self.target.place(), "reconnected; the group is settled");
+                            state.session = Some(session);
+                            return;
+                        }
+                        Ok(Err(error)) => last = self.target.explain(&error),
+                        Err(_) => {}
+                    }
+                }
+                Err(error) => last = error,
+            }
+            if !last.is_transient() {
+                break;
+            }
+            sleep(pause.min(deadline.saturating_duration_since(Instant::now()))).await;
+            pause = (pause * 2).min(PAUSE_MAX);
+        }
+        group.fill(&StoreError::OutcomeUnknown { reason: last.to_string() });
+    }
+}
+
+impl State {
+    /// Stores a group: by guess, and what that leaves open under the lock.
+    async fn store(&mut self, session: &Session, group: &mut Group<'_>) -> Result<(), Error> {
+        if let Some(mark) = self.cache.mark()
+            && self.caution.may_guess()
+        {
+            match self.store_by_guess(session, group, mark).await {
+                Ok(()) => self.caution.guessed_right(),
+                Err(error) if kind(&error) == Kind::WrongGuess => self.caution.guessed_wrong(),
+                Err(error) => return Err(error),
+            }
+        }
+        if group.is_open() { self.store_under_lock(session, group, false).await } else { Ok(()) }
+    }
+
+    async fn store_by_guess(
+        &mut self,
+        session: &Session,
+        group: &mut Group<'_>,
+        mark: Mark,
+    ) -> Result<(), Error> {
+        let (view, exact) = self.guess(session, group.appends).await?;
+        let plan = plan(view, group.appends);
+        if plan.is_empty() {
+            return Ok(());
+        }
+        let head = exact.then_some(mark.head);
+        let base = session.write(&plan, head, mark.revision, group.now, false).await?;
+        self.learn(&plan, base, mark.revision);
+        for (slot, outcome) in group.outcomes.iter_mut().zip(plan.outcomes) {
+            // What a guess refuses is looked at again, on what is true.
+            if let Ok(planned) = outcome {
+                *slot = Some(Ok(planned.at(Position::from_i64(base.position))));
+            }
+        }
+        Ok(())
+    }
+
+    async fn store_under_lock(
+        &mut self,
+        session: &Session,
+        group: &mut Group<'_>,
+        resolving: bool,
+    ) -> Result<(), Error> {
+        let open: Vec<_> = { group.appends.iter().zip(&group.outcomes) }
+            .filter_map(|(append, outcome)| outcome.is_none().then_some(append))
+            .collect();
+        let (mark, mut view) = session.lock_and_look(&open).await?;
+        view.resolving = resolving;
+        self.cache.advance(mark.head, mark);
+        for (name, state) in view.streams.iter().filter(|(_, state)| !state.deleted) {
+            if let Some(key) = state.key {
+                self.cache.remember(name.clone(), key, state.version);
+            }
+        }
+        let plan = plan(view, open.iter().copied());
+        let mut head = Position::from_i64(mark.head);
+        if plan.is_empty() {
+            session.release().await?;
+        } else {
+            let base = session.write(&plan, Some(mark.head), mark.revision, group.now, true).await?;
+            self.learn(&plan, base, mark.revision);
+            head = Position::from_i64(base.position);
+        }
+        let slots = group.outcomes.iter_mut().filter(|outcome| outcome.is_none());
+        for (slot, outcome) in slots.zip(plan.outcomes) {
+            *slot = Some(outcome.map(|planned| planned.at(head)));
+        }
+        Ok(())
+    }
+
+    /// A view to plan on without the lock, and whether it is exact should the log still stand at the mark.
+    ///
+    /// Event and command ids are taken to be new. A remembered version gives way to a higher one that a writer
+    /// expects: versions only grow, so the writer has seen what another node wrote.
+    async fn guess(&mut self, session: &Session, appends: &[Append]) -> Result<(View, bool), Error> {
+        let mut view = View::default();
+        let mut exact = true;
+        let mut unknown: Vec<(&StreamName, ExpectedVersion)> = Vec::new();
+        for append in appends.iter().flat_map(|append| &append.streams) {
+            if view.streams.contains_key(&append.stream)
+                || unknown.iter().any(|(stream, _)| *stream == &append.stream)
+            {
+                continue;
+            }
+            if let Some(entry) = self.cache.get(&append.stream) {
+                let version = entry.version.max(expected_number(append.expected));
+                exact = exact && version == entry.version && self.cache.is_exact(entry);
+                let state = StreamState { key: Some(entry.key), version, deleted: false };
+                view.streams.insert(append.stream.clone(), state);
+            } else {
+                unknown.push((&append.stream, append.expected));
+            }
+        }
+        // Who expects no stream is believed: its name's unique index knows better.
+        let names: Vec<_> = unknown
+            .iter()
+            .filter(|(_, expected)| !expects_nothing(*expected))
+            .map(|(stream, _)| stream.as_str())
+            .collect();
+        let claims: Vec<&ClaimName> = appends
+            .iter()
+            .flat_map(|append| append.claims.take.iter().chain(&append.claims.release))
+            .collect();
+        if !names.is_empty() || !claims.is_empty() {
+            let looked = session.look(&names, &claims).await?;
+            for (name, state) in &looked.streams {
+                if let (Some(key), false) = (state.key, state.deleted) {
+                    self.cache.remember(name.clone(), key, state.version);
+                }
+            }
+            view.streams.extend(looked.streams);
+            view.claims = looked.claims;
+        }
+        Ok((view, exact))
+    }
+
+    /// Remembers what a plan that is stored made of its streams.
+    fn learn(&mut self, plan: &Plan<'_>, base: Base, revision: i64) {
+        let events = i64::try_from(plan.event_count()).unwrap_or(i64::MAX);
+        self.cache.advance(base.position, Mark { head: base.position.saturating_add(events), revision });
+        let mut new_key = base.stream;
+        for change in &plan.streams {
+            let key = change.key.unwrap_or_else(|| {
+                new_key += 1;
+                new_key
+            });
+            self.cache.remember(change.stream.clone(), key, change.to);
+        }
+    }
+}
+
+impl Caution {
+    fn may_guess(&mut self) -> bool {
+        let may = self.groups_left == 0;
+        self.groups_left = self.groups_left.saturating_sub(1);
+        may
+    }
+
+    fn guessed_right(&mut self) {
+        self.next /= 2;
+    }
+
+    fn guessed_wrong(&mut self) {
+        // The first one alone means nothing.
+        self.groups_left = self.next;
+        self.next = (self.next * 2).clamp(1, CAUTION_MAX);
+    }
+}
+
+impl Group<'_> {
+    fn is_open(&self) -> bool {
+        self.outcomes.iter().any(Option::is_none)
+    }
+
+    /// Gives every append without an outcome this one.
+    fn fill(&mut self, error: &StoreError) {
+        for outcome in self.outcomes.iter_mut().filter(|outcome| outcome.is_none()) {
+            *outcome = Some(Err(error.clone().into()));
+        }
+    }
+
+    fn finish(mut self, open: &StoreError) -> Vec<Outcome> {
+        self.fill(open);
+        self.outcomes.into_iter().flatten().collect()
+    }
+}
+
+fn expected_number(expected: ExpectedVersion) -> Version {
+    match expected {
+        ExpectedVersion::Exact(version) => version,
+        ExpectedVersion::Any | ExpectedVersion::NoStream | ExpectedVersion::StreamExists => Version::START,
+    }
+}
+
+fn expects_nothing(expected: ExpectedVersion) -> bool {
+    matches!(expected, ExpectedVersion::NoStream | ExpectedVersion::Exact(Version::START))
+}

@@ -1,0 +1,58 @@
+//! A schema per test.
+
+use std::{
+    collections::hash_map::RandomState,
+    hash::{BuildHasher, Hasher},
+    thread,
+};
+
+/// A schema name of a test's own. What the test put into it is dropped with this value.
+#[derive(Debug)]
+pub struct TestSchema {
+    url: String,
+    name: String,
+}
+
+impl TestSchema {
+    pub(super) fn new(url: &str) -> Self {
+        let number = RandomState::new().build_hasher().finish();
+        Self { url: url.to_owned(), name: format!("test_{number:016x}") }
+    }
+
+    /// Its name, which needs no quoting.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Where the server is.
+    #[must_use]
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+}
+
+impl Drop for TestSchema {
+    /// Tidies up as well as it can: the server may be gone already.
+    fn drop(&mut self) {
+        let (url, name) = (self.url.clone(), self.name.clone());
+        // A thread of its own, because the test may be inside a runtime, where one cannot block on another.
+        let dropping = thread::spawn(move || drop_schema(&url, &name));
+        if let Ok(Err(error)) = dropping.join() {
+            eprintln!("schema {} was not dropped: {error}", self.name);
+        }
+    }
+}
+
+fn drop_schema(url: &str, name: &str) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(async {
+        let (client, connection) = tokio_postgres::connect(url, tokio_postgres::NoTls).await?;
+        tokio::spawn(connection);
+        let drop = format!(
+            "SET client_min_messages = warning; SET lock_timeout = '5s'; DROP SCHEMA IF EXISTS {name} CASCADE"
+        );
+        client.batch_execute(&drop).await?;
+        Ok(())
+    })
+}

@@ -1,0 +1,49 @@
+# Owns one temporary PostgreSQL server for the process that holds the other end of standard input.
+#
+# Arguments: directory for everything, directory with the server's programs, port.
+# Every line read is an order (start, stop, kill9), answered by one line: "ok" or what went wrong.
+# When standard input closes, because its owner ended in whatever way, the server stops and its files go.
+directory=$1 programs=$2 port=$3 data=$1/data log=$1/log
+trap '' INT TERM HUP
+cd "$directory" || exit 1
+
+init() {
+    "$programs/initdb" -D "$data" -U postgres -A trust -E UTF8 --locale=C --no-sync >/dev/null 2>"$log"
+}
+
+start() {
+    # After a kill the old server's children need a moment to notice; until then a start is refused.
+    tries=0
+    until "$programs/pg_ctl" start -D "$data" -l "$log" -w -t 60 -o "-c port=$port -c listen_addresses=127.0.0.1" \
+        -o "-c unix_socket_directories='$directory'" >>"$log" 2>&1 </dev/null
+    do
+        tries=$((tries + 1))
+        [ "$tries" -lt "${1:-1}" ] || return 1
+        sleep 0.2
+    done
+}
+
+kill9() {
+    read -r pid <"$data/postmaster.pid" && kill -9 "$pid" || return 1
+    while kill -0 "$pid" 2>/dev/null; do sleep 0.02; done
+}
+
+answer() {
+    if "$@"; then echo ok; else echo "failed: $*: $(tail -n 1 "$log" 2>/dev/null)"; fi
+}
+
+while read -r order; do
+    case $order in
+    init)
+        answer init
+        ;;
+    start) answer start ;;
+    again) answer start 50 ;;
+    stop) answer "$programs/pg_ctl" stop -D "$data" -m fast -w -s ;;
+    kill9) answer kill9 ;;
+    esac
+done
+
+"$programs/pg_ctl" stop -D "$data" -m immediate -w -s >/dev/null 2>&1
+cd /
+rm -rf "$directory"
