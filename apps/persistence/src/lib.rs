@@ -4,6 +4,7 @@
 
 mod adapter;
 
+mod part;
 mod reader;
 mod settings;
 mod writer;
@@ -16,5 +17,5 @@ pub mod postgres;
 pub mod sqlite;
 
 pub use adapter::Adapter;
-
+pub use part::{group, open};
 pub use settings::{StoreSettings, StoreUrl, StoreUrlError};

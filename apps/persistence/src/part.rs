@@ -62,7 +62,10 @@ fn writer(settings: &StoreSettings, bus: &Bus, shared: &Shared) -> Worker {
                 })
             };
             let register = async move |address: actix::Addr<Writer>| {
-                let routes = RouteSet::new("store/writer").answers::<Append>(address.recipient());
+                let routes = RouteSet::new("store/writer").answers::<Append>(address.clone().recipient());
+                #[cfg(feature = "faults")]
+                let routes = routes.panics_at(address.clone().recipient());
+                drop(address);
                 anyhow::Ok(registrar.register(routes).await?)
             };
             context.run_actor_once_up(start, register).await

@@ -48,7 +48,7 @@ impl Reader {
 
     /// The routes of a reader at this address.
     pub(crate) fn routes(address: &actix::Addr<Self>) -> RouteSet {
-        RouteSet::new("store/reader")
+        let routes = RouteSet::new("store/reader")
             .answers::<ReadStream>(address.clone().recipient())
             .answers::<ReadAll>(address.clone().recipient())
             .answers::<GetStreamInfo>(address.clone().recipient())
@@ -57,7 +57,10 @@ impl Reader {
             .answers::<QueryDocuments>(address.clone().recipient())
             .answers::<LoadCheckpoint>(address.clone().recipient())
             .answers::<SaveProjection>(address.clone().recipient())
-            .answers::<GetStatus>(address.clone().recipient())
+            .answers::<GetStatus>(address.clone().recipient());
+        #[cfg(feature = "faults")]
+        let routes = routes.panics_at(address.clone().recipient());
+        routes
     }
 
     /// Looks for foreign appends for as long as the actor lives. A store that does not answer is asked again.
@@ -166,3 +169,6 @@ impl Answer for GetStatus {
         adapter.status()
     }
 }
+
+#[cfg(feature = "faults")]
+umbel_bus::takes_faults!([] Reader);

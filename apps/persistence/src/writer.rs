@@ -31,7 +31,7 @@ type ReplyTo = Option<OneshotSender<Answered<Append>>>;
 
 /// What waits for the writer.
 #[derive(Default)]
-struct Queue {
+pub(crate) struct Queue {
     waiting: VecDeque<(Append, ReplyTo)>,
     /// Whether a group is being stored, or about to be.
     writing: bool,
@@ -167,3 +167,6 @@ impl Handler<Drain> for Writer {
         }
     }
 }
+
+#[cfg(feature = "faults")]
+umbel_bus::takes_faults!([] Writer);
