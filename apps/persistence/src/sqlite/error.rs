@@ -62,3 +62,27 @@ pub(super) fn store_error(error: &Error, path: &Path) -> StoreError {
 pub(super) fn is_unique_violation(error: &Error) -> bool {
     error.sqlite_error().is_some_and(|error| error.extended_code == ffi::SQLITE_CONSTRAINT_UNIQUE)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Every failure says what the caller can do: try again, look at the file, or make room.
+    #[test]
+    fn errors_are_sorted_by_what_can_be_done() {
+        let error = |code| {
+            let error = Error::SqliteFailure(ffi::Error::new(code), None);
+            store_error(&error, Path::new("dir/umbel.db"))
+        };
+        for code in [ffi::SQLITE_BUSY, ffi::SQLITE_LOCKED, ffi::SQLITE_BUSY_SNAPSHOT] {
+            assert!(error(code).is_transient(), "{code}");
+        }
+        for code in [ffi::SQLITE_CORRUPT, ffi::SQLITE_NOTADB] {
+            assert!(matches!(error(code), StoreError::Corrupt { .. }), "{code}");
+        }
+        for code in [ffi::SQLITE_FULL, ffi::SQLITE_READONLY, ffi::SQLITE_CANTOPEN, ffi::SQLITE_IOERR] {
+            let StoreError::Failed { reason } = error(code) else { panic!("{code}") };
+            assert!(reason.contains("dir/umbel.db"), "{reason}");
+        }
+    }
+}

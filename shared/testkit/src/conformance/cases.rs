@@ -42,6 +42,7 @@ macro_rules! store_conformance {
             one_of_the_racing_writers_wins,
             any_version_writers_all_win,
             a_wrong_append_fails_alone_in_its_group,
+            every_append_of_a_group_gets_its_own_answer,
             a_contested_claim_goes_to_one,
             a_command_sent_many_times_at_once_runs_once,
             followers_see_every_position_in_order,

@@ -83,6 +83,39 @@ pub async fn a_wrong_append_fails_alone_in_its_group<S: StoreUnderTest>(store: S
     assert_eq!(read_log(&*store).await.len(), 65);
 }
 
+/// UX-01, AP-06, UX-02, UX-05, UX-06: among many good appends sent at once, one that reuses an event id, one that was
+/// stored before, one whose command is known and one whose claim is taken each get their own answer.
+pub async fn every_append_of_a_group_gets_its_own_answer<S: StoreUnderTest>(store: S) {
+    let (store, events) = (Arc::new(store), Events::default());
+    let claiming = |owner: &str, append| {
+        let take = vec![ClaimName::new("test.name", "x")];
+        Append { claims: Claims { owner: owner.into(), take, release: Vec::new() }, ..append }
+    };
+    let first = claiming("one", events.append("known", NoStream, 1));
+    let first = Append { command: Some(command(1, "1")), ..first };
+    let again = events.append("again", NoStream, 2);
+    store.append(first.clone()).await.unwrap();
+    let stored = store.append(again.clone()).await.unwrap();
+
+    let mut group: Vec<_> = (0..40).map(|index| events.append(&format!("s-{index}"), NoStream, 2)).collect();
+    let id = first.streams[0].events[0].id;
+    group[7].streams[0].events[1].id = id;
+    group[19] = again;
+    group[23].command = Some(command(1, "2"));
+    group[31] = claiming("two", events.append("s-31", NoStream, 2));
+    let outcomes = race(&store, group).await;
+    for (index, outcome) in outcomes.into_iter().enumerate() {
+        match index {
+            7 => assert_eq!(outcome, Err(AppendError::DuplicateEvent { id })),
+            19 => assert_eq!(outcome, Ok(stored.clone())),
+            23 => assert_eq!(outcome.unwrap().repeated, Some(command(1, "1").reply)),
+            31 => assert!(matches!(outcome, Err(AppendError::Claimed { .. })), "{outcome:?}"),
+            _ => assert_eq!(outcome.unwrap().versions, [version(2)], "{index}"),
+        }
+    }
+    assert_eq!(read_log(&*store).await.len(), 3 + 36 * 2);
+}
+
 /// CD-03, UX-05: of many who take one claim at once exactly one gets it, and the others name that one.
 pub async fn a_contested_claim_goes_to_one<S: StoreUnderTest>(store: S) {
     let (store, events) = (Arc::new(store), Events::default());
