@@ -1,2 +1,14 @@
-//! To come.
-fn main() {}
+//! The accounts app alone: bus, store and this app under the same supervisor as in the umbrella.
+
+use std::process::ExitCode;
+
+const ABOUT: &str = "Runs the accounts app alone, with the bus and the store it needs, until a signal.";
+
+fn main() -> ExitCode {
+    umbel_host::standalone("accounts", ABOUT, |foundation| {
+        let app = accounts::app(&foundation.settings.section("accounts")?)?;
+        let store = foundation.settings.section("store")?;
+        let store = umbel_persistence::group(&store, &foundation.bus, foundation.policy());
+        Ok(foundation.umbrella("accounts").with(store).with_app(&app))
+    })
+}

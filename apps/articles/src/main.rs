@@ -1,2 +1,14 @@
-//! To come.
-fn main() {}
+//! The articles app alone: bus, store and this app under the same supervisor as in the umbrella.
+
+use std::process::ExitCode;
+
+const ABOUT: &str = "Runs the articles app alone, with the bus and the store it needs, until a signal.";
+
+fn main() -> ExitCode {
+    umbel_host::standalone("articles", ABOUT, |foundation| {
+        let app = articles::app();
+        let store = foundation.settings.section("store")?;
+        let store = umbel_persistence::group(&store, &foundation.bus, foundation.policy());
+        Ok(foundation.umbrella("articles").with(store).with_app(&app))
+    })
+}

@@ -1,11 +1,11 @@
 //! The handle everybody holds.
 
-use std::{any::TypeId, sync::Arc, time::Duration};
+use std::{any::TypeId, pin::pin, sync::Arc, time::Duration};
 
 use actix::Addr;
 use arc_swap::{ArcSwap, ArcSwapOption};
 use tokio::{
-    sync::watch,
+    sync::{OwnedSemaphorePermit, watch},
     time::{Instant, timeout_at},
 };
 use umbel_core::{Notice, Position, Request};
@@ -13,7 +13,7 @@ use umbel_core::{Notice, Position, Request};
 use crate::{
     actor::{BusActor, Listen, Register, Unregister},
     envelope::{Envelope, SendError},
-    routes::{Progress, RouteError, RouteSet, Routes},
+    routes::{Destination, Progress, RouteError, RouteSet, Routes},
     settings::BusSettings,
     store::Store,
     topic::{Subscriber, Topic},
@@ -23,6 +23,13 @@ use crate::{
 #[derive(Clone)]
 pub struct Bus {
     shared: Arc<Shared>,
+}
+
+/// What became of a request given to one incarnation of its owner.
+enum Handed<R: Request> {
+    Ended(Result<R::Answer, SendError<R::Error>>),
+    /// It was not opened.
+    Back(R),
 }
 
 pub(crate) struct Shared {
@@ -61,7 +68,7 @@ impl Bus {
     /// When a send that begins now and says nothing else must be answered.
     #[must_use]
     pub fn default_deadline(&self) -> Instant {
-        Instant::now() + self.shared.settings.default_deadline()
+        within(self.shared.settings.default_deadline())
     }
 
     /// Sends a request to its owner and waits for the answer until the deadline.
@@ -75,37 +82,93 @@ impl Bus {
         request: R,
         deadline: Instant,
     ) -> Result<R::Answer, SendError<R::Error>> {
-        let mut generation = self.shared.generation.subscribe();
-        let mut envelope = Envelope::new(request, deadline);
+        let (mut request, mut tables) = (request, self.tables());
         loop {
-            generation.borrow_and_update();
+            tables.borrow_and_update();
             let routes = self.routes();
-            let Some((owner, recipient)) = routes.find::<R>() else {
+            let Some(destination) = routes.find::<R>() else {
                 return Err(SendError::NoOwner { request: R::NAME });
             };
-            if recipient.connected() {
-                let ours = envelope.counterpart();
-                match timeout_at(deadline, recipient.send(envelope)).await {
-                    Ok(Ok(Some(answer))) => return answer.map_err(SendError::Refused),
-                    // Too late for the owner to begin.
-                    Ok(Ok(None)) => return Err(unavailable::<R>(owner)),
-                    Ok(Err(_closed)) => match ours.withdraw() {
-                        Some(request) => envelope = Envelope::new(request, deadline),
-                        None => {
-                            return Err(SendError::Crashed { request: R::NAME, owner: owner.to_string() });
-                        }
-                    },
-                    Err(_elapsed) if ours.withdraw().is_some() => return Err(unavailable::<R>(owner)),
-                    Err(_elapsed) => {
-                        return Err(SendError::Timeout { request: R::NAME, owner: owner.to_string() });
-                    }
+            if destination.recipient.connected() {
+                match self.hand_over(&destination, request, deadline, &mut tables).await {
+                    Handed::Ended(outcome) => return outcome,
+                    Handed::Back(unopened) => request = unopened,
+                }
+                if !self.is_current(&destination) {
+                    continue;
                 }
             }
             // The owner is down: wait for the table in which it is back.
-            if timeout_at(deadline, generation.changed()).await.is_err() {
-                return Err(unavailable::<R>(owner));
+            if timeout_at(deadline, tables.changed()).await.is_err() {
+                return Err(destination.unavailable());
             }
         }
+    }
+
+    /// Gives a request to one incarnation of its owner, and takes it back unopened if that one dies or is replaced.
+    async fn hand_over<R: Request>(
+        &self,
+        destination: &Destination<'_, R>,
+        request: R,
+        deadline: Instant,
+        tables: &mut watch::Receiver<u64>,
+    ) -> Handed<R> {
+        let Some(place) = self.place(destination, deadline, tables).await else {
+            return if Instant::now() < deadline {
+                Handed::Back(request)
+            } else {
+                Handed::Ended(Err(destination.unavailable()))
+            };
+        };
+        let envelope = Envelope::new(request, deadline).in_place(place);
+        let ours = envelope.counterpart();
+        let mut answer = pin!(timeout_at(deadline, destination.recipient.send(envelope)));
+        loop {
+            let answered = tokio::select! {
+                biased;
+                answered = &mut answer => answered,
+                _ = tables.changed() => {
+                    // Replaced while its thread is blocked: the envelope is still in a mailbox nobody empties.
+                    if !self.is_current(destination) && let Some(request) = ours.withdraw() {
+                        return Handed::Back(request);
+                    }
+                    continue;
+                }
+            };
+            return match answered {
+                Ok(Ok(Some(answer))) => Handed::Ended(answer.map_err(SendError::Refused)),
+                // Too late for the owner to begin.
+                Ok(Ok(None)) => Handed::Ended(Err(destination.unavailable())),
+                Ok(Err(_closed)) => match ours.withdraw() {
+                    Some(request) => Handed::Back(request),
+                    None => Handed::Ended(Err(destination.crashed())),
+                },
+                Err(_elapsed) if ours.withdraw().is_some() => Handed::Ended(Err(destination.unavailable())),
+                Err(_elapsed) => Handed::Ended(Err(destination.timeout())),
+            };
+        }
+    }
+
+    /// A place in the owner's mailbox; `None` when the deadline passed or the owner was replaced before one was free.
+    async fn place<R: Request>(
+        &self,
+        destination: &Destination<'_, R>,
+        deadline: Instant,
+        tables: &mut watch::Receiver<u64>,
+    ) -> Option<OwnedSemaphorePermit> {
+        let mut free = pin!(timeout_at(deadline, Arc::clone(destination.places).acquire_owned()));
+        loop {
+            tokio::select! {
+                biased;
+                place = &mut free => return place.ok()?.ok(),
+                _ = tables.changed() => if !self.is_current(destination) { return None },
+            }
+        }
+    }
+
+    /// Whether requests of type `R` still go to this incarnation of their owner.
+    fn is_current<R: Request>(&self, destination: &Destination<'_, R>) -> bool {
+        self.routes().find::<R>().is_some_and(|now| Arc::ptr_eq(now.places, destination.places))
     }
 
     /// Announces a notice to whoever listens right now. Never waits: a subscriber that lags misses the oldest.
@@ -130,6 +193,7 @@ impl Bus {
     /// # Errors
     /// When another component answers one of these, or the bus actor is not running.
     pub async fn register(&self, routes: RouteSet) -> Result<(), RouteError> {
+        routes.open_mailbox(self.shared.settings.mailbox_capacity);
         self.tell_actor(Register(routes), self.default_deadline()).await?
     }
 
@@ -163,10 +227,21 @@ impl Bus {
         });
     }
 
+    /// What is answered here and by whom: names of requests with their owners, in no order.
+    #[must_use]
+    pub fn owners(&self) -> Vec<(&'static str, Arc<str>)> {
+        self.routes().owners().map(|(request, owner)| (request, Arc::clone(owner))).collect()
+    }
+
     /// How far the projections of this process have come.
     #[must_use]
     pub fn progress(&self) -> Vec<Progress> {
         self.routes().progress.clone()
+    }
+
+    /// Counts the tables, for those who wait for another one.
+    pub(crate) fn tables(&self) -> watch::Receiver<u64> {
+        self.shared.generation.subscribe()
     }
 
     pub(crate) fn routes(&self) -> Arc<Routes> {
@@ -187,16 +262,19 @@ impl Bus {
     /// Sends to the bus actor, waiting for it while it restarts. These messages may be repeated.
     async fn tell_actor<M>(&self, message: M, deadline: Instant) -> Result<M::Result, RouteError>
     where
-        M: actix::Message + Send + 'static,
+        M: actix::Message + Clone + Send + 'static,
         M::Result: Send,
         BusActor: actix::Handler<M>,
     {
-        let mut generation = self.shared.generation.subscribe();
+        let mut generation = self.tables();
         loop {
             generation.borrow_and_update();
             if let Some(actor) = self.shared.actor.load_full().filter(|actor| actor.connected()) {
-                let sent = timeout_at(deadline, actor.send(message)).await;
-                return sent.ok().and_then(Result::ok).ok_or(RouteError::Unavailable);
+                match timeout_at(deadline, actor.send(message.clone())).await {
+                    Ok(Ok(answer)) => return Ok(answer),
+                    Ok(Err(_died)) => {}
+                    Err(_elapsed) => return Err(RouteError::Unavailable),
+                }
             }
             if timeout_at(deadline, generation.changed()).await.is_err() {
                 return Err(RouteError::Unavailable);
@@ -211,8 +289,11 @@ impl std::fmt::Debug for Bus {
     }
 }
 
-fn unavailable<R: Request>(owner: &Arc<str>) -> SendError<R::Error> {
-    SendError::Unavailable { request: R::NAME, owner: owner.to_string() }
+/// The moment when that time has passed from now on; one beyond all clocks means "never".
+pub(crate) fn within(time: Duration) -> Instant {
+    /// Some thirty years: what the timers below can hold.
+    const LONGEST: Duration = Duration::from_secs(1_000_000_000);
+    Instant::now() + time.min(LONGEST)
 }
 
 /// How long to wait before trying again after "unavailable": what a restart takes, give or take.

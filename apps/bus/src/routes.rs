@@ -8,10 +8,10 @@ use std::{
 };
 
 use actix::Recipient;
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 use umbel_core::{Position, Request};
 
-use crate::envelope::Envelope;
+use crate::envelope::{Envelope, SendError};
 
 /// All routes at one moment. Replaced as a whole, so that readers never wait.
 #[derive(Clone, Default)]
@@ -30,6 +30,17 @@ struct Route {
     owner: Arc<str>,
     /// A `Recipient<Envelope<R>>` for the `R` whose type id is the key.
     recipient: Arc<dyn Any + Send + Sync>,
+    /// Places in the owner's mailbox.
+    places: Arc<Semaphore>,
+}
+
+/// Where requests of type `R` go.
+pub(crate) struct Destination<'a, R: Request> {
+    pub(crate) owner: &'a Arc<str>,
+    pub(crate) recipient: &'a Recipient<Envelope<R>>,
+    /// Places in the owner's mailbox. An actix mailbox takes one message more for every concurrent sender,
+    /// whatever its capacity; so the bound is kept here.
+    pub(crate) places: &'a Arc<Semaphore>,
 }
 
 /// How far one projection has come, for those who wait for it.
@@ -46,10 +57,13 @@ pub struct Progress {
 }
 
 /// What one component answers; registered as a whole, replacing what that component had before.
+#[derive(Clone)]
 pub struct RouteSet {
     pub(crate) owner: Arc<str>,
     requests: Vec<(TypeId, Route)>,
     progress: Vec<Progress>,
+    /// Places in the component's mailbox, none yet: the bus knows how many there are.
+    places: Arc<Semaphore>,
     #[cfg(feature = "faults")]
     fault: Option<Recipient<crate::InjectPanic>>,
 }
@@ -79,6 +93,7 @@ impl RouteSet {
             owner: owner.into(),
             requests: Vec::new(),
             progress: Vec::new(),
+            places: Arc::new(Semaphore::new(0)),
             #[cfg(feature = "faults")]
             fault: None,
         }
@@ -87,8 +102,12 @@ impl RouteSet {
     /// The component answers requests of type `R`.
     #[must_use]
     pub fn answers<R: Request>(mut self, recipient: Recipient<Envelope<R>>) -> Self {
-        let route =
-            Route { request: R::NAME, owner: Arc::clone(&self.owner), recipient: Arc::new(recipient) };
+        let route = Route {
+            request: R::NAME,
+            owner: Arc::clone(&self.owner),
+            recipient: Arc::new(recipient),
+            places: Arc::clone(&self.places),
+        };
         self.requests.push((TypeId::of::<R>(), route));
         self
     }
@@ -114,11 +133,23 @@ impl RouteSet {
     }
 }
 
+impl RouteSet {
+    /// Opens the component's mailbox for so many messages at a time.
+    pub(crate) fn open_mailbox(&self, capacity: usize) {
+        self.places.add_permits(capacity.clamp(1, Semaphore::MAX_PERMITS));
+    }
+}
+
 impl Routes {
     /// The owner of `R` and its mailbox.
-    pub(crate) fn find<R: Request>(&self) -> Option<(&Arc<str>, &Recipient<Envelope<R>>)> {
-        let route = self.requests.get(&TypeId::of::<R>())?;
-        route.recipient.downcast_ref().map(|recipient| (&route.owner, recipient))
+    pub(crate) fn find<R: Request>(&self) -> Option<Destination<'_, R>> {
+        let Route { owner, recipient, places, .. } = self.requests.get(&TypeId::of::<R>())?;
+        recipient.downcast_ref().map(|recipient| Destination { owner, recipient, places })
+    }
+
+    /// What is answered, and by whom.
+    pub(crate) fn owners(&self) -> impl Iterator<Item = (&'static str, &Arc<str>)> {
+        self.requests.values().map(|route| (route.request, &route.owner))
     }
 
     /// The table with these routes in place of what their owner had.
@@ -147,7 +178,23 @@ impl Routes {
         let mut routes = self.clone();
         routes.requests.retain(|_, route| *route.owner != *owner);
         routes.progress.retain(|progress| *progress.owner != *owner);
+        #[cfg(feature = "faults")]
+        routes.faults.remove(owner);
         routes
+    }
+}
+
+impl<R: Request> Destination<'_, R> {
+    pub(crate) fn unavailable(&self) -> SendError<R::Error> {
+        SendError::Unavailable { request: R::NAME, owner: self.owner.to_string() }
+    }
+
+    pub(crate) fn timeout(&self) -> SendError<R::Error> {
+        SendError::Timeout { request: R::NAME, owner: self.owner.to_string() }
+    }
+
+    pub(crate) fn crashed(&self) -> SendError<R::Error> {
+        SendError::Crashed { request: R::NAME, owner: self.owner.to_string() }
     }
 }
 

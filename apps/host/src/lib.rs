@@ -13,17 +13,21 @@
 
 mod aggregate;
 mod app;
+mod exit;
 mod handler;
 mod handling;
 mod projection;
 mod read_models;
 mod settings;
+mod standalone;
 mod umbrella;
 
 pub use app::App;
+pub use exit::{ExitStatus, Failed, OrExit, conclude};
 pub use handling::Handling;
 pub use read_models::{Found, ReadModels};
 pub use settings::HostSettings;
-pub use umbrella::{ExitStatus, Foundation, Umbrella};
+pub use standalone::{overview, standalone};
+pub use umbrella::{Foundation, RunError, StopSignals, TreeView, Umbrella};
 
 pub use umbel_bus::{AskError, Bus, DispatchError, DispatchOptions, Dispatched, Outcome};

@@ -1,31 +1,31 @@
 //! The umbrella: bus, store, apps and whatever else, as one supervision tree in one process.
 
-use std::{fmt, process::ExitCode, time::Duration};
+use std::{
+    fmt,
+    future::pending,
+    io,
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::{
+    signal::unix::{Signal, SignalKind, signal},
+    time::timeout,
+};
 use umbel_bus::{Bus, BusSettings};
 use umbel_settings::{LoadOptions, Settings};
-use umbel_supervision::{Child, Group, Outcome, Policy, Supervisor, Tree, install_panic_hook};
+use umbel_supervision::{Child, Group, Outcome, Policy, Supervisor, Tree, TreeNode, install_panic_hook};
 use umbel_telemetry::TelemetrySettings;
 
-use crate::{app::App, settings::HostSettings};
+use crate::{
+    app::App,
+    exit::{ExitStatus, Failed},
+    settings::HostSettings,
+};
 
-/// How a process of an umbrella ends: its exit code.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ExitStatus {
-    /// 0: it did what it was asked to and stopped in order.
-    Success,
-    /// 1: what it was asked for failed; the message says why.
-    Failure,
-    /// 2: wrong command line.
-    Usage,
-    /// 3: a setting is missing or wrong.
-    Settings,
-    /// 4: a part of the tree could not start: port in use, database unreachable or damaged.
-    StartFailed,
-    /// 5: a part of the tree failed more often than its intensity allows.
-    Escalated,
-}
+/// Stopping in order takes at most so many times `supervision.stop_within_ms`: parts stop one after the other, but
+/// more than a few that hang have one cause, and whoever waits for the process has a limit of their own.
+const STOP_LIMIT_FACTOR: u32 = 3;
 
 /// What every umbrella stands on: settings, a bus, and the policies from the settings.
 #[derive(Debug)]
@@ -44,6 +44,54 @@ pub struct Umbrella {
     host: HostSettings,
     policy: Policy,
     root: Group,
+    view: TreeView,
+}
+
+/// The tree of an umbrella, for parts of it that report on the whole: they are made before it is started. Clones
+/// see the same tree.
+#[derive(Clone, Default)]
+pub struct TreeView(Arc<OnceLock<Tree>>);
+
+/// Why an umbrella ended that was not told to, or did not end in order.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// A part did not come up the first time.
+    #[error("{path} could not start: {cause}")]
+    FailedToStart {
+        /// Which part.
+        path: String,
+        /// Why.
+        cause: String,
+    },
+    /// A part failed more often than its intensity allows.
+    #[error("{path} failed too often, giving up: {cause}")]
+    Escalated {
+        /// Which part.
+        path: String,
+        /// Why, the last time.
+        cause: String,
+    },
+    /// It was told to stop, and parts of it did not.
+    #[error("not stopped within {limit:?}: {}", parts.join(", "))]
+    NotStopped {
+        /// How long it was given.
+        limit: Duration,
+        /// What was still there.
+        parts: Vec<String>,
+    },
+    /// It was told twice to stop.
+    #[error("ended at once by a second signal, before everything had stopped in order")]
+    Interrupted,
+    /// The process cannot be told to stop.
+    #[error("cannot listen for signals")]
+    NoSignals(#[source] io::Error),
+}
+
+/// The signals that tell a process to stop: SIGTERM, and SIGINT as from Ctrl-C.
+#[derive(Debug)]
+pub struct StopSignals {
+    terminate: Signal,
+    interrupt: Signal,
 }
 
 impl Foundation {
@@ -71,11 +119,18 @@ impl Foundation {
         })
     }
 
+    /// What every group of the tree is promised.
+    #[must_use]
+    pub fn policy(&self) -> Policy {
+        self.policy.clone()
+    }
+
     /// An umbrella with this name that holds the bus and nothing else yet.
     #[must_use]
     pub fn umbrella(&self, name: &str) -> Umbrella {
         let root = Group::new(name, self.policy.clone()).child(umbel_bus::worker(&self.bus));
-        Umbrella { bus: self.bus.clone(), host: self.host.clone(), policy: self.policy.clone(), root }
+        let (bus, host, policy) = (self.bus.clone(), self.host.clone(), self.policy.clone());
+        Umbrella { bus, host, policy, root, view: TreeView::default() }
     }
 }
 
@@ -94,86 +149,159 @@ impl Umbrella {
         self.with(group)
     }
 
+    /// Its tree, as it will be once it is started.
+    #[must_use]
+    pub fn view(&self) -> TreeView {
+        self.view.clone()
+    }
+
     /// Starts it on the current actix system.
     #[must_use]
     pub fn start(self) -> Supervisor {
-        Supervisor::start(self.root)
+        let supervisor = Supervisor::start(self.root);
+        // An umbrella is started once: starting takes it.
+        drop(self.view.0.set(supervisor.tree()));
+        supervisor
     }
 
     /// Runs it until it is told to stop by SIGTERM or SIGINT, or until it cannot go on. `announce` is called once,
-    /// when everything is up. A second signal ends the process at once.
-    pub fn run(self, announce: impl AsyncFnOnce(&Tree)) -> ExitStatus {
-        actix::System::new().block_on(async move {
-            let (mut terminate, mut interrupt) =
-                match (signal(SignalKind::terminate()), signal(SignalKind::interrupt())) {
-                    (Ok(terminate), Ok(interrupt)) => (terminate, interrupt),
-                    (Err(error), _) | (_, Err(error)) => {
-                        tracing::error!(%error, "cannot listen for signals");
-                        return ExitStatus::Failure;
-                    }
-                };
+    /// when everything is up, and goes on beside it for as long as it likes.
+    ///
+    /// Told to stop, it finishes what is in flight: within `supervision.stop_within_ms` for each part and three times
+    /// that for the whole. A second signal ends it at once.
+    ///
+    /// # Errors
+    /// When it ended otherwise than in order; see [`RunError`].
+    pub fn run(self, announce: impl AsyncFnOnce(&Tree)) -> Result<(), RunError> {
+        let system = actix::System::new();
+        let outcome = system.block_on(async move {
+            let mut signals = StopSignals::listen().map_err(RunError::NoSignals)?;
+            let limit = self.policy.stop_within.saturating_mul(STOP_LIMIT_FACTOR);
             let supervisor = self.start();
             let tree = supervisor.tree();
             let serve = async {
                 if tree.wait_until_up(Duration::MAX).await.is_ok() {
                     announce(&tree).await;
                 }
-                supervisor.finished().await
+                pending::<()>().await;
             };
-            let outcome = tokio::select! {
-                outcome = serve => outcome,
-                _ = terminate.recv() => drain(&supervisor).await,
-                _ = interrupt.recv() => drain(&supervisor).await,
-            };
-            ExitStatus::of(&outcome)
-        })
+            tokio::select! {
+                outcome = supervisor.finished() => return RunError::check(outcome),
+                () = signals.recv() => {}
+                () = serve => {}
+            }
+            stop(&supervisor, limit, &mut signals).await
+        });
+        if matches!(outcome, Err(RunError::NotStopped { .. } | RunError::Interrupted)) {
+            // Dropping the system would wait for the very thread that does not stop.
+            std::mem::forget(system);
+        }
+        outcome
     }
 }
 
-async fn drain(supervisor: &Supervisor) -> Outcome {
+/// Stops in order, unless that takes too long or a second signal comes.
+async fn stop(supervisor: &Supervisor, limit: Duration, signals: &mut StopSignals) -> Result<(), RunError> {
     tracing::info!("stopping: finishing what is in flight");
-    let outcome = supervisor.shut_down().await;
+    tokio::select! {
+        stopped = timeout(limit, supervisor.shut_down()) => {
+            let not_stopped = |_| RunError::NotStopped { limit, parts: workers(&supervisor.tree(), has_not_ended) };
+            RunError::check(stopped.map_err(not_stopped)?)?;
+        }
+        () = signals.recv() => return Err(RunError::Interrupted),
+    }
     tracing::info!("stopped");
-    outcome
+    Ok(())
 }
 
-impl ExitStatus {
-    fn of(outcome: &Outcome) -> Self {
-        match outcome {
-            Outcome::Stopped => Self::Success,
-            Outcome::FailedToStart { path, cause } => {
-                tracing::error!(part = path, "could not start: {cause}");
-                Self::StartFailed
-            }
-            Outcome::Escalated { path, cause } => {
-                tracing::error!(part = path, "failed too often, giving up: {cause}");
-                Self::Escalated
-            }
-        }
+impl StopSignals {
+    /// Takes these signals from now on, so that they no longer end the process by themselves.
+    ///
+    /// # Errors
+    /// When the operating system does not allow it.
+    ///
+    /// # Panics
+    /// Outside a tokio runtime with IO.
+    pub fn listen() -> io::Result<Self> {
+        Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
     }
 
-    /// The number the process ends with.
+    /// Waits for the next one.
+    pub async fn recv(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
+}
+
+impl TreeView {
+    /// The tree, or `None` before the start.
     #[must_use]
-    pub const fn code(self) -> u8 {
-        match self {
-            Self::Success => 0,
-            Self::Failure => 1,
-            Self::Usage => 2,
-            Self::Settings => 3,
-            Self::StartFailed => 4,
-            Self::Escalated => 5,
+    pub fn tree(&self) -> Option<&Tree> {
+        self.0.get()
+    }
+
+    /// Paths of the workers that are not up, those below `except` aside; all of it before the start.
+    #[must_use]
+    pub fn not_up(&self, except: &str) -> Vec<String> {
+        let Some(tree) = self.tree() else { return vec!["the supervision tree".to_owned()] };
+        let mut paths = workers(tree, |worker| !worker.is_up());
+        paths.retain(|path| path.split('/').nth(1) != Some(except));
+        paths
+    }
+}
+
+fn has_not_ended(worker: &TreeNode) -> bool {
+    !worker.has_ended()
+}
+
+/// Paths of the workers that are as wanted.
+fn workers(tree: &Tree, wanted: fn(&TreeNode) -> bool) -> Vec<String> {
+    fn collect(node: &TreeNode, path: &str, wanted: fn(&TreeNode) -> bool, found: &mut Vec<String>) {
+        if node.children.is_empty() && wanted(node) {
+            found.push(path.to_owned());
+        }
+        for child in &node.children {
+            collect(child, &format!("{path}/{}", child.name), wanted, found);
+        }
+    }
+    let (root, mut found) = (tree.snapshot(), Vec::new());
+    collect(&root, &root.name, wanted, &mut found);
+    found
+}
+
+impl RunError {
+    fn check(outcome: Outcome) -> Result<(), Self> {
+        match outcome {
+            Outcome::Stopped => Ok(()),
+            Outcome::FailedToStart { path, cause } => Err(Self::FailedToStart { path, cause }),
+            Outcome::Escalated { path, cause } => Err(Self::Escalated { path, cause }),
         }
     }
 }
 
-impl From<ExitStatus> for ExitCode {
-    fn from(status: ExitStatus) -> Self {
-        Self::from(status.code())
+impl From<RunError> for Failed {
+    fn from(error: RunError) -> Self {
+        let status = match error {
+            RunError::FailedToStart { .. } => ExitStatus::StartFailed,
+            RunError::Escalated { .. } => ExitStatus::Escalated,
+            RunError::NotStopped { .. } | RunError::Interrupted | RunError::NoSignals(_) => {
+                ExitStatus::Failure
+            }
+        };
+        Self { status, error: error.into() }
     }
 }
 
 impl fmt::Debug for Umbrella {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Umbrella").field("name", &self.root.name()).finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for TreeView {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("TreeView")
     }
 }

@@ -2,7 +2,7 @@
 
 use std::{path::PathBuf, str::FromStr, time::Duration};
 
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer, de::Error as _};
 use umbel_core::store::Limits;
 
 /// Where the store lives and what it bears. Each is documented in `config/default.toml`.
@@ -10,6 +10,7 @@ use umbel_core::store::Limits;
 #[serde(default, deny_unknown_fields)]
 pub struct StoreSettings {
     /// Which adapter and where: `sqlite:PATH`, `memory:` or `postgres://...`.
+    #[serde(deserialize_with = "checked_url")]
     pub url: String,
     /// The PostgreSQL schema that holds the tables.
     pub schema: String,
@@ -48,6 +49,12 @@ pub enum StoreUrl {
 pub struct StoreUrlError {
     /// What it begins with. Not the whole text: it may hold a password.
     pub scheme: String,
+}
+
+/// Refuses what is no store's address while it is known which setting it came from.
+fn checked_url<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    let url = String::deserialize(deserializer)?;
+    url.parse::<StoreUrl>().map(|_address| url).map_err(D::Error::custom)
 }
 
 impl StoreSettings {
