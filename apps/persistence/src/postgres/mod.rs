@@ -11,6 +11,7 @@
 //! transaction mode if it supports prepared statements (PgBouncer from 1.21).
 
 mod error;
+pub(crate) mod floor;
 mod migrate;
 mod reader;
 mod sql;

@@ -25,7 +25,8 @@ CREATE TABLE {schema}.commands (
 --     (p_streams at p_versions) must be there; that it is the last one follows from the unique index.
 --   * No stream was deleted since: p_revision.
 -- New streams (p_new) get ids after the last one; events name them by -1, -2, ... in that order.
--- Events are in log order; p_recorded_at is empty, or says for each when it happened if that is not p_now.
+-- Events are in log order; p_recorded_at is empty, or says for each when it happened if that is not p_now, and
+-- p_new_at the same for the first event of each new stream.
 -- Returns the position and stream id before the group's first.
 --
 -- The planner settings make the check look up each version in the unique index, whatever the statistics said
@@ -34,7 +35,8 @@ CREATE FUNCTION {schema}.append_group(
     p_head bigint, p_revision bigint, p_now timestamptz,
     p_streams bigint[], p_versions bigint[], p_new text[],
     p_stream_ids bigint[], p_stream_versions bigint[], p_event_ids uuid[], p_types text[], p_schemas int[],
-    p_correlation_ids uuid[], p_causation_ids uuid[], p_data json[], p_metadata json[], p_recorded_at timestamptz[],
+    p_correlation_ids uuid[], p_causation_ids uuid[], p_data json[], p_metadata json[],
+    p_recorded_at timestamptz[], p_new_at timestamptz[],
     OUT base_position bigint, OUT base_stream bigint
 ) LANGUAGE plpgsql
 SET lock_timeout = '10s' SET jit = off SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off
@@ -61,7 +63,8 @@ BEGIN
     END IF;
     IF news > 0 THEN
         INSERT INTO {schema}.streams (stream_id, name, created_at)
-        SELECT base_stream + ordinal, name, p_now FROM unnest(p_new) WITH ORDINALITY AS new (name, ordinal);
+        SELECT base_stream + ordinal, name, coalesce(created_at, p_now)
+        FROM unnest(p_new, p_new_at) WITH ORDINALITY AS new (name, created_at, ordinal);
     END IF;
     INSERT INTO {schema}.events (position, stream_id, version, event_id, type, schema, recorded_at,
         correlation_id, causation_id, data, metadata)

@@ -27,6 +27,8 @@ pub(super) struct EventRows<'a> {
     pub(super) metadata: Vec<Option<JsonIn<'a>>>,
     /// Empty when all events are of now, as they are but for imports.
     pub(super) recorded_at: Vec<Option<PgTimestamp>>,
+    /// Empty likewise.
+    pub(super) new_at: Vec<Option<PgTimestamp>>,
 }
 
 /// The arrays of `write_claims`.
@@ -93,10 +95,23 @@ impl<'a> EventRows<'a> {
         rows.causation_ids = events().map(|event| event.metadata.causation_id).collect();
         rows.data = events().map(|event| JsonIn(event.data.as_str())).collect();
         if plan.events.iter().any(|event| event.recorded_at.is_some()) {
-            rows.recorded_at = plan.events.iter().map(|event| event.recorded_at.map(PgTimestamp)).collect();
+            rows.give_times(plan);
         }
         rows.metadata = metadata.iter().map(|json| json.as_ref().map(|json| JsonIn(json.as_str()))).collect();
         rows
+    }
+
+    /// A stream is as old as its first event.
+    fn give_times(&mut self, plan: &Plan<'_>) {
+        self.recorded_at = plan.events.iter().map(|event| event.recorded_at.map(PgTimestamp)).collect();
+        let mut first_at = vec![None; plan.streams.len()];
+        for event in plan.events.iter().rev() {
+            if let Some(at) = first_at.get_mut(event.stream) {
+                *at = event.recorded_at.map(PgTimestamp);
+            }
+        }
+        let streams = plan.streams.iter().zip(first_at);
+        self.new_at = streams.filter(|(change, _)| change.key.is_none()).map(|(_, at)| at).collect();
     }
 }
 

@@ -220,6 +220,7 @@ impl Session {
                     &rows.data,
                     &rows.metadata,
                     &rows.recorded_at,
+                    &rows.new_at,
                 ],
             )
             .await?;

@@ -1,0 +1,189 @@
+//! The floors on PostgreSQL: the least that writing events costs there.
+
+use std::{
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicI64, Ordering},
+    },
+    time::Duration,
+};
+
+use futures_util::future::{BoxFuture, try_join_all};
+use tokio::{sync::Semaphore, task::JoinHandle};
+use tokio_postgres::{Client, Error, Statement};
+use umbel_core::{Json, store::StoreError};
+
+use crate::{
+    floor::{Former, Insert, Row, Write},
+    postgres::{
+        sql::Schema,
+        target::Target,
+        types::{JsonIn, PgTimestamp},
+    },
+};
+
+/// Connections of the pool for single rows.
+const POOL: usize = 16;
+const CONNECT_WITHIN: Duration = Duration::from_secs(5);
+
+/// A connection with its one statement. Dropping it closes it.
+struct Inserter {
+    client: Client,
+    driving: JoinHandle<()>,
+    statement: Statement,
+    target: Arc<Target>,
+}
+
+/// One row per commit, over a pool.
+pub(crate) struct SingleRow {
+    idle: Mutex<Vec<Inserter>>,
+    /// As many as are idle.
+    places: Semaphore,
+    next_position: AtomicI64,
+}
+
+/// Creates both tables and connects.
+pub(crate) async fn open(
+    url: &str,
+    schema: &str,
+    group_max: usize,
+) -> Result<(Former, SingleRow), StoreError> {
+    let (schema, target) = target(url, schema)?;
+    let create = schema.render(include_str!("floor/create.sql"));
+    run(&target, &create).await?;
+    let many = schema.render(include_str!("floor/insert_many.sql"));
+    let one = schema.render(include_str!("floor/insert_one.sql"));
+    let group_commit = Former::start(Inserter::open(&target, &many).await?, group_max);
+    let idle = try_join_all((0..POOL).map(|_| Inserter::open(&target, &one))).await?;
+    let single_row = SingleRow {
+        idle: Mutex::new(idle),
+        places: Semaphore::new(POOL),
+        next_position: AtomicI64::new(1),
+    };
+    Ok((group_commit, single_row))
+}
+
+/// Drops a schema with everything in it.
+pub(crate) async fn drop_schema(url: &str, schema: &str) -> Result<(), StoreError> {
+    let (schema, target) = target(url, schema)?;
+    let drop = "SET client_min_messages = warning; DROP SCHEMA IF EXISTS {schema} CASCADE";
+    run(&target, &schema.render(drop)).await
+}
+
+fn target(url: &str, schema: &str) -> Result<(Schema, Arc<Target>), StoreError> {
+    let schema = Schema::new(schema).map_err(|reason| StoreError::Failed { reason })?;
+    let target = Target::new(url, &schema, CONNECT_WITHIN)?;
+    Ok((schema, Arc::new(target)))
+}
+
+async fn run(target: &Target, statements: &str) -> Result<(), StoreError> {
+    let (client, driving) = target.open().await?;
+    let outcome = client.batch_execute(statements).await;
+    driving.abort();
+    outcome.map_err(|error| target.explain(&error))
+}
+
+impl Inserter {
+    async fn open(target: &Arc<Target>, statement: &str) -> Result<Self, StoreError> {
+        let (client, driving) = target.open().await?;
+        let statement = client.prepare(statement).await.map_err(|error| target.explain(&error))?;
+        Ok(Self { client, driving, statement, target: Arc::clone(target) })
+    }
+
+    async fn insert_many(&self, first_position: i64, rows: &[Row]) -> Result<u64, Error> {
+        let metadata: Vec<_> = rows.iter().map(custom).collect();
+        let events = || rows.iter().map(|row| &row.event);
+        let positions: Vec<_> = (first_position..).take(rows.len()).collect();
+        let streams: Vec<_> = rows.iter().map(|row| row.stream_id).collect();
+        let versions: Vec<_> = rows.iter().map(|row| row.version).collect();
+        let ids: Vec<_> = events().map(|event| event.id.0).collect();
+        let types: Vec<_> = events().map(|event| &*event.event_type.name).collect();
+        let schemas: Vec<_> = events().map(schema_number).collect();
+        let correlations: Vec<_> = events().map(|event| event.metadata.correlation_id).collect();
+        let causations: Vec<_> = events().map(|event| event.metadata.causation_id).collect();
+        let data: Vec<_> = events().map(|event| JsonIn(event.data.as_str())).collect();
+        let metadata: Vec<_> = metadata.iter().map(|json| json.as_ref().map(|json| JsonIn(json.as_str()))).collect();
+        self.client
+            .execute(
+                &self.statement,
+                &[
+                    &now(), &positions, &streams, &versions, &ids, &types, &schemas, &correlations, &causations,
+                    &data, &metadata,
+                ],
+            )
+            .await
+    }
+
+    async fn insert_one(&self, position: i64, row: &Row) -> Result<u64, Error> {
+        let (event, metadata) = (&row.event, custom(row));
+        self.client
+            .execute(
+                &self.statement,
+                &[
+                    &now(),
+                    &position,
+                    &row.stream_id,
+                    &row.version,
+                    &event.id.0,
+                    &&*event.event_type.name,
+                    &schema_number(event),
+                    &event.metadata.correlation_id,
+                    &event.metadata.causation_id,
+                    &JsonIn(event.data.as_str()),
+                    &metadata.as_ref().map(|json| JsonIn(json.as_str())),
+                ],
+            )
+            .await
+    }
+}
+
+impl Insert for Inserter {
+    fn insert(&mut self, first_position: i64, rows: Vec<Row>) -> BoxFuture<'_, Result<(), StoreError>> {
+        Box::pin(async move {
+            let written = self.insert_many(first_position, &rows).await;
+            written.map(drop).map_err(|error| self.target.explain(&error))
+        })
+    }
+}
+
+impl SingleRow {
+    fn idle(&self) -> std::sync::MutexGuard<'_, Vec<Inserter>> {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Write for SingleRow {
+    fn write(&self, rows: Vec<Row>) -> BoxFuture<'_, Result<(), StoreError>> {
+        Box::pin(async move {
+            for row in rows {
+                let _place = self.places.acquire().await.expect("the semaphore is never closed");
+                let inserter = self.idle().pop().expect("there are as many idle connections as places");
+                let position = self.next_position.fetch_add(1, Ordering::Relaxed);
+                let written = inserter.insert_one(position, &row).await;
+                let outcome = written.map_err(|error| inserter.target.explain(&error));
+                self.idle().push(inserter);
+                outcome?;
+            }
+            Ok(())
+        })
+    }
+}
+
+impl Drop for Inserter {
+    fn drop(&mut self) {
+        self.driving.abort();
+    }
+}
+
+fn now() -> PgTimestamp {
+    PgTimestamp(umbel_bus::edge::now())
+}
+
+fn custom(row: &Row) -> Option<Json> {
+    // Metadata is made of JSON values, which always have a text.
+    row.event.metadata.custom_json().ok().flatten()
+}
+
+fn schema_number(event: &umbel_core::NewEvent) -> i32 {
+    i32::try_from(event.event_type.schema).unwrap_or(i32::MAX)
+}
