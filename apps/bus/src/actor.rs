@@ -20,9 +20,11 @@ pub struct BusActor {
 }
 
 /// Registers a component's routes.
+#[derive(Clone)]
 pub(crate) struct Register(pub(crate) RouteSet);
 
 /// Removes a component's routes.
+#[derive(Clone)]
 pub(crate) struct Unregister(pub(crate) String);
 
 /// Subscribes to a topic, creating it if nobody did before.
@@ -56,6 +58,12 @@ pub fn worker(bus: &Bus) -> Worker {
 impl<N> Listen<N> {
     pub(crate) fn new(capacity: usize) -> Self {
         Self { capacity, topic: PhantomData }
+    }
+}
+
+impl<N> Clone for Listen<N> {
+    fn clone(&self) -> Self {
+        Self::new(self.capacity)
     }
 }
 

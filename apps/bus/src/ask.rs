@@ -2,12 +2,11 @@
 
 use std::time::Duration;
 
-use tokio::time::Instant;
 use umbel_core::{Query, Request, store::StoreError};
 
 use crate::{
     envelope::SendError,
-    handle::{Bus, RETRY_AFTER},
+    handle::{self, Bus, RETRY_AFTER},
 };
 
 /// A query on its way to its owner.
@@ -62,7 +61,7 @@ impl Bus {
     /// # Errors
     /// See [`AskError`].
     pub async fn ask_within<Q: Query>(&self, query: Q, within: Duration) -> Result<Q::Answer, AskError> {
-        self.send(Ask(query), Instant::now() + within).await.map_err(|error| match error {
+        self.send(Ask(query), handle::within(within)).await.map_err(|error| match error {
             SendError::Refused(error) => error,
             SendError::NoOwner { .. } => AskError::NoHandler { query: Q::NAME },
             SendError::Timeout { .. } => AskError::Timeout { query: Q::NAME },

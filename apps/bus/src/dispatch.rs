@@ -13,7 +13,7 @@ use uuid::Uuid;
 use crate::{
     edge,
     envelope::SendError,
-    handle::{Bus, RETRY_AFTER},
+    handle::{self, Bus, RETRY_AFTER},
     routes::Progress,
 };
 
@@ -58,7 +58,7 @@ pub enum Consistency {
     Eventual,
     /// Every projection of this process that listens to one of the events written.
     Strong,
-    /// The projections with these names.
+    /// The projections with these names, which run in this process.
     Named(Vec<String>),
 }
 
@@ -208,7 +208,7 @@ impl Bus {
         options: DispatchOptions,
     ) -> Result<Dispatched<C::Reply>, DispatchError<C::Rejection>> {
         let within = options.deadline.unwrap_or(self.settings().default_deadline());
-        let deadline = Instant::now() + within;
+        let deadline = handle::within(within);
         let consistency = options.consistency.clone();
         let context = options.into_context(deadline);
         let dispatched = self.dispatch_in(command, context).await?;
@@ -242,14 +242,11 @@ impl Bus {
         deadline: Instant,
     ) -> Result<Dispatched<R>, DispatchError<E>> {
         let Some(position) = dispatched.position else { return Ok(dispatched) };
+        let awaited = consistency.awaited(&self.progress(), dispatched.events.as_deref());
         let mut waiting_for = Vec::new();
-        for mut progress in self.progress() {
-            if !consistency.awaits(&progress, dispatched.events.as_deref()) {
-                continue;
-            }
-            let passed = progress.position.wait_for(|reached| *reached >= position);
-            if !matches!(timeout_at(deadline, passed).await, Ok(Ok(_))) {
-                waiting_for.push(progress.projection.to_owned());
+        for projection in awaited {
+            if timeout_at(deadline, self.passes(&projection, position)).await.is_err() {
+                waiting_for.push(projection);
             }
         }
         if waiting_for.is_empty() {
@@ -260,6 +257,24 @@ impl Bus {
             Ok(reply) => DispatchError::NotYetVisible { position, waiting_for, reply },
             Err(error) => DispatchError::Failed { reason: format!("the reply has no JSON form: {error}") },
         })
+    }
+
+    /// Resolves when the projection has passed the position, whichever of its incarnations does: while it is
+    /// down this waits for the next.
+    async fn passes(&self, projection: &str, position: Position) {
+        let mut tables = self.tables();
+        loop {
+            tables.borrow_and_update();
+            let progress = self.progress().into_iter().find(|progress| progress.projection == projection);
+            if let Some(mut progress) = progress
+                && progress.position.wait_for(|reached| *reached >= position).await.is_ok()
+            {
+                return;
+            }
+            if tables.changed().await.is_err() {
+                return;
+            }
+        }
     }
 }
 
@@ -280,12 +295,18 @@ impl DispatchOptions {
 }
 
 impl Consistency {
-    fn awaits(&self, progress: &Progress, written: Option<&[Cow<'static, str>]>) -> bool {
+    /// The names of the projections to wait for. One that is named and does not run here is waited for as well:
+    /// nobody can say of it that the effect is visible.
+    fn awaited(&self, running: &[Progress], written: Option<&[Cow<'static, str>]>) -> Vec<String> {
+        let listens = |progress: &&Progress| {
+            written.is_none_or(|written| written.iter().any(|name| progress.events.contains(&name.as_ref())))
+        };
         match self {
-            Self::Eventual => false,
-            Self::Strong => written
-                .is_none_or(|written| written.iter().any(|name| progress.events.contains(&name.as_ref()))),
-            Self::Named(names) => names.iter().any(|name| name == progress.projection),
+            Self::Eventual => Vec::new(),
+            Self::Strong => {
+                running.iter().filter(listens).map(|progress| progress.projection.to_owned()).collect()
+            }
+            Self::Named(names) => names.clone(),
         }
     }
 }

@@ -7,7 +7,7 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use tokio::time::Instant;
+use tokio::{sync::OwnedSemaphorePermit, time::Instant};
 use umbel_core::Request;
 
 /// What an owner answers: `None` when the envelope was withdrawn or too late to open.
@@ -18,6 +18,9 @@ pub type Answered<R> = Option<Result<<R as Request>::Answer, <R as Request>::Err
 pub struct Envelope<R> {
     content: Arc<Mutex<Option<R>>>,
     deadline: Instant,
+    /// Its place in the owner's mailbox: given back when it is opened, or dropped with the mailbox. A withdrawn
+    /// envelope keeps its place until the owner has come to it, for so long it takes up memory.
+    place: Mutex<Option<OwnedSemaphorePermit>>,
 }
 
 /// Why a request has no answer from its owner, or what the owner refused it with.
@@ -62,13 +65,19 @@ impl<R> Envelope<R> {
     /// Closes an envelope around a request.
     #[must_use]
     pub fn new(request: R, deadline: Instant) -> Self {
-        Self { content: Arc::new(Mutex::new(Some(request))), deadline }
+        Self { content: Arc::new(Mutex::new(Some(request))), deadline, place: Mutex::new(None) }
+    }
+
+    /// The same envelope with a place in the mailbox it is about to be put into.
+    pub(crate) fn in_place(self, place: OwnedSemaphorePermit) -> Self {
+        Self { place: Mutex::new(Some(place)), ..self }
     }
 
     /// Takes the request out. `None` when the sender has withdrawn it or its deadline has passed: then it must
     /// not be acted on.
     #[must_use]
     pub fn open(&self) -> Option<R> {
+        drop(self.place.lock().unwrap_or_else(PoisonError::into_inner).take());
         if Instant::now() >= self.deadline { None } else { self.withdraw() }
     }
 
@@ -80,7 +89,7 @@ impl<R> Envelope<R> {
 
     /// The sender's end of the same envelope.
     pub(crate) fn counterpart(&self) -> Self {
-        Self { content: Arc::clone(&self.content), deadline: self.deadline }
+        Self { content: Arc::clone(&self.content), deadline: self.deadline, place: Mutex::new(None) }
     }
 
     /// Takes the request back if nobody has opened the envelope.

@@ -26,6 +26,9 @@ mod settings;
 mod store;
 mod topic;
 
+#[cfg(test)]
+mod tests;
+
 pub use actor::{BusActor, worker};
 pub use ask::{Ask, AskError};
 pub use dispatch::{

@@ -1,0 +1,273 @@
+//! What travels with a command, and what a dispatch waits for.
+
+use std::{borrow::Cow, sync::Mutex};
+
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use tokio::sync::watch;
+use umbel_core::{Command, CommandId, Position, Query, store::StoreError};
+use uuid::Uuid;
+
+use super::*;
+use crate::{
+    AskError, Consistency, Dispatch, DispatchContext, DispatchError, DispatchOptions, Dispatched, Outcome,
+};
+
+/// Pretends to write an event named "test.happened" at this position.
+#[derive(Debug, Serialize, Deserialize)]
+struct Write(Option<u64>);
+
+impl Command for Write {
+    const NAME: &'static str = "test.write";
+    type Reply = String;
+    type Rejection = String;
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct Question;
+
+impl Query for Question {
+    const NAME: &'static str = "test.question";
+    type Answer = ();
+}
+
+#[derive(Clone, Default)]
+struct Scribe {
+    contexts: Arc<Mutex<Vec<DispatchContext>>>,
+    /// Whether to say which events were written; for a repeated command nobody knows.
+    forgetful: bool,
+}
+
+impl Actor for Scribe {
+    type Context = Context<Self>;
+}
+
+impl Handler<Envelope<Dispatch<Write>>> for Scribe {
+    type Result = Answered<Dispatch<Write>>;
+
+    fn handle(&mut self, envelope: Envelope<Dispatch<Write>>, _: &mut Self::Context) -> Self::Result {
+        let Dispatch { command: Write(position), context } = envelope.open()?;
+        self.contexts.lock().unwrap().push(context);
+        let events = (!self.forgetful).then(|| vec![Cow::Borrowed("test.happened")]);
+        let position = position.map(Position::new);
+        Some(Ok(Dispatched { reply: "done".to_owned(), position, events, repeated: false }))
+    }
+}
+
+impl Scribe {
+    async fn on(bus: &Bus) -> Self {
+        Self::default().registered(bus).await
+    }
+
+    async fn registered(self, bus: &Bus) -> Self {
+        let routes =
+            RouteSet::new("test/scribe").answers::<Dispatch<Write>>(self.clone().start().recipient());
+        bus.register(routes).await.unwrap();
+        self
+    }
+
+    fn last(&self) -> DispatchContext {
+        self.contexts.lock().unwrap().last().unwrap().clone()
+    }
+}
+
+/// A projection that is wherever the test says.
+async fn projection(
+    bus: &Bus,
+    name: &'static str,
+    events: &'static [&'static str],
+) -> watch::Sender<Position> {
+    let (reached, position) = watch::channel(Position::START);
+    bus.register(RouteSet::new(format!("test/{name}")).projects(name, events, position)).await.unwrap();
+    reached
+}
+
+fn strong() -> DispatchOptions {
+    DispatchOptions::default().strong()
+}
+
+/// Starts a dispatch and gives it time to return too early.
+async fn dispatching(
+    bus: &Bus,
+    options: DispatchOptions,
+) -> tokio::task::JoinHandle<Result<Dispatched<String>, DispatchError<String>>> {
+    let bus = bus.clone();
+    let task = actix::spawn(async move { bus.dispatch_with(Write(Some(9)), options).await });
+    others_run().await;
+    task
+}
+
+/// CM-07: given no ids, the command begins a conversation and is its events' cause.
+#[test]
+fn a_command_without_a_context_begins_one() {
+    run(async {
+        let (bus, _supervisor) = bus().await;
+        let scribe = Scribe::on(&bus).await;
+        bus.dispatch(Write(None)).await.unwrap();
+        let context = scribe.last();
+        assert!(!context.idempotent);
+        assert_eq!(context.metadata.correlation_id, Some(context.command_id.0));
+        assert_eq!(context.metadata.causation_id, Some(context.command_id.0));
+        assert!(context.metadata.custom.is_empty());
+        bus.dispatch(Write(None)).await.unwrap();
+        assert_ne!(scribe.last().command_id, context.command_id);
+    });
+}
+
+/// CM-07, CM-08: what the caller gives is what travels.
+#[test]
+fn ids_and_metadata_of_the_caller_travel_with_the_command() {
+    run(async {
+        let (bus, _supervisor) = bus().await;
+        let scribe = Scribe::on(&bus).await;
+        let [command, correlation, cause] = [1, 2, 3].map(Uuid::from_u128);
+        let options = DispatchOptions::default()
+            .command_id(CommandId(command))
+            .correlation_id(correlation)
+            .caused_by(cause)
+            .metadata("who", "ada")
+            .metadata("n", 1);
+        bus.dispatch_with(Write(None), options).await.unwrap();
+        let context = scribe.last();
+        assert_eq!((context.command_id, context.idempotent), (CommandId(command), true));
+        assert_eq!(context.metadata.correlation_id, Some(correlation));
+        assert_eq!(context.metadata.causation_id, Some(cause));
+        assert_eq!(json!(context.metadata.custom), json!({"who": "ada", "n": 1}));
+    });
+}
+
+/// CM-02: an unregistered command is an error value; so is a query.
+#[test]
+fn nobody_owns_it() {
+    run(async {
+        let (bus, _supervisor) = bus().await;
+        let dispatched = bus.dispatch(Write(None)).await;
+        assert_eq!(dispatched, Err(DispatchError::NoHandler { command: "test.write" }));
+        let error = bus.ask(Question).await.unwrap_err();
+        assert_eq!(error, AskError::NoHandler { query: "test.question" });
+        assert!(error.to_string().contains("is its app running?"));
+        let store = bus.store().status().await;
+        assert!(matches!(store, Err(StoreError::Unavailable { .. })), "{store:?}");
+    });
+}
+
+/// SC-01: given strong consistency, the call returns when the projection has passed.
+#[test]
+fn strong_waits_for_every_projection_that_listens() {
+    run(async {
+        let (bus, _supervisor) = bus().await;
+        Scribe::on(&bus).await;
+        let list = projection(&bus, "test.list", &["test.other", "test.happened"]).await;
+        let count = projection(&bus, "test.count", &["test.happened"]).await;
+        let _deaf = projection(&bus, "test.deaf", &["test.other"]).await;
+        let task = dispatching(&bus, strong()).await;
+        list.send_replace(Position::new(9));
+        others_run().await;
+        assert!(!task.is_finished(), "one projection has not passed");
+        count.send_replace(Position::new(8));
+        others_run().await;
+        assert!(!task.is_finished(), "it is one short");
+        count.send_replace(Position::new(10));
+        assert_eq!(task.await.unwrap().unwrap().position, Some(Position::new(9)));
+    });
+}
+
+#[test]
+fn strong_waits_for_all_when_the_events_are_not_known() {
+    run(async {
+        let (bus, _supervisor) = bus().await;
+        Scribe { forgetful: true, ..Scribe::default() }.registered(&bus).await;
+        let deaf = projection(&bus, "test.deaf", &["test.other"]).await;
+        let task = dispatching(&bus, strong()).await;
+        assert!(!task.is_finished());
+        deaf.send_replace(Position::new(9));
+        task.await.unwrap().unwrap();
+    });
+}
+
+/// SC-05: given a list, only those are awaited.
+#[test]
+fn named_waits_for_these_and_no_others() {
+    run(async {
+        let (bus, _supervisor) = bus().await;
+        Scribe::on(&bus).await;
+        let _list = projection(&bus, "test.list", &["test.happened"]).await;
+        let deaf = projection(&bus, "test.deaf", &["test.other"]).await;
+        let named = Consistency::Named(vec!["test.deaf".into()]);
+        let task = dispatching(&bus, DispatchOptions::default().consistency(named)).await;
+        assert!(!task.is_finished());
+        deaf.send_replace(Position::new(9));
+        task.await.unwrap().unwrap();
+    });
+}
+
+#[test]
+fn a_projection_that_does_not_run_here_has_not_seen_it() {
+    run(async {
+        let (bus, _supervisor) = bus().await;
+        Scribe::on(&bus).await;
+        let named = Consistency::Named(vec!["test.elsewhere".into()]);
+        let options = DispatchOptions::default().consistency(named).deadline(SHORT);
+        let late = bus.dispatch_with(Write(Some(9)), options).await;
+        assert!(
+            matches!(&late, Err(DispatchError::NotYetVisible { waiting_for, .. }) if *waiting_for == ["test.elsewhere"]),
+            "{late:?}"
+        );
+    });
+}
+
+/// SC-02: given it is too slow, the error says that it is stored, where, and what the reply was.
+#[test]
+fn too_slow_a_projection_is_named_and_the_reply_is_kept() {
+    run(async {
+        let (bus, _supervisor) = bus().await;
+        Scribe::on(&bus).await;
+        let passed = projection(&bus, "test.passed", &["test.happened"]).await;
+        passed.send_replace(Position::new(9));
+        let _slow = projection(&bus, "test.slow", &["test.happened"]).await;
+        let late = bus.dispatch_with(Write(Some(9)), strong().deadline(SHORT)).await.unwrap_err();
+        let DispatchError::NotYetVisible { position, waiting_for, reply } = late else { panic!("{late:?}") };
+        assert_eq!((position, waiting_for), (Position::new(9), vec!["test.slow".to_owned()]));
+        assert_eq!(reply.decode::<String>().unwrap(), "done");
+    });
+}
+
+/// SC-03: given nothing was written, the call returns at once.
+#[test]
+fn nothing_written_means_nothing_to_wait_for() {
+    run(async {
+        let (bus, _supervisor) = bus().await;
+        Scribe::on(&bus).await;
+        let _stuck = projection(&bus, "test.list", &["test.happened"]).await;
+        bus.dispatch_with(Write(None), strong()).await.unwrap();
+    });
+}
+
+#[test]
+fn a_projection_that_restarts_is_waited_for() {
+    run(async {
+        let (bus, _supervisor) = bus().await;
+        Scribe::on(&bus).await;
+        let first = projection(&bus, "test.list", &["test.happened"]).await;
+        let task = dispatching(&bus, strong()).await;
+        drop(first);
+        others_run().await;
+        assert!(!task.is_finished(), "it is down, which says nothing about what it has seen");
+        let second = projection(&bus, "test.list", &["test.happened"]).await;
+        second.send_replace(Position::new(9));
+        task.await.unwrap().unwrap();
+    });
+}
+
+#[test]
+fn store_errors_become_what_the_caller_can_do() {
+    let reason = || "x".to_owned();
+    let unknown = DispatchError::<()>::from_store("c", &StoreError::OutcomeUnknown { reason: reason() });
+    assert_eq!(unknown, DispatchError::Timeout { command: "c", outcome: Outcome::Unknown });
+    for error in [StoreError::Unavailable { reason: reason() }, StoreError::Overloaded { waiting: 1 }] {
+        assert!(matches!(DispatchError::<()>::from_store("c", &error), DispatchError::Unavailable { .. }));
+    }
+    for error in [StoreError::Corrupt { reason: reason() }, StoreError::Failed { reason: reason() }] {
+        assert!(matches!(DispatchError::<()>::from_store("c", &error), DispatchError::Failed { .. }));
+    }
+}
