@@ -82,7 +82,7 @@ fn one_winner_per_version_across_processes() {
         let request = ReadAll { from: None, direction: Direction::Forward, limit: 4096, names: None };
         let page = bus.store().read_all(request).await.unwrap();
         assert_eq!(page.events.len() as u64, VERSIONS);
-        check_log(&page.events);
+        check_log(&page.events).unwrap();
     });
 }
 

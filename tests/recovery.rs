@@ -151,7 +151,7 @@ fn every_actor_comes_back_from_a_panic() {
         let supervisor = foundation
             .umbrella("umbel")
             .with(store)
-            .with_app(&::accounts::app(&foundation.settings.section("accounts").unwrap()))
+            .with_app(&::accounts::app(&foundation.settings.section("accounts").unwrap()).unwrap())
             .with_app(&::articles::app())
             .start();
         supervisor.tree().wait_until_up(PATIENCE).await.unwrap();
@@ -160,7 +160,7 @@ fn every_actor_comes_back_from_a_panic() {
         let register = |name: &str| accounts::Register {
             username: name.to_owned(),
             email: format!("{name}@example.org"),
-            password: "correct horse".to_owned().into(),
+            password: contracts::Password::new("correct horse"),
         };
         let author = bus.dispatch_with(register("ada"), strong()).await.unwrap().reply;
         let targets = bus.fault_targets();
@@ -172,7 +172,7 @@ fn every_actor_comes_back_from_a_panic() {
 
             let name = format!("user{number}");
             let registered = bus.dispatch_with(register(&name), strong()).await;
-            let id = registered.unwrap_or_else(|error| panic!("after a panic of {target}: {error}")).reply;
+            let user = registered.unwrap_or_else(|error| panic!("after a panic of {target}: {error}")).reply;
             let article = articles::Publish {
                 author_id: author.id,
                 title: format!("After {number}"),
@@ -182,9 +182,9 @@ fn every_actor_comes_back_from_a_panic() {
             };
             let published = bus.dispatch_with(article, strong()).await;
             published.unwrap_or_else(|error| panic!("after a panic of {target}: {error}"));
-            let user = bus.ask_within(accounts::GetUser { id: id.id }, PATIENCE).await;
-            assert_eq!(user.unwrap().unwrap().username, name, "after a panic of {target}");
-            let list = articles::ListArticles::default();
+            let found = bus.ask_within(accounts::GetUser { user_id: user.id }, PATIENCE).await;
+            assert_eq!(found.unwrap().unwrap().username, name, "after a panic of {target}");
+            let list = articles::ListArticles { tag: None, author: None, limit: 1, offset: 0 };
             let list = bus.ask_within(list, PATIENCE).await.unwrap();
             assert_eq!(list.total, number as u64 + 1, "after a panic of {target}");
         }

@@ -9,7 +9,7 @@ use crate::support::PATIENCE;
 
 /// Talks to one gateway, as somebody or as nobody.
 #[derive(Clone)]
-pub struct Client {
+pub(crate) struct Client {
     agent: Agent,
     base: String,
     token: Option<String>,
@@ -17,33 +17,33 @@ pub struct Client {
 
 /// Status and body of an answer; a body that is not JSON is null.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Answer {
-    pub status: u16,
-    pub body: Value,
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) body: Value,
 }
 
 impl Client {
-    pub fn new(address: SocketAddr) -> Self {
+    pub(crate) fn new(address: SocketAddr) -> Self {
         let config = Agent::config_builder().http_status_as_error(false).timeout_global(Some(PATIENCE));
         Self { agent: config.build().into(), base: format!("http://{address}"), token: None }
     }
 
     /// The same gateway, with this token.
-    pub fn with_token(&self, token: &str) -> Self {
+    pub(crate) fn with_token(&self, token: &str) -> Self {
         Self { token: Some(token.to_owned()), ..self.clone() }
     }
 
     /// The token it has.
-    pub fn token(&self) -> &str {
+    pub(crate) fn token(&self) -> &str {
         self.token.as_deref().expect("this client is somebody")
     }
 
     #[track_caller]
-    pub fn get(&self, path: &str) -> Answer {
+    pub(crate) fn get(&self, path: &str) -> Answer {
         self.try_get(path).unwrap_or_else(|error| panic!("GET {path}: {error}"))
     }
 
-    pub fn try_get(&self, path: &str) -> Result<Answer, ureq::Error> {
+    pub(crate) fn try_get(&self, path: &str) -> Result<Answer, ureq::Error> {
         let mut request = self.agent.get(format!("{}{path}", self.base));
         if let Some(token) = &self.token {
             request = request.header("authorization", format!("Token {token}"));
@@ -52,21 +52,21 @@ impl Client {
     }
 
     #[track_caller]
-    pub fn post(&self, path: &str, body: &Value) -> Answer {
+    pub(crate) fn post(&self, path: &str, body: &Value) -> Answer {
         self.try_post(path, body).unwrap_or_else(|error| panic!("POST {path}: {error}"))
     }
 
-    pub fn try_post(&self, path: &str, body: &Value) -> Result<Answer, ureq::Error> {
+    pub(crate) fn try_post(&self, path: &str, body: &Value) -> Result<Answer, ureq::Error> {
         self.send("POST", path, &body.to_string())
     }
 
     #[track_caller]
-    pub fn put(&self, path: &str, body: &Value) -> Answer {
+    pub(crate) fn put(&self, path: &str, body: &Value) -> Answer {
         self.send("PUT", path, &body.to_string()).unwrap_or_else(|error| panic!("PUT {path}: {error}"))
     }
 
     /// Sends a text as it is, to see what happens.
-    pub fn send(&self, method: &str, path: &str, body: &str) -> Result<Answer, ureq::Error> {
+    pub(crate) fn send(&self, method: &str, path: &str, body: &str) -> Result<Answer, ureq::Error> {
         let url = format!("{}{path}", self.base);
         let mut request = match method {
             "PUT" => self.agent.put(url),
@@ -82,7 +82,7 @@ impl Client {
 
     /// Registers somebody and answers a client with their token.
     #[track_caller]
-    pub fn register(&self, name: &str) -> Self {
+    pub(crate) fn register(&self, name: &str) -> Self {
         let user = serde_json::json!({
             "user": {"username": name, "email": format!("{name}@example.org"), "password": "correct horse"}
         });
@@ -93,7 +93,7 @@ impl Client {
 
     /// Publishes an article and answers its slug.
     #[track_caller]
-    pub fn publish(&self, title: &str, tags: &[&str]) -> String {
+    pub(crate) fn publish(&self, title: &str, tags: &[&str]) -> String {
         let article = serde_json::json!({
             "article": {"title": title, "description": "About it", "body": "All of it.", "tagList": tags}
         });

@@ -4,18 +4,18 @@ mod http;
 mod process;
 mod store;
 
-pub use http::{Answer, Client};
-pub use process::{Exit, Running, Umbel};
-pub use store::Store;
+pub(crate) use http::Client;
+pub(crate) use process::{Running, Umbel};
+pub(crate) use store::Store;
 
 use std::time::{Duration, Instant};
 
 /// How long anything awaited may take on a busy machine before the test gives up.
-pub const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Waits until `look` finds something; fails with `what` when it does not in time.
 #[track_caller]
-pub fn eventually<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
+pub(crate) fn eventually<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
     let begin = Instant::now();
     loop {
         if let Some(found) = look() {

@@ -14,14 +14,14 @@ use tempfile::TempDir;
 use crate::support::{Client, Store, eventually};
 
 /// A working directory and an environment in which `umbel` is run, once or several times.
-pub struct Umbel {
+pub(crate) struct Umbel {
     dir: TempDir,
     store: Store,
     variables: Vec<(String, String)>,
 }
 
 /// An umbrella that is up. Killed when dropped.
-pub struct Running {
+pub(crate) struct Running {
     child: Child,
     address: SocketAddr,
     log: PathBuf,
@@ -29,15 +29,15 @@ pub struct Running {
 
 /// How a run ended.
 #[derive(Debug)]
-pub struct Exit {
+pub(crate) struct Exit {
     /// `None` when a signal ended it.
-    pub code: Option<i32>,
-    pub stdout: String,
-    pub stderr: String,
+    pub(crate) code: Option<i32>,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
 }
 
 impl Umbel {
-    pub fn new(store: Store) -> Self {
+    pub(crate) fn new(store: Store) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let mut umbel = Self { dir, store, variables: Vec::new() };
         umbel.set("UMBEL_ENV", "test");
@@ -47,12 +47,12 @@ impl Umbel {
         umbel
     }
 
-    pub fn dir(&self) -> &Path {
+    pub(crate) fn dir(&self) -> &Path {
         self.dir.path()
     }
 
     /// Sets a variable of the environment.
-    pub fn set(&mut self, name: &str, value: &str) {
+    pub(crate) fn set(&mut self, name: &str, value: &str) {
         self.variables.retain(|(known, _)| known != name);
         self.variables.push((name.to_owned(), value.to_owned()));
     }
@@ -66,7 +66,7 @@ impl Umbel {
     }
 
     /// Starts everything on a free port, without waiting.
-    pub fn start(&self, arguments: &[&str]) -> Running {
+    pub(crate) fn start(&self, arguments: &[&str]) -> Running {
         let port = TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr());
         let address = port.expect("this machine has a free port");
         let log = self.dir.path().join(format!("{}.log", address.port()));
@@ -79,14 +79,14 @@ impl Umbel {
 
     /// Starts everything and waits until it is ready.
     #[track_caller]
-    pub fn run(&self) -> Running {
+    pub(crate) fn run(&self) -> Running {
         let mut running = self.start(&[]);
         running.await_ready();
         running
     }
 
     /// Runs one command of the binary to its end.
-    pub fn command_output(&self, arguments: &[&str]) -> Exit {
+    pub(crate) fn command_output(&self, arguments: &[&str]) -> Exit {
         let output = self.command(arguments).stdin(Stdio::null()).output().unwrap();
         Exit {
             code: output.status.code(),
@@ -97,7 +97,7 @@ impl Umbel {
 
     /// The log's events as JSON, by the binary's own tool.
     #[track_caller]
-    pub fn events(&self) -> Vec<serde_json::Value> {
+    pub(crate) fn events(&self) -> Vec<serde_json::Value> {
         let exit = self.command_output(&["events", "tail", "--json"]);
         assert_eq!(exit.code, Some(0), "{exit:?}");
         exit.stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
@@ -105,16 +105,12 @@ impl Umbel {
 }
 
 impl Running {
-    pub fn client(&self) -> Client {
+    pub(crate) fn client(&self) -> Client {
         Client::new(self.address)
     }
 
-    pub fn address(&self) -> SocketAddr {
-        self.address
-    }
-
     #[track_caller]
-    pub fn await_ready(&mut self) {
+    pub(crate) fn await_ready(&mut self) {
         let client = self.client();
         eventually("the umbrella to be ready", || {
             if let Some(status) = self.child.try_wait().unwrap() {
@@ -125,27 +121,27 @@ impl Running {
     }
 
     /// Everything it has printed.
-    pub fn output(&self) -> String {
+    pub(crate) fn output(&self) -> String {
         let mut text = String::new();
         File::open(&self.log).unwrap().read_to_string(&mut text).unwrap();
         text
     }
 
     /// kill -9.
-    pub fn kill(mut self) {
+    pub(crate) fn kill(mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
     }
 
     /// SIGTERM.
-    pub fn terminate(&self) {
+    pub(crate) fn terminate(&self) {
         let signalled = Command::new("sh").arg("-c").arg(format!("kill -TERM {}", self.child.id())).status();
         assert!(signalled.unwrap().success());
     }
 
     /// Waits for its end.
     #[track_caller]
-    pub fn wait(&mut self) -> Exit {
+    pub(crate) fn wait(&mut self) -> Exit {
         let status = eventually("the umbrella to end", || self.child.try_wait().unwrap());
         Exit { code: status.code(), stdout: self.output(), stderr: String::new() }
     }
