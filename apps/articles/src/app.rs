@@ -26,7 +26,7 @@ pub fn app() -> App {
 async fn publish(handling: Handling, article: Publish) -> Result<PublishReply, DispatchError<Rejection>> {
     rules::check(&article).map_err(|invalid| DispatchError::Rejected(invalid.into()))?;
     let base = slug::slugify(&article.title);
-    let (plain_is_free, last_number) = known_slugs(handling.models(), &base).await.map_err(not_asked)?;
+    let (plain_is_free, last_number) = known_slugs(handling.models(), &base).await?;
     let article_id = handling.fresh_id();
     for slug in slug::candidates(&base, plain_is_free, last_number, &article_id.to_string()) {
         let command = PublishAs { article_id, slug, article: article.clone() };
@@ -43,15 +43,4 @@ async fn known_slugs(models: &ReadModels, base: &str) -> Result<(bool, u64), Ask
     let plain = models.query::<ArticleDocument>(ArticleDocument::by_slug(base)).await?;
     let numbered = models.get::<SlugDocument>(base).await?;
     Ok((plain.documents.is_empty(), numbered.map_or(0, |slugs| slugs.last_number)))
-}
-
-/// Nothing was stored yet when a question to the read model failed.
-fn not_asked<R>(error: AskError) -> DispatchError<R> {
-    match error {
-        AskError::Unavailable { reason, retry_after } => DispatchError::Unavailable { reason, retry_after },
-        AskError::Failed { reason } => DispatchError::Failed { reason },
-        error @ (AskError::NoHandler { .. } | AskError::Timeout { .. }) => {
-            DispatchError::unavailable(error.to_string())
-        }
-    }
 }

@@ -11,6 +11,7 @@ use umbel_core::{
 use uuid::Uuid;
 
 use crate::{
+    ask::AskError,
     edge,
     envelope::SendError,
     handle::{self, Bus, RETRY_AFTER},
@@ -352,6 +353,19 @@ impl<R> DispatchError<R> {
             Self::Unavailable { reason, retry_after } => DispatchError::Unavailable { reason, retry_after },
             Self::Timeout { command, outcome } => DispatchError::Timeout { command, outcome },
             Self::Failed { reason } => DispatchError::Failed { reason },
+        }
+    }
+}
+
+/// A command handler that could not read what it needs has stored nothing yet.
+impl<R> From<AskError> for DispatchError<R> {
+    fn from(error: AskError) -> Self {
+        match error {
+            AskError::Unavailable { reason, retry_after } => Self::Unavailable { reason, retry_after },
+            AskError::Failed { reason } => Self::Failed { reason },
+            error @ (AskError::NoHandler { .. } | AskError::Timeout { .. }) => {
+                Self::unavailable(error.to_string())
+            }
         }
     }
 }

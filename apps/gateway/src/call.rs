@@ -22,7 +22,7 @@ use crate::{
 pub(crate) struct Call {
     state: web::Data<State>,
     context: RequestContext,
-    idempotency_key: Option<CommandId>,
+    idempotency_key: Option<Uuid>,
 }
 
 impl Call {
@@ -54,7 +54,7 @@ impl Call {
     where
         C::Rejection: Into<ApiError>,
     {
-        match self.bus().dispatch_with(command, self.options(user)).await {
+        match self.bus().dispatch_with(command, self.options(C::NAME, user)).await {
             Ok(dispatched) => Ok(dispatched.reply),
             Err(DispatchError::NotYetVisible { position, waiting_for, reply }) => {
                 let (command, request_id) = (C::NAME, self.context.id);
@@ -90,11 +90,11 @@ impl Call {
         &self.state.bus
     }
 
-    fn options(&self, user: Option<Uuid>) -> DispatchOptions {
+    fn options(&self, command: &str, user: Option<Uuid>) -> DispatchOptions {
         let mut options =
             DispatchOptions::default().strong().deadline(self.remaining()).correlation_id(self.context.id);
         if let Some(key) = self.idempotency_key {
-            options = options.command_id(key);
+            options = options.command_id(command_id(key, command, user));
         }
         match user {
             Some(user) => options.metadata("user_id", user.to_string()),
@@ -114,11 +114,36 @@ impl Call {
     }
 }
 
+/// A client's key means something for this user and this kind of request only: nobody gets another's reply by it.
+fn command_id(key: Uuid, command: &str, user: Option<Uuid>) -> CommandId {
+    let user = user.map_or_else(String::new, |user| user.to_string());
+    CommandId(Uuid::new_v5(&key, format!("{command}/{user}").as_bytes()))
+}
+
 impl FromRequest for Call {
     type Error = ApiError;
     type Future = Ready<Result<Self, ApiError>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
         ready(Self::of(request))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_is_its_users_own() {
+        let (key, ada, bob) = (Uuid::from_u128(1), Uuid::from_u128(2), Uuid::from_u128(3));
+        let id = command_id(key, "a.b", Some(ada));
+        assert_eq!(command_id(key, "a.b", Some(ada)), id);
+        for other in [
+            command_id(key, "a.b", Some(bob)),
+            command_id(key, "a.b", None),
+            command_id(key, "a.c", Some(ada)),
+        ] {
+            assert_ne!(other, id);
+        }
     }
 }
