@@ -4,6 +4,7 @@
 
 mod documents;
 mod log;
+mod names;
 
 use std::{sync::Arc, time::Duration};
 
@@ -11,6 +12,7 @@ use deadpool_postgres::{Manager, ManagerConfig, Pool, PoolError, RecyclingMethod
 use tokio_postgres::{Error, Row, types::ToSql};
 use umbel_core::store::StoreError;
 
+use self::names::Names;
 use crate::postgres::{
     PostgresOptions,
     error::{Kind, kind},
@@ -29,6 +31,7 @@ pub(super) struct Reader {
     target: Arc<Target>,
     statements: Arc<Statements>,
     pool: Pool,
+    names: Names,
 }
 
 impl Reader {
@@ -46,7 +49,7 @@ impl Reader {
             .create_timeout(Some(options.connect_timeout))
             .build()
             .map_err(|error| StoreError::Failed { reason: error.to_string() })?;
-        Ok(Self { target, statements, pool })
+        Ok(Self { target, statements, pool, names: Names::default() })
     }
 
     /// Runs a statement that only reads. A pooled connection may have died unnoticed, so a lost one is replaced

@@ -66,7 +66,7 @@ macro_rules! statements {
 statements! {
     append_group, write_claims, write_commands, write_documents, save_projection,
     lock_log, find_streams, find_claims, find_commands, find_events,
-    stream_info, read_stream_forward, read_stream_backward,
+    name_streams, stream_info, read_stream_forward, read_stream_backward,
     read_all_forward, read_all_backward, read_all_forward_of_types, read_all_backward_of_types,
     get_documents, query_documents, filter_in, filter_range, load_checkpoint, status,
 }

@@ -21,6 +21,10 @@ use crate::postgres::{
 /// How long sent data may stay unacknowledged before the connection counts as lost, unless the URL says.
 const UNACKNOWLEDGED_LIMIT: Duration = Duration::from_secs(15);
 
+/// For the planner, not for correctness: a pooler may lose these. Every statement here is short and served by an
+/// index, also while statistics still say that the tables are empty; compiling one costs more than running it.
+const SETTINGS: &str = "SET jit = off; SET enable_seqscan = off";
+
 /// Everything needed to open a connection.
 #[derive(Clone)]
 pub(super) struct Target {
@@ -106,6 +110,10 @@ async fn connect(config: &Config, tls: MakeRustlsConnect) -> Result<(Client, Joi
             tracing::warn!(error = %describe(&error), "a connection to PostgreSQL ended");
         }
     });
+    if let Err(error) = client.batch_execute(SETTINGS).await {
+        driving.abort();
+        return Err(error);
+    }
     Ok((client, driving))
 }
 

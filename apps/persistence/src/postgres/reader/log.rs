@@ -1,5 +1,7 @@
 //! Reading the log.
 
+use std::collections::BTreeSet;
+
 use tokio_postgres::Row;
 use umbel_core::{
     CommandId, EventId, Metadata, Position, RecordedEvent, StreamName, Version,
@@ -18,6 +20,9 @@ use crate::postgres::{
 /// How many positions one page looks through for events of certain types. Bounds the work of one request when the
 /// types are rare; the reader goes on behind [`AllPage::scanned_to`].
 const SCAN_MAX: u64 = 100_000;
+
+/// Where the statements that read the log have the stream's id.
+const STREAM_COLUMN: usize = 11;
 
 impl Reader {
     pub(in crate::postgres) async fn read_stream(
@@ -39,48 +44,80 @@ impl Reader {
         if version == Version::START {
             return Err(ReadError::StreamNotFound(stream));
         }
-        let events = self.events(&rows, 2, |_| stream.clone())?;
+        let events = self.events(&rows, 2, |_| Some(stream.clone()))?;
         Ok(StreamPage { events, version })
     }
 
     pub(in crate::postgres) async fn read_all(&self, request: ReadAll) -> Result<AllPage, StoreError> {
-        let limit = i64::from(request.limit);
-        let from = match request.direction {
-            Direction::Forward => request.from.unwrap_or(Position::START).max(Position::START.next()),
-            Direction::Backward => request.from.unwrap_or(Position::MAX),
-        };
-        let end = from.plus(SCAN_MAX - 1);
         let names: Option<Vec<&str>> =
             request.names.as_deref().map(|names| names.iter().map(String::as_str).collect());
-        let first = from.to_i64();
-        let rows = match (request.direction, &names) {
-            (Direction::Forward, None) => {
-                self.query(&self.statements.read_all_forward, &[&first, &limit]).await
-            }
-            (Direction::Backward, None) => {
-                self.query(&self.statements.read_all_backward, &[&first, &limit]).await
-            }
-            (Direction::Forward, Some(names)) => {
+        match request.direction {
+            Direction::Forward => self.read_forward(request.from, request.limit, names).await,
+            Direction::Backward => self.read_backward(request.from, request.limit, names).await,
+        }
+    }
+
+    async fn read_forward(
+        &self,
+        from: Option<Position>,
+        limit: u32,
+        names: Option<Vec<&str>>,
+    ) -> Result<AllPage, StoreError> {
+        let first = from.unwrap_or(Position::START).max(Position::START.next());
+        let before = Position::new(first.get() - 1);
+        let span = if names.is_some() { SCAN_MAX } else { u64::from(limit) };
+        let end = before.plus(span);
+        let rows = match &names {
+            None => self.query(&self.statements.read_all_forward, &[&first.to_i64(), &end.to_i64()]).await,
+            Some(names) => {
                 let sql = &self.statements.read_all_forward_of_types;
-                self.query(sql, &[&first, &limit, names, &end.to_i64()]).await
-            }
-            (Direction::Backward, Some(names)) => {
-                let sql = &self.statements.read_all_backward_of_types;
-                self.query(sql, &[&first, &limit, names]).await
+                self.query(sql, &[&first.to_i64(), &end.to_i64(), names, &i64::from(limit)]).await
             }
         }?;
-        let head = Position::from_i64(rows.first().map_or(0, |row| row.get("head")));
-        let events = self.events(&rows, 1, |row| StreamName::from_store(row.get::<_, &str>("name")))?;
-        let last = events.last().map(|event| event.position);
-        let full = u32::try_from(events.len()) == Ok(request.limit);
-        let scanned_to = match request.direction {
-            Direction::Backward => last.unwrap_or(Position::START),
-            Direction::Forward if full => last.unwrap_or(Position::new(from.get() - 1)),
-            // A filter looked at a part of the log only.
-            Direction::Forward if names.is_some() => head.min(end),
-            Direction::Forward => head,
+        let (head, events) = self.page(&rows).await?;
+        let full = u32::try_from(events.len()) == Ok(limit);
+        let scanned_to = match events.last() {
+            Some(last) if full => last.position,
+            None if limit == 0 => before,
+            _ => head.min(end),
         };
         Ok(AllPage { events, scanned_to, head })
+    }
+
+    async fn read_backward(
+        &self,
+        from: Option<Position>,
+        limit: u32,
+        names: Option<Vec<&str>>,
+    ) -> Result<AllPage, StoreError> {
+        let (last, limit) = (from.unwrap_or(Position::MAX).to_i64(), i64::from(limit));
+        let rows = match &names {
+            None => self.query(&self.statements.read_all_backward, &[&last, &limit]).await,
+            Some(names) => {
+                self.query(&self.statements.read_all_backward_of_types, &[&last, &limit, names]).await
+            }
+        }?;
+        let (head, events) = self.page(&rows).await?;
+        let scanned_to = events.last().map_or(Position::START, |event| event.position);
+        Ok(AllPage { events, scanned_to, head })
+    }
+
+    /// The head and the events of a page of the log.
+    async fn page(&self, rows: &[Row]) -> Result<(Position, Vec<RecordedEvent>), StoreError> {
+        let head = Position::from_i64(rows.first().map_or(0, |row| row.get(0)));
+        let ids: Vec<i64> = rows.iter().filter_map(|row| row.get(STREAM_COLUMN)).collect();
+        let mut names = self.names.get(&ids).into_iter();
+        if names.as_slice().iter().any(Option::is_none) {
+            // A page has few streams more often than many: each is asked for once.
+            let unknown = ids.iter().zip(names).filter_map(|(id, name)| name.is_none().then_some(*id));
+            let unknown: Vec<_> = unknown.collect::<BTreeSet<_>>().into_iter().collect();
+            for row in self.query(&self.statements.name_streams, &[&unknown]).await? {
+                self.names.insert(row.get(0), StreamName::from_store(row.get::<_, &str>(1)));
+            }
+            names = self.names.get(&ids).into_iter();
+        }
+        let events = self.events(rows, 1, |_| names.next().flatten())?;
+        Ok((head, events))
     }
 
     pub(in crate::postgres) async fn stream_info(&self, stream: StreamName) -> Result<StreamInfo, ReadError> {
@@ -114,7 +151,7 @@ impl Reader {
         &self,
         rows: &[Row],
         first: usize,
-        stream: impl Fn(&Row) -> StreamName,
+        mut stream: impl FnMut(&Row) -> Option<StreamName>,
     ) -> Result<Vec<RecordedEvent>, StoreError> {
         let mut events = Vec::with_capacity(rows.len());
         for row in rows {
@@ -122,8 +159,8 @@ impl Reader {
             let damaged = |what: String| StoreError::Corrupt {
                 reason: format!("PostgreSQL at {}: event {position}: {what}", self.target.place()),
             };
-            let event = recorded_event(row, first, position, stream(row)).map_err(damaged)?;
-            events.push(event);
+            let stream = stream(row).ok_or_else(|| damaged("its stream has no row".into()))?;
+            events.push(recorded_event(row, first, position, stream).map_err(damaged)?);
         }
         Ok(events)
     }

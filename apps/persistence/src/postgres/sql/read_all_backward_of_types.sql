@@ -1,13 +1,11 @@
 -- A page of the events of some types, backward, with the log's head, all of one snapshot.
 -- Parameters: 1 the last position wanted, 2 how many at most, 3 types.
--- One row whose position is null: no such event there. Index: events_pkey, streams_pkey.
-SELECT log.position AS head, e.*
+-- One row whose position is null: no such event there. Index: events_pkey.
+SELECT log.position AS head, e.position, e.version, e.event_id, e.type, e.schema, e.recorded_at, e.correlation_id,
+    e.causation_id, e.data, e.metadata, e.stream_id
 FROM {schema}.log
-LEFT JOIN LATERAL (
-    SELECT e.position, e.version, e.event_id, e.type, e.schema, e.recorded_at, e.correlation_id, e.causation_id,
-        e.data, e.metadata, s.name
-    FROM {schema}.events e JOIN {schema}.streams s ON s.stream_id = e.stream_id
-    WHERE e.position <= $1 AND e.type = ANY ($3)
-    ORDER BY e.position DESC LIMIT $2
+LEFT JOIN (
+    SELECT * FROM {schema}.events WHERE position <= $1 AND type = ANY ($3) ORDER BY position DESC LIMIT $2
 ) e ON true
+WHERE log.one
 ORDER BY e.position DESC
