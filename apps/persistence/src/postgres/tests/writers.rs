@@ -208,6 +208,27 @@ async fn an_append_may_say_when_its_events_happened() {
     assert_eq!(times, [-5, 1_769_860_800_123_456, 1_769_860_800_123_456]);
 }
 
+/// What PostgreSQL cannot hold fails its own append, with the database's words, and nobody else's in the group.
+#[tokio::test]
+async fn an_append_that_cannot_be_held_fails_alone() {
+    let schema = schema();
+    let adapter = adapter(&schema).await;
+    append(&adapter, to("a", ExpectedVersion::Any)).await.unwrap();
+    let taking = |stream: &str, value: &str| {
+        let claims =
+            Claims { owner: stream.into(), take: vec![ClaimName::new("test", value)], release: vec![] };
+        Append { claims, ..to(stream, ExpectedVersion::Any) }
+    };
+    let long: String = (0..40_000_u32).filter_map(|n| char::from_u32(n * 7919 % 50_000 + 200)).collect();
+    let group = vec![to("a", exact(1)), taking("b", "nul\0"), taking("c", "fine"), taking("d", &long)];
+    let outcomes = adapter.append(group, Timestamp::from_micros(1)).await;
+    let stored: Vec<_> = outcomes.iter().map(Result::is_ok).collect();
+    assert_eq!(stored, [true, false, true, false], "{outcomes:?}");
+    assert!(outcomes[1].as_ref().unwrap_err().to_string().contains("22021"), "{:?}", outcomes[1]);
+    append(&adapter, to("a", exact(2))).await.unwrap();
+    assert_gapless(&whole_log(&adapter).await);
+}
+
 /// UX-04: an append to several streams of which one is not as expected stores nothing, and names that stream.
 #[tokio::test]
 async fn several_streams_are_one_atom() {

@@ -6,10 +6,11 @@
 //! the group: with the same ids, what was stored is recognised and what was not is stored now.
 
 mod cache;
+mod group;
 mod rows;
 mod session;
 
-use std::{sync::Arc, time::Duration};
+use std::{slice, sync::Arc, time::Duration};
 
 use tokio::{
     sync::Mutex,
@@ -19,13 +20,14 @@ use tokio_postgres::Error;
 use umbel_core::{
     ExpectedVersion, Position, StreamName, Timestamp, Version,
     store::{
-        Append, AppendError, Appended, ClaimName, StoreError,
+        Append, ClaimName, StoreError,
         plan::{Plan, StreamState, View, plan},
     },
 };
 
 use self::{
     cache::{Cache, Mark},
+    group::{Caution, Group, Outcome},
     session::{Base, Session},
 };
 use crate::postgres::{
@@ -41,12 +43,6 @@ pub(super) use session::recorded_command;
 /// Pauses between attempts to reconnect, doubled from the first to the second.
 const PAUSE_MIN: Duration = Duration::from_millis(50);
 const PAUSE_MAX: Duration = Duration::from_secs(1);
-
-/// After so many wrong guesses in a row, so many groups (at most, doubled from one) are planned under the lock
-/// straight away: another node writes to the same streams, and guessing would cost more than it gains.
-const CAUTION_MAX: u32 = 64;
-
-type Outcome = Result<Appended, AppendError>;
 
 #[derive(Debug)]
 pub(super) struct Writer {
@@ -65,20 +61,6 @@ struct State {
     caution: Caution,
 }
 
-/// Whether to guess.
-#[derive(Debug, Default)]
-struct Caution {
-    groups_left: u32,
-    next: u32,
-}
-
-/// A group under way.
-struct Group<'a> {
-    appends: &'a [Append],
-    now: Timestamp,
-    outcomes: Vec<Option<Outcome>>,
-}
-
 impl Writer {
     pub(super) fn new(target: Arc<Target>, statements: Arc<Statements>, options: &PostgresOptions) -> Self {
         Self {
@@ -92,7 +74,7 @@ impl Writer {
 
     /// Stores a group; see [`crate::Adapter::append`].
     pub(super) async fn append(&self, appends: &[Append], now: Timestamp) -> Vec<Outcome> {
-        let mut group = Group { appends, now, outcomes: appends.iter().map(|_| None).collect() };
+        let mut group = Group::new(appends, now);
         let mut state = self.state.lock().await;
         let session = state.session.take().filter(|session| !session.is_closed());
         let session = match session {
@@ -108,6 +90,9 @@ impl Writer {
                 drop(session);
                 self.settle(&mut state, &mut group, &self.target.explain(&error)).await;
             }
+            Ok(Err(error)) if kind(&error) == Kind::Final && group.open_count() > 1 => {
+                self.store_one_by_one(&mut state, session, &mut group).await;
+            }
             // The database said no: nothing of what is open was stored. The connection may be in the middle of a
             // transaction; the next group gets a new one.
             Ok(Err(error)) => return group.finish(&self.target.explain(&error)),
@@ -122,6 +107,33 @@ impl Writer {
             }
         }
         group.finish(&StoreError::Failed { reason: "an append was left without an outcome".into() })
+    }
+
+    /// Stores what is open of a group that the database will not take as a whole, so that an append with something
+    /// in it that PostgreSQL cannot hold (a NUL in a text, a key too long for an index) fails alone.
+    async fn store_one_by_one(&self, state: &mut State, session: Session, group: &mut Group<'_>) {
+        for (append, slot) in group.appends.iter().zip(&mut group.outcomes) {
+            if slot.is_some() {
+                continue;
+            }
+            let mut alone = Group::new(slice::from_ref(append), group.now);
+            let storing = async {
+                // Whatever the failure before left open.
+                session.release().await?;
+                state.store_under_lock(&session, &mut alone, false).await
+            };
+            let failure = match timeout(self.group_timeout, storing).await {
+                Ok(Ok(())) => None,
+                Ok(Err(error)) if kind(&error) != Kind::Lost => Some(self.target.explain(&error)),
+                // Rare enough to leave it to the caller's next try, which the ids make safe.
+                _ => Some(StoreError::OutcomeUnknown { reason: "the connection was lost".into() }),
+            };
+            if let Some(error) = &failure {
+                alone.fill(error);
+            }
+            *slot = alone.outcomes.pop().flatten();
+        }
+        // Its last transaction may be open; the next group gets a new connection.
     }
 
     async fn reconnect(&self, state: &mut State) -> Result<Session, StoreError> {
@@ -172,7 +184,7 @@ impl State {
                 Err(error) => return Err(error),
             }
         }
-        if group.is_open() { self.store_under_lock(session, group, false).await } else { Ok(()) }
+        if group.open_count() > 0 { self.store_under_lock(session, group, false).await } else { Ok(()) }
     }
 
     async fn store_by_guess(
@@ -289,42 +301,6 @@ impl State {
             });
             self.cache.remember(change.stream.clone(), key, change.to);
         }
-    }
-}
-
-impl Caution {
-    fn may_guess(&mut self) -> bool {
-        let may = self.groups_left == 0;
-        self.groups_left = self.groups_left.saturating_sub(1);
-        may
-    }
-
-    fn guessed_right(&mut self) {
-        self.next /= 2;
-    }
-
-    fn guessed_wrong(&mut self) {
-        // The first one alone means nothing.
-        self.groups_left = self.next;
-        self.next = (self.next * 2).clamp(1, CAUTION_MAX);
-    }
-}
-
-impl Group<'_> {
-    fn is_open(&self) -> bool {
-        self.outcomes.iter().any(Option::is_none)
-    }
-
-    /// Gives every append without an outcome this one.
-    fn fill(&mut self, error: &StoreError) {
-        for outcome in self.outcomes.iter_mut().filter(|outcome| outcome.is_none()) {
-            *outcome = Some(Err(error.clone().into()));
-        }
-    }
-
-    fn finish(mut self, open: &StoreError) -> Vec<Outcome> {
-        self.fill(open);
-        self.outcomes.into_iter().flatten().collect()
     }
 }
 
