@@ -19,19 +19,22 @@ type Start = Arc<dyn Fn(&str, Bus, &HostSettings) -> Worker + Send + Sync>;
 
 /// A domain app: a name and the components it declares. Each becomes a supervised actor on the app's own thread.
 ///
-/// Projections start first, then what answers, in the order declared: whoever can write can also be waited for.
+/// Projections start first, then aggregates, then handlers, each in the order declared, and they stop in reverse: what a
+/// handler dispatches to its own app finds its owner until the last handler is done, and whoever can write can be waited
+/// for.
 #[derive(Clone)]
 pub struct App {
     name: &'static str,
     projections: Vec<Start>,
-    owners: Vec<Start>,
+    aggregates: Vec<Start>,
+    handlers: Vec<Start>,
 }
 
 impl App {
     /// An app without components.
     #[must_use]
     pub fn new(name: &'static str) -> Self {
-        Self { name, projections: Vec::new(), owners: Vec::new() }
+        Self { name, projections: Vec::new(), aggregates: Vec::new(), handlers: Vec::new() }
     }
 
     /// The app's name.
@@ -43,7 +46,7 @@ impl App {
     /// Commands in, events out, under an optimistic lock.
     #[must_use]
     pub fn aggregate<A: Aggregate + Unpin>(mut self) -> Self {
-        self.owners.push(Arc::new(|app, bus, settings| aggregate::worker::<A>(app, bus, settings)));
+        self.aggregates.push(Arc::new(|app, bus, settings| aggregate::worker::<A>(app, bus, settings)));
         self
     }
 
@@ -63,7 +66,7 @@ impl App {
         F: Fn(Handling, C) -> Fut + Clone + Send + Sync + Unpin + 'static,
         Fut: Future<Output = Result<C::Reply, DispatchError<C::Rejection>>> + 'static,
     {
-        self.owners.push(Arc::new(move |app, bus, settings| {
+        self.handlers.push(Arc::new(move |app, bus, settings| {
             command_worker::<C, F, Fut>(app, bus, settings, handler.clone())
         }));
         self
@@ -77,7 +80,7 @@ impl App {
         F: Fn(ReadModels, Q) -> Fut + Clone + Send + Sync + Unpin + 'static,
         Fut: Future<Output = Result<Q::Answer, AskError>> + 'static,
     {
-        self.owners.push(Arc::new(move |app, bus, settings| {
+        self.handlers.push(Arc::new(move |app, bus, settings| {
             query_worker::<Q, F, Fut>(app, bus, settings, handler.clone())
         }));
         self
@@ -86,7 +89,7 @@ impl App {
     /// The app as a branch of the supervision tree.
     #[must_use]
     pub fn group(&self, bus: &Bus, settings: &HostSettings, policy: Policy) -> Group {
-        let workers = self.projections.iter().chain(&self.owners);
+        let workers = self.projections.iter().chain(&self.aggregates).chain(&self.handlers);
         workers.fold(Group::new(self.name, policy), |group, start| {
             group.child(start(self.name, bus.clone(), settings))
         })
@@ -97,7 +100,7 @@ impl fmt::Debug for App {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("App")
             .field("name", &self.name)
-            .field("components", &(self.projections.len() + self.owners.len()))
+            .field("components", &(self.projections.len() + self.aggregates.len() + self.handlers.len()))
             .finish()
     }
 }

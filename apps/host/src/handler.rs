@@ -4,7 +4,8 @@ use std::{future::Future, marker::PhantomData};
 
 use actix::{Actor, Addr, Context, Handler, ResponseFuture};
 use futures_util::future::ready;
-use umbel_bus::{Answered, Ask, AskError, Bus, Dispatch, DispatchError, Envelope, Gate, RouteSet};
+use tokio::time::timeout_at;
+use umbel_bus::{Answered, Ask, AskError, Bus, Dispatch, DispatchError, Envelope, Gate, Outcome, RouteSet};
 use umbel_core::{Command, Query};
 use umbel_supervision::{Drain, Tether, Worker};
 
@@ -91,7 +92,7 @@ impl<K: 'static, F: Unpin + 'static> Actor for HandlerHost<K, F> {
 impl<Q, F, Fut> Handler<Envelope<Ask<Q>>> for HandlerHost<Ask<Q>, F>
 where
     Q: Query,
-    F: Fn(ReadModels, Q) -> Fut + Unpin + 'static,
+    F: Fn(ReadModels, Q) -> Fut + Clone + Unpin + 'static,
     Fut: Future<Output = Result<Q::Answer, AskError>> + 'static,
 {
     type Result = ResponseFuture<Answered<Ask<Q>>>;
@@ -99,11 +100,13 @@ where
     fn handle(&mut self, envelope: Envelope<Ask<Q>>, context: &mut Self::Context) -> Self::Result {
         let Some(Ask(query)) = envelope.open() else { return Box::pin(ready(None)) };
         let place = self.gate.enter(self, context);
-        let answer = (self.handler)(ReadModels::new(self.bus.store(), envelope.deadline()), query);
+        let (handler, deadline) = (self.handler.clone(), envelope.deadline());
+        let models = ReadModels::new(self.bus.store(), deadline);
         Box::pin(async move {
-            let answer = answer.await;
+            // Called here, so that a panic is this call's and not the actor's.
+            let answer = timeout_at(deadline, async { handler(models, query).await }).await;
             drop(place);
-            Some(answer)
+            Some(answer.unwrap_or(Err(AskError::Timeout { query: Q::NAME })))
         })
     }
 }
@@ -111,7 +114,7 @@ where
 impl<C, F, Fut> Handler<Envelope<Dispatch<C>>> for HandlerHost<Dispatch<C>, F>
 where
     C: Command,
-    F: Fn(Handling, C) -> Fut + Unpin + 'static,
+    F: Fn(Handling, C) -> Fut + Clone + Unpin + 'static,
     Fut: Future<Output = Result<C::Reply, DispatchError<C::Rejection>>> + 'static,
 {
     type Result = ResponseFuture<Answered<Dispatch<C>>>;
@@ -121,12 +124,16 @@ where
             return Box::pin(ready(None));
         };
         let place = self.gate.enter(self, context);
+        let (handler, deadline) = (self.handler.clone(), dispatch.deadline);
         let handling = Handling::new(self.bus.clone(), dispatch);
-        let reply = (self.handler)(handling.clone(), command);
         Box::pin(async move {
-            let outcome = reply.await.map(|reply| handling.finish(reply));
+            let reply = timeout_at(deadline, async { handler(handling.clone(), command).await }).await;
             drop(place);
-            Some(outcome)
+            Some(match reply {
+                Ok(Ok(reply)) => Ok(handling.finish(reply)),
+                Ok(Err(error)) => Err(handling.fail::<C>(error)),
+                Err(_elapsed) => Err(DispatchError::Timeout { command: C::NAME, outcome: Outcome::Unknown }),
+            })
         })
     }
 }

@@ -2,10 +2,11 @@
 
 use std::{
     borrow::Cow,
-    sync::{Arc, Mutex, PoisonError},
+    collections::BTreeSet,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use umbel_bus::{Bus, DispatchContext, DispatchError, Dispatched, edge};
+use umbel_bus::{Bus, DispatchContext, DispatchError, Dispatched, Outcome, edge};
 use umbel_core::{Command, CommandId, Position, Timestamp};
 use uuid::Uuid;
 
@@ -24,7 +25,8 @@ pub struct Handling {
 /// What the commands dispatched so far have written.
 #[derive(Debug, Default)]
 struct Written {
-    dispatched: u32,
+    /// Numbers of the parts that were carried out or are being.
+    parts: BTreeSet<u32>,
     position: Option<Position>,
     events: Option<Vec<Cow<'static, str>>>,
     repeated: bool,
@@ -44,10 +46,13 @@ impl Handling {
     /// See [`DispatchError`].
     pub async fn dispatch<C: Command>(&self, command: C) -> Result<C::Reply, DispatchError<C::Rejection>> {
         let mut context = self.context.clone();
-        context.command_id = self.next_command_id();
-        let dispatched = self.bus.dispatch_in(command, context).await?;
-        let mut written = self.written.lock().unwrap_or_else(PoisonError::into_inner);
-        written.dispatched += 1;
+        let part = self.begin_part();
+        context.command_id = self.part_id(part);
+        let outcome = self.bus.dispatch_in(command, context).await;
+        let mut written = self.written();
+        let dispatched = outcome.inspect_err(|_| {
+            written.parts.remove(&part);
+        })?;
         written.position = written.position.max(dispatched.position);
         written.repeated |= dispatched.repeated;
         match (&mut written.events, dispatched.events) {
@@ -83,7 +88,7 @@ impl Handling {
 
     /// The handled command's outcome, with all that its parts wrote.
     pub(crate) fn finish<R>(&self, reply: R) -> Dispatched<R> {
-        let mut written = self.written.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut written = self.written();
         Dispatched {
             reply,
             position: written.position,
@@ -92,11 +97,38 @@ impl Handling {
         }
     }
 
-    /// The first part carries the command's own id; the n-th after n successes another that depends on both only.
-    fn next_command_id(&self) -> CommandId {
+    /// The handled command's failure. When parts of it were stored, none of its kinds may claim that nothing was.
+    pub(crate) fn fail<C: Command>(&self, error: DispatchError<C::Rejection>) -> DispatchError<C::Rejection> {
+        let claims_nothing_stored = matches!(
+            error,
+            DispatchError::Unavailable { .. }
+                | DispatchError::Conflict { .. }
+                | DispatchError::NoHandler { .. }
+                | DispatchError::Timeout { outcome: Outcome::NothingStored, .. }
+        );
+        if claims_nothing_stored && self.written().position.is_some() {
+            tracing::warn!(command = C::NAME, ?error, "only a part of a command was carried out");
+            return DispatchError::Timeout { command: C::NAME, outcome: Outcome::Unknown };
+        }
+        error
+    }
+
+    /// Takes the lowest free number: the n-th part after n others, also when several are under way at once.
+    fn begin_part(&self) -> u32 {
+        let mut written = self.written();
+        let part = (0..).find(|part| !written.parts.contains(part)).unwrap_or(u32::MAX);
+        written.parts.insert(part);
+        part
+    }
+
+    /// The first part carries the command's own id; the others carry one that depends on that and their number only.
+    fn part_id(&self, part: u32) -> CommandId {
         /// An odd 128-bit number, so that multiples of it differ: the golden ratio's fraction.
         const STEP: u128 = 0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835;
-        let parts = self.written.lock().unwrap_or_else(PoisonError::into_inner).dispatched;
-        CommandId(Uuid::from_u128(self.context.command_id.0.as_u128() ^ STEP.wrapping_mul(parts.into())))
+        CommandId(Uuid::from_u128(self.context.command_id.0.as_u128() ^ STEP.wrapping_mul(part.into())))
+    }
+
+    fn written(&self) -> MutexGuard<'_, Written> {
+        self.written.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -3,7 +3,13 @@
 //! Documents and checkpoint are committed together, and only if the checkpoint stands where this host believes;
 //! so two nodes that run the same projection do each event's work once between them, whoever is faster.
 
-use std::{collections::BTreeMap, marker::PhantomData, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeMap,
+    marker::PhantomData,
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::Arc,
+    time::Duration,
+};
 
 use actix::{Actor, ActorContext, ActorFutureExt, AsyncContext, Context, Handler, WrapFuture};
 use tokio::{
@@ -12,8 +18,8 @@ use tokio::{
 };
 use umbel_bus::{Bus, RouteSet, Store};
 use umbel_core::{
-    EventSet, Position, Projection,
-    document::{Changes, Direction},
+    EventSet, Position, Projection, RecordedEvent,
+    document::{Changes, Direction, DocumentWrite},
     store::{AllPage, ReadAll, SaveProjection, SaveProjectionError, StoreError},
 };
 use umbel_supervision::{Drain, Tether, Worker};
@@ -45,6 +51,8 @@ struct Follower {
     checkpoint: String,
     names: Arc<[String]>,
     progress: watch::Sender<Position>,
+    /// Events in the next page: one while looking for an event whose changes fail.
+    batch: u32,
     /// Where the checkpoint stands in the store.
     saved: Position,
     /// Everything up to here is in the documents.
@@ -59,7 +67,7 @@ enum Trouble {
     #[error("event at position {position}: {reason}")]
     Event { position: Position, reason: String },
     #[error("a document cannot be changed: {0}")]
-    Document(umbel_core::json::JsonError),
+    Document(String),
 }
 
 /// The worker that runs `P`.
@@ -72,6 +80,7 @@ pub(crate) fn worker<P: Projection>(app: &str, bus: Bus, settings: &HostSettings
             let saved = bus.store().load_checkpoint(&checkpoint).await?;
             let (progress, reached) = watch::channel(saved);
             let follower = Follower {
+                batch: settings.projection_batch,
                 store: bus.store(),
                 bus: bus.clone(),
                 settings,
@@ -112,7 +121,7 @@ impl Follower {
             match self.round::<P>().await {
                 Ok(true) => pause = RETRY_MIN,
                 Ok(false) => {
-                    pause = RETRY_MIN;
+                    (pause, self.batch) = (RETRY_MIN, self.settings.projection_batch);
                     let woken = async {
                         tokio::select! {
                             _ = head.changed() => {}
@@ -122,6 +131,8 @@ impl Follower {
                     // Elapsed: another process may have appended.
                     drop(timeout(self.settings.projection_poll(), woken).await);
                 }
+                // One of these events does it: those before it need not wait.
+                Err(Trouble::Document(_)) if self.batch > 1 => self.batch = 1,
                 Err(trouble) => {
                     tracing::error!(projection = P::NAME, reached = %self.reached, error = %trouble,
                         retry_in_ms = pause.as_millis(), "projection is held up");
@@ -146,13 +157,14 @@ impl Follower {
         let request = ReadAll {
             from: Some(self.reached.next()),
             direction: Direction::Forward,
-            limit: self.settings.projection_batch,
+            limit: self.batch,
             names: Some(Arc::clone(&self.names)),
         };
         let page = self.store.read_all(request).await?;
-        let scanned_to = page.scanned_to.max(self.reached);
-        let more = scanned_to < page.head;
-        let changes = changes::<P>(page)?;
+        let (page_end, head) = (page.scanned_to.max(self.reached), page.head);
+        let (changes, poison) = changes::<P>(page);
+        // What comes before an event that cannot be projected is not held up by it.
+        let scanned_to = poison.as_ref().map_or(page_end, |(before, _)| *before);
         if !changes.is_empty() {
             let writes = self.load_and_apply(changes).await?;
             self.save(writes, scanned_to).await?;
@@ -162,26 +174,25 @@ impl Follower {
             self.reached = scanned_to;
         }
         self.progress.send_replace(self.reached);
-        Ok(more)
+        match poison {
+            Some((_, trouble)) => Err(trouble),
+            None => Ok(page_end < head),
+        }
     }
 
-    async fn load_and_apply(
-        &self,
-        changes: Changes,
-    ) -> Result<Vec<umbel_core::document::DocumentWrite>, Trouble> {
+    async fn load_and_apply(&self, changes: Changes) -> Result<Vec<DocumentWrite>, Trouble> {
         let keys = changes.keys();
         let bodies = self.store.get_documents(keys.clone()).await?;
         let loaded: BTreeMap<_, _> =
             keys.into_iter().zip(bodies).filter_map(|(key, body)| Some((key, body?))).collect();
-        changes.apply(loaded).map_err(Trouble::Document)
+        match catch_unwind(AssertUnwindSafe(|| changes.apply(loaded))) {
+            Ok(writes) => writes.map_err(|error| Trouble::Document(error.to_string())),
+            Err(_) => Err(Trouble::Document("the change panicked".to_owned())),
+        }
     }
 
     /// Commits documents and checkpoint. When another node was faster, its place becomes ours.
-    async fn save(
-        &mut self,
-        writes: Vec<umbel_core::document::DocumentWrite>,
-        position: Position,
-    ) -> Result<(), Trouble> {
+    async fn save(&mut self, writes: Vec<DocumentWrite>, position: Position) -> Result<(), Trouble> {
         let request =
             SaveProjection { projection: self.checkpoint.clone(), expected: self.saved, position, writes };
         let stands = match self.store.save_projection(request).await {
@@ -200,16 +211,29 @@ impl Follower {
     }
 }
 
-/// The changes that a page of events makes.
-fn changes<P: Projection>(page: AllPage) -> Result<Changes, Trouble> {
+/// The changes that a page of events makes. When one of them cannot be projected, those before it count, with the
+/// position up to which they go and what is wrong.
+fn changes<P: Projection>(page: AllPage) -> (Changes, Option<(Position, Trouble)>) {
     let mut changes = Changes::default();
     for recorded in page.events {
-        let event = recorded.decode::<P::Event>();
-        let event = event
-            .map_err(|error| Trouble::Event { position: recorded.position, reason: error.to_string() })?;
-        if let Some(event) = event {
-            P::project(event, &recorded, &mut changes);
+        match project::<P>(&recorded) {
+            Ok(more) => changes.extend(more),
+            Err(reason) => {
+                let position = recorded.position;
+                let before = Position::new(position.get().saturating_sub(1));
+                return (changes, Some((before, Trouble::Event { position, reason })));
+            }
         }
+    }
+    (changes, None)
+}
+
+/// The changes that one event makes. A panic of the rule is as lasting as any other reason: restarting cures neither.
+fn project<P: Projection>(recorded: &RecordedEvent) -> Result<Changes, String> {
+    let mut changes = Changes::default();
+    if let Some(event) = recorded.decode::<P::Event>().map_err(|error| error.to_string())? {
+        catch_unwind(AssertUnwindSafe(|| P::project(event, recorded, &mut changes)))
+            .map_err(|_| "the projection's rule panicked".to_owned())?;
     }
     Ok(changes)
 }

@@ -272,7 +272,11 @@ fn workers(tree: &Tree, wanted: fn(&TreeNode) -> bool) -> Vec<String> {
 }
 
 impl RunError {
-    fn check(outcome: Outcome) -> Result<(), Self> {
+    /// Whether a tree ended in order.
+    ///
+    /// # Errors
+    /// How it ended instead.
+    pub fn check(outcome: Outcome) -> Result<(), Self> {
         match outcome {
             Outcome::Stopped => Ok(()),
             Outcome::FailedToStart { path, cause } => Err(Self::FailedToStart { path, cause }),

@@ -5,13 +5,15 @@ use std::{
     panic::{AssertUnwindSafe, catch_unwind},
 };
 
-use umbel_bus::{Dispatch, DispatchContext, DispatchError, Dispatched, Store, edge};
+use umbel_bus::{Dispatch, DispatchContext, DispatchError, Dispatched, Outcome, Store, edge};
 use umbel_core::{
     Aggregate, Command, Context, Decide, Decision, EventId, EventSet, ExpectedVersion, Json, NewEvent,
     StreamName, Version,
     document::Direction,
     event::EventType,
-    store::{Append, AppendError, Appended, Claims, CommandRecord, ReadError, ReadStream, StreamAppend},
+    store::{
+        Append, AppendError, Appended, Claims, CommandRecord, ReadError, ReadStream, StoreError, StreamAppend,
+    },
 };
 
 /// Events per read while an aggregate is loaded.
@@ -26,10 +28,10 @@ pub(crate) struct Cell<A> {
     stale: bool,
 }
 
-/// A failure while loading or writing, before it is told to a caller of some command.
+/// A failure before anything was written, before it is told to a caller of some command.
 enum Trouble {
-    /// The store's refusal.
-    Append(AppendError),
+    /// The store could not be read.
+    Store(StoreError),
     /// The log holds something this program cannot use, or the domain's code panicked.
     Failed(String),
 }
@@ -83,7 +85,11 @@ impl<A: Aggregate> Cell<A> {
                     self.catch_up(store).await.map_err(|trouble| trouble.into_error(C::NAME))?;
                     continue;
                 }
-                Ok(Err(rejection)) => return Err(DispatchError::Rejected(rejection)),
+                // The same command may meanwhile have been carried out elsewhere, which may be why this is a no.
+                Ok(Err(rejection)) => {
+                    let before = self.carried_out_before::<C>(store, &context).await?;
+                    return before.ok_or(DispatchError::Rejected(rejection));
+                }
                 Err(trouble) => return Err(trouble.into_error(C::NAME)),
             };
             if decided.append.streams.is_empty() && !fresh {
@@ -121,7 +127,7 @@ impl<A: Aggregate> Cell<A> {
             return Ok(None);
         }
         let found = store.find_command(context.command_id).await;
-        match found.map_err(|error| DispatchError::from_store(C::NAME, &error))? {
+        match found.map_err(|error| nothing_stored(DispatchError::from_store(C::NAME, &error)))? {
             Some(Appended { repeated: Some(reply), last_position, .. }) => {
                 repeated::<C>(&reply, last_position).map(Some)
             }
@@ -142,10 +148,8 @@ impl<A: Aggregate> Cell<A> {
             let page = match store.read_stream(request).await {
                 Ok(page) => page,
                 Err(ReadError::StreamNotFound(_)) => break,
-                Err(ReadError::StreamDeleted(stream)) => {
-                    return Err(Trouble::Append(AppendError::StreamDeleted(stream)));
-                }
-                Err(ReadError::Store(error)) => return Err(Trouble::Append(error.into())),
+                Err(error @ ReadError::StreamDeleted(_)) => return Err(Trouble::Failed(error.to_string())),
+                Err(ReadError::Store(error)) => return Err(Trouble::Store(error)),
             };
             for recorded in &page.events {
                 let event =
@@ -166,22 +170,29 @@ impl<A: Aggregate> Cell<A> {
     fn evolve(&mut self, event: &A::Event) -> Result<(), Trouble> {
         let state = std::mem::take(&mut self.state);
         self.stale = true;
-        self.state = catch_unwind(AssertUnwindSafe(|| state.evolve(event)))
-            .map_err(|_| Trouble::Failed(format!("evolving {} panicked", self.stream)))?;
+        match catch_unwind(AssertUnwindSafe(|| state.evolve(event))) {
+            Ok(state) => self.state = state,
+            Err(_) => return Err(self.panicked("evolving")),
+        }
         Ok(())
     }
 
-    fn decide<C: Command>(&self, command: &C, context: &DispatchContext) -> Verdict<A, C>
+    /// Forgets the state, which a panic may have left half-way: the next command loads it from the log.
+    fn panicked(&mut self, doing: &str) -> Trouble {
+        *self = Self::new(self.stream.clone());
+        Trouble::Failed(format!("{doing} {} panicked", self.stream))
+    }
+
+    fn decide<C: Command>(&mut self, command: &C, context: &DispatchContext) -> Verdict<A, C>
     where
         A: Decide<C>,
     {
         let mut fresh_ids = edge::fresh_id;
         let surroundings = Context::new(edge::now(), &mut fresh_ids);
-        let decision = catch_unwind(AssertUnwindSafe(|| self.state.decide(command, &surroundings)))
-            .map_err(|_| Trouble::Failed(format!("deciding {} for {} panicked", C::NAME, self.stream)))?;
-        match decision {
-            Ok(decision) => self.prepare(decision, context).map(Ok),
-            Err(rejection) => Ok(Err(rejection)),
+        match catch_unwind(AssertUnwindSafe(|| self.state.decide(command, &surroundings))) {
+            Ok(Ok(decision)) => self.prepare(decision, context).map(Ok),
+            Ok(Err(rejection)) => Ok(Err(rejection)),
+            Err(_) => Err(self.panicked(&format!("deciding {} for", C::NAME))),
         }
     }
 
@@ -254,21 +265,33 @@ impl<A: Aggregate> Cell<A> {
     where
         A: Decide<C>,
     {
-        if let AppendError::Claimed { claim, .. } = error
-            && let Some(rejection) = A::claimed(command, claim)
-        {
-            return DispatchError::Rejected(rejection);
+        let AppendError::Claimed { claim, .. } = error else {
+            return DispatchError::from_append(C::NAME, error);
+        };
+        match catch_unwind(AssertUnwindSafe(|| A::claimed(command, claim))) {
+            Ok(Some(rejection)) => DispatchError::Rejected(rejection),
+            Ok(None) => DispatchError::from_append(C::NAME, error),
+            Err(_) => DispatchError::Failed { reason: format!("rejecting {} panicked", C::NAME) },
         }
-        DispatchError::from_append(C::NAME, error)
     }
 }
 
 impl Trouble {
     fn into_error<R>(self, command: &'static str) -> DispatchError<R> {
         match self {
-            Self::Append(error) => DispatchError::from_append(command, &error),
+            Self::Store(error) => nothing_stored(DispatchError::from_store(command, &error)),
             Self::Failed(reason) => DispatchError::Failed { reason },
         }
+    }
+}
+
+/// The same error of a step that only reads.
+fn nothing_stored<R>(error: DispatchError<R>) -> DispatchError<R> {
+    match error {
+        DispatchError::Timeout { command, .. } => {
+            DispatchError::Timeout { command, outcome: Outcome::NothingStored }
+        }
+        error => error,
     }
 }
 

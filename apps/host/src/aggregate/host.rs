@@ -1,6 +1,14 @@
 //! The host of one kind of aggregate: from a command to its instance, and instances in and out of memory.
 
-use std::{cell::Cell as Counter, collections::HashMap, rc::Rc, time::Duration};
+use std::{
+    collections::HashMap,
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
 
 use actix::{Actor, Addr, AsyncContext, Context, Handler, ResponseFuture};
 use futures_util::future::ready;
@@ -29,11 +37,11 @@ struct Live<A: Aggregate + Unpin> {
     address: Addr<Instance<A>>,
     used: Instant,
     /// Commands on their way to it or being carried out.
-    waiting: Rc<Counter<usize>>,
+    waiting: Arc<AtomicUsize>,
 }
 
-/// Counts a command as waiting for its instance until it is dropped.
-struct Waiting(Rc<Counter<usize>>);
+/// Counts a command as waiting for its instance, or being carried out, until it is dropped.
+pub(super) struct Waiting(Arc<AtomicUsize>);
 
 /// Collects the routes of all commands of an aggregate.
 struct Collect<A: Aggregate + Unpin> {
@@ -83,7 +91,7 @@ impl<A: Aggregate + Unpin> CommandVisitor<A> for Collect<A> {
 
 impl<A: Aggregate + Unpin> AggregateHost<A> {
     /// The instance of a stream, made if it is not in memory or has died.
-    fn instance(&mut self, stream: &StreamName) -> (Addr<Instance<A>>, Rc<Counter<usize>>) {
+    fn instance(&mut self, stream: &StreamName) -> (Addr<Instance<A>>, Arc<AtomicUsize>) {
         if !self.live.get(stream).is_some_and(|live| live.address.connected()) {
             self.make_room();
             let instance = Instance::new(stream.clone(), self.bus.store(), self.settings.conflict_retries);
@@ -91,13 +99,13 @@ impl<A: Aggregate + Unpin> AggregateHost<A> {
                 context.set_mailbox_capacity(self.settings.aggregate_waiting_max);
                 instance
             });
-            let live = Live { address, used: Instant::now(), waiting: Rc::default() };
+            let live = Live { address, used: Instant::now(), waiting: Arc::default() };
             self.live.insert(stream.clone(), live);
         }
         match self.live.get_mut(stream) {
             Some(live) => {
                 live.used = Instant::now();
-                (live.address.clone(), Rc::clone(&live.waiting))
+                (live.address.clone(), Arc::clone(&live.waiting))
             }
             // Inserted above; nothing else runs in between.
             None => unreachable!("an instance just made is in the table"),
@@ -134,20 +142,20 @@ impl<A: Aggregate + Unpin> AggregateHost<A> {
 
 impl<A: Aggregate + Unpin> Live<A> {
     fn is_idle(&self) -> bool {
-        self.waiting.get() == 0
+        self.waiting.load(Ordering::Acquire) == 0
     }
 }
 
 impl Waiting {
-    fn new(count: Rc<Counter<usize>>) -> Self {
-        count.set(count.get() + 1);
+    fn new(count: Arc<AtomicUsize>) -> Self {
+        count.fetch_add(1, Ordering::AcqRel);
         Self(count)
     }
 }
 
 impl Drop for Waiting {
     fn drop(&mut self) {
-        self.0.set(self.0.get().saturating_sub(1));
+        self.0.fetch_sub(1, Ordering::AcqRel);
     }
 }
 
@@ -169,28 +177,33 @@ where
 
     fn handle(&mut self, envelope: Envelope<Dispatch<C>>, context: &mut Self::Context) -> Self::Result {
         let Some(dispatch) = envelope.open() else { return Box::pin(ready(None)) };
-        let stream = match StreamName::of(A::CATEGORY, &A::identify(&dispatch.command)) {
+        let stream = match stream::<A, C>(&dispatch.command) {
             Ok(stream) => stream,
-            Err(error) => {
-                let reason = format!("{} names no aggregate: {error}", C::NAME);
-                return Box::pin(ready(Some(Err(DispatchError::Failed { reason }))));
-            }
+            Err(reason) => return Box::pin(ready(Some(Err(DispatchError::Failed { reason })))),
         };
         let (instance, waiting) = self.instance(&stream);
-        if waiting.get() >= self.settings.aggregate_waiting_max {
-            let reason = format!("{} commands wait for {stream} already", waiting.get());
+        let before = waiting.load(Ordering::Acquire);
+        if before >= self.settings.aggregate_waiting_max.max(1) {
+            let reason = format!("{before} commands wait for {stream} already");
             return Box::pin(ready(Some(Err(DispatchError::unavailable(reason)))));
         }
         let (place, waiting) = (self.gate.enter(self, context), Waiting::new(waiting));
         let deadline = envelope.deadline();
         Box::pin(async move {
-            let outcome = tokio::time::timeout_at(deadline, instance.send(CarryOut(dispatch))).await;
-            drop((place, waiting));
+            let outcome = tokio::time::timeout_at(deadline, instance.send(CarryOut(dispatch, waiting))).await;
+            drop(place);
             // No answer means that it died or is still at work: what it had sent to the store may be stored.
             let unknown = DispatchError::Timeout { command: C::NAME, outcome: Outcome::Unknown };
             Some(outcome.ok().and_then(Result::ok).unwrap_or(Err(unknown)))
         })
     }
+}
+
+/// The stream that a command is for, or why there is none.
+fn stream<A: Decide<C>, C: Command>(command: &C) -> Result<StreamName, String> {
+    let id = catch_unwind(AssertUnwindSafe(|| A::identify(command)))
+        .map_err(|_| format!("identifying the aggregate of {} panicked", C::NAME))?;
+    StreamName::of(A::CATEGORY, &id).map_err(|error| format!("{} names no aggregate: {error}", C::NAME))
 }
 
 impl<A: Aggregate + Unpin> Handler<Drain> for AggregateHost<A> {

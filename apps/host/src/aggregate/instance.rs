@@ -4,10 +4,10 @@ use actix::{Actor, ActorContext, ActorFutureExt, AtomicResponse, Context, Handle
 use umbel_bus::{Dispatch, DispatchError, Dispatched, Store};
 use umbel_core::{Command, Decide, StreamName};
 
-use crate::aggregate::cell::Cell;
+use crate::aggregate::{cell::Cell, host::Waiting};
 
 /// Keeps one aggregate in memory and carries out its commands one at a time.
-pub(crate) struct Instance<A> {
+pub(super) struct Instance<A> {
     /// Out of its place only while a command is carried out, during which no other message is handled.
     cell: Option<Cell<A>>,
     store: Store,
@@ -15,7 +15,7 @@ pub(crate) struct Instance<A> {
 }
 
 /// A command that has been taken out of its envelope by the host.
-pub(crate) struct CarryOut<C>(pub(crate) Dispatch<C>);
+pub(super) struct CarryOut<C>(pub(super) Dispatch<C>, pub(super) Waiting);
 
 impl<A: Decide<C>, C: Command> Handler<CarryOut<C>> for Instance<A>
 where
@@ -23,11 +23,12 @@ where
 {
     type Result = AtomicResponse<Self, <CarryOut<C> as Message>::Result>;
 
-    fn handle(&mut self, CarryOut(dispatch): CarryOut<C>, _: &mut Context<Self>) -> Self::Result {
+    fn handle(&mut self, CarryOut(dispatch, waiting): CarryOut<C>, _: &mut Context<Self>) -> Self::Result {
         let (cell, store, retries) = (self.cell.take(), self.store.clone(), self.retries);
         let work = async move {
             let mut cell = cell?;
             let outcome = cell.carry_out(&store, dispatch, retries).await;
+            drop(waiting);
             Some((cell, outcome))
         };
         AtomicResponse::new(Box::pin(work.into_actor(self).map(|done, actor, context| match done {
@@ -45,7 +46,7 @@ where
 }
 
 impl<A: 'static> Instance<A> {
-    pub(crate) fn new(stream: StreamName, store: Store, retries: u32) -> Self
+    pub(super) fn new(stream: StreamName, store: Store, retries: u32) -> Self
     where
         A: umbel_core::Aggregate,
     {

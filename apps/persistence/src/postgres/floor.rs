@@ -55,11 +55,8 @@ pub(crate) async fn open(
     let one = schema.render(include_str!("floor/insert_one.sql"));
     let group_commit = Former::start(Inserter::open(&target, &many).await?, group_max);
     let idle = try_join_all((0..POOL).map(|_| Inserter::open(&target, &one))).await?;
-    let single_row = SingleRow {
-        idle: Mutex::new(idle),
-        places: Semaphore::new(POOL),
-        next_position: AtomicI64::new(1),
-    };
+    let single_row =
+        SingleRow { idle: Mutex::new(idle), places: Semaphore::new(POOL), next_position: AtomicI64::new(1) };
     Ok((group_commit, single_row))
 }
 
@@ -102,13 +99,23 @@ impl Inserter {
         let correlations: Vec<_> = events().map(|event| event.metadata.correlation_id).collect();
         let causations: Vec<_> = events().map(|event| event.metadata.causation_id).collect();
         let data: Vec<_> = events().map(|event| JsonIn(event.data.as_str())).collect();
-        let metadata: Vec<_> = metadata.iter().map(|json| json.as_ref().map(|json| JsonIn(json.as_str()))).collect();
+        let metadata: Vec<_> =
+            metadata.iter().map(|json| json.as_ref().map(|json| JsonIn(json.as_str()))).collect();
         self.client
             .execute(
                 &self.statement,
                 &[
-                    &now(), &positions, &streams, &versions, &ids, &types, &schemas, &correlations, &causations,
-                    &data, &metadata,
+                    &now(),
+                    &positions,
+                    &streams,
+                    &versions,
+                    &ids,
+                    &types,
+                    &schemas,
+                    &correlations,
+                    &causations,
+                    &data,
+                    &metadata,
                 ],
             )
             .await

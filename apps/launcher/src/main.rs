@@ -1,0 +1,20 @@
+//! The binary `umbel`: composes the umbrella, supervises it, and is the operator's tool.
+//!
+//! Owns which parts there are and in which order they start, the command line, and what people and scripts see of
+//! it: texts, exit codes, JSON. Everything it does is done by the crates it composes.
+
+mod bench;
+mod cli;
+mod events;
+mod log;
+mod print;
+mod run;
+mod streams;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+fn main() -> ExitCode {
+    umbel_host::conclude(cli::Cli::parse().execute())
+}

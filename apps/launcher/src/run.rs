@@ -1,0 +1,138 @@
+//! `umbel run`: the composition root.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+
+use gateway::{BoundAddress, GatewaySettings, Readiness};
+use umbel_bus::Bus;
+use umbel_host::{ExitStatus, Failed, Foundation, OrExit, TreeView, Umbrella, overview};
+use umbel_settings::LoadOptions;
+
+use crate::{
+    cli::{Part, RunArgs},
+    print::say,
+};
+
+/// Runs the umbrella until a signal, or until it cannot go on.
+pub(crate) fn run(options: &LoadOptions, args: &RunArgs) -> Result<(), Failed> {
+    let foundation = Foundation::lay(options).or_exit(ExitStatus::Settings)?;
+    let bound = BoundAddress::default();
+    let umbrella = compose(&foundation, &args.only, &bound).or_exit(ExitStatus::Settings)?;
+    let Foundation { bus, settings, .. } = foundation;
+    let environment = settings.environment().name.clone();
+    umbrella.run(async |tree| {
+        let what = overview(tree, &bus).await;
+        say(&format!("umbel {} is up ({environment})\n\n{what}", env!("CARGO_PKG_VERSION")));
+        say(&bound.get().map_or_else(String::new, first_thing_to_try));
+        say("\nCtrl-C stops it in order.\n");
+    })?;
+    Ok(())
+}
+
+/// The parts in the order in which they start: each needs only those before it.
+fn compose(foundation: &Foundation, only: &[Part], bound: &BoundAddress) -> anyhow::Result<Umbrella> {
+    let (settings, bus) = (&foundation.settings, &foundation.bus);
+    let wanted = |part| only.is_empty() || only.contains(&part);
+    let store = umbel_persistence::group(&settings.section("store")?, bus, foundation.policy());
+    let mut umbrella = foundation.umbrella("umbel").with(store);
+    if wanted(Part::Accounts) {
+        umbrella = umbrella.with_app(&accounts::app(&settings.section("accounts")?)?);
+    }
+    if wanted(Part::Articles) {
+        umbrella = umbrella.with_app(&articles::app());
+    }
+    if wanted(Part::Gateway) {
+        let settings: GatewaySettings = settings.section("gateway")?;
+        let readiness = readiness(umbrella.view(), bus.clone());
+        umbrella = umbrella.with(gateway::worker(settings, bus.clone(), readiness, bound.clone()));
+    }
+    Ok(umbrella)
+}
+
+/// Ready is: every worker is up, the gateway aside, which answers the question; and the store answers too.
+fn readiness(view: TreeView, bus: Bus) -> Readiness {
+    Readiness::new(move || {
+        let (view, store) = (view.clone(), bus.store());
+        async move {
+            let mut not_up = view.not_up("gateway");
+            // A store that is not up would only be waited for. The cause stays out of the answer: it names hosts.
+            if not_up.is_empty() && store.status().await.is_err() {
+                not_up.push("the store does not answer".to_owned());
+            }
+            if not_up.is_empty() { Ok(()) } else { Err(not_up) }
+        }
+    })
+}
+
+fn first_thing_to_try(address: SocketAddr) -> String {
+    let address = reachable(address);
+    format!(
+        "gateway  http://{address}\n\n\
+         Try:\n  curl -i http://{address}/api/users -H 'Content-Type: application/json' \\\n    \
+         -d '{{\"user\":{{\"username\":\"ada\",\"email\":\"ada@example.org\",\"password\":\"correct horse\"}}}}'\n"
+    )
+}
+
+/// Where this machine reaches what listens on every address.
+fn reachable(address: SocketAddr) -> SocketAddr {
+    if address.ip().is_unspecified() {
+        SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), address.port())
+    } else {
+        address
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use umbel_settings::Settings;
+
+    use super::*;
+
+    fn foundation() -> Foundation {
+        let options = LoadOptions { environment: Some("test".to_owned()), ..LoadOptions::default() };
+        Foundation::from_settings(Settings::load(&options).unwrap()).unwrap()
+    }
+
+    /// Everything comes up in one process, is ready, and stops in order.
+    #[test]
+    fn composes_what_was_asked_for() {
+        for (only, expected) in [
+            (&[][..], &["bus", "store", "accounts", "articles", "gateway"][..]),
+            (&[Part::Articles], &["bus", "store", "articles"]),
+        ] {
+            let (foundation, bound) = (foundation(), BoundAddress::default());
+            let umbrella = compose(&foundation, only, &bound).unwrap();
+            let view = umbrella.view();
+            assert_eq!(view.not_up("gateway"), ["the supervision tree"], "before the start nothing is up");
+            actix::System::new().block_on(async {
+                let supervisor = umbrella.start();
+                supervisor.tree().wait_until_up(std::time::Duration::from_secs(30)).await.unwrap();
+                let children = supervisor.tree().snapshot().children;
+                assert!(children.iter().map(|child| child.name.as_str()).eq(expected.iter().copied()));
+                assert_eq!(view.not_up("gateway"), [""; 0]);
+                assert_eq!(bound.get().is_some(), only.is_empty());
+                supervisor.shut_down().await;
+                assert!(view.not_up("gateway").contains(&"umbel/store/reader".to_owned()));
+            });
+        }
+    }
+
+    #[test]
+    fn a_wrong_setting_of_a_part_is_refused_before_anything_starts() {
+        for (key, value) in
+            [("store.url", "mysql://h"), ("accounts.argon2_lanes", "0"), ("gateway.address", "x")]
+        {
+            let overrides = vec![(key.to_owned(), value.to_owned())];
+            let options = LoadOptions { overrides, ..LoadOptions::default() };
+            let foundation = Foundation::from_settings(Settings::load(&options).unwrap()).unwrap();
+            assert!(compose(&foundation, &[], &BoundAddress::default()).is_err(), "{key}");
+        }
+    }
+
+    #[test]
+    fn the_first_thing_to_try_is_reachable() {
+        let text = first_thing_to_try("0.0.0.0:4000".parse().unwrap());
+        assert!(text.contains("curl -i http://127.0.0.1:4000/api/users"), "{text}");
+        let body = text.split('\'').nth(3).unwrap();
+        assert!(serde_json::from_str::<serde_json::Value>(body).is_ok(), "{body}");
+    }
+}
