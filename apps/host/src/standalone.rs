@@ -42,14 +42,14 @@ fn run(
     let umbrella = compose(&foundation).or_exit(ExitStatus::Settings)?;
     let bus = foundation.bus;
     let announce = async |tree: &Tree| {
-        say(&format!("{name} is up\n\n{}\n", overview(tree, &bus).await));
+        say(&format!("{name} is up\n\n{}{}\n", overview(tree, &bus).await, answers(&bus)));
         say("Ctrl-C stops it in order.\n");
         tell_head(&bus).await;
     };
     Ok(umbrella.run(announce)?)
 }
 
-/// What is up, for people: the tree, the store, and what is answered on the bus.
+/// What is up, for people: the tree and the store.
 pub async fn overview(tree: &Tree, bus: &Bus) -> String {
     let mut text = format!("{}\n\n", tree.snapshot());
     match bus.store().status().await {
@@ -60,11 +60,17 @@ pub async fn overview(tree: &Tree, bus: &Bus) -> String {
         }
         Err(error) => text += &format!("store    {error}\n"),
     }
+    text
+}
+
+/// What is answered on the bus, and by which part, for people.
+fn answers(bus: &Bus) -> String {
     let mut answers: BTreeMap<String, Vec<&'static str>> = BTreeMap::new();
     for (request, owner) in bus.owners() {
         let part = owner.split('/').next().unwrap_or_default().to_owned();
         answers.entry(part).or_default().push(request);
     }
+    let mut text = String::new();
     for (part, mut requests) in answers {
         requests.sort_unstable();
         text += &format!("answers  {part}: {}\n", requests.join(", "));

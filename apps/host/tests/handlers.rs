@@ -1,0 +1,136 @@
+//! Command handlers and query handlers.
+
+use std::sync::Arc;
+
+use umbel_bus::DispatchOptions;
+use umbel_core::CommandId;
+use umbel_host::{AskError, DispatchError, Outcome};
+use uuid::Uuid;
+
+use crate::{
+    bank::{Broken, GetBalance, No, Scatter, Transfer, deposit},
+    world::*,
+};
+
+fn transfer(to: &[&str], amount: i64) -> Transfer {
+    Transfer { from: "ada".into(), to: to.iter().map(|&to| to.into()).collect(), amount }
+}
+
+fn with_id(id: u128) -> DispatchOptions {
+    DispatchOptions::default().command_id(CommandId(Uuid::from_u128(id)))
+}
+
+/// Its parts belong to the same conversation, and its answer covers all that they wrote.
+#[test]
+fn a_handler_dispatches_the_parts_of_its_command() {
+    run(async {
+        let world = World::new().await;
+        world.bus.dispatch(deposit("ada", 10)).await.unwrap();
+        let options = DispatchOptions::default().strong().correlation_id(Uuid::from_u128(3));
+        let done = world.bus.dispatch_with(transfer(&["grace", "alan"], 4), options).await.unwrap();
+        assert_eq!(done.reply, 2);
+        assert_eq!(done.position, Some(world.head().await));
+        assert_eq!(done.events.unwrap(), ["bank.withdrawn", "bank.deposited", "bank.deposited"]);
+        assert_eq!(world.balance("alan").await.unwrap().balance, 4, "strong covers the last part");
+        for account in ["grace", "alan"] {
+            let event = world.history(account).await.remove(0);
+            assert_eq!(event.metadata.correlation_id, Some(Uuid::from_u128(3)));
+        }
+        let refused = world.bus.dispatch(transfer(&["grace"], 4)).await;
+        assert_eq!(refused, Err(DispatchError::Rejected(No::Insufficient { balance: 2 })));
+    });
+}
+
+/// UX-06 for a command of several parts: sent again, with whatever outcome the first time, every part happens once.
+#[test]
+fn a_repeated_command_repeats_none_of_its_parts() {
+    run(async {
+        let store = Arc::<Rigged>::default();
+        let world = World::over(&store).await;
+        world.bus.dispatch(deposit("ada", 100)).await.unwrap();
+        for lost in 0..3 {
+            store.lose_answers(lost);
+            // As a client does: the same id again while the outcome is unknown.
+            let mut tries = 0;
+            let done = loop {
+                tries += 1;
+                let id = 100 + u128::from(lost);
+                match world.bus.dispatch_with(transfer(&["grace", "alan"], 1), with_id(id)).await {
+                    Ok(done) => break done,
+                    Err(DispatchError::Timeout { outcome: Outcome::Unknown, .. }) => {}
+                    Err(error) => panic!("{error:?}"),
+                }
+            };
+            assert_eq!((tries, done.repeated), (lost + 1, lost > 0));
+            assert_eq!(done.reply, 100 - 2 * (i64::from(lost) + 1));
+            let again = world
+                .bus
+                .dispatch_with(transfer(&["grace", "alan"], 1), with_id(100 + u128::from(lost)))
+                .await;
+            assert_eq!((again.as_ref().unwrap().reply, again.unwrap().repeated), (done.reply, true));
+        }
+        for (account, balance) in [("ada", 94), ("grace", 3), ("alan", 3)] {
+            assert_eq!(world.bus.dispatch(deposit(account, 0)).await.unwrap().reply, balance, "{account}");
+        }
+        assert_eq!(world.head().await.get(), 1 + 3 * 3);
+    });
+}
+
+/// Parts dispatched at the same time have ids of their own: with a chosen command id, each happens, once.
+#[test]
+fn parts_at_the_same_time_are_different_commands() {
+    run(async {
+        let world = World::new().await;
+        let to: Vec<String> = (0..5).map(|number| format!("a{number}")).collect();
+        let scatter = Scatter { to: to.clone(), amount: 7 };
+        for repeated in [false, true] {
+            let done = world.bus.dispatch_with(scatter.clone(), with_id(1)).await.unwrap();
+            assert_eq!((done.reply, done.repeated), (35, repeated));
+        }
+        for account in &to {
+            assert_eq!(world.history(account).await.len(), 1);
+        }
+    });
+}
+
+/// When a part was stored and the next one cannot be, the failure must not say that nothing was stored.
+#[test]
+fn a_command_that_stops_half_way_says_so() {
+    run(async {
+        let store = Arc::<Rigged>::default();
+        let world = World::over(&store).await;
+        world.bus.dispatch(deposit("ada", 10)).await.unwrap();
+        store.refuse_nth(1);
+        let none = world.bus.dispatch_with(transfer(&["grace"], 4), with_id(1)).await;
+        assert!(matches!(none, Err(DispatchError::Unavailable { .. })), "{none:?}");
+        store.refuse_nth(2);
+        let half = world.bus.dispatch_with(transfer(&["grace"], 4), with_id(1)).await;
+        assert_eq!(half, Err(DispatchError::Timeout { command: "bank.transfer", outcome: Outcome::Unknown }));
+        assert_eq!(world.history("ada").await.len(), 2);
+        // The same id finishes it.
+        assert_eq!(world.bus.dispatch_with(transfer(&["grace"], 4), with_id(1)).await.unwrap().reply, 6);
+        assert_eq!((world.history("ada").await.len(), world.history("grace").await.len()), (2, 1));
+    });
+}
+
+/// CM-11 for queries: a panic or a handler that never answers is that caller's typed error, and nobody else's.
+#[test]
+fn a_query_that_panics_or_hangs_concerns_its_caller_only() {
+    run(async {
+        let host = umbel_host::HostSettings { in_flight_max: 2, ..settings() };
+        let world = World::with(&Arc::default(), &[crate::bank::app()], host).await;
+        for _ in 0..5 {
+            let error = world.bus.ask(Broken { hang: false }).await.unwrap_err();
+            assert!(matches!(error, AskError::Unavailable { .. }), "{error:?}");
+        }
+        // More than the host's places: calls nobody waits for any longer give theirs back.
+        for _ in 0..5 {
+            let error = world.bus.ask_within(Broken { hang: true }, SHORT).await.unwrap_err();
+            assert!(matches!(error, AskError::Timeout { .. }), "{error:?}");
+        }
+        let error = world.bus.ask(Broken { hang: false }).await.unwrap_err();
+        assert!(matches!(error, AskError::Unavailable { .. }), "{error:?}");
+        assert_eq!(world.bus.ask(GetBalance { account: "nobody".into() }).await, Ok(None));
+        assert_eq!(world.supervisor.tree().snapshot().find("bank/bank.broken").unwrap().restarts, 0);
+    });
+}

@@ -1,0 +1,12 @@
+//! The hosts at work: a small bank over the store in memory, on real actors and threads.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test that meets what it does not expect must fail")]
+
+mod bank;
+mod world;
+
+mod aggregates;
+mod commands;
+mod faults;
+mod handlers;
+mod nodes;
+mod projections;

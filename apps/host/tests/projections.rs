@@ -1,0 +1,192 @@
+//! Projections: once, whatever happens.
+
+use std::sync::Arc;
+
+use umbel_bus::DispatchOptions;
+use umbel_core::{
+    EventId, ExpectedVersion, Json, Metadata, NewEvent, Position, StreamName, document::DocumentKey,
+    store::Append,
+};
+use umbel_host::HostSettings;
+
+use crate::{
+    bank::{self, Balance, Deposits, PANICS_IN_CHANGE, PANICS_IN_RULE, deposit},
+    world::*,
+};
+
+const BALANCES: &str = "bank.balances";
+const FUSSY: &str = "bank.fussy";
+
+async fn deposits(world: &World) -> u64 {
+    let key = DocumentKey { collection: "bank.deposits", key: "all".into() };
+    let mut found = world.bus.store().get_documents(vec![key]).await.unwrap();
+    found.pop().flatten().map_or(0, |body| body.decode::<Deposits>().unwrap().count)
+}
+
+fn reached(world: &World, projection: &str) -> Position {
+    let progress = world.bus.progress();
+    let found = progress.iter().find(|progress| progress.projection == projection);
+    found.map_or(Position::START, |progress| *progress.position.borrow())
+}
+
+/// Given a log that exists already, a projection catches up by pages, each event once; what it does not listen to is stepped
+/// over (PJ-03).
+#[test]
+fn it_catches_up_from_an_existing_log() {
+    run(async {
+        let store = Arc::default();
+        let writer = World::with(&store, &[], settings()).await;
+        for number in 0..50 {
+            writer.deposit_behind_its_back(&format!("a{}", number % 3), 2).await;
+            let ignored = NewEvent {
+                id: EventId(umbel_bus::edge::fresh_id()),
+                event_type: "other.happened/1".parse().unwrap(),
+                data: Json::parse("{}").unwrap(),
+                metadata: Metadata::default(),
+            };
+            let stream = StreamName::new("other").unwrap();
+            let append = Append::to_stream(stream, ExpectedVersion::Any, vec![ignored]);
+            writer.bus.store().append(append).await.unwrap();
+        }
+        let host = HostSettings { projection_batch: 7, ..settings() };
+        let world = World::with(&store, &[bank::app()], host).await;
+        world.passed(BALANCES, Position::new(100)).await;
+        for (account, events) in [("a0", 17_u32), ("a1", 17), ("a2", 16)] {
+            let balance = Some(Balance { balance: 2 * i64::from(events), events: events.into() });
+            assert_eq!(world.balance(account).await, balance);
+        }
+    });
+}
+
+/// Given a restart, it goes on from its checkpoint, and nothing counts twice.
+#[test]
+fn it_resumes_from_its_checkpoint() {
+    run(async {
+        let store = Arc::default();
+        for round in 1..=3 {
+            let world = World::over(&store).await;
+            for _ in 0..10 {
+                world
+                    .bus
+                    .dispatch_with(deposit("ada", 1), DispatchOptions::default().strong())
+                    .await
+                    .unwrap();
+            }
+            assert_eq!(
+                world.balance("ada").await,
+                Some(Balance { balance: 10 * round, events: 10 * round.unsigned_abs() })
+            );
+            world.stop().await;
+        }
+    });
+}
+
+/// PJ-01, invariant 6: two umbrellas run the same projection over one store, and each effect happens once; both know it.
+#[test]
+fn two_umbrellas_project_each_event_once() {
+    run(async {
+        let store = Arc::default();
+        let host = HostSettings { projection_batch: 3, ..settings() };
+        let here = World::with(&store, &[bank::app()], host.clone()).await;
+        let there = World::with(&store, &[bank::app()], host).await;
+        let sends = (0..200).map(|number| {
+            let world = if number % 2 == 0 { &here } else { &there };
+            let account = format!("a{}", number % 5);
+            async move {
+                let done =
+                    world.bus.dispatch_with(deposit(&account, 1), DispatchOptions::default().strong()).await;
+                done.unwrap();
+            }
+        });
+        futures_util::future::join_all(sends).await;
+        for world in [&here, &there] {
+            world.passed(BALANCES, Position::new(200)).await;
+            for account in 0..5 {
+                let balance = world.balance(&format!("a{account}")).await;
+                assert_eq!(balance, Some(Balance { balance: 40, events: 40 }));
+            }
+        }
+    });
+}
+
+/// Given the answer to a saved page is lost, the page is not projected again.
+#[test]
+fn a_lost_answer_does_not_double_an_effect() {
+    run(async {
+        let store = Arc::<Rigged>::default();
+        let world = World::over(&store).await;
+        for events in 1..=5 {
+            store.lose_saves(2);
+            world.bus.dispatch_with(deposit("ada", 1), DispatchOptions::default().strong()).await.unwrap();
+            let balance = Some(Balance { balance: i64::try_from(events).unwrap(), events });
+            assert_eq!(world.balance("ada").await, balance);
+        }
+    });
+}
+
+/// PJ-02: an event that cannot be projected holds up this projection at this place, and nothing else: the events before it
+/// have their effect, other projections and apps go on, and nothing escalates.
+#[test]
+fn a_poison_event_holds_up_only_its_projection() {
+    run(async {
+        for poison in [PANICS_IN_RULE, PANICS_IN_CHANGE] {
+            let store = Arc::default();
+            let writer = World::with(&store, &[], settings()).await;
+            for amount in [1, 1, 1, poison, 1] {
+                writer.deposit_behind_its_back("ada", amount).await;
+            }
+            let world = World::with(&store, &[bank::app(), bank::fussy()], settings()).await;
+            world.passed(BALANCES, Position::new(5)).await;
+            assert_eq!(world.balance("ada").await.unwrap().events, 5);
+            world.passed(FUSSY, Position::new(3)).await;
+            assert_eq!(deposits(&world).await, 3);
+            let done = world.bus.dispatch(deposit("ada", 1)).await.unwrap();
+            world.passed(BALANCES, done.position.unwrap()).await;
+            assert_eq!((reached(&world, FUSSY), deposits(&world).await), (Position::new(3), 3));
+            let tree = world.supervisor.tree().snapshot();
+            assert!(tree.is_up() && tree.find("fussy/bank.fussy").unwrap().restarts == 0, "{tree}");
+            world.stop().await;
+        }
+    });
+}
+
+/// The same for an event that this program cannot read.
+#[test]
+fn an_unreadable_event_holds_up_only_its_projection() {
+    run(async {
+        let world = World::with(&Arc::default(), &[bank::app(), bank::fussy()], settings()).await;
+        let newer = NewEvent {
+            id: EventId(umbel_bus::edge::fresh_id()),
+            event_type: "bank.withdrawn/2".parse().unwrap(),
+            data: Json::parse("{}").unwrap(),
+            metadata: Metadata::default(),
+        };
+        world.bus.dispatch(deposit("ada", 1)).await.unwrap();
+        let stream = StreamName::new("account-newer").unwrap();
+        world.bus.store().append(Append::to_stream(stream, ExpectedVersion::Any, vec![newer])).await.unwrap();
+        let last = world.bus.dispatch(deposit("ada", 1)).await.unwrap().position.unwrap();
+        world.passed(FUSSY, last).await;
+        world.passed(BALANCES, Position::new(1)).await;
+        assert_eq!(reached(&world, BALANCES), Position::new(1));
+        assert_eq!((deposits(&world).await, world.balance("ada").await.unwrap().events), (2, 1));
+    });
+}
+
+/// A crash of the projection's actor restarts it, and its work stays exactly once.
+#[test]
+fn a_crash_restarts_it_where_it_was() {
+    run(async {
+        let world = World::new().await;
+        for events in 1..=20 {
+            let crash = async { assert!(world.bus.inject_panic("bank/bank.balances").await) };
+            let write = world.bus.dispatch_with(deposit("ada", 1), DispatchOptions::default().strong());
+            let ((), written) = futures_util::future::join(crash, write).await;
+            written.unwrap();
+            assert_eq!(world.balance("ada").await.unwrap().events, events);
+            world.supervisor.tree().wait_until(|tree| tree.is_up() && restarts(tree) >= events).await;
+        }
+        fn restarts(tree: &umbel_supervision::TreeNode) -> u64 {
+            tree.find("bank/bank.balances").unwrap().restarts.into()
+        }
+    });
+}

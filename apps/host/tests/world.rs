@@ -1,0 +1,238 @@
+//! Umbrellas for tests, and a store that does as it is told.
+
+use std::{
+    future::Future,
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
+    time::Duration,
+};
+
+use futures_util::future::BoxFuture;
+use tokio::sync::watch;
+use umbel_bus::{Bus, BusSettings};
+use umbel_core::{
+    CommandId, EventId, ExpectedVersion, Json, Metadata, NewEvent, Position, RecordedEvent, StreamName,
+    Timestamp,
+    document::{Direction, DocumentKey, DocumentQuery},
+    store::{
+        AllPage, Append, AppendError, Appended, DocumentPage, ReadAll, ReadError, ReadStream, SaveProjection,
+        SaveProjectionError, StoreError, StoreStatus, StreamInfo, StreamPage,
+    },
+};
+use umbel_host::{App, HostSettings};
+use umbel_persistence::{Adapter, StoreSettings, memory::Memory};
+use umbel_supervision::{Backoff, Group, Intensity, Outcome, Policy, Supervisor};
+
+use crate::bank::{self, Balance, Deposited, GetBalance};
+
+/// A deadline that no test reaches unless something is wrong.
+pub(crate) const AMPLE: Duration = Duration::from_secs(30);
+/// A deadline that passes while a test waits for it.
+pub(crate) const SHORT: Duration = Duration::from_millis(50);
+
+/// One umbrella.
+pub(crate) struct World {
+    pub(crate) bus: Bus,
+    pub(crate) supervisor: Supervisor,
+}
+
+/// The store in memory, with a door before the appends and events of others behind it.
+#[derive(Default)]
+pub(crate) struct Rigged {
+    memory: Memory,
+    /// While shut, appends wait.
+    shut: watch::Sender<bool>,
+    /// So many groups to come are preceded by somebody else's deposit to the account "contested".
+    intrusions: AtomicU32,
+    /// So many groups to come are stored, and their answers lost.
+    lost: AtomicU32,
+    /// The group with this number among those to come is refused.
+    refused: AtomicU32,
+    /// So many saved projections to come are stored, and their answers lost.
+    lost_saves: AtomicU32,
+}
+
+/// Runs a test on an actix system of its own.
+pub(crate) fn run(test: impl Future<Output = ()>) {
+    actix::System::new().block_on(async { tokio::time::timeout(AMPLE, test).await.expect("the test hangs") });
+}
+
+pub(crate) fn policy() -> Policy {
+    let backoff = Backoff { min: Duration::from_millis(1), max: Duration::from_millis(5) };
+    let intensity = Intensity { max_restarts: 1000, within: AMPLE };
+    Policy { backoff, intensity, ..Policy::default() }
+}
+
+pub(crate) fn settings() -> HostSettings {
+    HostSettings { projection_poll_ms: 10, ..HostSettings::default() }
+}
+
+impl World {
+    pub(crate) async fn new() -> Self {
+        Self::over(&Arc::new(Rigged::default())).await
+    }
+
+    pub(crate) async fn over(store: &Arc<Rigged>) -> Self {
+        Self::with(store, &[bank::app()], settings()).await
+    }
+
+    pub(crate) async fn with(store: &Arc<Rigged>, apps: &[App], host: HostSettings) -> Self {
+        let bus = Bus::new(BusSettings::default());
+        let store_settings = StoreSettings { poll_interval_ms: 10, ..StoreSettings::default() };
+        let store = umbel_persistence::group_over(Arc::clone(store) as _, &store_settings, &bus, policy());
+        let root = Group::new("test", policy()).child(umbel_bus::worker(&bus)).child(store);
+        let root = apps.iter().fold(root, |root, app| root.child(app.group(&bus, &host, policy())));
+        let supervisor = Supervisor::start(root);
+        supervisor.tree().wait_until_up(AMPLE).await.unwrap();
+        Self { bus, supervisor }
+    }
+
+    pub(crate) async fn stop(self) {
+        assert_eq!(self.supervisor.shut_down().await, Outcome::Stopped);
+    }
+
+    /// The balance as the read model has it.
+    pub(crate) async fn balance(&self, account: &str) -> Option<Balance> {
+        self.bus.ask(GetBalance { account: account.into() }).await.unwrap()
+    }
+
+    /// All events of an account.
+    pub(crate) async fn history(&self, account: &str) -> Vec<RecordedEvent> {
+        let stream = StreamName::of("account", account).unwrap();
+        let request = ReadStream { stream, from: None, direction: Direction::Forward, limit: 4096 };
+        match self.bus.store().read_stream(request).await {
+            Ok(page) => page.events,
+            Err(ReadError::StreamNotFound(_)) => Vec::new(),
+            Err(error) => panic!("{error}"),
+        }
+    }
+
+    /// Waits until the projection has passed this position.
+    pub(crate) async fn passed(&self, projection: &str, position: Position) {
+        loop {
+            let found = self.bus.progress().into_iter().find(|progress| progress.projection == projection);
+            if let Some(mut progress) = found
+                && progress.position.wait_for(|reached| *reached >= position).await.is_ok()
+            {
+                return;
+            }
+            tokio::task::yield_now().await;
+        }
+    }
+
+    pub(crate) async fn head(&self) -> Position {
+        self.bus.store().status().await.unwrap().head
+    }
+
+    /// Appends a deposit behind the aggregate's back.
+    pub(crate) async fn deposit_behind_its_back(&self, account: &str, amount: i64) -> Position {
+        self.bus.store().append(foreign_deposit(account, amount)).await.unwrap().last_position.unwrap()
+    }
+}
+
+/// A deposit that somebody else appends, whatever the version.
+pub(crate) fn foreign_deposit(account: &str, amount: i64) -> Append {
+    let event =
+        NewEvent::of(EventId(umbel_bus::edge::fresh_id()), &Deposited { amount }, Metadata::default())
+            .unwrap();
+    Append::to_stream(StreamName::of("account", account).unwrap(), ExpectedVersion::Any, vec![event])
+}
+
+impl Rigged {
+    /// Makes appends wait.
+    pub(crate) fn shut(&self) {
+        self.shut.send_replace(true);
+    }
+
+    /// Lets appends through again.
+    pub(crate) fn open(&self) {
+        self.shut.send_replace(false);
+    }
+
+    pub(crate) fn intrude(&self, times: u32) {
+        self.intrusions.store(times, Ordering::SeqCst);
+    }
+
+    pub(crate) fn lose_answers(&self, times: u32) {
+        self.lost.store(times, Ordering::SeqCst);
+    }
+
+    pub(crate) fn refuse_nth(&self, number: u32) {
+        self.refused.store(number, Ordering::SeqCst);
+    }
+
+    pub(crate) fn lose_saves(&self, times: u32) {
+        self.lost_saves.store(times, Ordering::SeqCst);
+    }
+}
+
+/// Whether one is left, and takes it.
+fn take(counter: &AtomicU32) -> bool {
+    counter.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1)).is_ok()
+}
+
+fn lost() -> StoreError {
+    StoreError::OutcomeUnknown { reason: "the test lost the answer".into() }
+}
+
+impl Adapter for Rigged {
+    fn append(
+        &self,
+        group: Vec<Append>,
+        now: Timestamp,
+    ) -> BoxFuture<'_, Vec<Result<Appended, AppendError>>> {
+        Box::pin(async move {
+            self.shut.subscribe().wait_for(|shut| !shut).await.unwrap();
+            if take(&self.intrusions) {
+                self.memory.append(vec![foreign_deposit("contested", 1)], now).await;
+            }
+            if take(&self.refused) && self.refused.load(Ordering::SeqCst) == 0 {
+                let refusal = StoreError::Unavailable { reason: "told to refuse".into() };
+                return group.iter().map(|_| Err(refusal.clone().into())).collect();
+            }
+            let outcomes = self.memory.append(group, now).await;
+            if take(&self.lost) { outcomes.iter().map(|_| Err(lost().into())).collect() } else { outcomes }
+        })
+    }
+
+    fn read_stream(&self, request: ReadStream) -> BoxFuture<'_, Result<StreamPage, ReadError>> {
+        self.memory.read_stream(request)
+    }
+
+    fn read_all(&self, request: ReadAll) -> BoxFuture<'_, Result<AllPage, StoreError>> {
+        self.memory.read_all(request)
+    }
+
+    fn stream_info(&self, stream: StreamName) -> BoxFuture<'_, Result<StreamInfo, ReadError>> {
+        self.memory.stream_info(stream)
+    }
+
+    fn find_command(&self, id: CommandId) -> BoxFuture<'_, Result<Option<Appended>, StoreError>> {
+        self.memory.find_command(id)
+    }
+
+    fn get_documents(&self, keys: Vec<DocumentKey>) -> BoxFuture<'_, Result<Vec<Option<Json>>, StoreError>> {
+        self.memory.get_documents(keys)
+    }
+
+    fn query_documents(&self, query: DocumentQuery) -> BoxFuture<'_, Result<DocumentPage, StoreError>> {
+        self.memory.query_documents(query)
+    }
+
+    fn load_checkpoint(&self, projection: String) -> BoxFuture<'_, Result<Position, StoreError>> {
+        self.memory.load_checkpoint(projection)
+    }
+
+    fn save_projection(&self, request: SaveProjection) -> BoxFuture<'_, Result<(), SaveProjectionError>> {
+        Box::pin(async move {
+            let saved = self.memory.save_projection(request).await;
+            if take(&self.lost_saves) { Err(lost().into()) } else { saved }
+        })
+    }
+
+    fn status(&self) -> BoxFuture<'_, Result<StoreStatus, StoreError>> {
+        self.memory.status()
+    }
+}
