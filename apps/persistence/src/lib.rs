@@ -3,7 +3,6 @@
 //! The only crate that names a database client. Knows nothing about any domain app.
 
 mod adapter;
-
 mod part;
 mod reader;
 mod settings;
@@ -12,10 +11,11 @@ mod writer;
 #[cfg(test)]
 mod conformance;
 
+pub mod floor;
 pub mod memory;
 pub mod postgres;
 pub mod sqlite;
 
 pub use adapter::Adapter;
-pub use part::{group, open};
+pub use part::{group, group_over, open};
 pub use settings::{StoreSettings, StoreUrl, StoreUrlError};

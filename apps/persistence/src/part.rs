@@ -44,8 +44,18 @@ pub async fn open(settings: &StoreSettings) -> anyhow::Result<Arc<dyn Adapter>> 
 /// The store as a branch of the supervision tree.
 #[must_use]
 pub fn group(settings: &StoreSettings, bus: &Bus, policy: Policy) -> Group {
-    let shared = Shared::default();
-    Group::new("store", policy).child(writer(settings, bus, &shared)).child(reader(settings, bus, &shared))
+    over(&Shared::default(), settings, bus, policy)
+}
+
+/// The same over a database that is open already. Several umbrellas in one process may share it, as several
+/// processes share one server.
+#[must_use]
+pub fn group_over(adapter: Arc<dyn Adapter>, settings: &StoreSettings, bus: &Bus, policy: Policy) -> Group {
+    over(&Arc::new(OnceCell::new_with(Some(adapter))), settings, bus, policy)
+}
+
+fn over(shared: &Shared, settings: &StoreSettings, bus: &Bus, policy: Policy) -> Group {
+    Group::new("store", policy).child(writer(settings, bus, shared)).child(reader(settings, bus, shared))
 }
 
 fn writer(settings: &StoreSettings, bus: &Bus, shared: &Shared) -> Worker {
