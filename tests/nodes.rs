@@ -50,7 +50,7 @@ fn two_processes_serve_the_same_data() {
         let article = node.client().get(&format!("/api/articles/{slug}"));
         assert_eq!(article.body["article"]["author"]["username"], "ada");
     }
-    // The same secret is not shared between the directories of these two nodes, so neither are their tokens; data is.
+    // Each node has made a secret of its own here, so tokens are good on their own node only; data is shared.
     check_events(&first);
 }
 
