@@ -7,6 +7,8 @@
 
 mod former;
 mod scratch;
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 
@@ -47,7 +49,8 @@ pub(crate) trait Write: Send + Sync {
 }
 
 impl Floors {
-    /// Creates the tables in a scratch place whose store has been opened before. Tasks run on the caller's runtime.
+    /// Creates the tables in a scratch place whose store has been opened before. Needs an actix system, for threads
+    /// like the store's.
     ///
     /// # Errors
     /// When the database cannot be reached or does not allow it.
@@ -56,7 +59,7 @@ impl Floors {
         match scratch.address() {
             StoreUrl::Memory => Ok(Self::default()),
             StoreUrl::Sqlite(path) => {
-                let group_commit = sqlite::floor::group_commit(path, settings.group_max_appends)?;
+                let group_commit = sqlite::floor::group_commit(path, settings.group_max_appends).await?;
                 Ok(Self { group_commit: Some(Floor(Arc::new(group_commit))), single_row: None })
             }
             StoreUrl::Postgres(url) => {

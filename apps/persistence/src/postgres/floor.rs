@@ -53,7 +53,9 @@ pub(crate) async fn open(
     run(&target, &create).await?;
     let many = schema.render(include_str!("floor/insert_many.sql"));
     let one = schema.render(include_str!("floor/insert_one.sql"));
-    let group_commit = Former::start(Inserter::open(&target, &many).await?, group_max);
+    let for_many = Arc::clone(&target);
+    let open_many = async move || Inserter::open(&for_many, &many).await;
+    let group_commit = Former::start(open_many, group_max).await?;
     let idle = try_join_all((0..POOL).map(|_| Inserter::open(&target, &one))).await?;
     let single_row =
         SingleRow { idle: Mutex::new(idle), places: Semaphore::new(POOL), next_position: AtomicI64::new(1) };

@@ -18,14 +18,14 @@ struct Inserter {
 }
 
 /// Creates the table in a file of its own beside the store's: two writers of one file would wait for each other.
-pub(crate) fn group_commit(store: &Path, group_max: usize) -> Result<Former, StoreError> {
+pub(crate) async fn group_commit(store: &Path, group_max: usize) -> Result<Former, StoreError> {
     let file = store.with_file_name("floor.db");
     // The same journal and the same durability as the store has; its tables stay empty.
     let connection = schema::open_writer(&file)?;
     connection.execute_batch(CREATE).map_err(|error| store_error(&error, &file))?;
     let no_thread = |error| StoreError::Failed { reason: format!("no thread could be started: {error}") };
     let writer = Workers::start("sqlite-floor", vec![connection], 1).map_err(no_thread)?;
-    Ok(Former::start(Inserter { writer }, group_max))
+    Former::start(async || Ok(Inserter { writer }), group_max).await
 }
 
 fn insert(connection: &mut Connection, first_position: i64, rows: &[Row]) -> rusqlite::Result<()> {
@@ -58,7 +58,9 @@ impl Insert for Inserter {
         Box::pin(async move {
             let written = self.writer.run(move |connection| insert(connection, first_position, &rows)).await;
             let gone = |_| StoreError::Unavailable { reason: "the floor's thread is gone".into() };
-            written.map_err(gone)?.map_err(|error| StoreError::Failed { reason: format!("the floor: {error}") })
+            written
+                .map_err(gone)?
+                .map_err(|error| StoreError::Failed { reason: format!("the floor: {error}") })
         })
     }
 }

@@ -6,6 +6,7 @@
 
 mod documents;
 mod error;
+pub(crate) mod floor;
 mod read;
 mod schema;
 mod sql;
