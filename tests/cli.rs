@@ -66,6 +66,7 @@ fn a_wrong_setting_is_named() {
 fn production_needs_a_secret() {
     let mut umbel = Umbel::new(Store::Sqlite);
     umbel.set("UMBEL_ENV", "production");
+    umbel.unset("UMBEL__GATEWAY__JWT_SECRET");
     let exit = umbel.command_output(&["run"]);
     assert!(matches!(exit.code, Some(3 | 4)), "{exit:?}");
     assert!(exit.stderr.contains("UMBEL__GATEWAY__JWT_SECRET"), "{exit:?}");
@@ -77,6 +78,7 @@ fn development_makes_its_secret_once() {
     use std::os::unix::fs::PermissionsExt;
     let mut umbel = Umbel::new(Store::Sqlite);
     umbel.set("UMBEL_ENV", "development");
+    umbel.unset("UMBEL__GATEWAY__JWT_SECRET");
     let running = umbel.run();
     let ada = running.client().register("ada");
     let secret = umbel.dir().join("data/jwt.secret");

@@ -41,6 +41,7 @@ impl Umbel {
         let dir = tempfile::tempdir().unwrap();
         let mut umbel = Self { dir, store, variables: Vec::new() };
         umbel.set("UMBEL_ENV", "test");
+        umbel.set("UMBEL__GATEWAY__JWT_SECRET", &format!("signs tokens in {:-<32}", umbel.dir().display()));
         for (name, value) in umbel.store.variables(umbel.dir.path()) {
             umbel.set(name, &value);
         }
@@ -55,6 +56,11 @@ impl Umbel {
     pub(crate) fn set(&mut self, name: &str, value: &str) {
         self.variables.retain(|(known, _)| known != name);
         self.variables.push((name.to_owned(), value.to_owned()));
+    }
+
+    /// Takes a variable out of the environment.
+    pub(crate) fn unset(&mut self, name: &str) {
+        self.variables.retain(|(known, _)| known != name);
     }
 
     fn command(&self, arguments: &[&str]) -> Command {
