@@ -1,3 +1,5 @@
+//! Layers, unknown keys, and what an error says.
+
 use std::path::Path;
 
 use serde::Deserialize;

@@ -1,3 +1,5 @@
+//! What a log line looks like to people and to machines.
+
 use std::io::Write;
 use std::sync::{Arc, Mutex};
 

@@ -1,3 +1,5 @@
+//! The account's rules: what each command leads to, given what happened before.
+
 use contracts::{
     FieldProblem, Invalid, Problem,
     accounts::{BioChanged, EmailChanged, ImageChanged, Registered, Rejection, UniqueField, UsernameChanged},

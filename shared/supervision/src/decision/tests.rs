@@ -1,3 +1,5 @@
+//! The restart decision, as a table and against a model.
+
 use std::time::Duration;
 
 use proptest::prelude::*;

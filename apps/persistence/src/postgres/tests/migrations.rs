@@ -1,3 +1,5 @@
+//! Migrations: once, in order, by one process at a time, and never over what they do not know.
+
 use std::time::Duration;
 
 use umbel_core::{ExpectedVersion, store::StoreError};

@@ -1,3 +1,5 @@
+//! Connections that die, servers that restart: outcomes become known, and service comes back by itself.
+
 use std::{
     io::{Read, Write},
     net::{Shutdown, SocketAddr, TcpListener, TcpStream},

@@ -1,3 +1,5 @@
+//! Documents and checkpoints by several processes on one server.
+
 use umbel_core::{
     Changes, Document, Position,
     document::{Direction, DocumentKey, DocumentQuery},

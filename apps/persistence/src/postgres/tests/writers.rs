@@ -1,3 +1,5 @@
+//! Several writers on one server: positions without gaps, seen in order.
+
 use std::sync::Arc;
 
 use umbel_core::{
