@@ -1,0 +1,95 @@
+//! The floors write what they are given, all of it durable and none of it where data lives, and leave nothing.
+
+use umbel_core::{EventId, Json, Metadata};
+use umbel_testkit::postgres::TestPostgres;
+use uuid::Uuid;
+
+use super::*;
+use crate::settings::StoreSettings;
+
+fn row(version: i64) -> Row {
+    let event = NewEvent {
+        id: EventId(Uuid::from_u64_pair(0, version.unsigned_abs())),
+        event_type: "test.happened/1".parse().unwrap(),
+        data: Json::parse("{}").unwrap(),
+        metadata: Metadata::default().with("by", "ada"),
+    };
+    Row { stream_id: 1, version, event }
+}
+
+/// Rows of several callers at once; then one of them again, which the unique indexes must refuse.
+async fn fill(floor: &Floor) {
+    let appends = (0..20).map(|caller| floor.append(vec![row(2 * caller + 1), row(2 * caller + 2)]));
+    futures_util::future::try_join_all(appends).await.unwrap();
+    assert!(floor.append(vec![row(7)]).await.is_err(), "a version twice in one stream");
+    floor.append(vec![row(41)]).await.unwrap();
+}
+
+#[test]
+fn on_sqlite() {
+    actix::System::new().block_on(async {
+        let home = tempfile::tempdir().unwrap();
+        let url = format!("sqlite:{}", home.path().join("umbel.db").display());
+        let scratch = Scratch::beside(&StoreSettings { url, ..StoreSettings::default() }, "f").unwrap();
+        let floors = Floors::open(&scratch).await.unwrap();
+        assert!(floors.single_row.is_none());
+        fill(floors.group_commit.as_ref().unwrap()).await;
+        let StoreUrl::Sqlite(file) = scratch.address() else { unreachable!() };
+        let floor = rusqlite::Connection::open(file.with_file_name("floor.db")).unwrap();
+        let count = |table: &str| -> i64 {
+            floor.query_row(&format!("SELECT count(*) FROM {table}"), [], |row| row.get(0)).unwrap()
+        };
+        assert_eq!((count("floor_group_commit"), count("events")), (41, 0));
+        assert!(!home.path().join("umbel.db").exists());
+        drop(floors);
+        scratch.remove().await.unwrap();
+        assert_eq!(std::fs::read_dir(home.path()).unwrap().count(), 0);
+    });
+}
+
+#[test]
+fn on_postgres() {
+    actix::System::new().block_on(async {
+    let server = TestPostgres::get().unwrap().fresh_schema();
+    let token = server.name().trim_start_matches("test_");
+    let settings = StoreSettings { url: server.url().to_owned(), ..StoreSettings::default() };
+    let scratch = Scratch::beside(&settings, token).unwrap();
+    let schema = scratch.settings().schema.clone();
+    assert_eq!(schema, format!("umbel_bench_{token}"));
+    crate::open(scratch.settings()).await.map(drop).unwrap();
+    let floors = Floors::open(&scratch).await.unwrap();
+    fill(floors.group_commit.as_ref().unwrap()).await;
+    fill(floors.single_row.as_ref().unwrap()).await;
+
+    let (client, connection) = tokio_postgres::connect(server.url(), tokio_postgres::NoTls).await.unwrap();
+    tokio::spawn(connection);
+    for table in ["floor_group_commit", "floor_single_row"] {
+        let rows = client.query_one(&format!("SELECT count(*) FROM {schema}.{table}"), &[]).await.unwrap();
+        assert_eq!(rows.get::<_, i64>(0), 41, "{table}");
+    }
+    // The bar is set by the same three unique indexes as the log has.
+    let indexes = client
+        .query_one(
+            "SELECT count(*) FILTER (WHERE tablename = 'floor_group_commit'),
+                 count(*) FILTER (WHERE tablename = 'floor_single_row'), count(*) FILTER (WHERE tablename = 'events')
+             FROM pg_indexes WHERE schemaname = $1 AND indexdef LIKE 'CREATE UNIQUE%'",
+            &[&schema],
+        )
+        .await
+        .unwrap();
+    assert_eq!([0, 1, 2].map(|column| indexes.get::<_, i64>(column)), [3, 3, 3]);
+    drop(floors);
+    scratch.remove().await.unwrap();
+    let left = client.query_one("SELECT to_regnamespace($1) IS NULL", &[&schema]).await.unwrap();
+    assert!(left.get::<_, bool>(0), "{schema} is dropped");
+    });
+}
+
+#[test]
+fn in_memory_there_is_none() {
+    actix::System::new().block_on(async {
+        let settings = StoreSettings { url: "memory:".into(), ..StoreSettings::default() };
+        let floors = Floors::open(&Scratch::beside(&settings, "f").unwrap()).await.unwrap();
+        assert!(floors.group_commit.is_none() && floors.single_row.is_none());
+    });
+}
