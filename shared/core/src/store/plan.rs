@@ -338,5 +338,4 @@ fn check_expected(append: &StreamAppend, state: Option<&StreamState>) -> Result<
 }
 
 #[cfg(test)]
-#[path = "plan_tests.rs"]
 mod tests;
