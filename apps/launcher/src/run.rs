@@ -88,7 +88,9 @@ mod tests {
     use super::*;
 
     fn foundation() -> Foundation {
-        let options = LoadOptions { environment: Some("test".to_owned()), ..LoadOptions::default() };
+        let overrides = vec![("gateway.jwt_secret".to_owned(), "s".repeat(32))];
+        let environment = Some("test".to_owned());
+        let options = LoadOptions { environment, overrides, ..LoadOptions::default() };
         Foundation::from_settings(Settings::load(&options).unwrap()).unwrap()
     }
 
