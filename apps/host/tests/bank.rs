@@ -23,7 +23,7 @@ pub(crate) const PANICS_IN_CHANGE: i64 = 777;
 /// Curses that are in force: evolving by one of these panics.
 static CURSES: Mutex<Option<HashSet<Uuid>>> = Mutex::new(None);
 
-/// Accounts in memory, over all tests that count them in one process.
+/// Instances of [`CountedAlive`] in memory. One test counts them; no other may make any.
 pub(crate) static COUNTED_ALIVE: AtomicUsize = AtomicUsize::new(0);
 
 macro_rules! messages {

@@ -54,9 +54,14 @@ pub(crate) struct Rigged {
     lost_saves: AtomicU32,
 }
 
-/// Runs a test on an actix system of its own.
+/// Runs a test on an actix system of its own, whose threads end with it.
 pub(crate) fn run(test: impl Future<Output = ()>) {
-    actix::System::new().block_on(async { tokio::time::timeout(AMPLE, test).await.expect("the test hangs") });
+    let system = actix::System::new();
+    system.block_on(async {
+        tokio::time::timeout(AMPLE, test).await.expect("the test hangs");
+        actix::System::current().stop();
+    });
+    system.run().unwrap();
 }
 
 pub(crate) fn policy() -> Policy {

@@ -27,9 +27,14 @@ const AMPLE: Duration = Duration::from_secs(20);
 /// A deadline that passes while a test waits for it.
 const SHORT: Duration = Duration::from_millis(40);
 
-/// Runs a test on an actix system of its own.
+/// Runs a test on an actix system of its own, whose threads end with it.
 fn run(test: impl Future<Output = ()>) {
-    actix::System::new().block_on(async { tokio::time::timeout(AMPLE, test).await.expect("the test hangs") });
+    let system = actix::System::new();
+    system.block_on(async {
+        tokio::time::timeout(AMPLE, test).await.expect("the test hangs");
+        actix::System::current().stop();
+    });
+    system.run().unwrap();
 }
 
 fn policy() -> Policy {
