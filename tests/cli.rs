@@ -23,7 +23,8 @@ fn the_log_is_readable_from_the_shell() {
             assert!(event["metadata"]["correlation_id"].is_string(), "{event}");
         }
         let last = events.last().unwrap();
-        let from = umbel.command_output(&["events", "tail", "--from", &last["position"].to_string(), "--json"]);
+        let from =
+            umbel.command_output(&["events", "tail", "--from", &last["position"].to_string(), "--json"]);
         assert_eq!(from.stdout.lines().count(), 1, "{from:?}");
 
         let stream = last["stream"].as_str().unwrap();
@@ -150,9 +151,12 @@ fn runs_a_part() {
 /// The bench prints one object, measures its floors in the same run, and leaves nothing behind.
 #[test]
 fn bench_reports_itself_and_cleans_up() {
-    for (store, floors) in Store::durable().into_iter().zip([&["group_commit"][..], &["group_commit", "single_row"]]) {
+    for (store, floors) in
+        Store::durable().into_iter().zip([&["group_commit"][..], &["group_commit", "single_row"]])
+    {
         let umbel = Umbel::new(store);
-        let exit = umbel.command_output(&["bench", "append", "--events", "600", "--concurrency", "8", "--json"]);
+        let exit =
+            umbel.command_output(&["bench", "append", "--events", "600", "--concurrency", "8", "--json"]);
         assert_eq!(exit.code, Some(0), "{exit:?}");
         let report: Value = serde_json::from_str(&exit.stdout).unwrap();
         for key in ["workload", "store", "concurrency", "events", "per_second", "p50_ms", "p99_ms"] {

@@ -40,7 +40,8 @@ fn registers_and_logs_in() {
 #[test]
 fn refuses_wrong_input_per_field() {
     on_every_store(|client| {
-        let blank = client.post("/api/users", &json!({"user": {"username": "", "email": " ", "password": ""}}));
+        let blank =
+            client.post("/api/users", &json!({"user": {"username": "", "email": " ", "password": ""}}));
         assert_eq!(blank.status, 422);
         for field in ["username", "email", "password"] {
             assert_eq!(blank.body["errors"][field], json!(["can't be blank"]), "{blank:?}");
@@ -52,7 +53,8 @@ fn refuses_wrong_input_per_field() {
         assert!(fields.iter().all(|messages| **messages == json!(["has already been taken"])), "{taken:?}");
 
         for (email, password) in [("ada@example.org", "wrong"), ("nobody@example.org", "correct horse")] {
-            let login = client.post("/api/users/login", &json!({"user": {"email": email, "password": password}}));
+            let login =
+                client.post("/api/users/login", &json!({"user": {"email": email, "password": password}}));
             assert_eq!((login.status, login.body), (401, json!({"errors": {"credentials": ["invalid"]}})));
         }
     });
@@ -68,7 +70,9 @@ fn checks_the_token_before_the_body() {
         assert_eq!((invalid.status, invalid.body), (401, json!({"errors": {"token": ["is invalid"]}})));
 
         let ada = client.register("ada");
-        for (path, body) in [("/api/articles", "{"), ("/api/articles", "{\"article\": 1}"), ("/api/users", "[")] {
+        for (path, body) in
+            [("/api/articles", "{"), ("/api/articles", "{\"article\": 1}"), ("/api/users", "[")]
+        {
             let malformed = ada.send("POST", path, body).unwrap();
             assert!([400, 422].contains(&malformed.status), "{malformed:?}");
             assert!(malformed.body["errors"].is_object(), "{malformed:?}");
@@ -91,7 +95,10 @@ fn updates_the_user() {
         assert_eq!((changed.status, &changed.body["user"]["bio"]), (200, &json!("Counts.")), "{changed:?}");
         assert_eq!(changed.body["user"]["username"], "ada");
         let cleared = ada.put("/api/user", &json!({"user": {"bio": "", "image": null}}));
-        assert_eq!((&cleared.body["user"]["bio"], &cleared.body["user"]["image"]), (&Value::Null, &Value::Null));
+        assert_eq!(
+            (&cleared.body["user"]["bio"], &cleared.body["user"]["image"]),
+            (&Value::Null, &Value::Null)
+        );
         for (field, value) in [
             ("username", json!("")),
             ("username", Value::Null),
@@ -111,7 +118,8 @@ fn updates_the_user() {
         // A name given up is free for others at once (UX-05), and the token outlives the change.
         assert_eq!(ada.put("/api/user", &json!({"user": {"username": "countess"}})).status, 200);
         assert_eq!(ada.get("/api/user").body["user"]["username"], "countess");
-        let eve = json!({"user": {"username": "ada", "email": "eve@example.org", "password": "correct horse"}});
+        let eve =
+            json!({"user": {"username": "ada", "email": "eve@example.org", "password": "correct horse"}});
         assert_eq!(client.post("/api/users", &eve).status, 201);
     });
 }
@@ -178,7 +186,8 @@ fn one_of_many_gets_the_name() {
                 let client = client.clone();
                 std::thread::spawn(move || {
                     let email = format!("racer{racer}@example.org");
-                    let user = json!({"user": {"username": "prize", "email": email, "password": "correct horse"}});
+                    let user =
+                        json!({"user": {"username": "prize", "email": email, "password": "correct horse"}});
                     client.post("/api/users", &user).status
                 })
             })

@@ -72,7 +72,8 @@ fn one_winner_per_version_across_processes() {
             let output = writer.wait_with_output().unwrap();
             let text = String::from_utf8_lossy(&output.stdout).into_owned();
             assert!(output.status.success(), "{text}{}", String::from_utf8_lossy(&output.stderr));
-            let wins = text.lines().find_map(|line| line.split_once("wins=")).expect("a writer reports its wins");
+            let wins =
+                text.lines().find_map(|line| line.split_once("wins=")).expect("a writer reports its wins");
             wins.1.trim().parse::<u64>().unwrap()
         })
         .sum();
@@ -129,7 +130,8 @@ async fn race(bus: Bus, writer: usize) -> u64 {
         let event = NewEvent {
             id: EventId(umbel_bus::edge::fresh_id()),
             event_type: "race.won/1".parse().unwrap(),
-            data: umbel_core::Json::encode(&json!({"writer": writer, "process": std::process::id()})).unwrap(),
+            data: umbel_core::Json::encode(&json!({"writer": writer, "process": std::process::id()}))
+                .unwrap(),
             metadata: Metadata::default(),
         };
         let append = Append::to_stream(stream.clone(), ExpectedVersion::Exact(version), vec![event]);
@@ -146,7 +148,8 @@ async fn race(bus: Bus, writer: usize) -> u64 {
 
 /// A bus with nothing but the store on it.
 fn with_store(url: &str, schema: &str, work: impl AsyncFnOnce(Bus)) {
-    let settings = StoreSettings { url: url.to_owned(), schema: schema.to_owned(), ..StoreSettings::default() };
+    let settings =
+        StoreSettings { url: url.to_owned(), schema: schema.to_owned(), ..StoreSettings::default() };
     System::new().block_on(async move {
         let options = LoadOptions { environment: Some("test".into()), ..LoadOptions::default() };
         let foundation = Foundation::from_settings(Settings::load(&options).unwrap()).unwrap();

@@ -81,7 +81,8 @@ fn check(umbel: &Umbel, client: &Client, acknowledged: &BTreeSet<String>) {
     assert_eq!(positions, (1..=events.len() as u64).collect::<Vec<_>>(), "positions are contiguous");
     let ids: BTreeSet<_> = events.iter().map(|event| event["id"].as_str().unwrap()).collect();
     assert_eq!(ids.len(), events.len(), "every event is there once");
-    let published = events.iter().filter(|event| event["type"].as_str().unwrap().starts_with("articles.published/"));
+    let published =
+        events.iter().filter(|event| event["type"].as_str().unwrap().starts_with("articles.published/"));
     // UX-14: the read model is the fold of the log.
     let published = published.count();
     let listed = eventually("the read model to be the fold of the log", || {

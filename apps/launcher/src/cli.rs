@@ -2,12 +2,12 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand, ValueEnum, value_parser};
+use clap::{Args, Parser, Subcommand, builder::PossibleValuesParser, value_parser};
 use umbel_core::StreamName;
 use umbel_host::Failed;
 use umbel_settings::LoadOptions;
 
-use crate::{bench, events, run, streams};
+use crate::{apps, bench, events, run, streams};
 
 const EXIT_CODES: &str = "\
 Exit codes:
@@ -81,15 +81,8 @@ Examples:
 pub(crate) struct RunArgs {
     /// Only these parts, besides the bus and the store, which always run
     #[arg(long, value_name = "PARTS", value_delimiter = ',', num_args = 1)]
-    pub(crate) only: Vec<Part>,
-}
-
-/// A part of the umbrella that may be left out.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Part {
-    Accounts,
-    Articles,
-    Gateway,
+    #[arg(value_parser = PossibleValuesParser::new(apps::parts()))]
+    pub(crate) only: Vec<String>,
 }
 
 #[derive(Debug, Subcommand)]
@@ -250,7 +243,7 @@ mod tests {
         let Command::Run(args) = parse("umbel run --only accounts,gateway").unwrap().command else {
             unreachable!()
         };
-        assert_eq!(args.only, [Part::Accounts, Part::Gateway]);
+        assert_eq!(args.only, ["accounts", "gateway"]);
         let refused = parse("umbel run --only acounts").unwrap_err();
         assert_eq!((refused.kind(), refused.exit_code()), (ErrorKind::InvalidValue, 2));
         for part in ["accounts", "articles", "gateway"] {

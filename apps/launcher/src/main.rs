@@ -3,6 +3,7 @@
 //! Owns which parts there are and in which order they start, the command line, and what people and scripts see of
 //! it: texts, exit codes, JSON. Everything it does is done by the crates it composes.
 
+mod apps;
 mod bench;
 mod cli;
 mod events;

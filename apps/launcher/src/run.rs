@@ -8,7 +8,8 @@ use umbel_host::{ExitStatus, Failed, Foundation, OrExit, TreeView, Umbrella, ove
 use umbel_settings::LoadOptions;
 
 use crate::{
-    cli::{Part, RunArgs},
+    apps::{APPS, GATEWAY},
+    cli::RunArgs,
     print::say,
 };
 
@@ -29,18 +30,15 @@ pub(crate) fn run(options: &LoadOptions, args: &RunArgs) -> Result<(), Failed> {
 }
 
 /// The parts in the order in which they start: each needs only those before it.
-fn compose(foundation: &Foundation, only: &[Part], bound: &BoundAddress) -> anyhow::Result<Umbrella> {
+fn compose(foundation: &Foundation, only: &[String], bound: &BoundAddress) -> anyhow::Result<Umbrella> {
     let (settings, bus) = (&foundation.settings, &foundation.bus);
-    let wanted = |part| only.is_empty() || only.contains(&part);
+    let wanted = |part: &str| only.is_empty() || only.iter().any(|wanted| wanted == part);
     let store = umbel_persistence::group(&settings.section("store")?, bus, foundation.policy());
     let mut umbrella = foundation.umbrella("umbel").with(store);
-    if wanted(Part::Accounts) {
-        umbrella = umbrella.with_app(&accounts::app(&settings.section("accounts")?)?);
+    for (_, make) in APPS.iter().filter(|(name, _)| wanted(name)) {
+        umbrella = umbrella.with_app(&make(settings)?);
     }
-    if wanted(Part::Articles) {
-        umbrella = umbrella.with_app(&articles::app());
-    }
-    if wanted(Part::Gateway) {
+    if wanted(GATEWAY) {
         let settings: GatewaySettings = settings.section("gateway")?;
         let readiness = readiness(umbrella.view(), bus.clone());
         umbrella = umbrella.with(gateway::worker(settings, bus.clone(), readiness, bound.clone()));
@@ -53,7 +51,7 @@ fn readiness(view: TreeView, bus: Bus) -> Readiness {
     Readiness::new(move || {
         let (view, store) = (view.clone(), bus.store());
         async move {
-            let mut not_up = view.not_up("gateway");
+            let mut not_up = view.not_up(GATEWAY);
             // A store that is not up would only be waited for. The cause stays out of the answer: it names hosts.
             if not_up.is_empty() && store.status().await.is_err() {
                 not_up.push("the store does not answer".to_owned());
@@ -99,21 +97,21 @@ mod tests {
     fn composes_what_was_asked_for() {
         for (only, expected) in [
             (&[][..], &["bus", "store", "accounts", "articles", "gateway"][..]),
-            (&[Part::Articles], &["bus", "store", "articles"]),
+            (&["articles".to_owned()], &["bus", "store", "articles"]),
         ] {
             let (foundation, bound) = (foundation(), BoundAddress::default());
             let umbrella = compose(&foundation, only, &bound).unwrap();
             let view = umbrella.view();
-            assert_eq!(view.not_up("gateway"), ["the supervision tree"], "before the start nothing is up");
+            assert_eq!(view.not_up(GATEWAY), ["the supervision tree"], "before the start nothing is up");
             actix::System::new().block_on(async {
                 let supervisor = umbrella.start();
                 supervisor.tree().wait_until_up(std::time::Duration::from_secs(30)).await.unwrap();
                 let children = supervisor.tree().snapshot().children;
                 assert!(children.iter().map(|child| child.name.as_str()).eq(expected.iter().copied()));
-                assert_eq!(view.not_up("gateway"), [""; 0]);
+                assert_eq!(view.not_up(GATEWAY), [""; 0]);
                 assert_eq!(bound.get().is_some(), only.is_empty());
                 supervisor.shut_down().await;
-                assert!(view.not_up("gateway").contains(&"umbel/store/reader".to_owned()));
+                assert!(view.not_up(GATEWAY).contains(&"umbel/store/reader".to_owned()));
             });
         }
     }

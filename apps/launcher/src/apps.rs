@@ -1,0 +1,35 @@
+//! The domain apps under this umbrella. Add yours here: this is the only place that knows them all.
+
+use umbel_host::App;
+use umbel_settings::Settings;
+
+/// What makes an app from the settings.
+type Make = fn(&Settings) -> anyhow::Result<App>;
+
+/// The apps by name, in the order in which they start.
+pub(crate) const APPS: &[(&str, Make)] = &[
+    ("accounts", |settings| accounts::app(&settings.section("accounts")?)),
+    ("articles", |_| Ok(articles::app())),
+];
+
+/// The HTTP API's name as a part of the umbrella.
+pub(crate) const GATEWAY: &str = "gateway";
+
+/// All parts that may be left out.
+pub(crate) fn parts() -> impl Iterator<Item = &'static str> {
+    APPS.iter().map(|(name, _)| *name).chain([GATEWAY])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_app_is_listed_under_its_own_name() {
+        let options = umbel_settings::LoadOptions::default();
+        let settings = Settings::load(&options).unwrap();
+        for (name, make) in APPS {
+            assert_eq!(make(&settings).unwrap().name(), *name);
+        }
+    }
+}
