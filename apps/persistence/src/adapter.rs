@@ -27,7 +27,8 @@ pub trait Adapter: Send + Sync + 'static {
     /// When the connection goes away in between, the adapter reconnects and settles the outcome by trying again
     /// with the same ids before it answers; only when that does not succeed within its time limit it answers
     /// [`StoreError::OutcomeUnknown`] (or [`StoreError::Unavailable`] if nothing can have been stored).
-    fn append(&self, group: Vec<Append>, now: Timestamp) -> BoxFuture<'_, Vec<Result<Appended, AppendError>>>;
+    fn append(&self, group: Vec<Append>, now: Timestamp)
+    -> BoxFuture<'_, Vec<Result<Appended, AppendError>>>;
 
     /// A page of one stream.
     fn read_stream(&self, request: ReadStream) -> BoxFuture<'_, Result<StreamPage, ReadError>>;

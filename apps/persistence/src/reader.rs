@@ -11,8 +11,8 @@ use umbel_bus::{Answered, Bus, Envelope, Gate, RouteSet};
 use umbel_core::{
     Request,
     store::{
-        FindCommand, GetDocuments, GetStatus, GetStreamInfo, LoadCheckpoint, QueryDocuments, ReadAll, ReadStream,
-        SaveProjection, StoreError,
+        FindCommand, GetDocuments, GetStatus, GetStreamInfo, LoadCheckpoint, QueryDocuments, ReadAll,
+        ReadStream, SaveProjection, StoreError,
     },
 };
 use umbel_supervision::{Drain, Tether};
@@ -65,7 +65,8 @@ impl Reader {
 
     /// Looks for foreign appends for as long as the actor lives. A store that does not answer is asked again.
     fn watch(&self) -> impl Future<Output = ()> + use<> {
-        let (adapter, bus, every) = (Arc::clone(&self.adapter), self.bus.clone(), self.settings.poll_interval());
+        let (adapter, bus, every) =
+            (Arc::clone(&self.adapter), self.bus.clone(), self.settings.poll_interval());
         async move {
             loop {
                 if let Ok(status) = adapter.status().await {
@@ -101,7 +102,10 @@ where
             let answer = timeout_at(envelope.deadline(), request.answer(&*adapter, page_max)).await;
             drop(place);
             // Nobody waits any longer; the answer only completes the types.
-            Some(answer.unwrap_or_else(|_| Err(StoreError::OutcomeUnknown { reason: "too late".into() }.into())))
+            Some(
+                answer
+                    .unwrap_or_else(|_| Err(StoreError::OutcomeUnknown { reason: "too late".into() }.into())),
+            )
         })
     }
 }
