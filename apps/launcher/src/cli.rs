@@ -46,10 +46,10 @@ struct SettingsArgs {
     /// Overrides a setting; may be given several times
     #[arg(long = "set", value_name = "SECTION.KEY=VALUE", value_parser = key_and_value, global = true)]
     overrides: Vec<(String, String)>,
-    /// Which environment's file to read: development, test, production or your own [UMBEL_ENV]
+    /// Which environment's file to read: development, test, production or your own (variable UMBEL_ENV)
     #[arg(long = "env", value_name = "NAME", global = true)]
     environment: Option<String>,
-    /// Where the configuration files are [UMBEL_CONFIG_DIR; ./config if it exists]
+    /// Where the configuration files are (variable UMBEL_CONFIG_DIR; ./config if it exists)
     #[arg(long, value_name = "DIR", global = true)]
     config_dir: Option<PathBuf>,
 }
