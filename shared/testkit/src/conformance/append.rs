@@ -205,7 +205,8 @@ pub async fn one_wrong_stream_refuses_the_whole_append<S: StoreUnderTest>(store:
     assert_eq!(read_log(&store).await.len(), 1);
 }
 
-/// MA-02: documents of inline projections are written with the events, and not at all when those are refused.
+/// AP-08, MA-02: the append is the transaction: what is written beside the events, here documents of inline projections,
+/// is written with them, and not at all when they are refused.
 pub async fn documents_are_written_with_the_events<S: StoreUnderTest>(store: S) {
     let events = Events::default();
     let item = |group: &str| super::Item { group: group.into(), rank: None, tags: Vec::new() };

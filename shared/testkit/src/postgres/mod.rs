@@ -11,11 +11,7 @@ mod binaries;
 mod schema;
 mod server;
 
-use std::{
-    env, io,
-    process::{Command, ExitStatus},
-    sync::OnceLock,
-};
+use std::{env, sync::OnceLock};
 
 pub use schema::TestSchema;
 pub use server::Server;
@@ -62,15 +58,6 @@ impl TestPostgres {
             }
         }
     }
-}
-
-/// Runs a command, such as a whole test run, with a server that all its processes share by [`URL_VARIABLE`].
-///
-/// # Errors
-/// When there is no server to be had or the command cannot be started.
-pub fn run_with_server(command: &mut Command) -> io::Result<ExitStatus> {
-    let server = TestPostgres::find_or_start().map_err(io::Error::other)?;
-    command.env(URL_VARIABLE, server.url()).status()
 }
 
 #[cfg(test)]
