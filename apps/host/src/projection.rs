@@ -193,8 +193,13 @@ impl Follower {
 
     /// Commits documents and checkpoint. When another node was faster, its place becomes ours.
     async fn save(&mut self, writes: Vec<DocumentWrite>, position: Position) -> Result<(), Trouble> {
-        let request =
-            SaveProjection { projection: self.checkpoint.clone(), expected: self.saved, position, writes };
+        let request = SaveProjection {
+            projection: self.checkpoint.clone(),
+            expected: self.saved,
+            position,
+            clear: Vec::new(),
+            writes,
+        };
         let stands = match self.store.save_projection(request).await {
             Ok(()) => position,
             Err(SaveProjectionError::CheckpointMoved { actual }) => actual,

@@ -48,6 +48,7 @@ async fn reopening_keeps_everything() {
     let path = directory.path().join("deep/er/umbel.db");
     let item = Item { group: json!("g"), rank: None, tags: vec!["t".into()] };
     let save = SaveProjection {
+        clear: Vec::new(),
         projection: "test.items/1".into(),
         expected: position(0),
         position: position(3),

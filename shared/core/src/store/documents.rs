@@ -38,6 +38,9 @@ pub struct SaveProjection {
     pub expected: Position,
     /// Where it shall stand.
     pub position: Position,
+    /// Collections to empty before the documents are written, in the same transaction: a read model that begins
+    /// at the start of the log begins empty, whatever an older version of its rule has left.
+    pub clear: Vec<String>,
     /// The documents.
     pub writes: Vec<DocumentWrite>,
 }

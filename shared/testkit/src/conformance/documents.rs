@@ -205,6 +205,7 @@ pub async fn queries_agree_with_a_scan<S: StoreUnderTest>(store: S) {
         })
         .collect();
     let request = SaveProjection {
+        clear: Vec::new(),
         projection: "test.items/1".into(),
         expected: umbel_core::Position::START,
         position: super::position(1),

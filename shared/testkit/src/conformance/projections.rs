@@ -14,6 +14,7 @@ use super::{Item, StoreUnderTest, items, position};
 fn save(projection: &str, expected: u64, to: u64, group: &str) -> SaveProjection {
     let item = Item { group: json!(group), rank: None, tags: Vec::new() };
     SaveProjection {
+        clear: Vec::new(),
         projection: projection.into(),
         expected: position(expected),
         position: position(to),

@@ -30,6 +30,7 @@ fn save(expected: u64, position: u64, articles: &[(&str, i64, &[&str])]) -> Save
         changes.put(*key, Article { title: (*key).to_owned(), likes: *likes, tags });
     }
     SaveProjection {
+        clear: Vec::new(),
         projection: "articles/1".into(),
         expected: Position::new(expected),
         position: Position::new(position),
