@@ -13,6 +13,14 @@ pub(super) fn median(rates: &[f64]) -> f64 {
     }
 }
 
+/// The middle of the ratios, round by round, of rates measured in turn: what the machine does besides meets both of a
+/// pair alike, so this holds where the ratio of two medians drifts. `None` without a pair.
+pub(super) fn median_ratio(rates: &[f64], others: &[f64]) -> Option<f64> {
+    let pairs = rates.iter().zip(others).filter(|(_, other)| **other > 0.0);
+    let ratios: Vec<_> = pairs.map(|(rate, other)| rate / other).collect();
+    (!ratios.is_empty()).then(|| median(&ratios))
+}
+
 /// The least and the most. 0 without any.
 pub(super) fn range(rates: &[f64]) -> (f64, f64) {
     let of = |choose: fn(f64, f64) -> f64| rates.iter().copied().reduce(choose).unwrap_or_default();
@@ -61,6 +69,14 @@ mod tests {
         assert_eq!(median(&[4.0, 1.0, 2.0, 9.0]), 3.0);
         assert_eq!(range(&[4.0, 1.0, 9.0]), (1.0, 9.0));
         assert_eq!(range(&[]), (0.0, 0.0));
+    }
+
+    #[test]
+    fn ratios_are_of_pairs() {
+        // The machine slows down to a tenth; the ratio stays.
+        assert_eq!(median_ratio(&[80.0, 8.0, 40.0], &[100.0, 10.0, 50.0]), Some(0.8));
+        assert_eq!(median_ratio(&[80.0], &[0.0]), None);
+        assert_eq!(median_ratio(&[], &[]), None);
     }
 
     #[test]

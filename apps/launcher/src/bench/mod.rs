@@ -23,7 +23,7 @@ use self::{
 use crate::{cli::BenchArgs, print::say};
 
 /// Rounds of each subject. They take turns, so that what else the machine does meets all of them alike.
-const ROUNDS: u32 = 5;
+const ROUNDS: u32 = 9;
 
 /// Measures in a scratch place, removes it whatever happens, and prints.
 pub(crate) fn append(options: &LoadOptions, args: &BenchArgs) -> Result<(), Failed> {

@@ -7,7 +7,7 @@ use umbel_core::store::StoreStatus;
 
 use super::{
     ROUNDS,
-    figures::{grouped, median, ms, percentile, range, rounded},
+    figures::{grouped, median, median_ratio, ms, percentile, range, rounded},
     load::{Load, Subject},
 };
 use crate::cli::BenchArgs;
@@ -26,7 +26,7 @@ pub(super) struct Report {
     p50_ms: f64,
     p99_ms: f64,
     floors: Floors<Rate>,
-    /// The store's rate to that of each floor.
+    /// The store's rate to that of each floor: the median over the rounds, in each of which they took turns.
     ratios: Floors<f64>,
     #[serde(skip)]
     location: String,
@@ -62,12 +62,13 @@ impl Report {
         latencies.sort_unstable();
         let rate = Rate::of(&store.rates);
         let floors = Floors {
-            group_commit: group_commit.map(|floor| Rate::of(&floor.rates)),
-            single_row: single_row.map(|floor| Rate::of(&floor.rates)),
+            group_commit: group_commit.as_ref().map(|floor| Rate::of(&floor.rates)),
+            single_row: single_row.as_ref().map(|floor| Rate::of(&floor.rates)),
         };
-        let ratio = |floor: &Option<Rate>| {
-            let floor = floor.as_ref().map(|floor| floor.per_second).filter(|floor| *floor > 0.0);
-            floor.map(|floor| rounded(rate.per_second / floor, 3))
+        let ratio = |floor: &Subject| median_ratio(&store.rates, &floor.rates).map(|ratio| rounded(ratio, 3));
+        let ratios = Floors {
+            group_commit: group_commit.as_ref().and_then(ratio),
+            single_row: single_row.as_ref().and_then(ratio),
         };
         Self {
             workload: if load.batch == 1 { "W1" } else { "W2" },
@@ -77,10 +78,7 @@ impl Report {
             events: load.events,
             p50_ms: ms(percentile(&latencies, 50)),
             p99_ms: ms(percentile(&latencies, 99)),
-            ratios: Floors {
-                group_commit: ratio(&floors.group_commit),
-                single_row: ratio(&floors.single_row),
-            },
+            ratios,
             floors,
             rate,
             location: status.location.clone(),
