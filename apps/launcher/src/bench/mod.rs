@@ -98,5 +98,5 @@ async fn measure(bus: &Bus, scratch: &Scratch, args: &BenchArgs) -> anyhow::Resu
             }
         }
     }
-    Ok(Report::new(args, &status, &load, store, group_commit, single_row))
+    Ok(Report::new(args, &status, &load, &store, group_commit.as_ref(), single_row.as_ref()))
 }

@@ -54,22 +54,20 @@ impl Report {
         args: &BenchArgs,
         status: &StoreStatus,
         load: &Load,
-        store: Subject,
-        group_commit: Option<Subject>,
-        single_row: Option<Subject>,
+        store: &Subject,
+        group_commit: Option<&Subject>,
+        single_row: Option<&Subject>,
     ) -> Self {
-        let mut latencies = store.latencies;
+        let mut latencies = store.latencies.clone();
         latencies.sort_unstable();
         let rate = Rate::of(&store.rates);
         let floors = Floors {
-            group_commit: group_commit.as_ref().map(|floor| Rate::of(&floor.rates)),
-            single_row: single_row.as_ref().map(|floor| Rate::of(&floor.rates)),
+            group_commit: group_commit.map(|floor| Rate::of(&floor.rates)),
+            single_row: single_row.map(|floor| Rate::of(&floor.rates)),
         };
         let ratio = |floor: &Subject| median_ratio(&store.rates, &floor.rates).map(|ratio| rounded(ratio, 3));
-        let ratios = Floors {
-            group_commit: group_commit.as_ref().and_then(ratio),
-            single_row: single_row.as_ref().and_then(ratio),
-        };
+        let ratios =
+            Floors { group_commit: group_commit.and_then(ratio), single_row: single_row.and_then(ratio) };
         Self {
             workload: if load.batch == 1 { "W1" } else { "W2" },
             store: status.adapter,
@@ -172,7 +170,7 @@ mod tests {
             report().to_string(),
             "\
 W1: 1 event per append, 8 callers, 1000 streams
-600 events in 5 rounds, on sqlite at x/bench.db (scratch, removed)
+600 events in 9 rounds, on sqlite at x/bench.db (scratch, removed)
 
                       events/s     slowest..fastest  umbel/floor
 umbel                   20,000       10,000..30,000
