@@ -45,8 +45,8 @@ fn every_event_has_a_sample() {
 /// The two tests above see what is in [`Published`]; this one sees that nothing is left out of it.
 #[test]
 fn every_event_type_of_the_crate_is_in_the_set() {
-    let sources = std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/src")).unwrap();
-    let sources = sources.map(|source| std::fs::read_to_string(source.unwrap().path()).unwrap());
+    let sources = fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/src")).unwrap();
+    let sources = sources.map(|source| fs::read_to_string(source.unwrap().path()).unwrap());
     let declared: usize =
         sources.map(|text| text.lines().filter(|line| line.starts_with("impl Event for")).count()).sum();
     assert_eq!(
