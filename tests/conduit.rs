@@ -177,6 +177,42 @@ fn publishes_and_lists() {
     });
 }
 
+/// A key means "the same request again": it repeats nobody's reply to anything else, and stores nothing twice.
+#[test]
+fn an_idempotency_key_stands_for_one_request() {
+    const KEY: &str = "0190f5e2-8a4b-7c3d-9e1f-2a3b4c5d6e7f";
+    let user = |name: &str, password: &str| json!({"user": {"username": name, "email": format!("{name}@example.org"), "password": password}});
+    let article = |title: &str, body: &str| json!({"article": {"title": title, "description": "d", "body": body, "tagList": []}});
+    on_every_store(|client| {
+        let anybody = client.with_idempotency_key(KEY);
+        let ada = anybody.post("/api/users", &user("ada", "correct horse"));
+        assert_eq!(ada.status, 201, "{ada:?}");
+        // Another body is another request: somebody else's, or an attempt at ada's name.
+        let bob = anybody.post("/api/users", &user("bob", "correct horse"));
+        assert_eq!((bob.status, &bob.body["user"]["username"]), (201, &json!("bob")), "{bob:?}");
+        let guess = anybody.post("/api/users", &user("ada", "wrong guess"));
+        assert_eq!((guess.status, guess.body.get("user")), (409, None), "{guess:?}");
+        let again = anybody.post("/api/users", &user("ada", "correct horse"));
+        assert_eq!((again.status, &again.body["user"]["email"]), (201, &ada.body["user"]["email"]));
+
+        let ada = anybody.with_token(again.body["user"]["token"].as_str().unwrap());
+        let first = ada.post("/api/articles", &article("Once", "One."));
+        let other = ada.post("/api/articles", &article("Twice", "Two."));
+        assert_eq!((first.status, other.status), (201, 201), "{first:?} {other:?}");
+        let again = ada.post("/api/articles", &article("Once", "One."));
+        assert_eq!((again.status, &again.body), (201, &first.body));
+        for answer in [first, other] {
+            let slug = answer.body["article"]["slug"].as_str().unwrap();
+            assert_eq!(
+                client.get(&format!("/api/articles/{slug}")).body,
+                answer.body,
+                "what it said is stored"
+            );
+        }
+        assert_eq!(client.get("/api/articles").body["articlesCount"], 2);
+    });
+}
+
 /// CD-03, CD-04: of many who want one name at once, one gets it; who was refused can take another.
 #[test]
 fn one_of_many_gets_the_name() {

@@ -13,6 +13,7 @@ pub(crate) struct Client {
     agent: Agent,
     base: String,
     token: Option<String>,
+    idempotency_key: Option<String>,
 }
 
 /// Status and body of an answer; a body that is not JSON is null.
@@ -25,12 +26,22 @@ pub(crate) struct Answer {
 impl Client {
     pub(crate) fn new(address: SocketAddr) -> Self {
         let config = Agent::config_builder().http_status_as_error(false).timeout_global(Some(PATIENCE));
-        Self { agent: config.build().into(), base: format!("http://{address}"), token: None }
+        Self {
+            agent: config.build().into(),
+            base: format!("http://{address}"),
+            token: None,
+            idempotency_key: None,
+        }
     }
 
     /// The same gateway, with this token.
     pub(crate) fn with_token(&self, token: &str) -> Self {
         Self { token: Some(token.to_owned()), ..self.clone() }
+    }
+
+    /// The same, with this key on every write.
+    pub(crate) fn with_idempotency_key(&self, key: &str) -> Self {
+        Self { idempotency_key: Some(key.to_owned()), ..self.clone() }
     }
 
     /// The token it has.
@@ -76,6 +87,9 @@ impl Client {
         .header("content-type", "application/json");
         if let Some(token) = &self.token {
             request = request.header("authorization", format!("Token {token}"));
+        }
+        if let Some(key) = &self.idempotency_key {
+            request = request.header("idempotency-key", key);
         }
         read(request.send(body)?)
     }

@@ -54,7 +54,8 @@ impl Call {
     where
         C::Rejection: Into<ApiError>,
     {
-        match self.bus().dispatch_with(command, self.options(C::NAME, user)).await {
+        let options = self.options(&command, user)?;
+        match self.bus().dispatch_with(command, options).await {
             Ok(dispatched) => Ok(dispatched.reply),
             Err(DispatchError::NotYetVisible { position, waiting_for, reply }) => {
                 let (command, request_id) = (C::NAME, self.context.id);
@@ -90,16 +91,20 @@ impl Call {
         &self.state.bus
     }
 
-    fn options(&self, command: &str, user: Option<Uuid>) -> DispatchOptions {
+    fn options<C: Command>(&self, command: &C, user: Option<Uuid>) -> Result<DispatchOptions, ApiError> {
         let mut options =
             DispatchOptions::default().strong().deadline(self.remaining()).correlation_id(self.context.id);
         if let Some(key) = self.idempotency_key {
-            options = options.command_id(command_id(key, command, user));
+            let id = command_id(&self.state.pepper, key, command, user).map_err(|error| {
+                self.log_failure(C::NAME, &error);
+                ApiError::internal()
+            })?;
+            options = options.command_id(id);
         }
-        match user {
+        Ok(match user {
             Some(user) => options.metadata("user_id", user.to_string()),
             None => options,
-        }
+        })
     }
 
     fn decode<R: serde::de::DeserializeOwned>(&self, command: &str, reply: &Json) -> Result<R, ApiError> {
@@ -114,10 +119,20 @@ impl Call {
     }
 }
 
-/// A client's key means something for this user and this kind of request only: nobody gets another's reply by it.
-fn command_id(key: Uuid, command: &str, user: Option<Uuid>) -> CommandId {
-    let user = user.map_or_else(String::new, |user| user.to_string());
-    CommandId(Uuid::new_v5(&key, format!("{command}/{user}").as_bytes()))
+/// A client's key means "the same request again": it stands for this user, this kind of request and all that was
+/// sent, so nobody gets the reply to another's request by it, nor to another request of their own.
+///
+/// A command may hold a password, and the log keeps the id. The pepper, which the log does not know, keeps whoever
+/// reads the log from trying passwords against it.
+fn command_id<C: Command>(
+    pepper: &Uuid,
+    key: Uuid,
+    command: &C,
+    user: Option<Uuid>,
+) -> serde_json::Result<CommandId> {
+    // Fields come in the order of their declaration: equal commands have equal texts, however they were sent.
+    let intent = serde_json::to_vec(&(key, C::NAME, user, command))?;
+    Ok(CommandId(Uuid::new_v5(pepper, &intent)))
 }
 
 impl FromRequest for Call {
@@ -131,19 +146,48 @@ impl FromRequest for Call {
 
 #[cfg(test)]
 mod tests {
+    use contracts::{Password, accounts::Register, articles::Publish};
+
     use super::*;
+
+    const KEY: Uuid = Uuid::from_u128(1);
+    const ADA: Option<Uuid> = Some(Uuid::from_u128(2));
+    const BOB: Option<Uuid> = Some(Uuid::from_u128(3));
+
+    fn id_of(command: &impl Command, user: Option<Uuid>) -> CommandId {
+        command_id(&Uuid::from_u128(9), KEY, command, user).unwrap()
+    }
+
+    fn register(username: &str, password: &str) -> Register {
+        Register { username: username.into(), email: "ada@x.org".into(), password: Password::new(password) }
+    }
+
+    fn publish(title: &str, body: &str) -> Publish {
+        let (title, body) = (title.into(), body.into());
+        Publish { author_id: KEY, title, description: String::new(), body, tags: Vec::new() }
+    }
 
     #[test]
     fn a_key_is_its_users_own() {
-        let (key, ada, bob) = (Uuid::from_u128(1), Uuid::from_u128(2), Uuid::from_u128(3));
-        let id = command_id(key, "a.b", Some(ada));
-        assert_eq!(command_id(key, "a.b", Some(ada)), id);
-        for other in [
-            command_id(key, "a.b", Some(bob)),
-            command_id(key, "a.b", None),
-            command_id(key, "a.c", Some(ada)),
-        ] {
-            assert_ne!(other, id);
-        }
+        let id = id_of(&publish("a", "b"), ADA);
+        assert_eq!(id_of(&publish("a", "b"), ADA), id);
+        assert_ne!(id_of(&publish("a", "b"), BOB), id);
+        assert_ne!(id_of(&publish("a", "b"), None), id);
+    }
+
+    #[test]
+    fn a_key_with_another_body_is_another_request() {
+        let id = id_of(&register("ada", "pw"), None);
+        assert_eq!(id_of(&register("ada", "pw"), None), id);
+        assert_ne!(id_of(&register("bob", "pw"), None), id);
+        assert_ne!(id_of(&register("ada", "guess"), None), id);
+        assert_ne!(id_of(&publish("a", "b"), ADA), id_of(&publish("ab", ""), ADA));
+    }
+
+    /// Whoever reads the log finds the id there, and may know the key.
+    #[test]
+    fn an_id_tells_nothing_without_the_pepper() {
+        let id = |pepper| command_id(&Uuid::from_u128(pepper), KEY, &register("ada", "pw"), None).unwrap();
+        assert_ne!(id(1), id(2));
     }
 }

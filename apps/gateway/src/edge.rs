@@ -23,7 +23,9 @@ use crate::state::State;
 /// request leads to.
 pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-/// Carries a UUID that identifies a client's intent: sent again with the same key, a write happens once.
+/// Carries a UUID that says "this is the same request again": a write that is sent again with the same key by the same
+/// user and with the same body happens once, and is answered as it was the first time. With another body it is another
+/// request, whatever its key.
 pub(crate) const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 
 const METHODS: HeaderValue = HeaderValue::from_static("GET, POST, PUT, DELETE, OPTIONS");

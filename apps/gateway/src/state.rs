@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use umbel_bus::Bus;
+use uuid::Uuid;
 
 use crate::{edge::Cors, health::Readiness, settings::GatewaySettings, settings::Secret, token::Tokens};
 
@@ -11,6 +12,8 @@ use crate::{edge::Cors, health::Readiness, settings::GatewaySettings, settings::
 pub(crate) struct State {
     pub(crate) bus: Bus,
     pub(crate) tokens: Tokens,
+    /// What makes a command's id out of an idempotency key and no guess. All nodes that share a secret share it.
+    pub(crate) pepper: Uuid,
     pub(crate) readiness: Readiness,
     pub(crate) cors: Cors,
     pub(crate) body_limit_bytes: usize,
@@ -22,6 +25,10 @@ impl State {
         Self {
             bus,
             tokens: Tokens::new(secret, Duration::from_secs(settings.jwt_lifetime_s)),
+            pepper: Uuid::new_v5(
+                &Uuid::NAMESPACE_URL,
+                format!("umbel/pepper/{}", secret.expose()).as_bytes(),
+            ),
             readiness,
             cors: Cors::new(&settings.cors_allowed_origins),
             body_limit_bytes: settings.body_limit_bytes,
