@@ -28,6 +28,10 @@ impl Documents {
         Some(stored.body.clone())
     }
 
+    pub(super) fn clear(&mut self, collection: &str) {
+        self.collections.remove(collection);
+    }
+
     pub(super) fn write(&mut self, write: &DocumentWrite) {
         let collection = self.collections.entry(write.collection.clone()).or_default();
         match &write.body {

@@ -103,6 +103,9 @@ impl State {
             return Err(SaveProjectionError::CheckpointMoved { actual });
         }
         self.checkpoints.insert(request.projection, request.position);
+        for collection in &request.clear {
+            self.documents.clear(collection);
+        }
         for write in &request.writes {
             self.documents.write(write);
         }

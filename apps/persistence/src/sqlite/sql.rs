@@ -37,6 +37,8 @@ statements! {
     PUT_DOCUMENT = "put_document",
     DELETE_DOCUMENT = "delete_document",
     DELETE_DOCUMENT_INDEX = "delete_document_index",
+    CLEAR_DOCUMENTS = "clear_documents",
+    CLEAR_DOCUMENT_INDEX = "clear_document_index",
     INSERT_DOCUMENT_INDEX = "insert_document_index",
     QUERY_DOCUMENTS = "query_documents",
     COUNT_DOCUMENTS = "count_documents",

@@ -14,9 +14,9 @@ use umbel_core::{
 use super::{
     error::{Fault, is_unique_violation},
     sql::{
-        DELETE_DOCUMENT, DELETE_DOCUMENT_INDEX, FIND_CHECKPOINT, HEAD, INSERT_COMMAND, INSERT_DOCUMENT_INDEX,
-        INSERT_EVENT, INSERT_STREAM, MOVE_CHECKPOINT, MOVE_HEAD, MOVE_STREAM, PUT_DOCUMENT, RELEASE_CLAIM,
-        TAKE_CLAIM,
+        CLEAR_DOCUMENT_INDEX, CLEAR_DOCUMENTS, DELETE_DOCUMENT, DELETE_DOCUMENT_INDEX, FIND_CHECKPOINT, HEAD,
+        INSERT_COMMAND, INSERT_DOCUMENT_INDEX, INSERT_EVENT, INSERT_STREAM, MOVE_CHECKPOINT, MOVE_HEAD,
+        MOVE_STREAM, PUT_DOCUMENT, RELEASE_CLAIM, TAKE_CLAIM,
     },
     view::{Ids, view},
 };
@@ -54,6 +54,10 @@ pub(super) fn save_projection(
     let actual = checkpoint(&transaction, &request.projection)?;
     if actual != request.expected {
         return Ok(Err(SaveProjectionError::CheckpointMoved { actual }));
+    }
+    for collection in &request.clear {
+        transaction.prepare_cached(CLEAR_DOCUMENT_INDEX)?.execute([collection])?;
+        transaction.prepare_cached(CLEAR_DOCUMENTS)?.execute([collection])?;
     }
     write_documents(&transaction, &request.writes)?;
     transaction

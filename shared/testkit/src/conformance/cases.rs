@@ -61,6 +61,7 @@ macro_rules! store_conformance {
             documents_and_checkpoint_move_together,
             a_moved_checkpoint_refuses_the_write,
             one_of_the_racing_projections_wins,
+            clearing_and_writing_are_one,
         ]);
         $crate::store_conformance!(@cases $factory, read, [
             a_stream_is_read_forward_by_windows,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde_json::json;
 use umbel_core::{
     Position,
-    document::DocumentKey,
+    document::{DocumentKey, DocumentQuery, DocumentWrite},
     store::{SaveProjection, SaveProjectionError},
 };
 
@@ -81,4 +81,37 @@ pub async fn one_of_the_racing_projections_wins<S: StoreUnderTest>(store: S) {
         assert_eq!(group(&*store).await, Some(format!("{round} {}", winners[0].0)));
     }
     assert_eq!(store.load_checkpoint("test.one/1".into()).await, Ok(position(3)));
+}
+
+/// PJ-05: collections are emptied before the writes of the same save and together with them, index entries
+/// included; other collections stay, and a refused save empties nothing.
+pub async fn clearing_and_writing_are_one<S: StoreUnderTest>(store: S) {
+    let tagged = |group: &str| Item { group: json!(group), rank: None, tags: vec!["t".into()] };
+    let old = items([("k", Some(tagged("old"))), ("gone", Some(tagged("old")))]);
+    let elsewhere = |write: DocumentWrite| DocumentWrite { collection: "test.others".into(), ..write };
+    let others: Vec<_> = old.iter().cloned().map(elsewhere).collect();
+    let writes = old.into_iter().chain(others).collect();
+    store.save_projection(SaveProjection { writes, ..save("test.one/1", 0, 4, "") }).await.unwrap();
+
+    let clearing = |expected, to| SaveProjection {
+        clear: vec!["test.items".into()],
+        ..save("test.one/2", expected, to, "new")
+    };
+    let refused = store.save_projection(clearing(3, 4)).await;
+    assert_eq!(refused, Err(SaveProjectionError::CheckpointMoved { actual: Position::START }));
+    let matches = async |query: DocumentQuery| store.query_documents(query).await.unwrap().total;
+    let all = DocumentQuery::of::<Item>;
+    assert_eq!((matches(all()).await, group(&store).await.as_deref()), (2, Some("old")));
+
+    store.save_projection(clearing(0, 4)).await.unwrap();
+    assert_eq!((matches(all()).await, group(&store).await.as_deref()), (1, Some("new")));
+    assert_eq!(matches(all().equal("tags", "t")).await, 0);
+    let others = DocumentQuery { collection: "test.others".into(), ..all() };
+    assert_eq!(matches(others.equal("tags", "t")).await, 2);
+
+    // What was cleared can be written again, and found by its entries; clearing what is empty is no error.
+    let clear = vec!["test.never".into(), "test.items".into()];
+    let writes = items([("gone", Some(tagged("again")))]);
+    store.save_projection(SaveProjection { clear, writes, ..clearing(4, 5) }).await.unwrap();
+    assert_eq!((matches(all()).await, matches(all().equal("tags", "t")).await), (1, 1));
 }

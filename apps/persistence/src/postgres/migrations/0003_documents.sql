@@ -45,10 +45,10 @@ BEGIN
     SELECT * FROM unnest(p_entry_collections, p_entry_keys, p_entry_indexes, p_entry_values);
 END $$;
 
--- Moves a checkpoint from p_expected to p_position and writes documents with it. Returns null, or, when the
+-- Moves a checkpoint from p_expected to p_position, empties the collections p_clear and writes documents with it. Returns null, or, when the
 -- checkpoint stands elsewhere and nothing was written, where it stands.
 CREATE FUNCTION {schema}.save_projection(
-    p_projection text, p_expected bigint, p_position bigint,
+    p_projection text, p_expected bigint, p_position bigint, p_clear text[],
     p_collections text[], p_keys text[], p_bodies json[],
     p_entry_collections text[], p_entry_keys text[], p_entry_indexes text[], p_entry_values bytea[]
 ) RETURNS bigint LANGUAGE plpgsql
@@ -64,6 +64,10 @@ BEGIN
     END IF;
     IF NOT FOUND THEN
         RETURN coalesce((SELECT position FROM {schema}.checkpoints WHERE projection = p_projection), 0);
+    END IF;
+    IF cardinality(p_clear) > 0 THEN
+        DELETE FROM {schema}.document_index WHERE collection = ANY (p_clear);
+        DELETE FROM {schema}.documents WHERE collection = ANY (p_clear);
     END IF;
     PERFORM {schema}.write_documents(p_collections, p_keys, p_bodies, p_entry_collections, p_entry_keys,
         p_entry_indexes, p_entry_values);

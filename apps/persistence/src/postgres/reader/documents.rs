@@ -82,10 +82,11 @@ impl Reader {
     ) -> Result<(), SaveProjectionError> {
         let rows = DocumentRows::new(&request.writes);
         let (expected, position) = (request.expected.to_i64(), request.position.to_i64());
-        let params: [Param<'_>; 10] = [
+        let params: [Param<'_>; 11] = [
             &request.projection,
             &expected,
             &position,
+            &request.clear,
             &rows.collections,
             &rows.keys,
             &rows.bodies,
