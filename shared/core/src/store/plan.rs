@@ -13,6 +13,7 @@ use crate::{
     document::DocumentWrite,
     event::NewEvent,
     id::{CommandId, EventId},
+    json::Json,
     store::{Append, AppendError, Appended, ClaimName, CommandRecord, StreamAppend},
     stream::StreamName,
     time::Timestamp,
@@ -84,8 +85,15 @@ pub enum Planned {
         /// Version of each of its streams.
         versions: Vec<Version>,
     },
-    /// It was stored before.
+    /// It was stored before this group.
     Before(Appended),
+    /// Its command is carried out by an earlier append of this group.
+    Repeated {
+        /// Number of the group's events up to that append's last one; `None` when it has none.
+        last_offset: Option<u64>,
+        /// The reply recorded with that append.
+        reply: Json,
+    },
 }
 
 /// A stream that changes.
@@ -147,6 +155,11 @@ impl Planned {
                 repeated: None,
             },
             Self::Before(appended) => appended,
+            Self::Repeated { last_offset, reply } => Appended {
+                last_position: last_offset.map(|offset| head.plus(offset)),
+                versions: Vec::new(),
+                repeated: Some(reply),
+            },
         }
     }
 }
@@ -178,12 +191,18 @@ struct Planner<'a> {
     plan: Plan<'a>,
     /// Where a stream stands in `plan.streams`.
     changed: HashMap<StreamName, usize>,
+    /// Commands that this group carries out, with their [`Planned::Repeated`] for whoever repeats them within it.
+    carried_out: HashMap<CommandId, Planned>,
     /// Owners before the group of the claims that it touched.
     owners_before: HashMap<ClaimName, Option<String>>,
 }
 
 impl<'a> Planner<'a> {
     fn consider(&mut self, append: &'a Append) -> Result<Planned, AppendError> {
+        let command = append.command.as_ref();
+        if let Some(repeated) = command.and_then(|command| self.carried_out.get(&command.id)) {
+            return Ok(repeated.clone());
+        }
         if let Some(before) = self.recorded_before(append)? {
             return Ok(Planned::Before(before));
         }
@@ -266,11 +285,8 @@ impl<'a> Planner<'a> {
         self.plan.documents.extend(&append.documents);
         if let Some(command) = &append.command {
             self.plan.commands.push((command, last_offset));
-            // The same id later in this group waits for nobody: it gets the reply recorded here. Its position
-            // is not known yet, and a repeated command does not need it to be the caller's own.
-            let before =
-                Appended { last_position: None, versions: Vec::new(), repeated: Some(command.reply.clone()) };
-            self.view.commands.insert(command.id, before);
+            let repeated = Planned::Repeated { last_offset, reply: command.reply.clone() };
+            self.carried_out.insert(command.id, repeated);
         }
         Planned::Stored { last_offset, versions }
     }

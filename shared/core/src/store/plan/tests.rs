@@ -168,18 +168,25 @@ fn claims() {
     assert_eq!(plan.claims, [change("x", Some("ada"), Some("bob")), change("y", None, Some("ada"))]);
 }
 
-/// UX-06: a recorded command appends nothing and gets its first reply, within a group too.
+/// UX-06: a recorded command appends nothing and gets its first reply, within a group too; there with the position of
+/// its first effect, so that whoever waits for that to be visible waits for the right place.
 #[test]
 fn a_command_is_carried_out_once() {
     let record = |reply: &str| {
         Some(CommandRecord { id: CommandId(Uuid::from_u128(7)), reply: Json::parse(reply).unwrap() })
     };
+    let before = append("b", ExpectedVersion::Any, [8]);
     let first = Append { command: record("1"), ..append("a", ExpectedVersion::Any, [1]) };
+    let between = append("b", ExpectedVersion::Any, [9]);
     let again = Append { command: record("2"), ..append("a", ExpectedVersion::Any, [2]) };
-    let plan = plan(View::default(), [&first, &again]);
-    assert_eq!(plan.events.len(), 1);
-    let Ok(Planned::Before(before)) = &plan.outcomes[1] else { unreachable!("{:?}", plan.outcomes) };
-    assert_eq!(before.repeated, Some(Json::parse("1").unwrap()));
+    let mut plan = plan(View::default(), [&before, &first, &between, &again]);
+    assert_eq!((plan.events.len(), plan.commands.len()), (3, 1));
+    let repeated = Appended {
+        last_position: Some(Position::new(42)),
+        versions: Vec::new(),
+        repeated: Some(Json::parse("1").unwrap()),
+    };
+    assert_eq!(plan.outcomes.remove(3).map(|planned| planned.at(Position::new(40))), Ok(repeated));
 }
 
 fn any_append() -> impl Strategy<Value = Append> {
