@@ -70,7 +70,9 @@ pub fn init(settings: &TelemetrySettings) -> Result<(), TelemetryError> {
     let targets = parse_level(&settings.level)?;
     let terminal = stderr().is_terminal();
     let outcome = if is_pretty(settings.format, terminal) {
-        tracing::subscriber::set_global_default(pretty(targets, terminal, stderr))
+        // https://no-color.org: whatever its value, unless empty.
+        let plain = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+        tracing::subscriber::set_global_default(pretty(targets, terminal && !plain, stderr))
     } else {
         tracing::subscriber::set_global_default(json(targets, stderr))
     };
