@@ -62,15 +62,19 @@ fn a_wrong_setting_is_named() {
     }
 }
 
-/// Outside development there is no secret by default: the start is refused and says what to set.
+/// Outside development there is no secret by default: the start is refused before anything is made, and says what to
+/// set.
 #[test]
 fn production_needs_a_secret() {
     let mut umbel = Umbel::new(Store::Sqlite);
     umbel.set("UMBEL_ENV", "production");
-    umbel.unset("UMBEL__GATEWAY__JWT_SECRET");
-    let exit = umbel.command_output(&["run"]);
-    assert!(matches!(exit.code, Some(3 | 4)), "{exit:?}");
-    assert!(exit.stderr.contains("UMBEL__GATEWAY__JWT_SECRET"), "{exit:?}");
+    for secret in ["", "too short"] {
+        umbel.set("UMBEL__GATEWAY__JWT_SECRET", secret);
+        let exit = umbel.command_output(&["run"]);
+        assert_eq!(exit.code, Some(3), "{exit:?}");
+        assert!(exit.stderr.contains("UMBEL__GATEWAY__JWT_SECRET"), "{exit:?}");
+    }
+    assert!(!umbel.dir().join("umbel.db").exists(), "nothing was started");
 }
 
 /// In development the secret is made once, readable by its owner only, and kept.

@@ -27,5 +27,6 @@ mod tests;
 mod token;
 
 pub use health::Readiness;
+pub use secret::check;
 pub use server::{BoundAddress, worker};
 pub use settings::GatewaySettings;

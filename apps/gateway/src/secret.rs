@@ -14,24 +14,50 @@ use crate::settings::{GatewaySettings, Secret};
 /// Shortest secret, in bytes: HMAC-SHA256 is as strong as its key up to this length.
 const LENGTH_MIN: usize = 32;
 
+/// Checks that the settings lead to a secret, without making one.
+///
+/// # Errors
+/// When there is none and none can be made, it is too short, or its file cannot be read. The message names the setting
+/// to change.
+pub fn check(settings: &GatewaySettings) -> Result<()> {
+    given(settings).map(|_| ())
+}
+
 /// Finds the secret or makes one. Reads and writes files, so it does not belong on an actor's thread.
 ///
 /// # Errors
-/// When there is none, it is too short, or its file cannot be used. The message names the setting to change.
+/// As [`check`], and when the file cannot be written.
 pub(crate) fn find(settings: &GatewaySettings) -> Result<Secret> {
+    match given(settings)? {
+        Some(secret) => {
+            if settings.jwt_secret.expose().is_empty() {
+                warn_if_others_can_read(&settings.jwt_secret_file);
+            }
+            Ok(secret)
+        }
+        None => in_file(&settings.jwt_secret_file, make),
+    }
+}
+
+/// The secret as it is set; `None` when there is a place for one and nothing there.
+fn given(settings: &GatewaySettings) -> Result<Option<Secret>> {
     let path = settings.jwt_secret_file.as_str();
     if !settings.jwt_secret.expose().is_empty() {
-        long_enough(settings.jwt_secret.clone())
-            .context("[gateway] jwt_secret (variable UMBEL__GATEWAY__JWT_SECRET) cannot be used")
+        let secret = long_enough(settings.jwt_secret.clone());
+        secret.context("[gateway] jwt_secret (variable UMBEL__GATEWAY__JWT_SECRET) cannot be used").map(Some)
     } else if !path.is_empty() {
-        let secret = read_or_make(Path::new(path)).and_then(long_enough);
-        secret.with_context(|| format!("{path}, named by [gateway] jwt_secret_file, cannot be used"))
+        in_file(path, |path| read(path)?.map(long_enough).transpose())
     } else {
         bail!(
             "there is no secret to sign tokens with: set [gateway] jwt_secret (variable UMBEL__GATEWAY__JWT_SECRET) \
              to 32 bytes or more, or [gateway] jwt_secret_file to a file for one"
         )
     }
+}
+
+fn in_file<T>(path: &str, work: impl FnOnce(&Path) -> Result<T>) -> Result<T> {
+    work(Path::new(path))
+        .with_context(|| format!("{path}, named by [gateway] jwt_secret_file, cannot be used"))
 }
 
 fn long_enough(secret: Secret) -> Result<Secret> {
@@ -42,23 +68,18 @@ fn long_enough(secret: Secret) -> Result<Secret> {
     Ok(secret)
 }
 
-fn read_or_make(path: &Path) -> Result<Secret> {
-    match read(path)? {
-        Some(secret) => Ok(secret),
-        None => make(path),
+fn read(path: &Path) -> Result<Option<Secret>> {
+    match fs::read_to_string(path) {
+        Ok(text) => Ok(Some(Secret::new(text.trim()))),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error).context("it cannot be read"),
     }
 }
 
-fn read(path: &Path) -> Result<Option<Secret>> {
-    let text = match fs::read_to_string(path) {
-        Ok(text) => text,
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(error).context("it cannot be read"),
-    };
-    if fs::metadata(path)?.permissions().mode() & 0o077 != 0 {
-        tracing::warn!(path = %path.display(), "others can read the secret that signs tokens; chmod 600 it");
+fn warn_if_others_can_read(path: &str) {
+    if fs::metadata(path).is_ok_and(|file| file.permissions().mode() & 0o077 != 0) {
+        tracing::warn!(path, "others can read the secret that signs tokens; chmod 600 it");
     }
-    Ok(Some(Secret::new(text.trim())))
 }
 
 /// The file appears whole or not at all: it is written beside its place and linked there, so that of two
@@ -82,7 +103,8 @@ fn make(path: &Path) -> Result<Secret> {
             Ok(Secret::new(secret))
         }
         Err(error) if error.kind() == ErrorKind::AlreadyExists => {
-            read(path)?.context("another process made it and removed it again")
+            let theirs = read(path)?.context("another process made it and removed it again")?;
+            long_enough(theirs)
         }
         Err(error) => Err(error).context("it cannot be written"),
     }
@@ -140,6 +162,17 @@ mod tests {
             error.contains("[gateway] jwt_secret") && error.contains("UMBEL__GATEWAY__JWT_SECRET"),
             "{error}"
         );
+    }
+
+    #[test]
+    fn checking_makes_nothing() {
+        let folder = Folder::new("checked");
+        let path = folder.0.join("deep/jwt.secret");
+        check(&with("", &path)).unwrap();
+        assert_eq!(fs::read_dir(&folder.0).unwrap().count(), 0);
+        assert!(check(&with("short", &path)).is_err());
+        assert!(check(&with("", Path::new(""))).is_err());
+        assert!(check(&with("", &folder.0)).is_err(), "a folder holds no secret");
     }
 
     #[test]

@@ -40,6 +40,7 @@ fn compose(foundation: &Foundation, only: &[String], bound: &BoundAddress) -> an
     }
     if wanted(GATEWAY) {
         let settings: GatewaySettings = settings.section("gateway")?;
+        gateway::check(&settings)?;
         let readiness = readiness(umbrella.view(), bus.clone());
         umbrella = umbrella.with(gateway::worker(settings, bus.clone(), readiness, bound.clone()));
     }
@@ -118,9 +119,12 @@ mod tests {
 
     #[test]
     fn a_wrong_setting_of_a_part_is_refused_before_anything_starts() {
-        for (key, value) in
-            [("store.url", "mysql://h"), ("accounts.argon2_lanes", "0"), ("gateway.address", "x")]
-        {
+        for (key, value) in [
+            ("store.url", "mysql://h"),
+            ("accounts.argon2_lanes", "0"),
+            ("gateway.address", "x"),
+            ("gateway.jwt_secret", "short"),
+        ] {
             let overrides = vec![(key.to_owned(), value.to_owned())];
             let options = LoadOptions { overrides, ..LoadOptions::default() };
             let foundation = Foundation::from_settings(Settings::load(&options).unwrap()).unwrap();
