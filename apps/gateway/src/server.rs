@@ -57,7 +57,7 @@ async fn serve(
     let server = HttpServer::new(move || {
         App::new().wrap(from_fn(edge::around)).configure(routes::configure(&state))
     })
-    .workers(settings.workers.max(1))
+    .workers(settings.workers)
     .keep_alive(KEEP_ALIVE)
     .shutdown_timeout(settings.request_deadline().as_secs() + 1)
     .disable_signals()

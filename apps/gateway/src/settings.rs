@@ -2,7 +2,10 @@
 
 use std::{net::SocketAddr, time::Duration};
 
-use serde::Deserialize;
+use serde::{
+    Deserialize, Deserializer,
+    de::{Error, Unexpected},
+};
 
 /// Section `[gateway]`. Each key is documented in `config/default.toml`.
 #[derive(Clone, Debug, Deserialize)]
@@ -10,19 +13,23 @@ use serde::Deserialize;
 pub struct GatewaySettings {
     /// Where it listens. Port 0 takes a free one.
     pub address: SocketAddr,
-    /// Threads that serve HTTP.
+    /// Threads that serve HTTP, from 1 to 1024.
+    #[serde(deserialize_with = "within::<_, _, 1, 1024>")]
     pub workers: usize,
-    /// Bytes that the body of a request may have at most.
+    /// Bytes that the body of a request may have at most, up to a gibibyte: a body is held in memory as a whole.
+    #[serde(deserialize_with = "within::<_, _, 1, 1_073_741_824>")]
     pub body_limit_bytes: usize,
     /// What signs the tokens, 32 bytes or more. Empty: see `jwt_secret_file`.
     pub jwt_secret: Secret,
     /// A file with the secret, made with a fresh one when it does not exist. Empty: `jwt_secret` must be set.
     pub jwt_secret_file: String,
-    /// Seconds for which a token is valid.
+    /// Seconds for which a token is valid, up to ten years.
+    #[serde(deserialize_with = "within::<_, _, 1, 315_360_000>")]
     pub jwt_lifetime_s: u64,
     /// Origins whose pages may call the API: `*` for any, or a list separated by commas, or empty for none.
     pub cors_allowed_origins: String,
-    /// Milliseconds that a request may take.
+    /// Milliseconds that a request may take, up to ten minutes: a stop waits for as long.
+    #[serde(deserialize_with = "within::<_, _, 1, 600_000>")]
     pub request_deadline_ms: u64,
 }
 
@@ -55,5 +62,49 @@ impl Secret {
 impl std::fmt::Debug for Secret {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("***")
+    }
+}
+
+/// A number within bounds: with others the gateway would start and serve nobody.
+fn within<'de, D, T, const MIN: u64, const MAX: u64>(deserializer: D) -> Result<T, D::Error>
+where
+    D: Deserializer<'de>,
+    T: TryFrom<u64>,
+{
+    let number = u64::deserialize(deserializer)?;
+    let expected = format!("a whole number from {MIN} to {MAX}");
+    let wrong = || D::Error::invalid_value(Unexpected::Unsigned(number), &expected.as_str());
+    if !(MIN..=MAX).contains(&number) {
+        return Err(wrong());
+    }
+    T::try_from(number).map_err(|_| wrong())
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn with(key: &str, value: u64) -> Result<GatewaySettings, String> {
+        let mut settings = json!({
+            "address": "127.0.0.1:0", "workers": 2, "body_limit_bytes": 1000, "jwt_secret": "", "jwt_secret_file": "",
+            "jwt_lifetime_s": 60, "cors_allowed_origins": "*", "request_deadline_ms": 5000,
+        });
+        settings[key] = json!(value);
+        serde_json::from_value(settings).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn what_would_serve_nobody_is_refused() {
+        for key in ["workers", "body_limit_bytes", "jwt_lifetime_s", "request_deadline_ms"] {
+            assert!(with(key, 1).is_ok(), "{key}");
+            for absurd in [0, u64::MAX] {
+                let error = with(key, absurd).unwrap_err();
+                assert!(error.contains("a whole number from 1 to"), "{key} {absurd}: {error}");
+            }
+        }
+        let error = with("request_deadline_ms", 0).unwrap_err();
+        assert_eq!(error, "invalid value: integer `0`, expected a whole number from 1 to 600000");
     }
 }

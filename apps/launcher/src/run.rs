@@ -124,11 +124,15 @@ mod tests {
             ("accounts.argon2_lanes", "0"),
             ("gateway.address", "x"),
             ("gateway.jwt_secret", "short"),
+            ("gateway.request_deadline_ms", "0"),
         ] {
             let overrides = vec![(key.to_owned(), value.to_owned())];
             let options = LoadOptions { overrides, ..LoadOptions::default() };
             let foundation = Foundation::from_settings(Settings::load(&options).unwrap()).unwrap();
-            assert!(compose(&foundation, &[], &BoundAddress::default()).is_err(), "{key}");
+            let refused = compose(&foundation, &[], &BoundAddress::default());
+            let error = format!("{:#}", refused.err().expect(key));
+            let name = key.rsplit('.').next().unwrap();
+            assert!(error.contains(name) || key == "accounts.argon2_lanes", "{key} is not named: {error}");
         }
     }
 
