@@ -1,9 +1,12 @@
 //! The JSON in a request: read within bounds of size and time, refused in the errors shape.
 
-use std::{future::Future, pin::Pin};
+use std::{fmt, future::Future, marker::PhantomData, pin::Pin};
 
 use actix_web::{FromRequest, HttpRequest, dev::Payload, error::PayloadError, http::StatusCode, web::Bytes};
-use serde::de::DeserializeOwned;
+use serde::{
+    Deserialize, Deserializer,
+    de::{DeserializeOwned, MapAccess, Visitor, value::MapAccessDeserializer},
+};
 use serde_json::error::Category;
 
 use crate::{call::Call, error::ApiError};
@@ -12,7 +15,13 @@ use crate::{call::Call, error::ApiError};
 #[derive(Debug)]
 pub(crate) struct Body<T>(pub(crate) T);
 
-impl<T: DeserializeOwned> FromRequest for Body<T> {
+/// What a body may be: an object that holds another one under one name.
+pub(crate) trait Envelope: DeserializeOwned {
+    /// The name.
+    const KEY: &'static str;
+}
+
+impl<T: Envelope> FromRequest for Body<T> {
     type Error = ApiError;
     type Future = Pin<Box<dyn Future<Output = Result<Self, ApiError>>>>;
 
@@ -26,10 +35,38 @@ impl<T: DeserializeOwned> FromRequest for Body<T> {
     }
 }
 
-/// 400 for what is no JSON, 422 for JSON of another shape.
-fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
-    serde_json::from_slice(bytes).map_err(|error| match error.classify() {
-        Category::Data => ApiError::unprocessable("body", format!("is not as expected: {error}")),
+/// Reads a struct from an object only. By itself serde takes an array of the fields' values too, which no contract
+/// promises.
+pub(crate) fn object<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<T, D::Error> {
+    struct Object<T>(PhantomData<T>);
+
+    impl<'de, T: Deserialize<'de>> Visitor<'de> for Object<T> {
+        type Value = T;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("an object")
+        }
+
+        fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<T, A::Error> {
+            T::deserialize(MapAccessDeserializer::new(map))
+        }
+    }
+
+    deserializer.deserialize_map(Object(PhantomData))
+}
+
+/// 400 for what is no JSON, 422 for JSON of another shape. What the decoder says of a shape is not passed on: it
+/// speaks of our types.
+fn parse<T: Envelope>(bytes: &[u8]) -> Result<T, ApiError> {
+    let mut deserializer = serde_json::Deserializer::from_slice(bytes);
+    let parsed = object(&mut deserializer).and_then(|body| deserializer.end().map(|()| body));
+    parsed.map_err(|error| match error.classify() {
+        Category::Data => {
+            let (key, line, column) = (T::KEY, error.line(), error.column());
+            let wanted =
+                format!("must be an object that holds an object {key:?} with fields of the right types");
+            ApiError::unprocessable("body", format!("{wanted}; see line {line} column {column}"))
+        }
         Category::Syntax | Category::Eof | Category::Io => {
             ApiError::new(StatusCode::BAD_REQUEST, "body", format!("is not JSON: {error}"))
         }
@@ -50,28 +87,36 @@ fn too_slow() -> ApiError {
 #[cfg(test)]
 mod tests {
     use actix_web::ResponseError;
-    use serde::Deserialize;
 
     use super::*;
+    use crate::shapes::{NewUser, UserEnvelope};
 
-    #[derive(Debug, Deserialize)]
-    struct Wanted {
-        #[expect(dead_code, reason = "only its presence matters")]
-        name: String,
-    }
-
-    fn status(text: &str) -> u16 {
-        parse::<Wanted>(text.as_bytes()).map_or_else(|error| error.status_code().as_u16(), |_| 200)
+    fn refused(text: &str) -> Option<ApiError> {
+        parse::<UserEnvelope<NewUser>>(text.as_bytes()).err()
     }
 
     #[test]
     fn what_is_wrong_with_a_body_shows_in_the_status() {
-        assert_eq!(status(r#"{"name":"a","unknown":1}"#), 200);
-        for malformed in ["", "{", "nonsense", "{\"name\":\"\u{1}"] {
-            assert_eq!(status(malformed), 400, "{malformed:?}");
+        assert_eq!(refused(r#"{"user":{"username":"a","unknown":1},"more":[]}"#), None);
+        for malformed in ["", "{", "nonsense", "{\"name\":\"\u{1}", r#"{"user":{}} {}"#] {
+            assert_eq!(refused(malformed).unwrap().status_code(), 400, "{malformed:?}");
         }
-        for other in ["{}", "[1]", "null", r#"{"name":1}"#] {
-            assert_eq!(status(other), 422, "{other:?}");
+        for other in ["{}", "[1]", "null", r#"{"user":{"username":1}}"#, r#"{"user":null}"#, r#""user""#] {
+            assert_eq!(refused(other).unwrap().status_code(), 422, "{other:?}");
+        }
+    }
+
+    #[test]
+    fn an_array_is_no_object_and_no_type_of_ours_is_named() {
+        for array in [
+            r#"[["arr","arr@x.org","pw"]]"#,
+            r#"[{"username":"arr"}]"#,
+            r#"{"user":["arr","arr@x.org","pw"]}"#,
+            r#"{"user":[]}"#,
+        ] {
+            let text = refused(array).unwrap_or_else(|| panic!("{array} was taken")).to_string();
+            assert!(text.contains("must be an object that holds an object"), "{text}");
+            assert!(!text.contains("struct") && !text.contains("Envelope"), "{text}");
         }
     }
 }

@@ -4,20 +4,27 @@ use contracts::{
     accounts::User,
     articles::{Article, Author, Summary},
 };
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, de::DeserializeOwned};
 use uuid::Uuid;
 
-use crate::social;
+use crate::{
+    body::{Envelope, object},
+    social,
+};
 
 /// `{"user": ...}`, in and out.
 #[derive(Debug, Serialize, Deserialize)]
+#[serde(bound(deserialize = "T: DeserializeOwned"))]
 pub(crate) struct UserEnvelope<T> {
+    #[serde(deserialize_with = "object")]
     pub(crate) user: T,
 }
 
 /// `{"article": ...}`, in and out.
 #[derive(Debug, Serialize, Deserialize)]
+#[serde(bound(deserialize = "T: DeserializeOwned"))]
 pub(crate) struct ArticleEnvelope<T> {
+    #[serde(deserialize_with = "object")]
     pub(crate) article: T,
 }
 
@@ -118,6 +125,14 @@ pub(crate) struct ArticlesShape {
 #[derive(Debug, Serialize)]
 pub(crate) struct TagsShape {
     pub(crate) tags: Vec<String>,
+}
+
+impl<T: DeserializeOwned> Envelope for UserEnvelope<T> {
+    const KEY: &'static str = "user";
+}
+
+impl<T: DeserializeOwned> Envelope for ArticleEnvelope<T> {
+    const KEY: &'static str = "article";
 }
 
 impl UserShape {
