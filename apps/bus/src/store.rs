@@ -38,7 +38,7 @@ impl Store {
     /// # Errors
     /// See [`AppendError`].
     pub async fn append(&self, append: Append) -> Result<Appended, AppendError> {
-        self.request(append).await
+        self.write(append).await
     }
 
     /// Reads a page of one stream.
@@ -46,7 +46,7 @@ impl Store {
     /// # Errors
     /// See [`ReadError`].
     pub async fn read_stream(&self, request: ReadStream) -> Result<StreamPage, ReadError> {
-        self.request(request).await
+        self.read(request).await
     }
 
     /// Reads a page of the log.
@@ -54,7 +54,7 @@ impl Store {
     /// # Errors
     /// See [`StoreError`].
     pub async fn read_all(&self, request: ReadAll) -> Result<AllPage, StoreError> {
-        self.request(request).await
+        self.read(request).await
     }
 
     /// What there is to know of a stream.
@@ -62,7 +62,7 @@ impl Store {
     /// # Errors
     /// See [`ReadError`].
     pub async fn stream_info(&self, stream: StreamName) -> Result<StreamInfo, ReadError> {
-        self.request(GetStreamInfo { stream }).await
+        self.read(GetStreamInfo { stream }).await
     }
 
     /// The first result of a command, if its id was recorded.
@@ -70,7 +70,7 @@ impl Store {
     /// # Errors
     /// See [`StoreError`].
     pub async fn find_command(&self, id: CommandId) -> Result<Option<Appended>, StoreError> {
-        self.request(FindCommand { id }).await
+        self.read(FindCommand { id }).await
     }
 
     /// Documents by key, one answer for each, in order.
@@ -78,7 +78,7 @@ impl Store {
     /// # Errors
     /// See [`StoreError`].
     pub async fn get_documents(&self, keys: Vec<DocumentKey>) -> Result<Vec<Option<Json>>, StoreError> {
-        self.request(GetDocuments { keys }).await
+        self.read(GetDocuments { keys }).await
     }
 
     /// A page of the documents that match.
@@ -86,7 +86,7 @@ impl Store {
     /// # Errors
     /// See [`StoreError`].
     pub async fn query_documents(&self, query: DocumentQuery) -> Result<DocumentPage, StoreError> {
-        self.request(QueryDocuments(query)).await
+        self.read(QueryDocuments(query)).await
     }
 
     /// How far a projection has come.
@@ -94,7 +94,7 @@ impl Store {
     /// # Errors
     /// See [`StoreError`].
     pub async fn load_checkpoint(&self, projection: &str) -> Result<Position, StoreError> {
-        self.request(LoadCheckpoint { projection: projection.to_owned() }).await
+        self.read(LoadCheckpoint { projection: projection.to_owned() }).await
     }
 
     /// Documents and checkpoint in one transaction.
@@ -102,7 +102,7 @@ impl Store {
     /// # Errors
     /// See [`SaveProjectionError`].
     pub async fn save_projection(&self, request: SaveProjection) -> Result<(), SaveProjectionError> {
-        self.request(request).await
+        self.write(request).await
     }
 
     /// Which store, where, and how far its log goes.
@@ -110,10 +110,31 @@ impl Store {
     /// # Errors
     /// See [`StoreError`].
     pub async fn status(&self) -> Result<StoreStatus, StoreError> {
-        self.request(GetStatus).await
+        self.read(GetStatus).await
     }
 
-    async fn request<R: Request>(&self, request: R) -> Result<R::Answer, R::Error>
+    /// A request that changes nothing: without an answer nothing was done, and it may be asked again.
+    async fn read<R: Request>(&self, request: R) -> Result<R::Answer, R::Error>
+    where
+        R::Error: From<StoreError>,
+    {
+        self.request(request, |reason| StoreError::Unavailable { reason }).await
+    }
+
+    /// A request that may have been carried out although there was no answer.
+    async fn write<R: Request>(&self, request: R) -> Result<R::Answer, R::Error>
+    where
+        R::Error: From<StoreError>,
+    {
+        self.request(request, |reason| StoreError::OutcomeUnknown { reason }).await
+    }
+
+    /// Sends a request; `unanswered` is what it means that its owner opened it and did not answer.
+    async fn request<R: Request>(
+        &self,
+        request: R,
+        unanswered: fn(String) -> StoreError,
+    ) -> Result<R::Answer, R::Error>
     where
         R::Error: From<StoreError>,
     {
@@ -124,7 +145,7 @@ impl Store {
                 StoreError::Unavailable { reason: error.to_string() }.into()
             }
             error @ (SendError::Timeout { .. } | SendError::Crashed { .. }) => {
-                StoreError::OutcomeUnknown { reason: error.to_string() }.into()
+                unanswered(error.to_string()).into()
             }
         })
     }

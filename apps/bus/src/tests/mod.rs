@@ -4,6 +4,7 @@ mod dispatch;
 mod gate;
 mod registry;
 mod send;
+mod store;
 mod topics;
 
 use std::{
