@@ -340,21 +340,6 @@ impl<R> DispatchError<R> {
             error => Self::Failed { reason: error.to_string() },
         }
     }
-
-    /// The same failure of a command with another rejection type.
-    pub fn map_rejection<S>(self, map: impl FnOnce(R) -> S) -> DispatchError<S> {
-        match self {
-            Self::Rejected(rejection) => DispatchError::Rejected(map(rejection)),
-            Self::Conflict { attempts } => DispatchError::Conflict { attempts },
-            Self::NotYetVisible { position, waiting_for, reply } => {
-                DispatchError::NotYetVisible { position, waiting_for, reply }
-            }
-            Self::NoHandler { command } => DispatchError::NoHandler { command },
-            Self::Unavailable { reason, retry_after } => DispatchError::Unavailable { reason, retry_after },
-            Self::Timeout { command, outcome } => DispatchError::Timeout { command, outcome },
-            Self::Failed { reason } => DispatchError::Failed { reason },
-        }
-    }
 }
 
 /// A command handler that could not read what it needs has stored nothing yet.

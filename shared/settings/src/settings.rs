@@ -75,23 +75,6 @@ impl LoadOptions {
     }
 }
 
-impl Environment {
-    /// Whether this is a developer's machine.
-    pub fn is_development(&self) -> bool {
-        self.name == "development"
-    }
-
-    /// Whether this is a test.
-    pub fn is_test(&self) -> bool {
-        self.name == "test"
-    }
-
-    /// Whether this is production.
-    pub fn is_production(&self) -> bool {
-        self.name == "production"
-    }
-}
-
 impl Settings {
     /// Reads all layers and checks every key and type.
     ///

@@ -19,10 +19,7 @@ pub struct WorkerContext {
 
 /// Resolves once the worker has been told to stop, and stays resolved. Clone it to wait in several places.
 #[derive(Clone)]
-pub struct Stopping {
-    ordered: watch::Receiver<bool>,
-    resolved: Shared<BoxFuture<'static, ()>>,
-}
+pub struct Stopping(Shared<BoxFuture<'static, ()>>);
 
 impl WorkerContext {
     pub(crate) fn new(path: Arc<str>, ready: watch::Sender<bool>, stop: watch::Receiver<bool>) -> Self {
@@ -46,18 +43,12 @@ impl WorkerContext {
 }
 
 impl Stopping {
-    pub(crate) fn new(ordered: watch::Receiver<bool>) -> Self {
-        let mut waiting = ordered.clone();
-        let resolved = async move {
+    pub(crate) fn new(mut stop: watch::Receiver<bool>) -> Self {
+        let ordered = async move {
             // An error means that the supervisor is gone: nobody is left to work for.
-            drop(waiting.wait_for(|ordered| *ordered).await);
+            drop(stop.wait_for(|ordered| *ordered).await);
         };
-        Self { ordered, resolved: resolved.boxed().shared() }
-    }
-
-    /// Whether stop has been ordered already.
-    pub fn is_ordered(&self) -> bool {
-        *self.ordered.borrow() || self.ordered.has_changed().is_err()
+        Self(ordered.boxed().shared())
     }
 }
 
@@ -65,6 +56,6 @@ impl Future for Stopping {
     type Output = ();
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
-        self.resolved.poll_unpin(context)
+        self.0.poll_unpin(context)
     }
 }
