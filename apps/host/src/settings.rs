@@ -2,25 +2,32 @@
 
 use std::time::Duration;
 
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer, de::Error as _};
 
-/// Bounds and times of the hosts. Each is documented in `config/default.toml`.
+/// Bounds and times of the hosts, each at least 1 but for `conflict_retries`. They are documented in
+/// `config/default.toml`.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct HostSettings {
     /// Live aggregates of one kind; the longest idle make room for others.
+    #[serde(deserialize_with = "at_least_one")]
     pub aggregates_live_max: usize,
     /// An aggregate without commands for so long gives its memory back.
+    #[serde(deserialize_with = "at_least_one")]
     pub aggregate_idle_ms: u64,
     /// Commands that may wait for one aggregate before further ones are refused as "not available".
+    #[serde(deserialize_with = "at_least_one")]
     pub aggregate_waiting_max: usize,
     /// How often a command is decided again because another writer was faster.
     pub conflict_retries: u32,
     /// Commands and queries that one host works on at the same time; further ones wait in its mailbox.
+    #[serde(deserialize_with = "at_least_one")]
     pub in_flight_max: usize,
     /// Events per transaction of a projection.
+    #[serde(deserialize_with = "at_least_one")]
     pub projection_batch: u32,
     /// How long a projection waits for a wake-up before it looks for itself.
+    #[serde(deserialize_with = "at_least_one")]
     pub projection_poll_ms: u64,
 }
 
@@ -45,5 +52,54 @@ impl Default for HostSettings {
             projection_batch: 500,
             projection_poll_ms: 500,
         }
+    }
+}
+
+/// A bound or a time of which nothing is left at 0 is refused while it is known which setting it came from.
+fn at_least_one<'de, D, N>(deserializer: D) -> Result<N, D::Error>
+where
+    D: Deserializer<'de>,
+    N: Deserialize<'de> + Default + PartialEq,
+{
+    let number = N::deserialize(deserializer)?;
+    if number == N::default() { Err(D::Error::custom("must be at least 1")) } else { Ok(number) }
+}
+
+#[cfg(test)]
+mod tests {
+    use umbel_settings::{LoadOptions, Settings};
+
+    use crate::Foundation;
+
+    /// Given a bound of nothing, the settings are refused by the key's name, before anything could spin or hang on it.
+    #[test]
+    fn bounds_of_nothing_are_refused() {
+        let bus =
+            ["mailbox_capacity", "default_deadline_ms", "topic_capacity"].map(|key| format!("bus.{key}"));
+        let host = [
+            "aggregates_live_max",
+            "aggregate_idle_ms",
+            "aggregate_waiting_max",
+            "in_flight_max",
+            "projection_batch",
+            "projection_poll_ms",
+        ];
+        for key in bus.into_iter().chain(host.map(|key| format!("host.{key}"))) {
+            let load = |value: &str| {
+                let overrides = vec![(key.clone(), value.to_owned())];
+                let settings = Settings::load(&LoadOptions { overrides, ..LoadOptions::default() }).unwrap();
+                Foundation::from_settings(settings)
+            };
+            let told = load("0").unwrap_err().to_string();
+            assert_eq!(told, format!("`{key}` in the command line is not valid: must be at least 1"));
+            load("1").unwrap();
+        }
+    }
+
+    #[test]
+    fn no_retries_are_a_choice() {
+        let overrides = vec![("host.conflict_retries".to_owned(), "0".to_owned())];
+        let settings = Settings::load(&LoadOptions { overrides, ..LoadOptions::default() }).unwrap();
+        Foundation::from_settings(settings).unwrap();
     }
 }

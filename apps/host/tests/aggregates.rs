@@ -267,3 +267,21 @@ fn stopping_finishes_what_is_in_flight() {
         assert_eq!(world.bus.dispatch(deposit("alan", 0)).await.unwrap().reply, 1);
     });
 }
+
+/// Given a page without events of a stream that has more, the command fails, and nothing is decided on half a state.
+#[test]
+fn an_empty_page_is_not_the_end_of_a_stream() {
+    run(async {
+        let store = Arc::<Rigged>::default();
+        let world = World::over(&store).await;
+        world.deposit_behind_its_back("ada", 5).await;
+        store.empty_pages(true);
+        let failed = world.bus.dispatch(withdraw("ada", 5)).await.unwrap_err();
+        assert!(
+            matches!(&failed, DispatchError::Failed { reason } if reason.contains("account-ada after version 0")),
+            "{failed:?}"
+        );
+        store.empty_pages(false);
+        assert_eq!(world.bus.dispatch(withdraw("ada", 5)).await.unwrap().reply, 0);
+    });
+}

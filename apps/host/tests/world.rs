@@ -4,7 +4,7 @@ use std::{
     future::Future,
     sync::{
         Arc,
-        atomic::{AtomicU32, Ordering},
+        atomic::{AtomicBool, AtomicU32, Ordering},
     },
     time::Duration,
 };
@@ -52,6 +52,8 @@ pub(crate) struct Rigged {
     refused: AtomicU32,
     /// So many saved projections to come are stored, and their answers lost.
     lost_saves: AtomicU32,
+    /// Whether pages of streams come without their events.
+    empty_pages: AtomicBool,
 }
 
 /// Runs a test on an actix system of its own, whose threads end with it.
@@ -168,6 +170,10 @@ impl Rigged {
         self.refused.store(number, Ordering::SeqCst);
     }
 
+    pub(crate) fn empty_pages(&self, empty: bool) {
+        self.empty_pages.store(empty, Ordering::SeqCst);
+    }
+
     pub(crate) fn lose_saves(&self, times: u32) {
         self.lost_saves.store(times, Ordering::SeqCst);
     }
@@ -203,7 +209,13 @@ impl Adapter for Rigged {
     }
 
     fn read_stream(&self, request: ReadStream) -> BoxFuture<'_, Result<StreamPage, ReadError>> {
-        self.memory.read_stream(request)
+        Box::pin(async move {
+            let mut page = self.memory.read_stream(request).await?;
+            if self.empty_pages.load(Ordering::SeqCst) {
+                page.events.clear();
+            }
+            Ok(page)
+        })
     }
 
     fn read_all(&self, request: ReadAll) -> BoxFuture<'_, Result<AllPage, StoreError>> {

@@ -159,8 +159,15 @@ impl<A: Aggregate> Cell<A> {
                 }
                 self.version = recorded.version;
             }
-            if page.events.is_empty() || self.version >= page.version {
+            if self.version >= page.version {
                 break;
+            }
+            // Taken for the end, this would let commands be decided on a state that never was.
+            if page.events.is_empty() {
+                let (stream, at, end) = (&self.stream, self.version, page.version);
+                return Err(Trouble::Failed(format!(
+                    "the store has no events of {stream} after version {at}, though it is at version {end}"
+                )));
             }
         }
         self.stale = false;
