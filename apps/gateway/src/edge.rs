@@ -90,7 +90,7 @@ impl Cors {
 
 /// The middleware around everything.
 pub(crate) async fn around<B: MessageBody + 'static>(
-    request: ServiceRequest,
+    mut request: ServiceRequest,
     next: Next<B>,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
     let state = request.app_data::<web::Data<State>>().cloned();
@@ -101,6 +101,10 @@ pub(crate) async fn around<B: MessageBody + 'static>(
     let origin = request.headers().get(header::ORIGIN).cloned();
     let (method, path) = (request.method().clone(), request.path().to_owned());
 
+    if method == Method::HEAD {
+        // Answered like GET; the server knows what was asked and sends the head of the answer only.
+        request.head_mut().method = Method::GET;
+    }
     let mut response = if method == Method::OPTIONS {
         request.into_response(preflight())
     } else {

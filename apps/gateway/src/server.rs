@@ -116,11 +116,32 @@ mod tests {
     }
 
     async fn status_line(address: SocketAddr) -> std::io::Result<String> {
+        let answer = exchange(address, "GET", "/health/ready").await?;
+        Ok(answer.lines().next().unwrap_or_default().to_owned())
+    }
+
+    /// All that comes over the wire.
+    async fn exchange(address: SocketAddr, method: &str, path: &str) -> std::io::Result<String> {
         let mut stream = tokio::net::TcpStream::connect(address).await?;
-        stream.write_all(b"GET /health/ready HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").await?;
+        let request = format!("{method} {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+        stream.write_all(request.as_bytes()).await?;
         let mut answer = String::new();
         stream.read_to_string(&mut answer).await?;
-        Ok(answer.lines().next().unwrap_or_default().to_owned())
+        Ok(answer)
+    }
+
+    #[test]
+    fn the_answer_to_head_has_no_body() {
+        actix::System::new().block_on(async {
+            let bound = BoundAddress::default();
+            let supervisor = start(settings(), &bound);
+            up(&supervisor).await;
+            let answer = exchange(bound.get().unwrap(), "HEAD", "/health/live").await.unwrap();
+            let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+            assert!(head.starts_with("HTTP/1.1 200 OK") && head.contains("content-length: 17"), "{head}");
+            assert_eq!(body, "");
+            supervisor.shut_down().await;
+        });
     }
 
     #[test]

@@ -154,7 +154,15 @@ fn what_is_no_route_has_the_errors_shape() {
     assert_eq!(send(get("/")).error(), (404, "route", "not found"));
     let delete = send(TestRequest::delete().uri("/api/user"));
     assert_eq!(delete.error(), (405, "method", "not allowed"));
-    assert_eq!(delete.header("allow"), Some("GET, PUT"));
+    assert_eq!(delete.header("allow"), Some("GET, HEAD, PUT"));
+}
+
+#[test]
+fn head_is_answered_like_get() {
+    for path in ["/health/live", "/health/ready", "/api/tags", "/api/user", "/api/users", "/api/nothing"] {
+        let head = send(TestRequest::default().method(Method::HEAD).uri(path));
+        assert_eq!(head.status, send(get(path)).status, "{path}");
+    }
 }
 
 #[test]

@@ -45,9 +45,12 @@ pub(crate) fn configure(state: &State) -> impl FnOnce(&mut ServiceConfig) + use<
     }
 }
 
-/// A path and the methods it takes; another one is answered with those that would do.
+/// A path and the methods it takes; another one is answered with those that would do. Who takes GET takes HEAD: the
+/// middleware makes one of the other.
 fn resource<const N: usize>(path: &str, routes: [(Method, Route); N]) -> actix_web::Resource {
-    let methods: Vec<_> = routes.iter().map(|(method, _)| method.as_str()).collect();
+    let named =
+        |method: &Method| if *method == Method::GET { "GET, HEAD" } else { method.as_str() }.to_owned();
+    let methods: Vec<_> = routes.iter().map(|(method, _)| named(method)).collect();
     let allow = HeaderValue::from_str(&methods.join(", ")).expect("names of methods are made of letters");
     let refuse = move || {
         let allow = allow.clone();
