@@ -9,7 +9,7 @@ use std::{
 };
 
 use futures_util::future::{BoxFuture, try_join_all};
-use tokio::{sync::Semaphore, task::JoinHandle};
+use tokio::sync::Semaphore;
 use tokio_postgres::{Client, Error, Statement};
 use umbel_core::{Json, store::StoreError};
 
@@ -17,7 +17,7 @@ use crate::{
     floor::{Former, Insert, Row, Write},
     postgres::{
         sql::Schema,
-        target::Target,
+        target::{Driving, Target},
         types::{JsonIn, PgTimestamp},
     },
 };
@@ -29,7 +29,7 @@ const CONNECT_WITHIN: Duration = Duration::from_secs(5);
 /// A connection with its one statement. Dropping it closes it.
 struct Inserter {
     client: Client,
-    driving: JoinHandle<()>,
+    _driving: Driving,
     statement: Statement,
     target: Arc<Target>,
 }
@@ -78,7 +78,7 @@ fn target(url: &str, schema: &str) -> Result<(Schema, Arc<Target>), StoreError> 
 async fn run(target: &Target, statements: &str) -> Result<(), StoreError> {
     let (client, driving) = target.open().await?;
     let outcome = client.batch_execute(statements).await;
-    driving.abort();
+    drop(driving);
     outcome.map_err(|error| target.explain(&error))
 }
 
@@ -86,7 +86,7 @@ impl Inserter {
     async fn open(target: &Arc<Target>, statement: &str) -> Result<Self, StoreError> {
         let (client, driving) = target.open().await?;
         let statement = client.prepare(statement).await.map_err(|error| target.explain(&error))?;
-        Ok(Self { client, driving, statement, target: Arc::clone(target) })
+        Ok(Self { client, _driving: driving, statement, target: Arc::clone(target) })
     }
 
     async fn insert_many(&self, first_position: i64, rows: &[Row]) -> Result<u64, Error> {
@@ -175,12 +175,6 @@ impl Write for SingleRow {
             }
             Ok(())
         })
-    }
-}
-
-impl Drop for Inserter {
-    fn drop(&mut self) {
-        self.driving.abort();
     }
 }
 

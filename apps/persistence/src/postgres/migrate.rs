@@ -52,7 +52,8 @@ pub(super) async fn migrate(
 async fn apply(client: &Client, target: &Target, schema: &Schema, wait: Duration) -> Result<(), StoreError> {
     let explain = |error: tokio_postgres::Error| target.explain(&error);
     let limit = format!(
-        "SET LOCAL client_min_messages = warning; SET LOCAL lock_timeout = {}",
+        "SET LOCAL client_min_messages = warning; SET LOCAL statement_timeout = 0; \
+         SET LOCAL lock_timeout = {}",
         wait.as_millis().max(1)
     );
     client.batch_execute(&limit).await.map_err(explain)?;

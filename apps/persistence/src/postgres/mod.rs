@@ -49,12 +49,17 @@ use crate::Adapter;
 pub struct PostgresOptions {
     /// Connections for reading and for projections; one more is for appending.
     pub max_connections: usize,
-    /// How long opening a connection may take.
+    /// How long opening a connection may take, until it is ready for use.
     pub connect_timeout: Duration,
+    /// How long a statement of a pooled connection may run: reads, and projections' writes. The server ends it
+    /// then, whoever still waits. Somewhat more than callers usually wait, for it is not meant to be met: it bounds
+    /// what an abandoned statement costs when the server could not be told to cancel it.
+    pub statement_timeout: Duration,
     /// How long a group of appends may take before its connection counts as lost. Waiting for other writers is
     /// part of it, and bounded to ten seconds by the statements themselves.
     pub group_timeout: Duration,
-    /// How long after a lost connection the outcome of a group is pursued before it is given up as unknown.
+    /// How long after a lost connection the outcome of a group is pursued before it is given up as unknown. Bounds
+    /// connecting and storing within it, too.
     pub outage_limit: Duration,
     /// How long to wait for another process that migrates the same schema.
     pub migration_wait: Duration,
@@ -65,6 +70,7 @@ impl Default for PostgresOptions {
         Self {
             max_connections: 8,
             connect_timeout: Duration::from_secs(5),
+            statement_timeout: Duration::from_secs(15),
             group_timeout: Duration::from_secs(30),
             outage_limit: Duration::from_secs(30),
             migration_wait: Duration::from_secs(60),
@@ -91,8 +97,7 @@ impl Postgres {
         let target = Arc::new(Target::new(url, &schema, options.connect_timeout)?);
         let (client, driving) = target.open().await?;
         let migrated = migrate::migrate(&client, &target, &schema, options.migration_wait).await;
-        // Without its driver the connection closes, and whatever a failed migration held is let go.
-        driving.abort();
+        drop(driving);
         migrated?;
         let statements = Arc::new(Statements::new(&schema));
         Ok(Self {

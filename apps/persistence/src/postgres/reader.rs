@@ -3,6 +3,7 @@
 //! Each is one statement, so each sees one state of the database and needs no transaction.
 
 mod documents;
+mod lease;
 mod log;
 mod names;
 
@@ -12,7 +13,10 @@ use deadpool_postgres::{Manager, ManagerConfig, Pool, PoolError, RecyclingMethod
 use tokio_postgres::{Error, Row, types::ToSql};
 use umbel_core::store::StoreError;
 
-use self::names::Names;
+use self::{
+    lease::{Abandoned, Lease},
+    names::Names,
+};
 use crate::postgres::{
     PostgresOptions,
     error::{Kind, kind},
@@ -41,7 +45,8 @@ impl Reader {
         options: &PostgresOptions,
     ) -> Result<Self, StoreError> {
         let config = ManagerConfig { recycling_method: RecyclingMethod::Fast };
-        let manager = Manager::from_connect(target.config().clone(), Target::clone(&target), config);
+        let connect = target.with_statement_timeout(options.statement_timeout);
+        let manager = Manager::from_connect(target.config().clone(), connect, config);
         let pool = Pool::builder(manager)
             .runtime(Runtime::Tokio1)
             .max_size(options.max_connections.max(1))
@@ -55,8 +60,10 @@ impl Reader {
     /// Runs a statement that only reads. A pooled connection may have died unnoticed, so a lost one is replaced
     /// once.
     async fn query(&self, sql: &str, params: &[Param<'_>]) -> Result<Vec<Row>, StoreError> {
-        match self.try_query(sql, params).await? {
-            Err(error) if kind(&error) == Kind::Lost => self.try_query(sql, params).await?,
+        match self.try_query(sql, params, Abandoned::Cancel).await? {
+            Err(error) if kind(&error) == Kind::Lost => {
+                self.try_query(sql, params, Abandoned::Cancel).await?
+            }
             result => result,
         }
         .map_err(|error| self.target.explain(&error))
@@ -67,13 +74,16 @@ impl Reader {
         &self,
         sql: &str,
         params: &[Param<'_>],
+        abandoned: Abandoned,
     ) -> Result<Result<Vec<Row>, Error>, StoreError> {
         let client = self.pool.get().await.map_err(|error| self.no_connection(&error))?;
-        let statement = match client.prepare_cached(sql).await {
-            Ok(statement) => statement,
-            Err(error) => return Ok(Err(error)),
+        let client = Lease::new(client, Arc::clone(&self.target), abandoned);
+        let answered = match client.prepare_cached(sql).await {
+            Ok(statement) => client.query(&statement, params).await,
+            Err(error) => Err(error),
         };
-        Ok(client.query(&statement, params).await)
+        client.give_back();
+        Ok(answered)
     }
 
     fn no_connection(&self, error: &PoolError) -> StoreError {

@@ -32,7 +32,13 @@ pub(super) struct Target {
     tls: MakeRustlsConnect,
     connect_timeout: Duration,
     place: String,
+    /// What is set on a new connection.
+    settings: String,
 }
+
+/// Drives a connection until it is dropped.
+#[derive(Debug)]
+pub(super) struct Driving(Option<JoinHandle<()>>);
 
 impl Target {
     /// Reads a `postgres://` URL; on top of what tokio-postgres knows, `sslmode` may be `verify-ca` or
@@ -55,7 +61,7 @@ impl Target {
         }
         let tls = tls::connector(ssl.verify, ssl.root_certificates.as_deref()).map_err(failed)?;
         let place = place(&config, schema);
-        Ok(Self { config, tls, connect_timeout, place })
+        Ok(Self { config, tls, connect_timeout, place, settings: SETTINGS.to_owned() })
     }
 
     /// Host, port, database and schema; never a password.
@@ -67,13 +73,37 @@ impl Target {
         &self.config
     }
 
+    /// The same, with a limit for each statement of its connections.
+    pub(super) fn with_statement_timeout(&self, limit: Duration) -> Self {
+        // Zero would mean no limit.
+        let limit_ms = limit.as_millis().max(1);
+        Self { settings: format!("{SETTINGS}; SET statement_timeout = {limit_ms}"), ..self.clone() }
+    }
+
+    /// How long opening a connection may take.
+    pub(super) fn connect_timeout(&self) -> Duration {
+        self.connect_timeout
+    }
+
+    /// Asks the server to stop what a connection is doing. Best effort: the statement timeout bounds it anyway.
+    pub(super) async fn cancel(&self, client: &Client) {
+        let token = client.cancel_token();
+        let told = token.cancel_query(self.tls.clone());
+        if !matches!(tokio::time::timeout(self.connect_timeout, told).await, Ok(Ok(()))) {
+            tracing::debug!(
+                place = self.place,
+                "PostgreSQL could not be told to cancel an abandoned statement"
+            );
+        }
+    }
+
     /// A new connection with the task that drives it, which runs on the caller's runtime.
     ///
     /// # Errors
     /// Unavailable, or failed with what to do about it.
-    pub(super) async fn open(&self) -> Result<(Client, JoinHandle<()>), StoreError> {
+    pub(super) async fn open(&self) -> Result<(Client, Driving), StoreError> {
         // The limit in the configuration covers the socket only, not a server that accepts and says nothing.
-        match tokio::time::timeout(self.connect_timeout, connect(&self.config, self.tls.clone())).await {
+        match tokio::time::timeout(self.connect_timeout, self.connect_to(&self.config)).await {
             Ok(Ok(opened)) => Ok(opened),
             Ok(Err(error)) => Err(self.explain(&error)),
             Err(_) => Err(StoreError::Unavailable {
@@ -82,16 +112,48 @@ impl Target {
         }
     }
 
+    async fn connect_to(&self, config: &Config) -> Result<(Client, Driving), Error> {
+        let (client, connection) = config.connect(self.tls.clone()).await?;
+        let driving = Driving(Some(tokio::spawn(async move {
+            if let Err(error) = connection.await
+                && kind(&error) != Kind::Lost
+            {
+                tracing::warn!(error = %describe(&error), "a connection to PostgreSQL ended");
+            }
+        })));
+        client.batch_execute(&self.settings).await?;
+        Ok((client, driving))
+    }
+
     /// The caller's form of an error that a connection met.
     pub(super) fn explain(&self, error: &Error) -> StoreError {
         store_error(error, &self.place)
     }
 }
 
+impl Driving {
+    /// The task itself, for who ends it in another way.
+    fn into_task(mut self) -> JoinHandle<()> {
+        self.0.take().expect("only this takes the task, and consumes the value")
+    }
+}
+
+impl Drop for Driving {
+    /// Without its driver the connection closes, and the server lets go of whatever it held.
+    fn drop(&mut self) {
+        if let Some(task) = self.0.take() {
+            task.abort();
+        }
+    }
+}
+
 impl Connect for Target {
     fn connect(&self, config: &Config) -> BoxFuture<'_, Result<(Client, JoinHandle<()>), Error>> {
         let config = config.clone();
-        Box::pin(async move { connect(&config, self.tls.clone()).await })
+        Box::pin(async move {
+            let (client, driving) = self.connect_to(&config).await?;
+            Ok((client, driving.into_task()))
+        })
     }
 }
 
@@ -99,22 +161,6 @@ impl fmt::Debug for Target {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Target").field("place", &self.place).finish_non_exhaustive()
     }
-}
-
-async fn connect(config: &Config, tls: MakeRustlsConnect) -> Result<(Client, JoinHandle<()>), Error> {
-    let (client, connection) = config.connect(tls).await?;
-    let driving = tokio::spawn(async move {
-        if let Err(error) = connection.await
-            && kind(&error) != Kind::Lost
-        {
-            tracing::warn!(error = %describe(&error), "a connection to PostgreSQL ended");
-        }
-    });
-    if let Err(error) = client.batch_execute(SETTINGS).await {
-        driving.abort();
-        return Err(error);
-    }
-    Ok((client, driving))
 }
 
 fn place(config: &Config, schema: &Schema) -> String {

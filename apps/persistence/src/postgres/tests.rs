@@ -1,5 +1,6 @@
 //! Scenarios against a real server.
 
+mod locks;
 mod migrations;
 mod outages;
 mod projections;

@@ -6,7 +6,7 @@ use umbel_core::{
     store::{DocumentPage, SaveProjection, SaveProjectionError, StoreError},
 };
 
-use super::{Param, Reader};
+use super::{Param, Reader, lease::Abandoned};
 use crate::postgres::{
     error::{Kind, kind},
     types::JsonOut,
@@ -96,7 +96,7 @@ impl Reader {
             &rows.entry_values,
         ];
         // A write is not repeated by itself: the caller loads the checkpoint and knows whether it took effect.
-        let saved = self.try_query(&self.statements.save_projection, &params).await?;
+        let saved = self.try_query(&self.statements.save_projection, &params, Abandoned::LetEnd).await?;
         let saved = saved.map_err(|error| match (kind(&error), self.target.explain(&error)) {
             (Kind::Lost, StoreError::Unavailable { reason }) => StoreError::OutcomeUnknown { reason },
             (_, other) => other,

@@ -79,7 +79,7 @@ impl Writer {
         let session = state.session.take().filter(|session| !session.is_closed());
         let session = match session {
             Some(session) => session,
-            None => match self.reconnect(&mut state).await {
+            None => match self.reconnect(&mut state, self.target.connect_timeout()).await {
                 Ok(session) => session,
                 Err(error) => return group.finish(&error),
             },
@@ -136,9 +136,15 @@ impl Writer {
         // Its last transaction may be open; the next group gets a new connection.
     }
 
-    async fn reconnect(&self, state: &mut State) -> Result<Session, StoreError> {
+    /// A session that is ready for use, within a limit: preparing its statements may wait for a locked table.
+    async fn reconnect(&self, state: &mut State, within: Duration) -> Result<Session, StoreError> {
         state.cache = Cache::default();
-        Session::open(&self.target, &self.statements).await
+        let opened = timeout(within, Session::open(&self.target, &self.statements)).await;
+        opened.unwrap_or_else(|_| {
+            let place = self.target.place();
+            let reason = format!("PostgreSQL at {place}: no connection was ready within {within:?}");
+            Err(StoreError::Unavailable { reason })
+        })
     }
 
     /// Finds out what became of a group whose connection was lost, and stores what was not.
@@ -146,11 +152,12 @@ impl Writer {
         let deadline = Instant::now() + self.outage_limit;
         let mut last = lost.clone();
         let mut pause = PAUSE_MIN;
-        while Instant::now() < deadline {
-            match self.reconnect(state).await {
+        let remaining = || deadline.saturating_duration_since(Instant::now());
+        while !remaining().is_zero() {
+            match self.reconnect(state, self.target.connect_timeout().min(remaining())).await {
                 Ok(session) => {
                     let storing = state.store_under_lock(&session, group, true);
-                    match timeout(self.group_timeout, storing).await {
+                    match timeout(self.group_timeout.min(remaining()), storing).await {
                         Ok(Ok(())) => {
                             tracing::info!(place = self.target.place(), "reconnected; the group is settled");
                             state.session = Some(session);
@@ -165,7 +172,7 @@ impl Writer {
             if !last.is_transient() {
                 break;
             }
-            sleep(pause.min(deadline.saturating_duration_since(Instant::now()))).await;
+            sleep(pause.min(remaining())).await;
             pause = (pause * 2).min(PAUSE_MAX);
         }
         group.fill(&StoreError::OutcomeUnknown { reason: last.to_string() });

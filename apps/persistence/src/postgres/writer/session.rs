@@ -1,7 +1,6 @@
 //! The writer's connection: its statements, prepared once, and the two exchanges an append is made of.
 
 use futures_util::future::{self, join3, join4, join5};
-use tokio::task::JoinHandle;
 use tokio_postgres::{Client, Error, Row, Statement};
 use umbel_core::{
     CommandId, EventId, Position, StreamName, Timestamp, Version,
@@ -18,7 +17,7 @@ use super::{
 };
 use crate::postgres::{
     sql::Statements,
-    target::Target,
+    target::{Driving, Target},
     types::{JsonOut, PgTimestamp},
 };
 
@@ -31,7 +30,8 @@ const BEGIN: &str = "BEGIN; SET LOCAL lock_timeout = '10s'; SET LOCAL statement_
 #[derive(Debug)]
 pub(super) struct Session {
     client: Client,
-    driving: JoinHandle<()>,
+    /// Ends with the session, also when it is dropped half opened.
+    _driving: Driving,
     append_group: Statement,
     write_claims: Statement,
     write_commands: Statement,
@@ -80,7 +80,7 @@ impl Session {
         ] = <[Statement; 9]>::try_from(prepared).expect("as many come back as were prepared");
         Ok(Self {
             client,
-            driving,
+            _driving: driving,
             append_group,
             write_claims,
             write_commands,
@@ -271,13 +271,6 @@ impl Session {
             )
             .await;
         written.map(drop)
-    }
-}
-
-impl Drop for Session {
-    fn drop(&mut self) {
-        // Without its driver the socket closes at once, whatever the server still has to say.
-        self.driving.abort();
     }
 }
 

@@ -1,0 +1,62 @@
+//! A pooled connection while it is in use.
+//!
+//! A caller that has waited long enough drops its request, but the server goes on with the statement, and so would
+//! whoever got that connection next wait for it. So only a connection that has answered goes back to the pool.
+
+use std::{ops::Deref, sync::Arc};
+
+use deadpool_postgres::{ClientWrapper, Object};
+use tokio::runtime::Handle;
+
+use crate::postgres::target::Target;
+
+/// What becomes of a statement that nobody waits for any more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Abandoned {
+    /// The server is asked to stop: nothing is lost with a read.
+    Cancel,
+    /// It ends by itself, whole or not at all; the statement timeout bounds how long that may take. A write that
+    /// takes longer than its callers wait would otherwise never come to an end.
+    LetEnd,
+}
+
+/// Goes back to the pool by [`Lease::give_back`]; dropped before that, it closes its connection instead.
+pub(super) struct Lease {
+    /// `None` once given back.
+    client: Option<Object>,
+    target: Arc<Target>,
+    abandoned: Abandoned,
+}
+
+impl Lease {
+    pub(super) fn new(client: Object, target: Arc<Target>, abandoned: Abandoned) -> Self {
+        Self { client: Some(client), target, abandoned }
+    }
+
+    /// The last statement was answered: the connection is free for the next one.
+    pub(super) fn give_back(mut self) {
+        drop(self.client.take());
+    }
+}
+
+impl Deref for Lease {
+    type Target = ClientWrapper;
+
+    fn deref(&self) -> &ClientWrapper {
+        self.client.as_ref().expect("giving a lease back consumes it")
+    }
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        let Some(client) = self.client.take() else { return };
+        // Its place in the pool is free for a new connection from here on.
+        let client = Object::take(client);
+        // Without a runtime the process is about to end, and all connections with it.
+        if let (Abandoned::Cancel, Ok(runtime)) = (self.abandoned, Handle::try_current()) {
+            let target = Arc::clone(&self.target);
+            // The connection stays open until the server was told, so that a pooler between knows which is meant.
+            runtime.spawn(async move { target.cancel(&client).await });
+        }
+    }
+}
