@@ -50,6 +50,9 @@ struct Follower {
     /// The name its checkpoint is kept under.
     checkpoint: String,
     names: Arc<[String]>,
+    /// The collections to empty before anything is projected, as no rule of this version has written them yet.
+    /// Nothing once that is done, or not needed.
+    to_clear: Vec<String>,
     progress: watch::Sender<Position>,
     /// Events in the next page: one while looking for an event whose changes fail.
     batch: u32,
@@ -79,7 +82,10 @@ pub(crate) fn worker<P: Projection>(app: &str, bus: Bus, settings: &HostSettings
             let checkpoint = format!("{}/{}", P::NAME, P::VERSION);
             let saved = bus.store().load_checkpoint(&checkpoint).await?;
             let (progress, reached) = watch::channel(saved);
+            let begins = saved == Position::START;
+            let owned = P::collections().into_iter().filter(|_| begins);
             let follower = Follower {
+                to_clear: owned.map(|collection| collection.name.to_owned()).collect(),
                 batch: settings.projection_batch,
                 store: bus.store(),
                 bus: bus.clone(),
@@ -154,6 +160,9 @@ impl Follower {
 
     /// One page of the log; says whether there may be more right now.
     async fn round<P: Projection>(&mut self) -> Result<bool, Trouble> {
+        if !self.to_clear.is_empty() {
+            self.clear().await?;
+        }
         let request = ReadAll {
             from: Some(self.reached.next()),
             direction: Direction::Forward,
@@ -191,15 +200,29 @@ impl Follower {
         }
     }
 
-    /// Commits documents and checkpoint. When another node was faster, its place becomes ours.
-    async fn save(&mut self, writes: Vec<DocumentWrite>, position: Position) -> Result<(), Trouble> {
+    /// Removes what an older version of the rule has left, unless another node has begun already: its documents are
+    /// of this version.
+    async fn clear(&mut self) -> Result<(), Trouble> {
         let request = SaveProjection {
             projection: self.checkpoint.clone(),
-            expected: self.saved,
-            position,
-            clear: Vec::new(),
-            writes,
+            expected: Position::START,
+            position: Position::START,
+            clear: self.to_clear.clone(),
+            writes: Vec::new(),
         };
+        self.commit(request).await?;
+        self.to_clear.clear();
+        Ok(())
+    }
+
+    /// Commits documents and checkpoint. When another node was faster, its place becomes ours.
+    async fn save(&mut self, writes: Vec<DocumentWrite>, position: Position) -> Result<(), Trouble> {
+        let (projection, expected) = (self.checkpoint.clone(), self.saved);
+        self.commit(SaveProjection { projection, expected, position, clear: Vec::new(), writes }).await
+    }
+
+    async fn commit(&mut self, request: SaveProjection) -> Result<(), Trouble> {
+        let position = request.position;
         let stands = match self.store.save_projection(request).await {
             Ok(()) => position,
             Err(SaveProjectionError::CheckpointMoved { actual }) => actual,

@@ -119,6 +119,9 @@ pub(crate) struct Balance {
 /// The balances.
 pub(crate) struct Balances;
 
+/// The balances by the next version of their rule, in which an event counts tenfold.
+pub(crate) struct NextBalances;
+
 /// The number of deposits, for those who do not mind some amounts.
 pub(crate) struct Fussy;
 
@@ -149,6 +152,11 @@ pub(crate) fn app() -> App {
 
 pub(crate) fn fussy() -> App {
     App::new("fussy").projection::<Fussy>()
+}
+
+/// The bank after an upgrade.
+pub(crate) fn next_app() -> App {
+    App::new("bank").aggregate::<Account>().projection::<NextBalances>().query(get_balance)
 }
 
 pub(crate) fn curse(id: Uuid) {
@@ -346,6 +354,21 @@ impl Projection for Balances {
             let Balance { balance, events } = old.unwrap_or(Balance { balance: 0, events: 0 });
             Some(Balance { balance: balance + by, events: events + 1 })
         });
+    }
+}
+
+impl Projection for NextBalances {
+    const NAME: &'static str = Balances::NAME;
+    const VERSION: u32 = 2;
+    type Event = Moved;
+
+    fn collections() -> Vec<Collection> {
+        Balances::collections()
+    }
+
+    fn project(event: Moved, recorded: &RecordedEvent, changes: &mut Changes) {
+        Balances::project(event, recorded, changes);
+        changes.update(recorded.stream.id(), |balance: &mut Balance| balance.events += 9);
     }
 }
 

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use umbel_bus::DispatchOptions;
 use umbel_core::{
-    EventId, ExpectedVersion, Json, Metadata, NewEvent, Position, StreamName, document::DocumentKey,
+    EventId, ExpectedVersion, Json, Metadata, NewEvent, Position, StreamName,
+    document::{DocumentKey, DocumentWrite},
     store::Append,
 };
 use umbel_host::HostSettings;
@@ -187,6 +188,46 @@ fn a_crash_restarts_it_where_it_was() {
         }
         fn restarts(tree: &umbel_supervision::TreeNode) -> u64 {
             tree.find("bank/bank.balances").unwrap().restarts.into()
+        }
+    });
+}
+
+/// Given a rule of a higher version, the read model is built anew from an empty one: nothing counts twice, and what only the
+/// older rule has written is gone. After that it goes on from its own checkpoint.
+#[test]
+fn a_higher_version_builds_the_model_anew() {
+    run(async {
+        let store = Arc::<Rigged>::default();
+        let world = World::over(&store).await;
+        for _ in 0..10 {
+            world.bus.dispatch_with(deposit("ada", 1), DispatchOptions::default().strong()).await.unwrap();
+        }
+        let stray = DocumentWrite {
+            collection: "bank.balances".into(),
+            key: "stray".into(),
+            body: Some(Json::encode(&Balance { balance: 1, events: 1 }).unwrap()),
+            entries: Vec::new(),
+        };
+        let append = Append { documents: vec![stray], ..foreign_deposit("bob", 7) };
+        world.bus.store().append(append).await.unwrap();
+        world.passed(BALANCES, Position::new(11)).await;
+        assert_eq!(world.balance("ada").await, Some(Balance { balance: 10, events: 10 }));
+        assert!(world.balance("stray").await.is_some());
+        world.stop().await;
+
+        // The answer to the clearing is lost as well, which must not matter.
+        store.lose_saves(1);
+        let host = HostSettings { projection_batch: 3, ..settings() };
+        for round in 0..2 {
+            let world = World::with(&store, &[bank::next_app()], host.clone()).await;
+            world.passed(BALANCES, Position::new(11 + round)).await;
+            let events = 10 + round;
+            let ada = Balance { balance: i64::try_from(events).unwrap(), events: 10 * events };
+            assert_eq!(world.balance("ada").await, Some(ada));
+            assert_eq!(world.balance("bob").await, Some(Balance { balance: 7, events: 10 }));
+            assert_eq!(world.balance("stray").await, None);
+            world.bus.dispatch_with(deposit("ada", 1), DispatchOptions::default().strong()).await.unwrap();
+            world.stop().await;
         }
     });
 }
