@@ -7,7 +7,7 @@ use std::{
 };
 
 use actix_web::{FromRequest, HttpMessage, HttpRequest, dev::Payload, web};
-use umbel_bus::{Bus, DispatchError, DispatchOptions};
+use umbel_bus::{AskError, Bus, DispatchError, DispatchOptions};
 use umbel_core::{Command, CommandId, Json, Query, Timestamp};
 use uuid::Uuid;
 
@@ -63,8 +63,10 @@ impl Call {
                 self.decode(C::NAME, &reply)
             }
             Err(error) => {
-                if !matches!(error, DispatchError::Rejected(_)) {
-                    self.log_failure(C::NAME, &error);
+                match &error {
+                    DispatchError::Rejected(_) => {}
+                    DispatchError::NoHandler { .. } => self.warn_of_unanswered(C::NAME),
+                    error => self.log_failure(C::NAME, error),
                 }
                 Err(ApiError::of_dispatch(error))
             }
@@ -74,7 +76,10 @@ impl Call {
     /// Asks a query.
     pub(crate) async fn ask<Q: Query>(&self, query: Q) -> Result<Q::Answer, ApiError> {
         self.bus().ask_within(query, self.remaining()).await.map_err(|error| {
-            self.log_failure(Q::NAME, &error);
+            match &error {
+                AskError::NoHandler { .. } => self.warn_of_unanswered(Q::NAME),
+                error => self.log_failure(Q::NAME, error),
+            }
             error.into()
         })
     }
@@ -112,6 +117,16 @@ impl Call {
             self.log_failure(command, &error);
             ApiError::internal()
         })
+    }
+
+    /// Once per message: which apps run here is for the operator to know, and nothing that each request changes.
+    fn warn_of_unanswered(&self, message: &'static str) {
+        if self.state.note_unanswered(message) {
+            tracing::warn!(
+                message_name = message,
+                "nobody here answers this; the app that does is not run here"
+            );
+        }
     }
 
     fn log_failure(&self, what: &str, error: &dyn Debug) {

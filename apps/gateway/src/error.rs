@@ -52,13 +52,18 @@ impl ApiError {
         Self { retry_after: Some(retry_after), ..error }
     }
 
+    /// The app that would answer is no part of what runs here. Trying again will not change that.
+    fn not_here() -> Self {
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "server", "does not run the app that answers this")
+    }
+
     /// What a failed command means to the client. The cause of a server's error is for the log, not for them.
     pub(crate) fn of_dispatch<R: Into<Self>>(error: DispatchError<R>) -> Self {
         match error {
             DispatchError::Rejected(rejection) => rejection.into(),
             DispatchError::Unavailable { retry_after, .. } => Self::unavailable(retry_after),
+            DispatchError::NoHandler { .. } => Self::not_here(),
             DispatchError::Conflict { .. }
-            | DispatchError::NoHandler { .. }
             | DispatchError::Timeout { outcome: Outcome::NothingStored, .. } => {
                 Self::unavailable(RETRY_AFTER)
             }
@@ -79,7 +84,8 @@ impl From<AskError> for ApiError {
     fn from(error: AskError) -> Self {
         match error {
             AskError::Unavailable { retry_after, .. } => Self::unavailable(retry_after),
-            AskError::NoHandler { .. } | AskError::Timeout { .. } => Self::unavailable(RETRY_AFTER),
+            AskError::NoHandler { .. } => Self::not_here(),
+            AskError::Timeout { .. } => Self::unavailable(RETRY_AFTER),
             AskError::Failed { .. } => Self::internal(),
         }
     }
@@ -192,7 +198,7 @@ mod tests {
         let unavailable = DispatchError::Unavailable { reason: "full".into(), retry_after: minute };
         assert_eq!(dispatch_seen(unavailable), (503, Some(minute)));
         assert_eq!(dispatch_seen(DispatchError::Conflict { attempts: 3 }), (503, Some(second)));
-        assert_eq!(dispatch_seen(DispatchError::NoHandler { command: "x" }), (503, Some(second)));
+        assert_eq!(dispatch_seen(DispatchError::NoHandler { command: "x" }), (503, None));
         assert_eq!(dispatch_seen(timeout(Outcome::NothingStored)), (503, Some(second)));
         assert_eq!(dispatch_seen(timeout(Outcome::Unknown)), (504, None));
         assert_eq!(dispatch_seen(DispatchError::Failed { reason: "secret path".into() }), (500, None));

@@ -1,6 +1,10 @@
 //! What every request handler holds.
 
-use std::time::Duration;
+use std::{
+    collections::BTreeSet,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use umbel_bus::Bus;
 use uuid::Uuid;
@@ -18,6 +22,8 @@ pub(crate) struct State {
     pub(crate) cors: Cors,
     pub(crate) body_limit_bytes: usize,
     pub(crate) request_deadline: Duration,
+    /// Messages that turned out to have nobody here to answer them.
+    unanswered: Arc<Mutex<BTreeSet<&'static str>>>,
 }
 
 impl State {
@@ -33,6 +39,13 @@ impl State {
             cors: Cors::new(&settings.cors_allowed_origins),
             body_limit_bytes: settings.body_limit_bytes,
             request_deadline: settings.request_deadline(),
+            unanswered: Arc::default(),
         }
+    }
+
+    /// Notes that nobody here answers messages of this name; says whether that is news. There are only as many names
+    /// as messages that the routes send.
+    pub(crate) fn note_unanswered(&self, message: &'static str) -> bool {
+        self.unanswered.lock().unwrap_or_else(PoisonError::into_inner).insert(message)
     }
 }

@@ -135,17 +135,25 @@ fn a_body_is_refused_in_the_errors_shape() {
 fn a_bad_token_on_a_public_page_counts_as_none() {
     for request in [get("/api/articles").insert_header(expired()), get("/api/articles/dragons")] {
         let answer = send(request.insert_header((header::ACCEPT, "application/json")));
-        assert_eq!(answer.error(), (503, "server", "is not available, try again"));
+        assert_eq!(answer.error(), (503, "server", "does not run the app that answers this"));
     }
 }
 
 #[test]
-fn an_app_that_is_not_there_can_be_tried_again() {
+fn an_app_that_is_not_run_here_is_not_worth_another_try() {
     for request in [post("/api/users", USER), get("/api/tags"), get("/api/user").insert_header(valid())] {
         let answer = send(request);
-        assert_eq!(answer.error().0, 503);
-        assert_eq!(answer.header("retry-after"), Some("1"));
+        assert_eq!(answer.error(), (503, "server", "does not run the app that answers this"));
+        assert_eq!(answer.header("retry-after"), None);
     }
+}
+
+#[test]
+fn the_log_hears_once_of_an_app_that_is_not_run_here() {
+    let state = state();
+    let worker = state.clone();
+    assert!(state.note_unanswered("a.b") && !worker.note_unanswered("a.b"));
+    assert!(worker.note_unanswered("a.c") && !state.note_unanswered("a.c"));
 }
 
 #[test]
