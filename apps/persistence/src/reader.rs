@@ -36,6 +36,11 @@ pub(crate) struct Reader {
 pub(crate) trait Answer: Request {
     /// Asks the adapter. Pages hold at most `page_max` events.
     fn answer(self, adapter: &dyn Adapter, page_max: u32) -> BoxedAnswer<'_, Self>;
+
+    /// The answer at the caller's deadline. A read has done nothing.
+    fn too_late() -> StoreError {
+        StoreError::Unavailable { reason: "it did not answer in time".into() }
+    }
 }
 
 type BoxedAnswer<'a, R> = BoxFuture<'a, Result<<R as Request>::Answer, <R as Request>::Error>>;
@@ -101,11 +106,7 @@ where
         Box::pin(async move {
             let answer = timeout_at(envelope.deadline(), request.answer(&*adapter, page_max)).await;
             drop(place);
-            // Nobody waits any longer; the answer only completes the types.
-            Some(
-                answer
-                    .unwrap_or_else(|_| Err(StoreError::OutcomeUnknown { reason: "too late".into() }.into())),
-            )
+            Some(answer.unwrap_or_else(|_| Err(R::too_late().into())))
         })
     }
 }
@@ -165,6 +166,10 @@ impl Answer for LoadCheckpoint {
 impl Answer for SaveProjection {
     fn answer(self, adapter: &dyn Adapter, _: u32) -> BoxedAnswer<'_, Self> {
         adapter.save_projection(self)
+    }
+
+    fn too_late() -> StoreError {
+        StoreError::OutcomeUnknown { reason: "it did not answer in time".into() }
     }
 }
 
