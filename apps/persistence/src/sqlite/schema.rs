@@ -1,6 +1,6 @@
 //! Opening a file: checks first, then connections set up for durability, then migrations.
 
-use std::path::Path;
+use std::{fs, io, path::Path};
 
 use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior, params};
 use umbel_core::store::StoreError;
@@ -30,10 +30,11 @@ const MIGRATIONS: &[Migration] =
 pub(super) fn open_writer(path: &Path) -> Result<Connection, StoreError> {
     let failed = |error: &rusqlite::Error| store_error(error, path);
     if let Some(parent) = path.parent().filter(|parent| !parent.as_os_str().is_empty()) {
-        std::fs::create_dir_all(parent).map_err(|error| StoreError::Failed {
+        create_directory(parent).map_err(|error| StoreError::Failed {
             reason: format!("the directory {} cannot be made: {error}", parent.display()),
         })?;
     }
+    create_file(path);
     let mut connection = connect(path).map_err(|error| failed(&error))?;
     // Looked at before anything is set, because setting the journal mode writes to the file.
     check_ours(&connection, path)?;
@@ -62,6 +63,25 @@ pub(super) fn open_reader(path: &Path) -> Result<Connection, StoreError> {
         Ok(connection)
     };
     open().map_err(|error| store_error(&error, path))
+}
+
+/// A directory, with those above it, that only this user can look into; one that exists stays as it is.
+fn create_directory(path: &Path) -> io::Result<()> {
+    let mut builder = fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(path)
+}
+
+/// A new file that only this user can read; SQLite gives the files it puts beside it the same rights. One that exists
+/// stays as it is, and what cannot be created is for SQLite to explain.
+fn create_file(path: &Path) {
+    let mut options = fs::OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    drop(options.open(path));
 }
 
 fn connect(path: &Path) -> rusqlite::Result<Connection> {

@@ -116,3 +116,27 @@ fn migrating_is_idempotent() {
         raw(&path).query_row("SELECT count(*) FROM schema_migrations", [], |row| row.get(0)).unwrap();
     assert_eq!(applied, 1);
 }
+
+/// The log holds what people wrote to each other: nobody else on the machine gets to read it by default.
+#[cfg(unix)]
+#[tokio::test]
+async fn new_files_are_for_their_user_only() {
+    use std::os::unix::fs::PermissionsExt;
+
+    let directory = directory();
+    let parent = directory.path().join("new/data");
+    let store = Sqlite::open(&parent.join("umbel.db")).unwrap();
+    append(&store, Events::default().append("s", NoStream, 1)).await.unwrap();
+    let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    assert_eq!((mode(&directory.path().join("new")), mode(&parent)), (0o700, 0o700));
+    let files: Vec<_> = fs::read_dir(&parent).unwrap().map(|file| file.unwrap().path()).collect();
+    assert!(files.len() > 1, "the write-ahead log is missing: {files:?}");
+    assert!(files.iter().all(|file| mode(file) == 0o600), "{files:?}");
+
+    // Rights that somebody gave stay.
+    let shared = directory.path().join("shared.db");
+    fs::write(&shared, "").unwrap();
+    fs::set_permissions(&shared, fs::Permissions::from_mode(0o640)).unwrap();
+    drop(Sqlite::open(&shared).unwrap());
+    assert_eq!(mode(&shared), 0o640);
+}
