@@ -70,10 +70,13 @@ impl State {
             .collect();
         let last = events.last().map(|event| event.position);
         let before = Position::new(from.unwrap_or(0).saturating_sub(1));
+        // A full page may have left matching events behind its last one.
+        let is_full = events.len() == size(request.limit);
+        let upto = request.from.map_or(head, |from| from.min(head));
         let scanned_to = match request.direction {
-            Direction::Backward => last.unwrap_or(Position::START),
-            // A full page may have left matching events behind its last one.
-            Direction::Forward if events.len() == size(request.limit) => last.unwrap_or(before),
+            Direction::Backward if is_full => last.unwrap_or(upto.next()),
+            Direction::Backward => Position::START.next().min(upto),
+            Direction::Forward if is_full => last.unwrap_or(before),
             Direction::Forward => head.max(before),
         };
         AllPage { events, scanned_to, head }

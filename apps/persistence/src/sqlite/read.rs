@@ -103,12 +103,16 @@ fn read_backward(
     head: Position,
 ) -> rusqlite::Result<AllPage> {
     let to = request.from.map_or(head, |from| from.min(head));
-    let (low, high, limit) = (Position::START.to_i64(), to.to_i64(), request.limit);
+    let span = if names.is_some() { SCAN_MAX } else { u64::MAX };
+    let from = Position::new(to.get().saturating_sub(span)).next();
+    let (low, high, limit) = (from.to_i64(), to.to_i64(), request.limit);
     let events = match &names {
         None => events(connection, READ_ALL_BACKWARD, &[&low, &high, &limit])?,
         Some(names) => events(connection, READ_ALL_NAMED_BACKWARD, &[&low, &high, &limit, names])?,
     };
-    let scanned_to = events.last().map_or(Position::START, |event| event.position);
+    let is_full = usize::try_from(limit).is_ok_and(|limit| events.len() >= limit);
+    let last = events.last().map_or(to.next(), |event| event.position);
+    let scanned_to = if is_full { last } else { from.min(to) };
     Ok(AllPage { events, scanned_to, head })
 }
 

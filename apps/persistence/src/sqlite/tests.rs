@@ -155,6 +155,12 @@ async fn a_filtered_page_looks_at_a_bounded_part_of_the_log() {
     let second = store.read_all(request.clone()).await.unwrap();
     assert_eq!((second.events.len(), second.scanned_to), (1, position(25_001)));
     request.direction = Direction::Backward;
+    request.from = Some(position(25_000));
+    let first = store.read_all(request.clone()).await.unwrap();
+    assert_eq!((first.events, first.scanned_to), (vec![], position(5001)));
+    request.from = Some(position(5000));
+    let second = store.read_all(request.clone()).await.unwrap();
+    assert_eq!((second.events, second.scanned_to), (vec![], position(1)));
     request.from = None;
     assert_eq!(store.read_all(request).await.unwrap().events.len(), 1);
 }

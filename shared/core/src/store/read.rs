@@ -74,7 +74,8 @@ pub struct AllPage {
     /// The events, in the order asked for.
     pub events: Vec<RecordedEvent>,
     /// Going forward: everything up to here was looked at, so the next page begins behind it even when a
-    /// filter let nothing through. Going backward: the position of the last event here.
+    /// filter let nothing through. Going backward: everything down to here was looked at, so the next page begins
+    /// before it; at 1 or less nothing is left.
     pub scanned_to: Position,
     /// The log's last position when the page was read.
     pub head: Position,

@@ -70,6 +70,7 @@ macro_rules! store_conformance {
             pages_of_any_size_give_the_same_sequence,
             the_log_holds_all_streams_in_commit_order,
             the_log_is_filtered_by_event_name,
+            a_filtered_log_is_read_backward_page_by_page,
             an_empty_log_is_read,
             stream_info_tells_version_and_time,
             status_tells_the_head,

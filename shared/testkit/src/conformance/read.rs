@@ -144,6 +144,39 @@ pub async fn the_log_is_filtered_by_event_name<S: StoreUnderTest>(store: S) {
     }
 }
 
+/// SU-08's store part, backward: pages that continue before `scanned_to` meet every matching event once, whatever a
+/// page holds, and come to an end.
+pub async fn a_filtered_log_is_read_backward_page_by_page<S: StoreUnderTest>(store: S) {
+    let events = Events::default();
+    for number in 1..=30 {
+        let event_type = if number % 7 == 3 { "rare/1" } else { "common/1" };
+        store.append(Append::to_stream(stream("s"), Any, vec![events.typed(event_type)])).await.unwrap();
+    }
+    for (name, expected) in [("rare", vec![24, 17, 10, 3]), ("none", vec![])] {
+        let names: Arc<[String]> = [name.to_owned()].into();
+        for limit in [1, 2, 4, 100] {
+            let (mut found, mut from, mut below) = (Vec::new(), None, position(31));
+            loop {
+                let names = Some(Arc::clone(&names));
+                let page = store.read_all(ReadAll { from, direction: Backward, limit, names }).await.unwrap();
+                assert!(page.scanned_to < below, "a page led nowhere");
+                let range = page.scanned_to..below;
+                assert!(page.events.iter().all(|event| range.contains(&event.position)), "out of {range:?}");
+                found.extend(positions(&page.events));
+                if page.scanned_to <= position(1) {
+                    break;
+                }
+                below = page.scanned_to;
+                from = Some(position(below.get() - 1));
+            }
+            assert_eq!(found, expected, "{name} by {limit}");
+        }
+        // What lies beyond the head was not looked at.
+        let request = ReadAll { from: Some(position(99)), direction: Backward, limit: 9, names: Some(names) };
+        assert_eq!(positions(&store.read_all(request).await.unwrap().events), expected, "{name}");
+    }
+}
+
 /// RD-03: an empty log, and the place behind the last event, are empty pages at the head.
 pub async fn an_empty_log_is_read<S: StoreUnderTest>(store: S) {
     for direction in [Forward, Backward] {

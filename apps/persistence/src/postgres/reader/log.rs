@@ -90,15 +90,24 @@ impl Reader {
         limit: u32,
         names: Option<Vec<&str>>,
     ) -> Result<AllPage, StoreError> {
-        let (last, limit) = (from.unwrap_or(Position::MAX).to_i64(), i64::from(limit));
+        let from = from.unwrap_or(Position::MAX);
+        let span = if names.is_some() { SCAN_MAX } else { u64::MAX };
+        let (last, count) = (from.to_i64(), i64::from(limit));
         let rows = match &names {
-            None => self.query(&self.statements.read_all_backward, &[&last, &limit]).await,
+            None => self.query(&self.statements.read_all_backward, &[&last, &count]).await,
             Some(names) => {
-                self.query(&self.statements.read_all_backward_of_types, &[&last, &limit, names]).await
+                let (sql, span) = (&self.statements.read_all_backward_of_types, Position::new(span).to_i64());
+                self.query(sql, &[&last, &count, names, &span]).await
             }
         }?;
         let (head, events) = self.page(&rows).await?;
-        let scanned_to = events.last().map_or(Position::START, |event| event.position);
+        let to = from.min(head);
+        let full = u32::try_from(events.len()) == Ok(limit);
+        let scanned_to = if full {
+            events.last().map_or(to.next(), |event| event.position)
+        } else {
+            Position::new(to.get().saturating_sub(span)).next().min(to)
+        };
         Ok(AllPage { events, scanned_to, head })
     }
 

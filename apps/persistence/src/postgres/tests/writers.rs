@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use umbel_core::{
-    CommandId, ExpectedVersion, Json, Timestamp, Version,
-    store::{Append, AppendError, ClaimName, Claims, CommandRecord},
+    CommandId, ExpectedVersion, Json, Position, Timestamp, Version,
+    document::Direction,
+    store::{Append, AppendError, ClaimName, Claims, CommandRecord, ReadAll},
 };
 use uuid::Uuid;
 
@@ -248,4 +249,26 @@ async fn several_streams_are_one_atom() {
     assert_eq!(stored.versions, [Version::new(1), Version::new(3), Version::new(1)]);
     assert_eq!(stored.last_position.unwrap().get(), 5);
     assert_gapless(&whole_log(&adapter).await);
+}
+
+/// A page of rare events going backward comes back after a bounded look at the log, and says how far it looked.
+#[tokio::test]
+async fn a_filtered_page_backward_looks_at_a_bounded_part_of_the_log() {
+    let schema = schema();
+    let adapter = adapter(&schema).await;
+    append(&adapter, to("a", ExpectedVersion::Any)).await.unwrap();
+    // As if what came after it had been erased.
+    let client = client(schema.url()).await;
+    let sql = format!("UPDATE {}.log SET position = 150000", schema.name());
+    client.batch_execute(&sql).await.unwrap();
+    let names: Arc<[String]> = ["test.happened".to_owned()].into();
+    let page = async |from: Option<u64>| {
+        let (from, names) = (from.map(Position::new), Some(names.clone()));
+        let request = ReadAll { from, direction: Direction::Backward, limit: 10, names };
+        let page = adapter.read_all(request).await.unwrap();
+        (page.events.len(), page.scanned_to.get())
+    };
+    assert_eq!(page(None).await, (0, 50_001));
+    assert_eq!(page(Some(50_000)).await, (1, 1));
+    assert_eq!(page(Some(1)).await, (1, 1));
 }
