@@ -7,7 +7,8 @@ use crate::{
     article::{Article, PublishAs},
     list::{ArticleDocument, ArticleList, SlugDocument},
     queries::{get_article, list_articles, list_tags},
-    rules, slug,
+    rules,
+    slug::{self, Candidate},
 };
 
 /// The articles app.
@@ -28,8 +29,9 @@ async fn publish(handling: Handling, article: Publish) -> Result<PublishReply, D
     let base = slug::slugify(&article.title);
     let (plain_is_free, last_number) = known_slugs(handling.models(), &base).await?;
     let article_id = handling.fresh_id();
-    for slug in slug::candidates(&base, plain_is_free, last_number, &article_id.to_string()) {
-        let command = PublishAs { article_id, slug, article: article.clone() };
+    for tried in slug::candidates(&base, plain_is_free, last_number, &article_id.to_string()) {
+        let Candidate { slug, numbers_used } = tried;
+        let command = PublishAs { article_id, slug, numbers_used, article: article.clone() };
         match handling.dispatch(command).await {
             Err(DispatchError::Rejected(Rejection::SlugTaken)) => {}
             outcome => return outcome,

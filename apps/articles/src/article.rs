@@ -1,6 +1,6 @@
 //! The article aggregate: what happens to one article.
 
-use contracts::articles::{Publish, PublishReply, Published, Rejection};
+use contracts::articles::{NumbersUsed, Publish, PublishReply, Published, Rejection};
 use serde::{Deserialize, Serialize};
 use umbel_core::{Aggregate, Command, Context, Decide, Decision, store::ClaimName};
 use uuid::Uuid;
@@ -27,6 +27,7 @@ umbel_core::events! {
 pub(crate) struct PublishAs {
     pub(crate) article_id: Uuid,
     pub(crate) slug: String,
+    pub(crate) numbers_used: Option<NumbersUsed>,
     pub(crate) article: Publish,
 }
 
@@ -62,6 +63,7 @@ impl Decide<PublishAs> for Article {
             article_id: command.article_id,
             author_id,
             slug: command.slug.clone(),
+            numbers_used: command.numbers_used.clone(),
             title,
             description,
             body,
@@ -110,7 +112,7 @@ mod tests {
             body: "Believe.".into(),
             tags: vec!["training".into(), "dragons".into(), "training".into()],
         };
-        PublishAs { article_id: ID, slug: "dragons".into(), article }
+        PublishAs { article_id: ID, slug: "dragons".into(), numbers_used: None, article }
     }
 
     fn published() -> Published {
@@ -118,6 +120,7 @@ mod tests {
             article_id: ID,
             author_id: AUTHOR,
             slug: "dragons".into(),
+            numbers_used: None,
             title: "Dragons".into(),
             description: "How?".into(),
             body: "Believe.".into(),

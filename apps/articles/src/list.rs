@@ -5,7 +5,7 @@
 
 use contracts::{
     accounts::{BioChanged, ImageChanged, Registered, UsernameChanged},
-    articles::{Author, Published},
+    articles::{Author, NumbersUsed, Published},
 };
 use serde::{Deserialize, Serialize};
 use umbel_core::{
@@ -13,8 +13,6 @@ use umbel_core::{
     document::{Collection, Direction, DocumentQuery},
 };
 use uuid::Uuid;
-
-use crate::slug;
 
 /// Keeps the documents of this module up to date.
 pub(crate) struct ArticleList;
@@ -159,9 +157,9 @@ impl Projection for ArticleList {
 }
 
 fn publish(event: Published, position: Position, changes: &mut Changes) {
-    if let Some((base, number)) = slug::split_number(&event.slug) {
+    if let Some(NumbersUsed { base, up_to }) = event.numbers_used {
         changes.modify(base, move |slugs: Option<SlugDocument>| {
-            let last_number = slugs.map_or(0, |slugs| slugs.last_number).max(number);
+            let last_number = slugs.map_or(0, |slugs| slugs.last_number).max(up_to);
             Some(SlugDocument { last_number })
         });
     }
@@ -217,6 +215,7 @@ mod tests {
             article_id: Uuid::from_u128(n),
             author_id: JAKE,
             slug: slug.into(),
+            numbers_used: None,
             title: "Dragons".into(),
             description: "How?".into(),
             body: "Believe.".into(),
@@ -257,14 +256,30 @@ mod tests {
         assert_eq!(tags[0].1.last_used, Position::new(3));
     }
 
+    fn numbered(n: u128, base: &str, number: u64) -> Published {
+        let numbers_used = Some(NumbersUsed { base: base.into(), up_to: number });
+        Published { numbers_used, ..published(n, &format!("{base}-{number}"), &[]) }
+    }
+
     /// CD-05: the read model knows which number comes next, whatever the order.
     #[test]
     fn the_highest_number_of_a_slug_is_known() {
         let model = registered()
             .after("article-1", published(1, "dragons", &[]))
-            .after("article-2", published(2, "dragons-3", &[]))
-            .after("article-3", published(3, "dragons-2", &[]));
+            .after("article-2", numbered(2, "dragons", 3))
+            .after("article-3", numbered(3, "dragons", 2));
         assert_eq!(model.documents::<SlugDocument>(), [("dragons".into(), SlugDocument { last_number: 3 })]);
+    }
+
+    /// CD-05: whoever writes a number into a title does not say how others' slugs go on.
+    #[test]
+    fn a_number_in_a_title_counts_nothing() {
+        let model = registered()
+            .after("article-1", published(1, "foo-18446744073709551615", &[]))
+            .after("article-2", published(2, "catch-22", &[]));
+        assert_eq!(model.documents::<SlugDocument>(), []);
+        let model = model.after("article-3", numbered(3, "catch-22", 2));
+        assert_eq!(model.documents::<SlugDocument>(), [("catch-22".into(), SlugDocument { last_number: 2 })]);
     }
 
     #[test]

@@ -3,6 +3,8 @@
 //! Latin letters lose their accents, because that is what people type. Letters of other scripts stay as they
 //! are: a URL may hold them, and a reader of that script can read the address.
 
+use contracts::articles::NumbersUsed;
+
 /// Longest slug before its number, in characters.
 const LENGTH_MAX: usize = 80;
 
@@ -38,26 +40,30 @@ pub(crate) fn slugify(title: &str) -> String {
     if slug.is_empty() { NAMELESS.to_owned() } else { slug.to_owned() }
 }
 
+/// A slug to try, and which numbers are used up once it turns out to be free.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Candidate {
+    pub(crate) slug: String,
+    pub(crate) numbers_used: Option<NumbersUsed>,
+}
+
 /// The slugs to try in turn. `plain_is_free` and `last_number` are what the read model knows; it may be behind,
-/// so each may turn out to be taken. The last one cannot be.
+/// so each may turn out to be taken. The last one cannot be, and tells that the numbers before it are.
 pub(crate) fn candidates(
     base: &str,
     plain_is_free: bool,
     last_number: u64,
     article_id: &str,
-) -> impl Iterator<Item = String> {
-    let plain = (plain_is_free && !RESERVED.contains(&base)).then(|| base.to_owned());
-    let first = last_number.max(1).saturating_add(1);
-    let numbered =
-        (first..first.saturating_add(NUMBERED_TRIES)).map(move |number| format!("{base}-{number}"));
-    plain.into_iter().chain(numbered).chain([format!("{base}-{article_id}")])
-}
-
-/// A slug as base and number, if it ends in one that [`candidates`] would give.
-pub(crate) fn split_number(slug: &str) -> Option<(&str, u64)> {
-    let (base, digits) = slug.rsplit_once('-')?;
-    let number = digits.parse().ok().filter(|&number: &u64| number > 1 && number.to_string() == digits)?;
-    (!base.is_empty()).then_some((base, number))
+) -> impl Iterator<Item = Candidate> {
+    let plain = (plain_is_free && !RESERVED.contains(&base))
+        .then(|| Candidate { slug: base.to_owned(), numbers_used: None });
+    let used = |up_to| Some(NumbersUsed { base: base.to_owned(), up_to });
+    let before = last_number.max(1);
+    let last = before.saturating_add(NUMBERED_TRIES);
+    let unique = Candidate { slug: format!("{base}-{article_id}"), numbers_used: used(last) };
+    let numbered = (before.saturating_add(1)..=last)
+        .map(move |number| Candidate { slug: format!("{base}-{number}"), numbers_used: used(number) });
+    plain.into_iter().chain(numbered).chain([unique])
 }
 
 /// Neither part of a word nor between words: apostrophes, and accents that follow their letter.
@@ -128,7 +134,7 @@ mod tests {
     }
 
     fn tried(base: &str, plain_is_free: bool, last_number: u64) -> Vec<String> {
-        candidates(base, plain_is_free, last_number, "id").collect()
+        candidates(base, plain_is_free, last_number, "id").map(|tried| tried.slug).collect()
     }
 
     /// CD-05: the second article of a title gets -2, the third -3.
@@ -147,11 +153,13 @@ mod tests {
     }
 
     #[test]
-    fn a_number_is_found_where_one_was_put() {
-        assert_eq!(split_number("dragon-2"), Some(("dragon", 2)));
-        assert_eq!(split_number("catch-22-3"), Some(("catch-22", 3)));
-        for none in ["dragon", "dragon-1", "dragon-02", "dragon-x", "-2", "42"] {
-            assert_eq!(split_number(none), None, "{none}");
-        }
+    fn a_number_of_ours_is_told_from_one_in_the_title() {
+        let used = |last_number| {
+            let tried = candidates("catch-22", true, last_number, "id");
+            tried.map(|tried| tried.numbers_used.map(|used| used.up_to)).collect::<Vec<_>>()
+        };
+        assert_eq!(used(0)[..3], [None, Some(2), Some(3)]);
+        assert_eq!(used(0).last(), Some(&Some(101)), "who comes next begins behind what was tried in vain");
+        assert_eq!(used(101)[1], Some(102));
     }
 }

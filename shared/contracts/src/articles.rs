@@ -151,6 +151,9 @@ pub struct Published {
     pub author_id: Uuid,
     /// Its place in URLs.
     pub slug: String,
+    /// Which numbers were tried to make the slug unique, if what the title made of it was not. The slug does not tell:
+    /// a title may end in a number itself.
+    pub numbers_used: Option<NumbersUsed>,
     /// Its title.
     pub title: String,
     /// What it is about.
@@ -161,6 +164,15 @@ pub struct Published {
     pub tags: Vec<String>,
     /// When the author did it.
     pub published_at: Timestamp,
+}
+
+/// How far the numbers behind a slug are used up.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NumbersUsed {
+    /// The slug without a number.
+    pub base: String,
+    /// The highest number tried, from 2 on. Numbers up to it are taken.
+    pub up_to: u64,
 }
 
 impl Command for Publish {
