@@ -15,6 +15,14 @@ pub enum SettingsError {
         /// The known key most like it, if any is.
         nearest: Option<String>,
     },
+    /// A variable that would set a key if it were written right.
+    #[error("the variable {name} sets nothing; did you mean {right}?")]
+    NearMiss {
+        /// The variable as it is.
+        name: String,
+        /// As it would be right.
+        right: String,
+    },
     /// A value of another type than the key's default has.
     #[error("`{key}` in {origin} must be {expected}, but is {found}")]
     WrongType {

@@ -75,6 +75,20 @@ impl LoadOptions {
     }
 }
 
+/// Refuses a variable that would set a key if it were written right. Other variables that begin alike are passed over:
+/// they may be anybody's, such as those that Kubernetes sets for a service called umbel.
+fn refuse_near_miss(entries: &Entries, name: &str) -> Result<(), SettingsError> {
+    let plain = |text: &str| {
+        text.to_lowercase().split(['_', '.']).filter(|part| !part.is_empty()).collect::<Vec<_>>().join("_")
+    };
+    let Some(rest) = plain(name).strip_prefix("umbel_").map(str::to_owned) else { return Ok(()) };
+    let right = |key: &str| format!("{VARIABLE_PREFIX}{}", key.replace('.', "__").to_uppercase());
+    match entries.keys().find(|key| plain(key) == rest).map(|key| right(key)) {
+        Some(right) if right != name => Err(SettingsError::NearMiss { name: name.to_owned(), right }),
+        _ => Ok(()),
+    }
+}
+
 impl Settings {
     /// Reads all layers and checks every key and type.
     ///
@@ -90,6 +104,9 @@ impl Settings {
             let path = name.strip_prefix(VARIABLE_PREFIX)?;
             Some((path.to_lowercase().replace("__", "."), value, format!("variable {name}")))
         });
+        for (name, _) in &options.vars {
+            refuse_near_miss(&entries, name)?;
+        }
         for (key, value, origin) in ours {
             set_text(&mut entries, &key, value, &origin)?;
         }

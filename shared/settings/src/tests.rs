@@ -236,3 +236,20 @@ fn production_has_no_secret_of_its_own() {
     let gateway: Gateway = Settings::load(&options).unwrap().section("gateway").unwrap();
     assert_eq!((gateway.jwt_secret.as_str(), gateway.jwt_secret_file.as_str()), ("", ""));
 }
+
+#[test]
+fn a_variable_that_is_nearly_right_is_refused() {
+    let load = |name: &str| {
+        let vars = vec![(name.to_owned(), "memory:".to_owned())];
+        Settings::load(&LoadOptions { vars, ..LoadOptions::default() })
+            .map(|_| ())
+            .map_err(|error| error.to_string())
+    };
+    for name in ["UMBEL_STORE_URL", "umbel__store__url", "UMBEL__STORE_URL"] {
+        assert!(load(name).unwrap_err().contains("UMBEL__STORE__URL"), "{name}");
+    }
+    // Somebody else's.
+    for name in ["UMBEL_SERVICE_HOST", "UMBEL_PORT_4000_TCP", "STORE_URL"] {
+        assert_eq!(load(name), Ok(()), "{name}");
+    }
+}
