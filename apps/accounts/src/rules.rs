@@ -1,4 +1,4 @@
-//! What names, addresses and texts may look like, and when two of them count as the same.
+//! What names, addresses and texts may look like, and when two addresses count as the same.
 
 use contracts::{Password, Problem};
 
@@ -61,12 +61,6 @@ pub(crate) fn or_none(text: &str) -> Option<String> {
     (!text.is_empty()).then(|| text.to_owned())
 }
 
-/// The form in which usernames are compared: two that differ only in case or in white space around them could
-/// not be told apart by a reader, so they are the same name. What is shown is always what the user wrote.
-pub(crate) fn username_key(name: &str) -> String {
-    name.trim().to_lowercase()
-}
-
 /// The form in which addresses are compared. By the letter of SMTP the part before the `@` may depend on case;
 /// no provider does that, and people type their own address now one way, now the other.
 pub(crate) fn email_key(address: &str) -> String {
@@ -106,7 +100,6 @@ mod tests {
         }
         assert_eq!(username(&"ü".repeat(64)), None);
         assert_eq!(username(&"ü".repeat(65)), Some(Problem::TooLong { max: 64 }));
-        assert_eq!(username_key(" JÜrgen"), username_key("jürgen"));
     }
 
     #[test]

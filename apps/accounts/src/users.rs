@@ -1,6 +1,6 @@
 //! The read model of users: found by id, by address, by name.
 
-use contracts::accounts::User;
+use contracts::accounts::{User, username_key};
 use serde::{Deserialize, Serialize};
 use umbel_core::{
     Changes, Document, Projection, RecordedEvent,
@@ -50,11 +50,7 @@ impl UserDocument {
     }
 
     fn of(user: User) -> Self {
-        Self {
-            username_key: rules::username_key(&user.username),
-            email_key: rules::email_key(&user.email),
-            user,
-        }
+        Self { username_key: username_key(&user.username), email_key: rules::email_key(&user.email), user }
     }
 }
 

@@ -4,7 +4,7 @@
 //! before its author or with an older name than another answer gave.
 
 use contracts::{
-    accounts::{BioChanged, ImageChanged, Registered, UsernameChanged},
+    accounts::{BioChanged, ImageChanged, Registered, UsernameChanged, username_key},
     articles::{Author, NumbersUsed, Published},
 };
 use serde::{Deserialize, Serialize};
@@ -189,11 +189,6 @@ fn change_author(changes: &mut Changes, id: Uuid, change: impl FnOnce(&mut Autho
         change(&mut document.author);
         *document = AuthorDocument::of(document.author.clone());
     });
-}
-
-/// As the accounts app compares names: case and white space around them do not count.
-fn username_key(username: &str) -> String {
-    username.trim().to_lowercase()
 }
 
 #[cfg(test)]

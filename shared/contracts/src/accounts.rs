@@ -148,6 +148,17 @@ pub struct ImageChanged {
     pub image: Option<String>,
 }
 
+/// The form in which usernames are compared: two that differ only in case or in white space around them could not be
+/// told apart by a reader, so they are the same name. What is shown is always what the user wrote.
+///
+/// It stands here because it belongs to what [`Register::username`] promises: the app that keeps names unique and every
+/// app that finds somebody by name must compare alike, or people are not found under names that they have. A change
+/// of it asks for projections that keep the form to be built anew.
+#[must_use]
+pub fn username_key(name: &str) -> String {
+    name.trim().to_lowercase()
+}
+
 impl Command for Register {
     const NAME: &'static str = "accounts.register";
     type Reply = User;
@@ -212,5 +223,16 @@ impl fmt::Display for Rejection {
 impl From<Invalid> for Rejection {
     fn from(invalid: Invalid) -> Self {
         Self::Invalid(invalid)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_compared_without_case_and_margins() {
+        assert_eq!(username_key(" JÜrgen\t"), username_key("jürgen"));
+        assert_ne!(username_key("jurgen"), username_key("jürgen"));
     }
 }

@@ -4,7 +4,7 @@
 //! forever: a changed shape gets the next schema version, and `golden/` keeps a sample of every one ever
 //! published, which a test decodes. What only its own app reads (a password's hash, say) is not here.
 //!
-//! Promises: no behaviour beyond names, shapes and how they read as text.
+//! Promises: no behaviour beyond names, shapes, how they read as text, and when two names count as the same.
 
 pub mod accounts;
 pub mod articles;

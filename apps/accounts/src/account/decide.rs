@@ -4,6 +4,7 @@ use contracts::{
     Invalid,
     accounts::{
         BioChanged, EmailChanged, ImageChanged, Registered, Rejection, UniqueField, User, UsernameChanged,
+        username_key,
     },
 };
 use umbel_core::{Context, Decide, Decision, store::ClaimName};
@@ -38,7 +39,7 @@ impl Decide<CreateAccount> for Account {
         let user = new_user(&registered);
         let password = PasswordSet { user_id: command.user_id, password_hash: command.password_hash.clone() };
         Ok(Decision::new(vec![registered.into(), password.into()], user)
-            .take(USERNAME_SCOPE, &rules::username_key(&command.username))
+            .take(USERNAME_SCOPE, &username_key(&command.username))
             .take(EMAIL_SCOPE, &rules::email_key(&command.email)))
     }
 
@@ -62,7 +63,7 @@ impl Decide<ChangeAccount> for Account {
         ])?;
         let new = changed(old, command);
         let decision = Decision::new(difference(old, &new, command), new.clone());
-        let decision = reclaim(decision, USERNAME_SCOPE, rules::username_key, &old.username, &new.username);
+        let decision = reclaim(decision, USERNAME_SCOPE, username_key, &old.username, &new.username);
         Ok(reclaim(decision, EMAIL_SCOPE, rules::email_key, &old.email, &new.email))
     }
 
