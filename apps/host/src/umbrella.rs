@@ -10,7 +10,7 @@ use std::{
 
 use tokio::{
     signal::unix::{Signal, SignalKind, signal},
-    time::timeout,
+    time::{Instant, timeout},
 };
 use umbel_bus::{Bus, BusSettings};
 use umbel_settings::{LoadOptions, Settings};
@@ -26,6 +26,10 @@ use crate::{
 /// Stopping in order takes at most so many times `supervision.stop_within_ms`: parts stop one after the other, but
 /// more than a few that hang have one cause, and whoever waits for the process has a limit of their own.
 const STOP_LIMIT_FACTOR: u32 = 3;
+
+/// A signal that follows another one this closely is the same wish: tools that stop a process group, and `timeout`,
+/// send it to the group and to the process.
+const SAME_SIGNAL_WITHIN: Duration = Duration::from_secs(1);
 
 /// What every umbrella stands on: settings, a bus, and the policies from the settings.
 #[derive(Debug)]
@@ -77,6 +81,12 @@ pub enum RunError {
         /// How long it was given.
         limit: Duration,
         /// What was still there.
+        parts: Vec<String>,
+    },
+    /// It was told to stop, and did, but for parts that had not within their time and were left behind.
+    #[error("did not stop in time and were abandoned: {}", parts.join(", "))]
+    Abandoned {
+        /// Which.
         parts: Vec<String>,
     },
     /// It was told twice to stop.
@@ -168,7 +178,7 @@ impl Umbrella {
     /// when everything is up, and goes on beside it for as long as it likes.
     ///
     /// Told to stop, it finishes what is in flight: within `supervision.stop_within_ms` for each part and three times
-    /// that for the whole. A second signal ends it at once.
+    /// that for the whole. A second signal, a second or more after the first, ends it at once.
     ///
     /// # Errors
     /// When it ended otherwise than in order; see [`RunError`].
@@ -192,7 +202,7 @@ impl Umbrella {
             }
             stop(&supervisor, limit, &mut signals).await
         });
-        if matches!(outcome, Err(RunError::NotStopped { .. } | RunError::Interrupted)) {
+        if outcome.as_ref().is_err_and(RunError::leaves_threads) {
             // Dropping the system would wait for the very thread that does not stop.
             std::mem::forget(system);
         }
@@ -208,7 +218,7 @@ async fn stop(supervisor: &Supervisor, limit: Duration, signals: &mut StopSignal
             let not_stopped = |_| RunError::NotStopped { limit, parts: workers(&supervisor.tree(), has_not_ended) };
             RunError::check(stopped.map_err(not_stopped)?)?;
         }
-        () = signals.recv() => return Err(RunError::Interrupted),
+        () = signals.again() => return Err(RunError::Interrupted),
     }
     tracing::info!("stopped");
     Ok(())
@@ -224,6 +234,17 @@ impl StopSignals {
     /// Outside a tokio runtime with IO.
     pub fn listen() -> io::Result<Self> {
         Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
+    }
+
+    /// Waits for one that cannot be taken for a repetition of one that has come just now.
+    async fn again(&mut self) {
+        let same_until = Instant::now() + SAME_SIGNAL_WITHIN;
+        loop {
+            self.recv().await;
+            if Instant::now() >= same_until {
+                return;
+            }
+        }
     }
 
     /// Waits for the next one.
@@ -279,9 +300,17 @@ impl RunError {
     pub fn check(outcome: Outcome) -> Result<(), Self> {
         match outcome {
             Outcome::Stopped => Ok(()),
+            Outcome::Abandoned { paths } => Err(Self::Abandoned { parts: paths }),
             Outcome::FailedToStart { path, cause } => Err(Self::FailedToStart { path, cause }),
             Outcome::Escalated { path, cause } => Err(Self::Escalated { path, cause }),
         }
+    }
+}
+
+impl RunError {
+    /// Whether parts of it may still be running.
+    const fn leaves_threads(&self) -> bool {
+        matches!(self, Self::NotStopped { .. } | Self::Abandoned { .. } | Self::Interrupted)
     }
 }
 
@@ -290,9 +319,10 @@ impl From<RunError> for Failed {
         let status = match error {
             RunError::FailedToStart { .. } => ExitStatus::StartFailed,
             RunError::Escalated { .. } => ExitStatus::Escalated,
-            RunError::NotStopped { .. } | RunError::Interrupted | RunError::NoSignals(_) => {
-                ExitStatus::Failure
-            }
+            RunError::NotStopped { .. }
+            | RunError::Abandoned { .. }
+            | RunError::Interrupted
+            | RunError::NoSignals(_) => ExitStatus::Failure,
         };
         Self { status, error: error.into() }
     }

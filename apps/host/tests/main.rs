@@ -10,3 +10,4 @@ mod faults;
 mod handlers;
 mod nodes;
 mod projections;
+mod umbrella;

@@ -236,16 +236,16 @@ impl GroupRun {
             Child::Group(_) => Some((&mut running.task).await),
             Child::Worker(_) => timeout(within, &mut running.task).await.ok(),
         };
-        let cause = match exit {
+        let (state, cause) = match exit {
             Some(Ok(Exit::Done)) => return node.enter(State::Stopped),
-            Some(Ok(Exit::Failed(failure))) => failure.told_about(&node.path),
-            Some(Err(error)) => error.to_string(),
+            Some(Ok(Exit::Failed(failure))) => (State::Stopped, failure.told_about(&node.path)),
+            Some(Err(error)) => (State::Stopped, error.to_string()),
             None => {
                 running.task.abort();
-                format!("did not stop within {within:?}; abandoned")
+                (State::Abandoned, format!("did not stop within {within:?}; abandoned"))
             }
         };
         tracing::warn!(child = &*node.path, cause, "stopped, but not cleanly");
-        node.enter_because(State::Stopped, &cause);
+        node.enter_because(state, &cause);
     }
 }

@@ -25,8 +25,14 @@ pub struct Supervisor {
 /// How the tree ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {
-    /// It was told to, and every worker has stopped or was abandoned at its deadline.
+    /// It was told to, and every worker has stopped.
     Stopped,
+    /// It was told to, and these workers had not stopped at their deadlines. What they held may not be released, and
+    /// what they had in flight may not have ended.
+    Abandoned {
+        /// The workers' paths, in the declared order.
+        paths: Vec<String>,
+    },
     /// A failure that restarts did not cure, beyond the intensity of every group above it.
     Escalated {
         /// The worker (or group) that failed.
@@ -100,7 +106,8 @@ fn conclude(root: &Node, exit: Exit, was_up: bool) -> Outcome {
     match exit {
         Exit::Done => {
             root.enter(State::Stopped);
-            Outcome::Stopped
+            let paths = root.abandoned();
+            if paths.is_empty() { Outcome::Stopped } else { Outcome::Abandoned { paths } }
         }
         Exit::Failed(failure) => {
             root.enter_because(State::Failed, &failure.told_about(&root.path));

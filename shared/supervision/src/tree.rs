@@ -62,6 +62,8 @@ pub enum State {
     Stopped,
     /// Gone, and not to be started again by its group.
     Failed,
+    /// Told to stop, and did not in time: whatever it does now is no longer watched.
+    Abandoned,
 }
 
 /// The tree is not up, and either will not be or was not in time.
@@ -152,9 +154,9 @@ impl TreeNode {
         settled || (self.state == State::Up && self.children.iter().all(TreeNode::is_up))
     }
 
-    /// Whether it is gone and will not come back by itself.
+    /// Whether it is gone, or abandoned, and will not come back by itself.
     pub fn has_ended(&self) -> bool {
-        matches!(self.state, State::Stopped | State::Failed)
+        matches!(self.state, State::Stopped | State::Failed | State::Abandoned)
     }
 
     fn write(&self, out: &mut fmt::Formatter<'_>, lead: &str, branch: &str, width: usize) -> fmt::Result {
@@ -202,6 +204,7 @@ impl fmt::Display for State {
             Self::Stopping => "stopping",
             Self::Stopped => "stopped",
             Self::Failed => "failed",
+            Self::Abandoned => "abandoned",
         })
     }
 }
@@ -247,6 +250,12 @@ impl Node {
             status.restarts += 1;
             status.last_cause = Some(cause.to_owned());
         });
+    }
+
+    /// Paths of this node and those below it that were abandoned, in the declared order.
+    pub(crate) fn abandoned(&self) -> Vec<String> {
+        let own = (self.status().state == State::Abandoned).then(|| self.path.to_string());
+        own.into_iter().chain(self.children.iter().flat_map(|child| child.abandoned())).collect()
     }
 
     fn change(&self, change: impl FnOnce(&mut Status)) {

@@ -97,7 +97,7 @@ fn a_worker_that_is_never_ready_fails_the_first_start() {
 }
 
 #[test]
-fn a_worker_that_does_not_stop_is_abandoned_at_the_deadline() {
+fn a_worker_that_does_not_stop_is_abandoned_at_the_deadline_and_told_of() {
     run(async {
         let journal = Journal::default();
         let deaf = Worker::new("deaf", |context| async move {
@@ -105,12 +105,16 @@ fn a_worker_that_does_not_stop_is_abandoned_at_the_deadline() {
             std::future::pending().await
         });
         let policy = Policy { stop_within: Duration::from_millis(50), ..brisk() };
-        let root = Group::new("umbel", policy).child(Puppet::in_journal(&journal).worker("a")).child(deaf);
+        let root = Group::new("umbel", brisk())
+            .child(Puppet::in_journal(&journal).worker("a"))
+            .child(Group::new("app", policy).child(deaf));
         let supervisor = Supervisor::start(root);
         let tree = up(&supervisor).await;
-        assert_eq!(supervisor.shut_down().await, Outcome::Stopped);
-        let cause = node(&tree.snapshot(), "deaf").last_cause.unwrap();
-        assert_eq!(cause, "did not stop within 50ms; abandoned");
+        let abandoned = Outcome::Abandoned { paths: vec!["umbel/app/deaf".to_owned()] };
+        assert_eq!(supervisor.shut_down().await, abandoned);
+        let deaf = node(&tree.snapshot(), "app/deaf");
+        assert_eq!(deaf.state, State::Abandoned);
+        assert_eq!(deaf.last_cause.unwrap(), "did not stop within 50ms; abandoned");
         assert_eq!(journal.take(), ["start a", "stop a"], "the others stopped as they should");
     });
 }
