@@ -5,6 +5,8 @@ use std::{path::PathBuf, str::FromStr, time::Duration};
 use serde::{Deserialize, Deserializer, de::Error as _};
 use umbel_core::store::Limits;
 
+use crate::postgres;
+
 /// Where the store lives and what it bears. Each is documented in `config/default.toml`.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -13,20 +15,28 @@ pub struct StoreSettings {
     #[serde(deserialize_with = "checked_url")]
     pub url: String,
     /// The PostgreSQL schema that holds the tables.
+    #[serde(deserialize_with = "checked_schema")]
     pub schema: String,
     /// Connections for reading.
+    #[serde(deserialize_with = "up_to::<10_000, _, _>")]
     pub max_connections: usize,
     /// Appends that may wait for the writer.
+    #[serde(deserialize_with = "up_to::<1_000_000, _, _>")]
     pub queue_capacity: usize,
     /// Appends in one transaction.
+    #[serde(deserialize_with = "up_to::<100_000, _, _>")]
     pub group_max_appends: usize,
     /// Events in one transaction, and in one append.
+    #[serde(deserialize_with = "up_to::<1_000_000, _, _>")]
     pub group_max_events: usize,
     /// Events in one page.
+    #[serde(deserialize_with = "up_to::<1_000_000, _, _>")]
     pub page_size_max: u32,
     /// Bytes of data and metadata of one event.
+    #[serde(deserialize_with = "up_to::<{ 256 << 20 }, _, _>")]
     pub max_payload_bytes: usize,
     /// How often to look whether another process has appended.
+    #[serde(deserialize_with = "up_to::<3_600_000, _, _>")]
     pub poll_interval_ms: u64,
 }
 
@@ -54,7 +64,28 @@ pub struct StoreUrlError {
 /// Refuses what is no store's address while it is known which setting it came from.
 fn checked_url<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
     let url = String::deserialize(deserializer)?;
-    url.parse::<StoreUrl>().map(|_address| url).map_err(D::Error::custom)
+    match url.parse::<StoreUrl>().map_err(D::Error::custom)? {
+        StoreUrl::Postgres(url) => postgres::check_url(&url).map_err(D::Error::custom)?,
+        StoreUrl::Sqlite(_) | StoreUrl::Memory => {}
+    }
+    Ok(url)
+}
+
+/// Refuses a schema's name that could not be used.
+fn checked_schema<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    let schema = String::deserialize(deserializer)?;
+    postgres::check_schema(&schema).map(|()| schema).map_err(D::Error::custom)
+}
+
+/// Refuses zero, with which nothing would ever be done, and what no machine bears.
+fn up_to<'de, const MAX: u64, T, D>(deserializer: D) -> Result<T, D::Error>
+where
+    T: TryFrom<u64>,
+    D: Deserializer<'de>,
+{
+    let value = u64::deserialize(deserializer)?;
+    let fitting = (1..=MAX).contains(&value).then_some(value).and_then(|value| T::try_from(value).ok());
+    fitting.ok_or_else(|| D::Error::custom(format!("it must be from 1 to {MAX}, but is {value}")))
 }
 
 impl StoreSettings {
@@ -114,5 +145,52 @@ mod tests {
             let error = wrong.parse::<StoreUrl>().unwrap_err();
             assert!(!error.to_string().contains("secret"), "{error}");
         }
+    }
+
+    fn refusal(key: &str, value: impl Into<serde_json::Value>) -> String {
+        let mut section = serde_json::Map::new();
+        section.insert(key.to_owned(), value.into());
+        let error = serde_json::from_value::<StoreSettings>(section.into()).unwrap_err().to_string();
+        assert!(!error.contains("s3cret"), "{error}");
+        error
+    }
+
+    /// What could only fail later, or would never do anything, is refused with the settings.
+    #[test]
+    fn absurd_numbers_are_refused() {
+        for key in [
+            "max_connections",
+            "queue_capacity",
+            "group_max_appends",
+            "group_max_events",
+            "page_size_max",
+            "max_payload_bytes",
+            "poll_interval_ms",
+        ] {
+            assert!(refusal(key, 0).contains("from 1 to"), "{key}");
+            assert!(refusal(key, u64::MAX).contains("from 1 to"), "{key}");
+        }
+        let one: StoreSettings = serde_json::from_str(r#"{"page_size_max": 1}"#).unwrap();
+        assert_eq!(one, StoreSettings { page_size_max: 1, ..StoreSettings::default() });
+    }
+
+    #[test]
+    fn addresses_and_schemas_that_cannot_be_used_are_refused() {
+        for (url, part) in [
+            ("mysql://u:s3cret@h/d", "sqlite:PATH"),
+            ("postgres:h", "postgres://"),
+            ("postgres://u:s3cret@h/d?sslmode=on", "sslmode"),
+            ("postgres://u:s3cret@h/d?port=x", "port"),
+            ("postgres://u:s3cret@h/d?nonsense=1", "nonsense"),
+            ("postgres:///d", "host"),
+        ] {
+            let error = refusal("url", url);
+            assert!(error.contains(part), "{error}");
+        }
+        for schema in ["", "Capital", "pg_x", "a-b"] {
+            assert!(refusal("schema", schema).contains("schema"), "{schema}");
+        }
+        let fine = r#"{"url": "postgres://u@h:1/d?sslmode=verify-full&connect_timeout=3", "schema": "a_1"}"#;
+        assert!(serde_json::from_str::<StoreSettings>(fine).is_ok());
     }
 }

@@ -44,6 +44,22 @@ use self::{
 };
 use crate::Adapter;
 
+/// Checks what can be known of a `postgres://` URL without a server.
+///
+/// # Errors
+/// Says what is wrong with it, without the password.
+pub(crate) fn check_url(url: &str) -> Result<(), String> {
+    target::check(url)
+}
+
+/// Checks a schema's name.
+///
+/// # Errors
+/// Says what a name may look like.
+pub(crate) fn check_schema(name: &str) -> Result<(), String> {
+    Schema::new(name).map(drop)
+}
+
 /// How the adapter uses the database.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PostgresOptions {

@@ -48,9 +48,7 @@ impl Target {
     /// Says what is wrong with the URL, without the password.
     pub(super) fn new(url: &str, schema: &Schema, connect_timeout: Duration) -> Result<Self, StoreError> {
         let failed = |reason: String| StoreError::Failed { reason };
-        let (url, ssl) = split_ssl(url).map_err(failed)?;
-        let mut config: Config =
-            url.parse().map_err(|error| failed(format!("the store's URL: {}", describe(&error))))?;
+        let (mut config, ssl) = parse(url).map_err(failed)?;
         config.ssl_mode(ssl.mode);
         config.connect_timeout(config.get_connect_timeout().copied().unwrap_or(connect_timeout));
         if config.get_tcp_user_timeout().is_none() {
@@ -182,6 +180,22 @@ struct Ssl {
     mode: SslMode,
     verify: Verify,
     root_certificates: Option<String>,
+}
+
+/// Checks what can be known without a server.
+pub(super) fn check(url: &str) -> Result<(), String> {
+    parse(url).map(drop)
+}
+
+fn parse(url: &str) -> Result<(Config, Ssl), String> {
+    let (url, ssl) = split_ssl(url)?;
+    let config: Config = url.parse().map_err(|error| format!("the store's URL: {}", describe(&error)))?;
+    if config.get_hosts().is_empty() && config.get_hostaddrs().is_empty() {
+        return Err(
+            "the store's URL names no host; it must look like postgres://user@host:5432/database".into()
+        );
+    }
+    Ok((config, ssl))
 }
 
 /// Takes the parameters that tokio-postgres does not know out of a URL.
