@@ -167,13 +167,17 @@ fn publishes_and_lists() {
 
         // CD-05: equal titles are legal, slugs differ.
         assert_eq!(bob.publish("On Engines", &[]), format!("{slug}-2"));
+        // A number in somebody's title does not say how others' slugs go on.
+        let title = "On Engines 18446744073709551615";
+        assert_eq!(bob.publish(title, &[]), format!("{slug}-18446744073709551615"));
+        assert_eq!(ada.publish("On Engines", &[]), format!("{slug}-3"));
         assert_eq!(client.get("/api/articles/no-such-slug").status, 404);
 
         // CD-10: a changed name shows everywhere.
         assert_eq!(ada.put("/api/user", &json!({"user": {"username": "countess"}})).status, 200);
         let renamed = client.get(&format!("/api/articles/{slug}"));
         assert_eq!(renamed.body["article"]["author"]["username"], "countess");
-        assert_eq!(titles("/api/articles?author=countess").1, 1);
+        assert_eq!(titles("/api/articles?author=countess").1, 2);
     });
 }
 
