@@ -54,6 +54,8 @@ pub struct Progress {
     pub events: &'static [&'static str],
     /// Everything up to here is in its documents.
     pub position: watch::Receiver<Position>,
+    /// What keeps it from going on, while something does; it tries again by itself.
+    pub held_up: watch::Receiver<Option<String>>,
 }
 
 /// What one component answers; registered as a whole, replacing what that component had before.
@@ -119,8 +121,10 @@ impl RouteSet {
         projection: &'static str,
         events: &'static [&'static str],
         position: watch::Receiver<Position>,
+        held_up: watch::Receiver<Option<String>>,
     ) -> Self {
-        self.progress.push(Progress { owner: Arc::clone(&self.owner), projection, events, position });
+        let owner = Arc::clone(&self.owner);
+        self.progress.push(Progress { owner, projection, events, position, held_up });
         self
     }
 

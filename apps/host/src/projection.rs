@@ -54,8 +54,11 @@ struct Follower {
     /// Nothing once that is done, or not needed.
     to_clear: Vec<String>,
     progress: watch::Sender<Position>,
-    /// Events in the next page: one while looking for an event whose changes fail.
-    batch: u32,
+    /// What keeps it from going on, for those who ask.
+    held_up: watch::Sender<Option<String>>,
+    /// Up to here events are taken one by one: the changes of one of them have failed, and those before it need not
+    /// wait for it.
+    singly_to: Position,
     /// Where the checkpoint stands in the store.
     saved: Position,
     /// Everything up to here is in the documents.
@@ -82,17 +85,19 @@ pub(crate) fn worker<P: Projection>(app: &str, bus: Bus, settings: &HostSettings
             let checkpoint = format!("{}/{}", P::NAME, P::VERSION);
             let saved = bus.store().load_checkpoint(&checkpoint).await?;
             let (progress, reached) = watch::channel(saved);
+            let (held_up, hindrance) = watch::channel(None);
             let begins = saved == Position::START;
             let owned = P::collections().into_iter().filter(|_| begins);
             let follower = Follower {
                 to_clear: owned.map(|collection| collection.name.to_owned()).collect(),
-                batch: settings.projection_batch,
+                singly_to: Position::START,
                 store: bus.store(),
                 bus: bus.clone(),
                 settings,
                 checkpoint,
                 names: P::Event::NAMES.iter().map(|&name| name.to_owned()).collect(),
                 progress,
+                held_up,
                 saved,
                 reached: saved,
             };
@@ -106,7 +111,7 @@ pub(crate) fn worker<P: Projection>(app: &str, bus: Bus, settings: &HostSettings
                 .start()
             };
             let register = async move |host: actix::Addr<ProjectionHost<P>>| {
-                let routes = RouteSet::new(owner).projects(P::NAME, P::Event::NAMES, reached);
+                let routes = RouteSet::new(owner).projects(P::NAME, P::Event::NAMES, reached, hindrance);
                 #[cfg(feature = "faults")]
                 let routes = routes.panics_at(host.clone().recipient());
                 drop(host);
@@ -124,10 +129,12 @@ impl Follower {
         let mut pause = RETRY_MIN;
         while !*drain.borrow() {
             head.borrow_and_update();
-            match self.round::<P>().await {
+            let outcome = self.round::<P>().await;
+            self.tell(outcome.as_ref().err());
+            match outcome {
                 Ok(true) => pause = RETRY_MIN,
                 Ok(false) => {
-                    (pause, self.batch) = (RETRY_MIN, self.settings.projection_batch);
+                    pause = RETRY_MIN;
                     let woken = async {
                         tokio::select! {
                             _ = head.changed() => {}
@@ -137,8 +144,6 @@ impl Follower {
                     // Elapsed: another process may have appended.
                     drop(timeout(self.settings.projection_poll(), woken).await);
                 }
-                // One of these events does it: those before it need not wait.
-                Err(Trouble::Document(_)) if self.batch > 1 => self.batch = 1,
                 Err(trouble) => {
                     tracing::error!(projection = P::NAME, reached = %self.reached, error = %trouble,
                         retry_in_ms = pause.as_millis(), "projection is held up");
@@ -163,10 +168,11 @@ impl Follower {
         if !self.to_clear.is_empty() {
             self.clear().await?;
         }
+        let limit = if self.reached < self.singly_to { 1 } else { self.settings.projection_batch };
         let request = ReadAll {
             from: Some(self.reached.next()),
             direction: Direction::Forward,
-            limit: self.batch,
+            limit,
             names: Some(Arc::clone(&self.names)),
         };
         let page = self.store.read_all(request).await?;
@@ -175,7 +181,13 @@ impl Follower {
         // What comes before an event that cannot be projected is not held up by it.
         let scanned_to = poison.as_ref().map_or(page_end, |(before, _)| *before);
         if !changes.is_empty() {
-            let writes = self.load_and_apply(changes).await?;
+            let writes = match self.load_and_apply(changes).await {
+                Err(Trouble::Document(_)) if limit > 1 => {
+                    self.singly_to = scanned_to;
+                    return Ok(true);
+                }
+                writes => writes?,
+            };
             self.save(writes, scanned_to).await?;
         } else if scanned_to.get() - self.saved.get() >= IDLE_CHECKPOINT_EVERY {
             self.save(Vec::new(), scanned_to).await?;
@@ -187,6 +199,16 @@ impl Follower {
             Some((_, trouble)) => Err(trouble),
             None => Ok(page_end < head),
         }
+    }
+
+    /// Tells those who ask what holds it up, or that nothing does.
+    fn tell(&self, trouble: Option<&Trouble>) {
+        let now = trouble.map(ToString::to_string);
+        self.held_up.send_if_modified(|before| {
+            let changed = *before != now;
+            *before = now;
+            changed
+        });
     }
 
     async fn load_and_apply(&self, changes: Changes) -> Result<Vec<DocumentWrite>, Trouble> {

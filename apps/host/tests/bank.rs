@@ -4,7 +4,7 @@ use std::{
     collections::HashSet,
     sync::{
         Mutex,
-        atomic::{AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
 };
 
@@ -19,6 +19,10 @@ use uuid::Uuid;
 /// Amounts that make the fussy projection fail, each in its own way.
 pub(crate) const PANICS_IN_RULE: i64 = 666;
 pub(crate) const PANICS_IN_CHANGE: i64 = 777;
+
+/// An amount that makes the fussy projection fail while it sulks. One test says when it does.
+pub(crate) const PANICS_WHILE_SULKING: i64 = 555;
+pub(crate) static SULKS: AtomicBool = AtomicBool::new(false);
 
 /// Curses that are in force: evolving by one of these panics.
 static CURSES: Mutex<Option<HashSet<Uuid>>> = Mutex::new(None);
@@ -387,6 +391,7 @@ impl Projection for Fussy {
     ) {
         changes.modify("all", move |old: Option<Deposits>| {
             assert_ne!(amount, PANICS_IN_CHANGE, "told to panic");
+            assert!(amount != PANICS_WHILE_SULKING || !SULKS.load(Ordering::SeqCst), "told to panic");
             Some(Deposits { count: old.map_or(1, |old| old.count + 1) })
         });
         assert_ne!(amount, PANICS_IN_RULE, "told to panic");

@@ -1,6 +1,6 @@
 //! Projections: once, whatever happens.
 
-use std::sync::Arc;
+use std::sync::{Arc, atomic::Ordering};
 
 use umbel_bus::DispatchOptions;
 use umbel_core::{
@@ -11,7 +11,7 @@ use umbel_core::{
 use umbel_host::HostSettings;
 
 use crate::{
-    bank::{self, Balance, Deposits, PANICS_IN_CHANGE, PANICS_IN_RULE, deposit},
+    bank::{self, Balance, Deposits, PANICS_IN_CHANGE, PANICS_IN_RULE, PANICS_WHILE_SULKING, SULKS, deposit},
     world::*,
 };
 
@@ -229,5 +229,34 @@ fn a_higher_version_builds_the_model_anew() {
             world.bus.dispatch_with(deposit("ada", 1), DispatchOptions::default().strong()).await.unwrap();
             world.stop().await;
         }
+    });
+}
+
+/// Given an event whose changes fail for a while, the projection says that it is held up; past it, it says so no longer, and
+/// takes whole pages again.
+#[test]
+fn what_holds_it_up_is_told_until_it_has_passed() {
+    run(async {
+        SULKS.store(true, Ordering::SeqCst);
+        let store = Arc::<Rigged>::default();
+        let writer = World::with(&store, &[], settings()).await;
+        for amount in [1, 1, PANICS_WHILE_SULKING, 1] {
+            writer.deposit_behind_its_back("ada", amount).await;
+        }
+        let host = HostSettings { projection_batch: 100, ..settings() };
+        let world = World::with(&store, &[bank::fussy()], host).await;
+        let mut progress = world.bus.progress().pop().unwrap();
+        progress
+            .held_up
+            .wait_for(|reason| reason.as_ref().is_some_and(|why| why.contains("panicked")))
+            .await
+            .unwrap();
+        assert_eq!((reached(&world, FUSSY), *store.page_limit().borrow()), (Position::new(2), 1));
+
+        SULKS.store(false, Ordering::SeqCst);
+        world.passed(FUSSY, Position::new(4)).await;
+        progress.held_up.wait_for(Option::is_none).await.unwrap();
+        store.page_limit().wait_for(|limit| *limit == 100).await.unwrap();
+        assert_eq!(deposits(&world).await, 4);
     });
 }

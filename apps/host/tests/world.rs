@@ -52,6 +52,8 @@ pub(crate) struct Rigged {
     refused: AtomicU32,
     /// So many saved projections to come are stored, and their answers lost.
     lost_saves: AtomicU32,
+    /// The limit of the last read of the log.
+    page_limit: watch::Sender<u32>,
     /// Whether pages of streams come without their events.
     empty_pages: AtomicBool,
 }
@@ -170,6 +172,11 @@ impl Rigged {
         self.refused.store(number, Ordering::SeqCst);
     }
 
+    /// The limit of the last read of the log.
+    pub(crate) fn page_limit(&self) -> watch::Receiver<u32> {
+        self.page_limit.subscribe()
+    }
+
     pub(crate) fn empty_pages(&self, empty: bool) {
         self.empty_pages.store(empty, Ordering::SeqCst);
     }
@@ -219,6 +226,7 @@ impl Adapter for Rigged {
     }
 
     fn read_all(&self, request: ReadAll) -> BoxFuture<'_, Result<AllPage, StoreError>> {
+        self.page_limit.send_replace(request.limit);
         self.memory.read_all(request)
     }
 

@@ -47,12 +47,14 @@ fn compose(foundation: &Foundation, only: &[String], bound: &BoundAddress) -> an
     Ok(umbrella)
 }
 
-/// Ready is: every worker is up, the gateway aside, which answers the question; and the store answers too.
+/// Ready is: every worker is up, the gateway aside, which answers the question; the store answers too; and no projection is
+/// held up, since its documents would not show what is stored.
 fn readiness(view: TreeView, bus: Bus) -> Readiness {
     Readiness::new(move || {
-        let (view, store) = (view.clone(), bus.store());
+        let (view, store, held_up) = (view.clone(), bus.store(), held_up(&bus));
         async move {
             let mut not_up = view.not_up(GATEWAY);
+            not_up.extend(held_up);
             // A store that is not up would only be waited for. The cause stays out of the answer: it names hosts.
             if not_up.is_empty() && store.status().await.is_err() {
                 not_up.push("the store does not answer".to_owned());
@@ -60,6 +62,12 @@ fn readiness(view: TreeView, bus: Bus) -> Readiness {
             if not_up.is_empty() { Ok(()) } else { Err(not_up) }
         }
     })
+}
+
+/// The projections that are held up. The reasons stay in the log: they may quote events.
+fn held_up(bus: &Bus) -> Vec<String> {
+    let progress = bus.progress().into_iter().filter(|progress| progress.held_up.borrow().is_some());
+    progress.map(|progress| format!("the projection {} is held up", progress.projection)).collect()
 }
 
 fn first_thing_to_try(address: SocketAddr) -> String {
@@ -82,6 +90,9 @@ fn reachable(address: SocketAddr) -> SocketAddr {
 
 #[cfg(test)]
 mod tests {
+    use tokio::sync::watch;
+    use umbel_bus::RouteSet;
+    use umbel_core::Position;
     use umbel_settings::Settings;
 
     use super::*;
@@ -101,6 +112,7 @@ mod tests {
         for (only, parts) in [(&[][..], parts().collect()), (&only_articles, vec!["articles"])] {
             let expected = [vec!["bus", "store"], parts].concat();
             let (foundation, bound) = (foundation(), BoundAddress::default());
+            let bus = foundation.bus.clone();
             let umbrella = compose(&foundation, only, &bound).unwrap();
             let view = umbrella.view();
             assert_eq!(view.not_up(GATEWAY), ["the supervision tree"], "before the start nothing is up");
@@ -110,6 +122,12 @@ mod tests {
                 let children = supervisor.tree().snapshot().children;
                 assert_eq!(children.iter().map(|child| child.name.as_str()).collect::<Vec<_>>(), expected);
                 assert_eq!(view.not_up(GATEWAY), [""; 0]);
+                assert_eq!(held_up(&bus), [""; 0]);
+                let (_position, position) = watch::channel(Position::START);
+                let (_reason, reason) = watch::channel(Some("a poison event".to_owned()));
+                let routes = RouteSet::new("test/list").projects("test.list", &[], position, reason);
+                bus.register(routes).await.unwrap();
+                assert_eq!(held_up(&bus), ["the projection test.list is held up"]);
                 assert_eq!(bound.get().is_some(), only.is_empty());
                 supervisor.shut_down().await;
                 assert!(view.not_up(GATEWAY).contains(&"umbel/store/reader".to_owned()));

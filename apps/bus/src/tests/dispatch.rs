@@ -78,7 +78,8 @@ async fn projection(
     events: &'static [&'static str],
 ) -> watch::Sender<Position> {
     let (reached, position) = watch::channel(Position::START);
-    bus.register(RouteSet::new(format!("test/{name}")).projects(name, events, position)).await.unwrap();
+    let routes = RouteSet::new(format!("test/{name}"));
+    bus.register(routes.projects(name, events, position, watch::channel(None).1)).await.unwrap();
     reached
 }
 

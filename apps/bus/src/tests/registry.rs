@@ -57,7 +57,9 @@ fn registering_again_replaces_what_the_component_had() {
         let (_reached, position) = watch::channel(Position::START);
         let first = Owner::start("first", &counts);
         let routes = RouteSet::new("test/owner").answers::<Ping>(first.recipient());
-        bus.register(routes.projects("test.list", &["test.happened"], position)).await.unwrap();
+        bus.register(routes.projects("test.list", &["test.happened"], position, watch::channel(None).1))
+            .await
+            .unwrap();
         Owner::on(&bus, "second", &counts).await;
         assert_eq!(ping(&bus, Ping::Answer(1), AMPLE).await.unwrap().1, "second");
         assert!(bus.progress().is_empty(), "{:?}", bus.progress());
