@@ -53,12 +53,19 @@ pub enum StoreUrl {
 
 /// A text that is no store's address.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "store.url begins with {scheme:?}; use sqlite:PATH (such as sqlite:data/umbel.db), memory: or postgres://USER@HOST/DATABASE"
-)]
-pub struct StoreUrlError {
-    /// What it begins with. Not the whole text: it may hold a password.
-    pub scheme: String,
+pub enum StoreUrlError {
+    /// It is empty, as it is where each installation must say it itself.
+    #[error("store.url is not set: say where the log lives, by sqlite:PATH or postgres://USER@HOST/DATABASE")]
+    Missing,
+    /// `sqlite:` and nothing behind it.
+    #[error("store.url names no file; write it like sqlite:data/umbel.db")]
+    NoPath,
+    /// Nothing that is known.
+    #[error("store.url begins with {scheme:?}; use sqlite:PATH, memory: or postgres://USER@HOST/DATABASE")]
+    UnknownScheme {
+        /// What it begins with. Not the whole text: it may hold a password.
+        scheme: String,
+    },
 }
 
 /// Refuses what is no store's address while it is known which setting it came from.
@@ -125,7 +132,11 @@ impl FromStr for StoreUrl {
             }
             Some(("memory", "" | "//")) => Ok(Self::Memory),
             Some(("postgres" | "postgresql", _)) => Ok(Self::Postgres(url.to_owned())),
-            other => Err(StoreUrlError { scheme: other.map_or("", |(scheme, _)| scheme).to_owned() }),
+            Some(("sqlite", _)) => Err(StoreUrlError::NoPath),
+            Some((scheme, _)) => Err(StoreUrlError::UnknownScheme { scheme: scheme.to_owned() }),
+            None if url.is_empty() => Err(StoreUrlError::Missing),
+            // Without a colon it is no address, and holds no password either.
+            None => Err(StoreUrlError::UnknownScheme { scheme: url.to_owned() }),
         }
     }
 }
