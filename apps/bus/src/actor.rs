@@ -74,7 +74,10 @@ impl Actor for BusActor {
     fn started(&mut self, context: &mut Self::Context) {
         use actix::AsyncContext;
         let mut routes = (*self.bus.routes()).clone();
-        routes.faults.insert(Arc::from("bus"), context.address().recipient());
+        let (owner, recipient) = (Arc::<str>::from("bus"), context.address().recipient());
+        let fault =
+            crate::routes::Fault { owner: Arc::clone(&owner), recipient, what: crate::InjectPanic::Here };
+        routes.faults.insert(owner, fault);
         self.bus.set_routes(routes);
     }
 }

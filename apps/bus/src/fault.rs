@@ -4,9 +4,15 @@ use actix::Message;
 
 use crate::{actor::BusActor, handle::Bus};
 
-/// Makes the actor that gets it panic.
-#[derive(Clone, Copy, Debug)]
-pub struct InjectPanic;
+/// Makes the actor that gets it panic, or the actors below it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum InjectPanic {
+    /// The actor itself.
+    Here,
+    /// Those that it runs, such as the instances of an aggregate; the answer comes when all have panicked. Only actors
+    /// that registered by [`crate::RouteSet::panics_below`] are sent this.
+    Below,
+}
 
 impl Message for InjectPanic {
     type Result = ();
@@ -33,8 +39,9 @@ impl Bus {
     /// Makes the component with this name panic; `false` if no such component takes faults.
     pub async fn inject_panic(&self, component: &str) -> bool {
         let routes = self.routes();
-        let Some(recipient) = routes.faults.get(component) else { return false };
-        recipient.send(InjectPanic).await.is_err()
+        let Some(fault) = routes.faults.get(component) else { return false };
+        let (recipient, what) = (&fault.recipient, fault.what);
+        recipient.send(what).await.is_err() || what == InjectPanic::Below
     }
 
     /// The components that take faults.

@@ -21,7 +21,16 @@ pub(crate) struct Routes {
     /// Broadcast senders of the topics somebody listens to, by notice type.
     pub(crate) topics: HashMap<TypeId, Arc<dyn Any + Send + Sync>>,
     #[cfg(feature = "faults")]
-    pub(crate) faults: HashMap<Arc<str>, Recipient<crate::InjectPanic>>,
+    pub(crate) faults: HashMap<Arc<str>, Fault>,
+}
+
+/// Where panics are injected, and which.
+#[cfg(feature = "faults")]
+#[derive(Clone)]
+pub(crate) struct Fault {
+    pub(crate) owner: Arc<str>,
+    pub(crate) recipient: Recipient<crate::InjectPanic>,
+    pub(crate) what: crate::InjectPanic,
 }
 
 #[derive(Clone)]
@@ -67,7 +76,7 @@ pub struct RouteSet {
     /// Places in the component's mailbox, none yet: the bus knows how many there are.
     places: Arc<Semaphore>,
     #[cfg(feature = "faults")]
-    fault: Option<Recipient<crate::InjectPanic>>,
+    faults: Vec<(Arc<str>, Fault)>,
 }
 
 /// Why routes were not registered.
@@ -97,7 +106,7 @@ impl RouteSet {
             progress: Vec::new(),
             places: Arc::new(Semaphore::new(0)),
             #[cfg(feature = "faults")]
-            fault: None,
+            faults: Vec::new(),
         }
     }
 
@@ -132,7 +141,18 @@ impl RouteSet {
     #[cfg(feature = "faults")]
     #[must_use]
     pub fn panics_at(mut self, recipient: Recipient<crate::InjectPanic>) -> Self {
-        self.fault = Some(recipient);
+        let owner = Arc::clone(&self.owner);
+        let fault = Fault { owner: Arc::clone(&owner), recipient, what: crate::InjectPanic::Here };
+        self.faults.push((owner, fault));
+        self
+    }
+
+    /// The component hands injected panics on to the actors it runs, which are called by this name below its own.
+    #[cfg(feature = "faults")]
+    #[must_use]
+    pub fn panics_below(mut self, part: &str, recipient: Recipient<crate::InjectPanic>) -> Self {
+        let (owner, what) = (Arc::clone(&self.owner), crate::InjectPanic::Below);
+        self.faults.push((format!("{owner}/{part}").into(), Fault { owner, recipient, what }));
         self
     }
 }
@@ -171,9 +191,7 @@ impl Routes {
         }
         routes.progress.extend(set.progress);
         #[cfg(feature = "faults")]
-        if let Some(recipient) = set.fault {
-            routes.faults.insert(set.owner, recipient);
-        }
+        routes.faults.extend(set.faults);
         Ok(routes)
     }
 
@@ -183,7 +201,7 @@ impl Routes {
         routes.requests.retain(|_, route| *route.owner != *owner);
         routes.progress.retain(|progress| *progress.owner != *owner);
         #[cfg(feature = "faults")]
-        routes.faults.remove(owner);
+        routes.faults.retain(|_, fault| *fault.owner != *owner);
         routes
     }
 }

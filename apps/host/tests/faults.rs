@@ -17,12 +17,14 @@ fn whichever_actor_dies_the_next_request_is_answered() {
         let targets = world.bus.fault_targets();
         let expected = [
             "bank/account",
+            "bank/account/instances",
             "bank/bank.balance",
             "bank/bank.balances",
             "bank/bank.broken",
             "bank/bank.scatter",
             "bank/bank.transfer",
             "bank/counted",
+            "bank/counted/instances",
             "bus",
             "store/reader",
             "store/writer",

@@ -11,8 +11,12 @@ use std::{
 };
 
 use actix::{Actor, Addr, AsyncContext, Context, Handler, ResponseFuture};
+#[cfg(feature = "faults")]
+use futures_util::future::join_all;
 use futures_util::future::ready;
 use tokio::time::Instant;
+#[cfg(feature = "faults")]
+use umbel_bus::InjectPanic;
 use umbel_bus::{Answered, Bus, Dispatch, DispatchError, Envelope, Gate, Outcome, RouteSet};
 use umbel_core::{Aggregate, Command, CommandSet, CommandVisitor, Decide, StreamName};
 use umbel_supervision::{Drain, Tether, Worker};
@@ -66,7 +70,9 @@ pub(crate) fn worker<A: Aggregate + Unpin>(app: &str, bus: Bus, settings: &HostS
             let register = async move |host: Addr<AggregateHost<A>>| {
                 let routes = RouteSet::new(owner);
                 #[cfg(feature = "faults")]
-                let routes = routes.panics_at(host.clone().recipient());
+                let routes = routes
+                    .panics_at(host.clone().recipient())
+                    .panics_below("instances", host.clone().recipient());
                 let mut collect = Collect { routes: Some(routes), host };
                 A::Commands::visit(&mut collect);
                 if let Some(routes) = collect.routes {
@@ -215,4 +221,14 @@ impl<A: Aggregate + Unpin> Handler<Drain> for AggregateHost<A> {
 }
 
 #[cfg(feature = "faults")]
-umbel_bus::takes_faults!([A: Aggregate + Unpin] AggregateHost<A>);
+impl<A: Aggregate + Unpin> Handler<InjectPanic> for AggregateHost<A> {
+    type Result = ResponseFuture<()>;
+
+    fn handle(&mut self, what: InjectPanic, _: &mut Self::Context) -> Self::Result {
+        assert_eq!(what, InjectPanic::Below, "a test asked this actor to panic");
+        let panics = self.live.values().map(|live| live.address.send(InjectPanic::Here));
+        let panics = join_all(panics.collect::<Vec<_>>());
+        // Those that panic do not answer.
+        Box::pin(async move { drop(panics.await) })
+    }
+}

@@ -61,3 +61,6 @@ impl<A: Unpin + 'static> Actor for Instance<A> {
 impl<C: Command> Message for CarryOut<C> {
     type Result = Result<Dispatched<C::Reply>, DispatchError<C::Rejection>>;
 }
+
+#[cfg(feature = "faults")]
+umbel_bus::takes_faults!([A: Unpin + 'static] Instance<A>);
