@@ -2,25 +2,24 @@
 
 use std::{io, sync::Arc};
 
-use anyhow::{anyhow, bail};
+use anyhow::anyhow;
 use umbel_core::store::{ReadError, StoreError};
 use umbel_host::{ExitStatus, Failed, Foundation, OrExit};
-use umbel_persistence::{Adapter, StoreSettings, StoreUrl};
+use umbel_persistence::{Adapter, StoreSettings};
 use umbel_settings::LoadOptions;
 
 /// Events per page: enough to keep the database busy, few enough to print without a pause.
 pub(crate) const PAGE: u32 = 1000;
 
-/// Loads the settings, opens the store they name and does something with it.
+/// Loads the settings, opens the store they name, which must be there, and does something with it.
 pub(crate) fn with_store(
     options: &LoadOptions,
     work: impl AsyncFnOnce(Arc<dyn Adapter>, &StoreSettings) -> Result<(), Failed>,
 ) -> Result<(), Failed> {
     let foundation = Foundation::lay(options).or_exit(ExitStatus::Settings)?;
     let settings: StoreSettings = foundation.settings.section("store").or_exit(ExitStatus::Settings)?;
-    there_is_something(&settings).or_exit(ExitStatus::StartFailed)?;
     actix::System::new().block_on(async {
-        let store = umbel_persistence::open(&settings).await.or_exit(ExitStatus::StartFailed)?;
+        let store = umbel_persistence::open_existing(&settings).await.or_exit(ExitStatus::StartFailed)?;
         work(store, &settings).await
     })
 }
@@ -54,31 +53,9 @@ pub(crate) fn unknown(error: ReadError) -> Failed {
     }
 }
 
-/// Opening a store creates it; looking at one must not.
-fn there_is_something(settings: &StoreSettings) -> anyhow::Result<()> {
-    match settings.url.parse()? {
-        StoreUrl::Sqlite(path) if !path.exists() => bail!(
-            "there is no store at {} yet; `umbel run` makes it, or say where it is with --set store.url=sqlite:PATH",
-            path.display()
-        ),
-        StoreUrl::Memory => {
-            bail!("memory: holds nothing outside its own process; there is nothing to look at")
-        }
-        StoreUrl::Sqlite(_) | StoreUrl::Postgres(_) => Ok(()),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn looking_creates_nothing() {
-        let settings = StoreSettings { url: "sqlite:no/such/file.db".into(), ..StoreSettings::default() };
-        assert!(there_is_something(&settings).unwrap_err().to_string().contains("no/such/file.db"));
-        let settings = StoreSettings { url: "memory:".into(), ..settings };
-        assert!(there_is_something(&settings).is_err());
-    }
 
     #[test]
     fn a_reader_that_has_seen_enough_is_no_failure() {

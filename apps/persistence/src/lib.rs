@@ -17,5 +17,5 @@ pub mod postgres;
 pub mod sqlite;
 
 pub use adapter::Adapter;
-pub use part::{group, group_over, open};
+pub use part::{group, group_over, open, open_existing};
 pub use settings::{StoreSettings, StoreUrl, StoreUrlError};

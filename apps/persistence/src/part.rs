@@ -34,11 +34,32 @@ pub async fn open(settings: &StoreSettings) -> anyhow::Result<Arc<dyn Adapter>> 
             Arc::new(opened?)
         }
         StoreUrl::Postgres(url) => {
-            let options =
-                PostgresOptions { max_connections: settings.max_connections, ..PostgresOptions::default() };
-            Arc::new(Postgres::connect(&url, &settings.schema, options).await?)
+            Arc::new(Postgres::connect(&url, &settings.schema, postgres_options(settings)).await?)
         }
     })
+}
+
+/// Opens the database that the settings name for looking at it: creates nothing, migrates nothing.
+///
+/// # Errors
+/// When there is nothing at the address, or what is there is older or newer than this program; otherwise as [`open`].
+pub async fn open_existing(settings: &StoreSettings) -> anyhow::Result<Arc<dyn Adapter>> {
+    Ok(match settings.url.parse()? {
+        StoreUrl::Memory => {
+            anyhow::bail!("memory: holds nothing outside its own process; there is nothing to look at")
+        }
+        StoreUrl::Sqlite(path) => {
+            let opened = tokio::task::spawn_blocking(move || Sqlite::open_existing(&path)).await?;
+            Arc::new(opened?)
+        }
+        StoreUrl::Postgres(url) => {
+            Arc::new(Postgres::connect_existing(&url, &settings.schema, postgres_options(settings)).await?)
+        }
+    })
+}
+
+fn postgres_options(settings: &StoreSettings) -> PostgresOptions {
+    PostgresOptions { max_connections: settings.max_connections, ..PostgresOptions::default() }
 }
 
 /// The store as a branch of the supervision tree.

@@ -49,6 +49,22 @@ pub(super) async fn migrate(
     applied.and(ended)
 }
 
+/// Makes sure that the schema is there and what this program knows, and changes nothing.
+///
+/// # Errors
+/// When it is missing, older or newer, or with what the database said.
+pub(super) async fn check(client: &Client, target: &Target, schema: &Schema) -> Result<(), StoreError> {
+    let pending = pending(client, target, schema).await?;
+    let Some((number, name, _)) = pending.first() else { return Ok(()) };
+    let what = if pending.len() == MIGRATIONS.len() {
+        "there is no store in this schema yet; running the program makes it, or correct store.schema and store.url"
+            .to_owned()
+    } else {
+        format!("migration {number} {name} was not applied yet; running the program applies it")
+    };
+    Err(StoreError::Failed { reason: format!("PostgreSQL at {}: {what}", target.place()) })
+}
+
 async fn apply(client: &Client, target: &Target, schema: &Schema, wait: Duration) -> Result<(), StoreError> {
     let explain = |error: tokio_postgres::Error| target.explain(&error);
     let limit = format!(

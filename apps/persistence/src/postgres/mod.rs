@@ -109,12 +109,37 @@ impl Postgres {
     /// [`StoreError::Unavailable`] when there is no database yet, or another process migrates for too long;
     /// [`StoreError::Failed`] with what to do about it for everything else.
     pub async fn connect(url: &str, schema: &str, options: PostgresOptions) -> Result<Self, StoreError> {
+        Self::over(url, schema, options, true).await
+    }
+
+    /// Connects to a schema as it is, to look at it: creates nothing and migrates nothing.
+    ///
+    /// # Errors
+    /// [`StoreError::Failed`] also when the schema is missing or not up to date; otherwise as [`Postgres::connect`].
+    pub async fn connect_existing(
+        url: &str,
+        schema: &str,
+        options: PostgresOptions,
+    ) -> Result<Self, StoreError> {
+        Self::over(url, schema, options, false).await
+    }
+
+    async fn over(
+        url: &str,
+        schema: &str,
+        options: PostgresOptions,
+        may_migrate: bool,
+    ) -> Result<Self, StoreError> {
         let schema = Schema::new(schema).map_err(|reason| StoreError::Failed { reason })?;
         let target = Arc::new(Target::new(url, &schema, options.connect_timeout)?);
         let (client, driving) = target.open().await?;
-        let migrated = migrate::migrate(&client, &target, &schema, options.migration_wait).await;
+        let ready = if may_migrate {
+            migrate::migrate(&client, &target, &schema, options.migration_wait).await
+        } else {
+            migrate::check(&client, &target, &schema).await
+        };
         drop(driving);
-        migrated?;
+        ready?;
         let statements = Arc::new(Statements::new(&schema));
         Ok(Self {
             reader: Reader::new(Arc::clone(&target), Arc::clone(&statements), &options)?,

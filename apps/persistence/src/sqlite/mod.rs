@@ -63,7 +63,20 @@ impl Sqlite {
     /// [`StoreError::Failed`] when it cannot be opened or written, belongs to another program or to a newer
     /// version of this one. In all these cases the file is left as it is.
     pub fn open(path: &Path) -> Result<Self, StoreError> {
-        let writer = schema::open_writer(path)?;
+        Self::over(path, schema::open_writer(path)?)
+    }
+
+    /// Opens the file as it is, to look at it: creates nothing and migrates nothing, and takes no writes. Blocks for a
+    /// moment.
+    ///
+    /// # Errors
+    /// [`StoreError::Failed`] also when there is no file, or its schema is not up to date; otherwise as
+    /// [`Sqlite::open`].
+    pub fn open_existing(path: &Path) -> Result<Self, StoreError> {
+        Self::over(path, schema::open_existing(path)?)
+    }
+
+    fn over(path: &Path, writer: Connection) -> Result<Self, StoreError> {
         let readers = (0..READERS).map(|_| schema::open_reader(path)).collect::<Result<Vec<_>, _>>()?;
         let no_thread = |error| StoreError::Failed { reason: format!("no thread could be started: {error}") };
         Ok(Self {

@@ -54,6 +54,23 @@ pub(super) fn open_writer(path: &Path) -> Result<Connection, StoreError> {
     Ok(connection)
 }
 
+/// Opens the file for reading only, after making sure that it is there and up to date.
+pub(super) fn open_existing(path: &Path) -> Result<Connection, StoreError> {
+    let failed = |reason: String| Err(StoreError::Failed { reason });
+    if !path.exists() {
+        return failed(format!(
+            "there is no store at {} yet; running the program makes it, or correct store.url",
+            path.display()
+        ));
+    }
+    let connection = open_reader(path)?;
+    if check_ours(&connection, path)? {
+        Ok(connection)
+    } else {
+        failed(format!("{} is not up to date yet; running the program migrates it", path.display()))
+    }
+}
+
 /// Opens the file for reading only; [`open_writer`] has made it ready.
 pub(super) fn open_reader(path: &Path) -> Result<Connection, StoreError> {
     let open = || {
@@ -101,19 +118,19 @@ fn set_up(connection: &Connection) -> rusqlite::Result<()> {
     connection.pragma_update(None, "foreign_keys", true)
 }
 
-/// Refuses another program's database and a newer schema.
-fn check_ours(connection: &Connection, path: &Path) -> Result<(), StoreError> {
+/// Refuses another program's database and a newer schema; tells whether the file is up to date.
+fn check_ours(connection: &Connection, path: &Path) -> Result<bool, StoreError> {
     let failed = |error| store_error(&error, path);
     let (tables, migrations): (i64, i64) =
         connection.query_row(TABLE_COUNT, [], |row| Ok((row.get(0)?, row.get(1)?))).map_err(failed)?;
     if migrations > 0 {
-        check_applied(connection, path).map(|_pending| ())
+        check_applied(connection, path).map(<[_]>::is_empty)
     } else if tables > 0 {
         let path = path.display();
         let reason = format!("{path} is a database of another program; it was left untouched");
         Err(StoreError::Failed { reason })
     } else {
-        Ok(())
+        Ok(false)
     }
 }
 

@@ -166,3 +166,23 @@ async fn events_refuse_raw_changes() {
     }
     assert_eq!(whole_log(&adapter).await.len(), 1);
 }
+
+/// Looking at a schema neither creates nor migrates it.
+#[tokio::test]
+async fn looking_at_a_schema_leaves_it_as_it_is() {
+    let schema = schema();
+    let client = client(schema.url()).await;
+    let look = || Postgres::connect_existing(schema.url(), schema.name(), PostgresOptions::default());
+    let error = look().await.unwrap_err().to_string();
+    assert!(error.contains("no store") && error.contains(schema.name()), "{error}");
+    let table = format!("{}.schema_migrations", schema.name());
+    let sql = "SELECT to_regclass($1) IS NULL";
+    assert!(client.query_one(sql, &[&table]).await.unwrap().get::<_, bool>(0), "it was created");
+
+    let writing = adapter(&schema).await;
+    append(&writing, to("a", ExpectedVersion::NoStream)).await.unwrap();
+    assert_eq!(whole_log(&look().await.unwrap()).await.len(), 1);
+    client.batch_execute(&format!("DELETE FROM {table} WHERE number = 3")).await.unwrap();
+    let error = look().await.unwrap_err().to_string();
+    assert!(error.contains("migration 3 documents was not applied"), "{error}");
+}

@@ -140,3 +140,23 @@ async fn new_files_are_for_their_user_only() {
     drop(Sqlite::open(&shared).unwrap());
     assert_eq!(mode(&shared), 0o640);
 }
+
+/// Looking at a store creates no file, migrates none and writes to none.
+#[tokio::test]
+async fn looking_at_a_file_leaves_it_as_it_is() {
+    let directory = directory();
+    let path = directory.path().join("umbel.db");
+    assert_mentions(&Sqlite::open_existing(&path).unwrap_err(), &["no store", "umbel.db"]);
+    assert!(!path.exists());
+    fs::write(&path, "").unwrap();
+    assert_mentions(&Sqlite::open_existing(&path).unwrap_err(), &["not up to date", "umbel.db"]);
+    assert_eq!(fs::read(&path).unwrap(), b"");
+
+    let store = Sqlite::open(&path).unwrap();
+    append(&store, Events::default().append("s", NoStream, 1)).await.unwrap();
+    let looking = Sqlite::open_existing(&path).unwrap();
+    assert_eq!(read_log(&looking).await, read_log(&store).await);
+    append(&looking, Events::default().append("t", NoStream, 1)).await.unwrap_err();
+    raw(&path).execute("INSERT INTO schema_migrations VALUES (2, 'future', 'abc', 0)", []).unwrap();
+    assert_mentions(&Sqlite::open_existing(&path).unwrap_err(), &["newer program"]);
+}
