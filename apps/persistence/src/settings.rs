@@ -29,6 +29,12 @@ pub struct StoreSettings {
     /// Events in one transaction, and in one append.
     #[serde(deserialize_with = "up_to::<1_000_000, _, _>")]
     pub group_max_events: usize,
+    /// Bytes of payload in one transaction; a larger append goes alone.
+    #[serde(deserialize_with = "up_to::<{ 1 << 30 }, _, _>")]
+    pub group_max_bytes: usize,
+    /// Bytes of payload that may wait for the writer.
+    #[serde(deserialize_with = "up_to::<{ 1 << 40 }, _, _>")]
+    pub queue_max_bytes: usize,
     /// Events in one page.
     #[serde(deserialize_with = "up_to::<1_000_000, _, _>")]
     pub page_size_max: u32,
@@ -114,6 +120,8 @@ impl Default for StoreSettings {
             queue_capacity: 4096,
             group_max_appends: 512,
             group_max_events: 8192,
+            group_max_bytes: 4 << 20,
+            queue_max_bytes: 64 << 20,
             page_size_max: 4096,
             max_payload_bytes: 1 << 20,
             poll_interval_ms: 200,
@@ -174,6 +182,8 @@ mod tests {
             "queue_capacity",
             "group_max_appends",
             "group_max_events",
+            "group_max_bytes",
+            "queue_max_bytes",
             "page_size_max",
             "max_payload_bytes",
             "poll_interval_ms",

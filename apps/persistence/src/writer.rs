@@ -29,10 +29,15 @@ pub(crate) struct Writer {
 /// Where an append's outcome goes.
 type ReplyTo = Option<OneshotSender<Answered<Append>>>;
 
+/// An append that waits, with its bytes of payload.
+type Waiting = (Append, usize, ReplyTo);
+
 /// What waits for the writer.
 #[derive(Default)]
 pub(crate) struct Queue {
-    waiting: VecDeque<(Append, ReplyTo)>,
+    waiting: VecDeque<Waiting>,
+    /// Bytes of payload of all that waits.
+    bytes: usize,
     /// Whether a group is being stored, or about to be.
     writing: bool,
 }
@@ -41,7 +46,7 @@ pub(crate) struct Queue {
 /// a task and a channel per append.
 pub(crate) enum Outcome {
     Now(Answered<Append>),
-    Queued(Rc<RefCell<Queue>>, Append),
+    Queued(Rc<RefCell<Queue>>, Append, usize),
 }
 
 impl Writer {
@@ -50,12 +55,15 @@ impl Writer {
     }
 
     fn admit(&self, append: Append) -> Outcome {
-        let waiting = self.queue.borrow().waiting.len();
-        if waiting >= self.settings.queue_capacity {
+        let bytes = payload_bytes(&append);
+        let (waiting, before) = (self.queue.borrow().waiting.len(), self.queue.borrow().bytes);
+        // An append that is too large for any queue is still taken by an empty one.
+        let no_room = waiting > 0 && before.saturating_add(bytes) > self.settings.queue_max_bytes;
+        if waiting >= self.settings.queue_capacity || no_room {
             return Outcome::Now(Some(Err(StoreError::Overloaded { waiting }.into())));
         }
         match append.validate(&self.settings.limits()) {
-            Ok(()) => Outcome::Queued(Rc::clone(&self.queue), append),
+            Ok(()) => Outcome::Queued(Rc::clone(&self.queue), append, bytes),
             Err(invalid) => Outcome::Now(Some(Err(invalid.into()))),
         }
     }
@@ -92,16 +100,35 @@ impl Writer {
     }
 }
 
+/// What an append holds in memory, nearly: its texts.
+fn payload_bytes(append: &Append) -> usize {
+    let events = append.streams.iter().flat_map(|stream| &stream.events);
+    let events = events.map(|event| event.data.len_bytes() + event.metadata.custom_len_bytes());
+    let documents =
+        append.documents.iter().filter_map(|write| write.body.as_ref()).map(umbel_core::Json::len_bytes);
+    let reply = append.command.iter().map(|command| command.reply.len_bytes());
+    events.chain(documents).chain(reply).sum()
+}
+
 impl Queue {
+    fn push(&mut self, waiting: Waiting) {
+        self.bytes = self.bytes.saturating_add(waiting.1);
+        self.waiting.push_back(waiting);
+    }
+
     fn next_group(&mut self, settings: &StoreSettings) -> (Vec<Append>, Vec<ReplyTo>) {
-        let (mut group, mut replies, mut events) = (Vec::new(), Vec::new(), 0);
-        while let Some((append, _)) = self.waiting.front() {
+        let (mut group, mut replies, mut events, mut bytes) = (Vec::new(), Vec::new(), 0, 0_usize);
+        while let Some((append, its_bytes, _)) = self.waiting.front() {
             events += append.event_count();
-            let full = group.len() >= settings.group_max_appends || events > settings.group_max_events;
+            bytes = bytes.saturating_add(*its_bytes);
+            let full = group.len() >= settings.group_max_appends
+                || events > settings.group_max_events
+                || bytes > settings.group_max_bytes;
             if full && !group.is_empty() {
                 break;
             }
-            if let Some((append, reply)) = self.waiting.pop_front() {
+            if let Some((append, its_bytes, reply)) = self.waiting.pop_front() {
+                self.bytes = self.bytes.saturating_sub(its_bytes);
                 group.push(append);
                 replies.push(reply);
             }
@@ -136,7 +163,7 @@ impl MessageResponse<Writer, Envelope<Append>> for Outcome {
                     drop(reply.send(answer));
                 }
             }
-            Self::Queued(queue, append) => queue.borrow_mut().waiting.push_back((append, reply)),
+            Self::Queued(queue, append, bytes) => queue.borrow_mut().push((append, bytes, reply)),
         }
     }
 }
@@ -170,3 +197,27 @@ impl Handler<Drain> for Writer {
 
 #[cfg(feature = "faults")]
 umbel_bus::takes_faults!([] Writer);
+
+#[cfg(test)]
+mod tests {
+    use umbel_testkit::conformance::Events;
+
+    use super::*;
+
+    /// A group ends before its bytes exceed the limit, an append larger than that goes alone, and the queue knows what
+    /// it holds.
+    #[test]
+    fn groups_are_bounded_in_bytes() {
+        let settings = StoreSettings { group_max_bytes: 10, ..StoreSettings::default() };
+        let (mut queue, events) = (Queue::default(), Events::default());
+        for bytes in [4, 6, 1, 50, 10] {
+            queue.push((events.append("s", umbel_core::ExpectedVersion::Any, 1), bytes, None));
+        }
+        let mut sizes = Vec::new();
+        while queue.bytes > 0 {
+            sizes.push((queue.bytes, queue.next_group(&settings).0.len()));
+        }
+        assert_eq!(sizes, [(71, 2), (61, 1), (60, 1), (10, 1)]);
+        assert!(queue.waiting.is_empty());
+    }
+}
