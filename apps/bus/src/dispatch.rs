@@ -5,7 +5,7 @@ use std::{borrow::Cow, collections::BTreeMap, fmt, time::Duration};
 use serde_json::Value;
 use tokio::time::{Instant, timeout_at};
 use umbel_core::{
-    Command, CommandId, Json, Metadata, Position, Request,
+    Command, CommandId, Json, Metadata, Position, Request, StreamNameError,
     store::{AppendError, StoreError},
 };
 use uuid::Uuid;
@@ -97,6 +97,14 @@ pub enum DispatchError<R> {
         waiting_for: Vec<String>,
         /// Its reply.
         reply: Json,
+    },
+    /// What the command says it is for makes no stream's name. Nothing was stored. Change the command.
+    #[error("{command} names no aggregate: {reason}")]
+    BadIdentity {
+        /// The command's name.
+        command: &'static str,
+        /// What is wrong with the identity.
+        reason: StreamNameError,
     },
     /// Nobody owns this command here. Nothing was done. Start the app that does.
     #[error("nobody here owns the command {command}; is its app running?")]

@@ -62,6 +62,7 @@ impl ApiError {
         match error {
             DispatchError::Rejected(rejection) => rejection.into(),
             DispatchError::Unavailable { retry_after, .. } => Self::unavailable(retry_after),
+            DispatchError::BadIdentity { reason, .. } => Self::unprocessable("id", reason.to_string()),
             DispatchError::NoHandler { .. } => Self::not_here(),
             DispatchError::Conflict { .. }
             | DispatchError::Timeout { outcome: Outcome::NothingStored, .. } => {
@@ -201,6 +202,8 @@ mod tests {
         assert_eq!(dispatch_seen(DispatchError::NoHandler { command: "x" }), (503, None));
         assert_eq!(dispatch_seen(timeout(Outcome::NothingStored)), (503, Some(second)));
         assert_eq!(dispatch_seen(timeout(Outcome::Unknown)), (504, None));
+        let bad = DispatchError::BadIdentity { command: "x.y", reason: umbel_core::StreamNameError::Empty };
+        assert_eq!(dispatch_seen(bad), (422, None));
         assert_eq!(dispatch_seen(DispatchError::Failed { reason: "secret path".into() }), (500, None));
         assert_eq!(seen(AskError::Timeout { query: "x" }).0, 503);
         assert_eq!(seen(AskError::Failed { reason: "x".into() }), (500, json!({ "server": ["failed"] })));

@@ -104,6 +104,7 @@ impl Handling {
             DispatchError::Unavailable { .. }
                 | DispatchError::Conflict { .. }
                 | DispatchError::NoHandler { .. }
+                | DispatchError::BadIdentity { .. }
                 | DispatchError::Timeout { outcome: Outcome::NothingStored, .. }
         );
         if claims_nothing_stored && self.written().position.is_some() {

@@ -185,7 +185,7 @@ where
         let Some(dispatch) = envelope.open() else { return Box::pin(ready(None)) };
         let stream = match stream::<A, C>(&dispatch.command) {
             Ok(stream) => stream,
-            Err(reason) => return Box::pin(ready(Some(Err(DispatchError::Failed { reason })))),
+            Err(error) => return Box::pin(ready(Some(Err(error)))),
         };
         let (instance, waiting) = self.instance(&stream);
         let before = waiting.load(Ordering::Acquire);
@@ -206,10 +206,11 @@ where
 }
 
 /// The stream that a command is for, or why there is none.
-fn stream<A: Decide<C>, C: Command>(command: &C) -> Result<StreamName, String> {
-    let id = catch_unwind(AssertUnwindSafe(|| A::identify(command)))
-        .map_err(|_| format!("identifying the aggregate of {} panicked", C::NAME))?;
-    StreamName::of(A::CATEGORY, &id).map_err(|error| format!("{} names no aggregate: {error}", C::NAME))
+fn stream<A: Decide<C>, C: Command>(command: &C) -> Result<StreamName, DispatchError<C::Rejection>> {
+    let id = catch_unwind(AssertUnwindSafe(|| A::identify(command))).map_err(|_| DispatchError::Failed {
+        reason: format!("identifying the aggregate of {} panicked", C::NAME),
+    })?;
+    StreamName::of(A::CATEGORY, &id).map_err(|reason| DispatchError::BadIdentity { command: C::NAME, reason })
 }
 
 impl<A: Aggregate + Unpin> Handler<Drain> for AggregateHost<A> {
