@@ -15,13 +15,7 @@ use crate::{call::Call, error::ApiError};
 #[derive(Debug)]
 pub(crate) struct Body<T>(pub(crate) T);
 
-/// What a body may be: an object that holds another one under one name.
-pub(crate) trait Envelope: DeserializeOwned {
-    /// The name.
-    const KEY: &'static str;
-}
-
-impl<T: Envelope> FromRequest for Body<T> {
+impl<T: DeserializeOwned> FromRequest for Body<T> {
     type Error = ApiError;
     type Future = Pin<Box<dyn Future<Output = Result<Self, ApiError>>>>;
 
@@ -57,15 +51,17 @@ pub(crate) fn object<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserialize
 
 /// 400 for what is no JSON, 422 for JSON of another shape. What the decoder says of a shape is not passed on: it
 /// speaks of our types.
-fn parse<T: Envelope>(bytes: &[u8]) -> Result<T, ApiError> {
+fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
     let mut deserializer = serde_json::Deserializer::from_slice(bytes);
     let parsed = object(&mut deserializer).and_then(|body| deserializer.end().map(|()| body));
     parsed.map_err(|error| match error.classify() {
         Category::Data => {
-            let (key, line, column) = (T::KEY, error.line(), error.column());
-            let wanted =
-                format!("must be an object that holds an object {key:?} with fields of the right types");
-            ApiError::unprocessable("body", format!("{wanted}; see line {line} column {column}"))
+            let (line, column) = (error.line(), error.column());
+            let where_to_look = format!("see line {line} column {column}");
+            ApiError::unprocessable(
+                "body",
+                format!("must be an object with the right fields; {where_to_look}"),
+            )
         }
         Category::Syntax | Category::Eof | Category::Io => {
             ApiError::new(StatusCode::BAD_REQUEST, "body", format!("is not JSON: {error}"))
@@ -115,7 +111,7 @@ mod tests {
             r#"{"user":[]}"#,
         ] {
             let text = refused(array).unwrap_or_else(|| panic!("{array} was taken")).to_string();
-            assert!(text.contains("must be an object that holds an object"), "{text}");
+            assert!(text.contains("must be an object with the right fields"), "{text}");
             assert!(!text.contains("struct") && !text.contains("Envelope"), "{text}");
         }
     }

@@ -7,10 +7,7 @@ use contracts::{
 use serde::{Deserialize, Deserializer, Serialize, de::DeserializeOwned};
 use uuid::Uuid;
 
-use crate::{
-    body::{Envelope, object},
-    social,
-};
+use crate::{body::object, social};
 
 /// `{"user": ...}`, in and out.
 #[derive(Debug, Serialize, Deserialize)]
@@ -125,14 +122,6 @@ pub(crate) struct ArticlesShape {
 #[derive(Debug, Serialize)]
 pub(crate) struct TagsShape {
     pub(crate) tags: Vec<String>,
-}
-
-impl<T: DeserializeOwned> Envelope for UserEnvelope<T> {
-    const KEY: &'static str = "user";
-}
-
-impl<T: DeserializeOwned> Envelope for ArticleEnvelope<T> {
-    const KEY: &'static str = "article";
 }
 
 impl UserShape {
