@@ -103,7 +103,11 @@ where
 
 impl StoreSettings {
     pub(crate) const fn limits(&self) -> Limits {
-        Limits { append_max_events: self.group_max_events, payload_max_bytes: self.max_payload_bytes }
+        Limits {
+            append_max_events: self.group_max_events,
+            payload_max_bytes: self.max_payload_bytes,
+            append_max_bytes: self.queue_max_bytes,
+        }
     }
 
     pub(crate) const fn poll_interval(&self) -> Duration {

@@ -55,9 +55,9 @@ impl Writer {
     }
 
     fn admit(&self, append: Append) -> Outcome {
-        let bytes = payload_bytes(&append);
+        let bytes = append.len_bytes();
         let (waiting, before) = (self.queue.borrow().waiting.len(), self.queue.borrow().bytes);
-        // An append that is too large for any queue is still taken by an empty one.
+        // What is too large for any queue is invalid, which is told below.
         let no_room = waiting > 0 && before.saturating_add(bytes) > self.settings.queue_max_bytes;
         if waiting >= self.settings.queue_capacity || no_room {
             return Outcome::Now(Some(Err(StoreError::Overloaded { waiting }.into())));
@@ -98,16 +98,6 @@ impl Writer {
             }
         }
     }
-}
-
-/// What an append holds in memory, nearly: its texts.
-fn payload_bytes(append: &Append) -> usize {
-    let events = append.streams.iter().flat_map(|stream| &stream.events);
-    let events = events.map(|event| event.data.len_bytes() + event.metadata.custom_len_bytes());
-    let documents =
-        append.documents.iter().filter_map(|write| write.body.as_ref()).map(umbel_core::Json::len_bytes);
-    let reply = append.command.iter().map(|command| command.reply.len_bytes());
-    events.chain(documents).chain(reply).sum()
 }
 
 impl Queue {

@@ -154,6 +154,14 @@ pub enum InvalidAppend {
         /// How many may be.
         limit: usize,
     },
+    /// All of it together is too large.
+    #[error("the append has {size_bytes} bytes, more than the limit of {limit_bytes}; split it")]
+    TooLarge {
+        /// Its size.
+        size_bytes: usize,
+        /// What is allowed.
+        limit_bytes: usize,
+    },
     /// One event is too large.
     #[error("event {id} has {size_bytes} bytes of data and metadata, more than the limit of {limit_bytes}")]
     PayloadTooLarge {
@@ -173,6 +181,8 @@ pub struct Limits {
     pub append_max_events: usize,
     /// Bytes of data and metadata of one event.
     pub payload_max_bytes: usize,
+    /// Bytes of one append; see [`Append::len_bytes`].
+    pub append_max_bytes: usize,
 }
 
 impl Append {
@@ -188,6 +198,16 @@ impl Append {
         self.streams.iter().map(|stream| stream.events.len()).sum()
     }
 
+    /// What it holds, nearly: the bytes of its texts (data, metadata, documents, the command's reply).
+    #[must_use]
+    pub fn len_bytes(&self) -> usize {
+        let events = self.streams.iter().flat_map(|stream| &stream.events);
+        let events = events.map(|event| event.data.len_bytes() + event.metadata.custom_len_bytes());
+        let documents = self.documents.iter().filter_map(|write| write.body.as_ref()).map(Json::len_bytes);
+        let reply = self.command.iter().map(|command| command.reply.len_bytes());
+        events.chain(documents).chain(reply).sum()
+    }
+
     /// Checks what can be checked without a store.
     ///
     /// # Errors
@@ -200,6 +220,10 @@ impl Append {
             && self.command.is_none();
         if nothing {
             return Err(InvalidAppend::Empty);
+        }
+        let (size_bytes, limit_bytes) = (self.len_bytes(), limits.append_max_bytes);
+        if size_bytes > limit_bytes {
+            return Err(InvalidAppend::TooLarge { size_bytes, limit_bytes });
         }
         let count = self.event_count();
         if count > limits.append_max_events {

@@ -27,7 +27,8 @@ const STREAMS: u64 = 5;
 const COMMANDS: u64 = 40;
 /// How far from the true version a wrong one is at most.
 const NEAR: u64 = 2;
-const LIMITS: Limits = Limits { append_max_events: 1000, payload_max_bytes: 1_000_000 };
+const LIMITS: Limits =
+    Limits { append_max_events: 1000, payload_max_bytes: 1_000_000, append_max_bytes: 10_000_000 };
 
 /// AP-01 to AP-06, UX-02, UX-04 to UX-06, in any order and mixture: each append has the outcome the planner
 /// gives it, and the log holds what the planner says. A failure names the seed; `UMBEL_TEST_SEED` repeats it.
