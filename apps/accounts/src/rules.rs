@@ -22,12 +22,13 @@ const IMAGE_MAX: usize = 2048;
 
 /// What is wrong with a username.
 pub(crate) fn username(name: &str) -> Option<Problem> {
-    required(name, USERNAME_MAX).or_else(|| name.chars().any(char::is_control).then_some(Problem::Malformed))
+    Problem::of_required(name, USERNAME_MAX)
+        .or_else(|| name.chars().any(char::is_control).then_some(Problem::Malformed))
 }
 
 /// What is wrong with an address. Only a message to it could tell whether it exists; this finds slips.
 pub(crate) fn email(address: &str) -> Option<Problem> {
-    required(address, EMAIL_MAX).or_else(|| {
+    Problem::of_required(address, EMAIL_MAX).or_else(|| {
         let odd = |c: char| c.is_whitespace() || c.is_control();
         let whole =
             address.trim().rsplit_once('@').is_some_and(|(who, host)| !who.is_empty() && !host.is_empty());
@@ -37,7 +38,7 @@ pub(crate) fn email(address: &str) -> Option<Problem> {
 
 /// What is wrong with a first password. The published API asks for no length here.
 pub(crate) fn first_password(password: &Password) -> Option<Problem> {
-    required(password.expose(), PASSWORD_MAX)
+    Problem::of_required(password.expose(), PASSWORD_MAX)
 }
 
 /// What is wrong with a later password.
@@ -48,12 +49,12 @@ pub(crate) fn new_password(password: &Password) -> Option<Problem> {
 
 /// What is wrong with a bio.
 pub(crate) fn bio(text: &str) -> Option<Problem> {
-    bounded(text, BIO_MAX)
+    Problem::of_text(text, BIO_MAX)
 }
 
 /// What is wrong with an image's URL.
 pub(crate) fn image(url: &str) -> Option<Problem> {
-    bounded(url, IMAGE_MAX)
+    Problem::of_text(url, IMAGE_MAX)
 }
 
 /// An empty text is none.
@@ -65,21 +66,6 @@ pub(crate) fn or_none(text: &str) -> Option<String> {
 /// no provider does that, and people type their own address now one way, now the other.
 pub(crate) fn email_key(address: &str) -> String {
     address.trim().to_lowercase()
-}
-
-fn required(text: &str, max: usize) -> Option<Problem> {
-    if text.trim().is_empty() { Some(Problem::Blank) } else { bounded(text, max) }
-}
-
-/// NUL is refused everywhere: it has no use in a text, and not every database can hold it.
-fn bounded(text: &str, max: usize) -> Option<Problem> {
-    if text.chars().nth(max).is_some() {
-        Some(Problem::TooLong { max })
-    } else if text.contains('\0') {
-        Some(Problem::Malformed)
-    } else {
-        None
-    }
 }
 
 #[cfg(test)]

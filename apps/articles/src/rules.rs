@@ -26,9 +26,9 @@ const TAG_MAX: usize = 64;
 /// Names everything that is wrong.
 pub(crate) fn check(article: &Publish) -> Result<(), Invalid> {
     Invalid::check([
-        ("title", required(&article.title, TITLE_MAX)),
-        ("description", required(&article.description, DESCRIPTION_MAX)),
-        ("body", required(&article.body, BODY_MAX)),
+        ("title", Problem::of_required(&article.title, TITLE_MAX)),
+        ("description", Problem::of_required(&article.description, DESCRIPTION_MAX)),
+        ("body", Problem::of_required(&article.body, BODY_MAX)),
         ("tagList", tags_problem(&article.tags)),
     ])
 }
@@ -45,23 +45,9 @@ fn tags_problem(tags: &[String]) -> Option<Problem> {
         Some(Problem::TooLong { max: TAGS_MAX })
     } else {
         tags.iter().find_map(|tag| {
-            bounded(tag, TAG_MAX).or_else(|| tag.contains(char::is_control).then_some(Problem::Malformed))
+            Problem::of_text(tag, TAG_MAX)
+                .or_else(|| tag.contains(char::is_control).then_some(Problem::Malformed))
         })
-    }
-}
-
-fn required(text: &str, max: usize) -> Option<Problem> {
-    if text.trim().is_empty() { Some(Problem::Blank) } else { bounded(text, max) }
-}
-
-/// NUL is refused everywhere: it has no use in a text, and not every database can hold it.
-fn bounded(text: &str, max: usize) -> Option<Problem> {
-    if text.chars().nth(max).is_some() {
-        Some(Problem::TooLong { max })
-    } else if text.contains('\0') {
-        Some(Problem::Malformed)
-    } else {
-        None
     }
 }
 

@@ -40,6 +40,6 @@ pub use fault::InjectPanic;
 pub use gate::Gate;
 pub use handle::Bus;
 pub use routes::{Progress, RouteError, RouteSet};
-pub use settings::BusSettings;
+pub use settings::{BusSettings, at_least_one};
 pub use store::Store;
 pub use topic::Subscriber;

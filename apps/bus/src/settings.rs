@@ -33,8 +33,12 @@ impl Default for BusSettings {
     }
 }
 
-/// A bound or a time of which nothing is left at 0 is refused while it is known which setting it came from.
-fn at_least_one<'de, D, N>(deserializer: D) -> Result<N, D::Error>
+/// Deserialises a bound or a time of which nothing is left at 0, and refuses that while it is known which setting it
+/// came from.
+///
+/// # Errors
+/// When the number is 0, or none.
+pub fn at_least_one<'de, D, N>(deserializer: D) -> Result<N, D::Error>
 where
     D: Deserializer<'de>,
     N: Deserialize<'de> + Default + PartialEq,

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use serde::{Deserialize, Deserializer, de::Error as _};
+use serde::Deserialize;
+use umbel_bus::at_least_one;
 
 /// Bounds and times of the hosts, each at least 1 but for `conflict_retries`. They are documented in
 /// `config/default.toml`.
@@ -53,16 +54,6 @@ impl Default for HostSettings {
             projection_poll_ms: 500,
         }
     }
-}
-
-/// A bound or a time of which nothing is left at 0 is refused while it is known which setting it came from.
-fn at_least_one<'de, D, N>(deserializer: D) -> Result<N, D::Error>
-where
-    D: Deserializer<'de>,
-    N: Deserialize<'de> + Default + PartialEq,
-{
-    let number = N::deserialize(deserializer)?;
-    if number == N::default() { Err(D::Error::custom("must be at least 1")) } else { Ok(number) }
 }
 
 #[cfg(test)]

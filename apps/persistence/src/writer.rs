@@ -55,17 +55,17 @@ impl Writer {
     }
 
     fn admit(&self, append: Append) -> Outcome {
+        // First, so that what is too large for any queue is not told to come again.
+        if let Err(invalid) = append.validate(&self.settings.limits()) {
+            return Outcome::Now(Some(Err(invalid.into())));
+        }
         let bytes = append.len_bytes();
         let (waiting, before) = (self.queue.borrow().waiting.len(), self.queue.borrow().bytes);
-        // What is too large for any queue is invalid, which is told below.
-        let no_room = waiting > 0 && before.saturating_add(bytes) > self.settings.queue_max_bytes;
+        let no_room = before.saturating_add(bytes) > self.settings.queue_max_bytes;
         if waiting >= self.settings.queue_capacity || no_room {
             return Outcome::Now(Some(Err(StoreError::Overloaded { waiting }.into())));
         }
-        match append.validate(&self.settings.limits()) {
-            Ok(()) => Outcome::Queued(Rc::clone(&self.queue), append, bytes),
-            Err(invalid) => Outcome::Now(Some(Err(invalid.into()))),
-        }
+        Outcome::Queued(Rc::clone(&self.queue), append, bytes)
     }
 
     /// Stores the next group, and goes on until nothing waits.

@@ -54,6 +54,28 @@ impl Invalid {
     }
 }
 
+/// When each problem of a text arises: part of what it means, and so the same for every app.
+impl Problem {
+    /// What is wrong with a text that must be there and have at most `max` characters.
+    #[must_use]
+    pub fn of_required(text: &str, max: usize) -> Option<Self> {
+        if text.trim().is_empty() { Some(Self::Blank) } else { Self::of_text(text, max) }
+    }
+
+    /// What is wrong with a text that may be empty and has at most `max` characters. NUL is refused everywhere: it has
+    /// no use in a text, and not every database can hold it.
+    #[must_use]
+    pub fn of_text(text: &str, max: usize) -> Option<Self> {
+        if text.chars().nth(max).is_some() {
+            Some(Self::TooLong { max })
+        } else if text.contains('\0') {
+            Some(Self::Malformed)
+        } else {
+            None
+        }
+    }
+}
+
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
