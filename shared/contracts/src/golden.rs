@@ -3,12 +3,12 @@
 use std::{collections::BTreeSet, fs, path::Path};
 
 use serde_json::Value;
-use umbel_core::{EventSet, EventType, Json};
+use umbel_core::{EventSet, EventType, Json, Payload};
 
 use crate::Published;
 
 /// The samples, by event type. A file is called like its type, `.` for `/`: `articles.published.1.json`.
-fn samples() -> Vec<(EventType, Json)> {
+fn samples() -> Vec<(EventType, Payload)> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("golden");
     let files = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
     files
@@ -17,7 +17,7 @@ fn samples() -> Vec<(EventType, Json)> {
             let (name, schema) = stem.rsplit_once('.').unwrap();
             (
                 format!("{name}/{schema}").parse().unwrap(),
-                Json::parse(fs::read_to_string(&path).unwrap()).unwrap(),
+                Payload::from(Json::parse(fs::read_to_string(&path).unwrap()).unwrap()),
             )
         })
         .collect()
@@ -29,8 +29,8 @@ fn every_sample_decodes_and_encodes_to_itself() {
         let event = Published::decode(&event_type, &sample)
             .unwrap_or_else(|error| panic!("{event_type}: {error}"))
             .unwrap_or_else(|| panic!("{event_type} is no longer published, but it is in logs for ever"));
-        let (_, encoded) = event.encode().unwrap();
-        let as_value = |json: &Json| json.decode::<Value>().unwrap();
+        let encoded = event.encode().unwrap().data;
+        let as_value = |data: &Payload| data.decode::<Value>().unwrap();
         assert_eq!(as_value(&encoded), as_value(&sample), "{event_type}");
     }
 }

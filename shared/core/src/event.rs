@@ -2,12 +2,15 @@
 
 use std::{borrow::Cow, fmt, str::FromStr};
 
+use base64::prelude::{BASE64_STANDARD, Engine};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::DeserializeOwned, de::Error as _};
 
 use crate::{
     id::EventId,
-    json::{Json, JsonError},
+    json::Json,
     metadata::Metadata,
+    payload::{Payload, PayloadError},
+    personal::Subject,
     stream::StreamName,
     time::Timestamp,
     version::{Position, Version},
@@ -22,6 +25,27 @@ pub trait Event: Serialize + DeserializeOwned + fmt::Debug + Send + Sync + 'stat
     const NAME: &'static str;
     /// Version of the shape, from 1.
     const SCHEMA: u32 = 1;
+
+    /// Whose personal data its [`Personal`](crate::Personal) fields are. `None`, the default, when it has none.
+    fn subject(&self) -> Option<Subject> {
+        None
+    }
+
+    /// What the log keeps of it: JSON, unless the type has a binary coding of its own.
+    ///
+    /// # Errors
+    /// When the value cannot be encoded.
+    fn to_payload(&self) -> Result<Payload, PayloadError> {
+        Payload::json(self)
+    }
+
+    /// The counterpart of [`Event::to_payload`].
+    ///
+    /// # Errors
+    /// When the payload does not have the type's shape.
+    fn from_payload(payload: &Payload) -> Result<Self, PayloadError> {
+        payload.decode()
+    }
 }
 
 /// Several kinds of event seen as one type: what an aggregate evolves by, what a projection listens to.
@@ -34,13 +58,24 @@ pub trait EventSet: fmt::Debug + Sized + Send + 'static {
     ///
     /// # Errors
     /// When the name is of the set but the schema version is unknown or the data does not have its shape.
-    fn decode(event_type: &EventType, data: &Json) -> Result<Option<Self>, DecodeError>;
+    fn decode(event_type: &EventType, data: &Payload) -> Result<Option<Self>, DecodeError>;
 
     /// The wire form.
     ///
     /// # Errors
-    /// When the value has no JSON form.
-    fn encode(&self) -> Result<(EventType, Json), JsonError>;
+    /// When the value cannot be encoded.
+    fn encode(&self) -> Result<EncodedEvent, PayloadError>;
+}
+
+/// An event in its wire form, before it has an id and a context.
+#[derive(Clone, Debug, PartialEq)]
+pub struct EncodedEvent {
+    /// Name and schema version.
+    pub event_type: EventType,
+    /// The fact.
+    pub data: Payload,
+    /// Whose personal data it holds.
+    pub subject: Option<Subject>,
 }
 
 /// Name and schema version of an event; written `articles.published/2`.
@@ -60,13 +95,15 @@ pub struct NewEvent {
     /// Name and schema version.
     pub event_type: EventType,
     /// The fact.
-    pub data: Json,
+    pub data: Payload,
+    /// Whose personal data it holds, if any: [`Personal`](crate::Personal) values in it are kept encrypted.
+    pub subject: Option<Subject>,
     /// Its context.
     pub metadata: Metadata,
 }
 
 /// An event in the log. It never changes.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct RecordedEvent {
     /// Place in the log of all streams.
     pub position: Position,
@@ -77,14 +114,17 @@ pub struct RecordedEvent {
     /// The writer's id for it.
     pub id: EventId,
     /// Name and schema version.
-    #[serde(rename = "type")]
     pub event_type: EventType,
     /// When the store took it. Order is by position, never by this.
     pub recorded_at: Timestamp,
     /// The fact.
-    pub data: Json,
+    pub data: Payload,
+    /// Whose personal data it holds, if any.
+    pub subject: Option<Subject>,
     /// Its context.
     pub metadata: Metadata,
+    /// Its place in the stream that was read, if that is not its own but holds a link to it.
+    pub linked_at: Option<Version>,
 }
 
 /// A recorded event that this program cannot read.
@@ -104,7 +144,7 @@ pub enum DecodeError {
         /// What the log holds.
         event_type: EventType,
         /// What is wrong, and where.
-        reason: JsonError,
+        reason: PayloadError,
     },
 }
 
@@ -125,9 +165,32 @@ impl NewEvent {
     /// Wraps one event for an append.
     ///
     /// # Errors
-    /// When the value has no JSON form.
-    pub fn of<E: Event>(id: EventId, event: &E, metadata: Metadata) -> Result<Self, JsonError> {
-        Ok(Self { id, event_type: EventType::of::<E>(), data: Json::encode(event)?, metadata })
+    /// When the value cannot be encoded.
+    pub fn of<E: Event>(id: EventId, event: &E, metadata: Metadata) -> Result<Self, PayloadError> {
+        Ok(Self::new(id, EncodedEvent::of(event)?, metadata))
+    }
+
+    /// Gives an encoded event its id and context.
+    #[must_use]
+    pub fn new(id: EventId, event: EncodedEvent, metadata: Metadata) -> Self {
+        let EncodedEvent { event_type, data, subject } = event;
+        Self { id, event_type, data, subject, metadata }
+    }
+
+    /// What the payload limit counts: bytes of data and metadata.
+    #[must_use]
+    pub fn len_bytes(&self) -> usize {
+        self.data.len_bytes() + self.metadata.custom_len_bytes()
+    }
+}
+
+impl EncodedEvent {
+    /// The wire form of one event.
+    ///
+    /// # Errors
+    /// When the value cannot be encoded.
+    pub fn of<E: Event>(event: &E) -> Result<Self, PayloadError> {
+        Ok(Self { event_type: EventType::of::<E>(), data: event.to_payload()?, subject: event.subject() })
     }
 }
 
@@ -139,17 +202,30 @@ impl RecordedEvent {
     pub fn decode<S: EventSet>(&self) -> Result<Option<S>, DecodeError> {
         S::decode(&self.event_type, &self.data)
     }
+
+    /// Its place in the stream that was read: its own version, or the link's.
+    #[must_use]
+    pub fn version_read(&self) -> Version {
+        self.linked_at.unwrap_or(self.version)
+    }
+
+    /// The same event as it was before it was recorded: to append it to another log.
+    #[must_use]
+    pub fn into_new(self) -> NewEvent {
+        let Self { id, event_type, data, subject, metadata, .. } = self;
+        NewEvent { id, event_type, data, subject, metadata }
+    }
 }
 
 /// Decodes one kind of event; [`events!`](crate::events) calls it for the kind whose name matched.
 ///
 /// # Errors
 /// See [`EventSet::decode`].
-pub fn decode_one<E: Event>(event_type: &EventType, data: &Json) -> Result<E, DecodeError> {
+pub fn decode_one<E: Event>(event_type: &EventType, data: &Payload) -> Result<E, DecodeError> {
     if event_type.schema != E::SCHEMA {
         return Err(DecodeError::UnknownSchema { event_type: event_type.clone(), known: E::SCHEMA });
     }
-    data.decode().map_err(|reason| DecodeError::Malformed { event_type: event_type.clone(), reason })
+    E::from_payload(data).map_err(|reason| DecodeError::Malformed { event_type: event_type.clone(), reason })
 }
 
 impl fmt::Display for EventType {
@@ -182,6 +258,83 @@ impl<'de> Deserialize<'de> for EventType {
     }
 }
 
+/// The JSON form of a [`RecordedEvent`]: one line of an export.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Line {
+    position: Position,
+    stream: StreamName,
+    version: Version,
+    id: EventId,
+    #[serde(rename = "type")]
+    event_type: EventType,
+    recorded_at: Timestamp,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    data: Option<Json>,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    data_base64: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    subject: Option<Subject>,
+    metadata: Metadata,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    linked_at: Option<Version>,
+}
+
+impl Serialize for RecordedEvent {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let event = self.clone();
+        let (data, data_base64) = match event.data {
+            Payload::Json(json) => (Some(json), None),
+            Payload::Binary(bytes) => (None, Some(BASE64_STANDARD.encode(bytes))),
+        };
+        let Self {
+            position, stream, version, id, event_type, recorded_at, subject, metadata, linked_at, ..
+        } = event;
+        let line = Line {
+            position,
+            stream,
+            version,
+            id,
+            event_type,
+            recorded_at,
+            data,
+            data_base64,
+            subject,
+            metadata,
+            linked_at,
+        };
+        line.serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for RecordedEvent {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let line = Line::deserialize(deserializer)?;
+        let data = match (line.data, line.data_base64) {
+            (Some(json), None) => Payload::Json(json),
+            (None, Some(text)) => {
+                Payload::Binary(BASE64_STANDARD.decode(text).map_err(D::Error::custom)?.into())
+            }
+            _ => return Err(D::Error::custom("an event has either `data` or `data_base64`")),
+        };
+        let Line {
+            position, stream, version, id, event_type, recorded_at, subject, metadata, linked_at, ..
+        } = line;
+        Ok(Self {
+            position,
+            stream,
+            version,
+            id,
+            event_type,
+            recorded_at,
+            data,
+            subject,
+            metadata,
+            linked_at,
+        })
+    }
+}
+
 /// Declares an enum of event kinds and implements [`EventSet`] for it, with `From` for every kind.
 ///
 /// ```
@@ -198,9 +351,10 @@ impl<'de> Deserialize<'de> for EventType {
 ///     pub enum AccountEvent { Opened(Opened) }
 /// }
 ///
-/// let (event_type, data) = AccountEvent::from(Opened { owner: "Ada".into() }).encode().unwrap();
-/// assert_eq!(event_type.to_string(), "bank.opened/1");
-/// assert!(matches!(AccountEvent::decode(&event_type, &data), Ok(Some(AccountEvent::Opened(_)))));
+/// let encoded = AccountEvent::from(Opened { owner: "Ada".into() }).encode().unwrap();
+/// assert_eq!(encoded.event_type.to_string(), "bank.opened/1");
+/// let decoded = AccountEvent::decode(&encoded.event_type, &encoded.data);
+/// assert!(matches!(decoded, Ok(Some(AccountEvent::Opened(_)))));
 /// ```
 #[macro_export]
 macro_rules! events {
@@ -220,7 +374,7 @@ macro_rules! events {
 
             fn decode(
                 event_type: &$crate::EventType,
-                data: &$crate::Json,
+                data: &$crate::Payload,
             ) -> ::std::result::Result<::std::option::Option<Self>, $crate::DecodeError> {
                 $(
                     if event_type.name == <$event as $crate::Event>::NAME {
@@ -230,13 +384,9 @@ macro_rules! events {
                 Ok(None)
             }
 
-            fn encode(
-                &self,
-            ) -> ::std::result::Result<($crate::EventType, $crate::Json), $crate::json::JsonError> {
+            fn encode(&self) -> ::std::result::Result<$crate::EncodedEvent, $crate::PayloadError> {
                 match self {
-                    $(Self::$kind(event) => {
-                        Ok(($crate::EventType::of::<$event>(), $crate::Json::encode(event)?))
-                    })+
+                    $(Self::$kind(event) => $crate::EncodedEvent::of(event),)+
                 }
             }
         }
@@ -271,14 +421,15 @@ mod tests {
 
     #[test]
     fn decodes_its_own_kinds_only() {
-        let (event_type, data) = Bank::from(Opened { owner: "Ada".into() }).encode().unwrap();
+        let EncodedEvent { event_type, data, .. } =
+            Bank::from(Opened { owner: "Ada".into() }).encode().unwrap();
         assert_eq!(Bank::decode(&event_type, &data), Ok(Some(Bank::Opened(Opened { owner: "Ada".into() }))));
         assert_eq!(Bank::decode(&"bank.closed/1".parse().unwrap(), &data), Ok(None));
     }
 
     #[test]
     fn says_why_it_cannot_read_an_event() {
-        let data = Json::parse(r#"{"owner":1}"#).unwrap();
+        let data = Payload::from(Json::parse(r#"{"owner":1}"#).unwrap());
         let newer = Bank::decode(&"bank.opened/3".parse().unwrap(), &data).unwrap_err();
         assert!(newer.to_string().contains("bank.opened/3"), "{newer}");
         let malformed = Bank::decode(&"bank.opened/2".parse().unwrap(), &data).unwrap_err();

@@ -64,6 +64,24 @@ impl StreamName {
         if id.is_empty() { Err(StreamNameError::Empty) } else { Self::new(format!("{category}-{id}")) }
     }
 
+    /// The log of all streams, as it is called in lists and infos. Read it by [`ReadAll`](crate::store::ReadAll).
+    #[must_use]
+    pub fn all() -> Self {
+        Self("$all".into())
+    }
+
+    /// The system's own stream that records every act of upkeep.
+    #[must_use]
+    pub fn audit() -> Self {
+        Self("$audit".into())
+    }
+
+    /// Whether it is one of the system's own, to which nobody appends.
+    #[must_use]
+    pub fn is_system(&self) -> bool {
+        self.0.starts_with('$')
+    }
+
     /// Takes a name that a store checked when it was written.
     #[must_use]
     pub fn from_store(name: impl Into<Arc<str>>) -> Self {
@@ -104,8 +122,12 @@ impl Borrow<str> for StreamName {
 impl TryFrom<String> for StreamName {
     type Error = StreamNameError;
 
+    /// Also takes the system's own names: what was written is read again, such as an export of the log.
     fn try_from(name: String) -> Result<Self, Self::Error> {
-        Self::new(name)
+        [Self::all(), Self::audit()]
+            .into_iter()
+            .find(|own| own.as_str() == name)
+            .map_or_else(|| Self::new(name), Ok)
     }
 }
 

@@ -56,9 +56,10 @@ pub struct Order {
 }
 
 /// Which way to go through something ordered.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Direction {
     /// From the first on.
+    #[default]
     Forward,
     /// From the last back.
     Backward,

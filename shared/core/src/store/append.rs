@@ -10,7 +10,8 @@ use crate::{
     id::{CommandId, EventId},
     json::Json,
     message::Request,
-    store::StoreError,
+    personal::Subject,
+    store::{OutboxEntry, StoreError},
     stream::StreamName,
     time::Timestamp,
     version::{ExpectedVersion, Position, Version},
@@ -27,6 +28,8 @@ pub struct Append {
     pub documents: Vec<DocumentWrite>,
     /// The command that led to this, if it shall be recognised when it comes again.
     pub command: Option<CommandRecord>,
+    /// Work left behind for later.
+    pub outbox: Vec<OutboxEntry>,
     /// When its events happened, for imports; without it the store records the moment of the append.
     pub recorded_at: Option<Timestamp>,
 }
@@ -123,6 +126,12 @@ pub enum AppendError {
         /// Who holds it.
         owner: String,
     },
+    /// An event holds personal data of somebody who was forgotten.
+    #[error("{subject} was forgotten; no more of their personal data is taken")]
+    SubjectForgotten {
+        /// Who.
+        subject: Subject,
+    },
     /// The append itself is wrong, whatever the store holds.
     #[error(transparent)]
     Invalid(#[from] InvalidAppend),
@@ -135,17 +144,23 @@ pub enum AppendError {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidAppend {
     /// Nothing in it.
-    #[error("an append must hold at least one event, claim, document or command")]
+    #[error("an append must hold at least one event, claim, document, outbox entry or command")]
     Empty,
     /// A stream without events.
     #[error("the append to stream {0} holds no events")]
     NoEvents(StreamName),
+    /// A stream of the system's own.
+    #[error("nobody appends to {0}: names that begin with '$' are the system's own")]
+    Reserved(StreamName),
     /// One stream twice; which expected version would count?
     #[error("stream {0} appears twice in one append")]
     StreamTwice(StreamName),
     /// One event id twice.
     #[error("event {0} appears twice in one append")]
     EventTwice(EventId),
+    /// An event with a subject holds a value that looks as if the store had sealed it.
+    #[error("event {0} holds a sealed value; only the store seals personal data, from its readable form")]
+    Sealed(EventId),
     /// Too many events in one atom.
     #[error("an append holds at most {limit} events, this one has {count}")]
     TooManyEvents {
@@ -198,14 +213,15 @@ impl Append {
         self.streams.iter().map(|stream| stream.events.len()).sum()
     }
 
-    /// What it holds, nearly: the bytes of its texts (data, metadata, documents, the command's reply).
+    /// What it holds, nearly: the bytes of its contents (data, metadata, documents, the command's reply, outbox).
     #[must_use]
     pub fn len_bytes(&self) -> usize {
         let events = self.streams.iter().flat_map(|stream| &stream.events);
-        let events = events.map(|event| event.data.len_bytes() + event.metadata.custom_len_bytes());
+        let events = events.map(NewEvent::len_bytes);
         let documents = self.documents.iter().filter_map(|write| write.body.as_ref()).map(Json::len_bytes);
         let reply = self.command.iter().map(|command| command.reply.len_bytes());
-        events.chain(documents).chain(reply).sum()
+        let outbox = self.outbox.iter().map(|entry| entry.body.len_bytes());
+        events.chain(documents).chain(reply).chain(outbox).sum()
     }
 
     /// Checks what can be checked without a store.
@@ -217,6 +233,7 @@ impl Append {
             && self.claims.take.is_empty()
             && self.claims.release.is_empty()
             && self.documents.is_empty()
+            && self.outbox.is_empty()
             && self.command.is_none();
         if nothing {
             return Err(InvalidAppend::Empty);
@@ -230,6 +247,9 @@ impl Append {
             return Err(InvalidAppend::TooManyEvents { count, limit: limits.append_max_events });
         }
         for (index, append) in self.streams.iter().enumerate() {
+            if append.stream.is_system() {
+                return Err(InvalidAppend::Reserved(append.stream.clone()));
+            }
             if append.events.is_empty() {
                 return Err(InvalidAppend::NoEvents(append.stream.clone()));
             }
@@ -251,7 +271,7 @@ impl Append {
             }
         }
         for event in events() {
-            let size_bytes = event.data.len_bytes() + event.metadata.custom_len_bytes();
+            let size_bytes = event.len_bytes();
             if size_bytes > limits.payload_max_bytes {
                 let limit_bytes = limits.payload_max_bytes;
                 return Err(InvalidAppend::PayloadTooLarge { id: event.id, size_bytes, limit_bytes });

@@ -6,8 +6,16 @@
 mod append;
 mod documents;
 mod error;
+mod link;
+mod notices;
+mod outbox;
 pub mod plan;
 mod read;
+mod selector;
+mod snapshot;
+mod streams;
+mod upkeep;
+mod verify;
 
 pub use append::{
     Append, AppendError, Appended, ClaimName, Claims, CommandRecord, InvalidAppend, Limits, StreamAppend,
@@ -16,7 +24,17 @@ pub use documents::{
     DocumentPage, GetDocuments, LoadCheckpoint, QueryDocuments, SaveProjection, SaveProjectionError,
 };
 pub use error::StoreError;
+pub use link::{LinkError, LinkEvents};
+pub use notices::{KeepNotices, KeptNotice, ListNotices, Recorded, SweepNotices};
+pub use outbox::{ClearOutbox, OutboxEntry, ReadOutbox, Waiting};
 pub use read::{
-    AllPage, FindCommand, GetStatus, GetStreamInfo, ReadAll, ReadError, ReadStream, StoreStatus, StreamInfo,
-    StreamPage,
+    AllPage, FindCommand, FindEvent, GetStatus, GetStreamInfo, ReadAll, ReadError, ReadStream, StoreStatus,
+    StreamInfo, StreamPage,
 };
+pub use selector::Selector;
+pub use snapshot::{
+    DeleteSnapshot, ListSnapshots, LoadSnapshot, SaveSnapshot, Snapshot, SnapshotError, State,
+};
+pub use streams::{ListStreams, StreamList, StreamSort};
+pub use upkeep::{Act, ActRecord, Perform, PerformError, Performed, Removal};
+pub use verify::{FINDINGS_MAX_PER_RULE, Finding, Rule, VerifyStore};

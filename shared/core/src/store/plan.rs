@@ -14,7 +14,7 @@ use crate::{
     event::NewEvent,
     id::{CommandId, EventId},
     json::Json,
-    store::{Append, AppendError, Appended, ClaimName, CommandRecord, StreamAppend},
+    store::{Append, AppendError, Appended, ClaimName, CommandRecord, OutboxEntry, StreamAppend},
     stream::StreamName,
     time::Timestamp,
     version::{ExpectedVersion, Position, Version},
@@ -71,6 +71,8 @@ pub struct Plan<'a> {
     pub claims: Vec<ClaimChange>,
     /// Documents to write, in order.
     pub documents: Vec<&'a DocumentWrite>,
+    /// Work to leave behind, in order.
+    pub outbox: Vec<&'a OutboxEntry>,
     /// Commands to record, with the number of the group's events up to their last own one, if they have any.
     pub commands: Vec<(&'a CommandRecord, Option<u64>)>,
 }
@@ -144,6 +146,31 @@ pub fn plan<'a>(view: View, appends: impl IntoIterator<Item = &'a Append>) -> Pl
     planner.finish()
 }
 
+/// The optimistic lock: whether a stream is as its writer expects. `None` is a stream that is not there.
+///
+/// # Errors
+/// How it is not.
+pub fn check_expected(
+    stream: &StreamName,
+    expected: ExpectedVersion,
+    state: Option<&StreamState>,
+) -> Result<(), AppendError> {
+    let stream = stream.clone();
+    if state.is_some_and(|state| state.deleted) {
+        return Err(AppendError::StreamDeleted(stream));
+    }
+    let actual = state.map_or(Version::START, |state| state.version);
+    match expected {
+        ExpectedVersion::Any => Ok(()),
+        ExpectedVersion::NoStream if actual == Version::START => Ok(()),
+        ExpectedVersion::NoStream => Err(AppendError::StreamExists { stream, actual }),
+        ExpectedVersion::StreamExists if actual > Version::START => Ok(()),
+        ExpectedVersion::StreamExists => Err(AppendError::StreamNotFound(stream)),
+        ExpectedVersion::Exact(version) if version == actual => Ok(()),
+        ExpectedVersion::Exact(_) => Err(AppendError::WrongExpectedVersion { stream, expected, actual }),
+    }
+}
+
 impl Planned {
     /// The answer, once the position before the group's first event is known.
     #[must_use]
@@ -171,6 +198,7 @@ impl Plan<'_> {
         self.events.is_empty()
             && self.claims.is_empty()
             && self.documents.is_empty()
+            && self.outbox.is_empty()
             && self.commands.is_empty()
     }
 
@@ -207,7 +235,7 @@ impl<'a> Planner<'a> {
             return Ok(Planned::Before(before));
         }
         for stream in &append.streams {
-            check_expected(stream, self.view.streams.get(&stream.stream))?;
+            check_expected(&stream.stream, stream.expected, self.view.streams.get(&stream.stream))?;
         }
         self.check_claims(append)?;
         Ok(self.apply(append))
@@ -283,6 +311,7 @@ impl<'a> Planner<'a> {
             self.set_owner(claim, Some(claims.owner.clone()));
         }
         self.plan.documents.extend(&append.documents);
+        self.plan.outbox.extend(&append.outbox);
         if let Some(command) = &append.command {
             self.plan.commands.push((command, last_offset));
             let repeated = Planned::Repeated { last_offset, reply: command.reply.clone() };
@@ -330,26 +359,6 @@ impl<'a> Planner<'a> {
             .collect();
         self.plan.claims.sort_unstable();
         self.plan
-    }
-}
-
-/// The optimistic lock.
-fn check_expected(append: &StreamAppend, state: Option<&StreamState>) -> Result<(), AppendError> {
-    let stream = append.stream.clone();
-    if state.is_some_and(|state| state.deleted) {
-        return Err(AppendError::StreamDeleted(stream));
-    }
-    let actual = state.map_or(Version::START, |state| state.version);
-    match append.expected {
-        ExpectedVersion::Any => Ok(()),
-        ExpectedVersion::NoStream if actual == Version::START => Ok(()),
-        ExpectedVersion::NoStream => Err(AppendError::StreamExists { stream, actual }),
-        ExpectedVersion::StreamExists if actual > Version::START => Ok(()),
-        ExpectedVersion::StreamExists => Err(AppendError::StreamNotFound(stream)),
-        ExpectedVersion::Exact(version) if version == actual => Ok(()),
-        expected @ ExpectedVersion::Exact(_) => {
-            Err(AppendError::WrongExpectedVersion { stream, expected, actual })
-        }
     }
 }
 

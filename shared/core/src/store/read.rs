@@ -1,15 +1,13 @@
 //! Reading the log.
 
-use std::sync::Arc;
-
 use serde::Serialize;
 
 use crate::{
     document::Direction,
     event::RecordedEvent,
-    id::CommandId,
+    id::{CommandId, EventId},
     message::Request,
-    store::{Appended, StoreError},
+    store::{Appended, Selector, StoreError},
     stream::StreamName,
     time::Timestamp,
     version::{Position, Version},
@@ -37,11 +35,18 @@ pub struct ReadAll {
     pub direction: Direction,
     /// How many events at most; the store's own page limit applies too.
     pub limit: u32,
-    /// Only events with one of these names; `None` is all. The database filters, not the reader.
-    pub names: Option<Arc<[String]>>,
+    /// Which events. The database selects, not the reader.
+    pub selector: Selector,
 }
 
-/// Asks about one stream.
+/// Reads one event by its id.
+#[derive(Clone, Copy, Debug)]
+pub struct FindEvent {
+    /// Its id.
+    pub id: EventId,
+}
+
+/// Asks about one stream, or about the log of all streams ([`StreamName::all`]).
 #[derive(Clone, Debug)]
 pub struct GetStreamInfo {
     /// Which stream.
@@ -86,9 +91,11 @@ pub struct AllPage {
 pub struct StreamInfo {
     /// Its name.
     pub stream: StreamName,
-    /// Version of its last event.
+    /// Version of its last event; for the log of all streams the number of its last position.
     pub version: Version,
-    /// When its first event was recorded.
+    /// Version of the first event that reading it still shows; greater than 1 after it was truncated.
+    pub first_version: Version,
+    /// When its first event was recorded. For the log of all streams: when the store was created, if it knows.
     pub created_at: Timestamp,
     /// When it was soft-deleted, if it was.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -104,6 +111,8 @@ pub struct StoreStatus {
     pub location: String,
     /// The log's last position.
     pub head: Position,
+    /// Everything up to here is in the archive; the start when nothing is.
+    pub archived_to: Position,
 }
 
 /// Why a stream could not be read.
@@ -129,6 +138,12 @@ impl Request for ReadStream {
 impl Request for ReadAll {
     const NAME: &'static str = "store.read_all";
     type Answer = AllPage;
+    type Error = StoreError;
+}
+
+impl Request for FindEvent {
+    const NAME: &'static str = "store.find_event";
+    type Answer = Option<RecordedEvent>;
     type Error = StoreError;
 }
 

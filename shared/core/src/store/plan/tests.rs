@@ -14,7 +14,8 @@ fn event(id: u128) -> NewEvent {
     NewEvent {
         id: EventId(Uuid::from_u128(id)),
         event_type: "test.happened/1".parse().unwrap(),
-        data: Json::parse("{}").unwrap(),
+        data: Json::parse("{}").unwrap().into(),
+        subject: None,
         metadata: Metadata::default(),
     }
 }

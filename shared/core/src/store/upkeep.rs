@@ -1,0 +1,260 @@
+//! Upkeep: the few acts that take something away from the log or move it, each recorded in the log itself.
+//!
+//! The record of an act is an event in the system's stream [`StreamName::audit`], stored in the same transaction,
+//! so whoever follows the log learns what was done, when and by whom. It holds no data of what was removed.
+
+use std::borrow::Cow;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    event::{EncodedEvent, EventType, RecordedEvent},
+    id::EventId,
+    message::Request,
+    metadata::Metadata,
+    payload::{Payload, PayloadError},
+    personal::Subject,
+    store::{StoreError, plan::StreamState},
+    stream::StreamName,
+    version::{ExpectedVersion, Position, Version},
+};
+
+/// Does one act. The same id again answers what was done the first time.
+#[derive(Clone, Debug)]
+pub struct Perform {
+    /// The id of its record.
+    pub id: EventId,
+    /// What to do.
+    pub act: Act,
+    /// Who does it and why.
+    pub metadata: Metadata,
+}
+
+/// An act of upkeep.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "act", rename_all = "snake_case", deny_unknown_fields)]
+pub enum Act {
+    /// Ends a stream.
+    DeleteStream {
+        /// Which.
+        stream: StreamName,
+        /// What the caller believes about it.
+        expected: ExpectedVersion,
+        /// How thoroughly.
+        removal: Removal,
+    },
+    /// Ends the beginning of a stream: its events with versions below `before`.
+    TruncateStream {
+        /// Which.
+        stream: StreamName,
+        /// The first version to keep. At most one beyond the stream's last: a stream keeps its version for ever.
+        before: Version,
+        /// How thoroughly.
+        removal: Removal,
+    },
+    /// Moves events from the start of the log up to a position to the archive, where all reads still find them.
+    /// What is there already stays.
+    Archive {
+        /// The last position to move; the log's head at most.
+        through: Position,
+    },
+    /// Drops a subject's key: nobody can read its personal data any more, in this log or any copy of it, and nothing more
+    /// of it is taken. A subject that was never heard of can be forgotten too.
+    ForgetSubject {
+        /// Whom.
+        subject: Subject,
+    },
+}
+
+/// How thoroughly something is removed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Removal {
+    /// Reading the stream no longer shows it; the log of all streams and links still do. A deleted stream takes no
+    /// more events, and its name is used up.
+    Soft,
+    /// The events are gone, with their places in the log and all links to them. A deleted stream's name starts anew;
+    /// a deleted stream of links leaves the events alone. Only where the settings allow it.
+    Hard,
+}
+
+/// What an act did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Performed {
+    /// Position of its record.
+    pub position: Position,
+    /// Events that were removed from the log, or moved to the archive.
+    pub events: u64,
+    /// Links that were removed.
+    pub links: u64,
+}
+
+/// Why nothing was done.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum PerformError {
+    /// Nothing was ever appended to it.
+    #[error("stream {0} does not exist")]
+    StreamNotFound(StreamName),
+    /// It was soft-deleted before. (It can still be hard-deleted.)
+    #[error("stream {0} was deleted")]
+    StreamDeleted(StreamName),
+    /// The optimistic lock failed.
+    #[error("stream {stream} is at version {actual}, expected {expected}")]
+    WrongExpectedVersion {
+        /// Which stream.
+        stream: StreamName,
+        /// What the caller believed.
+        expected: ExpectedVersion,
+        /// What is true.
+        actual: Version,
+    },
+    /// The system's own streams stay.
+    #[error("stream {0} belongs to the system and cannot be changed")]
+    Reserved(StreamName),
+    /// There is less than that.
+    #[error("{what} ends at {end}; nothing beyond it can be removed or moved")]
+    BeyondEnd {
+        /// A stream's name, or the log.
+        what: String,
+        /// Its last version or position.
+        end: u64,
+    },
+    /// Hard removal is switched off.
+    #[error("hard removal is not allowed here; the setting store.allow_hard_removal allows it")]
+    NotAllowed,
+    /// The id is that of another event.
+    #[error("event {id} is in the log already and does not record this act")]
+    OtherEvent {
+        /// Which id.
+        id: EventId,
+    },
+    /// The store could not do it.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// The record of an act: the data of an event in [`StreamName::audit`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ActRecord {
+    /// What was done.
+    #[serde(flatten)]
+    pub act: Act,
+    /// Events that were removed from the log, or moved to the archive.
+    pub events: u64,
+    /// Links that were removed.
+    pub links: u64,
+}
+
+impl Perform {
+    /// The answer from the event that has its id: what was done the first time.
+    ///
+    /// # Errors
+    /// [`PerformError::OtherEvent`] when that event does not record this act.
+    pub fn done_before(&self, event: &RecordedEvent) -> Result<Performed, PerformError> {
+        let record = event.data.decode::<ActRecord>().ok();
+        match record.filter(|record| event.stream == StreamName::audit() && record.act == self.act) {
+            Some(ActRecord { events, links, .. }) => {
+                Ok(Performed { position: event.position, events, links })
+            }
+            None => Err(PerformError::OtherEvent { id: self.id }),
+        }
+    }
+}
+
+impl Act {
+    /// Decides against what the store holds: the stream that it is about (`None` when it is not there) and the log's
+    /// head.
+    ///
+    /// # Errors
+    /// Why it is not done.
+    pub fn check(&self, state: Option<&StreamState>, head: Position) -> Result<(), PerformError> {
+        match self {
+            Self::DeleteStream { stream, expected, removal } => {
+                let state = existing(stream, state, *removal == Removal::Hard)?;
+                let (expected, actual) = (*expected, state.version);
+                match expected {
+                    ExpectedVersion::Any | ExpectedVersion::StreamExists => Ok(()),
+                    ExpectedVersion::Exact(version) if version == actual => Ok(()),
+                    ExpectedVersion::Exact(_) | ExpectedVersion::NoStream => {
+                        let stream = stream.clone();
+                        Err(PerformError::WrongExpectedVersion { stream, expected, actual })
+                    }
+                }
+            }
+            Self::TruncateStream { stream, before, .. } => {
+                let end = existing(stream, state, false)?.version;
+                if *before > end.next() {
+                    return Err(PerformError::BeyondEnd { what: stream.to_string(), end: end.get() });
+                }
+                Ok(())
+            }
+            Self::Archive { through } if *through > head => {
+                Err(PerformError::BeyondEnd { what: "the log".into(), end: head.get() })
+            }
+            Self::Archive { .. } | Self::ForgetSubject { .. } => Ok(()),
+        }
+    }
+
+    /// Name of the event that records it.
+    #[must_use]
+    pub const fn event_name(&self) -> &'static str {
+        match self {
+            Self::DeleteStream { .. } => "umbel.stream_deleted",
+            Self::TruncateStream { .. } => "umbel.stream_truncated",
+            Self::Archive { .. } => "umbel.events_archived",
+            Self::ForgetSubject { .. } => "umbel.subject_forgotten",
+        }
+    }
+
+    /// Whether it needs the permission to remove for good.
+    #[must_use]
+    pub const fn is_hard(&self) -> bool {
+        matches!(
+            self,
+            Self::DeleteStream { removal: Removal::Hard, .. }
+                | Self::TruncateStream { removal: Removal::Hard, .. }
+        )
+    }
+
+    /// The stream it is about, if it is about one.
+    #[must_use]
+    pub const fn stream(&self) -> Option<&StreamName> {
+        match self {
+            Self::DeleteStream { stream, .. } | Self::TruncateStream { stream, .. } => Some(stream),
+            Self::Archive { .. } | Self::ForgetSubject { .. } => None,
+        }
+    }
+}
+
+/// The stream of an act, which must be there and, unless that is all the same, not deleted.
+fn existing<'a>(
+    stream: &StreamName,
+    state: Option<&'a StreamState>,
+    or_deleted: bool,
+) -> Result<&'a StreamState, PerformError> {
+    if stream.is_system() {
+        return Err(PerformError::Reserved(stream.clone()));
+    }
+    match state.filter(|state| state.version > Version::START) {
+        None => Err(PerformError::StreamNotFound(stream.clone())),
+        Some(state) if state.deleted && !or_deleted => Err(PerformError::StreamDeleted(stream.clone())),
+        Some(state) => Ok(state),
+    }
+}
+
+impl ActRecord {
+    /// The event that records it.
+    ///
+    /// # Errors
+    /// Never for an act made of checked names.
+    pub fn encode(&self) -> Result<EncodedEvent, PayloadError> {
+        let event_type = EventType { name: Cow::Borrowed(self.act.event_name()), schema: 1 };
+        Ok(EncodedEvent { event_type, data: Payload::json(self)?, subject: None })
+    }
+}
+
+impl Request for Perform {
+    const NAME: &'static str = "store.perform";
+    type Answer = Performed;
+    type Error = PerformError;
+}
