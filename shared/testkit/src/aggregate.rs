@@ -18,7 +18,8 @@ use std::{fmt::Debug, marker::PhantomData};
 use serde::Serialize;
 use serde_json::Value;
 use umbel_core::{
-    Aggregate, Command, Context, Decide, Decision, EventSet, EventType, Json, Timestamp, store::ClaimName,
+    Aggregate, Command, Context, Decide, Decision, EncodedEvent, EventSet, EventType, Timestamp,
+    store::ClaimName,
 };
 use uuid::Uuid;
 
@@ -174,7 +175,7 @@ impl<A: Decide<C>, C: Command> Then<A, C> {
 /// The event as somebody reads it who knows only the log.
 #[track_caller]
 pub(crate) fn over_the_wire<E: EventSet>(event: &E) -> E {
-    let (event_type, data) = encoded(event);
+    let EncodedEvent { event_type, data, .. } = encoded(event);
     match E::decode(&event_type, &data) {
         Ok(Some(event)) => event,
         Ok(None) => panic!("{event_type} is not of its own set"),
@@ -184,12 +185,12 @@ pub(crate) fn over_the_wire<E: EventSet>(event: &E) -> E {
 
 #[track_caller]
 fn wire_form<E: EventSet>(event: &E) -> (EventType, Value) {
-    let (event_type, data) = encoded(event);
+    let EncodedEvent { event_type, data, .. } = encoded(event);
     (event_type, data.decode().expect("encoded as JSON a moment ago"))
 }
 
 #[track_caller]
-fn encoded<E: EventSet>(event: &E) -> (EventType, Json) {
+fn encoded<E: EventSet>(event: &E) -> EncodedEvent {
     event.encode().unwrap_or_else(|error| panic!("{event:?} cannot be encoded: {error}"))
 }
 

@@ -1,5 +1,6 @@
-//! For tests only: given/when/then, the store conformance suite, a PostgreSQL of one's own.
+//! For tests only: given/when/then, the store conformance suite, a judge of stores, a PostgreSQL of one's own.
 
+pub mod checker;
 pub mod conformance;
 pub mod postgres;
 

@@ -99,8 +99,10 @@ impl<P: Projection> ReadModel<P> {
             id: EventId(Uuid::from_u128(u128::from(self.last.get()))),
             event_type: type_of(event),
             recorded_at: self.now,
-            data: Json::encode(event).unwrap_or_else(|error| panic!("{event:?} cannot be encoded: {error}")),
+            data: event.to_payload().unwrap_or_else(|error| panic!("{event:?} cannot be encoded: {error}")),
+            subject: event.subject(),
             metadata: Metadata::default(),
+            linked_at: None,
         };
         self.now = self.now.plus(Duration::from_secs(1));
         recorded

@@ -2,13 +2,15 @@
 
 use umbel_core::{
     ExpectedVersion::{Any, NoStream, StreamExists},
-    Metadata, NewEvent, Timestamp,
+    Metadata, NewEvent, StreamName, Timestamp,
     document::{Direction, DocumentKey},
-    store::{Append, AppendError, Appended, ClaimName, Claims, InvalidAppend, Limits, ReadStream},
+    store::{
+        Append, AppendError, Appended, ClaimName, Claims, InvalidAppend, Limits, ReadStream, StreamAppend,
+    },
 };
 use uuid::Uuid;
 
-use super::{Events, StoreUnderTest, exact, items, position, read_log, stream, version};
+use super::{APPEND_MAX_EVENTS, Events, StoreUnderTest, exact, items, position, read_log, stream, version};
 
 /// AP-01: any-version, no-stream and version 0 all begin a stream at version 1.
 pub async fn a_new_stream_begins_at_version_one<S: StoreUnderTest>(store: S) {
@@ -83,7 +85,7 @@ pub async fn a_reused_event_id_is_a_duplicate<S: StoreUnderTest>(store: S) {
 pub async fn large_appends_are_stored_whole_and_in_order<S: StoreUnderTest>(store: S) {
     let events = Events::default();
     let mut written = Vec::new();
-    for count in [999, 1000, 1001, 2500] {
+    for count in [999, 1000, 1001, 2500, 8001, APPEND_MAX_EVENTS] {
         let append = events.append(&format!("large-{count}"), NoStream, count);
         written.extend(append.streams[0].events.iter().map(|event| event.id));
         let appended = store.append(append).await.unwrap();
@@ -106,6 +108,18 @@ pub async fn a_large_append_is_refused_whole<S: StoreUnderTest>(store: S) {
     store.append(events.append("large", NoStream, 1)).await.unwrap();
 }
 
+/// AP-10: nobody appends to the system's own streams, and trying leaves nothing behind.
+pub async fn nobody_appends_to_the_systems_own<S: StoreUnderTest>(store: S) {
+    let events = Events::default();
+    for own in [StreamName::all(), StreamName::audit()] {
+        let mut append = events.append("s", Any, 1);
+        append.streams.push(StreamAppend { stream: own.clone(), expected: Any, events: events.many(1) });
+        let refused = store.append(append).await;
+        assert_eq!(refused, Err(AppendError::Invalid(InvalidAppend::Reserved(own))));
+    }
+    assert_eq!(read_log(&store).await, []);
+}
+
 /// AP-12: what is read back equals what was written: any text, with metadata and without, type and schema.
 pub async fn what_is_read_equals_what_was_written<S: StoreUnderTest>(store: S) {
     let events = Events::default();
@@ -122,7 +136,7 @@ pub async fn what_is_read_equals_what_was_written<S: StoreUnderTest>(store: S) {
     let mut written = Vec::new();
     for data in datas {
         for metadata in [Metadata::default(), Metadata::correlated(Uuid::from_u128(9)), full.clone()] {
-            let data = umbel_core::Json::parse(data).unwrap();
+            let data = umbel_core::Json::parse(data).unwrap().into();
             written.push(NewEvent { data, metadata, ..events.typed("täst.geschah/7") });
         }
     }
@@ -133,15 +147,7 @@ pub async fn what_is_read_equals_what_was_written<S: StoreUnderTest>(store: S) {
     let request = ReadStream { stream: stream(name), from: None, direction: Direction::Forward, limit: 100 };
     let read = store.read_stream(request).await.unwrap().events;
     assert_eq!(read, read_log(&store).await);
-    let read: Vec<_> = read
-        .into_iter()
-        .map(|event| NewEvent {
-            id: event.id,
-            event_type: event.event_type,
-            data: event.data,
-            metadata: event.metadata,
-        })
-        .collect();
+    let read: Vec<_> = read.into_iter().map(umbel_core::RecordedEvent::into_new).collect();
     assert_eq!(read, written);
 }
 

@@ -5,12 +5,14 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use umbel_core::{
-    Changes, CommandId, Document, EventId, ExpectedVersion, Json, Metadata, NewEvent, Position, StreamName,
-    Version,
+    Changes, CommandId, Document, EventId, ExpectedVersion, Json, Metadata, NewEvent, Position,
+    RecordedEvent, StreamName, Version,
     document::DocumentWrite,
-    store::{Append, CommandRecord},
+    store::{Act, Append, CommandRecord, LinkEvents, Perform, Removal},
 };
 use uuid::Uuid;
+
+use super::StoreUnderTest;
 
 /// Makes events with ids of its own, one after the other: the same case makes the same ids in every run.
 #[derive(Debug, Default)]
@@ -37,7 +39,8 @@ impl Events {
         NewEvent {
             id: EventId(Uuid::from_u128(0x1000_0000_0000_0000 + u128::from(number))),
             event_type: "test.happened/1".parse().unwrap(),
-            data: Json::parse(format!(r#"{{"number":{number}}}"#)).unwrap(),
+            data: Json::parse(format!(r#"{{"number":{number}}}"#)).unwrap().into(),
+            subject: None,
             metadata: Metadata::default(),
         }
     }
@@ -55,6 +58,11 @@ impl Events {
     /// An append of so many new events to one stream.
     pub fn append(&self, name: &str, expected: ExpectedVersion, count: usize) -> Append {
         Append::to_stream(stream(name), expected, self.many(count))
+    }
+
+    /// An act of upkeep with a new id.
+    pub fn perform(&self, act: Act) -> Perform {
+        Perform { id: self.one().id, act, metadata: Metadata::default() }
     }
 }
 
@@ -94,6 +102,36 @@ pub fn command(number: u64, reply: &str) -> CommandRecord {
     CommandRecord { id, reply: Json::parse(reply).unwrap() }
 }
 
+/// A request to link these events, in this order.
+#[must_use]
+pub fn link(name: &str, expected: ExpectedVersion, events: &[EventId]) -> LinkEvents {
+    LinkEvents { stream: stream(name), expected, events: events.to_vec() }
+}
+
+/// The act that deletes a stream, whatever its version.
+#[must_use]
+pub fn delete(name: &str, removal: Removal) -> Act {
+    Act::DeleteStream { stream: stream(name), expected: ExpectedVersion::Any, removal }
+}
+
+/// The act that truncates a stream before a version.
+#[must_use]
+pub fn truncate(name: &str, before: u64, removal: Removal) -> Act {
+    Act::TruncateStream { stream: stream(name), before: version(before), removal }
+}
+
+/// The act that archives the log up to a position.
+#[must_use]
+pub fn archive(through: u64) -> Act {
+    Act::Archive { through: position(through) }
+}
+
+/// The numbers of the events' positions.
+#[must_use]
+pub fn positions(events: &[RecordedEvent]) -> Vec<u64> {
+    events.iter().map(|event| event.position.get()).collect()
+}
+
 /// Writes of items under their keys; `None` deletes.
 #[must_use]
 pub fn items<'a>(items: impl IntoIterator<Item = (&'a str, Option<Item>)>) -> Vec<DocumentWrite> {
@@ -105,4 +143,14 @@ pub fn items<'a>(items: impl IntoIterator<Item = (&'a str, Option<Item>)>) -> Ve
         }
     }
     changes.apply(std::collections::BTreeMap::new()).unwrap()
+}
+
+/// Stores an append that must succeed; the ids of its events.
+///
+/// # Panics
+/// When it is refused.
+pub async fn put<S: StoreUnderTest>(store: &S, append: Append) -> Vec<EventId> {
+    let ids = append.streams.iter().flat_map(|stream| &stream.events).map(|event| event.id).collect();
+    store.append(append).await.unwrap();
+    ids
 }

@@ -7,7 +7,7 @@ use umbel_core::{
     ExpectedVersion::{self, Any, NoStream},
     Position,
     document::Direction,
-    store::{Append, AppendError, Appended, ClaimName, Claims, ReadAll},
+    store::{Append, AppendError, Appended, ClaimName, Claims, ReadAll, Selector},
 };
 
 use super::{Events, StoreUnderTest, command, exact, position, read_log, version};
@@ -191,7 +191,12 @@ async fn follow<S: StoreUnderTest>(store: Arc<S>, writing: Arc<AtomicUsize>, lim
     let mut at = Position::START;
     loop {
         let ended = writing.load(SeqCst) == 0;
-        let request = ReadAll { from: Some(at.next()), direction: Direction::Forward, limit, names: None };
+        let request = ReadAll {
+            from: Some(at.next()),
+            direction: Direction::Forward,
+            limit,
+            selector: Selector::all(),
+        };
         let page = store.read_all(request).await.unwrap();
         for event in &page.events {
             assert_eq!(event.position, at.next(), "a gap or a swap");

@@ -7,6 +7,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a case is a test: a failed one panics")]
 
+mod acts;
 mod build;
 mod cases;
 mod log;
@@ -15,73 +16,151 @@ mod oracle;
 mod run;
 
 pub mod append;
+pub mod archive;
+pub mod audit;
 pub mod claims;
 pub mod commands;
 pub mod concurrency;
 pub mod documents;
+pub mod health;
+pub mod links;
+pub mod notices;
+pub mod outbox;
+pub mod payloads;
+pub mod personal;
 pub mod projections;
 pub mod read;
+pub mod removal;
+pub mod selectors;
+pub mod snapshots;
+pub mod streams;
+pub mod truncation;
 
-pub use build::{Events, Item, command, exact, items, position, stream, version};
-pub use log::{check_log, read_log, read_log_matching};
+pub use acts::random_acts_agree_with_the_oracle;
+pub use build::{
+    Events, Item, archive, command, delete, exact, items, link, position, positions, put, stream, truncate,
+    version,
+};
+pub use log::{
+    check_log, check_log_with_holes, read_log, read_log_backward, read_log_matching, read_log_with_holes,
+    read_whole_stream,
+};
 pub use model::random_appends_agree_with_the_planner;
 pub use run::run;
 
 use std::future::Future;
 
 use umbel_core::{
-    CommandId, Json, Position, StreamName,
+    CommandId, Json, Position, Request, StreamName,
     document::{DocumentKey, DocumentQuery},
     store::{
-        AllPage, Append, AppendError, Appended, DocumentPage, ReadAll, ReadError, ReadStream, SaveProjection,
-        SaveProjectionError, StoreError, StoreStatus, StreamInfo, StreamPage,
+        AllPage, Append, AppendError, Appended, ClearOutbox, DeleteSnapshot, DocumentPage, FindCommand,
+        FindEvent, GetDocuments, GetStatus, GetStreamInfo, KeepNotices, LinkEvents, ListNotices,
+        ListSnapshots, ListStreams, LoadCheckpoint, LoadSnapshot, Perform, QueryDocuments, ReadAll,
+        ReadError, ReadOutbox, ReadStream, SaveProjection, SaveProjectionError, SaveSnapshot, StoreError,
+        StoreStatus, StreamInfo, StreamPage, SweepNotices, VerifyStore,
     },
 };
 
-/// A store as the suite sees it. Methods answer like the store requests of the same names.
-pub trait StoreUnderTest: Send + Sync + 'static {
-    /// See [`Append`]. Called by many tasks at once; the implementation groups them as the store actor would.
-    fn append(&self, append: Append) -> impl Future<Output = Result<Appended, AppendError>> + Send;
+/// How many events one append to a store under test may hold: the default setting.
+pub const APPEND_MAX_EVENTS: usize = 10_000;
 
-    /// See [`ReadStream`].
-    fn read_stream(&self, request: ReadStream) -> impl Future<Output = Result<StreamPage, ReadError>> + Send;
+/// How many bytes of data and metadata an event may have in a store under test: the default setting.
+pub const PAYLOAD_MAX_BYTES: usize = 1 << 20;
 
-    /// See [`ReadAll`].
-    fn read_all(&self, request: ReadAll) -> impl Future<Output = Result<AllPage, StoreError>> + Send;
+/// Something that answers one kind of store request.
+pub trait Asked<R: Request> {
+    /// The answer. Appends come from many tasks at once; the implementation groups them as the store actor would.
+    fn ask(&self, request: R) -> impl Future<Output = Result<R::Answer, R::Error>> + Send;
+}
 
-    /// See [`umbel_core::store::GetStreamInfo`].
-    fn stream_info(&self, stream: StreamName) -> impl Future<Output = Result<StreamInfo, ReadError>> + Send;
+macro_rules! store_under_test {
+    ($($request:ident),+ $(,)?) => {
+        /// A store as the suite sees it: whatever answers all its requests. Its limits are the default ones, and hard
+        /// removal is allowed in it.
+        ///
+        /// The methods are short names of the requests that most cases use.
+        pub trait StoreUnderTest: Send + Sync + 'static $(+ Asked<$request>)+ {
+            /// See [`Append`].
+            fn append(&self, append: Append) -> impl Future<Output = Result<Appended, AppendError>> + Send {
+                self.ask(append)
+            }
 
-    /// See [`umbel_core::store::FindCommand`].
-    fn find_command(
-        &self,
-        id: CommandId,
-    ) -> impl Future<Output = Result<Option<Appended>, StoreError>> + Send;
+            /// See [`ReadStream`].
+            fn read_stream(
+                &self,
+                request: ReadStream,
+            ) -> impl Future<Output = Result<StreamPage, ReadError>> + Send {
+                self.ask(request)
+            }
 
-    /// See [`umbel_core::store::GetDocuments`].
-    fn get_documents(
-        &self,
-        keys: Vec<DocumentKey>,
-    ) -> impl Future<Output = Result<Vec<Option<Json>>, StoreError>> + Send;
+            /// See [`ReadAll`].
+            fn read_all(&self, request: ReadAll) -> impl Future<Output = Result<AllPage, StoreError>> + Send {
+                self.ask(request)
+            }
 
-    /// See [`umbel_core::store::QueryDocuments`].
-    fn query_documents(
-        &self,
-        query: DocumentQuery,
-    ) -> impl Future<Output = Result<DocumentPage, StoreError>> + Send;
+            /// See [`GetStreamInfo`].
+            fn stream_info(
+                &self,
+                stream: StreamName,
+            ) -> impl Future<Output = Result<StreamInfo, ReadError>> + Send {
+                self.ask(GetStreamInfo { stream })
+            }
 
-    /// See [`umbel_core::store::LoadCheckpoint`].
-    fn load_checkpoint(
-        &self,
-        projection: String,
-    ) -> impl Future<Output = Result<Position, StoreError>> + Send;
+            /// See [`FindCommand`].
+            fn find_command(
+                &self,
+                id: CommandId,
+            ) -> impl Future<Output = Result<Option<Appended>, StoreError>> + Send {
+                self.ask(FindCommand { id })
+            }
 
-    /// See [`SaveProjection`].
-    fn save_projection(
-        &self,
-        request: SaveProjection,
-    ) -> impl Future<Output = Result<(), SaveProjectionError>> + Send;
+            /// See [`GetDocuments`].
+            fn get_documents(
+                &self,
+                keys: Vec<DocumentKey>,
+            ) -> impl Future<Output = Result<Vec<Option<Json>>, StoreError>> + Send {
+                self.ask(GetDocuments { keys })
+            }
 
-    /// See [`umbel_core::store::GetStatus`].
-    fn status(&self) -> impl Future<Output = Result<StoreStatus, StoreError>> + Send;
+            /// See [`QueryDocuments`].
+            fn query_documents(
+                &self,
+                query: DocumentQuery,
+            ) -> impl Future<Output = Result<DocumentPage, StoreError>> + Send {
+                self.ask(QueryDocuments(query))
+            }
+
+            /// See [`LoadCheckpoint`].
+            fn load_checkpoint(
+                &self,
+                projection: String,
+            ) -> impl Future<Output = Result<Position, StoreError>> + Send {
+                self.ask(LoadCheckpoint { projection })
+            }
+
+            /// See [`SaveProjection`].
+            fn save_projection(
+                &self,
+                request: SaveProjection,
+            ) -> impl Future<Output = Result<(), SaveProjectionError>> + Send {
+                self.ask(request)
+            }
+
+            /// See [`GetStatus`].
+            fn status(&self) -> impl Future<Output = Result<StoreStatus, StoreError>> + Send {
+                self.ask(GetStatus)
+            }
+        }
+
+        impl<T: Send + Sync + 'static $(+ Asked<$request>)+> StoreUnderTest for T {}
+    };
+}
+
+store_under_test! {
+    Append, ReadStream, ReadAll, FindEvent, GetStreamInfo, ListStreams, FindCommand, GetStatus,
+    GetDocuments, QueryDocuments, LoadCheckpoint, SaveProjection,
+    LinkEvents, Perform, VerifyStore,
+    LoadSnapshot, SaveSnapshot, DeleteSnapshot, ListSnapshots,
+    ReadOutbox, ClearOutbox, KeepNotices, ListNotices, SweepNotices,
 }

@@ -13,7 +13,7 @@ use proptest::{
 use umbel_core::{
     EventId,
     ExpectedVersion::{self, Any, NoStream, StreamExists},
-    NewEvent,
+    NewEvent, StreamName, Version,
     store::{Append, ClaimName, Claims, Limits, StreamAppend},
 };
 use uuid::Uuid;
@@ -27,19 +27,13 @@ const STREAMS: u64 = 5;
 const COMMANDS: u64 = 40;
 /// How far from the true version a wrong one is at most.
 const NEAR: u64 = 2;
-const LIMITS: Limits =
+pub(super) const LIMITS: Limits =
     Limits { append_max_events: 1000, payload_max_bytes: 1_000_000, append_max_bytes: 10_000_000 };
 
 /// AP-01 to AP-06, UX-02, UX-04 to UX-06, in any order and mixture: each append has the outcome the planner
 /// gives it, and the log holds what the planner says. A failure names the seed; `UMBEL_TEST_SEED` repeats it.
 pub async fn random_appends_agree_with_the_planner<S: StoreUnderTest>(store: S) {
-    let seed = std::env::var("UMBEL_TEST_SEED").ok().and_then(|seed| seed.parse().ok());
-    let seed: u64 = seed.unwrap_or_else(|| RandomState::new().hash_one(APPENDS));
-    let mut bytes = [0; 32];
-    bytes[..8].copy_from_slice(&seed.to_le_bytes());
-    let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &bytes);
-    let mut runner = TestRunner::new_with_rng(Config::default(), rng);
-
+    let (seed, mut runner) = seeded();
     let mut oracle = Oracle::default();
     let mut sent = VecDeque::new();
     for number in 0..APPENDS {
@@ -51,7 +45,7 @@ pub async fn random_appends_agree_with_the_planner<S: StoreUnderTest>(store: S) 
         assert_eq!(found, expected, "UMBEL_TEST_SEED={seed}, append {number}: {append:#?}");
     }
     let log = read_log(&store).await;
-    let log: Vec<_> = log.into_iter().map(|event| (event.stream, event.version, event.id)).collect();
+    let log: Vec<_> = log.into_iter().map(|event| Some((event.stream, event.version, event.id))).collect();
     assert!(log == oracle.log, "UMBEL_TEST_SEED={seed}: the log is not the planner's");
     for number in 0..COMMANDS {
         let again = Append { command: Some(command(number, "0")), ..Append::default() };
@@ -61,8 +55,26 @@ pub async fn random_appends_agree_with_the_planner<S: StoreUnderTest>(store: S) 
     }
 }
 
+/// What chances are drawn from: the seed that `UMBEL_TEST_SEED` names, or another one each time.
+pub(super) fn seeded() -> (u64, TestRunner) {
+    let seed = std::env::var("UMBEL_TEST_SEED").ok().and_then(|seed| seed.parse().ok());
+    let seed: u64 = seed.unwrap_or_else(|| RandomState::new().hash_one(APPENDS));
+    let mut bytes = [0; 32];
+    bytes[..8].copy_from_slice(&seed.to_le_bytes());
+    let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &bytes);
+    (seed, TestRunner::new_with_rng(Config::default(), rng))
+}
+
+/// The expected version with a distance made a real version, this near to the true one.
+pub(super) fn near(expected: ExpectedVersion, actual: Version) -> ExpectedVersion {
+    match expected {
+        ExpectedVersion::Exact(distance) => exact((actual.get() + distance.get()).saturating_sub(NEAR)),
+        other => other,
+    }
+}
+
 /// A new append, or, one time in eight, one that was sent before.
-fn next_append(runner: &mut TestRunner, sent: &mut VecDeque<Append>, oracle: &Oracle) -> Append {
+pub(super) fn next_append(runner: &mut TestRunner, sent: &mut VecDeque<Append>, oracle: &Oracle) -> Append {
     let again = (0..8_u32, any::<prop::sample::Index>()).new_tree(runner).unwrap().current();
     if let (0, index) = again
         && !sent.is_empty()
@@ -71,10 +83,7 @@ fn next_append(runner: &mut TestRunner, sent: &mut VecDeque<Append>, oracle: &Or
     }
     let mut append = any_append().new_tree(runner).unwrap().current();
     for one in &mut append.streams {
-        if let ExpectedVersion::Exact(distance) = one.expected {
-            let actual = oracle.version(&one.stream).get();
-            one.expected = exact((actual + distance.get()).saturating_sub(NEAR));
-        }
+        one.expected = near(one.expected, oracle.version(&one.stream));
     }
     sent.push_back(append.clone());
     if sent.len() > 40 {
@@ -92,31 +101,35 @@ fn any_append() -> impl Strategy<Value = Append> {
             claims: claims.unwrap_or_default(),
             documents: Vec::new(),
             command: number.map(|number| command(number, &number.to_string())),
+            outbox: Vec::new(),
             recorded_at: None,
         }
     })
 }
 
-fn any_stream_append() -> impl Strategy<Value = StreamAppend> {
-    let expected = prop_oneof![
+/// Exact versions are distances to be made real by [`near`] when the request is sent; [`NEAR`] is none.
+pub(super) fn any_expected() -> impl Strategy<Value = ExpectedVersion> {
+    prop_oneof![
         4 => Just(Any),
         1 => Just(NoStream),
         2 => Just(StreamExists),
         4 => Just(exact(NEAR)),
-        // Made a real version, this near to the true one, when the append is sent.
         1 => (0..=2 * NEAR).prop_map(exact),
-    ];
+    ]
+}
+
+pub(super) fn any_stream() -> impl Strategy<Value = StreamName> {
+    (0..STREAMS).prop_map(|number| stream(&format!("s-{number}")))
+}
+
+fn any_stream_append() -> impl Strategy<Value = StreamAppend> {
     // Mostly fresh ids; small ones meet.
     let id = prop_oneof![9 => any::<u64>(), 1 => 0..60_u64];
     let ids = prop::collection::vec(id, 1..4);
-    (0..STREAMS, expected, ids).prop_map(|(name, expected, ids): (_, ExpectedVersion, _)| {
+    (any_stream(), any_expected(), ids).prop_map(|(stream, expected, ids)| {
         let events = Events::default();
         let event = |id: u64| NewEvent { id: EventId(Uuid::from_u128(id.into())), ..events.one() };
-        StreamAppend {
-            stream: stream(&format!("s-{name}")),
-            expected,
-            events: ids.into_iter().map(event).collect(),
-        }
+        StreamAppend { stream, expected, events: ids.into_iter().map(event).collect() }
     })
 }
 

@@ -1,22 +1,19 @@
 //! Reading streams and the log.
 
-use std::sync::Arc;
-
 use umbel_core::{
     ExpectedVersion::{Any, NoStream},
     Position, RecordedEvent, StreamName,
     document::Direction::{Backward, Forward},
-    store::{Append, ReadAll, ReadError, ReadStream},
+    store::{Append, ReadAll, ReadError, ReadStream, Selector},
 };
 
-use super::{Events, StoreUnderTest, exact, position, read_log, read_log_matching, stream, version};
+use super::{
+    Events, StoreUnderTest, exact, position, positions, read_log, read_log_backward, read_log_matching,
+    stream, version,
+};
 
 fn versions(events: &[RecordedEvent]) -> Vec<u64> {
     events.iter().map(|event| event.version.get()).collect()
-}
-
-fn positions(events: &[RecordedEvent]) -> Vec<u64> {
-    events.iter().map(|event| event.position.get()).collect()
 }
 
 async fn two_streams<S: StoreUnderTest>(store: &S) -> StreamName {
@@ -63,7 +60,10 @@ pub async fn a_stream_is_read_backward<S: StoreUnderTest>(store: S) {
     }
     for (from, limit, expected) in [(None, 2, vec![15, 14]), (Some(3), 9, vec![3, 2, 1])] {
         let from = from.map(position);
-        let page = store.read_all(ReadAll { from, direction: Backward, limit, names: None }).await.unwrap();
+        let page = store
+            .read_all(ReadAll { from, direction: Backward, limit, selector: Selector::all() })
+            .await
+            .unwrap();
         assert_eq!(positions(&page.events), expected);
         assert_eq!(page.scanned_to, position(*expected.last().unwrap()));
         assert_eq!(page.head, position(15));
@@ -87,19 +87,9 @@ pub async fn pages_of_any_size_give_the_same_sequence<S: StoreUnderTest>(store: 
     two_streams(&store).await;
     let all: Vec<_> = (1..=15).collect();
     for limit in [1, 2, 7, 1000] {
-        assert_eq!(positions(&read_log_matching(&store, None, limit).await), all);
+        assert_eq!(positions(&read_log_matching(&store, &Selector::all(), limit).await), all);
 
-        let mut backward = Vec::new();
-        let mut from = None;
-        loop {
-            let request = ReadAll { from, direction: Backward, limit, names: None };
-            let page = store.read_all(request).await.unwrap();
-            backward.extend(positions(&page.events));
-            if page.scanned_to <= position(1) {
-                break;
-            }
-            from = Some(position(page.scanned_to.get() - 1));
-        }
+        let mut backward = positions(&read_log_backward(&store, &Selector::all(), limit).await);
         backward.reverse();
         assert_eq!(backward, all, "by {limit}");
     }
@@ -132,15 +122,15 @@ pub async fn the_log_is_filtered_by_event_name<S: StoreUnderTest>(store: S) {
         (vec!["A", "%", "a/1"], vec![]),
         (vec![], vec![]),
     ] {
-        let names: Arc<[String]> = names.into_iter().map(ToOwned::to_owned).collect();
+        let selector = Selector::names(names);
         for limit in [1, 2, 100] {
-            let found = read_log_matching(&store, Some(names.clone()), limit).await;
-            assert_eq!(positions(&found), expected, "{names:?} by {limit}");
+            let found = read_log_matching(&store, &selector, limit).await;
+            assert_eq!(positions(&found), expected, "{selector:?} by {limit}");
         }
-        let request = ReadAll { from: None, direction: Backward, limit: 2, names: Some(names.clone()) };
+        let request = ReadAll { from: None, direction: Backward, limit: 2, selector: selector.clone() };
         let page = store.read_all(request).await.unwrap();
         let last_two: Vec<_> = expected.iter().rev().take(2).copied().collect();
-        assert_eq!(positions(&page.events), last_two, "{names:?} backward");
+        assert_eq!(positions(&page.events), last_two, "{selector:?} backward");
     }
 }
 
@@ -153,26 +143,13 @@ pub async fn a_filtered_log_is_read_backward_page_by_page<S: StoreUnderTest>(sto
         store.append(Append::to_stream(stream("s"), Any, vec![events.typed(event_type)])).await.unwrap();
     }
     for (name, expected) in [("rare", vec![24, 17, 10, 3]), ("none", vec![])] {
-        let names: Arc<[String]> = [name.to_owned()].into();
+        let selector = Selector::names([name]);
         for limit in [1, 2, 4, 100] {
-            let (mut found, mut from, mut below) = (Vec::new(), None, position(31));
-            loop {
-                let names = Some(Arc::clone(&names));
-                let page = store.read_all(ReadAll { from, direction: Backward, limit, names }).await.unwrap();
-                assert!(page.scanned_to < below, "a page led nowhere");
-                let range = page.scanned_to..below;
-                assert!(page.events.iter().all(|event| range.contains(&event.position)), "out of {range:?}");
-                found.extend(positions(&page.events));
-                if page.scanned_to <= position(1) {
-                    break;
-                }
-                below = page.scanned_to;
-                from = Some(position(below.get() - 1));
-            }
+            let found = positions(&read_log_backward(&store, &selector, limit).await);
             assert_eq!(found, expected, "{name} by {limit}");
         }
         // What lies beyond the head was not looked at.
-        let request = ReadAll { from: Some(position(99)), direction: Backward, limit: 9, names: Some(names) };
+        let request = ReadAll { from: Some(position(99)), direction: Backward, limit: 9, selector };
         assert_eq!(positions(&store.read_all(request).await.unwrap().events), expected, "{name}");
     }
 }
@@ -180,12 +157,13 @@ pub async fn a_filtered_log_is_read_backward_page_by_page<S: StoreUnderTest>(sto
 /// RD-03: an empty log, and the place behind the last event, are empty pages at the head.
 pub async fn an_empty_log_is_read<S: StoreUnderTest>(store: S) {
     for direction in [Forward, Backward] {
-        let request = ReadAll { from: None, direction, limit: 10, names: None };
+        let request = ReadAll { from: None, direction, limit: 10, selector: Selector::all() };
         let page = store.read_all(request).await.unwrap();
         assert_eq!((page.events, page.scanned_to, page.head), (vec![], Position::START, Position::START));
     }
     two_streams(&store).await;
-    let request = ReadAll { from: Some(position(16)), direction: Forward, limit: 10, names: None };
+    let request =
+        ReadAll { from: Some(position(16)), direction: Forward, limit: 10, selector: Selector::all() };
     let page = store.read_all(request).await.unwrap();
     assert_eq!((page.events, page.scanned_to, page.head), (vec![], position(15), position(15)));
 }

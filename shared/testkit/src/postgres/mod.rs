@@ -2,17 +2,24 @@
 //!
 //! [`TestPostgres::get`] gives every test of a process the same server: the one that `UMBEL_TEST_POSTGRES_URL`
 //! names, else a private temporary one with the default durability, started from whatever binaries the machine
-//! has. [`Server`] is one that a test stops, kills and starts as it likes.
+//! has. [`Server`] is one that a test stops, kills and starts as it likes. [`CuttingProxy`] and [`disconnect`] break
+//! connections, [`Pooler`] lets clients share them.
 //!
 //! Promises: a private server listens on 127.0.0.1 only, and it and its files are gone when the process that
 //! started it ends, however it ends.
 
+mod between;
 mod binaries;
+mod faults;
+mod pooler;
 mod schema;
 mod server;
+mod wire;
 
 use std::{env, sync::OnceLock};
 
+pub use faults::{CuttingProxy, disconnect};
+pub use pooler::Pooler;
 pub use schema::TestSchema;
 pub use server::Server;
 

@@ -1,0 +1,114 @@
+//! The outbox: work that is left with an append.
+
+use std::{collections::BTreeSet, sync::Arc};
+
+use tokio::task::JoinSet;
+use umbel_core::{
+    ExpectedVersion::{self, Any, NoStream},
+    Json,
+    store::{Append, Appended, ClearOutbox, OutboxEntry, ReadOutbox, Waiting},
+};
+use uuid::Uuid;
+
+use super::{Events, StoreUnderTest, command, exact};
+
+fn entry(number: u128, queue: &str) -> OutboxEntry {
+    let body = Json::parse(format!(r#"{{"number": {number}, "ü": "\" '"}}"#)).unwrap();
+    OutboxEntry { id: Uuid::from_u128(0x4000 + number), queue: queue.into(), body }
+}
+
+fn with(entries: impl Into<Vec<OutboxEntry>>, append: Append) -> Append {
+    Append { outbox: entries.into(), ..append }
+}
+
+async fn read<S: StoreUnderTest>(store: &S, queue: &str, after: u64, limit: u32) -> Vec<Waiting> {
+    let waiting = store.ask(ReadOutbox { queue: queue.into(), after, limit }).await.unwrap();
+    assert!(waiting.is_sorted_by(|a, b| a.number < b.number), "numbers do not rise");
+    waiting
+}
+
+async fn entries<S: StoreUnderTest>(store: &S, queue: &str) -> Vec<OutboxEntry> {
+    read(store, queue, 0, 1000).await.into_iter().map(|waiting| waiting.entry).collect()
+}
+
+/// AP-08: work is left if and only if the append is stored: with events, without, and never by a refused one.
+pub async fn work_is_left_with_the_append<S: StoreUnderTest>(store: S) {
+    let events = Events::default();
+    let (one, two, three) = (entry(1, "mail"), entry(2, "mail"), entry(3, "mail"));
+    store.append(with([one.clone(), two.clone()], events.append("s", NoStream, 1))).await.unwrap();
+    let refused = with([entry(9, "mail")], events.append("s", exact(7), 1));
+    store.append(refused).await.unwrap_err();
+    let alone = store.append(with([three.clone()], Append::default())).await;
+    assert_eq!(alone, Ok(Appended { last_position: None, versions: Vec::new(), repeated: None }));
+    assert_eq!(entries(&store, "mail").await, [one, two, three]);
+    let stored_at = store.stream_info(super::stream("s")).await.unwrap().created_at;
+    assert_eq!(read(&store, "mail", 0, 1).await[0].recorded_at, stored_at);
+}
+
+/// Entries wait in the order they were stored, each queue for itself, and are read page by page.
+pub async fn queues_are_read_in_order<S: StoreUnderTest>(store: S) {
+    for number in 0..10 {
+        let queue = if number % 3 == 0 { "b" } else { "a" };
+        store.append(with([entry(number, queue)], Append::default())).await.unwrap();
+    }
+    for (queue, numbers) in [("a", vec![1, 2, 4, 5, 7, 8]), ("b", vec![0, 3, 6, 9]), ("A", vec![])] {
+        let expected: Vec<_> = numbers.into_iter().map(|number| entry(number, queue)).collect();
+        for limit in [1, 4, 100] {
+            let (mut found, mut after) = (Vec::new(), 0);
+            loop {
+                let page = read(&store, queue, after, limit).await;
+                let Some(last) = page.last() else { break };
+                after = last.number;
+                found.extend(page.into_iter().map(|waiting| waiting.entry));
+            }
+            assert_eq!(found, expected, "{queue} by {limit}");
+        }
+    }
+}
+
+/// What is done is taken out, once; what comes later gets a greater number than everything before.
+pub async fn done_work_is_taken_out<S: StoreUnderTest>(store: S) {
+    let all: Vec<_> = (1..=4).map(|number| entry(number, "q")).collect();
+    store.append(with(all.as_slice(), Append::default())).await.unwrap();
+    let numbers: Vec<_> = read(&store, "q", 0, 9).await.iter().map(|waiting| waiting.number).collect();
+    let clear = |numbers: &[u64]| ClearOutbox { numbers: numbers.to_vec() };
+    assert_eq!(store.ask(clear(&[numbers[1], numbers[3], numbers[3] + 100])).await, Ok(2));
+    assert_eq!(store.ask(clear(&[numbers[1]])).await, Ok(0));
+    assert_eq!(store.ask(clear(&[])).await, Ok(0));
+    assert_eq!(entries(&store, "q").await, [all[0].clone(), all[2].clone()]);
+    assert_eq!(store.ask(clear(&numbers)).await, Ok(2));
+    assert_eq!(entries(&store, "q").await, []);
+    store.append(with([entry(5, "q")], Append::default())).await.unwrap();
+    assert!(read(&store, "q", 0, 9).await[0].number > numbers[3], "a number was used again");
+}
+
+/// UX-02, UX-06: an append or a command that comes again leaves no second entry; nor does an id that waits already.
+pub async fn work_is_not_left_twice<S: StoreUnderTest>(store: S) {
+    let events = Events::default();
+    let append = with([entry(1, "q")], events.append("s", NoStream, 1));
+    let commanded = Append { command: Some(command(1, "1")), ..with([entry(2, "q")], Append::default()) };
+    for _ in 0..2 {
+        store.append(append.clone()).await.unwrap();
+        store.append(commanded.clone()).await.unwrap();
+    }
+    let changed = OutboxEntry { queue: "other".into(), ..entry(1, "q") };
+    let new = entry(3, "q");
+    store.append(with([changed, new.clone(), new.clone()], events.append("s", Any, 1))).await.unwrap();
+    assert_eq!(entries(&store, "q").await, [entry(1, "q"), entry(2, "q"), new]);
+    assert_eq!(entries(&store, "other").await, []);
+}
+
+/// AP-08, UX-01: among many appends at once, those that are stored leave their work, and only those.
+pub async fn racing_appends_leave_their_own_work<S: StoreUnderTest>(store: S) {
+    let (store, events) = (Arc::new(store), Events::default());
+    let mut tasks = JoinSet::new();
+    for number in 0..60 {
+        let expected: ExpectedVersion = if number % 2 == 0 { Any } else { NoStream };
+        let append = events.append(&format!("s-{}", number % 7), expected, 1);
+        let (store, append) = (store.clone(), with([entry(number, "q")], append));
+        tasks.spawn(async move { store.append(append).await.is_ok().then(|| entry(number, "q").id) });
+    }
+    let stored: BTreeSet<_> = tasks.join_all().await.into_iter().flatten().collect();
+    let left: BTreeSet<_> = entries(&*store, "q").await.into_iter().map(|entry| entry.id).collect();
+    assert!(stored.len() >= 30 && left == stored, "{} stored, {} left", stored.len(), left.len());
+}
