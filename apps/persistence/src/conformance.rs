@@ -7,81 +7,110 @@ use std::sync::Arc;
 
 use tokio::sync::{mpsc, oneshot};
 use umbel_core::{
-    CommandId, Json, Position, StreamName, Timestamp,
-    document::{DocumentKey, DocumentQuery},
-    store::{
-        AllPage, Append, AppendError, Appended, DocumentPage, ReadAll, ReadError, ReadStream, SaveProjection,
-        SaveProjectionError, StoreError, StoreStatus, StreamInfo, StreamPage,
-    },
+    ExpectedVersion, Timestamp,
+    store::{Append, AppendError, Appended, PerformError, Removal},
 };
-use umbel_testkit::conformance::StoreUnderTest;
+use umbel_testkit::conformance::{Asked, Events, StoreUnderTest, delete, read_log, truncate};
 
-use crate::Adapter;
+use crate::{
+    Adapter, StoreSettings,
+    answer::{Answer, Desk},
+    vault::Vault,
+};
+
+mod subject_keys;
+
+/// The cases of the suite, which asks as apps do, and those of the port beneath, for the adapter that a function opens
+/// together with what must live as long (a directory, a server).
+macro_rules! cases {
+    ($adapter:path) => {
+        async fn open() -> super::Harness {
+            let (adapter, guard) = $adapter().await;
+            super::Harness::new(adapter, guard)
+        }
+
+        umbel_testkit::store_conformance!(open);
+
+        cases!(@port $adapter, [
+            a_subject_has_one_key,
+            a_forgotten_subject_has_no_key,
+            many_subjects_have_their_own_keys,
+            racing_creators_get_one_key,
+        ]);
+    };
+    (@port $adapter:path, [$($case:ident),+ $(,)?]) => {
+        $(#[test]
+        fn $case() {
+            umbel_testkit::conformance::run(async {
+                let (adapter, _guard) = $adapter().await;
+                super::subject_keys::$case(adapter).await;
+            });
+        })+
+    };
+}
 
 mod memory {
-    use super::Harness;
     use crate::memory::Memory;
 
-    async fn open() -> Harness {
-        Harness::new(Memory::new(), ())
+    async fn adapter() -> (Memory, ()) {
+        (Memory::new(), ())
     }
 
-    umbel_testkit::store_conformance!(open);
+    cases!(adapter);
 }
 
 mod sqlite {
-    use super::Harness;
     use crate::sqlite::Sqlite;
 
-    async fn open() -> Harness {
+    async fn adapter() -> (Sqlite, tempfile::TempDir) {
         let directory = tempfile::tempdir().unwrap();
-        Harness::new(Sqlite::open(&directory.path().join("umbel.db")).unwrap(), directory)
+        (Sqlite::open(&directory.path().join("umbel.db")).unwrap(), directory)
     }
 
-    umbel_testkit::store_conformance!(open);
+    cases!(adapter);
 }
 
 mod postgres {
-    use umbel_testkit::postgres::TestPostgres;
+    use umbel_testkit::postgres::{TestPostgres, TestSchema};
 
-    use super::Harness;
     use crate::postgres::{Postgres, PostgresOptions};
 
-    async fn open() -> Harness {
+    async fn adapter() -> (Postgres, TestSchema) {
         let schema = TestPostgres::get().unwrap().fresh_schema();
         let options = PostgresOptions { max_connections: 2, ..PostgresOptions::default() };
-        Harness::new(Postgres::connect(schema.url(), schema.name(), options).await.unwrap(), schema)
+        (Postgres::connect(schema.url(), schema.name(), options).await.unwrap(), schema)
     }
 
-    umbel_testkit::store_conformance!(open);
+    cases!(adapter);
 }
 
 type Queued = (Append, oneshot::Sender<Result<Appended, AppendError>>);
 
 /// An adapter as the suite wants it, with what must live as long (a directory, a server).
 pub(crate) struct Harness {
-    adapter: Arc<dyn Adapter>,
+    desk: Desk,
     appends: mpsc::Sender<Queued>,
     _guard: Box<dyn Send + Sync>,
 }
 
 impl Harness {
     pub(crate) fn new(adapter: impl Adapter, guard: impl Send + Sync + 'static) -> Self {
-        let adapter: Arc<dyn Adapter> = Arc::new(adapter);
+        let vault = Arc::new(Vault::new(Arc::new(adapter)));
         let (appends, queued) = mpsc::channel(256);
-        tokio::spawn(form_groups(adapter.clone(), queued));
-        Self { adapter, appends, _guard: Box::new(guard) }
+        tokio::spawn(form_groups(Arc::clone(&vault), queued));
+        let settings = StoreSettings { allow_hard_removal: true, ..StoreSettings::default() };
+        Self { desk: Desk::new(vault, settings), appends, _guard: Box::new(guard) }
     }
 }
 
 /// Takes what waits as one group, stores it, answers, and so on. Time moves on by a millisecond per group.
-async fn form_groups(adapter: Arc<dyn Adapter>, mut queued: mpsc::Receiver<Queued>) {
+async fn form_groups(vault: Arc<Vault>, mut queued: mpsc::Receiver<Queued>) {
     let mut now = 1_769_860_800_123_456;
     let mut waiting = Vec::new();
     while queued.recv_many(&mut waiting, 256).await > 0 {
         let (group, replies): (Vec<_>, Vec<_>) = waiting.drain(..).unzip();
         now += 1000;
-        let outcomes = adapter.append(group, Timestamp::from_micros(now)).await;
+        let outcomes = vault.append(group, Timestamp::from_micros(now)).await;
         assert_eq!(outcomes.len(), replies.len(), "one outcome for each append");
         for (reply, outcome) in replies.into_iter().zip(outcomes) {
             drop(reply.send(outcome));
@@ -89,46 +118,36 @@ async fn form_groups(adapter: Arc<dyn Adapter>, mut queued: mpsc::Receiver<Queue
     }
 }
 
-impl StoreUnderTest for Harness {
-    async fn append(&self, append: Append) -> Result<Appended, AppendError> {
+impl Asked<Append> for Harness {
+    async fn ask(&self, append: Append) -> Result<Appended, AppendError> {
+        append.validate(&self.desk.settings.limits())?;
         let (reply, outcome) = oneshot::channel();
         assert!(self.appends.send((append, reply)).await.is_ok(), "the group former ended");
         outcome.await.unwrap()
     }
+}
 
-    async fn read_stream(&self, request: ReadStream) -> Result<StreamPage, ReadError> {
-        self.adapter.read_stream(request).await
+impl<R: Answer> Asked<R> for Harness {
+    async fn ask(&self, request: R) -> Result<R::Answer, R::Error> {
+        request.answer(&self.desk).await
     }
+}
 
-    async fn read_all(&self, request: ReadAll) -> Result<AllPage, StoreError> {
-        self.adapter.read_all(request).await
-    }
-
-    async fn stream_info(&self, stream: StreamName) -> Result<StreamInfo, ReadError> {
-        self.adapter.stream_info(stream).await
-    }
-
-    async fn find_command(&self, id: CommandId) -> Result<Option<Appended>, StoreError> {
-        self.adapter.find_command(id).await
-    }
-
-    async fn get_documents(&self, keys: Vec<DocumentKey>) -> Result<Vec<Option<Json>>, StoreError> {
-        self.adapter.get_documents(keys).await
-    }
-
-    async fn query_documents(&self, query: DocumentQuery) -> Result<DocumentPage, StoreError> {
-        self.adapter.query_documents(query).await
-    }
-
-    async fn load_checkpoint(&self, projection: String) -> Result<Position, StoreError> {
-        self.adapter.load_checkpoint(projection).await
-    }
-
-    async fn save_projection(&self, request: SaveProjection) -> Result<(), SaveProjectionError> {
-        self.adapter.save_projection(request).await
-    }
-
-    async fn status(&self) -> Result<StoreStatus, StoreError> {
-        self.adapter.status().await
-    }
+/// LD-05: where it is not allowed, nothing is removed for good, and nothing recorded; soft removal needs no permission.
+#[test]
+fn hard_removal_needs_the_setting() {
+    umbel_testkit::conformance::run(async {
+        let mut store = Harness::new(crate::memory::Memory::new(), ());
+        store.desk.settings.allow_hard_removal = false;
+        let events = Events::default();
+        store.append(events.append("s", ExpectedVersion::NoStream, 2)).await.unwrap();
+        for act in [truncate("s", 2, Removal::Hard), delete("s", Removal::Hard)] {
+            assert_eq!(store.ask(events.perform(act)).await, Err(PerformError::NotAllowed));
+        }
+        assert_eq!(read_log(&store).await.len(), 2);
+        for act in [truncate("s", 2, Removal::Soft), delete("s", Removal::Soft)] {
+            store.ask(events.perform(act)).await.unwrap();
+        }
+        assert_eq!(read_log(&store).await.len(), 4);
+    });
 }

@@ -3,19 +3,25 @@
 //! The only crate that names a database client. Knows nothing about any domain app.
 
 mod adapter;
+mod answer;
 mod part;
 mod reader;
 mod settings;
+mod sweeper;
+mod tenants;
+mod vault;
 mod writer;
 
 #[cfg(test)]
 mod conformance;
 
+pub mod admin;
 pub mod floor;
 pub mod memory;
 pub mod postgres;
 pub mod sqlite;
 
-pub use adapter::Adapter;
-pub use part::{group, group_over, open, open_existing};
+pub use adapter::{Adapter, Extras, Log, ReadModels, SubjectKey, Upkeep};
+pub use part::{group, group_over, open, open_existing, quiet_group_over};
 pub use settings::{StoreSettings, StoreUrl, StoreUrlError};
+pub use tenants::{Tenant, Tenants};

@@ -1,11 +1,11 @@
-//! The store as a branch of the supervision tree: one database, a writer and a reader.
+//! The store as a branch of the supervision tree: one database, a writer, a reader, and who removes what has expired.
 
 use std::sync::Arc;
 
 use actix::Actor;
 use tokio::sync::OnceCell;
 use umbel_bus::{Bus, RouteSet};
-use umbel_core::store::{Append, StoreError};
+use umbel_core::store::Append;
 use umbel_supervision::{Group, Policy, Worker, WorkerContext};
 
 use crate::{
@@ -15,11 +15,14 @@ use crate::{
     reader::Reader,
     settings::{StoreSettings, StoreUrl},
     sqlite::Sqlite,
+    sweeper::sweep,
+    vault::Vault,
     writer::Writer,
 };
 
 /// The database, opened by whoever comes first and kept over restarts of the actors: they hold no data, it does.
-type Shared = Arc<OnceCell<Arc<dyn Adapter>>>;
+/// The one vault in front of it learns of every subject that this process forgets.
+type Shared = Arc<OnceCell<Arc<Vault>>>;
 
 /// Opens the database that the settings name, and migrates it if need be.
 ///
@@ -72,11 +75,38 @@ pub fn group(settings: &StoreSettings, bus: &Bus, policy: Policy) -> Group {
 /// processes share one server.
 #[must_use]
 pub fn group_over(adapter: Arc<dyn Adapter>, settings: &StoreSettings, bus: &Bus, policy: Policy) -> Group {
-    over(&Arc::new(OnceCell::new_with(Some(adapter))), settings, bus, policy)
+    over(&already(adapter), settings, bus, policy)
+}
+
+/// The same for a tool: it answers, and does nothing of its own accord.
+#[must_use]
+pub fn quiet_group_over(
+    adapter: Arc<dyn Adapter>,
+    settings: &StoreSettings,
+    bus: &Bus,
+    policy: Policy,
+) -> Group {
+    answering(&already(adapter), settings, bus, policy)
+}
+
+fn already(adapter: Arc<dyn Adapter>) -> Shared {
+    Arc::new(OnceCell::new_with(Some(vault(adapter))))
 }
 
 fn over(shared: &Shared, settings: &StoreSettings, bus: &Bus, policy: Policy) -> Group {
+    answering(shared, settings, bus, policy).child(sweeper(settings, shared))
+}
+
+fn answering(shared: &Shared, settings: &StoreSettings, bus: &Bus, policy: Policy) -> Group {
     Group::new("store", policy).child(writer(settings, bus, shared)).child(reader(settings, bus, shared))
+}
+
+fn vault(adapter: Arc<dyn Adapter>) -> Arc<Vault> {
+    Arc::new(Vault::new(adapter))
+}
+
+async fn opened(shared: &Shared, settings: &StoreSettings) -> anyhow::Result<Arc<Vault>> {
+    shared.get_or_try_init(|| async { open(settings).await.map(vault) }).await.cloned()
 }
 
 fn writer(settings: &StoreSettings, bus: &Bus, shared: &Shared) -> Worker {
@@ -84,12 +114,12 @@ fn writer(settings: &StoreSettings, bus: &Bus, shared: &Shared) -> Worker {
     Worker::new("writer", move |context: WorkerContext| {
         let (settings, bus, shared) = (settings.clone(), bus.clone(), Arc::clone(&shared));
         async move {
-            let adapter = Arc::clone(shared.get_or_try_init(|| open(&settings)).await?);
+            let vault = opened(&shared, &settings).await?;
             let registrar = bus.clone();
             let start = move |tether| {
                 Writer::create(|actor| {
                     actor.set_mailbox_capacity(settings.queue_capacity);
-                    Writer::new(adapter, bus, settings, tether)
+                    Writer::new(vault, bus, settings, tether)
                 })
             };
             let register = async move |address: actix::Addr<Writer>| {
@@ -110,14 +140,14 @@ fn reader(settings: &StoreSettings, bus: &Bus, shared: &Shared) -> Worker {
     Worker::new("reader", move |context: WorkerContext| {
         let (settings, bus, shared) = (settings.clone(), bus.clone(), Arc::clone(&shared));
         async move {
-            let adapter = Arc::clone(shared.get_or_try_init(|| open(&settings)).await?);
-            let head = adapter.status().await.map_err(|error: StoreError| anyhow::Error::new(error))?.head;
+            let vault = opened(&shared, &settings).await?;
+            let head = vault.adapter().status().await?.head;
             bus.announce_head(head);
             let registrar = bus.clone();
             let start = move |tether| {
                 Reader::create(|actor| {
                     actor.set_mailbox_capacity(bus.settings().mailbox_capacity);
-                    Reader::new(adapter, bus, settings, tether)
+                    Reader::new(vault, bus, settings, tether)
                 })
             };
             let register = async move |address: actix::Addr<Reader>| {
@@ -127,4 +157,17 @@ fn reader(settings: &StoreSettings, bus: &Bus, shared: &Shared) -> Worker {
         }
     })
     .own_thread()
+}
+
+fn sweeper(settings: &StoreSettings, shared: &Shared) -> Worker {
+    let (settings, shared) = (settings.clone(), Arc::clone(shared));
+    Worker::new("sweeper", move |context: WorkerContext| {
+        let (settings, shared) = (settings.clone(), Arc::clone(&shared));
+        async move {
+            let vault = opened(&shared, &settings).await?;
+            context.ready();
+            sweep(&**vault.adapter(), settings.notices_sweep_interval(), context.stopping()).await;
+            Ok(())
+        }
+    })
 }

@@ -5,50 +5,39 @@
 use std::{future::Future, sync::Arc, time::Duration};
 
 use actix::{Actor, AsyncContext, Context, Handler, ResponseFuture, WrapFuture};
-use futures_util::future::{BoxFuture, ready};
+use futures_util::future::ready;
 use tokio::time::{sleep, timeout_at};
 use umbel_bus::{Answered, Bus, Envelope, Gate, RouteSet};
-use umbel_core::{
-    Request,
-    store::{
-        FindCommand, GetDocuments, GetStatus, GetStreamInfo, LoadCheckpoint, QueryDocuments, ReadAll,
-        ReadStream, SaveProjection, StoreError,
-    },
+use umbel_core::store::{
+    ClearOutbox, DeleteSnapshot, FindCommand, FindEvent, GetDocuments, GetStatus, GetStreamInfo, KeepNotices,
+    LinkEvents, ListNotices, ListSnapshots, ListStreams, LoadCheckpoint, LoadSnapshot, Perform,
+    QueryDocuments, ReadAll, ReadOutbox, ReadStream, SaveProjection, SaveSnapshot, StoreError, SweepNotices,
+    VerifyStore,
 };
 use umbel_supervision::{Drain, Tether};
 
-use crate::{adapter::Adapter, settings::StoreSettings};
+use crate::{
+    answer::{Answer, Desk},
+    settings::StoreSettings,
+    vault::Vault,
+};
 
 /// Requests it works on at the same time for every connection there is: enough to keep the connections busy.
 const IN_FLIGHT_PER_CONNECTION: usize = 16;
 
 /// Answers reads and saves projections, many at a time.
 pub(crate) struct Reader {
-    adapter: Arc<dyn Adapter>,
+    desk: Arc<Desk>,
     bus: Bus,
-    settings: StoreSettings,
     gate: Gate,
     /// Tells the supervisor when this actor is gone.
     _tether: Tether,
 }
 
-/// A request that the reader answers with its adapter.
-pub(crate) trait Answer: Request {
-    /// Asks the adapter. Pages hold at most `page_max` events.
-    fn answer(self, adapter: &dyn Adapter, page_max: u32) -> BoxedAnswer<'_, Self>;
-
-    /// The answer at the caller's deadline. A read has done nothing.
-    fn too_late() -> StoreError {
-        StoreError::Unavailable { reason: "it did not answer in time".into() }
-    }
-}
-
-type BoxedAnswer<'a, R> = BoxFuture<'a, Result<<R as Request>::Answer, <R as Request>::Error>>;
-
 impl Reader {
-    pub(crate) fn new(adapter: Arc<dyn Adapter>, bus: Bus, settings: StoreSettings, tether: Tether) -> Self {
+    pub(crate) fn new(vault: Arc<Vault>, bus: Bus, settings: StoreSettings, tether: Tether) -> Self {
         let gate = Gate::new(settings.max_connections.max(1) * IN_FLIGHT_PER_CONNECTION);
-        Self { adapter, bus, settings, gate, _tether: tether }
+        Self { desk: Arc::new(Desk::new(vault, settings)), bus, gate, _tether: tether }
     }
 
     /// The routes of a reader at this address.
@@ -56,12 +45,26 @@ impl Reader {
         let routes = RouteSet::new("store/reader")
             .answers::<ReadStream>(address.clone().recipient())
             .answers::<ReadAll>(address.clone().recipient())
+            .answers::<FindEvent>(address.clone().recipient())
             .answers::<GetStreamInfo>(address.clone().recipient())
+            .answers::<ListStreams>(address.clone().recipient())
             .answers::<FindCommand>(address.clone().recipient())
             .answers::<GetDocuments>(address.clone().recipient())
             .answers::<QueryDocuments>(address.clone().recipient())
             .answers::<LoadCheckpoint>(address.clone().recipient())
             .answers::<SaveProjection>(address.clone().recipient())
+            .answers::<LinkEvents>(address.clone().recipient())
+            .answers::<Perform>(address.clone().recipient())
+            .answers::<VerifyStore>(address.clone().recipient())
+            .answers::<LoadSnapshot>(address.clone().recipient())
+            .answers::<SaveSnapshot>(address.clone().recipient())
+            .answers::<DeleteSnapshot>(address.clone().recipient())
+            .answers::<ListSnapshots>(address.clone().recipient())
+            .answers::<ReadOutbox>(address.clone().recipient())
+            .answers::<ClearOutbox>(address.clone().recipient())
+            .answers::<KeepNotices>(address.clone().recipient())
+            .answers::<ListNotices>(address.clone().recipient())
+            .answers::<SweepNotices>(address.clone().recipient())
             .answers::<GetStatus>(address.clone().recipient());
         #[cfg(feature = "faults")]
         let routes = routes.panics_at(address.clone().recipient());
@@ -71,7 +74,7 @@ impl Reader {
     /// Looks for foreign appends for as long as the actor lives. A store that does not answer is asked again.
     fn watch(&self) -> impl Future<Output = ()> + use<> {
         let (adapter, bus, every) =
-            (Arc::clone(&self.adapter), self.bus.clone(), self.settings.poll_interval());
+            (Arc::clone(&self.desk.adapter), self.bus.clone(), self.desk.settings.poll_interval());
         async move {
             loop {
                 if let Ok(status) = adapter.status().await {
@@ -102,9 +105,9 @@ where
     fn handle(&mut self, envelope: Envelope<R>, context: &mut Self::Context) -> Self::Result {
         let Some(request) = envelope.open() else { return Box::pin(ready(None)) };
         let place = self.gate.enter(self, context);
-        let (adapter, page_max) = (Arc::clone(&self.adapter), self.settings.page_size_max);
+        let desk = Arc::clone(&self.desk);
         Box::pin(async move {
-            let answer = timeout_at(envelope.deadline(), request.answer(&*adapter, page_max)).await;
+            let answer = timeout_at(envelope.deadline(), request.answer(&desk)).await;
             drop(place);
             Some(answer.unwrap_or_else(|_| Err(R::too_late().into())))
         })
@@ -116,66 +119,6 @@ impl Handler<Drain> for Reader {
 
     fn handle(&mut self, _: Drain, context: &mut Self::Context) {
         self.gate.drain(self, context);
-    }
-}
-
-impl Answer for ReadStream {
-    fn answer(mut self, adapter: &dyn Adapter, page_max: u32) -> BoxedAnswer<'_, Self> {
-        self.limit = self.limit.min(page_max);
-        adapter.read_stream(self)
-    }
-}
-
-impl Answer for ReadAll {
-    fn answer(mut self, adapter: &dyn Adapter, page_max: u32) -> BoxedAnswer<'_, Self> {
-        self.limit = self.limit.min(page_max);
-        adapter.read_all(self)
-    }
-}
-
-impl Answer for GetStreamInfo {
-    fn answer(self, adapter: &dyn Adapter, _: u32) -> BoxedAnswer<'_, Self> {
-        adapter.stream_info(self.stream)
-    }
-}
-
-impl Answer for FindCommand {
-    fn answer(self, adapter: &dyn Adapter, _: u32) -> BoxedAnswer<'_, Self> {
-        adapter.find_command(self.id)
-    }
-}
-
-impl Answer for GetDocuments {
-    fn answer(self, adapter: &dyn Adapter, _: u32) -> BoxedAnswer<'_, Self> {
-        adapter.get_documents(self.keys)
-    }
-}
-
-impl Answer for QueryDocuments {
-    fn answer(self, adapter: &dyn Adapter, _: u32) -> BoxedAnswer<'_, Self> {
-        adapter.query_documents(self.0)
-    }
-}
-
-impl Answer for LoadCheckpoint {
-    fn answer(self, adapter: &dyn Adapter, _: u32) -> BoxedAnswer<'_, Self> {
-        adapter.load_checkpoint(self.projection)
-    }
-}
-
-impl Answer for SaveProjection {
-    fn answer(self, adapter: &dyn Adapter, _: u32) -> BoxedAnswer<'_, Self> {
-        adapter.save_projection(self)
-    }
-
-    fn too_late() -> StoreError {
-        StoreError::OutcomeUnknown { reason: "it did not answer in time".into() }
-    }
-}
-
-impl Answer for GetStatus {
-    fn answer(self, adapter: &dyn Adapter, _: u32) -> BoxedAnswer<'_, Self> {
-        adapter.status()
     }
 }
 

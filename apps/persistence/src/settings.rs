@@ -41,9 +41,14 @@ pub struct StoreSettings {
     /// Bytes of data and metadata of one event.
     #[serde(deserialize_with = "up_to::<{ 256 << 20 }, _, _>")]
     pub max_payload_bytes: usize,
+    /// Whether events may be removed for good, by [`umbel_core::store::Removal::Hard`].
+    pub allow_hard_removal: bool,
     /// How often to look whether another process has appended.
     #[serde(deserialize_with = "up_to::<3_600_000, _, _>")]
     pub poll_interval_ms: u64,
+    /// How often to remove the kept notices whose time has come.
+    #[serde(deserialize_with = "up_to::<86_400_000, _, _>")]
+    pub notices_sweep_interval_ms: u64,
 }
 
 /// A store's address.
@@ -66,6 +71,16 @@ pub enum StoreUrlError {
     /// `sqlite:` and nothing behind it.
     #[error("store.url names no file; write it like sqlite:data/umbel.db")]
     NoPath,
+    /// `sqlite:` or `memory:` with parameters behind it. Only PostgreSQL has some.
+    #[error(
+        "store.url has the unknown key {key:?}; {scheme}: takes none, what there is to set has keys in [store]"
+    )]
+    UnknownKey {
+        /// What it begins with.
+        scheme: &'static str,
+        /// The first key.
+        key: String,
+    },
     /// Nothing that is known.
     #[error("store.url begins with {scheme:?}; use sqlite:PATH, memory: or postgres://USER@HOST/DATABASE")]
     UnknownScheme {
@@ -113,6 +128,10 @@ impl StoreSettings {
     pub(crate) const fn poll_interval(&self) -> Duration {
         Duration::from_millis(self.poll_interval_ms)
     }
+
+    pub(crate) const fn notices_sweep_interval(&self) -> Duration {
+        Duration::from_millis(self.notices_sweep_interval_ms)
+    }
 }
 
 impl Default for StoreSettings {
@@ -123,12 +142,14 @@ impl Default for StoreSettings {
             max_connections: 8,
             queue_capacity: 4096,
             group_max_appends: 512,
-            group_max_events: 8192,
+            group_max_events: 10_000,
             group_max_bytes: 4 << 20,
             queue_max_bytes: 64 << 20,
             page_size_max: 4096,
             max_payload_bytes: 1 << 20,
+            allow_hard_removal: false,
             poll_interval_ms: 200,
+            notices_sweep_interval_ms: 60_000,
         }
     }
 }
@@ -137,6 +158,13 @@ impl FromStr for StoreUrl {
     type Err = StoreUrlError;
 
     fn from_str(url: &str) -> Result<Self, Self::Err> {
+        if let Some((place, parameters)) = url.split_once('?')
+            && let Some(scheme) =
+                ["sqlite", "memory"].into_iter().find(|scheme| place.starts_with(&format!("{scheme}:")))
+        {
+            let key = parameters.split(['=', '&']).next().unwrap_or_default().to_owned();
+            return Err(StoreUrlError::UnknownKey { scheme, key });
+        }
         match url.split_once(':') {
             Some(("sqlite", path)) if !path.is_empty() => {
                 // `sqlite:///abs` and `sqlite:abs-or-relative` both mean a path.
@@ -191,6 +219,7 @@ mod tests {
             "page_size_max",
             "max_payload_bytes",
             "poll_interval_ms",
+            "notices_sweep_interval_ms",
         ] {
             assert!(refusal(key, 0).contains("from 1 to"), "{key}");
             assert!(refusal(key, u64::MAX).contains("from 1 to"), "{key}");
@@ -199,6 +228,7 @@ mod tests {
         assert_eq!(one, StoreSettings { page_size_max: 1, ..StoreSettings::default() });
     }
 
+    /// OP-08: unknown keys in an address are refused, whatever the adapter.
     #[test]
     fn addresses_and_schemas_that_cannot_be_used_are_refused() {
         for (url, part) in [
@@ -208,6 +238,8 @@ mod tests {
             ("postgres://u:s3cret@h/d?port=x", "port"),
             ("postgres://u:s3cret@h/d?nonsense=1", "nonsense"),
             ("postgres:///d", "host"),
+            ("sqlite:data/umbel.db?mode=ro", "\"mode\""),
+            ("memory:?cache=shared", "\"cache\""),
         ] {
             let error = refusal("url", url);
             assert!(error.contains(part), "{error}");

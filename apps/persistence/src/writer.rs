@@ -13,11 +13,11 @@ use umbel_bus::{Answered, Bus, Envelope, edge};
 use umbel_core::store::{Append, AppendError, Appended, StoreError};
 use umbel_supervision::{Drain, Tether};
 
-use crate::{adapter::Adapter, settings::StoreSettings};
+use crate::{settings::StoreSettings, vault::Vault};
 
 /// Takes appends and stores them group by group.
 pub(crate) struct Writer {
-    adapter: Arc<dyn Adapter>,
+    vault: Arc<Vault>,
     bus: Bus,
     settings: StoreSettings,
     queue: Rc<RefCell<Queue>>,
@@ -50,8 +50,8 @@ pub(crate) enum Outcome {
 }
 
 impl Writer {
-    pub(crate) fn new(adapter: Arc<dyn Adapter>, bus: Bus, settings: StoreSettings, tether: Tether) -> Self {
-        Self { adapter, bus, settings, queue: Rc::default(), draining: false, _tether: tether }
+    pub(crate) fn new(vault: Arc<Vault>, bus: Bus, settings: StoreSettings, tether: Tether) -> Self {
+        Self { vault, bus, settings, queue: Rc::default(), draining: false, _tether: tether }
     }
 
     fn admit(&self, append: Append) -> Outcome {
@@ -78,8 +78,8 @@ impl Writer {
             }
             return;
         }
-        let adapter = Arc::clone(&self.adapter);
-        let stored = async move { adapter.append(group, edge::now()).await };
+        let vault = Arc::clone(&self.vault);
+        let stored = async move { vault.append(group, edge::now()).await };
         context.spawn(stored.into_actor(self).map(|outcomes, writer, context: &mut Context<Self>| {
             writer.answer(outcomes, replies);
             writer.write(context);

@@ -3,9 +3,10 @@
 //!
 //! A floor writes the same rows with the same durability into a table with the log's columns and unique indexes,
 //! and does nothing else: no versions are checked, no positions taken under a lock. What the store takes longer is
-//! the price of its promises.
+//! the price of its promises. The floor of reading steps through the store's own events, and makes nothing of them.
 
 mod former;
+mod scan;
 mod scratch;
 #[cfg(test)]
 mod tests;
@@ -15,8 +16,14 @@ use std::sync::Arc;
 use futures_util::future::BoxFuture;
 use umbel_core::{NewEvent, store::StoreError};
 
-pub(crate) use self::former::{Former, Insert};
-pub use self::scratch::Scratch;
+pub(crate) use self::{
+    former::{Former, Insert},
+    scan::Step,
+};
+pub use self::{
+    scan::{Rows, Scan, Scanned},
+    scratch::Scratch,
+};
 use crate::{postgres, settings::StoreUrl, sqlite};
 
 /// One row for a floor's table. The caller numbers streams and versions, so that no two rows are alike.

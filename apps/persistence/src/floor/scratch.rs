@@ -59,11 +59,11 @@ impl Scratch {
         &self.address
     }
 
-    /// Removes it with everything in it. Removing what was never opened is fine.
+    /// Removes it with everything in it. Removing what was never opened, or was removed, is fine.
     ///
     /// # Errors
     /// Says what is left behind, and where.
-    pub async fn remove(mut self) -> Result<(), StoreError> {
+    pub async fn remove(&self) -> Result<(), StoreError> {
         match &self.address {
             StoreUrl::Memory => Ok(()),
             StoreUrl::Postgres(url) => postgres::floor::drop_schema(url, &self.settings.schema).await,
@@ -73,8 +73,11 @@ impl Scratch {
         }
     }
 
-    fn remove_directory(&mut self) -> io::Result<()> {
-        self.directory.take().map_or(Ok(()), fs::remove_dir_all)
+    fn remove_directory(&self) -> io::Result<()> {
+        match self.directory.as_ref().map(fs::remove_dir_all) {
+            Some(Err(error)) if error.kind() != io::ErrorKind::NotFound => Err(error),
+            _ => Ok(()),
+        }
     }
 }
 

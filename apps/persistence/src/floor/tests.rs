@@ -1,6 +1,6 @@
 //! The floors write what they are given, all of it durable and none of it where data lives, and leave nothing.
 
-use umbel_core::{EventId, Json, Metadata};
+use umbel_core::{EventId, ExpectedVersion, Json, Metadata, Position, StreamName, Timestamp, store::Append};
 use umbel_testkit::postgres::TestPostgres;
 use uuid::Uuid;
 
@@ -11,7 +11,8 @@ fn row(version: i64) -> Row {
     let event = NewEvent {
         id: EventId(Uuid::from_u64_pair(0, version.unsigned_abs())),
         event_type: "test.happened/1".parse().unwrap(),
-        data: Json::parse("{}").unwrap(),
+        data: Json::parse("{}").unwrap().into(),
+        subject: None,
         metadata: Metadata::default().with("by", "ada"),
     };
     Row { stream_id: 1, version, event }
@@ -23,6 +24,29 @@ async fn fill(floor: &Floor) {
     futures_util::future::try_join_all(appends).await.unwrap();
     assert!(floor.append(vec![row(7)]).await.is_err(), "a version twice in one stream");
     floor.append(vec![row(41)]).await.unwrap();
+}
+
+/// Two streams of two events each, and what stepping through them meets.
+async fn scan(scratch: &Scratch) {
+    let store = crate::open(scratch.settings()).await.unwrap();
+    let append = |name: &str, first: i64| {
+        let events = [first, first + 1].map(|version| row(version).event).into();
+        Append::to_stream(StreamName::new(name).unwrap(), ExpectedVersion::Any, events)
+    };
+    let group = vec![append("a-1", 101), append("b-1", 103)];
+    let appended = store.append(group, Timestamp::from_micros(1)).await;
+    assert!(appended.iter().all(Result::is_ok), "{appended:?}");
+    let scan = Scan::open(scratch).await.unwrap().expect("a durable store has statements");
+    let count = async |rows| scan.read(rows).await.unwrap();
+    let all = count(Rows::All).await;
+    assert_eq!(all.rows, 4);
+    // Each has an id of 16 bytes at least.
+    assert!(all.bytes > 4 * 16, "{all:?}");
+    let one = count(Rows::Stream(StreamName::new("b-1").unwrap())).await;
+    assert_eq!((one.rows, one.bytes), (2, all.bytes / 2));
+    assert_eq!(count(Rows::Stream(StreamName::new("c-1").unwrap())).await, Scanned::default());
+    let at = [2, 3, 9].map(Position::new);
+    assert_eq!(count(Rows::At(Arc::new(at))).await.rows, 2);
 }
 
 #[test]
@@ -42,6 +66,7 @@ fn on_sqlite() {
         assert_eq!((count("floor_group_commit"), count("events")), (41, 0));
         assert!(!home.path().join("umbel.db").exists());
         drop(floors);
+        scan(&scratch).await;
         scratch.remove().await.unwrap();
         assert_eq!(std::fs::read_dir(home.path()).unwrap().count(), 0);
     });
@@ -79,6 +104,7 @@ fn on_postgres() {
         .unwrap();
     assert_eq!([0, 1, 2].map(|column| indexes.get::<_, i64>(column)), [3, 3, 3]);
     drop(floors);
+    scan(&scratch).await;
     scratch.remove().await.unwrap();
     let left = client.query_one("SELECT to_regnamespace($1) IS NULL", &[&schema]).await.unwrap();
     assert!(left.get::<_, bool>(0), "{schema} is dropped");
@@ -89,7 +115,9 @@ fn on_postgres() {
 fn in_memory_there_is_none() {
     actix::System::new().block_on(async {
         let settings = StoreSettings { url: "memory:".into(), ..StoreSettings::default() };
-        let floors = Floors::open(&Scratch::beside(&settings, "f").unwrap()).await.unwrap();
+        let scratch = Scratch::beside(&settings, "f").unwrap();
+        let floors = Floors::open(&scratch).await.unwrap();
+        assert!(Scan::open(&scratch).await.unwrap().is_none());
         assert!(floors.group_commit.is_none() && floors.single_row.is_none());
     });
 }

@@ -1,24 +1,20 @@
-//! The store in memory: for tests and examples. Honours every contract; forgets all when dropped.
+//! The store in memory: for tests and examples, and the readable model of what every store does.
 //!
-//! One lock around one state, no IO: what a group leads to is decided by the shared planner, as everywhere.
+//! One lock around one state of plain collections, no IO. Honours every contract; forgets all when dropped.
 
+mod append;
 mod documents;
+mod extras;
+mod log;
+mod read_models;
 mod state;
+mod stream;
+mod upkeep;
+mod verify;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use futures_util::future::BoxFuture;
-use umbel_core::{
-    CommandId, Json, Position, StreamName, Timestamp,
-    document::{DocumentKey, DocumentQuery},
-    store::{
-        AllPage, Append, AppendError, Appended, DocumentPage, ReadAll, ReadError, ReadStream, SaveProjection,
-        SaveProjectionError, StoreError, StoreStatus, StreamInfo, StreamPage,
-    },
-};
-
 use self::state::State;
-use crate::Adapter;
 
 /// A store that lives as long as this value.
 #[derive(Debug, Default)]
@@ -40,54 +36,10 @@ impl Memory {
     }
 }
 
-impl Adapter for Memory {
-    fn append(
-        &self,
-        group: Vec<Append>,
-        now: Timestamp,
-    ) -> BoxFuture<'_, Vec<Result<Appended, AppendError>>> {
-        Box::pin(async move { self.state().append(&group, now) })
-    }
+fn count(len: usize) -> u64 {
+    u64::try_from(len).unwrap_or(u64::MAX)
+}
 
-    fn read_stream(&self, request: ReadStream) -> BoxFuture<'_, Result<StreamPage, ReadError>> {
-        Box::pin(async move { self.state().read_stream(&request) })
-    }
-
-    fn read_all(&self, request: ReadAll) -> BoxFuture<'_, Result<AllPage, StoreError>> {
-        Box::pin(async move { Ok(self.state().read_all(&request)) })
-    }
-
-    fn stream_info(&self, stream: StreamName) -> BoxFuture<'_, Result<StreamInfo, ReadError>> {
-        Box::pin(async move { self.state().stream_info(&stream) })
-    }
-
-    fn find_command(&self, id: CommandId) -> BoxFuture<'_, Result<Option<Appended>, StoreError>> {
-        Box::pin(async move { Ok(self.state().find_command(id)) })
-    }
-
-    fn get_documents(&self, keys: Vec<DocumentKey>) -> BoxFuture<'_, Result<Vec<Option<Json>>, StoreError>> {
-        Box::pin(async move {
-            let state = self.state();
-            Ok(keys.iter().map(|key| state.documents.get(key)).collect())
-        })
-    }
-
-    fn query_documents(&self, query: DocumentQuery) -> BoxFuture<'_, Result<DocumentPage, StoreError>> {
-        Box::pin(async move { Ok(self.state().documents.query(&query)) })
-    }
-
-    fn load_checkpoint(&self, projection: String) -> BoxFuture<'_, Result<Position, StoreError>> {
-        Box::pin(async move { Ok(self.state().checkpoint(&projection)) })
-    }
-
-    fn save_projection(&self, request: SaveProjection) -> BoxFuture<'_, Result<(), SaveProjectionError>> {
-        Box::pin(async move { self.state().save_projection(request) })
-    }
-
-    fn status(&self) -> BoxFuture<'_, Result<StoreStatus, StoreError>> {
-        Box::pin(async move {
-            let head = self.state().head();
-            Ok(StoreStatus { adapter: "memory", location: "this process".into(), head })
-        })
-    }
+fn size(limit: impl TryInto<usize>) -> usize {
+    limit.try_into().unwrap_or(usize::MAX)
 }

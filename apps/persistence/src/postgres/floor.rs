@@ -1,4 +1,6 @@
-//! The floors on PostgreSQL: the least that writing events costs there.
+//! The floors on PostgreSQL: the least that writing and reading events costs there.
+
+mod scan;
 
 use std::{
     sync::{
@@ -13,6 +15,7 @@ use tokio::sync::Semaphore;
 use tokio_postgres::{Client, Error, Statement};
 use umbel_core::{Json, store::StoreError};
 
+pub(crate) use self::scan::Scanner;
 use crate::{
     floor::{Former, Insert, Row, Write},
     postgres::{
@@ -24,6 +27,8 @@ use crate::{
 
 /// Connections of the pool for single rows.
 const POOL: usize = 16;
+/// All rows are of one kind, as numbers are all alike to a table without an index on them.
+const KIND: i32 = 1;
 const CONNECT_WITHIN: Duration = Duration::from_secs(5);
 
 /// A connection with its one statement. Dropping it closes it.
@@ -96,11 +101,10 @@ impl Inserter {
         let streams: Vec<_> = rows.iter().map(|row| row.stream_id).collect();
         let versions: Vec<_> = rows.iter().map(|row| row.version).collect();
         let ids: Vec<_> = events().map(|event| event.id.0).collect();
-        let types: Vec<_> = events().map(|event| &*event.event_type.name).collect();
-        let schemas: Vec<_> = events().map(schema_number).collect();
         let correlations: Vec<_> = events().map(|event| event.metadata.correlation_id).collect();
         let causations: Vec<_> = events().map(|event| event.metadata.causation_id).collect();
-        let data: Vec<_> = events().map(|event| JsonIn(event.data.as_str())).collect();
+        let data: Vec<_> =
+            events().map(|event| JsonIn(event.data.as_json().map_or("null", Json::as_str))).collect();
         let metadata: Vec<_> =
             metadata.iter().map(|json| json.as_ref().map(|json| JsonIn(json.as_str()))).collect();
         self.client
@@ -108,12 +112,11 @@ impl Inserter {
                 &self.statement,
                 &[
                     &now(),
+                    &KIND,
                     &positions,
                     &streams,
                     &versions,
                     &ids,
-                    &types,
-                    &schemas,
                     &correlations,
                     &causations,
                     &data,
@@ -130,15 +133,14 @@ impl Inserter {
                 &self.statement,
                 &[
                     &now(),
+                    &KIND,
                     &position,
                     &row.stream_id,
                     &row.version,
                     &event.id.0,
-                    &&*event.event_type.name,
-                    &schema_number(event),
                     &event.metadata.correlation_id,
                     &event.metadata.causation_id,
-                    &JsonIn(event.data.as_str()),
+                    &JsonIn(event.data.as_json().map_or("null", Json::as_str)),
                     &metadata.as_ref().map(|json| JsonIn(json.as_str())),
                 ],
             )
@@ -185,8 +187,4 @@ fn now() -> PgTimestamp {
 fn custom(row: &Row) -> Option<Json> {
     // Metadata is made of JSON values, which always have a text.
     row.event.metadata.custom_json().ok().flatten()
-}
-
-fn schema_number(event: &umbel_core::NewEvent) -> i32 {
-    i32::try_from(event.event_type.schema).unwrap_or(i32::MAX)
 }

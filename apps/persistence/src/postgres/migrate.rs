@@ -12,10 +12,12 @@ use umbel_core::store::StoreError;
 use crate::postgres::{sql::Schema, target::Target};
 
 /// In order, each once published never changed.
-const MIGRATIONS: [(i32, &str, &str); 3] = [
+const MIGRATIONS: [(i32, &str, &str); 5] = [
     (1, "log", include_str!("migrations/0001_log.sql")),
     (2, "append", include_str!("migrations/0002_append.sql")),
     (3, "documents", include_str!("migrations/0003_documents.sql")),
+    (4, "upkeep", include_str!("migrations/0004_upkeep.sql")),
+    (5, "extras", include_str!("migrations/0005_extras.sql")),
 ];
 
 const BOOKKEEPING: &str = r"
@@ -57,33 +59,20 @@ pub(super) async fn check(client: &Client, target: &Target, schema: &Schema) -> 
     let pending = pending(client, target, schema).await?;
     let Some((number, name, _)) = pending.first() else { return Ok(()) };
     let what = if pending.len() == MIGRATIONS.len() {
-        "there is no store in this schema yet; running the program makes it, or correct store.schema and store.url"
+        "there is no store in this schema yet; `umbel store init` or running the program makes it, or correct \
+         store.schema and store.url"
             .to_owned()
     } else {
-        format!("migration {number} {name} was not applied yet; running the program applies it")
+        format!(
+            "migration {number} {name} was not applied yet; `umbel store migrate` or running the program applies it"
+        )
     };
     Err(StoreError::Failed { reason: format!("PostgreSQL at {}: {what}", target.place()) })
 }
 
 async fn apply(client: &Client, target: &Target, schema: &Schema, wait: Duration) -> Result<(), StoreError> {
     let explain = |error: tokio_postgres::Error| target.explain(&error);
-    let limit = format!(
-        "SET LOCAL client_min_messages = warning; SET LOCAL statement_timeout = 0; \
-         SET LOCAL lock_timeout = {}",
-        wait.as_millis().max(1)
-    );
-    client.batch_execute(&limit).await.map_err(explain)?;
-    let key = format!("umbel migration {}", schema.name());
-    let locked = client.execute("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))", &[&key]).await;
-    locked.map_err(|error| match error.code() {
-        Some(&SqlState::LOCK_NOT_AVAILABLE) => StoreError::Unavailable {
-            reason: format!(
-                "PostgreSQL at {}: another migration is in progress and did not end within {wait:?}",
-                target.place()
-            ),
-        },
-        _ => explain(error),
-    })?;
+    lock(client, target, schema, wait).await?;
     client.batch_execute(&schema.render(BOOKKEEPING)).await.map_err(explain)?;
     for &(number, name, text) in pending(client, target, schema).await? {
         client.batch_execute(&schema.render(text)).await.map_err(explain)?;
@@ -95,6 +84,59 @@ async fn apply(client: &Client, target: &Target, schema: &Schema, wait: Duration
         tracing::info!(schema = schema.name(), number, name, "migrated");
     }
     Ok(())
+}
+
+/// Each migration there is, and whether the schema went through it. Changes nothing.
+///
+/// # Errors
+/// When one was applied in another form, when the schema is newer, or with what the database said.
+pub(super) async fn migrations(
+    client: &Client,
+    target: &Target,
+    schema: &Schema,
+) -> Result<Vec<(i64, &'static str, bool)>, StoreError> {
+    let applied = MIGRATIONS.len().saturating_sub(pending(client, target, schema).await?.len());
+    let tell = |(index, &(number, name, _)): (usize, &(i32, &'static str, _))| {
+        (i64::from(number), name, index < applied)
+    };
+    Ok(MIGRATIONS.iter().enumerate().map(tell).collect())
+}
+
+/// Whether the migrations create something of this name in the schema.
+pub(super) fn creates(name: &str) -> bool {
+    let texts = MIGRATIONS.iter().map(|(_, _, text)| *text).chain([BOOKKEEPING]);
+    let mut names = texts.flat_map(|text| text.split("{schema}.").skip(1));
+    names.any(|rest| rest.split(|c: char| !c.is_alphanumeric() && c != '_').next() == Some(name))
+}
+
+/// Takes the lock that migrations take, until the transaction ends; waits at most `wait`.
+///
+/// # Errors
+/// When another migration does not end in time, or with what the database said.
+pub(super) async fn lock(
+    client: &Client,
+    target: &Target,
+    schema: &Schema,
+    wait: Duration,
+) -> Result<(), StoreError> {
+    let explain = |error: tokio_postgres::Error| target.explain(&error);
+    let limit = format!(
+        "SET LOCAL client_min_messages = warning; SET LOCAL statement_timeout = 0; \
+         SET LOCAL lock_timeout = {}",
+        wait.as_millis().max(1)
+    );
+    client.batch_execute(&limit).await.map_err(explain)?;
+    let key = format!("umbel migration {}", schema.name());
+    let locked = client.execute("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))", &[&key]).await;
+    locked.map(drop).map_err(|error| match error.code() {
+        Some(&SqlState::LOCK_NOT_AVAILABLE) => StoreError::Unavailable {
+            reason: format!(
+                "PostgreSQL at {}: another migration is in progress and did not end within {wait:?}",
+                target.place()
+            ),
+        },
+        _ => explain(error),
+    })
 }
 
 /// The migrations still to apply, after a look at those that were.

@@ -3,23 +3,27 @@
 //! One log row whose lock orders all writers of all processes; one connection of our own that writes, a pool that
 //! reads. Statements are in `sql/`, tables and functions in `migrations/`.
 //!
-//! Promises, beside those of [`Adapter`]: positions have no gaps and become visible in order, whoever writes;
+//! Promises, beside those of [`Log`]: positions have no gaps and become visible in order, whoever writes;
 //! several adapters may work on one schema, and two schemas share nothing. A lost connection is replaced by itself;
 //! an append whose connection was lost is settled with its own ids, never stored twice.
 //!
 //! Every statement names its schema, and nothing relies on session settings, so a pooler between works also in
 //! transaction mode if it supports prepared statements (PgBouncer from 1.21).
 
+pub(crate) mod admin;
 mod error;
+mod extras;
 pub(crate) mod floor;
 mod migrate;
 mod reader;
+mod recent;
 mod sql;
 mod target;
 #[cfg(test)]
 mod tests;
 mod tls;
 mod types;
+mod upkeep;
 mod writer;
 
 use std::{sync::Arc, time::Duration};
@@ -28,10 +32,11 @@ use futures_util::future::BoxFuture;
 use umbel_core::{
     Json, Position, Timestamp,
     document::{DocumentKey, DocumentQuery},
-    id::CommandId,
+    event::RecordedEvent,
+    id::{CommandId, EventId},
     store::{
-        AllPage, Append, AppendError, Appended, DocumentPage, ReadAll, ReadError, ReadStream, SaveProjection,
-        SaveProjectionError, StoreError, StoreStatus, StreamInfo, StreamPage,
+        AllPage, Append, AppendError, Appended, DocumentPage, ListStreams, ReadAll, ReadError, ReadStream,
+        SaveProjection, SaveProjectionError, StoreError, StoreStatus, StreamInfo, StreamList, StreamPage,
     },
     stream::StreamName,
 };
@@ -40,9 +45,10 @@ use self::{
     reader::Reader,
     sql::{Schema, Statements},
     target::Target,
+    upkeep::Upkeeper,
     writer::Writer,
 };
-use crate::Adapter;
+use crate::adapter::{Log, ReadModels};
 
 /// Checks what can be known of a `postgres://` URL without a server.
 ///
@@ -63,7 +69,8 @@ pub(crate) fn check_schema(name: &str) -> Result<(), String> {
 /// How the adapter uses the database.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PostgresOptions {
-    /// Connections for reading and for projections; one more is for appending.
+    /// Connections for reading and for projections; one more is for appending, and another one for links and acts of upkeep
+    /// once there was one.
     pub max_connections: usize,
     /// How long opening a connection may take, until it is ready for use.
     pub connect_timeout: Duration,
@@ -99,6 +106,7 @@ impl Default for PostgresOptions {
 pub struct Postgres {
     reader: Reader,
     writer: Writer,
+    upkeeper: Arc<Upkeeper>,
 }
 
 impl Postgres {
@@ -143,12 +151,13 @@ impl Postgres {
         let statements = Arc::new(Statements::new(&schema));
         Ok(Self {
             reader: Reader::new(Arc::clone(&target), Arc::clone(&statements), &options)?,
+            upkeeper: Arc::new(Upkeeper::new(Arc::clone(&target), Arc::clone(&statements))),
             writer: Writer::new(target, statements, &options),
         })
     }
 }
 
-impl Adapter for Postgres {
+impl Log for Postgres {
     fn append(
         &self,
         group: Vec<Append>,
@@ -165,14 +174,28 @@ impl Adapter for Postgres {
         Box::pin(self.reader.read_all(request))
     }
 
+    fn find_event(&self, id: EventId) -> BoxFuture<'_, Result<Option<RecordedEvent>, StoreError>> {
+        Box::pin(self.reader.find_event(id))
+    }
+
     fn stream_info(&self, stream: StreamName) -> BoxFuture<'_, Result<StreamInfo, ReadError>> {
         Box::pin(self.reader.stream_info(stream))
+    }
+
+    fn list_streams(&self, request: ListStreams) -> BoxFuture<'_, Result<StreamList, StoreError>> {
+        Box::pin(self.reader.list_streams(request))
     }
 
     fn find_command(&self, id: CommandId) -> BoxFuture<'_, Result<Option<Appended>, StoreError>> {
         Box::pin(self.reader.find_command(id))
     }
 
+    fn status(&self) -> BoxFuture<'_, Result<StoreStatus, StoreError>> {
+        Box::pin(self.reader.status())
+    }
+}
+
+impl ReadModels for Postgres {
     fn get_documents(&self, keys: Vec<DocumentKey>) -> BoxFuture<'_, Result<Vec<Option<Json>>, StoreError>> {
         Box::pin(self.reader.get_documents(keys))
     }
@@ -187,9 +210,5 @@ impl Adapter for Postgres {
 
     fn save_projection(&self, request: SaveProjection) -> BoxFuture<'_, Result<(), SaveProjectionError>> {
         Box::pin(self.reader.save_projection(request))
-    }
-
-    fn status(&self) -> BoxFuture<'_, Result<StoreStatus, StoreError>> {
-        Box::pin(self.reader.status())
     }
 }

@@ -2,21 +2,27 @@
 //!
 //! Each is one statement, so each sees one state of the database and needs no transaction.
 
+mod all;
 mod documents;
+mod known;
 mod lease;
 mod log;
-mod names;
+mod rows;
+mod select;
+mod stream;
+mod streams;
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, atomic::AtomicI64},
+    time::Duration,
+};
 
 use deadpool_postgres::{Manager, ManagerConfig, Pool, PoolError, RecyclingMethod, Runtime, TimeoutType};
 use tokio_postgres::{Error, Row, types::ToSql};
-use umbel_core::store::StoreError;
+use umbel_core::{EventType, StreamName, document::Direction, store::StoreError};
 
-use self::{
-    lease::{Abandoned, Lease},
-    names::Names,
-};
+use self::known::Known;
+pub(super) use self::lease::{Abandoned, Lease};
 use crate::postgres::{
     PostgresOptions,
     error::{Kind, kind},
@@ -28,14 +34,17 @@ use crate::postgres::{
 const POOL_WAIT: Duration = Duration::from_secs(10);
 
 /// A parameter of a statement.
-type Param<'a> = &'a (dyn ToSql + Sync);
+pub(super) type Param<'a> = &'a (dyn ToSql + Sync);
 
 #[derive(Debug)]
 pub(super) struct Reader {
     target: Arc<Target>,
     statements: Arc<Statements>,
     pool: Pool,
-    names: Names,
+    names: Known<i64, StreamName>,
+    kinds: Known<i32, EventType>,
+    /// At least so far the log is in the archive.
+    archived_to: AtomicI64,
 }
 
 impl Reader {
@@ -54,12 +63,27 @@ impl Reader {
             .create_timeout(Some(options.connect_timeout))
             .build()
             .map_err(|error| StoreError::Failed { reason: error.to_string() })?;
-        Ok(Self { target, statements, pool, names: Names::default() })
+        Ok(Self {
+            target,
+            statements,
+            pool,
+            names: Known::default(),
+            kinds: Known::default(),
+            archived_to: AtomicI64::new(0),
+        })
+    }
+
+    pub(super) fn target(&self) -> &Target {
+        &self.target
+    }
+
+    pub(super) fn statements(&self) -> &Statements {
+        &self.statements
     }
 
     /// Runs a statement that only reads. A pooled connection may have died unnoticed, so a lost one is replaced
     /// once.
-    async fn query(&self, sql: &str, params: &[Param<'_>]) -> Result<Vec<Row>, StoreError> {
+    pub(super) async fn query(&self, sql: &str, params: &[Param<'_>]) -> Result<Vec<Row>, StoreError> {
         match self.try_query(sql, params, Abandoned::Cancel).await? {
             Err(error) if kind(&error) == Kind::Lost => {
                 self.try_query(sql, params, Abandoned::Cancel).await?
@@ -69,6 +93,14 @@ impl Reader {
         .map_err(|error| self.target.explain(&error))
     }
 
+    /// Runs a statement that writes. It is not repeated by itself: what became of it is unknown when its connection is
+    /// lost, and its callers know how to find out.
+    pub(super) async fn write(&self, sql: &str, params: &[Param<'_>]) -> Result<Vec<Row>, StoreError> {
+        self.try_query(sql, params, Abandoned::LetEnd)
+            .await?
+            .map_err(|error| self.target.explain_write(&error))
+    }
+
     /// The outer error: no connection to be had.
     async fn try_query(
         &self,
@@ -76,14 +108,19 @@ impl Reader {
         params: &[Param<'_>],
         abandoned: Abandoned,
     ) -> Result<Result<Vec<Row>, Error>, StoreError> {
-        let client = self.pool.get().await.map_err(|error| self.no_connection(&error))?;
-        let client = Lease::new(client, Arc::clone(&self.target), abandoned);
+        let client = self.borrow(abandoned).await?;
         let answered = match client.prepare_cached(sql).await {
             Ok(statement) => client.query(&statement, params).await,
             Err(error) => Err(error),
         };
         client.give_back();
         Ok(answered)
+    }
+
+    /// A connection of the pool, to be given back when nothing is under way on it.
+    pub(super) async fn borrow(&self, abandoned: Abandoned) -> Result<Lease, StoreError> {
+        let client = self.pool.get().await.map_err(|error| self.no_connection(&error))?;
+        Ok(Lease::new(client, Arc::clone(&self.target), abandoned))
     }
 
     fn no_connection(&self, error: &PoolError) -> StoreError {
@@ -98,5 +135,13 @@ impl Reader {
             PoolError::Timeout(_) => unavailable("no answer in time"),
             other => unavailable(&other.to_string()),
         }
+    }
+}
+
+/// A direction as SQL has it.
+fn sorted(direction: Direction) -> &'static str {
+    match direction {
+        Direction::Forward => "",
+        Direction::Backward => "DESC",
     }
 }

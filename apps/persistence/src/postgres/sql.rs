@@ -1,5 +1,10 @@
 //! The statements, each in its own file, rendered for one schema.
 
+/// What statements that read events have for `{columns}`, of the event `e`: in the order that
+/// the reader takes them in.
+const EVENT_COLUMNS: &str = "e.position, e.version, e.event_id, e.kind_id, e.recorded_at, e.correlation_id, \
+                             e.causation_id, e.subject, e.data, e.bytes, e.metadata, e.stream_id";
+
 /// A schema's name, checked and quoted: what every statement is qualified with.
 #[derive(Clone, Debug)]
 pub(super) struct Schema(String);
@@ -46,7 +51,7 @@ macro_rules! statements {
 
         impl Statements {
             pub(super) fn new(schema: &Schema) -> Self {
-                let render = |file| schema.render(without_header(file));
+                let render = |file| schema.render(&without_header(file).replace("{columns}", EVENT_COLUMNS));
                 Self { $($name: render(include_str!(concat!("sql/", stringify!($name), ".sql"))),)+ }
             }
 
@@ -64,11 +69,17 @@ macro_rules! statements {
 }
 
 statements! {
-    append_group, write_claims, write_commands, write_documents, save_projection,
+    append_group, write_claims, write_commands, write_documents, write_outbox, save_projection,
     lock_log, find_streams, find_claims, find_commands, find_events,
-    name_streams, stream_info, read_stream_forward, read_stream_backward,
-    read_all_forward, read_all_backward, read_all_forward_of_types, read_all_backward_of_types,
+    find_event, name_streams, name_kinds, stream_info, list_streams, read_stream, read_stream_whole,
+    read_all_forward, read_all_backward, select_range, select_kinds, select_conversation, find_spans,
     get_documents, query_documents, filter_in, filter_range, load_checkpoint, status,
+    find_linkable, add_links, delete_stream, truncate_stream, archive_events, forget_subject,
+    find_subject_keys, create_subject_keys,
+    verify_positions, verify_versions, verify_event_ids, verify_references, verify_links, verify_checkpoints,
+    verify_snapshots, verify_documents, verify_commands, verify_archive, verify_payloads,
+    load_snapshot, save_snapshot, delete_snapshot, list_snapshots, read_outbox, clear_outbox,
+    keep_notices, list_notices, list_notices_of_topic, list_notices_of_transaction, sweep_notices,
 }
 
 /// The header is for readers of the file; the server gets the statement.

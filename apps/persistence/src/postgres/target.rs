@@ -23,7 +23,7 @@ const UNACKNOWLEDGED_LIMIT: Duration = Duration::from_secs(15);
 
 /// For the planner, not for correctness: a pooler may lose these. Every statement here is short and served by an
 /// index, also while statistics still say that the tables are empty; compiling one costs more than running it.
-const SETTINGS: &str = "SET jit = off; SET enable_seqscan = off";
+pub(super) const SETTINGS: &str = "SET jit = off; SET enable_seqscan = off";
 
 /// Everything needed to open a connection.
 #[derive(Clone)]
@@ -126,6 +126,14 @@ impl Target {
     /// The caller's form of an error that a connection met.
     pub(super) fn explain(&self, error: &Error) -> StoreError {
         store_error(error, &self.place)
+    }
+
+    /// The same for a write that was sent: if the connection is gone, nobody knows whether it took effect.
+    pub(super) fn explain_write(&self, error: &Error) -> StoreError {
+        match (kind(error), self.explain(error)) {
+            (Kind::Lost, StoreError::Unavailable { reason }) => StoreError::OutcomeUnknown { reason },
+            (_, other) => other,
+        }
     }
 }
 

@@ -1,8 +1,15 @@
 //! Scenarios against a real server.
 
+mod archive;
+mod kinds;
 mod locks;
 mod migrations;
 mod outages;
+mod outbox;
+mod plans;
 mod projections;
+mod spans;
 mod support;
+mod upkeep;
+mod verify;
 mod writers;

@@ -1,4 +1,6 @@
-//! The floor on SQLite: the least that writing events costs there.
+//! The floors on SQLite: the least that writing and reading events costs there.
+
+mod scan;
 
 use std::path::Path;
 
@@ -6,11 +8,14 @@ use futures_util::future::BoxFuture;
 use rusqlite::{Connection, TransactionBehavior, params};
 use umbel_core::store::StoreError;
 
+pub(crate) use self::scan::Scanner;
 use super::{error::store_error, schema, worker::Workers};
 use crate::floor::{Former, Insert, Row};
 
 const CREATE: &str = include_str!("floor/create.sql");
 const INSERT: &str = include_str!("floor/insert.sql");
+/// Whatever the events are: the floor looks nothing up.
+const ONE_KIND: i64 = 1;
 
 /// A thread with a connection set up as the store's own.
 struct Inserter {
@@ -23,8 +28,7 @@ pub(crate) async fn group_commit(store: &Path, group_max: usize) -> Result<Forme
     // The same journal and the same durability as the store has; its tables stay empty.
     let connection = schema::open_writer(&file)?;
     connection.execute_batch(CREATE).map_err(|error| store_error(&error, &file))?;
-    let no_thread = |error| StoreError::Failed { reason: format!("no thread could be started: {error}") };
-    let writer = Workers::start("sqlite-floor", vec![connection], 1).map_err(no_thread)?;
+    let writer = start("sqlite-floor", connection)?;
     Former::start(async || Ok(Inserter { writer }), group_max).await
 }
 
@@ -40,13 +44,14 @@ fn insert(connection: &mut Connection, first_position: i64, rows: &[Row]) -> rus
             stream_id,
             version,
             event.id.0.as_bytes(),
-            event.event_type.name,
-            event.event_type.schema,
+            ONE_KIND,
             now,
             event.metadata.correlation_id.as_ref().map(|id| id.as_bytes()),
             event.metadata.causation_id.as_ref().map(|id| id.as_bytes()),
-            event.data.as_str(),
+            event.subject.as_ref().map(umbel_core::Subject::as_str),
             metadata.as_ref().map(|json| json.as_str()),
+            event.data.as_json().ok().map(umbel_core::Json::as_str),
+            event.data.as_binary().ok(),
         ])?;
     }
     drop(statement);
@@ -55,12 +60,21 @@ fn insert(connection: &mut Connection, first_position: i64, rows: &[Row]) -> rus
 
 impl Insert for Inserter {
     fn insert(&mut self, first_position: i64, rows: Vec<Row>) -> BoxFuture<'_, Result<(), StoreError>> {
-        Box::pin(async move {
-            let written = self.writer.run(move |connection| insert(connection, first_position, &rows)).await;
-            let gone = |_| StoreError::Unavailable { reason: "the floor's thread is gone".into() };
-            written
-                .map_err(gone)?
-                .map_err(|error| StoreError::Failed { reason: format!("the floor: {error}") })
-        })
+        Box::pin(run(&self.writer, move |connection| insert(connection, first_position, &rows)))
     }
+}
+
+/// A thread of that name that owns the connection.
+fn start(name: &str, connection: Connection) -> Result<Workers, StoreError> {
+    let no_thread = |error| StoreError::Failed { reason: format!("no thread could be started: {error}") };
+    Workers::start(name, vec![connection], 1).map_err(no_thread)
+}
+
+async fn run<T: Send + 'static>(
+    thread: &Workers,
+    job: impl FnOnce(&mut Connection) -> rusqlite::Result<T> + Send + 'static,
+) -> Result<T, StoreError> {
+    let done = thread.run(job).await;
+    let gone = |_| StoreError::Unavailable { reason: "the floor's thread is gone".into() };
+    done.map_err(gone)?.map_err(|error| StoreError::Failed { reason: format!("the floor: {error}") })
 }

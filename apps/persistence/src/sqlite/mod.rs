@@ -4,15 +4,17 @@
 //! a connection of its own. What is acknowledged is on the disk. Positions are given inside the transaction that
 //! writes, so they are gapless also when a second process writes to the file.
 
-mod documents;
+pub(crate) mod admin;
 mod error;
+mod extras;
 pub(crate) mod floor;
-mod read;
+mod log;
+mod read_models;
 mod schema;
 mod sql;
-mod view;
+mod upkeep;
 mod worker;
-mod write;
+mod writer;
 
 #[cfg(test)]
 mod tests;
@@ -22,22 +24,14 @@ use std::{
     sync::Arc,
 };
 
-use futures_util::future::BoxFuture;
 use rusqlite::Connection;
-use umbel_core::{
-    CommandId, Json, Position, StreamName, Timestamp,
-    document::{DocumentKey, DocumentQuery},
-    store::{
-        AllPage, Append, AppendError, Appended, DocumentPage, ReadAll, ReadError, ReadStream, SaveProjection,
-        SaveProjectionError, StoreError, StoreStatus, StreamInfo, StreamPage,
-    },
-};
+use umbel_core::store::StoreError;
 
 use self::{
     error::{Fault, store_error},
     worker::{Lost, Workers},
+    writer::Writer,
 };
-use crate::Adapter;
 
 /// Threads that read. Two, so that one long page does not hold up everything else; a page is work for the
 /// processor, so many more would only take it from others.
@@ -49,7 +43,7 @@ const QUEUE: usize = 64;
 #[derive(Debug)]
 pub struct Sqlite {
     path: Arc<Path>,
-    writer: Workers,
+    writer: Workers<Writer>,
     readers: Workers,
 }
 
@@ -66,8 +60,7 @@ impl Sqlite {
         Self::over(path, schema::open_writer(path)?)
     }
 
-    /// Opens the file as it is, to look at it: creates nothing and migrates nothing, and takes no writes. Blocks for a
-    /// moment.
+    /// Opens the file as it is: creates nothing and migrates nothing. Blocks for a moment.
     ///
     /// # Errors
     /// [`StoreError::Failed`] also when there is no file, or its schema is not up to date; otherwise as
@@ -81,7 +74,7 @@ impl Sqlite {
         let no_thread = |error| StoreError::Failed { reason: format!("no thread could be started: {error}") };
         Ok(Self {
             path: PathBuf::from(path).into(),
-            writer: Workers::start("sqlite-writer", vec![writer], QUEUE).map_err(no_thread)?,
+            writer: Workers::start("sqlite-writer", vec![Writer::new(writer)], QUEUE).map_err(no_thread)?,
             readers: Workers::start("sqlite-reader", readers, QUEUE).map_err(no_thread)?,
         })
     }
@@ -104,7 +97,7 @@ impl Sqlite {
     /// Runs a write and names what went wrong.
     async fn write<T: Send + 'static>(
         &self,
-        job: impl FnOnce(&mut Connection) -> Result<T, Fault> + Send + 'static,
+        job: impl FnOnce(&mut Writer) -> Result<T, Fault> + Send + 'static,
     ) -> Result<T, StoreError> {
         match self.writer.run(job).await {
             Ok(Ok(answer)) => Ok(answer),
@@ -118,62 +111,5 @@ impl Sqlite {
                 Err(StoreError::OutcomeUnknown { reason: "the write panicked; see the log".into() })
             }
         }
-    }
-}
-
-impl Adapter for Sqlite {
-    fn append(
-        &self,
-        group: Vec<Append>,
-        now: Timestamp,
-    ) -> BoxFuture<'_, Vec<Result<Appended, AppendError>>> {
-        Box::pin(async move {
-            let count = group.len();
-            match self.write(move |connection| write::append(connection, &group, now)).await {
-                Ok(outcomes) => outcomes,
-                Err(error) => vec![Err(error.into()); count],
-            }
-        })
-    }
-
-    fn read_stream(&self, request: ReadStream) -> BoxFuture<'_, Result<StreamPage, ReadError>> {
-        Box::pin(async move { self.read(move |connection| read::read_stream(connection, &request)).await? })
-    }
-
-    fn read_all(&self, request: ReadAll) -> BoxFuture<'_, Result<AllPage, StoreError>> {
-        Box::pin(self.read(move |connection| read::read_all(connection, &request)))
-    }
-
-    fn stream_info(&self, stream: StreamName) -> BoxFuture<'_, Result<StreamInfo, ReadError>> {
-        Box::pin(async move { self.read(move |connection| read::stream_info(connection, &stream)).await? })
-    }
-
-    fn find_command(&self, id: CommandId) -> BoxFuture<'_, Result<Option<Appended>, StoreError>> {
-        Box::pin(self.read(move |connection| view::find_command(connection, id)))
-    }
-
-    fn get_documents(&self, keys: Vec<DocumentKey>) -> BoxFuture<'_, Result<Vec<Option<Json>>, StoreError>> {
-        Box::pin(self.read(move |connection| documents::get_documents(connection, &keys)))
-    }
-
-    fn query_documents(&self, query: DocumentQuery) -> BoxFuture<'_, Result<DocumentPage, StoreError>> {
-        Box::pin(self.read(move |connection| documents::query_documents(connection, &query)))
-    }
-
-    fn load_checkpoint(&self, projection: String) -> BoxFuture<'_, Result<Position, StoreError>> {
-        Box::pin(self.read(move |connection| write::checkpoint(connection, &projection)))
-    }
-
-    fn save_projection(&self, request: SaveProjection) -> BoxFuture<'_, Result<(), SaveProjectionError>> {
-        Box::pin(
-            async move { self.write(move |connection| write::save_projection(connection, &request)).await? },
-        )
-    }
-
-    fn status(&self) -> BoxFuture<'_, Result<StoreStatus, StoreError>> {
-        Box::pin(async move {
-            let head = self.read(|connection| write::head(connection)).await?;
-            Ok(StoreStatus { adapter: "sqlite", location: self.path.display().to_string(), head })
-        })
     }
 }

@@ -22,8 +22,11 @@ struct Migration {
     sql: &'static str,
 }
 
-const MIGRATIONS: &[Migration] =
-    &[Migration { number: 1, name: "log", sql: include_str!("migrations/0001_log.sql") }];
+const MIGRATIONS: &[Migration] = &[
+    Migration { number: 1, name: "log", sql: include_str!("migrations/0001_log.sql") },
+    Migration { number: 2, name: "read_models", sql: include_str!("migrations/0002_read_models.sql") },
+    Migration { number: 3, name: "extras", sql: include_str!("migrations/0003_extras.sql") },
+];
 
 /// Opens the file for writing, creating it and its directories, and brings its schema up to date. A file that is
 /// not ours, damaged, or of a newer program is left untouched.
@@ -37,7 +40,7 @@ pub(super) fn open_writer(path: &Path) -> Result<Connection, StoreError> {
     create_file(path);
     let mut connection = connect(path).map_err(|error| failed(&error))?;
     // Looked at before anything is set, because setting the journal mode writes to the file.
-    check_ours(&connection, path)?;
+    pending(&connection, path)?;
     let mode: String = connection
         .pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get(0))
         .map_err(|error| failed(&error))?;
@@ -54,21 +57,44 @@ pub(super) fn open_writer(path: &Path) -> Result<Connection, StoreError> {
     Ok(connection)
 }
 
-/// Opens the file for reading only, after making sure that it is there and up to date.
+/// Opens the file for writing, after making sure that it is there and up to date. Opening changes nothing.
 pub(super) fn open_existing(path: &Path) -> Result<Connection, StoreError> {
     let failed = |reason: String| Err(StoreError::Failed { reason });
     if !path.exists() {
         return failed(format!(
-            "there is no store at {} yet; running the program makes it, or correct store.url",
+            "there is no store at {} yet; `umbel store init` or running the program makes it, or correct store.url",
             path.display()
         ));
     }
-    let connection = open_reader(path)?;
-    if check_ours(&connection, path)? {
+    let open = || {
+        let connection = connect(path)?;
+        set_up(&connection)?;
+        Ok(connection)
+    };
+    let connection = open().map_err(|error| store_error(&error, path))?;
+    if pending(&connection, path)?.is_empty() {
         Ok(connection)
     } else {
-        failed(format!("{} is not up to date yet; running the program migrates it", path.display()))
+        let path = path.display();
+        failed(format!(
+            "{path} is not up to date yet; `umbel store migrate` or running the program migrates it"
+        ))
     }
+}
+
+/// Each migration there is, and whether the file went through it. Changes nothing; a file that is not there went
+/// through none.
+pub(super) fn migrations(path: &Path) -> Result<Vec<(i64, &'static str, bool)>, StoreError> {
+    let pending = if path.exists() { pending(&open_reader(path)?, path)?.len() } else { MIGRATIONS.len() };
+    let applied = MIGRATIONS.len().saturating_sub(pending);
+    let tell = |(index, migration): (usize, &Migration)| (migration.number, migration.name, index < applied);
+    Ok(MIGRATIONS.iter().enumerate().map(tell).collect())
+}
+
+/// Whether the migrations create a table of this name.
+pub(super) fn creates(table: &str) -> bool {
+    let mut texts = MIGRATIONS.iter().map(|migration| migration.sql).chain([CREATE_MIGRATIONS]);
+    texts.any(|sql| sql.split(|c: char| !c.is_alphanumeric() && c != '_').any(|word| word == table))
 }
 
 /// Opens the file for reading only; [`open_writer`] has made it ready.
@@ -118,19 +144,19 @@ fn set_up(connection: &Connection) -> rusqlite::Result<()> {
     connection.pragma_update(None, "foreign_keys", true)
 }
 
-/// Refuses another program's database and a newer schema; tells whether the file is up to date.
-fn check_ours(connection: &Connection, path: &Path) -> Result<bool, StoreError> {
+/// Refuses another program's database and a newer schema; gives what is still to be applied.
+fn pending(connection: &Connection, path: &Path) -> Result<&'static [Migration], StoreError> {
     let failed = |error| store_error(&error, path);
     let (tables, migrations): (i64, i64) =
         connection.query_row(TABLE_COUNT, [], |row| Ok((row.get(0)?, row.get(1)?))).map_err(failed)?;
     if migrations > 0 {
-        check_applied(connection, path).map(<[_]>::is_empty)
+        check_applied(connection, path)
     } else if tables > 0 {
         let path = path.display();
         let reason = format!("{path} is a database of another program; it was left untouched");
         Err(StoreError::Failed { reason })
     } else {
-        Ok(false)
+        Ok(MIGRATIONS)
     }
 }
 
@@ -173,7 +199,15 @@ fn applied(connection: &Connection) -> rusqlite::Result<Vec<(i64, String, String
 /// finds nothing left to do.
 fn migrate(connection: &mut Connection, path: &Path) -> Result<(), StoreError> {
     let failed = |error: rusqlite::Error| store_error(&error, path);
-    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(failed)?;
+    let busy = |error| match store_error(&error, path) {
+        StoreError::Unavailable { reason } => StoreError::Unavailable {
+            reason: format!(
+                "{reason}; another migration is in progress, or a long write. Try again when it is over"
+            ),
+        },
+        error => error,
+    };
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(busy)?;
     transaction.execute(CREATE_MIGRATIONS, []).map_err(failed)?;
     for migration in check_applied(&transaction, path)? {
         apply(&transaction, migration).map_err(failed)?;

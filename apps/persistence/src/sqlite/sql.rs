@@ -1,4 +1,4 @@
-//! The statements, each in a file of its own under `sql/`.
+//! The statements, each in a file of its own under `sql/`, in one directory for each side of the port.
 
 macro_rules! statements {
     ($($name:ident = $file:literal),+ $(,)?) => {
@@ -11,47 +11,143 @@ macro_rules! statements {
 }
 
 statements! {
-    TABLE_COUNT = "table_count",
-    CREATE_MIGRATIONS = "create_migrations",
-    APPLIED_MIGRATIONS = "applied_migrations",
-    RECORD_MIGRATION = "record_migration",
-    HEAD = "head",
-    MOVE_HEAD = "move_head",
-    FIND_STREAM = "find_stream",
-    INSERT_STREAM = "insert_stream",
-    MOVE_STREAM = "move_stream",
-    INSERT_EVENT = "insert_event",
-    FIND_EVENT = "find_event",
-    FIND_CLAIM = "find_claim",
-    TAKE_CLAIM = "take_claim",
-    RELEASE_CLAIM = "release_claim",
-    FIND_COMMAND = "find_command",
-    INSERT_COMMAND = "insert_command",
-    READ_STREAM_FORWARD = "read_stream_forward",
-    READ_STREAM_BACKWARD = "read_stream_backward",
-    READ_ALL_FORWARD = "read_all_forward",
-    READ_ALL_BACKWARD = "read_all_backward",
-    READ_ALL_NAMED_FORWARD = "read_all_named_forward",
-    READ_ALL_NAMED_BACKWARD = "read_all_named_backward",
-    FIND_DOCUMENT = "find_document",
-    PUT_DOCUMENT = "put_document",
-    DELETE_DOCUMENT = "delete_document",
-    DELETE_DOCUMENT_INDEX = "delete_document_index",
-    CLEAR_DOCUMENTS = "clear_documents",
-    CLEAR_DOCUMENT_INDEX = "clear_document_index",
-    INSERT_DOCUMENT_INDEX = "insert_document_index",
-    QUERY_DOCUMENTS = "query_documents",
-    COUNT_DOCUMENTS = "count_documents",
-    DOCUMENTS_BY_FILTER = "documents_by_filter",
-    DOCUMENTS_AND_FILTER = "documents_and_filter",
-    TEST_EQUAL = "test_equal",
-    TEST_ONE_OF = "test_one_of",
-    TEST_BETWEEN = "test_between",
-    ORDER_BY_KEY = "order_by_key",
-    ORDER_FORWARD = "order_forward",
-    ORDER_BACKWARD = "order_backward",
-    FIND_CHECKPOINT = "find_checkpoint",
-    MOVE_CHECKPOINT = "move_checkpoint",
+    TABLE_COUNT = "schema/table_count",
+    CREATE_MIGRATIONS = "schema/create_migrations",
+    APPLIED_MIGRATIONS = "schema/applied_migrations",
+    RECORD_MIGRATION = "schema/record_migration",
+
+    HEAD = "log/head",
+    MOVE_HEAD = "log/move_head",
+    LOG_INFO = "log/log_info",
+    FIND_STREAM = "log/find_stream",
+    INSERT_STREAM = "log/insert_stream",
+    MOVE_STREAM = "log/move_stream",
+    LIST_STREAMS_FORWARD = "log/list_streams_forward",
+    LIST_STREAMS_BACKWARD = "log/list_streams_backward",
+    LIST_STREAMS_SORTED = "log/list_streams_sorted",
+    COUNT_STREAMS = "log/count_streams",
+    FIND_KIND = "log/find_kind",
+    INSERT_KIND = "log/insert_kind",
+    KINDS_OF_NAMES = "log/kinds_of_names",
+    KINDS_OF_CATEGORIES = "log/kinds_of_categories",
+    KINDS_OF_BOTH = "log/kinds_of_both",
+    INSERT_EVENT = "log/insert_event",
+    FIND_EVENT = "log/find_event",
+    IS_ARCHIVED = "log/is_archived",
+    INSERT_SPAN = "log/insert_span",
+    FIND_SPANS_FORWARD = "log/find_spans_forward",
+    FIND_SPANS_BACKWARD = "log/find_spans_backward",
+    FIND_CLAIM = "log/find_claim",
+    TAKE_CLAIM = "log/take_claim",
+    RELEASE_CLAIM = "log/release_claim",
+    FIND_COMMAND = "log/find_command",
+    INSERT_COMMAND = "log/insert_command",
+    READ_EVENT = "log/read_event",
+    READ_PLACE = "log/read_place",
+    READ_STREAM_FORWARD = "log/read_stream_forward",
+    READ_STREAM_BACKWARD = "log/read_stream_backward",
+    STREAM_PLACES_FORWARD = "log/stream_places_forward",
+    STREAM_PLACES_BACKWARD = "log/stream_places_backward",
+    READ_ALL_FORWARD = "log/read_all_forward",
+    READ_ALL_BACKWARD = "log/read_all_backward",
+    CANDIDATES_FORWARD = "log/candidates_forward",
+    CANDIDATES_BACKWARD = "log/candidates_backward",
+    CANDIDATES_ALL = "log/candidates_all",
+    CANDIDATES_BY_KIND = "log/candidates_by_kind",
+    CANDIDATES_BY_CORRELATION = "log/candidates_by_correlation",
+    CANDIDATES_BY_CAUSATION = "log/candidates_by_causation",
+    WANTED_ALL = "log/wanted_all",
+    WANTED_IF = "log/wanted_if",
+
+    FIND_DOCUMENT = "read_models/find_document",
+    PUT_DOCUMENT = "read_models/put_document",
+    DELETE_DOCUMENT = "read_models/delete_document",
+    DELETE_DOCUMENT_INDEX = "read_models/delete_document_index",
+    CLEAR_DOCUMENTS = "read_models/clear_documents",
+    CLEAR_DOCUMENT_INDEX = "read_models/clear_document_index",
+    INSERT_DOCUMENT_INDEX = "read_models/insert_document_index",
+    QUERY_DOCUMENTS = "read_models/query_documents",
+    COUNT_DOCUMENTS = "read_models/count_documents",
+    DOCUMENTS_BY_FILTER = "read_models/documents_by_filter",
+    DOCUMENTS_AND_FILTER = "read_models/documents_and_filter",
+    TEST_EQUAL = "read_models/test_equal",
+    TEST_ONE_OF = "read_models/test_one_of",
+    TEST_BETWEEN = "read_models/test_between",
+    ORDER_BY_KEY = "read_models/order_by_key",
+    ORDER_FORWARD = "read_models/order_forward",
+    ORDER_BACKWARD = "read_models/order_backward",
+    FIND_CHECKPOINT = "read_models/find_checkpoint",
+    MOVE_CHECKPOINT = "read_models/move_checkpoint",
+
+    BEGIN_UPKEEP = "upkeep/begin",
+    END_UPKEEP = "upkeep/end",
+    FIND_LINK = "upkeep/find_link",
+    INSERT_LINK = "upkeep/insert_link",
+    UNPLAIN_STREAM = "upkeep/unplain_stream",
+    SOFT_DELETE_STREAM = "upkeep/soft_delete_stream",
+    DELETE_STREAM = "upkeep/delete_stream",
+    TRUNCATE_STREAM = "upkeep/truncate_stream",
+    REMOVE_LINKS_TO = "upkeep/remove_links_to",
+    REMOVE_LINKS = "upkeep/remove_links",
+    REMOVE_EVENTS = "upkeep/remove_events",
+    COPY_TO_ARCHIVE = "upkeep/copy_to_archive",
+    REMOVE_ARCHIVED = "upkeep/remove_archived",
+    MOVE_ARCHIVE = "upkeep/move_archive",
+    FIND_SUBJECT_KEY = "upkeep/find_subject_key",
+    CREATE_SUBJECT_KEY = "upkeep/create_subject_key",
+    FORGET_SUBJECT = "upkeep/forget_subject",
+
+    VERIFY_POSITIONS = "verify/positions",
+    VERIFY_VERSIONS_OF_PLAIN = "verify/versions_of_plain",
+    VERIFY_VERSIONS = "verify/versions",
+    VERIFY_EVENT_IDS = "verify/event_ids",
+    VERIFY_REFERENCES = "verify/references",
+    VERIFY_LINKS = "verify/links",
+    VERIFY_CHECKPOINTS = "verify/checkpoints",
+    VERIFY_SNAPSHOTS = "verify/snapshots",
+    VERIFY_DOCUMENTS = "verify/documents",
+    VERIFY_COMMANDS = "verify/commands",
+    VERIFY_ARCHIVE = "verify/archive",
+    VERIFY_PAYLOADS = "verify/payloads",
+
+    LOAD_SNAPSHOT = "extras/load_snapshot",
+    SAVE_SNAPSHOT = "extras/save_snapshot",
+    DELETE_SNAPSHOT = "extras/delete_snapshot",
+    LIST_SNAPSHOTS = "extras/list_snapshots",
+    INSERT_OUTBOX = "extras/insert_outbox",
+    READ_OUTBOX = "extras/read_outbox",
+    DELETE_OUTBOX = "extras/delete_outbox",
+    INSERT_NOTICE = "extras/insert_notice",
+    LIST_NOTICES = "extras/list_notices",
+    LIST_NOTICES_OF_TOPIC = "extras/list_notices_of_topic",
+    LIST_NOTICES_OF_TRANSACTION = "extras/list_notices_of_transaction",
+    SWEEP_NOTICES = "extras/sweep_notices",
+}
+
+/// Where events are. Every position up to the end of the archive is in [`Table::Archive`], all others are in
+/// [`Table::Log`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Table {
+    /// The beginning of the log, if some of it was archived.
+    Archive,
+    /// The rest.
+    Log,
+}
+
+impl Table {
+    /// Both, in log order.
+    pub(super) const ALL: [Self; 2] = [Self::Archive, Self::Log];
+
+    /// The statement over this table.
+    pub(super) fn of(self, sql: &str) -> String {
+        sql.replace(
+            "{events}",
+            match self {
+                Self::Archive => "archived_events",
+                Self::Log => "events",
+            },
+        )
+    }
 }
 
 /// A template or fragment without its header.

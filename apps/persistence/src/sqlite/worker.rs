@@ -13,13 +13,13 @@ use std::{
 use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot};
 
-type Job = Box<dyn FnOnce(&mut Connection) + Send>;
+type Job<C> = Box<dyn FnOnce(&mut C) + Send>;
 
-/// Some threads of one kind. Dropping it lets what is running end, closes the connections and ends the threads.
+/// Some threads of one kind, each with a connection and what belongs to it. Dropping it lets what is running end, closes the connections and ends the threads.
 #[derive(Debug)]
-pub(super) struct Workers {
+pub(super) struct Workers<C = Connection> {
     // Dropped first, which ends the threads that the second field then waits for.
-    jobs: mpsc::Sender<Job>,
+    jobs: mpsc::Sender<Job<C>>,
     _threads: Threads,
 }
 
@@ -35,9 +35,9 @@ pub(super) enum Lost {
 #[derive(Debug, Default)]
 struct Threads(Vec<thread::JoinHandle<()>>);
 
-impl Workers {
+impl<C: Send + 'static> Workers<C> {
     /// One named thread per connection; at most `queue` jobs wait, then callers do.
-    pub(super) fn start(name: &str, connections: Vec<Connection>, queue: usize) -> io::Result<Self> {
+    pub(super) fn start(name: &str, connections: Vec<C>, queue: usize) -> io::Result<Self> {
         let (jobs, queued) = mpsc::channel(queue);
         let queued = Arc::new(Mutex::new(queued));
         let mut threads = Threads::default();
@@ -52,10 +52,10 @@ impl Workers {
     /// Runs the job on one of the threads.
     pub(super) async fn run<T: Send + 'static>(
         &self,
-        job: impl FnOnce(&mut Connection) -> T + Send + 'static,
+        job: impl FnOnce(&mut C) -> T + Send + 'static,
     ) -> Result<T, Lost> {
         let (reply, answer) = oneshot::channel();
-        let job = move |connection: &mut Connection| {
+        let job = move |connection: &mut C| {
             if !reply.is_closed() {
                 // Nobody waits any more when this fails.
                 drop(reply.send(job(connection)));
@@ -75,7 +75,7 @@ impl Drop for Threads {
     }
 }
 
-fn work(mut connection: Connection, queued: &Mutex<mpsc::Receiver<Job>>) {
+fn work<C>(mut connection: C, queued: &Mutex<mpsc::Receiver<Job<C>>>) {
     loop {
         // The lock is held while waiting: the threads wait for it instead of for the queue.
         let job = queued.lock().unwrap_or_else(PoisonError::into_inner).blocking_recv();

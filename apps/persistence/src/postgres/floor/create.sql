@@ -4,13 +4,14 @@ CREATE TABLE {schema}.floor_group_commit (
     position bigint PRIMARY KEY,
     stream_id bigint NOT NULL,
     version bigint NOT NULL,
-    event_id uuid NOT NULL UNIQUE,
-    type text COLLATE "C" NOT NULL,
-    schema int NOT NULL,
     recorded_at timestamptz NOT NULL,
+    kind_id int NOT NULL,
+    event_id uuid NOT NULL UNIQUE,
     correlation_id uuid,
     causation_id uuid,
-    data json NOT NULL,
+    subject text COLLATE "C",
+    data json,
+    bytes bytea,
     metadata json,
     UNIQUE (stream_id, version)
 );

@@ -9,11 +9,18 @@ CREATE TABLE {schema}.log (
     position bigint NOT NULL DEFAULT 0,
     -- The last stream_id given out.
     last_stream bigint NOT NULL DEFAULT 0,
+    -- The last number given to an entry of the outbox.
+    last_outbox bigint NOT NULL DEFAULT 0,
     -- Counts changes to what is recorded of streams (deletions), so that a writer learns from the row it locks
     -- anyway whether what it remembers of streams is still true.
-    revision bigint NOT NULL DEFAULT 0
+    revision bigint NOT NULL DEFAULT 0,
+    -- Everything up to here is in `archive`, everything behind it in `events`.
+    archived_to bigint NOT NULL DEFAULT 0,
+    created_at timestamptz NOT NULL DEFAULT now()
 ) WITH (fillfactor = 10);
 INSERT INTO {schema}.log DEFAULT VALUES;
+-- Else the planner takes it for a table of many rows until it was looked at.
+ANALYZE {schema}.log;
 
 -- A stream's version is that of its last event. It is not kept here: the unique index on the events says it, and
 -- an append then writes nothing but its events.
@@ -21,32 +28,108 @@ CREATE TABLE {schema}.streams (
     stream_id bigint PRIMARY KEY,
     name text COLLATE "C" NOT NULL UNIQUE,
     created_at timestamptz NOT NULL,
-    deleted_at timestamptz
+    deleted_at timestamptz,
+    -- Reading begins here; greater than 1 after a truncation.
+    first_version bigint NOT NULL DEFAULT 1,
+    -- Whether its version is just that of its last event. Not so once it holds links, or its last event was removed:
+    -- then kept_version says at least how far it has come, and no writer may guess its version.
+    plain boolean NOT NULL DEFAULT true,
+    kept_version bigint NOT NULL DEFAULT 0
 );
 
--- Exactly three unique indexes: each costs every event.
+-- Each distinct pair of a stream's category and an event's type has a number. Rows are only added, under the log's
+-- lock.
+CREATE TABLE {schema}.kinds (
+    kind_id int PRIMARY KEY,
+    category text COLLATE "C" NOT NULL,
+    type text COLLATE "C" NOT NULL,
+    schema int NOT NULL,
+    UNIQUE (category, type, schema)
+);
+CREATE INDEX kinds_by_type ON {schema}.kinds (type);
+-- The kinds with one of these types, whatever their schema, and one of these categories; null does not restrict.
+CREATE FUNCTION {schema}.kinds_of(p_types text[], p_categories text[]) RETURNS SETOF int LANGUAGE sql STABLE AS $$
+    SELECT kind_id FROM {schema}.kinds
+    WHERE (p_types IS NULL OR type = ANY (p_types)) AND (p_categories IS NULL OR category = ANY (p_categories))
+$$;
+
+-- Exactly three unique indexes and one that serves selection: each costs every event. What has a fixed width comes
+-- first, the widest ahead, so that nothing is padded. Either data or bytes is set.
 CREATE TABLE {schema}.events (
     position bigint PRIMARY KEY,
     stream_id bigint NOT NULL,
     version bigint NOT NULL,
-    event_id uuid NOT NULL UNIQUE,
-    type text COLLATE "C" NOT NULL,
-    schema int NOT NULL,
     recorded_at timestamptz NOT NULL,
+    kind_id int NOT NULL,
+    event_id uuid NOT NULL UNIQUE,
     correlation_id uuid,
     causation_id uuid,
-    data json NOT NULL,
+    subject text COLLATE "C",
+    data json,
+    bytes bytea,
     metadata json,
     UNIQUE (stream_id, version)
 );
+CREATE INDEX events_by_kind ON {schema}.events (kind_id, position);
+-- An insert hardly feels it: a range of pages is looked at once, when it is full. The two filters of a range have room
+-- beside each other in one index tuple; with more values than they were made for they only find more in vain.
+CREATE INDEX events_by_conversation ON {schema}.events USING brin (
+    correlation_id uuid_bloom_ops (n_distinct_per_range = 1500, false_positive_rate = 0.01),
+    causation_id uuid_bloom_ops (n_distinct_per_range = 1500, false_positive_rate = 0.01)
+) WITH (pages_per_range = 32, autosummarize = on);
 
--- Events never change. Triggers per statement, which an insert does not pay for.
+-- Old events, moved out of the way of the new ones. Reads look at both.
+CREATE TABLE {schema}.archive (LIKE {schema}.events INCLUDING ALL);
+CREATE VIEW {schema}.all_events AS
+    SELECT * FROM {schema}.archive UNION ALL SELECT * FROM {schema}.events;
+
+-- Between which moments the events of each 4096 positions, from first_position on, were recorded. Only spans that the
+-- log has passed have a row, and only when there was an event in them.
+CREATE TABLE {schema}.spans (
+    first_position bigint PRIMARY KEY,
+    min_recorded_at timestamptz NOT NULL,
+    max_recorded_at timestamptz NOT NULL
+);
+
+-- Second places for events that are in the log already: version `version` of stream `stream_id` is the event at `position`.
+CREATE TABLE {schema}.links (
+    stream_id bigint NOT NULL,
+    version bigint NOT NULL,
+    position bigint NOT NULL,
+    PRIMARY KEY (stream_id, version),
+    UNIQUE (stream_id, position)
+);
+-- Serves removing links together with their events.
+CREATE INDEX links_by_position ON {schema}.links (position);
+
+-- Streams with their versions: the highest of their own events, archived or not, their links, and what was kept. The
+-- parts of the version are looked at only where they can matter.
+CREATE VIEW {schema}.versioned_streams AS
+    SELECT s.*, greatest(
+        coalesce(
+            (SELECT max(e.version) FROM {schema}.events e WHERE e.stream_id = s.stream_id),
+            (SELECT max(a.version) FROM {schema}.archive a WHERE a.stream_id = s.stream_id),
+            0
+        ),
+        CASE WHEN NOT s.plain THEN
+            greatest(s.kept_version, (SELECT max(l.version) FROM {schema}.links l WHERE l.stream_id = s.stream_id))
+        END
+    ) AS version
+    FROM {schema}.streams s;
+
+-- Events never change. Triggers per statement, which an insert does not pay for. The acts of upkeep, which are recorded,
+-- say so by a setting of their function.
 CREATE FUNCTION {schema}.refuse_change() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
+    IF current_setting('umbel.upkeep', true) = 'on' THEN
+        RETURN NULL;
+    END IF;
     RAISE EXCEPTION 'events never change: % of %.% is refused', TG_OP, TG_TABLE_SCHEMA, TG_TABLE_NAME
         USING ERRCODE = 'restrict_violation';
 END $$;
 CREATE TRIGGER events_never_change BEFORE UPDATE OR DELETE OR TRUNCATE ON {schema}.events
+    FOR EACH STATEMENT EXECUTE FUNCTION {schema}.refuse_change();
+CREATE TRIGGER events_never_change BEFORE UPDATE OR DELETE OR TRUNCATE ON {schema}.archive
     FOR EACH STATEMENT EXECUTE FUNCTION {schema}.refuse_change();
 
 -- Whoever changes a stream's row (new ones aside) tells the writers.

@@ -16,6 +16,50 @@ CREATE TABLE {schema}.commands (
     recorded_at timestamptz NOT NULL
 );
 
+-- Work that appends leave behind. Numbers rise in the order of commits and are never given out again.
+CREATE TABLE {schema}.outbox (
+    number bigint PRIMARY KEY,
+    outbox_id uuid NOT NULL UNIQUE,
+    queue text COLLATE "C" NOT NULL,
+    body json NOT NULL,
+    recorded_at timestamptz NOT NULL
+);
+CREATE INDEX outbox_by_queue ON {schema}.outbox (queue, number);
+
+-- The numbers of these kinds, in order, making those that are missing. Called under the log's row lock.
+CREATE FUNCTION {schema}.ensure_kinds(p_categories text[], p_types text[], p_schemas int[]) RETURNS int[]
+LANGUAGE plpgsql
+SET jit = off SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off
+AS $$
+BEGIN
+    INSERT INTO {schema}.kinds (kind_id, category, type, schema)
+    SELECT (SELECT coalesce(max(kind_id), 0) FROM {schema}.kinds) + row_number() OVER (), category, type, schema
+    FROM (
+        SELECT DISTINCT category, type, schema
+        FROM unnest(p_categories, p_types, p_schemas) AS asked (category, type, schema)
+        WHERE NOT EXISTS (
+            SELECT FROM {schema}.kinds k
+            WHERE k.category = asked.category AND k.type = asked.type AND k.schema = asked.schema
+        )
+    ) missing;
+    RETURN ARRAY(
+        SELECT k.kind_id
+        FROM unnest(p_categories, p_types, p_schemas) WITH ORDINALITY AS asked (category, type, schema, ordinal)
+        JOIN {schema}.kinds k USING (category, type, schema)
+        ORDER BY ordinal
+    );
+END $$;
+
+-- Writes the spans that the log passes when its head goes from p_base to p_head. Called under the log's row lock.
+CREATE FUNCTION {schema}.close_spans(p_base bigint, p_head bigint) RETURNS void
+LANGUAGE sql
+AS $$
+    INSERT INTO {schema}.spans (first_position, min_recorded_at, max_recorded_at)
+    SELECT (position - 1) / 4096 * 4096 + 1, min(recorded_at), max(recorded_at) FROM {schema}.all_events
+    WHERE position > p_base / 4096 * 4096 AND position <= p_head / 4096 * 4096
+    GROUP BY 1
+$$;
+
 -- Writes the events of a group, if what the writer believes still holds; raises UM001 if not.
 --
 -- Takes the log's row lock first, always, so that writers never wait for each other crosswise. Then verifies what
@@ -24,20 +68,23 @@ CREATE TABLE {schema}.commands (
 --     of streams is exact. Otherwise (or when p_head is null) each stream's version before the group
 --     (p_streams at p_versions) must be there; that it is the last one follows from the unique index.
 --   * No stream was deleted since: p_revision.
--- New streams (p_new) get ids after the last one; events name them by -1, -2, ... in that order.
+-- New streams (p_new) get ids after the last one; events name them by -1, -2, ... in that order. Likewise kinds that
+-- the writer does not know (p_kind_*), which somebody else may have made meanwhile.
 -- Events are in log order; p_recorded_at is empty, or says for each when it happened if that is not p_now, and
--- p_new_at the same for the first event of each new stream.
--- Returns the position and stream id before the group's first.
+-- p_new_at the same for the first event of each new stream. p_subjects and p_bytes are empty when there are none.
+-- An event id that is in the archive raises UM001, too: the unique index knows only those of `events`.
+-- Returns the position and stream id before the group's first, and the numbers of the kinds in p_kind_*.
 --
 -- The planner settings make the check look up each version in the unique index, whatever the statistics said
 -- when the plan was cached. lock_timeout bounds the wait for other writers.
 CREATE FUNCTION {schema}.append_group(
     p_head bigint, p_revision bigint, p_now timestamptz,
     p_streams bigint[], p_versions bigint[], p_new text[],
-    p_stream_ids bigint[], p_stream_versions bigint[], p_event_ids uuid[], p_types text[], p_schemas int[],
-    p_correlation_ids uuid[], p_causation_ids uuid[], p_data json[], p_metadata json[],
-    p_recorded_at timestamptz[], p_new_at timestamptz[],
-    OUT base_position bigint, OUT base_stream bigint
+    p_kind_categories text[], p_kind_types text[], p_kind_schemas int[],
+    p_stream_ids bigint[], p_stream_versions bigint[], p_event_ids uuid[], p_kind_ids int[],
+    p_correlation_ids uuid[], p_causation_ids uuid[], p_subjects text[],
+    p_data json[], p_bytes bytea[], p_metadata json[], p_recorded_at timestamptz[], p_new_at timestamptz[],
+    OUT base_position bigint, OUT base_stream bigint, OUT new_kinds int[]
 ) LANGUAGE plpgsql
 SET lock_timeout = '10s' SET jit = off SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off
 AS $$
@@ -45,35 +92,51 @@ DECLARE
     events int := cardinality(p_event_ids);
     news int := cardinality(p_new);
     now_revision bigint;
+    archived bigint;
     found_streams int;
 BEGIN
     UPDATE {schema}.log SET position = position + events, last_stream = last_stream + news
     WHERE one
-    RETURNING position - events, last_stream - news, revision INTO base_position, base_stream, now_revision;
+    RETURNING position - events, last_stream - news, revision, archived_to
+    INTO base_position, base_stream, now_revision, archived;
     IF now_revision <> p_revision THEN
         RAISE EXCEPTION 'streams were changed' USING ERRCODE = 'UM001';
     END IF;
     IF cardinality(p_streams) > 0 AND base_position IS DISTINCT FROM p_head THEN
         SELECT count(*) INTO found_streams
         FROM unnest(p_streams, p_versions) AS believed (id, version)
-        JOIN {schema}.events e ON e.stream_id = believed.id AND e.version = believed.version;
+        JOIN {schema}.all_events e ON e.stream_id = believed.id AND e.version = believed.version;
         IF found_streams <> cardinality(p_streams) THEN
             RAISE EXCEPTION 'a stream is not where it was expected' USING ERRCODE = 'UM001';
         END IF;
+    END IF;
+    IF archived > 0 AND EXISTS (SELECT FROM {schema}.archive WHERE event_id = ANY (p_event_ids)) THEN
+        RAISE EXCEPTION 'an event is in the archive' USING ERRCODE = 'UM001';
     END IF;
     IF news > 0 THEN
         INSERT INTO {schema}.streams (stream_id, name, created_at)
         SELECT base_stream + ordinal, name, coalesce(created_at, p_now)
         FROM unnest(p_new, p_new_at) WITH ORDINALITY AS new (name, created_at, ordinal);
     END IF;
-    INSERT INTO {schema}.events (position, stream_id, version, event_id, type, schema, recorded_at,
-        correlation_id, causation_id, data, metadata)
+    IF cardinality(p_kind_categories) > 0 THEN
+        new_kinds := {schema}.ensure_kinds(p_kind_categories, p_kind_types, p_kind_schemas);
+        p_kind_ids := ARRAY(
+            SELECT CASE WHEN kind_id < 0 THEN new_kinds[-kind_id] ELSE kind_id END
+            FROM unnest(p_kind_ids) WITH ORDINALITY AS given (kind_id, ordinal) ORDER BY ordinal
+        );
+    END IF;
+    INSERT INTO {schema}.events (position, stream_id, version, recorded_at, kind_id, event_id,
+        correlation_id, causation_id, subject, data, bytes, metadata)
     SELECT base_position + ordinal, CASE WHEN stream_id < 0 THEN base_stream - stream_id ELSE stream_id END,
-        version, event_id, type, schema, coalesce(recorded_at, p_now), correlation_id, causation_id, data, metadata
-    FROM unnest(p_stream_ids, p_stream_versions, p_event_ids, p_types, p_schemas, p_correlation_ids,
-        p_causation_ids, p_data, p_metadata, p_recorded_at) WITH ORDINALITY
-        AS new (stream_id, version, event_id, type, schema, correlation_id, causation_id, data, metadata,
-            recorded_at, ordinal);
+        version, coalesce(recorded_at, p_now), kind_id, event_id, correlation_id, causation_id,
+        subject, data, bytes, metadata
+    FROM unnest(p_stream_ids, p_stream_versions, p_event_ids, p_kind_ids, p_correlation_ids, p_causation_ids,
+        p_subjects, p_data, p_bytes, p_metadata, p_recorded_at) WITH ORDINALITY
+        AS new (stream_id, version, event_id, kind_id, correlation_id, causation_id,
+            subject, data, bytes, metadata, recorded_at, ordinal);
+    IF (base_position + events) / 4096 > base_position / 4096 THEN
+        PERFORM {schema}.close_spans(base_position, base_position + events);
+    END IF;
 END $$;
 
 -- Changes owners of claims, each from p_before to p_after (null is nobody); raises UM001 if an owner is another.
@@ -109,4 +172,20 @@ BEGIN
     SELECT scope, value, after FROM unnest(p_scopes, p_values, p_before, p_after)
         AS change (scope, value, before, after)
     WHERE before IS NULL AND after IS NOT NULL;
+END $$;
+
+-- Adds entries to the outbox, in order; one whose id is there already is left as it is. Called under the log's row
+-- lock.
+CREATE FUNCTION {schema}.write_outbox(p_ids uuid[], p_queues text[], p_bodies json[], p_now timestamptz) RETURNS void
+LANGUAGE plpgsql
+AS $$
+DECLARE
+    count int := cardinality(p_ids);
+    last bigint;
+BEGIN
+    UPDATE {schema}.log SET last_outbox = last_outbox + count WHERE one RETURNING last_outbox - count INTO last;
+    INSERT INTO {schema}.outbox (number, outbox_id, queue, body, recorded_at)
+    SELECT last + ordinal, outbox_id, queue, body, p_now
+    FROM unnest(p_ids, p_queues, p_bodies) WITH ORDINALITY AS new (outbox_id, queue, body, ordinal)
+    ON CONFLICT (outbox_id) DO NOTHING;
 END $$;

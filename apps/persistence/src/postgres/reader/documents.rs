@@ -6,12 +6,8 @@ use umbel_core::{
     store::{DocumentPage, SaveProjection, SaveProjectionError, StoreError},
 };
 
-use super::{Param, Reader, lease::Abandoned};
-use crate::postgres::{
-    error::{Kind, kind},
-    types::JsonOut,
-    writer::DocumentRows,
-};
+use super::{Param, Reader};
+use crate::postgres::{types::JsonOut, writer::DocumentRows};
 
 /// Sorts after every index key: their first byte is a small number.
 const ABOVE_ALL: &[u8] = &[0xff];
@@ -95,12 +91,8 @@ impl Reader {
             &rows.entry_indexes,
             &rows.entry_values,
         ];
-        // A write is not repeated by itself: the caller loads the checkpoint and knows whether it took effect.
-        let saved = self.try_query(&self.statements.save_projection, &params, Abandoned::LetEnd).await?;
-        let saved = saved.map_err(|error| match (kind(&error), self.target.explain(&error)) {
-            (Kind::Lost, StoreError::Unavailable { reason }) => StoreError::OutcomeUnknown { reason },
-            (_, other) => other,
-        })?;
+        // Should the connection be lost, the caller loads the checkpoint and knows whether it took effect.
+        let saved = self.write(&self.statements.save_projection, &params).await?;
         match saved.first().and_then(|row| row.get::<_, Option<i64>>(0)) {
             None => Ok(()),
             Some(actual) => Err(SaveProjectionError::CheckpointMoved { actual: Position::from_i64(actual) }),

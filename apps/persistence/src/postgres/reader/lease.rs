@@ -12,7 +12,7 @@ use crate::postgres::target::Target;
 
 /// What becomes of a statement that nobody waits for any more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Abandoned {
+pub(in crate::postgres) enum Abandoned {
     /// The server is asked to stop: nothing is lost with a read.
     Cancel,
     /// It ends by itself, whole or not at all; the statement timeout bounds how long that may take. A write that
@@ -21,7 +21,7 @@ pub(super) enum Abandoned {
 }
 
 /// Goes back to the pool by [`Lease::give_back`]; dropped before that, it closes its connection instead.
-pub(super) struct Lease {
+pub(in crate::postgres) struct Lease {
     /// `None` once given back.
     client: Option<Object>,
     target: Arc<Target>,
@@ -34,7 +34,7 @@ impl Lease {
     }
 
     /// The last statement was answered: the connection is free for the next one.
-    pub(super) fn give_back(mut self) {
+    pub(in crate::postgres) fn give_back(mut self) {
         drop(self.client.take());
     }
 }

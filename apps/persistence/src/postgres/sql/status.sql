@@ -1,3 +1,3 @@
--- The log's head.
+-- The log.
 -- No parameters. Always one row. Index: none, the table has one row.
-SELECT position FROM {schema}.log
+SELECT position, archived_to, created_at FROM {schema}.log

@@ -7,13 +7,13 @@ use tokio_postgres::Client;
 use umbel_core::{
     Position, Timestamp,
     document::DocumentKey,
-    store::{AppendError, SaveProjection, StoreError},
+    store::{Append, AppendError, ClaimName, Claims, SaveProjection, StoreError},
 };
 use umbel_testkit::postgres::TestSchema;
 
 use super::support::{adapter, all_from, append, client, exact, schema, to};
 use crate::{
-    Adapter,
+    Log, ReadModels,
     postgres::{Postgres, PostgresOptions},
 };
 
@@ -123,6 +123,42 @@ async fn preparing_the_writer_is_bounded() {
     assert!(matches!(&error, AppendError::Store(StoreError::Unavailable { .. })), "{error}");
     holder.batch_execute("ROLLBACK").await.unwrap();
     soon(append(&adapter, to("a", exact(0)))).await.unwrap();
+}
+
+/// UX-05: a claim that was seen free or one's own is looked at again under the log's lock, also by an append that changes
+/// nothing about it.
+#[tokio::test]
+async fn a_claim_taken_meanwhile_is_anothers() {
+    let schema = schema();
+    let (adapter, observer) = (adapter(&schema).await, client(schema.url()).await);
+    let name = ClaimName::new("test.name", "x");
+    let (before, after) =
+        ("DELETE FROM {schema}.claims", "INSERT INTO {schema}.claims VALUES ('test.name', 'x', 'ada')");
+    let claims = Claims { owner: "bob".into(), ..Claims::default() };
+    let taking = Claims { take: vec![name.clone()], ..claims.clone() };
+    append(&adapter, Append { claims: taking.clone(), ..to("a", exact(0)) }).await.unwrap();
+    for (version, claims, sql) in [
+        // His own until somebody else gives it back for him and it is taken again.
+        (1, taking, format!("{before}; {after}")),
+        // Free until it is taken.
+        (1, Claims { release: vec![name.clone()], ..claims }, after.to_owned()),
+    ] {
+        if claims.take.is_empty() {
+            observer.batch_execute(&before.replace("{schema}", schema.name())).await.unwrap();
+        }
+        let holder = client(schema.url()).await;
+        let lock = format!("BEGIN; SELECT FROM {}.log FOR UPDATE", schema.name());
+        holder.batch_execute(&lock).await.unwrap();
+        let append = append(&adapter, Append { claims, ..to("a", exact(version)) });
+        let meanwhile = async {
+            until_waiting(&observer, &schema, 1).await;
+            let sql = format!("{}; COMMIT", sql.replace("{schema}", schema.name()));
+            holder.batch_execute(&sql).await.unwrap();
+        };
+        let (outcome, ()) = tokio::join!(append, meanwhile);
+        let error = outcome.unwrap_err();
+        assert!(matches!(&error, AppendError::Claimed { owner, .. } if owner == "ada"), "{error}");
+    }
 }
 
 /// Settling what became of a group ends at its limit, whatever it waits for then.

@@ -1,13 +1,10 @@
 //! Connections that die, servers that restart: outcomes become known, and service comes back by itself.
 
 use std::{
-    io::{Read, Write},
-    net::{Shutdown, SocketAddr, TcpListener, TcpStream},
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
-    thread,
     time::Duration,
 };
 
@@ -16,11 +13,11 @@ use umbel_core::{
     EventId, ExpectedVersion, Timestamp,
     store::{AppendError, StoreError},
 };
-use umbel_testkit::postgres::Server;
+use umbel_testkit::postgres::{CuttingProxy, Server};
 
 use super::support::{adapter, append, assert_gapless, client, exact, schema, to, whole_log};
 use crate::{
-    Adapter,
+    Log,
     postgres::{Postgres, PostgresOptions},
 };
 
@@ -102,56 +99,19 @@ async fn a_cut_connection_loses_and_doubles_nothing() {
 #[tokio::test]
 async fn an_answer_lost_on_its_way_is_found_again() {
     let schema = schema();
-    let (address, cut) = cutting_proxy(schema.url());
-    let url = format!("postgres://postgres@{address}/postgres?sslmode=disable");
-    let adapter = Postgres::connect(&url, schema.name(), PostgresOptions::default()).await.unwrap();
+    let proxy = CuttingProxy::start(schema.url()).unwrap();
+    let adapter = Postgres::connect(proxy.url(), schema.name(), PostgresOptions::default()).await.unwrap();
     append(&adapter, to("any", ExpectedVersion::Any)).await.unwrap();
     append(&adapter, to("exact", exact(0))).await.unwrap();
     for (name, expected) in [("any", ExpectedVersion::Any), ("exact", exact(1))] {
-        cut.store(true, Ordering::SeqCst);
+        proxy.cut();
         let stored = append(&adapter, to(name, expected)).await.unwrap();
-        assert!(!cut.load(Ordering::SeqCst), "the answer was not cut off");
+        assert!(!proxy.is_about_to_cut(), "the answer was not cut off");
         assert_eq!(stored.versions[0].get(), 2);
     }
     let events = whole_log(&adapter).await;
     assert_eq!(events.len(), 4);
     assert_gapless(&events);
-}
-
-/// Stands between the adapter and the server of a URL. Once told to, it swallows what the server says next and
-/// closes that connection.
-fn cutting_proxy(url: &str) -> (SocketAddr, Arc<AtomicBool>) {
-    let server = url.rsplit('@').next().unwrap().split('/').next().unwrap().to_owned();
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = listener.local_addr().unwrap();
-    let cut = Arc::new(AtomicBool::new(false));
-    let told = Arc::clone(&cut);
-    thread::spawn(move || {
-        for client in listener.incoming().map_while(Result::ok) {
-            let server = TcpStream::connect(&server).unwrap();
-            let ways = [
-                (client.try_clone().unwrap(), server.try_clone().unwrap(), None),
-                (server, client, Some(Arc::clone(&told))),
-            ];
-            for (from, to, cut) in ways {
-                thread::spawn(move || pass_on(from, to, cut.as_deref()));
-            }
-        }
-    });
-    (address, cut)
-}
-
-fn pass_on(mut from: TcpStream, mut to: TcpStream, cut: Option<&AtomicBool>) {
-    to.set_nodelay(true).unwrap();
-    let mut buffer = [0; 65_536];
-    while let Ok(length @ 1..) = from.read(&mut buffer) {
-        let swallow = cut.is_some_and(|cut| cut.swap(false, Ordering::SeqCst));
-        if swallow || to.write_all(&buffer[..length]).is_err() {
-            break;
-        }
-    }
-    // The other direction ends with this one.
-    drop((from.shutdown(Shutdown::Both), to.shutdown(Shutdown::Both)));
 }
 
 /// OP-06: the server is killed under load and comes back, and so does the store, by itself; what was acknowledged

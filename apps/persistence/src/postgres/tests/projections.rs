@@ -9,7 +9,7 @@ use umbel_core::{
 use serde::{Deserialize, Serialize};
 
 use super::support::{adapter, append, schema, to};
-use crate::{Adapter, postgres::Postgres};
+use crate::{Log, ReadModels, postgres::Postgres};
 
 #[derive(Serialize, Deserialize)]
 struct Article {

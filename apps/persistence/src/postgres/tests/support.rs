@@ -7,16 +7,16 @@ use std::sync::{
 
 use tokio_postgres::{Client, NoTls};
 use umbel_core::{
-    EventId, ExpectedVersion, Json, Metadata, NewEvent, Position, RecordedEvent, StreamName, Timestamp,
+    EventId, ExpectedVersion, Metadata, NewEvent, Payload, Position, RecordedEvent, StreamName, Timestamp,
     Version,
     document::Direction,
-    store::{Append, AppendError, Appended, ReadAll},
+    store::{Append, AppendError, Appended, ReadAll, Selector},
 };
 use umbel_testkit::postgres::{TestPostgres, TestSchema};
 use uuid::Uuid;
 
 use crate::{
-    Adapter,
+    Log,
     postgres::{Postgres, PostgresOptions},
 };
 
@@ -51,7 +51,8 @@ pub(super) fn event(text: &str) -> NewEvent {
     NewEvent {
         id: EventId(Uuid::from_u64_pair(u64::from(std::process::id()), number.unsigned_abs())),
         event_type: "test.happened/1".parse().unwrap(),
-        data: Json::encode(text).unwrap(),
+        data: Payload::json(text).unwrap(),
+        subject: None,
         metadata: Metadata::default(),
     }
 }
@@ -65,7 +66,12 @@ pub(super) async fn append(adapter: &Postgres, append: Append) -> Result<Appende
 }
 
 pub(super) fn all_from(position: u64, limit: u32) -> ReadAll {
-    ReadAll { from: Some(Position::new(position)), direction: Direction::Forward, limit, names: None }
+    ReadAll {
+        from: Some(Position::new(position)),
+        direction: Direction::Forward,
+        limit,
+        selector: Selector::all(),
+    }
 }
 
 /// The whole log, page by page.

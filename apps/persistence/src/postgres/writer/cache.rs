@@ -3,9 +3,9 @@
 //! Never trusted blindly: `append_group` verifies under the log's lock what a plan took from here. What the cache
 //! knows for certain is when that is needless: an entry is *exact* as long as nobody else has written since.
 
-use std::{collections::HashMap, mem};
-
 use umbel_core::{StreamName, Version};
+
+use crate::postgres::recent::Recent;
 
 /// Streams in each of the two generations. At some 150 bytes each the cache stays within 10 MB.
 const GENERATION_MAX: usize = 32_768;
@@ -17,6 +17,8 @@ pub(super) struct Entry {
     pub(super) key: i64,
     /// Its version.
     pub(super) version: Version,
+    /// Whether its version is just that of its last event; else nobody may guess it.
+    pub(super) plain: bool,
     /// The log's head when the version was that for certain.
     seen: i64,
 }
@@ -30,11 +32,10 @@ pub(super) struct Mark {
     pub(super) revision: i64,
 }
 
-/// The memory: two generations, of which the older one is dropped when the younger one is full.
-#[derive(Debug, Default)]
+/// The memory.
+#[derive(Debug)]
 pub(super) struct Cache {
-    young: HashMap<StreamName, Entry>,
-    old: HashMap<StreamName, Entry>,
+    streams: Recent<StreamName, Entry>,
     mark: Option<Mark>,
     /// From here to the mark nobody else wrote.
     alone_since: i64,
@@ -48,12 +49,7 @@ impl Cache {
 
     /// What is remembered of a stream.
     pub(super) fn get(&mut self, stream: &StreamName) -> Option<Entry> {
-        if let Some(entry) = self.young.get(stream) {
-            return Some(*entry);
-        }
-        let entry = self.old.remove(stream)?;
-        self.insert(stream.clone(), entry);
-        Some(entry)
+        self.streams.get(stream).copied()
     }
 
     /// Whether the entry is exact if the log still stands at the mark.
@@ -65,9 +61,9 @@ impl Cache {
     ///
     /// A read outside the lock may be newer than the mark. Then the log no longer stands at the mark, and the next
     /// group finds that out before it relies on the entry.
-    pub(super) fn remember(&mut self, stream: StreamName, key: i64, version: Version) {
+    pub(super) fn remember(&mut self, stream: StreamName, key: i64, version: Version, plain: bool) {
         let seen = self.mark.map_or(0, |mark| mark.head);
-        self.insert(stream, Entry { key, version, seen });
+        self.streams.insert(stream, Entry { key, version, plain, seen });
     }
 
     /// Notes a transaction of our own that began under the lock at `base` and left the log at `mark`. To be called
@@ -77,17 +73,15 @@ impl Cache {
             self.alone_since = base;
         }
         if self.mark.map(|mark| mark.revision) != Some(mark.revision) {
-            self.young.clear();
-            self.old.clear();
+            self.streams.clear();
         }
         self.mark = Some(mark);
     }
+}
 
-    fn insert(&mut self, stream: StreamName, entry: Entry) {
-        if self.young.len() >= GENERATION_MAX {
-            self.old = mem::take(&mut self.young);
-        }
-        self.young.insert(stream, entry);
+impl Default for Cache {
+    fn default() -> Self {
+        Self { streams: Recent::new(GENERATION_MAX), mark: None, alone_since: 0 }
     }
 }
 
@@ -107,13 +101,13 @@ mod tests {
     fn an_entry_is_exact_until_somebody_else_writes() {
         let mut cache = Cache::default();
         cache.advance(10, mark(12));
-        cache.remember(stream(1), 1, Version::new(2));
+        cache.remember(stream(1), 1, Version::new(2), true);
         cache.advance(12, mark(13));
         let entry = cache.get(&stream(1)).unwrap();
         assert!(cache.is_exact(entry), "we alone wrote 13");
         cache.advance(14, mark(15));
         assert!(!cache.is_exact(entry), "somebody else wrote 14");
-        cache.remember(stream(1), 1, Version::new(3));
+        cache.remember(stream(1), 1, Version::new(3), true);
         let entry = cache.get(&stream(1)).unwrap();
         assert!(cache.is_exact(entry));
     }
@@ -122,20 +116,8 @@ mod tests {
     fn a_changed_stream_row_empties_it() {
         let mut cache = Cache::default();
         cache.advance(0, mark(1));
-        cache.remember(stream(1), 1, Version::new(1));
+        cache.remember(stream(1), 1, Version::new(1), true);
         cache.advance(1, Mark { head: 2, revision: 1 });
         assert_eq!(cache.get(&stream(1)), None);
-    }
-
-    #[test]
-    fn it_is_bounded_and_keeps_what_is_used() {
-        let mut cache = Cache::default();
-        for number in 0..GENERATION_MAX * 3 {
-            cache.remember(stream(number), 1, Version::START);
-            cache.get(&stream(0));
-        }
-        assert!(cache.young.len() + cache.old.len() <= 2 * GENERATION_MAX);
-        assert!(cache.get(&stream(0)).is_some());
-        assert!(cache.get(&stream(1)).is_none());
     }
 }

@@ -7,6 +7,7 @@
 
 mod cache;
 mod group;
+mod kinds;
 mod rows;
 mod session;
 
@@ -20,7 +21,7 @@ use tokio_postgres::Error;
 use umbel_core::{
     ExpectedVersion, Position, StreamName, Timestamp, Version,
     store::{
-        Append, ClaimName, StoreError,
+        Append, AppendError, ClaimName, StoreError,
         plan::{Plan, StreamState, View, plan},
     },
 };
@@ -28,7 +29,8 @@ use umbel_core::{
 use self::{
     cache::{Cache, Mark},
     group::{Caution, Group, Outcome},
-    session::{Base, Session},
+    kinds::{Kinds, PlannedKinds},
+    session::{Base, Seen},
 };
 use crate::postgres::{
     PostgresOptions,
@@ -38,7 +40,7 @@ use crate::postgres::{
 };
 
 pub(super) use rows::DocumentRows;
-pub(super) use session::recorded_command;
+pub(super) use session::{Session, recorded_command};
 
 /// Pauses between attempts to reconnect, doubled from the first to the second.
 const PAUSE_MIN: Duration = Duration::from_millis(50);
@@ -58,6 +60,7 @@ struct State {
     /// Taken out while a group is under way: one that is abandoned takes its connection with it.
     session: Option<Session>,
     cache: Cache,
+    kinds: Kinds,
     caution: Caution,
 }
 
@@ -138,7 +141,7 @@ impl Writer {
 
     /// A session that is ready for use, within a limit: preparing its statements may wait for a locked table.
     async fn reconnect(&self, state: &mut State, within: Duration) -> Result<Session, StoreError> {
-        state.cache = Cache::default();
+        (state.cache, state.kinds) = (Cache::default(), Kinds::default());
         let opened = timeout(within, Session::open(&self.target, &self.statements)).await;
         opened.unwrap_or_else(|_| {
             let place = self.target.place();
@@ -184,8 +187,9 @@ impl State {
     async fn store(&mut self, session: &Session, group: &mut Group<'_>) -> Result<(), Error> {
         if let Some(mark) = self.cache.mark()
             && self.caution.may_guess()
+            && let Some((view, exact)) = self.guess(session, group.appends).await?
         {
-            match self.store_by_guess(session, group, mark).await {
+            match self.store_by_guess(session, group, mark, view, exact).await {
                 Ok(()) => self.caution.guessed_right(),
                 Err(error) if kind(&error) == Kind::WrongGuess => self.caution.guessed_wrong(),
                 Err(error) => return Err(error),
@@ -199,15 +203,17 @@ impl State {
         session: &Session,
         group: &mut Group<'_>,
         mark: Mark,
+        view: View,
+        exact: bool,
     ) -> Result<(), Error> {
-        let (view, exact) = self.guess(session, group.appends).await?;
         let plan = plan(view, group.appends);
-        if plan.is_empty() {
+        if plan.is_empty() || !verifies_claims(&plan, group.appends) {
             return Ok(());
         }
         let head = exact.then_some(mark.head);
-        let base = session.write(&plan, head, mark.revision, group.now, false).await?;
-        self.learn(&plan, base, mark.revision);
+        let kinds = self.kinds.of(&plan);
+        let base = session.write(&plan, &kinds, head, mark.revision, group.now, false).await?;
+        self.learn(&plan, &kinds, &base, mark.revision);
         for (slot, outcome) in group.outcomes.iter_mut().zip(plan.outcomes) {
             // What a guess refuses is looked at again, on what is true.
             if let Ok(planned) = outcome {
@@ -226,35 +232,35 @@ impl State {
         let open: Vec<_> = { group.appends.iter().zip(&group.outcomes) }
             .filter_map(|(append, outcome)| outcome.is_none().then_some(append))
             .collect();
-        let (mark, mut view) = session.lock_and_look(&open).await?;
-        view.resolving = resolving;
+        let (mark, mut seen) = session.lock_and_look(&open).await?;
+        seen.view.resolving = resolving;
         self.cache.advance(mark.head, mark);
-        for (name, state) in view.streams.iter().filter(|(_, state)| !state.deleted) {
-            if let Some(key) = state.key {
-                self.cache.remember(name.clone(), key, state.version);
-            }
-        }
+        self.remember(&seen);
+        let view = seen.view;
         let plan = plan(view, open.iter().copied());
         let mut head = Position::from_i64(mark.head);
         if plan.is_empty() {
             session.release().await?;
         } else {
-            let base = session.write(&plan, Some(mark.head), mark.revision, group.now, true).await?;
-            self.learn(&plan, base, mark.revision);
+            let kinds = self.kinds.of(&plan);
+            let base = session.write(&plan, &kinds, Some(mark.head), mark.revision, group.now, true).await?;
+            self.learn(&plan, &kinds, &base, mark.revision);
             head = Position::from_i64(base.position);
         }
         let slots = group.outcomes.iter_mut().filter(|outcome| outcome.is_none());
-        for (slot, outcome) in slots.zip(plan.outcomes) {
-            *slot = Some(outcome.map(|planned| planned.at(head)));
+        for ((slot, outcome), append) in slots.zip(plan.outcomes).zip(open) {
+            let outcome = outcome.map(|planned| planned.at(head));
+            *slot = Some(if resolving { admit_doubt(append, outcome) } else { outcome });
         }
         Ok(())
     }
 
-    /// A view to plan on without the lock, and whether it is exact should the log still stand at the mark.
+    /// A view to plan on without the lock, and whether it is exact should the log still stand at the mark. None when
+    /// there is a stream whose version nobody may guess.
     ///
     /// Event and command ids are taken to be new. A remembered version gives way to a higher one that a writer
     /// expects: versions only grow, so the writer has seen what another node wrote.
-    async fn guess(&mut self, session: &Session, appends: &[Append]) -> Result<(View, bool), Error> {
+    async fn guess(&mut self, session: &Session, appends: &[Append]) -> Result<Option<(View, bool)>, Error> {
         let mut view = View::default();
         let mut exact = true;
         let mut unknown: Vec<(&StreamName, ExpectedVersion)> = Vec::new();
@@ -265,6 +271,9 @@ impl State {
                 continue;
             }
             if let Some(entry) = self.cache.get(&append.stream) {
+                if !entry.plain {
+                    return Ok(None);
+                }
                 let version = entry.version.max(expected_number(append.expected));
                 exact = exact && version == entry.version && self.cache.is_exact(entry);
                 let state = StreamState { key: Some(entry.key), version, deleted: false };
@@ -284,30 +293,64 @@ impl State {
             .flat_map(|append| append.claims.take.iter().chain(&append.claims.release))
             .collect();
         if !names.is_empty() || !claims.is_empty() {
-            let looked = session.look(&names, &claims).await?;
-            for (name, state) in &looked.streams {
-                if let (Some(key), false) = (state.key, state.deleted) {
-                    self.cache.remember(name.clone(), key, state.version);
-                }
+            let seen = session.look(&names, &claims).await?;
+            self.remember(&seen);
+            if !seen.not_plain.is_empty() {
+                return Ok(None);
             }
-            view.streams.extend(looked.streams);
-            view.claims = looked.claims;
+            view.streams.extend(seen.view.streams);
+            view.claims = seen.view.claims;
         }
-        Ok((view, exact))
+        Ok(Some((view, exact)))
+    }
+
+    /// Remembers the streams that were read.
+    fn remember(&mut self, seen: &Seen) {
+        for (name, state) in seen.view.streams.iter().filter(|(_, state)| !state.deleted) {
+            if let Some(key) = state.key {
+                let plain = !seen.not_plain.contains(name);
+                self.cache.remember(name.clone(), key, state.version, plain);
+            }
+        }
     }
 
     /// Remembers what a plan that is stored made of its streams.
-    fn learn(&mut self, plan: &Plan<'_>, base: Base, revision: i64) {
+    fn learn(&mut self, plan: &Plan<'_>, kinds: &PlannedKinds<'_>, base: &Base, revision: i64) {
         let events = i64::try_from(plan.event_count()).unwrap_or(i64::MAX);
         self.cache.advance(base.position, Mark { head: base.position.saturating_add(events), revision });
         let mut new_key = base.stream;
         for change in &plan.streams {
-            let key = change.key.unwrap_or_else(|| {
+            let (key, plain) = if let Some(key) = change.key {
+                (key, self.cache.get(&change.stream).is_some_and(|entry| entry.plain))
+            } else {
                 new_key += 1;
-                new_key
-            });
-            self.cache.remember(change.stream.clone(), key, change.to);
+                (new_key, true)
+            };
+            self.cache.remember(change.stream.clone(), key, change.to, plain);
         }
+        self.kinds.learn(kinds, &base.kinds);
+    }
+}
+
+/// Whether the owners of all claims that a plan takes for granted are verified when it is written: of those it changes.
+/// A claim that stays as it was believed to be (its owner's own taken again, a free one given back) is not among them.
+fn verifies_claims(plan: &Plan<'_>, appends: &[Append]) -> bool {
+    let stored = plan.outcomes.iter().zip(appends).filter(|(outcome, _)| outcome.is_ok());
+    let mut touched = stored.flat_map(|(_, append)| append.claims.take.iter().chain(&append.claims.release));
+    touched.all(|claim| plan.claims.binary_search_by(|change| change.claim.cmp(claim)).is_ok())
+}
+
+/// The outcome of an append that may have been stored before its connection was lost. Events and commands have ids by
+/// which that is seen; claims alone have none, and may be refused now because of what became of them since.
+fn admit_doubt(append: &Append, outcome: Outcome) -> Outcome {
+    match outcome {
+        Err(AppendError::Claimed { claim, owner })
+            if append.streams.is_empty() && append.command.is_none() =>
+        {
+            let reason = format!("the connection was lost; by now {claim} is taken by {owner}");
+            Err(StoreError::OutcomeUnknown { reason }.into())
+        }
+        outcome => outcome,
     }
 }
 

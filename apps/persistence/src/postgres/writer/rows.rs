@@ -3,11 +3,13 @@
 use std::collections::HashMap;
 
 use umbel_core::{
+    Payload, Subject,
     document::DocumentWrite,
-    store::{ClaimName, CommandRecord, plan::Plan},
+    store::{ClaimName, CommandRecord, OutboxEntry, plan::Plan},
 };
 use uuid::Uuid;
 
+use super::kinds::PlannedKinds;
 use crate::postgres::types::{JsonIn, PgTimestamp};
 
 /// The arrays of `append_group`.
@@ -19,11 +21,16 @@ pub(super) struct EventRows<'a> {
     pub(super) stream_ids: Vec<i64>,
     pub(super) stream_versions: Vec<i64>,
     pub(super) ids: Vec<Uuid>,
-    pub(super) types: Vec<&'a str>,
-    pub(super) schemas: Vec<i32>,
+    pub(super) kind_categories: Vec<&'a str>,
+    pub(super) kind_types: Vec<&'a str>,
+    pub(super) kind_schemas: Vec<i32>,
     pub(super) correlation_ids: Vec<Option<Uuid>>,
     pub(super) causation_ids: Vec<Option<Uuid>>,
-    pub(super) data: Vec<JsonIn<'a>>,
+    /// Empty when no event has one.
+    pub(super) subjects: Vec<Option<&'a str>>,
+    pub(super) data: Vec<Option<JsonIn<'a>>>,
+    /// Empty when all data is JSON.
+    pub(super) bytes: Vec<Option<&'a [u8]>>,
     pub(super) metadata: Vec<Option<JsonIn<'a>>>,
     /// Empty when all events are of now, as they are but for imports.
     pub(super) recorded_at: Vec<Option<PgTimestamp>>,
@@ -48,6 +55,14 @@ pub(super) struct CommandRows<'a> {
     pub(super) offsets: Vec<Option<i64>>,
 }
 
+/// The arrays of `write_outbox`.
+#[derive(Debug, Default)]
+pub(super) struct OutboxRows<'a> {
+    pub(super) ids: Vec<Uuid>,
+    pub(super) queues: Vec<&'a str>,
+    pub(super) bodies: Vec<JsonIn<'a>>,
+}
+
 /// The arrays of `write_documents`.
 #[derive(Debug, Default)]
 pub(in crate::postgres) struct DocumentRows<'a> {
@@ -67,7 +82,11 @@ pub(super) fn custom_metadata(plan: &Plan<'_>) -> Vec<Option<umbel_core::Json>> 
 }
 
 impl<'a> EventRows<'a> {
-    pub(super) fn new(plan: &'a Plan<'a>, metadata: &'a [Option<umbel_core::Json>]) -> Self {
+    pub(super) fn new(
+        plan: &'a Plan<'a>,
+        metadata: &'a [Option<umbel_core::Json>],
+        kinds: &PlannedKinds<'a>,
+    ) -> Self {
         let mut rows = Self::default();
         let mut keys = Vec::with_capacity(plan.streams.len());
         for change in &plan.streams {
@@ -88,12 +107,21 @@ impl<'a> EventRows<'a> {
         rows.stream_versions = plan.events.iter().map(|event| event.version.to_i64()).collect();
         let events = || plan.events.iter().map(|planned| planned.event);
         rows.ids = events().map(|event| event.id.0).collect();
-        rows.types = events().map(|event| event.event_type.name.as_ref()).collect();
-        rows.schemas =
-            events().map(|event| i32::try_from(event.event_type.schema).unwrap_or(i32::MAX)).collect();
+        for (category, event_type) in &kinds.unknown {
+            rows.kind_categories.push(category);
+            rows.kind_types.push(&event_type.name);
+            rows.kind_schemas.push(i32::try_from(event_type.schema).unwrap_or(i32::MAX));
+        }
         rows.correlation_ids = events().map(|event| event.metadata.correlation_id).collect();
         rows.causation_ids = events().map(|event| event.metadata.causation_id).collect();
-        rows.data = events().map(|event| JsonIn(event.data.as_str())).collect();
+        rows.data =
+            events().map(|event| event.data.as_json().ok().map(|json| JsonIn(json.as_str()))).collect();
+        if events().any(|event| matches!(event.data, Payload::Binary(_))) {
+            rows.bytes = events().map(|event| event.data.as_binary().ok()).collect();
+        }
+        if events().any(|event| event.subject.is_some()) {
+            rows.subjects = events().map(|event| event.subject.as_ref().map(Subject::as_str)).collect();
+        }
         if plan.events.iter().any(|event| event.recorded_at.is_some()) {
             rows.give_times(plan);
         }
@@ -136,6 +164,18 @@ impl<'a> CommandRows<'a> {
             rows.ids.push(command.id.0);
             rows.replies.push(JsonIn(command.reply.as_str()));
             rows.offsets.push(offset.map(|offset| i64::try_from(offset).unwrap_or(i64::MAX)));
+        }
+        rows
+    }
+}
+
+impl<'a> OutboxRows<'a> {
+    pub(super) fn new(entries: &[&'a OutboxEntry]) -> Self {
+        let mut rows = Self::default();
+        for entry in entries {
+            rows.ids.push(entry.id);
+            rows.queues.push(&entry.queue);
+            rows.bodies.push(JsonIn(entry.body.as_str()));
         }
         rows
     }

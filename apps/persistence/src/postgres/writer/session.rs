@@ -1,6 +1,10 @@
 //! The writer's connection: its statements, prepared once, and the two exchanges an append is made of.
 
-use futures_util::future::{self, join3, join4, join5};
+mod upkeep;
+
+use std::collections::{HashMap, HashSet};
+
+use futures_util::future::{self, join4, join5};
 use tokio_postgres::{Client, Error, Row, Statement};
 use umbel_core::{
     CommandId, EventId, Position, StreamName, Timestamp, Version,
@@ -13,7 +17,8 @@ use uuid::Uuid;
 
 use super::{
     cache::Mark,
-    rows::{ClaimRows, CommandRows, DocumentRows, EventRows, custom_metadata},
+    kinds::PlannedKinds,
+    rows::{ClaimRows, CommandRows, DocumentRows, EventRows, OutboxRows, custom_metadata},
 };
 use crate::postgres::{
     sql::Statements,
@@ -28,7 +33,7 @@ const BEGIN: &str = "BEGIN; SET LOCAL lock_timeout = '10s'; SET LOCAL statement_
 
 /// An open connection with its prepared statements. Dropping it closes it at once.
 #[derive(Debug)]
-pub(super) struct Session {
+pub(in crate::postgres) struct Session {
     client: Client,
     /// Ends with the session, also when it is dropped half opened.
     _driving: Driving,
@@ -36,6 +41,7 @@ pub(super) struct Session {
     write_claims: Statement,
     write_commands: Statement,
     write_documents: Statement,
+    write_outbox: Statement,
     lock_log: Statement,
     find_streams: Statement,
     find_claims: Statement,
@@ -44,14 +50,27 @@ pub(super) struct Session {
 }
 
 /// What `append_group` answered: the numbers before the group's first.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Base {
     pub(super) position: i64,
     pub(super) stream: i64,
+    /// The numbers of the kinds that the writer did not know.
+    pub(super) kinds: Vec<i32>,
+}
+
+/// What was read to plan on.
+#[derive(Debug, Default)]
+pub(super) struct Seen {
+    pub(super) view: View,
+    /// The streams whose version may not be guessed.
+    pub(super) not_plain: HashSet<StreamName>,
 }
 
 impl Session {
-    pub(super) async fn open(target: &Target, statements: &Statements) -> Result<Self, StoreError> {
+    pub(in crate::postgres) async fn open(
+        target: &Target,
+        statements: &Statements,
+    ) -> Result<Self, StoreError> {
         let (client, driving) = target.open().await?;
         let prepare = |text| client.prepare(text);
         let prepared = future::try_join_all([
@@ -59,6 +78,7 @@ impl Session {
             prepare(&statements.write_claims),
             prepare(&statements.write_commands),
             prepare(&statements.write_documents),
+            prepare(&statements.write_outbox),
             prepare(&statements.lock_log),
             prepare(&statements.find_streams),
             prepare(&statements.find_claims),
@@ -72,12 +92,13 @@ impl Session {
             write_claims,
             write_commands,
             write_documents,
+            write_outbox,
             lock_log,
             find_streams,
             find_claims,
             find_commands,
             find_events,
-        ] = <[Statement; 9]>::try_from(prepared).expect("as many come back as were prepared");
+        ] = <[Statement; 10]>::try_from(prepared).expect("as many come back as were prepared");
         Ok(Self {
             client,
             _driving: driving,
@@ -85,6 +106,7 @@ impl Session {
             write_claims,
             write_commands,
             write_documents,
+            write_outbox,
             lock_log,
             find_streams,
             find_claims,
@@ -93,12 +115,12 @@ impl Session {
         })
     }
 
-    pub(super) fn is_closed(&self) -> bool {
+    pub(in crate::postgres) fn is_closed(&self) -> bool {
         self.client.is_closed()
     }
 
     /// Streams and claims outside the lock: something to guess by.
-    pub(super) async fn look(&self, names: &[&str], claims: &[&ClaimName]) -> Result<View, Error> {
+    pub(super) async fn look(&self, names: &[&str], claims: &[&ClaimName]) -> Result<Seen, Error> {
         let (scopes, values) = split(claims);
         let streams = async {
             if names.is_empty() {
@@ -115,11 +137,14 @@ impl Session {
             }
         };
         let (streams, claims) = future::join(streams, claims).await;
-        Ok(View { streams: stream_states(&streams?), claims: claim_owners(&claims?), ..View::default() })
+        let mut seen = Seen::default();
+        seen.see_streams(&streams?);
+        seen.view.claims = claim_owners(&claims?);
+        Ok(seen)
     }
 
     /// Begins a transaction, takes the log's lock and reads everything about these appends under it.
-    pub(super) async fn lock_and_look(&self, appends: &[&Append]) -> Result<(Mark, View), Error> {
+    pub(super) async fn lock_and_look(&self, appends: &[&Append]) -> Result<(Mark, Seen), Error> {
         let streams = || appends.iter().flat_map(|append| &append.streams);
         let names: Vec<_> = streams().map(|stream| stream.stream.as_str()).collect();
         let events: Vec<Uuid> = streams().flat_map(|stream| &stream.events).map(|event| event.id.0).collect();
@@ -146,18 +171,16 @@ impl Session {
         .await;
         locked.0?;
         let log = locked.1?;
-        let view = View {
-            streams: stream_states(&streams?),
-            claims: claim_owners(&claims?),
-            commands: commands?.iter().map(recorded_command).collect(),
-            events: events?.iter().map(event_place).collect(),
-            resolving: false,
-        };
-        Ok((Mark { head: log.get("position"), revision: log.get("revision") }, view))
+        let mut seen = Seen::default();
+        seen.see_streams(&streams?);
+        seen.view.claims = claim_owners(&claims?);
+        seen.view.commands = commands?.iter().map(recorded_command).collect();
+        seen.view.events = events?.iter().map(event_place).collect();
+        Ok((Mark { head: log.get("position"), revision: log.get("revision") }, seen))
     }
 
     /// Ends a transaction that wrote nothing.
-    pub(super) async fn release(&self) -> Result<(), Error> {
+    pub(in crate::postgres) async fn release(&self) -> Result<(), Error> {
         self.client.batch_execute("ROLLBACK").await
     }
 
@@ -166,35 +189,40 @@ impl Session {
     pub(super) async fn write(
         &self,
         plan: &Plan<'_>,
+        kinds: &PlannedKinds<'_>,
         head: Option<i64>,
         revision: i64,
         now: Timestamp,
         locked: bool,
     ) -> Result<Base, Error> {
         let metadata = custom_metadata(plan);
-        let rows = EventRows::new(plan, &metadata);
+        let rows = EventRows::new(plan, &metadata, kinds);
         let now = PgTimestamp(now);
-        let events = self.append(&rows, head, revision, now);
-        if !locked && plan.claims.is_empty() && plan.commands.is_empty() && plan.documents.is_empty() {
+        let events = self.append(&rows, &kinds.ids, head, revision, now);
+        let beside = plan.claims.len() + plan.commands.len() + plan.documents.len() + plan.outbox.len();
+        if !locked && beside == 0 {
             // One statement is its own transaction.
             return events.await;
         }
         let begin = async { if locked { Ok(()) } else { self.client.batch_execute("BEGIN").await } };
-        let beside = join3(self.claims(plan), self.commands(plan, now), self.documents(plan));
+        let beside =
+            join4(self.claims(plan), self.commands(plan, now), self.documents(plan), self.outbox(plan, now));
         // After an error in one of them the server refuses the rest, and COMMIT rolls back.
-        let (begun, base, (claims, commands, documents), committed) =
+        let (begun, base, (claims, commands, documents, outbox), committed) =
             join4(begin, events, beside, self.client.batch_execute("COMMIT")).await;
         begun?;
         let base = base?;
         claims?;
         commands?;
         documents?;
+        outbox?;
         committed.map(|()| base)
     }
 
     async fn append(
         &self,
         rows: &EventRows<'_>,
+        kind_ids: &Vec<i32>,
         head: Option<i64>,
         revision: i64,
         now: PgTimestamp,
@@ -210,21 +238,26 @@ impl Session {
                     &rows.streams,
                     &rows.versions,
                     &rows.new_streams,
+                    &rows.kind_categories,
+                    &rows.kind_types,
+                    &rows.kind_schemas,
                     &rows.stream_ids,
                     &rows.stream_versions,
                     &rows.ids,
-                    &rows.types,
-                    &rows.schemas,
+                    kind_ids,
                     &rows.correlation_ids,
                     &rows.causation_ids,
+                    &rows.subjects,
                     &rows.data,
+                    &rows.bytes,
                     &rows.metadata,
                     &rows.recorded_at,
                     &rows.new_at,
                 ],
             )
             .await?;
-        Ok(Base { position: row.get("base_position"), stream: row.get("base_stream") })
+        let kinds = row.get::<_, Option<Vec<i32>>>("new_kinds").unwrap_or_default();
+        Ok(Base { position: row.get("base_position"), stream: row.get("base_stream"), kinds })
     }
 
     async fn claims(&self, plan: &Plan<'_>) -> Result<(), Error> {
@@ -272,6 +305,33 @@ impl Session {
             .await;
         written.map(drop)
     }
+
+    async fn outbox(&self, plan: &Plan<'_>, now: PgTimestamp) -> Result<(), Error> {
+        if plan.outbox.is_empty() {
+            return Ok(());
+        }
+        let rows = OutboxRows::new(&plan.outbox);
+        let params: [&(dyn tokio_postgres::types::ToSql + Sync); 4] =
+            [&rows.ids, &rows.queues, &rows.bodies, &now];
+        self.client.execute(&self.write_outbox, &params).await.map(drop)
+    }
+}
+
+impl Seen {
+    fn see_streams(&mut self, rows: &[Row]) {
+        for row in rows {
+            let name = StreamName::from_store(row.get::<_, &str>("name"));
+            let state = StreamState {
+                key: Some(row.get("stream_id")),
+                version: Version::from_i64(row.get("version")),
+                deleted: row.get("deleted"),
+            };
+            if !row.get::<_, bool>("plain") {
+                self.not_plain.insert(name.clone());
+            }
+            self.view.streams.insert(name, state);
+        }
+    }
 }
 
 /// A command's first result, from its row.
@@ -288,16 +348,7 @@ fn split<'a>(claims: &[&'a ClaimName]) -> (Vec<&'a str>, Vec<&'a str>) {
     claims.iter().map(|claim| (claim.scope.as_str(), claim.value.as_str())).unzip()
 }
 
-fn stream_states(rows: &[Row]) -> std::collections::HashMap<StreamName, StreamState> {
-    let state = |row: &Row| StreamState {
-        key: Some(row.get("stream_id")),
-        version: Version::from_i64(row.get("version")),
-        deleted: row.get("deleted"),
-    };
-    rows.iter().map(|row| (StreamName::from_store(row.get::<_, &str>("name")), state(row))).collect()
-}
-
-fn claim_owners(rows: &[Row]) -> std::collections::HashMap<ClaimName, String> {
+fn claim_owners(rows: &[Row]) -> HashMap<ClaimName, String> {
     let claim = |row: &Row| ClaimName::new(row.get::<_, &str>("scope"), row.get::<_, &str>("value"));
     rows.iter().map(|row| (claim(row), row.get("owner"))).collect()
 }

@@ -5,12 +5,13 @@ CREATE TABLE floor_group_commit (
     stream_id      INTEGER NOT NULL,
     version        INTEGER NOT NULL,
     event_id       BLOB    NOT NULL UNIQUE,
-    type           TEXT    NOT NULL,
-    schema         INTEGER NOT NULL,
+    kind_id        INTEGER NOT NULL,
     recorded_at    INTEGER NOT NULL,
     correlation_id BLOB,
     causation_id   BLOB,
-    data           TEXT    NOT NULL,
+    subject        TEXT,
     metadata       TEXT,
+    data           TEXT,
+    bytes          BLOB,
     UNIQUE (stream_id, version)
 ) STRICT

@@ -1,37 +1,115 @@
--- The log, what is reserved and remembered with it, documents and checkpoints.
+-- The log with its archive, and what is reserved and remembered with it.
 
 -- How far the log goes. A row of its own and not max(position): positions are never given twice, also after the
--- last events were erased.
+-- last events were removed.
 CREATE TABLE log (
-    id   INTEGER PRIMARY KEY CHECK (id = 1),
-    head INTEGER NOT NULL
+    id          INTEGER PRIMARY KEY CHECK (id = 1),
+    head        INTEGER NOT NULL,
+    -- Events up to here are in archived_events, those behind in events.
+    archived_to INTEGER NOT NULL,
+    -- Microseconds since 1970 in UTC, like all times here.
+    created_at  INTEGER NOT NULL
 ) STRICT;
-INSERT INTO log (id, head) VALUES (1, 0);
+INSERT INTO log (id, head, archived_to, created_at)
+VALUES (1, 0, 0, CAST(unixepoch('subsec') * 1000000 AS INTEGER));
+
+-- Holds a row while an act of upkeep is in progress, which lets it past the triggers below. Only inside its
+-- transaction: the foreign key, checked at the commit, points to what cannot be there.
+CREATE TABLE upkeep (
+    id    INTEGER PRIMARY KEY CHECK (id = 1),
+    until INTEGER NOT NULL CHECK (until = 2) REFERENCES log (id) DEFERRABLE INITIALLY DEFERRED
+) STRICT;
 
 CREATE TABLE streams (
-    stream_id  INTEGER PRIMARY KEY,
-    name       TEXT    NOT NULL UNIQUE,
-    version    INTEGER NOT NULL,
-    -- Microseconds since 1970 in UTC, like all times here.
-    created_at INTEGER NOT NULL,
-    deleted_at INTEGER
+    stream_id     INTEGER PRIMARY KEY,
+    name          TEXT    NOT NULL UNIQUE,
+    -- The last one ever given, to an event or a link; it stays when what had it is removed.
+    version       INTEGER NOT NULL,
+    -- The first one that is shown.
+    first_version INTEGER NOT NULL DEFAULT 1,
+    -- The first one that was not removed for good.
+    kept_from     INTEGER NOT NULL DEFAULT 1,
+    -- Whether it never held a link: then all its versions are those of its own events, without a hole.
+    plain         INTEGER NOT NULL DEFAULT 1,
+    created_at    INTEGER NOT NULL,
+    deleted_at    INTEGER
 ) STRICT;
+
+-- What can be selected by: each category of streams with each event type in it. An event's row names one number
+-- instead of two texts, and one index serves types and categories.
+CREATE TABLE kinds (
+    kind_id  INTEGER PRIMARY KEY,
+    category TEXT    NOT NULL,
+    type     TEXT    NOT NULL,
+    schema   INTEGER NOT NULL,
+    UNIQUE (type, category, schema)
+) STRICT;
+CREATE INDEX kinds_by_category ON kinds (category);
 
 CREATE TABLE events (
     position       INTEGER PRIMARY KEY,
     stream_id      INTEGER NOT NULL REFERENCES streams (stream_id),
     version        INTEGER NOT NULL,
     event_id       BLOB    NOT NULL UNIQUE,
-    type           TEXT    NOT NULL,
-    schema         INTEGER NOT NULL,
+    kind_id        INTEGER NOT NULL REFERENCES kinds (kind_id),
     recorded_at    INTEGER NOT NULL,
     correlation_id BLOB,
     causation_id   BLOB,
-    data           TEXT    NOT NULL,
+    -- Whose personal data it holds.
+    subject        TEXT,
     -- The application's own entries; null when there are none.
     metadata       TEXT,
-    UNIQUE (stream_id, version)
+    -- One of the two: JSON, or bytes in a coding of the type's own.
+    data           TEXT,
+    bytes          BLOB,
+    UNIQUE (stream_id, version),
+    CHECK ((data IS NULL) <> (bytes IS NULL))
 ) STRICT;
+-- Indexes end with the position, so each gives its events in log order.
+CREATE INDEX events_by_kind ON events (kind_id);
+CREATE INDEX events_by_correlation ON events (correlation_id) WHERE correlation_id IS NOT NULL;
+CREATE INDEX events_by_causation ON events (causation_id) WHERE causation_id IS NOT NULL;
+
+-- The beginning of the log, moved out of the way of appends. The same columns in the same order.
+CREATE TABLE archived_events (
+    position       INTEGER PRIMARY KEY,
+    stream_id      INTEGER NOT NULL REFERENCES streams (stream_id),
+    version        INTEGER NOT NULL,
+    event_id       BLOB    NOT NULL UNIQUE,
+    kind_id        INTEGER NOT NULL REFERENCES kinds (kind_id),
+    recorded_at    INTEGER NOT NULL,
+    correlation_id BLOB,
+    causation_id   BLOB,
+    subject        TEXT,
+    metadata       TEXT,
+    data           TEXT,
+    bytes          BLOB,
+    UNIQUE (stream_id, version),
+    CHECK ((data IS NULL) <> (bytes IS NULL))
+) STRICT;
+CREATE INDEX archived_events_by_kind ON archived_events (kind_id);
+CREATE INDEX archived_events_by_correlation ON archived_events (correlation_id) WHERE correlation_id IS NOT NULL;
+CREATE INDEX archived_events_by_causation ON archived_events (causation_id) WHERE causation_id IS NOT NULL;
+
+-- All events, wherever they are.
+CREATE VIEW whole_log AS SELECT * FROM events UNION ALL SELECT * FROM archived_events;
+
+-- The times of 4096 positions each, written when the last of them is. A read by time leaves out those that do not
+-- overlap. Removing events leaves them as they are: too wide, never too narrow.
+CREATE TABLE spans (
+    first_position  INTEGER PRIMARY KEY,
+    min_recorded_at INTEGER NOT NULL,
+    max_recorded_at INTEGER NOT NULL
+) STRICT;
+
+-- Second places of events, each with a version of its own in the stream.
+CREATE TABLE links (
+    stream_id INTEGER NOT NULL REFERENCES streams (stream_id),
+    version   INTEGER NOT NULL,
+    position  INTEGER NOT NULL,
+    PRIMARY KEY (stream_id, version)
+) STRICT, WITHOUT ROWID;
+CREATE UNIQUE INDEX links_by_position ON links (position, stream_id);
 
 -- A recorded event never changes, whoever holds the connection.
 CREATE TRIGGER events_refuse_update BEFORE UPDATE ON events
@@ -39,17 +117,41 @@ BEGIN
     SELECT RAISE(ABORT, 'recorded events never change');
 END;
 CREATE TRIGGER events_refuse_delete BEFORE DELETE ON events
+WHEN NOT EXISTS (SELECT 1 FROM upkeep)
 BEGIN
-    SELECT RAISE(ABORT, 'recorded events are never deleted');
+    SELECT RAISE(ABORT, 'recorded events are never deleted, but by an act of upkeep');
 END;
 -- INSERT OR REPLACE deletes without asking the trigger above, so replacing an event at its own position is refused
 -- here. This does not cover an INSERT OR REPLACE at a fresh position that repeats the event_id, or the stream and
 -- version, of a recorded event: that event would be gone. This program never writes so, and looking for such a row
--- before every insert would add 15 to 20 % to what inserting costs.
+-- before every insert would add 15 to 20 % to what inserting costs. Verifying the store finds the hole.
 CREATE TRIGGER events_refuse_replace BEFORE INSERT ON events
 WHEN NEW.position <= (SELECT head FROM log WHERE id = 1)
 BEGIN
     SELECT RAISE(ABORT, 'recorded events are never replaced');
+END;
+CREATE TRIGGER archived_events_refuse_update BEFORE UPDATE ON archived_events
+BEGIN
+    SELECT RAISE(ABORT, 'recorded events never change');
+END;
+CREATE TRIGGER archived_events_refuse_delete BEFORE DELETE ON archived_events
+WHEN NOT EXISTS (SELECT 1 FROM upkeep)
+BEGIN
+    SELECT RAISE(ABORT, 'recorded events are never deleted, but by an act of upkeep');
+END;
+CREATE TRIGGER archived_events_refuse_insert BEFORE INSERT ON archived_events
+WHEN NOT EXISTS (SELECT 1 FROM upkeep)
+BEGIN
+    SELECT RAISE(ABORT, 'recorded events are never added to the archive, but by an act of upkeep');
+END;
+CREATE TRIGGER links_refuse_update BEFORE UPDATE ON links
+BEGIN
+    SELECT RAISE(ABORT, 'links never change');
+END;
+CREATE TRIGGER links_refuse_delete BEFORE DELETE ON links
+WHEN NOT EXISTS (SELECT 1 FROM upkeep)
+BEGIN
+    SELECT RAISE(ABORT, 'links are never deleted, but by an act of upkeep');
 END;
 
 CREATE TABLE claims (
@@ -67,24 +169,11 @@ CREATE TABLE commands (
     recorded_at   INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 
-CREATE TABLE documents (
-    collection TEXT NOT NULL,
-    key        TEXT NOT NULL,
-    body       TEXT NOT NULL,
-    PRIMARY KEY (collection, key)
-) STRICT;
-
--- One row per indexed value of a document. Values compare as bytes.
-CREATE TABLE document_index (
-    collection TEXT NOT NULL,
-    index_name TEXT NOT NULL,
-    value      BLOB NOT NULL,
-    key        TEXT NOT NULL,
-    PRIMARY KEY (collection, index_name, value, key)
-) STRICT, WITHOUT ROWID;
-CREATE INDEX document_index_by_key ON document_index (collection, key, index_name, value);
-
-CREATE TABLE checkpoints (
-    projection TEXT    NOT NULL PRIMARY KEY,
-    position   INTEGER NOT NULL
+-- The keys that personal data in events is encrypted with. A forgotten subject's row stays, without a key.
+CREATE TABLE subject_keys (
+    subject      TEXT    NOT NULL PRIMARY KEY,
+    key          BLOB,
+    created_at   INTEGER NOT NULL,
+    forgotten_at INTEGER,
+    CHECK ((key IS NULL) = (forgotten_at IS NOT NULL))
 ) STRICT, WITHOUT ROWID;

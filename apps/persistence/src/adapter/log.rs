@@ -1,0 +1,54 @@
+//! The log: appending and reading.
+
+use futures_util::future::BoxFuture;
+use umbel_core::{
+    Timestamp,
+    event::RecordedEvent,
+    id::{CommandId, EventId},
+    store::{
+        AllPage, Append, AppendError, Appended, ListStreams, ReadAll, ReadError, ReadStream, StoreError,
+        StoreStatus, StreamInfo, StreamList, StreamPage,
+    },
+    stream::StreamName,
+};
+
+use super::missing;
+
+/// Keeps the log.
+pub trait Log: Send + Sync + 'static {
+    /// Stores a group of appends in one transaction; one outcome for each, in order. `now` is recorded as the
+    /// events' time. Called for one group at a time, and polled to its end.
+    ///
+    /// When the connection goes away in between, the adapter reconnects and settles the outcome by trying again
+    /// with the same ids before it answers; only when that does not succeed within its time limit it answers
+    /// [`StoreError::OutcomeUnknown`] (or [`StoreError::Unavailable`] if nothing can have been stored).
+    fn append(&self, group: Vec<Append>, now: Timestamp)
+    -> BoxFuture<'_, Vec<Result<Appended, AppendError>>>;
+
+    /// A page of one stream.
+    fn read_stream(&self, request: ReadStream) -> BoxFuture<'_, Result<StreamPage, ReadError>>;
+
+    /// A page of the log.
+    fn read_all(&self, request: ReadAll) -> BoxFuture<'_, Result<AllPage, StoreError>>;
+
+    /// An event by its id.
+    fn find_event(&self, id: EventId) -> BoxFuture<'_, Result<Option<RecordedEvent>, StoreError>> {
+        let _ = id;
+        missing()
+    }
+
+    /// What there is to know of one stream, or of the log of all streams.
+    fn stream_info(&self, stream: StreamName) -> BoxFuture<'_, Result<StreamInfo, ReadError>>;
+
+    /// A page of the list of streams.
+    fn list_streams(&self, request: ListStreams) -> BoxFuture<'_, Result<StreamList, StoreError>> {
+        let _ = request;
+        missing()
+    }
+
+    /// The first result of a command, if it was recorded.
+    fn find_command(&self, id: CommandId) -> BoxFuture<'_, Result<Option<Appended>, StoreError>>;
+
+    /// Which adapter, where, and how far the log goes.
+    fn status(&self) -> BoxFuture<'_, Result<StoreStatus, StoreError>>;
+}

@@ -1,0 +1,75 @@
+//! Upkeep: links, acts that remove or move, subjects' keys, verification.
+
+use futures_util::future::BoxFuture;
+use umbel_core::{
+    Subject, Timestamp, Version,
+    store::{Finding, LinkError, LinkEvents, Perform, PerformError, Performed, StoreError},
+};
+
+use super::missing;
+
+/// The key that a subject's personal data is encrypted with.
+#[derive(Clone, PartialEq, Eq)]
+pub enum SubjectKey {
+    /// 256 bits.
+    Known([u8; 32]),
+    /// It was dropped; the subject is forgotten.
+    Forgotten,
+}
+
+/// Looks after what is stored.
+pub trait Upkeep: Send + Sync + 'static {
+    /// Links events to a stream, all or none; its version after it. Under the same lock as appends.
+    fn link(&self, request: LinkEvents, now: Timestamp) -> BoxFuture<'_, Result<Version, LinkError>> {
+        let _ = (request, now);
+        missing_link()
+    }
+
+    /// Does an act and records it, in one transaction, under the same lock as appends.
+    fn perform(&self, request: Perform, now: Timestamp) -> BoxFuture<'_, Result<Performed, PerformError>> {
+        let _ = (request, now);
+        missing_act()
+    }
+
+    /// The keys of these subjects, one answer for each, in order; `None` for one that has none yet.
+    fn find_subject_keys(
+        &self,
+        subjects: Vec<Subject>,
+    ) -> BoxFuture<'_, Result<Vec<Option<SubjectKey>>, StoreError>> {
+        let _ = subjects;
+        missing()
+    }
+
+    /// Stores keys for subjects that have none yet; the keys that are there afterwards, one for each, in order.
+    fn create_subject_keys(
+        &self,
+        keys: Vec<(Subject, [u8; 32])>,
+        now: Timestamp,
+    ) -> BoxFuture<'_, Result<Vec<SubjectKey>, StoreError>> {
+        let _ = (keys, now);
+        missing()
+    }
+
+    /// What is not as it must be, sorted by rule.
+    fn verify(&self) -> BoxFuture<'_, Result<Vec<Finding>, StoreError>> {
+        missing()
+    }
+}
+
+fn missing_link() -> BoxFuture<'static, Result<Version, LinkError>> {
+    Box::pin(async { missing::<Version>().await.map_err(LinkError::from) })
+}
+
+fn missing_act() -> BoxFuture<'static, Result<Performed, PerformError>> {
+    Box::pin(async { missing::<Performed>().await.map_err(PerformError::from) })
+}
+
+/// A key is never printed.
+impl std::fmt::Debug for SubjectKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Known(_) => "Known(..)",
+            Self::Forgotten => "Forgotten",
+        })
+    }
+}

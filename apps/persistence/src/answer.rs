@@ -1,0 +1,123 @@
+//! How each request but the append is answered: bounded and permitted here, carried out by the adapter.
+
+use std::sync::Arc;
+
+use futures_util::future::{BoxFuture, ready};
+use umbel_bus::edge;
+use umbel_core::{
+    Request,
+    store::{
+        ClearOutbox, DeleteSnapshot, FindCommand, FindEvent, GetDocuments, GetStatus, GetStreamInfo,
+        KeepNotices, LinkEvents, ListNotices, ListSnapshots, ListStreams, LoadCheckpoint, LoadSnapshot,
+        Perform, PerformError, QueryDocuments, ReadAll, ReadOutbox, ReadStream, SaveProjection, SaveSnapshot,
+        StoreError, SweepNotices, VerifyStore,
+    },
+};
+
+use crate::{adapter::Adapter, settings::StoreSettings, vault::Vault};
+
+/// What an answer needs.
+pub(crate) struct Desk {
+    pub(crate) adapter: Arc<dyn Adapter>,
+    pub(crate) vault: Arc<Vault>,
+    pub(crate) settings: StoreSettings,
+}
+
+/// A request that the store answers with its adapter.
+pub(crate) trait Answer: Request {
+    /// Asks the adapter.
+    fn answer(self, desk: &Desk) -> BoxedAnswer<'_, Self>;
+
+    /// The answer at the caller's deadline. A read has done nothing.
+    fn too_late() -> StoreError {
+        StoreError::Unavailable { reason: "it did not answer in time".into() }
+    }
+}
+
+/// The adapter's answer, to be awaited.
+pub(crate) type BoxedAnswer<'a, R> = BoxFuture<'a, Result<<R as Request>::Answer, <R as Request>::Error>>;
+
+/// What a write that was begun may have led to.
+fn unknown() -> StoreError {
+    StoreError::OutcomeUnknown { reason: "it did not answer in time".into() }
+}
+
+impl Desk {
+    pub(crate) fn new(vault: Arc<Vault>, settings: StoreSettings) -> Self {
+        Self { adapter: Arc::clone(vault.adapter()), vault, settings }
+    }
+
+    fn page(&self, limit: u32) -> u32 {
+        limit.min(self.settings.page_size_max)
+    }
+}
+
+macro_rules! answers {
+    ($($request:ident: |$asked:ident, $desk:ident| $answer:expr $(, too_late: $late:path)?;)+) => {
+        $(impl Answer for $request {
+            fn answer(self, $desk: &Desk) -> BoxedAnswer<'_, Self> {
+                let $asked = self;
+                $answer
+            }
+
+            $(fn too_late() -> StoreError {
+                $late()
+            })?
+        })+
+    };
+}
+
+answers! {
+    ReadStream: |asked, desk| Box::pin(async move {
+        let mut page = desk.adapter.read_stream(Self { limit: desk.page(asked.limit), ..asked }).await?;
+        desk.vault.open(&mut page.events).await?;
+        Ok(page)
+    });
+    ReadAll: |asked, desk| Box::pin(async move {
+        let mut page = desk.adapter.read_all(Self { limit: desk.page(asked.limit), ..asked }).await?;
+        desk.vault.open(&mut page.events).await?;
+        Ok(page)
+    });
+    FindEvent: |asked, desk| Box::pin(async move {
+        let mut event = desk.adapter.find_event(asked.id).await?;
+        desk.vault.open(&mut event).await?;
+        Ok(event)
+    });
+    GetStreamInfo: |asked, desk| desk.adapter.stream_info(asked.stream);
+    ListStreams: |asked, desk| desk.adapter.list_streams(Self { limit: desk.page(asked.limit), ..asked });
+    FindCommand: |asked, desk| desk.adapter.find_command(asked.id);
+    GetDocuments: |asked, desk| desk.adapter.get_documents(asked.keys);
+    QueryDocuments: |asked, desk| desk.adapter.query_documents(asked.0);
+    LoadCheckpoint: |asked, desk| desk.adapter.load_checkpoint(asked.projection);
+    SaveProjection: |asked, desk| desk.adapter.save_projection(asked), too_late: unknown;
+    LinkEvents: |asked, desk| desk.adapter.link(asked, edge::now()), too_late: unknown;
+    VerifyStore: |_asked, desk| desk.adapter.verify();
+    LoadSnapshot: |asked, desk| desk.adapter.load_snapshot(asked.stream);
+    SaveSnapshot: |asked, desk| desk.adapter.save_snapshot(asked.0), too_late: unknown;
+    DeleteSnapshot: |asked, desk| desk.adapter.delete_snapshot(asked.stream), too_late: unknown;
+    ListSnapshots: |asked, desk| desk.adapter.list_snapshots(Self { limit: desk.page(asked.limit), ..asked });
+    ReadOutbox: |asked, desk| desk.adapter.read_outbox(Self { limit: desk.page(asked.limit), ..asked });
+    ClearOutbox: |asked, desk| desk.adapter.clear_outbox(asked), too_late: unknown;
+    KeepNotices: |asked, desk| desk.adapter.keep_notices(asked), too_late: unknown;
+    ListNotices: |asked, desk| desk.adapter.list_notices(Self { limit: desk.page(asked.limit), ..asked });
+    SweepNotices: |asked, desk| desk.adapter.sweep_notices(asked), too_late: unknown;
+    GetStatus: |_asked, desk| desk.adapter.status();
+}
+
+impl Answer for Perform {
+    fn answer(self, desk: &Desk) -> BoxedAnswer<'_, Self> {
+        let refusal = match self.act.stream() {
+            Some(stream) if stream.is_system() => Some(PerformError::Reserved(stream.clone())),
+            _ if self.act.is_hard() && !desk.settings.allow_hard_removal => Some(PerformError::NotAllowed),
+            _ => None,
+        };
+        match refusal {
+            Some(refusal) => Box::pin(ready(Err(refusal))),
+            None => Box::pin(desk.vault.perform(self, edge::now())),
+        }
+    }
+
+    fn too_late() -> StoreError {
+        unknown()
+    }
+}

@@ -1,0 +1,78 @@
+//! Appending: what a group leads to is decided by the shared planner, as in every store.
+
+use umbel_core::{
+    Timestamp,
+    store::{
+        Append, AppendError, Appended, OutboxEntry, Waiting,
+        plan::{Plan, View, plan},
+    },
+};
+
+use super::state::State;
+
+impl State {
+    pub(super) fn append(&mut self, group: &[Append], now: Timestamp) -> Vec<Result<Appended, AppendError>> {
+        let mut plan = plan(self.view(group), group);
+        let head = self.head;
+        let outcomes = std::mem::take(&mut plan.outcomes);
+        self.write(plan, now);
+        outcomes.into_iter().map(|outcome| outcome.map(|planned| planned.at(head))).collect()
+    }
+
+    /// What the planner may ask about this group.
+    fn view(&self, group: &[Append]) -> View {
+        let mut view = View::default();
+        for append in group {
+            for stream in &append.streams {
+                let name = &stream.stream;
+                view.streams.extend(self.stream_state(name).map(|state| (name.clone(), state)));
+                for event in &stream.events {
+                    view.events.extend(self.place(event.id).map(|place| (event.id, place)));
+                }
+            }
+            for claim in append.claims.take.iter().chain(&append.claims.release) {
+                view.claims.extend(self.claims.get(claim).map(|owner| (claim.clone(), owner.clone())));
+            }
+            if let Some(command) = &append.command {
+                let before = self.commands.get(&command.id);
+                view.commands.extend(before.map(|before| (command.id, before.clone())));
+            }
+        }
+        view
+    }
+
+    fn write(&mut self, plan: Plan<'_>, now: Timestamp) {
+        let head = self.head;
+        for planned in &plan.events {
+            let Some(change) = plan.streams.get(planned.stream) else { continue };
+            self.record(&change.stream, planned.event.clone(), planned.recorded_at.unwrap_or(now));
+        }
+        for change in plan.claims {
+            match change.after {
+                Some(owner) => self.claims.insert(change.claim, owner),
+                None => self.claims.remove(&change.claim),
+            };
+        }
+        for write in plan.documents {
+            self.documents.write(write);
+        }
+        for entry in plan.outbox {
+            self.leave_behind(entry, now);
+        }
+        for (command, last_offset) in plan.commands {
+            let last_position = last_offset.map(|offset| head.plus(offset));
+            let repeated = Some(command.reply.clone());
+            self.commands.insert(command.id, Appended { last_position, versions: Vec::new(), repeated });
+        }
+    }
+
+    /// Puts an entry into the outbox, unless it waits there already.
+    fn leave_behind(&mut self, entry: &OutboxEntry, now: Timestamp) {
+        if self.outbox.values().any(|waiting| waiting.entry.id == entry.id) {
+            return;
+        }
+        self.outbox_head += 1;
+        let waiting = Waiting { number: self.outbox_head, entry: entry.clone(), recorded_at: now };
+        self.outbox.insert(self.outbox_head, waiting);
+    }
+}

@@ -1,0 +1,103 @@
+//! What is kept beside the log: snapshots, the outbox, notices.
+
+use std::ops::Bound;
+
+use futures_util::future::BoxFuture;
+use umbel_core::{
+    StreamName,
+    store::{
+        ClearOutbox, KeepNotices, KeptNotice, ListNotices, ListSnapshots, ReadOutbox, Snapshot, StoreError,
+        SweepNotices, Waiting,
+    },
+};
+
+use super::{Memory, count, size, state::State};
+use crate::adapter::Extras;
+
+impl Extras for Memory {
+    fn load_snapshot(&self, stream: StreamName) -> BoxFuture<'_, Result<Option<Snapshot>, StoreError>> {
+        Box::pin(async move { Ok(self.state().snapshots.get(&stream).cloned()) })
+    }
+
+    fn save_snapshot(&self, snapshot: Snapshot) -> BoxFuture<'_, Result<bool, StoreError>> {
+        Box::pin(async move {
+            let mut state = self.state();
+            let kept = state.snapshots.get(&snapshot.stream);
+            let is_older = kept.is_some_and(|kept| kept.version > snapshot.version);
+            if !is_older {
+                state.snapshots.insert(snapshot.stream.clone(), snapshot);
+            }
+            Ok(!is_older)
+        })
+    }
+
+    fn delete_snapshot(&self, stream: StreamName) -> BoxFuture<'_, Result<bool, StoreError>> {
+        Box::pin(async move { Ok(self.state().snapshots.remove(&stream).is_some()) })
+    }
+
+    fn list_snapshots(&self, request: ListSnapshots) -> BoxFuture<'_, Result<Vec<Snapshot>, StoreError>> {
+        Box::pin(async move {
+            let after = request.after.map_or(Bound::Unbounded, Bound::Excluded);
+            let state = self.state();
+            let snapshots = state.snapshots.range::<StreamName, _>((after, Bound::Unbounded));
+            Ok(snapshots.map(|(_, snapshot)| snapshot.clone()).take(size(request.limit)).collect())
+        })
+    }
+
+    fn read_outbox(&self, request: ReadOutbox) -> BoxFuture<'_, Result<Vec<Waiting>, StoreError>> {
+        Box::pin(async move {
+            let state = self.state();
+            let behind = state.outbox.range((Bound::Excluded(request.after), Bound::Unbounded));
+            let waiting = behind.map(|(_, waiting)| waiting).filter(|one| one.entry.queue == request.queue);
+            Ok(waiting.take(size(request.limit)).cloned().collect())
+        })
+    }
+
+    fn clear_outbox(&self, request: ClearOutbox) -> BoxFuture<'_, Result<u64, StoreError>> {
+        Box::pin(async move {
+            let mut state = self.state();
+            let taken = request.numbers.iter().filter(|number| state.outbox.remove(number).is_some());
+            Ok(count(taken.count()))
+        })
+    }
+
+    fn keep_notices(&self, request: KeepNotices) -> BoxFuture<'_, Result<u64, StoreError>> {
+        Box::pin(async move { Ok(self.state().keep_notices(request.notices)) })
+    }
+
+    fn list_notices(&self, request: ListNotices) -> BoxFuture<'_, Result<Vec<KeptNotice>, StoreError>> {
+        Box::pin(async move { Ok(self.state().list_notices(&request)) })
+    }
+
+    fn sweep_notices(&self, request: SweepNotices) -> BoxFuture<'_, Result<u64, StoreError>> {
+        Box::pin(async move {
+            let notices = &mut self.state().notices;
+            let before = notices.len();
+            notices.retain(|_, notice| notice.expires_at.is_none_or(|at| at > request.now));
+            Ok(count(before - notices.len()))
+        })
+    }
+}
+
+impl State {
+    fn keep_notices(&mut self, notices: Vec<KeptNotice>) -> u64 {
+        let before = self.notices.len();
+        for notice in notices {
+            if self.notices.keys().all(|(_, id)| *id != notice.id) {
+                self.notices.insert((notice.occurred_at, notice.id), notice);
+            }
+        }
+        count(self.notices.len() - before)
+    }
+
+    fn list_notices(&self, request: &ListNotices) -> Vec<KeptNotice> {
+        let after = request.after.map_or(Bound::Unbounded, Bound::Excluded);
+        let behind = self.notices.range((after, Bound::Unbounded)).map(|(_, notice)| notice);
+        let wanted = behind.filter(|notice| {
+            request.topic.as_ref().is_none_or(|topic| notice.topic == *topic)
+                && request.transaction_id.is_none_or(|id| notice.transaction_id == Some(id))
+                && request.since.is_none_or(|since| notice.occurred_at >= since)
+        });
+        wanted.take(size(request.limit)).cloned().collect()
+    }
+}

@@ -1,0 +1,198 @@
+//! Verifying: the rules of a healthy store, said once plainly.
+
+use std::collections::HashSet;
+
+use umbel_core::{
+    Json, Payload, Position, RecordedEvent, StreamName, Version,
+    store::{ActRecord, FINDINGS_MAX_PER_RULE, Finding, Rule},
+};
+
+use super::{count, state::State, stream::Stream};
+
+impl State {
+    /// What is not as it must be. Documents hold their index entries themselves; there is nothing to compare.
+    pub(super) fn verify(&self) -> Vec<Finding> {
+        let mut findings = Vec::new();
+        let mut rule = |rule, mut what: Vec<String>| {
+            what.truncate(FINDINGS_MAX_PER_RULE);
+            findings.extend(what.into_iter().map(|what| Finding { rule, what }));
+        };
+        rule(Rule::Positions, self.wrong_positions());
+        rule(Rule::Versions, self.in_streams(Self::wrong_versions));
+        rule(Rule::EventIds, self.in_events(|event| self.positions.get(&event.id) != Some(&event.position)));
+        rule(Rule::References, self.in_events(|event| !self.is_in_its_stream(event)));
+        rule(Rule::Links, self.in_streams(Self::wrong_links));
+        rule(Rule::Checkpoints, self.beyond_head(self.checkpoints.iter()));
+        rule(Rule::Snapshots, self.wrong_snapshots());
+        let commands = self.commands.iter();
+        let recorded = commands.filter_map(|(id, before)| Some((id, before.last_position.as_ref()?)));
+        rule(Rule::Commands, self.beyond_head(recorded));
+        rule(Rule::Archive, self.beyond_head([("the archive", &self.archived_to)]));
+        rule(Rule::Payloads, self.in_events(|event| !is_readable(&event.data)));
+        findings.sort();
+        findings
+    }
+
+    /// What is missing must be what hard acts removed.
+    fn wrong_positions(&self) -> Vec<String> {
+        let audit = StreamName::audit();
+        let records = self.events.values().filter(|event| event.stream == audit);
+        let records = records.filter_map(|event| event.data.decode::<ActRecord>().ok());
+        let removed: u64 = records.filter(|record| record.act.is_hard()).map(|record| record.events).sum();
+        let there = self.events.range(Position::START.next()..=self.head.max(Position::START.next())).count();
+        let missing = self.head.get().saturating_sub(count(there));
+        let mut wrong = Vec::new();
+        if missing != removed {
+            wrong.push(format!("up to {}, {missing} are missing and {removed} were removed", self.head));
+        }
+        let beyond = self.events.keys().filter(|position| **position > self.head);
+        wrong.extend(beyond.map(|position| format!("position {position} is beyond the head")));
+        wrong
+    }
+
+    /// An event stands in its stream at its own version, and nothing stands beyond the stream's.
+    fn wrong_versions(&self, name: &StreamName, stream: &Stream) -> Vec<String> {
+        let wrong = |(at, position): (&Version, &Position)| {
+            let event = self.events.get(position).filter(|event| event.stream == *name);
+            let is_wrong = *at > stream.version || event.is_some_and(|event| event.version != *at);
+            is_wrong.then(|| format!("{name} has position {position} at version {at}"))
+        };
+        stream.places.iter().filter_map(wrong).collect()
+    }
+
+    fn wrong_links(&self, name: &StreamName, stream: &Stream) -> Vec<String> {
+        let mut seen = HashSet::new();
+        let wrong = |(at, position): (&Version, &Position)| {
+            let is_wrong = !self.events.contains_key(position) || !seen.insert(*position);
+            is_wrong.then(|| format!("{name} links at version {at} to position {position}"))
+        };
+        stream.places.iter().filter_map(wrong).collect()
+    }
+
+    fn is_in_its_stream(&self, event: &RecordedEvent) -> bool {
+        let stream = self.streams.get(&event.stream);
+        stream.is_some_and(|stream| stream.places.get(&event.version) == Some(&event.position))
+    }
+
+    fn wrong_snapshots(&self) -> Vec<String> {
+        let version = |name| self.streams.get(name).map(|stream| stream.version);
+        // Of a stream that is not there it is beyond, too: `None` is less than any version.
+        let wrong =
+            self.snapshots.values().filter(|snapshot| version(&snapshot.stream) < Some(snapshot.version));
+        wrong.map(|snapshot| format!("{} at version {}", snapshot.stream, snapshot.version)).collect()
+    }
+
+    fn in_streams(&self, wrong: impl Fn(&Self, &StreamName, &Stream) -> Vec<String>) -> Vec<String> {
+        self.streams.iter().flat_map(|(name, stream)| wrong(self, name, stream)).collect()
+    }
+
+    fn in_events(&self, is_wrong: impl Fn(&RecordedEvent) -> bool) -> Vec<String> {
+        let wrong = self.events.values().filter(|event| is_wrong(event));
+        wrong.map(|event| format!("event {} at position {}", event.id, event.position)).collect()
+    }
+
+    fn beyond_head<'a, N: ToString>(
+        &self,
+        places: impl IntoIterator<Item = (N, &'a Position)>,
+    ) -> Vec<String> {
+        let beyond = places.into_iter().filter(|(_, position)| **position > self.head);
+        beyond.map(|(what, position)| format!("{} at {position}", what.to_string())).collect()
+    }
+}
+
+fn is_readable(data: &Payload) -> bool {
+    match data {
+        Payload::Json(json) => Json::parse(json.as_str()).is_ok(),
+        Payload::Binary(_) => true,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use umbel_core::{
+        ExpectedVersion, Metadata, Timestamp,
+        store::{Act, Append, LinkEvents, Perform, Removal, Snapshot},
+    };
+    use umbel_testkit::conformance::{Events, command, position, stream, version};
+
+    use super::*;
+    use crate::{
+        adapter::{Log, Upkeep},
+        memory::Memory,
+    };
+
+    const NOW: Timestamp = Timestamp::from_micros(1);
+
+    /// A store with three events, a link, a snapshot, a command, a checkpoint and an archive.
+    async fn healthy() -> Memory {
+        let (store, events) = (Memory::new(), Events::default());
+        let append = events.append("s", ExpectedVersion::Any, 3);
+        let linked = append.streams[0].events[1].id;
+        let append = Append { command: Some(command(1, "1")), ..append };
+        store.append(vec![append], NOW).await.remove(0).unwrap();
+        let (stream, expected) = (stream("list"), ExpectedVersion::Any);
+        store.link(LinkEvents { stream, expected, events: vec![linked] }, NOW).await.unwrap();
+        for act in [
+            Act::Archive { through: position(2) },
+            Act::TruncateStream { stream: s(), before: version(2), removal: Removal::Hard },
+        ] {
+            let id = events.one().id;
+            store.perform(Perform { id, act, metadata: Metadata::default() }, NOW).await.unwrap();
+        }
+        let data = Json::parse("0").unwrap();
+        let snapshot = Snapshot {
+            stream: s(),
+            version: version(3),
+            state: "test.state".into(),
+            schema: 1,
+            taken_at: NOW,
+            data,
+        };
+        store.state().snapshots.insert(s(), snapshot);
+        store.state().checkpoints.insert("test.one/1".into(), position(5));
+        store
+    }
+
+    fn s() -> StreamName {
+        stream("s")
+    }
+
+    async fn found(damage: impl FnOnce(&mut State)) -> Vec<Rule> {
+        let store = healthy().await;
+        damage(&mut store.state());
+        store.verify().await.unwrap().into_iter().map(|finding| finding.rule).collect()
+    }
+
+    /// Every rule is seen to be broken when it is; a healthy store breaks none.
+    #[tokio::test]
+    async fn every_broken_rule_is_found() {
+        assert_eq!(found(|_| ()).await, []);
+        let lost = found(|state| drop(state.events.remove(&position(3)))).await;
+        assert!(lost.contains(&Rule::Positions), "{lost:?}");
+        let of_stream = |state: &mut State| state.streams.remove(&s());
+        assert!(found(|state| drop(of_stream(state))).await.contains(&Rule::References));
+        let moved = found(|state| state.streams.get_mut(&s()).unwrap().version = version(2)).await;
+        assert!(moved.contains(&Rule::Versions) && moved.contains(&Rule::Snapshots), "{moved:?}");
+        let forgotten_id = found(|state| state.positions.clear()).await;
+        assert_eq!(forgotten_id, [Rule::EventIds; 4]);
+        let link = |state: &mut State, to| {
+            state.streams.get_mut(&stream("list")).unwrap().add(position(to));
+        };
+        assert_eq!(found(|state| link(state, 2)).await, [Rule::Links]);
+        assert_eq!(found(|state| link(state, 1)).await, [Rule::Links]);
+        let ahead = found(|state| {
+            state.checkpoints.insert("test.one/2".into(), position(6));
+        })
+        .await;
+        assert_eq!(ahead, [Rule::Checkpoints]);
+        let commands = |state: &mut State| {
+            state.commands.values_mut().for_each(|before| before.last_position = Some(position(9)));
+        };
+        assert_eq!(found(commands).await, [Rule::Commands]);
+        assert_eq!(found(|state| state.archived_to = position(6)).await, [Rule::Archive]);
+        let unreadable = |state: &mut State| {
+            state.events.get_mut(&position(2)).unwrap().data = Json::from_store("{").into();
+        };
+        assert_eq!(found(unreadable).await, [Rule::Payloads]);
+    }
+}

@@ -1,0 +1,3 @@
+-- Purpose: one stream with all its columns.
+-- Parameters: 1 the stream's name. Zero rows: there is none. Index: the unique one on (stream_id, version).
+SELECT * FROM {schema}.events WHERE stream_id = (SELECT stream_id FROM {schema}.streams WHERE name = $1) ORDER BY version

@@ -1,0 +1,139 @@
+-- Upkeep: links, the acts that remove or move, subjects' keys.
+--
+-- All functions here are called under the log's row lock, in the transaction that also records what was done. Those that
+-- may remove events say so by the setting umbel.upkeep, which ends with the function. The planner settings make each
+-- look-up go through its index, whatever the statistics say; what is gone is carried in arrays, so that a step costs one
+-- look-up for each event and never a walk over all of them for each.
+
+-- The key that a subject's personal data is encrypted with. Dropped, the row stays, so that the subject gets no new one.
+CREATE TABLE {schema}.subject_keys (
+    subject text COLLATE "C" PRIMARY KEY,
+    key bytea CHECK (octet_length(key) = 32),
+    created_at timestamptz NOT NULL,
+    forgotten_at timestamptz,
+    CHECK ((key IS NULL) = (forgotten_at IS NOT NULL))
+);
+
+-- Links the events at p_positions, in order, to a stream behind p_version. A null p_stream is a new one of that name.
+CREATE FUNCTION {schema}.add_links(
+    p_stream bigint, p_name text, p_version bigint, p_positions bigint[], p_now timestamptz
+) RETURNS void LANGUAGE plpgsql
+SET jit = off SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off
+AS $$
+BEGIN
+    IF p_stream IS NULL THEN
+        UPDATE {schema}.log SET last_stream = last_stream + 1 WHERE one RETURNING last_stream INTO p_stream;
+        INSERT INTO {schema}.streams (stream_id, name, created_at, plain)
+        VALUES (p_stream, p_name, p_now, false);
+    ELSIF EXISTS (SELECT FROM {schema}.streams WHERE stream_id = p_stream AND plain) THEN
+        UPDATE {schema}.streams SET plain = false WHERE stream_id = p_stream;
+    END IF;
+    INSERT INTO {schema}.links (stream_id, version, position)
+    SELECT p_stream, p_version + ordinal, position
+    FROM unnest(p_positions) WITH ORDINALITY AS new (position, ordinal);
+END $$;
+
+-- Removes a stream's own events with versions below p_before, archived or not, all links to them, and its own links
+-- below p_before. Streams that lose links keep their versions. Returns how many went.
+CREATE FUNCTION {schema}.remove_events(p_stream bigint, p_before bigint, OUT events bigint, OUT links bigint)
+LANGUAGE plpgsql
+SET umbel.upkeep = 'on'
+SET jit = off SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off
+AS $$
+DECLARE
+    gone bigint[];
+    losers bigint[];
+    lost_versions bigint[];
+    own_links bigint;
+BEGIN
+    WITH fresh AS (
+        DELETE FROM {schema}.events WHERE stream_id = p_stream AND version < p_before RETURNING position
+    ), archived AS (
+        DELETE FROM {schema}.archive WHERE stream_id = p_stream AND version < p_before RETURNING position
+    )
+    SELECT coalesce(array_agg(position), '{}') INTO gone
+    FROM (SELECT position FROM fresh UNION ALL SELECT position FROM archived) removed;
+    events := cardinality(gone);
+
+    DELETE FROM {schema}.links WHERE stream_id = p_stream AND version < p_before;
+    GET DIAGNOSTICS own_links = ROW_COUNT;
+
+    WITH removed AS (
+        DELETE FROM {schema}.links WHERE position = ANY (gone) RETURNING stream_id, version
+    ), by_stream AS (
+        SELECT stream_id, max(version) AS version, count(*) AS removed FROM removed GROUP BY stream_id
+    )
+    SELECT array_agg(stream_id), array_agg(version), own_links + coalesce(sum(removed), 0)
+    INTO losers, lost_versions, links
+    FROM by_stream;
+    IF losers IS NOT NULL THEN
+        UPDATE {schema}.streams s SET kept_version = greatest(s.kept_version, loser.version)
+        FROM unnest(losers, lost_versions) AS loser (stream_id, version)
+        WHERE s.stream_id = loser.stream_id;
+    END IF;
+END $$;
+
+-- Ends a stream: marks it, or removes it with everything in it. Returns how much went.
+CREATE FUNCTION {schema}.delete_stream(
+    p_stream bigint, p_hard boolean, p_now timestamptz, OUT events bigint, OUT links bigint
+) LANGUAGE plpgsql
+SET jit = off SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off
+AS $$
+BEGIN
+    IF p_hard THEN
+        SELECT * INTO events, links FROM {schema}.remove_events(p_stream, 9223372036854775807);
+        DELETE FROM {schema}.snapshots n USING {schema}.streams s
+        WHERE s.stream_id = p_stream AND n.stream = s.name;
+        DELETE FROM {schema}.streams WHERE stream_id = p_stream;
+    ELSE
+        UPDATE {schema}.streams SET deleted_at = p_now WHERE stream_id = p_stream;
+        events := 0;
+        links := 0;
+    END IF;
+END $$;
+
+-- Ends the beginning of a stream that is at p_version, which it keeps: versions below p_before are no longer shown, or
+-- gone. Returns how much went.
+CREATE FUNCTION {schema}.truncate_stream(
+    p_stream bigint, p_version bigint, p_before bigint, p_hard boolean, OUT events bigint, OUT links bigint
+) LANGUAGE plpgsql
+SET jit = off SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off
+AS $$
+BEGIN
+    IF p_hard THEN
+        SELECT * INTO events, links FROM {schema}.remove_events(p_stream, p_before);
+    ELSE
+        events := 0;
+        links := 0;
+    END IF;
+    UPDATE {schema}.streams
+    SET first_version = greatest(first_version, p_before),
+        plain = plain AND NOT (p_hard AND p_before > p_version),
+        kept_version = CASE WHEN p_hard THEN greatest(kept_version, p_version) ELSE kept_version END
+    WHERE stream_id = p_stream;
+END $$;
+
+-- Moves events with positions up to p_through to the archive. Returns how many.
+CREATE FUNCTION {schema}.archive_events(p_through bigint, OUT events bigint, OUT links bigint)
+LANGUAGE plpgsql
+SET umbel.upkeep = 'on'
+SET jit = off SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off
+AS $$
+BEGIN
+    INSERT INTO {schema}.archive SELECT * FROM {schema}.events WHERE position <= p_through;
+    DELETE FROM {schema}.events WHERE position <= p_through;
+    GET DIAGNOSTICS events = ROW_COUNT;
+    links := 0;
+    UPDATE {schema}.log SET archived_to = greatest(archived_to, p_through), revision = revision + 1 WHERE one;
+END $$;
+
+-- Drops a subject's key, also that of one that was never heard of, which then gets none.
+CREATE FUNCTION {schema}.forget_subject(p_subject text, p_now timestamptz, OUT events bigint, OUT links bigint)
+LANGUAGE plpgsql
+AS $$
+BEGIN
+    INSERT INTO {schema}.subject_keys AS k (subject, created_at, forgotten_at) VALUES (p_subject, p_now, p_now)
+    ON CONFLICT (subject) DO UPDATE SET key = NULL, forgotten_at = coalesce(k.forgotten_at, excluded.forgotten_at);
+    events := 0;
+    links := 0;
+END $$;

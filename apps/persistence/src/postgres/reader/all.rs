@@ -1,0 +1,150 @@
+//! Pages of the log of all streams.
+//!
+//! What is behind `log.archived_to` is in `events` alone. So a page is asked of that table as long as it can be whole;
+//! what says that it is not comes with the page, from the same snapshot, and then both tables are asked.
+
+use std::sync::atomic::Ordering;
+
+use tokio_postgres::Row;
+use umbel_core::{
+    Position, RecordedEvent,
+    document::Direction,
+    store::{AllPage, ReadAll, StoreError},
+};
+
+use super::{Param, Reader};
+
+/// Where the log's columns are in every statement that reads pages of it, and where the event's begin.
+const HEAD: usize = 0;
+const ARCHIVED_TO: usize = 1;
+pub(super) const EVENT: usize = 2;
+
+/// Positions from the first to the last, both included; none when the last is before the first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Range {
+    pub(super) first: Position,
+    pub(super) last: Position,
+}
+
+/// Which events of `events` make a page of the log whole.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Whole {
+    /// All from this position on are looked at, and none before it.
+    From(Position),
+    /// The page goes backward until it has so many.
+    Full(u32),
+}
+
+/// What was found in a part of the log.
+#[derive(Debug)]
+pub(super) struct Part {
+    pub(super) head: Position,
+    pub(super) events: Vec<RecordedEvent>,
+}
+
+impl Reader {
+    pub(in crate::postgres) async fn read_all(&self, request: ReadAll) -> Result<AllPage, StoreError> {
+        if !request.selector.is_all() {
+            return self.select(&request).await;
+        }
+        match request.direction {
+            Direction::Forward => self.read_forward(request.from, request.limit).await,
+            Direction::Backward => self.read_backward(request.from, request.limit).await,
+        }
+    }
+
+    async fn read_forward(&self, from: Option<Position>, limit: u32) -> Result<AllPage, StoreError> {
+        let first = from.unwrap_or(Position::START).max(Position::START.next());
+        let before = Position::new(first.get() - 1);
+        let range = Range { first, last: before.plus(limit.into()) };
+        let params: [Param<'_>; 2] = [&first.to_i64(), &range.last.to_i64()];
+        let rows = self.log_rows(&self.statements.read_all_forward, Whole::From(first), &params).await?;
+        let Part { head, events } = self.part(&rows).await?;
+        let scanned_to = if limit == 0 { before } else { head.min(range.last) };
+        Ok(AllPage { events, scanned_to, head })
+    }
+
+    async fn read_backward(&self, from: Option<Position>, limit: u32) -> Result<AllPage, StoreError> {
+        let from = from.unwrap_or(Position::MAX);
+        let params: [Param<'_>; 2] = [&from.to_i64(), &i64::from(limit)];
+        let rows = self.log_rows(&self.statements.read_all_backward, Whole::Full(limit), &params).await?;
+        let Part { head, events } = self.part(&rows).await?;
+        let scanned_to = Range { first: Position::new(1), last: from.min(head) }.scanned_to(
+            Direction::Backward,
+            &events,
+            limit,
+            head,
+        );
+        Ok(AllPage { events, scanned_to, head })
+    }
+
+    /// Asks for rows of the log, of `events` alone if that makes the page whole, else of the archive, too.
+    pub(super) async fn log_rows(
+        &self,
+        text: &str,
+        whole: Whole,
+        params: &[Param<'_>],
+    ) -> Result<Vec<Row>, StoreError> {
+        let known = Position::from_i64(self.archived_to.load(Ordering::Relaxed));
+        if whole.may_hold(known) {
+            let rows = self.query(&text.replace("{events}", "events"), params).await?;
+            let archived_to = rows.first().map_or(0, |row| row.get(ARCHIVED_TO));
+            self.archived_to.fetch_max(archived_to, Ordering::Relaxed);
+            let found = rows.iter().filter(|row| row.get::<_, Option<i64>>(EVENT).is_some()).count();
+            if whole.holds(Position::from_i64(archived_to), found) {
+                return Ok(rows);
+            }
+        }
+        self.query(&text.replace("{events}", "all_events"), params).await
+    }
+
+    /// The head and the events of rows of the log.
+    pub(super) async fn part(&self, rows: &[Row]) -> Result<Part, StoreError> {
+        let head = Position::from_i64(rows.first().map_or(0, |row| row.get(HEAD)));
+        Ok(Part { head, events: self.events(rows, EVENT).await? })
+    }
+}
+
+impl Whole {
+    /// Whether it is worth a try, so far as is known.
+    fn may_hold(self, archived_to: Position) -> bool {
+        match self {
+            Self::From(first) => first > archived_to,
+            Self::Full(_) => true,
+        }
+    }
+
+    fn holds(self, archived_to: Position, found: usize) -> bool {
+        match self {
+            Self::From(first) => first > archived_to,
+            Self::Full(limit) => archived_to == Position::START || is_full(found, limit),
+        }
+    }
+}
+
+impl Range {
+    /// How far a page looked that was looked for in this range, up to the head.
+    pub(super) fn scanned_to(
+        self,
+        direction: Direction,
+        events: &[RecordedEvent],
+        limit: u32,
+        head: Position,
+    ) -> Position {
+        if is_full(events.len(), limit) {
+            let before = match direction {
+                Direction::Forward => Position::new(self.first.get().saturating_sub(1)),
+                Direction::Backward => self.last.next(),
+            };
+            return events.last().map_or(before, |event| event.position);
+        }
+        match direction {
+            Direction::Forward => self.last.min(head),
+            Direction::Backward => self.first.min(self.last),
+        }
+    }
+}
+
+fn is_full(found: usize, limit: u32) -> bool {
+    u32::try_from(found) == Ok(limit)
+}

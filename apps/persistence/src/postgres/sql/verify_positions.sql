@@ -1,0 +1,33 @@
+-- Rule: positions run from 1 to the head; as many are missing as the audit says were removed for good.
+-- Parameters: 1 how many findings at most. No row: it holds. Index: none serves it, it looks at everything in order of
+-- position. (The audit is picked out first, so that no other event's data is parsed.)
+WITH audit AS MATERIALIZED (
+    SELECT e.data FROM {schema}.all_events e
+    WHERE e.stream_id = (SELECT stream_id FROM {schema}.streams WHERE name = '$audit')
+), removal AS (
+    SELECT coalesce(sum((data->>'events')::bigint), 0) AS events FROM audit
+    WHERE data->>'removal' = 'hard' AND data->>'events' ~ '^\d{1,18}$'
+), total AS (
+    SELECT log.position AS head, removal.events AS removed,
+        log.position - (SELECT count(*) FROM {schema}.all_events WHERE position BETWEEN 1 AND log.position) AS missing
+    FROM {schema}.log, removal
+)
+SELECT format('up to position %s, %s are missing and %s were removed', head, missing, removed) AS what
+FROM total WHERE missing <> removed
+UNION ALL
+SELECT CASE
+    WHEN step.position = step.before THEN format('position %s is there twice', step.position)
+    ELSE format('positions %s to %s are missing', step.before + 1, step.position - 1)
+END
+FROM total, (
+    SELECT position, lag(position, 1, 0::bigint) OVER (ORDER BY position) AS before
+    FROM (
+        SELECT position FROM {schema}.all_events WHERE position > 0 UNION ALL SELECT position + 1 FROM {schema}.log
+    ) there
+) step
+WHERE (step.position = step.before AND step.position <= head)
+    OR (step.position > step.before + 1 AND step.position <= head + 1 AND missing <> removed)
+UNION ALL
+SELECT format('position %s is beyond the head or below the first', e.position)
+FROM {schema}.all_events e, total WHERE e.position NOT BETWEEN 1 AND head
+LIMIT $1

@@ -1,0 +1,109 @@
+//! Each read is served by the index that its file names, on a schema with something in it.
+
+use tokio_postgres::{Client, types::ToSql};
+use uuid::Uuid;
+
+use super::support::{adapter, client, schema};
+use crate::postgres::{
+    sql::{Schema, Statements},
+    target::SETTINGS,
+};
+
+/// 30,000 events of 13 kinds in 300 streams, a third of them in the archive, and a few links.
+const FILL: &str = r"
+    SET umbel.upkeep = 'on';
+    INSERT INTO {schema}.kinds SELECT n, 'category' || n % 3, 'type' || n / 3, 1 FROM generate_series(1, 12) n;
+    INSERT INTO {schema}.kinds VALUES (13, 'rare', 'rare', 1);
+    INSERT INTO {schema}.streams (stream_id, name, created_at)
+    SELECT n, 'stream-' || n, now() FROM generate_series(1, 300) n;
+    INSERT INTO {schema}.events (position, stream_id, version, recorded_at, kind_id, event_id,
+        correlation_id, causation_id, data)
+    SELECT n, 1 + n % 300, 1 + (n - 1) / 300, '2026-01-01'::timestamptz + n * interval '1 second',
+        CASE WHEN n % 1000 = 0 THEN 13 ELSE 1 + n % 12 END, gen_random_uuid(), gen_random_uuid(), gen_random_uuid(),
+        '{}'
+    FROM generate_series(1, 30000) n;
+    INSERT INTO {schema}.archive SELECT * FROM {schema}.events WHERE position <= 10000;
+    DELETE FROM {schema}.events WHERE position <= 10000;
+    INSERT INTO {schema}.links SELECT 1, 200 + n, n * 100 FROM generate_series(1, 100) n;
+    UPDATE {schema}.streams SET plain = false WHERE stream_id = 1;
+    UPDATE {schema}.log SET position = 30000, last_stream = 300, archived_to = 10000;
+    SELECT {schema}.close_spans(0, 30000);
+    SELECT brin_summarize_new_values('{schema}.events_by_conversation');
+    ANALYZE {schema}.events; ANALYZE {schema}.archive; ANALYZE {schema}.streams; ANALYZE {schema}.links;
+    ANALYZE {schema}.kinds; ANALYZE {schema}.spans; ANALYZE {schema}.log;
+";
+
+const PRIMARY: &[&str] = &["events_pkey", "archive_pkey"];
+const KINDS: &[&str] = &["events_by_kind", "archive_kind_id_position_idx", "events_pkey", "archive_pkey"];
+const CONVERSATION: &[&str] = &["events_by_conversation", "events_pkey"];
+const IDS: &[&str] = &["events_event_id_key", "archive_event_id_key"];
+const OWN: &[&str] = &["streams_name_key", "events_stream_id_version_key"];
+const WHOLE: &[&str] =
+    &["streams_name_key", "events_stream_id_version_key", "archive_stream_id_version_key", "links_pkey"];
+
+struct Plans<'a> {
+    client: &'a Client,
+    wrong: Vec<String>,
+}
+
+impl Plans<'_> {
+    async fn check(&mut self, text: &str, params: &[&(dyn ToSql + Sync)], indexes: &[&str]) {
+        let rows = self.client.query(&format!("EXPLAIN {text}"), params).await.unwrap();
+        let plan: Vec<String> = rows.iter().map(|row| row.get(0)).collect();
+        let plan = plan.join("\n");
+        let missing: Vec<_> = indexes.iter().filter(|index| !plan.contains(&format!(" {index} "))).collect();
+        if !missing.is_empty() || plan.contains("Seq Scan on events") || plan.contains("Seq Scan on archive")
+        {
+            self.wrong.push(format!("{text}\nlacks {missing:?}:\n{plan}\n"));
+        }
+    }
+}
+
+#[tokio::test]
+async fn reads_use_the_indexes_that_they_name() {
+    let schema = schema();
+    adapter(&schema).await;
+    let client = client(schema.url()).await;
+    let named = Schema::new(schema.name()).unwrap();
+    client.batch_execute(&named.render(FILL)).await.unwrap();
+    // As the adapter's own connections have it.
+    client.batch_execute(SETTINGS).await.unwrap();
+    let statements = Statements::new(&named);
+    let mut plans = Plans { client: &client, wrong: Vec::new() };
+
+    let (first, last, limit, kinds) = (9_000_i64, 13_000_i64, 1000_i64, 64_i64);
+    let names = Some(vec!["rare", "type1"]);
+    let nothing: Option<Vec<&str>> = None;
+    let never: Option<crate::postgres::types::PgTimestamp> = None;
+    let id = Uuid::from_u128(1);
+    for sorted in ["", "DESC"] {
+        let text = |text: &str| text.replace("{sorted}", sorted).replace("{events}", "all_events");
+        plans
+            .check(&text(&statements.select_kinds), &[&first, &last, &names, &nothing, &kinds, &limit], KINDS)
+            .await;
+        let selected: [&(dyn ToSql + Sync); 7] = [&first, &last, &names, &nothing, &never, &never, &limit];
+        plans.check(&text(&statements.select_range), &selected, PRIMARY).await;
+        for condition in ["correlation_id = $8", "causation_id = $8"] {
+            let text = text(&statements.select_conversation).replace("{conversation}", condition);
+            let params = [&selected[..], &[&id]].concat();
+            plans.check(&text, &params, CONVERSATION).await;
+        }
+        let params: [&(dyn ToSql + Sync); 5] = [&first, &last, &never, &never, &limit];
+        plans.check(&text(&statements.find_spans), &params, &["spans_pkey"]).await;
+        let params: [&(dyn ToSql + Sync); 4] = [&"stream-1", &1_i64, &last, &limit];
+        plans.check(&text(&statements.read_stream), &params, OWN).await;
+        plans.check(&text(&statements.read_stream_whole), &params, WHOLE).await;
+        let by_name = text(&statements.list_streams).replace("{key}", "listed.name");
+        plans.check(&by_name, &[&"", &0_i64, &10_i64], &["streams_name_key", "streams_pkey"]).await;
+    }
+    let text = |text: &str| text.replace("{events}", "all_events");
+    plans.check(&text(&statements.read_all_forward), &[&first, &last], PRIMARY).await;
+    plans.check(&text(&statements.read_all_backward), &[&last, &limit], PRIMARY).await;
+    plans.check(&statements.find_event, &[&id], IDS).await;
+    plans.check(&statements.find_events, &[&vec![id]], IDS).await;
+    plans.check(&statements.find_streams, &[&vec!["stream-1"]], OWN).await;
+    plans.check(&statements.stream_info, &[&"stream-1"], OWN).await;
+    plans.check(&statements.name_kinds, &[&vec![1_i32]], &["kinds_pkey"]).await;
+    plans.check(&statements.name_streams, &[&vec![1_i64]], &["streams_pkey"]).await;
+    assert!(plans.wrong.is_empty(), "{}", plans.wrong.join("\n"));
+}

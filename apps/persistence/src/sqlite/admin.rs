@@ -1,0 +1,90 @@
+//! A file from outside: which migrations it went through, how large it is, its end. Blocks for a moment.
+
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+};
+
+use umbel_core::store::StoreError;
+
+use super::{error::store_error, schema};
+
+const TABLES: &str = include_str!("admin/tables.sql");
+
+/// What SQLite puts beside a file.
+const BESIDE: [&str; 3] = ["-wal", "-shm", "-journal"];
+
+/// Each migration there is, and whether the file went through it.
+pub(crate) fn migrations(path: &Path) -> Result<Vec<(i64, &'static str, bool)>, StoreError> {
+    schema::migrations(path)
+}
+
+/// Bytes on disk, with what SQLite has put beside the file.
+pub(crate) fn size(path: &Path) -> u64 {
+    let bytes = |path: &Path| fs::metadata(path).map_or(0, |file| file.len());
+    beside(path).iter().map(|path| bytes(path)).sum::<u64>() + bytes(path)
+}
+
+/// Whether the file holds a store, of whatever version of this program.
+pub(crate) fn is_store(path: &Path) -> bool {
+    path.is_file() && tables(path).is_ok_and(|tables| ours(&tables))
+}
+
+/// Removes the file and what is beside it; whether it was there.
+///
+/// # Errors
+/// When it holds what is not ours, is in use, or cannot be removed. Then it is left as it is.
+pub(crate) fn drop_store(path: &Path) -> Result<bool, StoreError> {
+    let failed = |why: String| {
+        Err(StoreError::Failed { reason: format!("{} {why}; it was left untouched", path.display()) })
+    };
+    if !path.exists() {
+        return Ok(false);
+    }
+    let tables = tables(path)?;
+    // An empty file is what a start that failed at once leaves behind.
+    if !tables.is_empty() && !ours(&tables) {
+        return failed("holds what is not Umbel's".into());
+    }
+    // Only the last connection to a file can take it out of write-ahead mode.
+    let alone = schema::open_reader(path)
+        .and_then(|file| {
+            let mode =
+                file.pragma_update_and_check(None, "journal_mode", "DELETE", |row| row.get::<_, String>(0));
+            mode.map_err(|error| store_error(&error, path))
+        })
+        .is_ok_and(|mode| mode == "delete");
+    if !alone {
+        return failed("is in use by another process; stop that first".into());
+    }
+    let removed = |path: &Path| match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    };
+    let removal = removed(path).and_then(|()| beside(path).iter().try_for_each(|path| removed(path)));
+    removal.map(|()| true).map_err(|error| StoreError::Failed {
+        reason: format!("{} cannot be removed: {error}", path.display()),
+    })
+}
+
+fn beside(path: &Path) -> [PathBuf; 3] {
+    BESIDE.map(|suffix| {
+        let mut name = path.as_os_str().to_owned();
+        name.push(suffix);
+        name.into()
+    })
+}
+
+fn tables(path: &Path) -> Result<Vec<String>, StoreError> {
+    let file = schema::open_reader(path)?;
+    let failed = |error| store_error(&error, path);
+    let mut statement = file.prepare(TABLES).map_err(failed)?;
+    let names = statement.query_map([], |row| row.get(0)).map_err(failed)?;
+    names.collect::<rusqlite::Result<_>>().map_err(failed)
+}
+
+/// All tables are ours, and the log is among them.
+fn ours(tables: &[String]) -> bool {
+    let has = |name: &str| tables.iter().any(|table| table == name);
+    has("schema_migrations") && has("log") && tables.iter().all(|table| schema::creates(table))
+}

@@ -1,0 +1,117 @@
+//! Pages of the log of all streams.
+
+use rusqlite::{Connection, params};
+use umbel_core::{
+    Position, RecordedEvent,
+    document::Direction,
+    store::{AllPage, ReadAll},
+};
+
+use super::{
+    range::Range,
+    rows,
+    selection::Selection,
+    spans::{Windows, windows},
+    state::{self, LogRow},
+    walk::{Budget, walk},
+};
+use crate::sqlite::sql::{READ_ALL_BACKWARD, READ_ALL_FORWARD};
+
+/// A page while it is filled.
+struct Page {
+    events: Vec<RecordedEvent>,
+    limit: usize,
+    /// Everything up to here, going forward, or down to here, going backward, was looked at.
+    scanned_to: Position,
+}
+
+pub(super) fn read_all(connection: &mut Connection, request: &ReadAll) -> rusqlite::Result<AllPage> {
+    let snapshot = connection.transaction()?;
+    let log = state::log(&snapshot)?;
+    let range = Range::of(request, log.head);
+    let mut page = Page::new(request, range);
+    match Selection::of(&snapshot, &request.selector)? {
+        None => page.fill(&snapshot, request.direction, range, log)?,
+        Some(selection) => page.select(&snapshot, request.direction, range, log, &selection)?,
+    }
+    Ok(AllPage { events: page.events, scanned_to: page.scanned_to, head: log.head })
+}
+
+impl Page {
+    fn new(request: &ReadAll, range: Range) -> Self {
+        let scanned_to = match request.direction {
+            Direction::Forward => Position::new(range.low.get().saturating_sub(1)),
+            Direction::Backward => range.high.next(),
+        };
+        let limit = usize::try_from(request.limit).unwrap_or(usize::MAX);
+        Self { events: Vec::new(), limit, scanned_to }
+    }
+
+    fn room(&self) -> usize {
+        self.limit - self.events.len()
+    }
+
+    /// Every event.
+    fn fill(
+        &mut self,
+        connection: &Connection,
+        direction: Direction,
+        range: Range,
+        log: LogRow,
+    ) -> rusqlite::Result<()> {
+        let sql = match direction {
+            Direction::Forward => READ_ALL_FORWARD,
+            Direction::Backward => READ_ALL_BACKWARD,
+        };
+        for (table, part) in range.parts(log.archived_to, direction) {
+            let room = i64::try_from(self.room()).unwrap_or(i64::MAX);
+            let parameters = params![part.low.to_i64(), part.high.to_i64(), room];
+            self.events.extend(rows::events(connection, &table.of(sql), parameters)?);
+        }
+        self.scanned_to = match self.events.last() {
+            Some(last) if self.room() == 0 => last.position,
+            _ if self.room() == 0 => self.scanned_to,
+            _ => self.beyond(direction, range, range.end(direction)),
+        };
+        Ok(())
+    }
+
+    /// Only what is selected.
+    fn select(
+        &mut self,
+        connection: &Connection,
+        direction: Direction,
+        range: Range,
+        log: LogRow,
+        selection: &Selection,
+    ) -> rusqlite::Result<()> {
+        let Windows { ranges, covered_to } = match selection.moments() {
+            Some(moments) => windows(connection, range, moments, log.head, direction)?,
+            None => Windows { ranges: vec![range], covered_to: range.end(direction) },
+        };
+        let mut budget = Budget::new(self.limit);
+        let parts = ranges.into_iter().flat_map(|range| range.parts(log.archived_to, direction));
+        for (table, part) in parts {
+            let walked = walk(connection, selection, table, part, direction, &mut budget)?;
+            self.events.extend(rows::at(connection, table, &walked.wanted)?);
+            if let Some(stopped_at) = walked.stopped_at {
+                // When nothing was looked at in this part, what lies before it was.
+                self.scanned_to = stopped_at.unwrap_or(self.scanned_to);
+                return Ok(());
+            }
+            self.scanned_to = part.end(direction);
+        }
+        if self.room() > 0 {
+            self.scanned_to = self.beyond(direction, range, covered_to);
+        }
+        Ok(())
+    }
+
+    /// A range was looked at as far as this, perhaps because there is nothing in it.
+    fn beyond(&self, direction: Direction, range: Range, covered_to: Position) -> Position {
+        match direction {
+            Direction::Forward => self.scanned_to.max(covered_to),
+            Direction::Backward => self.scanned_to.min(covered_to).min(range.high),
+        }
+    }
+}

@@ -1,0 +1,149 @@
+//! Documents by key and by query. A query is put together from fixed fragments; what comes from outside is
+//! always a parameter, never text of the statement.
+
+use std::fmt::Write as _;
+
+use rusqlite::{Connection, OptionalExtension, ToSql, params, params_from_iter};
+use umbel_core::{
+    Json,
+    document::{Direction, DocumentKey, DocumentQuery, IndexKey, Test},
+    store::DocumentPage,
+};
+
+use crate::sqlite::sql::{
+    COUNT_DOCUMENTS, DOCUMENTS_AND_FILTER, DOCUMENTS_BY_FILTER, FIND_DOCUMENT, ORDER_BACKWARD, ORDER_BY_KEY,
+    ORDER_FORWARD, QUERY_DOCUMENTS, TEST_BETWEEN, TEST_EQUAL, TEST_ONE_OF, text,
+};
+
+/// Above every index key: their first byte is small.
+const HIGHEST: &[u8] = &[0xff];
+
+pub(super) fn get_documents(
+    connection: &mut Connection,
+    keys: &[DocumentKey],
+) -> rusqlite::Result<Vec<Option<Json>>> {
+    let snapshot = connection.transaction()?;
+    let mut statement = snapshot.prepare_cached(FIND_DOCUMENT)?;
+    let mut find = |key: &DocumentKey| {
+        let body = statement.query_row(params![key.collection, key.key], |row| row.get::<_, String>(0));
+        Ok(body.optional()?.map(Json::from_store))
+    };
+    keys.iter().map(&mut find).collect()
+}
+
+pub(super) fn query_documents(
+    connection: &mut Connection,
+    query: &DocumentQuery,
+) -> rusqlite::Result<DocumentPage> {
+    let statements = Statements::of(query);
+    let snapshot = connection.transaction()?;
+    let documents = snapshot
+        .prepare_cached(&statements.page)?
+        .query_map(params_from_iter(&statements.page_parameters), |row| {
+            Ok((row.get(0)?, Json::from_store(row.get::<_, String>(1)?)))
+        })?
+        .collect::<rusqlite::Result<Vec<_>>>()?;
+    let count = u64::try_from(documents.len()).unwrap_or(u64::MAX);
+    // A page that ends before its limit has the last match, which tells how many there are.
+    let is_last = count < query.limit.into() && (count > 0 || query.offset == 0);
+    let total = if is_last {
+        query.offset + count
+    } else {
+        let parameters = params_from_iter(&statements.count_parameters);
+        let total: i64 =
+            snapshot.prepare_cached(&statements.count)?.query_row(parameters, |row| row.get(0))?;
+        u64::try_from(total).unwrap_or(0)
+    };
+    Ok(DocumentPage { documents, total })
+}
+
+type Parameters = Vec<Box<dyn ToSql>>;
+
+/// The two statements of a query.
+pub(in crate::sqlite) struct Statements {
+    pub(in crate::sqlite) page: String,
+    page_parameters: Parameters,
+    pub(in crate::sqlite) count: String,
+    count_parameters: Parameters,
+}
+
+impl Statements {
+    pub(in crate::sqlite) fn of(query: &DocumentQuery) -> Self {
+        let (sql, count_parameters) = filters(query);
+        let (_, mut page_parameters) = filters(query);
+        let order = match &query.order {
+            None => text(ORDER_BY_KEY),
+            Some(order) => {
+                let fragment = match order.direction {
+                    Direction::Forward => ORDER_FORWARD,
+                    Direction::Backward => ORDER_BACKWARD,
+                };
+                text(fragment).replace("{index}", &bind(&mut page_parameters, order.index.clone()))
+            }
+        };
+        let limit = bind(&mut page_parameters, query.limit);
+        let offset = bind(&mut page_parameters, i64::try_from(query.offset).unwrap_or(i64::MAX));
+        let page = text(QUERY_DOCUMENTS)
+            .replace("{filters}", &sql)
+            .replace("{order}", &order)
+            .replace("{limit}", &limit)
+            .replace("{offset}", &offset);
+        let count = text(COUNT_DOCUMENTS).replace("{filters}", &sql);
+        Self { page, page_parameters, count, count_parameters }
+    }
+}
+
+/// The conditions as text, and the collection with their values as parameters.
+fn filters(query: &DocumentQuery) -> (String, Parameters) {
+    let mut parameters: Parameters = vec![Box::new(query.collection.clone())];
+    let mut filters: Vec<_> = query.filters.iter().collect();
+    // The first one leads to the documents, so it is the one likely to be the narrowest.
+    filters.sort_by_key(|filter| match &filter.test {
+        Test::In(keys) => keys.len().min(1000),
+        Test::Range { .. } => usize::MAX,
+    });
+    let mut sql = String::new();
+    for (number, filter) in filters.into_iter().enumerate() {
+        let fragment = if number == 0 { DOCUMENTS_BY_FILTER } else { DOCUMENTS_AND_FILTER };
+        let index = bind(&mut parameters, filter.index.clone());
+        let test = test(&filter.test, &mut parameters);
+        sql += &text(fragment).replace("{index}", &index).replace("{test}", &test);
+        sql += "\n";
+    }
+    (sql, parameters)
+}
+
+fn test(test: &Test, parameters: &mut Parameters) -> String {
+    match test {
+        Test::In(keys) => match keys.as_slice() {
+            [key] => text(TEST_EQUAL).replace("{value}", &bind(parameters, key.as_bytes().to_vec())),
+            keys => text(TEST_ONE_OF).replace("{value}", &bind(parameters, hex_list(keys))),
+        },
+        Test::Range { from, to } => {
+            let from = from.as_ref().map_or(&[][..], IndexKey::as_bytes);
+            let to = to.as_ref().map_or(HIGHEST, IndexKey::as_bytes);
+            let value = bind(parameters, from.to_vec());
+            let upper = bind(parameters, to.to_vec());
+            text(TEST_BETWEEN).replace("{value}", &value).replace("{upper}", &upper)
+        }
+    }
+}
+
+/// Adds a parameter and gives its placeholder.
+fn bind(parameters: &mut Parameters, value: impl ToSql + 'static) -> String {
+    parameters.push(Box::new(value));
+    format!("?{}", parameters.len())
+}
+
+/// Bytes cannot stand in JSON, their hexadecimal digits can.
+fn hex_list(keys: &[IndexKey]) -> String {
+    let mut list = String::from("[");
+    for (number, key) in keys.iter().enumerate() {
+        list += if number == 0 { "\"" } else { ",\"" };
+        for byte in key.as_bytes() {
+            write!(list, "{byte:02x}").expect("writing to a string cannot fail");
+        }
+        list += "\"";
+    }
+    list + "]"
+}

@@ -1,0 +1,26 @@
+//! Writing documents with their index entries, within a transaction that holds more.
+
+use rusqlite::{Transaction, params};
+use umbel_core::document::DocumentWrite;
+
+use crate::sqlite::sql::{DELETE_DOCUMENT, DELETE_DOCUMENT_INDEX, INSERT_DOCUMENT_INDEX, PUT_DOCUMENT};
+
+/// Writes documents, in order.
+pub(in crate::sqlite) fn write_documents<'a>(
+    transaction: &Transaction<'_>,
+    writes: impl IntoIterator<Item = &'a DocumentWrite>,
+) -> rusqlite::Result<()> {
+    for DocumentWrite { collection, key, body, entries } in writes {
+        transaction.prepare_cached(DELETE_DOCUMENT_INDEX)?.execute(params![collection, key])?;
+        let Some(body) = body else {
+            transaction.prepare_cached(DELETE_DOCUMENT)?.execute(params![collection, key])?;
+            continue;
+        };
+        transaction.prepare_cached(PUT_DOCUMENT)?.execute(params![collection, key, body.as_str()])?;
+        let mut insert = transaction.prepare_cached(INSERT_DOCUMENT_INDEX)?;
+        for entry in entries {
+            insert.execute(params![collection, entry.index, entry.key.as_bytes(), key])?;
+        }
+    }
+    Ok(())
+}

@@ -1,5 +1,0 @@
--- Purpose: one stream.
--- Parameters: ?1 name.
--- Zero rows: nothing was ever appended to it.
--- Index: the unique one on streams.name.
-SELECT stream_id, version, created_at, deleted_at FROM streams WHERE name = ?1

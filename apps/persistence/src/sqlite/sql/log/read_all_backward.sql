@@ -1,0 +1,12 @@
+-- Purpose: a page of the log, in reverse order. {events} is the table: of the log or of the archive.
+-- Parameters: ?1 lowest and ?2 highest position, ?3 how many at most.
+-- Zero rows: no events between these positions.
+-- Index: primary key of the table, in its order, then those of streams and kinds.
+SELECT e.position, s.name, e.version, e.event_id, k.type, k.schema, e.recorded_at,
+       e.correlation_id, e.causation_id, e.subject, e.metadata, e.data, e.bytes
+FROM {events} AS e
+CROSS JOIN streams AS s ON s.stream_id = e.stream_id
+CROSS JOIN kinds AS k ON k.kind_id = e.kind_id
+WHERE e.position BETWEEN ?1 AND ?2
+ORDER BY e.position DESC
+LIMIT ?3

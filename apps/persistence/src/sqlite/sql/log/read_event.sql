@@ -1,0 +1,10 @@
+-- Purpose: one event by its id. {events} is the table: of the log or of the archive.
+-- Parameters: ?1 event_id.
+-- Zero rows: it is not in that table.
+-- Index: the unique one on event_id, then the primary keys of streams and kinds.
+SELECT e.position, s.name, e.version, e.event_id, k.type, k.schema, e.recorded_at,
+       e.correlation_id, e.causation_id, e.subject, e.metadata, e.data, e.bytes
+FROM {events} AS e
+CROSS JOIN streams AS s ON s.stream_id = e.stream_id
+CROSS JOIN kinds AS k ON k.kind_id = e.kind_id
+WHERE e.event_id = ?1

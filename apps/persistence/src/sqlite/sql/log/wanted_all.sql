@@ -1,0 +1,5 @@
+-- Purpose: fragment, every candidate is wanted.
+-- Parameters: none.
+-- Zero rows: never matters.
+-- Index: none.
+true

@@ -1,0 +1,5 @@
+-- Purpose: removes links that a stream holds.
+-- Parameters: ?1 stream_id, ?2 only at versions below this.
+-- Zero rows: always.
+-- Index: primary key of links.
+DELETE FROM links WHERE stream_id = ?1 AND version < ?2

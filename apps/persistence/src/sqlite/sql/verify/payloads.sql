@@ -1,0 +1,15 @@
+-- Purpose: finds events whose contents cannot be read.
+-- Parameters: ?1 how many findings at most.
+-- Zero rows: the rule holds.
+-- Index: none; all of the log is looked at.
+SELECT 'position ' || position || ' has ' || CASE
+    WHEN data IS NULL AND bytes IS NULL THEN 'no data'
+    WHEN json_valid(data) = 0 THEN 'data that is no JSON'
+    WHEN iif(coalesce(json_valid(metadata), 1), json_type(metadata) <> 'object', true) THEN 'metadata that is no JSON object'
+    ELSE 'an id that is none'
+END
+FROM whole_log
+WHERE (data IS NULL AND bytes IS NULL) OR json_valid(data) = 0
+    OR iif(coalesce(json_valid(metadata), 1), json_type(metadata) <> 'object', true)
+    OR length(event_id) <> 16 OR length(correlation_id) <> 16 OR length(causation_id) <> 16
+LIMIT ?1

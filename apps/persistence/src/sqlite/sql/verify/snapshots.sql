@@ -1,0 +1,9 @@
+-- Purpose: finds snapshots of streams that are not there, and of versions beyond their stream's.
+-- Parameters: ?1 how many findings at most.
+-- Zero rows: the rule holds.
+-- Index: the unique one on streams.name, for every snapshot.
+SELECT 'there is a snapshot of stream ' || t.stream || ' at version ' || t.version || ', and '
+    || coalesce('the stream ends at ' || s.version, 'no such stream')
+FROM snapshots AS t LEFT JOIN streams AS s ON s.name = t.stream
+WHERE t.version > coalesce(s.version, -1)
+LIMIT ?1

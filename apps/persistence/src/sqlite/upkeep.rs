@@ -1,0 +1,46 @@
+//! Upkeep: links, acts that remove or move, subjects' keys, verification.
+//!
+//! What writes does so on the writer's thread, each in one transaction like a group of appends.
+
+mod link;
+mod perform;
+mod subjects;
+mod verify;
+
+use futures_util::future::BoxFuture;
+use umbel_core::{
+    Subject, Timestamp, Version,
+    store::{Finding, LinkError, LinkEvents, Perform, PerformError, Performed, StoreError},
+};
+
+use super::Sqlite;
+use crate::adapter::{SubjectKey, Upkeep};
+
+impl Upkeep for Sqlite {
+    fn link(&self, request: LinkEvents, now: Timestamp) -> BoxFuture<'_, Result<Version, LinkError>> {
+        Box::pin(async move { self.write(move |writer| link::link(writer, &request, now)).await? })
+    }
+
+    fn perform(&self, request: Perform, now: Timestamp) -> BoxFuture<'_, Result<Performed, PerformError>> {
+        Box::pin(async move { self.write(move |writer| perform::perform(writer, &request, now)).await? })
+    }
+
+    fn find_subject_keys(
+        &self,
+        subjects: Vec<Subject>,
+    ) -> BoxFuture<'_, Result<Vec<Option<SubjectKey>>, StoreError>> {
+        Box::pin(self.read(move |connection| subjects::find_keys(connection, &subjects)))
+    }
+
+    fn create_subject_keys(
+        &self,
+        keys: Vec<(Subject, [u8; 32])>,
+        now: Timestamp,
+    ) -> BoxFuture<'_, Result<Vec<SubjectKey>, StoreError>> {
+        Box::pin(self.write(move |writer| subjects::create_keys(writer, &keys, now)))
+    }
+
+    fn verify(&self) -> BoxFuture<'_, Result<Vec<Finding>, StoreError>> {
+        Box::pin(self.read(verify::verify))
+    }
+}

@@ -1,0 +1,54 @@
+//! The connection that writes, with what it remembers from one transaction to the next.
+
+use std::time::Duration;
+
+use rusqlite::{Connection, Params, Transaction, TransactionBehavior};
+
+use super::{error::Fault, log::Kinds};
+
+/// How long [`Writer::wipe`] waits for readers; appends wait as long.
+const WIPE_TIMEOUT: Duration = Duration::from_millis(100);
+
+/// What the writing thread owns.
+#[derive(Debug)]
+pub(super) struct Writer {
+    pub(super) connection: Connection,
+    pub(super) kinds: Kinds,
+}
+
+impl Writer {
+    pub(super) fn new(connection: Connection) -> Self {
+        Self { connection, kinds: Kinds::default() }
+    }
+
+    /// Begins a transaction that nobody else's write comes in between: what it reads still holds when it commits.
+    pub(super) fn begin(&mut self) -> rusqlite::Result<(Transaction<'_>, &mut Kinds)> {
+        self.kinds.forget_uncommitted();
+        let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        Ok((transaction, &mut self.kinds))
+    }
+
+    /// Runs one statement in a transaction of its own; how many rows it changed.
+    pub(super) fn execute(&mut self, sql: &str, parameters: impl Params) -> Result<usize, Fault> {
+        let (transaction, _kinds) = self.begin()?;
+        let rows = transaction.prepare_cached(sql)?.execute(parameters)?;
+        transaction.commit().map_err(Fault::Commit)?;
+        Ok(rows)
+    }
+
+    /// Whether what is deleted from now on is overwritten, which costs more than forgetting where it was.
+    pub(super) fn overwrite_deleted(&self, overwrite: bool) -> rusqlite::Result<()> {
+        let set = |row: &rusqlite::Row<'_>| row.get::<_, i64>(0);
+        self.connection.pragma_update_and_check(None, "secure_delete", overwrite, set).map(|_set| ())
+    }
+
+    /// Empties the write-ahead log, which still holds the pages as they were. Left for later, when that log is
+    /// overwritten anyway, if somebody is reading them just now.
+    pub(super) fn wipe(&self) -> rusqlite::Result<()> {
+        let patience: i64 = self.connection.pragma_query_value(None, "busy_timeout", |row| row.get(0))?;
+        self.connection.busy_timeout(WIPE_TIMEOUT)?;
+        let emptied = self.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_row| Ok(()));
+        self.connection.busy_timeout(Duration::from_millis(patience.unsigned_abs()))?;
+        emptied
+    }
+}

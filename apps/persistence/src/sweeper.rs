@@ -1,0 +1,95 @@
+//! The sweeper: removes the kept notices whose time has come, every now and then.
+//!
+//! On several nodes each sweeps; what one has removed the others do not find.
+
+use std::time::Duration;
+
+use tokio::time::sleep;
+use umbel_bus::edge;
+use umbel_core::store::SweepNotices;
+use umbel_supervision::Stopping;
+
+use crate::adapter::Adapter;
+
+/// Sweeps at once and then after each interval, until told to stop. A store that is away is swept the next time.
+pub(crate) async fn sweep(adapter: &dyn Adapter, interval: Duration, stopping: Stopping) {
+    loop {
+        match adapter.sweep_notices(SweepNotices { now: edge::now() }).await {
+            Ok(0) => {}
+            Ok(removed) => tracing::debug!(removed, "removed kept notices that had expired"),
+            Err(error) => tracing::warn!(%error, "kept notices that have expired are not removed yet"),
+        }
+        tokio::select! {
+            () = sleep(interval) => {}
+            () = stopping.clone() => return,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use umbel_bus::{Bus, BusSettings};
+    use umbel_core::{
+        Json, Timestamp,
+        store::{KeepNotices, KeptNotice, ListNotices},
+    };
+    use umbel_supervision::{Group, Policy, Supervisor};
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::{adapter::Extras, memory::Memory, part::group_over, settings::StoreSettings};
+
+    fn notice(number: u128, lives: Option<Duration>) -> KeptNotice {
+        let occurred_at = Timestamp::from_micros(edge::now().as_micros() - 60_000_000);
+        let notice = KeptNotice {
+            id: Uuid::from_u128(number),
+            topic: "test".to_owned(),
+            transaction_id: None,
+            source: None,
+            initialized_at: None,
+            occurred_at,
+            expires_at: None,
+            data: Json::from_store("{}"),
+        };
+        match lives {
+            Some(ttl) => notice.for_at_least(ttl),
+            None => notice,
+        }
+    }
+
+    /// PG-03: given notices past their time to live, when the sweep runs, only those vanish, also when they come later.
+    #[test]
+    fn what_has_expired_is_removed_and_nothing_else() {
+        let system = actix::System::new();
+        system.block_on(async {
+            let (bus, memory) = (Bus::new(BusSettings::default()), Arc::new(Memory::new()));
+            let settings = StoreSettings { notices_sweep_interval_ms: 5, ..StoreSettings::default() };
+            let store = group_over(Arc::clone(&memory) as _, &settings, &bus, Policy::default());
+            let root = Group::new("test", Policy::default()).child(umbel_bus::worker(&bus)).child(store);
+            let supervisor = Supervisor::start(root);
+            supervisor.tree().wait_until_up(Duration::from_secs(30)).await.unwrap();
+            for expired in [1, 2] {
+                let lives = [Some(Duration::from_secs(30)), Some(Duration::from_secs(3600)), None];
+                let notices =
+                    lives.into_iter().zip([expired, 10, 11]).map(|(ttl, number)| notice(number, ttl));
+                memory.keep_notices(KeepNotices { notices: notices.collect() }).await.unwrap();
+                loop {
+                    let request = ListNotices { limit: 10, ..ListNotices::default() };
+                    let kept = memory.list_notices(request).await.unwrap();
+                    let mut ids: Vec<_> = kept.into_iter().map(|notice| notice.id.as_u128()).collect();
+                    ids.sort_unstable();
+                    assert!(ids.ends_with(&[10, 11]), "{ids:?}");
+                    if ids.len() == 2 {
+                        break;
+                    }
+                    tokio::task::yield_now().await;
+                }
+            }
+            supervisor.shut_down().await;
+            actix::System::current().stop();
+        });
+        system.run().unwrap();
+    }
+}

@@ -1,0 +1,139 @@
+//! Tenants: several stores in one place that share nothing.
+//!
+//! On PostgreSQL each tenant is a schema of the configured database; with SQLite, a file in the directory of the
+//! configured one. A tenant is named as a schema is, on both, so that it can move. The configured store is a tenant
+//! itself.
+
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use anyhow::{Context, anyhow};
+use serde::Serialize;
+
+use crate::{
+    Adapter,
+    admin::{self, Migration, Place, durable},
+    part::open_existing,
+    postgres,
+    settings::StoreSettings,
+    sqlite,
+};
+
+/// What a tenant's file is called, after its name.
+const EXTENSION: &str = "db";
+
+/// The stores of one place.
+#[derive(Clone, Debug)]
+pub struct Tenants {
+    settings: StoreSettings,
+}
+
+/// One of them.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Tenant {
+    /// Its name: that of the schema, or of the file without `.db`.
+    pub name: String,
+    /// How many migrations are still to be applied to it; `None` when it is damaged or of a newer program.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pending: Option<usize>,
+}
+
+impl Tenants {
+    /// Those beside the store that the settings name.
+    #[must_use]
+    pub fn at(settings: &StoreSettings) -> Self {
+        Self { settings: settings.clone() }
+    }
+
+    /// The settings of one of them, there or not. Everything that works on a store works on it with these.
+    ///
+    /// # Errors
+    /// When the name is none, or the settings name no place that can hold tenants.
+    pub fn settings(&self, name: &str) -> anyhow::Result<StoreSettings> {
+        postgres::check_schema(name).map_err(|_| {
+            anyhow!(
+                "{name:?} names no tenant: use up to 63 lower-case letters, digits and underscores, not beginning \
+                 with a digit or pg_"
+            )
+        })?;
+        let mut settings = self.settings.clone();
+        match durable(&settings)? {
+            Place::Postgres(_) => settings.schema = name.to_owned(),
+            Place::Sqlite(path) => {
+                let path = directory(&path).join(name).with_extension(EXTENSION);
+                let path = path.to_str().context("the directory of store.url is no UTF-8 text")?;
+                settings.url = format!("sqlite:{path}");
+            }
+        }
+        Ok(settings)
+    }
+
+    /// Makes one, or brings it up to date if it is there. Gives the migrations that were pending.
+    ///
+    /// # Errors
+    /// As [`Tenants::settings`] and [`admin::init`].
+    pub async fn create(&self, name: &str) -> anyhow::Result<Vec<Migration>> {
+        admin::init(&self.settings(name)?).await
+    }
+
+    /// All there are, by name.
+    ///
+    /// # Errors
+    /// When the database or the directory cannot be read.
+    pub async fn list(&self) -> anyhow::Result<Vec<Tenant>> {
+        let names = match durable(&self.settings)? {
+            Place::Postgres(url) => postgres::admin::stores(&url, &self.settings.schema).await?,
+            Place::Sqlite(path) => tokio::task::spawn_blocking(move || files(&directory(&path))).await??,
+        };
+        let mut tenants = Vec::new();
+        // A schema of another style of name than ours can hold a store only if somebody renamed it.
+        for name in names.into_iter().filter(|name| postgres::check_schema(name).is_ok()) {
+            let migrations = admin::migrations(&self.settings(&name)?).await.ok();
+            let pending = migrations.map(|all| all.iter().filter(|migration| !migration.applied).count());
+            tenants.push(Tenant { name, pending });
+        }
+        Ok(tenants)
+    }
+
+    /// Removes one with all that it holds; whether there was one.
+    ///
+    /// # Errors
+    /// As [`Tenants::settings`] and [`admin::drop_store`].
+    pub async fn drop(&self, name: &str) -> anyhow::Result<bool> {
+        admin::drop_store(&self.settings(name)?).await
+    }
+
+    /// Opens one that is there and up to date.
+    ///
+    /// # Errors
+    /// As [`Tenants::settings`] and [`open_existing`].
+    pub async fn open(&self, name: &str) -> anyhow::Result<Arc<dyn Adapter>> {
+        open_existing(&self.settings(name)?).await
+    }
+}
+
+fn directory(path: &Path) -> PathBuf {
+    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+    parent.unwrap_or(Path::new(".")).to_owned()
+}
+
+/// The stores in a directory, by name; none in one that is not there.
+fn files(directory: &Path) -> anyhow::Result<Vec<String>> {
+    let mut names = Vec::new();
+    if directory.is_dir() {
+        let failed = || format!("the directory {} cannot be read", directory.display());
+        for entry in directory.read_dir().with_context(failed)? {
+            let path = entry.with_context(failed)?.path();
+            let named = path.extension().is_some_and(|extension| extension == EXTENSION);
+            if let Some(name) = path.file_stem().and_then(|name| name.to_str()).filter(|_| named)
+                && sqlite::admin::is_store(&path)
+            {
+                names.push(name.to_owned());
+            }
+        }
+    }
+    names.sort_unstable();
+    Ok(names)
+}
