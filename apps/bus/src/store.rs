@@ -1,13 +1,18 @@
 //! Requests to the store, as verbs. The store is one more owner on the bus.
 
+mod pages;
+
 use tokio::time::Instant;
 use umbel_core::{
-    CommandId, Json, Position, Request, StreamName,
+    CommandId, EventId, Json, Position, RecordedEvent, Request, StreamName, Version,
     document::{DocumentKey, DocumentQuery},
     store::{
-        AllPage, Append, AppendError, Appended, DocumentPage, FindCommand, GetDocuments, GetStatus,
-        GetStreamInfo, LoadCheckpoint, QueryDocuments, ReadAll, ReadError, ReadStream, SaveProjection,
-        SaveProjectionError, StoreError, StoreStatus, StreamInfo, StreamPage,
+        AllPage, Append, AppendError, Appended, ClearOutbox, DeleteSnapshot, DocumentPage, FindCommand,
+        FindEvent, Finding, GetDocuments, GetStatus, GetStreamInfo, KeepNotices, KeptNotice, LinkError,
+        LinkEvents, ListNotices, ListSnapshots, ListStreams, LoadCheckpoint, LoadSnapshot, Perform,
+        PerformError, Performed, QueryDocuments, ReadAll, ReadError, ReadOutbox, ReadStream, SaveProjection,
+        SaveProjectionError, SaveSnapshot, Snapshot, StoreError, StoreStatus, StreamInfo, StreamList,
+        StreamPage, SweepNotices, VerifyStore, Waiting,
     },
 };
 
@@ -57,6 +62,22 @@ impl Store {
         self.read(request).await
     }
 
+    /// An event by its id.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    pub async fn find_event(&self, id: EventId) -> Result<Option<RecordedEvent>, StoreError> {
+        self.read(FindEvent { id }).await
+    }
+
+    /// A page of the list of streams.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    pub async fn list_streams(&self, request: ListStreams) -> Result<StreamList, StoreError> {
+        self.read(request).await
+    }
+
     /// What there is to know of a stream.
     ///
     /// # Errors
@@ -102,6 +123,102 @@ impl Store {
     /// # Errors
     /// See [`SaveProjectionError`].
     pub async fn save_projection(&self, request: SaveProjection) -> Result<(), SaveProjectionError> {
+        self.write(request).await
+    }
+
+    /// Links events to a stream; the answer is its version after it.
+    ///
+    /// # Errors
+    /// See [`LinkError`].
+    pub async fn link(&self, request: LinkEvents) -> Result<Version, LinkError> {
+        self.write(request).await
+    }
+
+    /// Does an act of upkeep.
+    ///
+    /// # Errors
+    /// See [`PerformError`].
+    pub async fn perform(&self, request: Perform) -> Result<Performed, PerformError> {
+        self.write(request).await
+    }
+
+    /// Looks at all of the store and tells what is not as it must be.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    pub async fn verify(&self) -> Result<Vec<Finding>, StoreError> {
+        self.read(VerifyStore).await
+    }
+
+    /// The snapshot of a stream.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    pub async fn load_snapshot(&self, stream: StreamName) -> Result<Option<Snapshot>, StoreError> {
+        self.read(LoadSnapshot { stream }).await
+    }
+
+    /// Keeps a snapshot unless there is a newer one; whether it was kept.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    pub async fn save_snapshot(&self, snapshot: Snapshot) -> Result<bool, StoreError> {
+        self.write(SaveSnapshot(snapshot)).await
+    }
+
+    /// Removes the snapshot of a stream; whether there was one.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    pub async fn delete_snapshot(&self, stream: StreamName) -> Result<bool, StoreError> {
+        self.write(DeleteSnapshot { stream }).await
+    }
+
+    /// A page of the list of snapshots.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    pub async fn list_snapshots(&self, request: ListSnapshots) -> Result<Vec<Snapshot>, StoreError> {
+        self.read(request).await
+    }
+
+    /// Entries of the outbox that wait.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    pub async fn read_outbox(&self, request: ReadOutbox) -> Result<Vec<Waiting>, StoreError> {
+        self.read(request).await
+    }
+
+    /// Takes entries that are done out of the outbox; how many there were.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    pub async fn clear_outbox(&self, numbers: Vec<u64>) -> Result<u64, StoreError> {
+        self.write(ClearOutbox { numbers }).await
+    }
+
+    /// Keeps notices, each once; how many are new.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    pub async fn keep_notices(&self, notices: Vec<KeptNotice>) -> Result<u64, StoreError> {
+        self.write(KeepNotices { notices }).await
+    }
+
+    /// A page of the kept notices.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    pub async fn list_notices(&self, request: ListNotices) -> Result<Vec<KeptNotice>, StoreError> {
+        self.read(request).await
+    }
+
+    /// Removes kept notices whose time has come; how many.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    pub async fn sweep_notices(&self, request: SweepNotices) -> Result<u64, StoreError> {
         self.write(request).await
     }
 

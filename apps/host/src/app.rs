@@ -3,7 +3,7 @@
 use std::{fmt, future::Future, sync::Arc};
 
 use umbel_bus::{AskError, Bus, DispatchError};
-use umbel_core::{Aggregate, Command, Projection, Query};
+use umbel_core::{Aggregate, Command, Projection, Query, store::Recorded};
 use umbel_supervision::{Group, Policy, Worker};
 
 use crate::{
@@ -12,6 +12,7 @@ use crate::{
     handling::Handling,
     projection,
     read_models::ReadModels,
+    recorder,
     settings::HostSettings,
 };
 
@@ -19,12 +20,13 @@ type Start = Arc<dyn Fn(&str, Bus, &HostSettings) -> Worker + Send + Sync>;
 
 /// A domain app: a name and the components it declares. Each becomes a supervised actor on the app's own thread.
 ///
-/// Projections start first, then aggregates, then handlers, each in the order declared, and they stop in reverse: what a
-/// handler dispatches to its own app finds its owner until the last handler is done, and whoever can write can be waited
-/// for.
+/// Recorders start first, then projections, then aggregates, then handlers, each in the order declared, and they stop in
+/// reverse: what a handler dispatches to its own app finds its owner until the last handler is done, whoever can write can
+/// be waited for, and what they publish at the very end is recorded.
 #[derive(Clone)]
 pub struct App {
     name: &'static str,
+    recorders: Vec<Start>,
     projections: Vec<Start>,
     aggregates: Vec<Start>,
     handlers: Vec<Start>,
@@ -34,7 +36,13 @@ impl App {
     /// An app without components.
     #[must_use]
     pub fn new(name: &'static str) -> Self {
-        Self { name, projections: Vec::new(), aggregates: Vec::new(), handlers: Vec::new() }
+        Self {
+            name,
+            recorders: Vec::new(),
+            projections: Vec::new(),
+            aggregates: Vec::new(),
+            handlers: Vec::new(),
+        }
     }
 
     /// The app's name.
@@ -54,6 +62,14 @@ impl App {
     #[must_use]
     pub fn projection<P: Projection>(mut self) -> Self {
         self.projections.push(Arc::new(|app, bus, settings| projection::worker::<P>(app, bus, settings)));
+        self
+    }
+
+    /// Notices of this kind that are published in the process, kept for a while; see [`Recorded`]. One app records a kind;
+    /// in two, notices without ids of their own are kept twice.
+    #[must_use]
+    pub fn record<N: Recorded>(mut self) -> Self {
+        self.recorders.push(Arc::new(|_, bus, settings| recorder::worker::<N>(bus, settings)));
         self
     }
 
@@ -89,18 +105,19 @@ impl App {
     /// The app as a branch of the supervision tree.
     #[must_use]
     pub fn group(&self, bus: &Bus, settings: &HostSettings, policy: Policy) -> Group {
-        let workers = self.projections.iter().chain(&self.aggregates).chain(&self.handlers);
-        workers.fold(Group::new(self.name, policy), |group, start| {
+        self.workers().fold(Group::new(self.name, policy), |group, start| {
             group.child(start(self.name, bus.clone(), settings))
         })
+    }
+
+    /// What it declares, in the order in which they start.
+    fn workers(&self) -> impl Iterator<Item = &Start> {
+        self.recorders.iter().chain(&self.projections).chain(&self.aggregates).chain(&self.handlers)
     }
 }
 
 impl fmt::Debug for App {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("App")
-            .field("name", &self.name)
-            .field("components", &(self.projections.len() + self.aggregates.len() + self.handlers.len()))
-            .finish()
+        f.debug_struct("App").field("name", &self.name).field("components", &self.workers().count()).finish()
     }
 }

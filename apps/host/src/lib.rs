@@ -18,10 +18,12 @@ mod handler;
 mod handling;
 mod projection;
 mod read_models;
+mod recorder;
 mod settings;
 mod standalone;
 mod umbrella;
 
+pub use aggregate::{StateError, state_at, state_at_from_snapshot};
 pub use app::App;
 pub use exit::{ExitStatus, Failed, OrExit, conclude};
 pub use handling::Handling;

@@ -20,15 +20,15 @@ use umbel_bus::{Bus, RouteSet, Store};
 use umbel_core::{
     EventSet, Position, Projection, RecordedEvent,
     document::{Changes, Direction, DocumentWrite},
-    store::{AllPage, ReadAll, SaveProjection, SaveProjectionError, StoreError},
+    store::{AllPage, ReadAll, SaveProjection, SaveProjectionError, Selector, StoreError},
 };
 use umbel_supervision::{Drain, Tether, Worker};
 
 use crate::settings::HostSettings;
 
 /// The pause after a failure grows from the first to the last of these.
-const RETRY_MIN: Duration = Duration::from_millis(50);
-const RETRY_MAX: Duration = Duration::from_secs(5);
+pub(crate) const RETRY_MIN: Duration = Duration::from_millis(50);
+pub(crate) const RETRY_MAX: Duration = Duration::from_secs(5);
 
 /// A checkpoint over events that changed no document is saved at least every so many events.
 const IDLE_CHECKPOINT_EVERY: u64 = 10_000;
@@ -173,7 +173,7 @@ impl Follower {
             from: Some(self.reached.next()),
             direction: Direction::Forward,
             limit,
-            names: Some(Arc::clone(&self.names)),
+            selector: Selector { names: Some(Arc::clone(&self.names)), ..Selector::all() },
         };
         let page = self.store.read_all(request).await?;
         let (page_end, head) = (page.scanned_to.max(self.reached), page.head);

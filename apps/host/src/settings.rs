@@ -30,6 +30,18 @@ pub struct HostSettings {
     /// How long a projection waits for a wake-up before it looks for itself.
     #[serde(deserialize_with = "at_least_one")]
     pub projection_poll_ms: u64,
+    /// Notices that one recorder stores at once, at most.
+    #[serde(deserialize_with = "at_least_one")]
+    pub notices_batch: usize,
+    /// How long a recorded notice waits for others before it is stored.
+    #[serde(deserialize_with = "at_least_one")]
+    pub notices_batch_within_ms: u64,
+    /// Notices that wait at one recorder while the store is away.
+    #[serde(deserialize_with = "at_least_one")]
+    pub notices_waiting_max: usize,
+    /// How long notices are kept that do not say so themselves.
+    #[serde(deserialize_with = "at_least_one")]
+    pub notices_ttl_ms: u64,
 }
 
 impl HostSettings {
@@ -39,6 +51,14 @@ impl HostSettings {
 
     pub(crate) const fn projection_poll(&self) -> Duration {
         Duration::from_millis(self.projection_poll_ms)
+    }
+
+    pub(crate) const fn notices_batch_within(&self) -> Duration {
+        Duration::from_millis(self.notices_batch_within_ms)
+    }
+
+    pub(crate) const fn notices_ttl(&self) -> Duration {
+        Duration::from_millis(self.notices_ttl_ms)
     }
 }
 
@@ -52,6 +72,10 @@ impl Default for HostSettings {
             in_flight_max: 1024,
             projection_batch: 500,
             projection_poll_ms: 500,
+            notices_batch: 500,
+            notices_batch_within_ms: 200,
+            notices_waiting_max: 10_000,
+            notices_ttl_ms: 604_800_000,
         }
     }
 }
@@ -74,6 +98,10 @@ mod tests {
             "in_flight_max",
             "projection_batch",
             "projection_poll_ms",
+            "notices_batch",
+            "notices_batch_within_ms",
+            "notices_waiting_max",
+            "notices_ttl_ms",
         ];
         for key in bus.into_iter().chain(host.map(|key| format!("host.{key}"))) {
             let load = |value: &str| {

@@ -11,7 +11,10 @@ use std::{
 use serde::{Deserialize, Serialize};
 use umbel_core::{
     Aggregate, Changes, Command, Context, Decide, Decision, Document, Event, Projection, Query,
-    RecordedEvent, document::Collection, events, store::ClaimName,
+    RecordedEvent,
+    document::Collection,
+    events,
+    store::{ClaimName, State},
 };
 use umbel_host::{App, AskError, DispatchError, Handling, ReadModels};
 use uuid::Uuid;
@@ -104,10 +107,15 @@ events! {
     pub(crate) enum CountedEvent { WasCounted(WasCounted) }
 }
 
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Account {
     pub(crate) balance: i64,
-    name: Option<String>,
+    pub(crate) name: Option<String>,
+}
+
+impl State for Account {
+    const NAME: &'static str = "bank.account";
+    const SCHEMA: u32 = 2;
 }
 
 /// An aggregate that knows how many of its kind are in memory.

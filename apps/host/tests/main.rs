@@ -10,4 +10,6 @@ mod faults;
 mod handlers;
 mod nodes;
 mod projections;
+mod recorder;
+mod replay;
 mod umbrella;

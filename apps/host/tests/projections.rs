@@ -42,7 +42,8 @@ fn it_catches_up_from_an_existing_log() {
             let ignored = NewEvent {
                 id: EventId(umbel_bus::edge::fresh_id()),
                 event_type: "other.happened/1".parse().unwrap(),
-                data: Json::parse("{}").unwrap(),
+                data: Json::parse("{}").unwrap().into(),
+                subject: None,
                 metadata: Metadata::default(),
             };
             let stream = StreamName::new("other").unwrap();
@@ -159,7 +160,8 @@ fn an_unreadable_event_holds_up_only_its_projection() {
         let newer = NewEvent {
             id: EventId(umbel_bus::edge::fresh_id()),
             event_type: "bank.withdrawn/2".parse().unwrap(),
-            data: Json::parse("{}").unwrap(),
+            data: Json::parse("{}").unwrap().into(),
+            subject: None,
             metadata: Metadata::default(),
         };
         world.bus.dispatch(deposit("ada", 1)).await.unwrap();

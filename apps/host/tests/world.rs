@@ -3,7 +3,7 @@
 use std::{
     future::Future,
     sync::{
-        Arc,
+        Arc, Mutex,
         atomic::{AtomicBool, AtomicU32, Ordering},
     },
     time::Duration,
@@ -14,15 +14,17 @@ use tokio::sync::watch;
 use umbel_bus::{Bus, BusSettings};
 use umbel_core::{
     CommandId, EventId, ExpectedVersion, Json, Metadata, NewEvent, Position, RecordedEvent, StreamName,
-    Timestamp,
+    Subject, Timestamp, Version,
     document::{Direction, DocumentKey, DocumentQuery},
     store::{
-        AllPage, Append, AppendError, Appended, DocumentPage, ReadAll, ReadError, ReadStream, SaveProjection,
-        SaveProjectionError, StoreError, StoreStatus, StreamInfo, StreamPage,
+        AllPage, Append, AppendError, Appended, ClearOutbox, DocumentPage, Finding, KeepNotices, KeptNotice,
+        LinkError, LinkEvents, ListNotices, ListSnapshots, ListStreams, Perform, PerformError, Performed,
+        ReadAll, ReadError, ReadOutbox, ReadStream, SaveProjection, SaveProjectionError, Snapshot,
+        StoreError, StoreStatus, StreamInfo, StreamList, StreamPage, SweepNotices, Waiting,
     },
 };
 use umbel_host::{App, HostSettings};
-use umbel_persistence::{Adapter, StoreSettings, memory::Memory};
+use umbel_persistence::{Extras, Log, ReadModels, StoreSettings, SubjectKey, Upkeep, memory::Memory};
 use umbel_supervision::{Backoff, Group, Intensity, Outcome, Policy, Supervisor};
 
 use crate::bank::{self, Balance, Deposited, GetBalance};
@@ -56,6 +58,14 @@ pub(crate) struct Rigged {
     page_limit: watch::Sender<u32>,
     /// Whether pages of streams come without their events.
     empty_pages: AtomicBool,
+    /// While shut, notices are not taken: asking waits.
+    notices_shut: watch::Sender<bool>,
+    /// So many requests to keep notices to come are refused.
+    notices_refused: AtomicU32,
+    /// So many requests to keep notices to come are carried out, and their answers lost.
+    lost_keeps: AtomicU32,
+    /// How many notices each request brought.
+    batches: Mutex<Vec<usize>>,
 }
 
 /// Runs a test on an actix system of its own, whose threads end with it.
@@ -181,6 +191,24 @@ impl Rigged {
         self.empty_pages.store(empty, Ordering::SeqCst);
     }
 
+    /// Makes notices wait.
+    pub(crate) fn shut_for_notices(&self, shut: bool) {
+        self.notices_shut.send_replace(shut);
+    }
+
+    pub(crate) fn refuse_notices(&self, times: u32) {
+        self.notices_refused.store(times, Ordering::SeqCst);
+    }
+
+    pub(crate) fn lose_keeps(&self, times: u32) {
+        self.lost_keeps.store(times, Ordering::SeqCst);
+    }
+
+    /// How many notices each request brought.
+    pub(crate) fn batches(&self) -> Vec<usize> {
+        self.batches.lock().unwrap().clone()
+    }
+
     pub(crate) fn lose_saves(&self, times: u32) {
         self.lost_saves.store(times, Ordering::SeqCst);
     }
@@ -195,7 +223,7 @@ fn lost() -> StoreError {
     StoreError::OutcomeUnknown { reason: "the test lost the answer".into() }
 }
 
-impl Adapter for Rigged {
+impl Log for Rigged {
     fn append(
         &self,
         group: Vec<Append>,
@@ -230,14 +258,28 @@ impl Adapter for Rigged {
         self.memory.read_all(request)
     }
 
+    fn find_event(&self, id: EventId) -> BoxFuture<'_, Result<Option<RecordedEvent>, StoreError>> {
+        self.memory.find_event(id)
+    }
+
     fn stream_info(&self, stream: StreamName) -> BoxFuture<'_, Result<StreamInfo, ReadError>> {
         self.memory.stream_info(stream)
+    }
+
+    fn list_streams(&self, request: ListStreams) -> BoxFuture<'_, Result<StreamList, StoreError>> {
+        self.memory.list_streams(request)
     }
 
     fn find_command(&self, id: CommandId) -> BoxFuture<'_, Result<Option<Appended>, StoreError>> {
         self.memory.find_command(id)
     }
 
+    fn status(&self) -> BoxFuture<'_, Result<StoreStatus, StoreError>> {
+        self.memory.status()
+    }
+}
+
+impl ReadModels for Rigged {
     fn get_documents(&self, keys: Vec<DocumentKey>) -> BoxFuture<'_, Result<Vec<Option<Json>>, StoreError>> {
         self.memory.get_documents(keys)
     }
@@ -256,8 +298,79 @@ impl Adapter for Rigged {
             if take(&self.lost_saves) { Err(lost().into()) } else { saved }
         })
     }
+}
 
-    fn status(&self) -> BoxFuture<'_, Result<StoreStatus, StoreError>> {
-        self.memory.status()
+impl Upkeep for Rigged {
+    fn link(&self, request: LinkEvents, now: Timestamp) -> BoxFuture<'_, Result<Version, LinkError>> {
+        self.memory.link(request, now)
+    }
+
+    fn perform(&self, request: Perform, now: Timestamp) -> BoxFuture<'_, Result<Performed, PerformError>> {
+        self.memory.perform(request, now)
+    }
+
+    fn find_subject_keys(
+        &self,
+        subjects: Vec<Subject>,
+    ) -> BoxFuture<'_, Result<Vec<Option<SubjectKey>>, StoreError>> {
+        self.memory.find_subject_keys(subjects)
+    }
+
+    fn create_subject_keys(
+        &self,
+        keys: Vec<(Subject, [u8; 32])>,
+        now: Timestamp,
+    ) -> BoxFuture<'_, Result<Vec<SubjectKey>, StoreError>> {
+        self.memory.create_subject_keys(keys, now)
+    }
+
+    fn verify(&self) -> BoxFuture<'_, Result<Vec<Finding>, StoreError>> {
+        self.memory.verify()
+    }
+}
+
+impl Extras for Rigged {
+    fn load_snapshot(&self, stream: StreamName) -> BoxFuture<'_, Result<Option<Snapshot>, StoreError>> {
+        self.memory.load_snapshot(stream)
+    }
+
+    fn save_snapshot(&self, snapshot: Snapshot) -> BoxFuture<'_, Result<bool, StoreError>> {
+        self.memory.save_snapshot(snapshot)
+    }
+
+    fn delete_snapshot(&self, stream: StreamName) -> BoxFuture<'_, Result<bool, StoreError>> {
+        self.memory.delete_snapshot(stream)
+    }
+
+    fn list_snapshots(&self, request: ListSnapshots) -> BoxFuture<'_, Result<Vec<Snapshot>, StoreError>> {
+        self.memory.list_snapshots(request)
+    }
+
+    fn read_outbox(&self, request: ReadOutbox) -> BoxFuture<'_, Result<Vec<Waiting>, StoreError>> {
+        self.memory.read_outbox(request)
+    }
+
+    fn clear_outbox(&self, request: ClearOutbox) -> BoxFuture<'_, Result<u64, StoreError>> {
+        self.memory.clear_outbox(request)
+    }
+
+    fn keep_notices(&self, request: KeepNotices) -> BoxFuture<'_, Result<u64, StoreError>> {
+        Box::pin(async move {
+            self.batches.lock().unwrap().push(request.notices.len());
+            self.notices_shut.subscribe().wait_for(|shut| !shut).await.unwrap();
+            if take(&self.notices_refused) {
+                return Err(StoreError::Unavailable { reason: "told to refuse".into() });
+            }
+            let kept = self.memory.keep_notices(request).await;
+            if take(&self.lost_keeps) { Err(lost()) } else { kept }
+        })
+    }
+
+    fn list_notices(&self, request: ListNotices) -> BoxFuture<'_, Result<Vec<KeptNotice>, StoreError>> {
+        self.memory.list_notices(request)
+    }
+
+    fn sweep_notices(&self, request: SweepNotices) -> BoxFuture<'_, Result<u64, StoreError>> {
+        self.memory.sweep_notices(request)
     }
 }

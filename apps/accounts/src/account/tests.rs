@@ -5,7 +5,7 @@ use contracts::{
     accounts::{BioChanged, EmailChanged, ImageChanged, Registered, Rejection, UniqueField, UsernameChanged},
 };
 use serde_json::json;
-use umbel_core::{EventSet, Json};
+use umbel_core::{EventSet, Payload};
 use umbel_testkit::aggregate::{given, given_nothing};
 use uuid::Uuid;
 
@@ -166,7 +166,7 @@ fn nobody_cannot_be_changed() {
 fn the_private_event_decodes_its_sample() {
     let sample = json!({ "user_id": ID, "password_hash": "$argon2id$1" });
     let event_type = "accounts.password_set/1".parse().unwrap();
-    let event = AccountEvent::decode(&event_type, &Json::encode(&sample).unwrap()).unwrap().unwrap();
-    assert_eq!(event.encode().unwrap().1.decode::<serde_json::Value>().unwrap(), sample);
+    let event = AccountEvent::decode(&event_type, &Payload::json(&sample).unwrap()).unwrap().unwrap();
+    assert_eq!(event.encode().unwrap().data.decode::<serde_json::Value>().unwrap(), sample);
     assert!(!format!("{event:?}").contains("argon2id"), "a hash does not belong into a log line");
 }

@@ -2,6 +2,7 @@
 
 mod dispatch;
 mod gate;
+mod pages;
 mod registry;
 mod send;
 mod store;

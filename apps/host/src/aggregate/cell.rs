@@ -8,32 +8,18 @@ use std::{
 use umbel_bus::{Dispatch, DispatchContext, DispatchError, Dispatched, Outcome, Store, edge};
 use umbel_core::{
     Aggregate, Command, Context, Decide, Decision, EventId, EventSet, ExpectedVersion, Json, NewEvent,
-    StreamName, Version,
-    document::Direction,
+    PayloadError, StreamName,
     event::EventType,
-    store::{
-        Append, AppendError, Appended, Claims, CommandRecord, ReadError, ReadStream, StoreError, StreamAppend,
-    },
+    store::{Append, AppendError, Appended, Claims, CommandRecord, StreamAppend},
 };
 
-/// Events per read while an aggregate is loaded.
-const LOAD_PAGE: u32 = 1000;
+use crate::aggregate::fold::{Fold, Trouble};
 
-/// An aggregate in memory: the fold of its stream up to `version`.
+/// An aggregate in memory.
 pub(crate) struct Cell<A> {
-    stream: StreamName,
-    state: A,
-    version: Version,
+    fold: Fold<A>,
     /// Whether nothing is known yet, or not any more.
     stale: bool,
-}
-
-/// A failure before anything was written, before it is told to a caller of some command.
-enum Trouble {
-    /// The store could not be read.
-    Store(StoreError),
-    /// The log holds something this program cannot use, or the domain's code panicked.
-    Failed(String),
 }
 
 /// The domain's yes or no, or trouble on the way to it.
@@ -51,7 +37,7 @@ struct Decided<E, R> {
 
 impl<A: Aggregate> Cell<A> {
     pub(crate) fn new(stream: StreamName) -> Self {
-        Self { stream, state: A::default(), version: Version::START, stale: true }
+        Self { fold: Fold::new(stream), stale: true }
     }
 
     /// Carries out one command: decide on the state in memory, append under the optimistic lock, evolve. When the
@@ -137,57 +123,17 @@ impl<A: Aggregate> Cell<A> {
 
     /// Evolves by everything appended since; says whether there was anything.
     async fn catch_up(&mut self, store: &Store) -> Result<bool, Trouble> {
-        let before = self.version;
-        loop {
-            let request = ReadStream {
-                stream: self.stream.clone(),
-                from: Some(self.version.next()),
-                direction: Direction::Forward,
-                limit: LOAD_PAGE,
-            };
-            let page = match store.read_stream(request).await {
-                Ok(page) => page,
-                Err(ReadError::StreamNotFound(_)) => break,
-                Err(error @ ReadError::StreamDeleted(_)) => return Err(Trouble::Failed(error.to_string())),
-                Err(ReadError::Store(error)) => return Err(Trouble::Store(error)),
-            };
-            for recorded in &page.events {
-                let event =
-                    recorded.decode::<A::Event>().map_err(|error| Trouble::Failed(error.to_string()))?;
-                if let Some(event) = event {
-                    self.evolve(&event)?;
-                }
-                self.version = recorded.version;
-            }
-            if self.version >= page.version {
-                break;
-            }
-            // Taken for the end, this would let commands be decided on a state that never was.
-            if page.events.is_empty() {
-                let (stream, at, end) = (&self.stream, self.version, page.version);
-                return Err(Trouble::Failed(format!(
-                    "the store has no events of {stream} after version {at}, though it is at version {end}"
-                )));
-            }
-        }
-        self.stale = false;
-        Ok(self.version > before)
-    }
-
-    fn evolve(&mut self, event: &A::Event) -> Result<(), Trouble> {
-        let state = std::mem::take(&mut self.state);
+        // Left half-way by an error or a caller that goes away, it is some state, but not the present one.
         self.stale = true;
-        match catch_unwind(AssertUnwindSafe(|| state.evolve(event))) {
-            Ok(state) => self.state = state,
-            Err(_) => return Err(self.panicked("evolving")),
-        }
-        Ok(())
+        let anything = self.fold.catch_up(store, None).await?;
+        self.stale = false;
+        Ok(anything)
     }
 
     /// Forgets the state, which a panic may have left half-way: the next command loads it from the log.
     fn panicked(&mut self, doing: &str) -> Trouble {
-        *self = Self::new(self.stream.clone());
-        Trouble::Failed(format!("{doing} {} panicked", self.stream))
+        *self = Self::new(self.fold.stream.clone());
+        Trouble::Failed(format!("{doing} {} panicked", self.fold.stream))
     }
 
     fn decide<C: Command>(&mut self, command: &C, context: &DispatchContext) -> Verdict<A, C>
@@ -196,7 +142,7 @@ impl<A: Aggregate> Cell<A> {
     {
         let mut fresh_ids = edge::fresh_id;
         let surroundings = Context::new(edge::now(), &mut fresh_ids);
-        match catch_unwind(AssertUnwindSafe(|| self.state.decide(command, &surroundings))) {
+        match catch_unwind(AssertUnwindSafe(|| self.fold.state.decide(command, &surroundings))) {
             Ok(Ok(decision)) => self.prepare(decision, context).map(Ok),
             Ok(Err(rejection)) => Ok(Err(rejection)),
             Err(_) => Err(self.panicked(&format!("deciding {} for", C::NAME))),
@@ -209,30 +155,29 @@ impl<A: Aggregate> Cell<A> {
         decision: Decision<A::Event, R>,
         context: &DispatchContext,
     ) -> Result<Decided<A::Event, R>, Trouble> {
-        let no_json = |error| Trouble::Failed(format!("no JSON form: {error}"));
+        let failed = |error: PayloadError| Trouble::Failed(format!("cannot be encoded: {error}"));
         let mut names = Vec::with_capacity(decision.events.len());
         let mut events = Vec::with_capacity(decision.events.len());
         for event in &decision.events {
-            let (event_type, data) = event.encode().map_err(no_json)?;
-            let EventType { name, .. } = &event_type;
+            let encoded = event.encode().map_err(failed)?;
+            let EventType { name, .. } = &encoded.event_type;
             if !names.contains(name) {
                 names.push(name.clone());
             }
-            let (id, metadata) = (EventId(edge::fresh_id()), context.metadata.clone());
-            events.push(NewEvent { id, event_type, data, metadata });
+            events.push(NewEvent::new(EventId(edge::fresh_id()), encoded, context.metadata.clone()));
         }
         let mut append = Append::default();
         if !events.is_empty() {
-            let expected = ExpectedVersion::Exact(self.version);
-            append.streams.push(StreamAppend { stream: self.stream.clone(), expected, events });
+            let expected = ExpectedVersion::Exact(self.fold.version);
+            append.streams.push(StreamAppend { stream: self.fold.stream.clone(), expected, events });
         }
         append.claims = Claims {
-            owner: self.stream.to_string(),
+            owner: self.fold.stream.to_string(),
             take: decision.take.clone(),
             release: decision.release.clone(),
         };
         if context.idempotent {
-            let reply = Json::encode(&decision.reply).map_err(no_json)?;
+            let reply = Json::encode(&decision.reply).map_err(|error| failed(error.into()))?;
             append.command = Some(CommandRecord { id: context.command_id, reply });
         }
         Ok(Decided { decision, append, names })
@@ -255,15 +200,16 @@ impl<A: Aggregate> Cell<A> {
         Decided { decision, names, .. }: Decided<A::Event, C::Reply>,
         appended: &Appended,
     ) -> Result<Dispatched<C::Reply>, DispatchError<C::Rejection>> {
-        let after = appended.versions.first().copied().unwrap_or(self.version);
+        let after = appended.versions.first().copied().unwrap_or(self.fold.version);
+        self.stale = true;
         for event in &decision.events {
-            if let Err(Trouble::Failed(reason)) = self.evolve(event) {
+            if let Err(Trouble::Failed(reason)) = self.fold.evolve(event) {
                 // Stored all the same; the next command loads the state again and meets the panic there.
-                tracing::error!(stream = %self.stream, reason, "state lost after an append");
+                tracing::error!(stream = %self.fold.stream, reason, "state lost after an append");
                 return Ok(answer(decision.reply, appended, names));
             }
         }
-        self.version = after;
+        self.fold.version = after;
         self.stale = false;
         Ok(answer(decision.reply, appended, names))
     }

@@ -2,10 +2,13 @@
 //!
 //! The host routes a command to its instance by identity and makes instances come and go; the instance keeps
 //! state and version in memory and carries out one command at a time; [`cell`] is what it does, without the
-//! actor around it.
+//! actor around it. [`fold`] is the state that both this and [`replay`] work on.
 
 mod cell;
+mod fold;
 mod host;
 mod instance;
+mod replay;
 
 pub(crate) use host::worker;
+pub use replay::{StateError, state_at, state_at_from_snapshot};

@@ -1,0 +1,94 @@
+//! The fold of a stream: an aggregate's state as of a version, and how it is brought further.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use umbel_bus::Store;
+use umbel_core::{
+    Aggregate, StreamName, Version,
+    document::Direction,
+    store::{ReadError, ReadStream, StoreError, StreamPage},
+};
+
+/// Events per read.
+const LOAD_PAGE: u32 = 1000;
+
+/// The state that the events of a stream up to `version` lead to.
+pub(super) struct Fold<A> {
+    pub(super) stream: StreamName,
+    pub(super) state: A,
+    pub(super) version: Version,
+}
+
+/// Why a state is not known.
+pub(super) enum Trouble {
+    /// The store could not be read.
+    Store(StoreError),
+    /// The log holds something this program cannot use, or the domain's code panicked.
+    Failed(String),
+}
+
+impl<A: Aggregate> Fold<A> {
+    /// The state before the first event.
+    pub(super) fn new(stream: StreamName) -> Self {
+        Self { stream, state: A::default(), version: Version::START }
+    }
+
+    /// Evolves by everything that was appended behind its version, up to `until` if that is not the end; says whether there
+    /// was anything.
+    pub(super) async fn catch_up(&mut self, store: &Store, until: Option<Version>) -> Result<bool, Trouble> {
+        let (before, until) = (self.version, until.unwrap_or(Version::new(u64::MAX)));
+        while self.version < until {
+            let left = until.get() - self.version.get();
+            let request = ReadStream {
+                stream: self.stream.clone(),
+                from: Some(self.version.next()),
+                direction: Direction::Forward,
+                limit: u32::try_from(left).unwrap_or(LOAD_PAGE).min(LOAD_PAGE),
+            };
+            let page = match store.read_stream(request).await {
+                Ok(page) => page,
+                Err(ReadError::StreamNotFound(_)) => break,
+                Err(error @ ReadError::StreamDeleted(_)) => return Err(Trouble::Failed(error.to_string())),
+                Err(ReadError::Store(error)) => return Err(Trouble::Store(error)),
+            };
+            self.take_in(&page, until)?;
+            if self.version >= page.version {
+                break;
+            }
+            // Taken for the end, this would let commands be decided on a state that never was.
+            if page.events.is_empty() {
+                let (stream, at, end) = (&self.stream, self.version, page.version);
+                return Err(Trouble::Failed(format!(
+                    "the store has no events of {stream} after version {at}, though it is at version {end}"
+                )));
+            }
+        }
+        Ok(self.version > before)
+    }
+
+    /// The state after one more event. A panic leaves the state before the first one: the other is lost.
+    pub(super) fn evolve(&mut self, event: &A::Event) -> Result<(), Trouble> {
+        let state = std::mem::take(&mut self.state);
+        match catch_unwind(AssertUnwindSafe(|| state.evolve(event))) {
+            Ok(state) => {
+                self.state = state;
+                Ok(())
+            }
+            Err(_) => {
+                *self = Self::new(self.stream.clone());
+                Err(Trouble::Failed(format!("evolving {} panicked", self.stream)))
+            }
+        }
+    }
+
+    fn take_in(&mut self, page: &StreamPage, until: Version) -> Result<(), Trouble> {
+        for recorded in page.events.iter().take_while(|recorded| recorded.version_read() <= until) {
+            let event = recorded.decode::<A::Event>().map_err(|error| Trouble::Failed(error.to_string()))?;
+            if let Some(event) = event {
+                self.evolve(&event)?;
+            }
+            self.version = recorded.version_read();
+        }
+        Ok(())
+    }
+}
