@@ -15,6 +15,10 @@ run: tools ## Run the whole umbrella on the embedded store, gateway on 127.0.0.1
 test: tools ## Run all tests; starts (or as root on Debian installs) a private PostgreSQL unless UMBEL_TEST_POSTGRES_URL is set
 	$(CARGO) test --workspace --quiet
 
+.PHONY: soak
+soak: tools ## Follow the log for a minute while two processes write at full speed; says how much was seen
+	UMBEL_TEST_LONG=1 $(CARGO) test --package umbel-tests followers:: -- --nocapture
+
 .PHONY: check
 check: tools fmt-check clippy test docs ## What CI runs: format, lints, tests, docs; warnings are errors
 

@@ -2,18 +2,29 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand, builder::PossibleValuesParser, value_parser};
-use umbel_core::StreamName;
+use clap::{Args, Parser, Subcommand, builder::PossibleValuesParser};
 use umbel_host::Failed;
 use umbel_settings::LoadOptions;
 
-use crate::{apps, bench, events, run, streams};
+use crate::{
+    apps,
+    audit::{self, AuditArgs},
+    bench::BenchCommand,
+    events::EventsCommand,
+    notices::NoticesCommand,
+    outbox::OutboxCommand,
+    run,
+    snapshots::SnapshotsCommand,
+    store::StoreCommand,
+    streams::StreamsCommand,
+    tenants::TenantsCommand,
+};
 
 const EXIT_CODES: &str = "\
 Exit codes:
   0  did what it was asked to, and stopped in order
-  1  what it was asked for failed; the message says why
-  2  wrong command line
+  1  what it was asked for failed, or what was looked for is there: pending migrations, findings; the message says why
+  2  wrong command line, or something that cannot be undone and was not confirmed
   3  a setting is missing or wrong
   4  a part could not start: port in use, store unreachable, missing or damaged
   5  a part failed more often than its intensity allows
@@ -24,8 +35,10 @@ const EXAMPLES: &str = "\
 Examples:
   umbel run
   umbel run --only accounts,articles --set store.url=postgres://umbel@localhost/conduit
+  umbel store status
   umbel events tail --follow
-  umbel streams show account-0190f5e2-7cc7-7d1a-b5a5-0f4dd64d94a2
+  umbel streams list --sort version --desc
+  umbel events export log.jsonl
   umbel bench append --events 100000 --concurrency 64";
 
 /// Why tools are quieter than the umbrella: their answer is on standard output, and logs would only frame it.
@@ -59,13 +72,31 @@ enum Command {
     /// Run the umbrella until a signal: bus, store, apps and gateway under one supervisor
     #[command(after_help = RUN_EXAMPLES)]
     Run(RunArgs),
-    /// Look at the log
+    /// The log: look at it, write it out, take it in
     #[command(subcommand)]
     Events(EventsCommand),
-    /// Look at one stream
+    /// Streams: list, show, link, delete, truncate
     #[command(subcommand)]
     Streams(StreamsCommand),
-    /// Measure this machine
+    /// The store as a whole: make, migrate, verify, archive, remove it
+    #[command(subcommand)]
+    Store(StoreCommand),
+    /// Print the acts of upkeep: what was removed, moved or forgotten, by whom and why
+    #[command(after_help = audit::EXAMPLES)]
+    Audit(AuditArgs),
+    /// Kept states of long streams
+    #[command(subcommand)]
+    Snapshots(SnapshotsCommand),
+    /// Work that appends have left behind
+    #[command(subcommand)]
+    Outbox(OutboxCommand),
+    /// Kept notices
+    #[command(subcommand)]
+    Notices(NoticesCommand),
+    /// Several stores in one place
+    #[command(subcommand)]
+    Tenants(TenantsCommand),
+    /// Measure what the umbrella does on this machine, beside the least that has to be done
     #[command(subcommand)]
     Bench(BenchCommand),
 }
@@ -85,100 +116,21 @@ pub(crate) struct RunArgs {
     pub(crate) only: Vec<String>,
 }
 
-#[derive(Debug, Subcommand)]
-enum EventsCommand {
-    /// Print the log of all streams in order, up to its head; works while the umbrella runs
-    #[command(after_help = TAIL_EXAMPLES)]
-    Tail(TailArgs),
-}
-
-const TAIL_EXAMPLES: &str = "\
-Examples:
-  umbel events tail                        the whole log, for people
-  umbel events tail --from 1000 --follow   from there on, and what comes; Ctrl-C ends it
-  umbel events tail --json | jq .type      one JSON object per line";
-
-#[derive(Debug, Args)]
-pub(crate) struct TailArgs {
-    /// The first position to print
-    #[arg(long, value_name = "POSITION", default_value_t = 1, value_parser = value_parser!(u64).range(1..))]
-    pub(crate) from: u64,
-    /// Go on with what is appended, until a signal
-    #[arg(long)]
-    pub(crate) follow: bool,
-    /// One JSON object per line
-    #[arg(long)]
-    pub(crate) json: bool,
-}
-
-#[derive(Debug, Subcommand)]
-enum StreamsCommand {
-    /// Print what there is to know of a stream, and its events
-    #[command(after_help = "With --json, the first line is about the stream, each further one an event.")]
-    Show(ShowArgs),
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct ShowArgs {
-    /// The stream's name; `umbel events tail` shows which there are
-    #[arg(value_name = "NAME", value_parser = |name: &str| StreamName::new(name))]
-    pub(crate) stream: StreamName,
-    /// One JSON object per line
-    #[arg(long)]
-    pub(crate) json: bool,
-}
-
-#[derive(Debug, Subcommand)]
-enum BenchCommand {
-    /// Append through the bus, and compare with the least that any store of events must do on the same database
-    #[command(after_help = BENCH_NOTES)]
-    Append(BenchArgs),
-}
-
-const BENCH_NOTES: &str = "\
-Works in a scratch schema or directory beside the store of the settings and removes it; existing data is not
-touched. The floors are measured in the same run, in turns with the store: only the ratios compare between machines.
-  group commit   one connection, all that waits becomes the next transaction, no checks
-  single row     16 connections, one row per commit (PostgreSQL only)
-
-Examples:
-  umbel bench append --events 100000 --concurrency 64
-  umbel bench append --batch 100 --url postgres://postgres@127.0.0.1/postgres --json";
-
-#[derive(Debug, Args)]
-pub(crate) struct BenchArgs {
-    /// Events to append in all
-    #[arg(long, value_name = "N", default_value_t = 50_000, value_parser = value_parser!(u64).range(1..=1_000_000_000))]
-    pub(crate) events: u64,
-    /// Callers at once; each waits for its append before the next
-    #[arg(long, value_name = "C", default_value_t = 64, value_parser = value_parser!(u32).range(1..=4096))]
-    pub(crate) concurrency: u32,
-    /// Events per append
-    #[arg(long, value_name = "B", default_value_t = 1, value_parser = value_parser!(u32).range(1..=8192))]
-    pub(crate) batch: u32,
-    /// Streams, shared out among the callers; at least one for each
-    #[arg(long, value_name = "S", default_value_t = 1000, value_parser = value_parser!(u32).range(1..=10_000_000))]
-    pub(crate) streams: u32,
-    /// Another store than that of the settings
-    #[arg(long, value_name = "URL")]
-    url: Option<String>,
-    /// One JSON object
-    #[arg(long)]
-    pub(crate) json: bool,
-}
-
 impl Cli {
     /// Does what was asked for.
     pub(crate) fn execute(self) -> Result<(), Failed> {
-        let mut options = self.settings.into_options(LoadOptions::from_process());
+        let options = self.settings.into_options(LoadOptions::from_process());
         match self.command {
             Command::Run(args) => run::run(&options, &args),
-            Command::Events(EventsCommand::Tail(args)) => events::tail(&quiet(options), &args),
-            Command::Streams(StreamsCommand::Show(args)) => streams::show(&quiet(options), &args),
-            Command::Bench(BenchCommand::Append(args)) => {
-                options.overrides.extend(args.url.clone().map(|url| ("store.url".to_owned(), url)));
-                bench::append(&quiet(options), &args)
-            }
+            Command::Events(command) => command.execute(&quiet(options)),
+            Command::Streams(command) => command.execute(&quiet(options)),
+            Command::Store(command) => command.execute(&quiet(options)),
+            Command::Audit(args) => audit::audit(&quiet(options), &args),
+            Command::Snapshots(command) => command.execute(&quiet(options)),
+            Command::Outbox(command) => command.execute(&quiet(options)),
+            Command::Notices(command) => command.execute(&quiet(options)),
+            Command::Tenants(command) => command.execute(&quiet(options)),
+            Command::Bench(command) => command.execute(quiet(options)),
         }
     }
 }
@@ -260,10 +212,19 @@ mod tests {
             "umbel run --set url=x",
             "umbel events tail --from 0",
             "umbel streams show $all",
-            "umbel bench append --events 0",
-            "umbel bench append --concurrency 0",
-            "umbel bench append --batch 0",
-            "umbel bench append --streams 0",
+            "umbel streams delete $audit",
+            "umbel streams truncate a-1",
+            "umbel streams list --sort size",
+            "umbel streams link a-1",
+            "umbel events tail --type a.b/1",
+            "umbel events tail --since yesterday",
+            "umbel events tail --backward --follow",
+            "umbel events tail --last 3 --from 7",
+            "umbel events show first",
+            "umbel store archive",
+            "umbel store archive --through 1 --before 2026-01-31",
+            "umbel outbox list",
+            "umbel tenants create",
         ] {
             assert_eq!(parse(line).unwrap_err().exit_code(), 2, "{line}");
         }

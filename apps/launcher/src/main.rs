@@ -4,13 +4,21 @@
 //! it: texts, exit codes, JSON. Everything it does is done by the crates it composes.
 
 mod apps;
+mod args;
+mod audit;
 mod bench;
 mod cli;
 mod events;
-mod log;
+mod notices;
+mod outbox;
 mod print;
+mod progress;
 mod run;
+mod snapshots;
+mod store;
 mod streams;
+mod tenants;
+mod tool;
 
 use std::process::ExitCode;
 

@@ -1,95 +1,151 @@
-//! Events on standard output: aligned for people, a JSON object per line for machines.
+//! Things on standard output: in aligned columns for people, a JSON object per line for machines.
 
-use std::io::{self, Write};
+use std::io::{self, BufWriter, Stdout, Write, stdout};
 
 use serde::Serialize;
-use umbel_core::RecordedEvent;
+use umbel_core::{RecordedEvent, Timestamp};
 
 /// Characters of an event's data in the form for people; the rest is in the JSON form.
 const DATA_MAX: usize = 100;
 
-/// Prints events, page after page.
-pub(crate) struct Printer<W> {
+/// A column of the form for people.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Column {
+    title: &'static str,
+    right: bool,
+}
+
+/// Prints rows, page after page.
+pub(crate) struct Printer<const N: usize, W = BufWriter<Stdout>> {
     out: W,
     json: bool,
+    columns: [Column; N],
     /// Of the columns so far; they only grow, so that later pages stay aligned with earlier ones.
-    widths: [usize; 5],
+    widths: [usize; N],
     titled: bool,
 }
 
-const TITLES: [&str; 6] = ["position", "recorded at", "stream", "version", "type", "data"];
+/// A column of text.
+pub(crate) const fn text(title: &'static str) -> Column {
+    Column { title, right: false }
+}
 
-impl<W: Write> Printer<W> {
-    pub(crate) fn new(out: W, json: bool) -> Self {
-        let mut widths = [0; 5];
-        for (width, title) in widths.iter_mut().zip(TITLES) {
-            *width = title.len();
-        }
-        Self { out, json, widths, titled: false }
+/// A column of numbers.
+pub(crate) const fn number(title: &'static str) -> Column {
+    Column { title, right: true }
+}
+
+/// The columns of events.
+pub(crate) const EVENTS: [Column; 6] =
+    [number("position"), text("recorded at"), text("stream"), number("version"), text("type"), text("data")];
+
+impl<const N: usize> Printer<N> {
+    /// To standard output.
+    pub(crate) fn new(json: bool, columns: [Column; N]) -> Self {
+        Self::to(BufWriter::new(stdout()), json, columns)
+    }
+}
+
+impl<const N: usize, W: Write> Printer<N, W> {
+    pub(crate) fn to(out: W, json: bool, columns: [Column; N]) -> Self {
+        Self { out, json, columns, widths: columns.map(|column| column.title.len()), titled: false }
     }
 
     /// One page. Whoever reads sees it at once.
-    pub(crate) fn events(&mut self, events: &[RecordedEvent]) -> io::Result<()> {
+    pub(crate) fn rows<T: Serialize>(
+        &mut self,
+        page: &[T],
+        cells: impl Fn(&T) -> [String; N],
+    ) -> io::Result<()> {
         if self.json {
-            events.iter().try_for_each(|event| self.object(event))?;
-        } else if !events.is_empty() {
-            self.table(events)?;
+            page.iter().try_for_each(|one| self.object(one))?;
+        } else if !page.is_empty() {
+            self.table(&page.iter().map(cells).collect::<Vec<_>>())?;
         }
         self.out.flush()
     }
 
-    /// One JSON object on a line of its own.
-    pub(crate) fn object(&mut self, value: &impl Serialize) -> io::Result<()> {
+    /// One thing: as a JSON object on a line of its own, or in words.
+    pub(crate) fn one(&mut self, value: &impl Serialize, words: &str) -> io::Result<()> {
+        if self.json { self.object(value) } else { self.out.write_all(words.as_bytes()) }?;
+        self.out.flush()
+    }
+
+    /// Something that only people want to know.
+    pub(crate) fn words(&mut self, words: &str) -> io::Result<()> {
+        if !self.json {
+            self.out.write_all(words.as_bytes())?;
+        }
+        self.out.flush()
+    }
+
+    fn object(&mut self, value: &impl Serialize) -> io::Result<()> {
         serde_json::to_writer(&mut self.out, value)?;
         self.out.write_all(b"\n")
     }
 
-    /// Plain text.
-    pub(crate) fn text(&mut self, text: &str) -> io::Result<()> {
-        self.out.write_all(text.as_bytes())
-    }
-
-    fn table(&mut self, events: &[RecordedEvent]) -> io::Result<()> {
-        let rows: Vec<_> = events.iter().map(cells).collect();
-        for row in &rows {
+    fn table(&mut self, rows: &[[String; N]]) -> io::Result<()> {
+        for row in rows {
             for (width, cell) in self.widths.iter_mut().zip(row) {
                 *width = (*width).max(cell.chars().count());
             }
         }
         if !std::mem::replace(&mut self.titled, true) {
-            self.row(&TITLES.map(str::to_owned))?;
+            self.row(&self.columns.map(|column| column.title.to_owned()))?;
         }
         rows.iter().try_for_each(|row| self.row(row))
     }
 
-    fn row(&mut self, [position, at, stream, version, event_type, data]: &[String; 6]) -> io::Result<()> {
-        let [w0, w1, w2, w3, w4] = self.widths;
-        writeln!(
-            self.out,
-            "{position:>w0$}  {at:w1$}  {stream:w2$}  {version:>w3$}  {event_type:w4$}  {data}"
-        )
+    fn row(&mut self, cells: &[String; N]) -> io::Result<()> {
+        let mut line = String::new();
+        for ((cell, column), width) in cells.iter().zip(self.columns).zip(self.widths) {
+            let padding = " ".repeat(width.saturating_sub(cell.chars().count()));
+            let (before, after) = if column.right { (&*padding, "") } else { ("", &*padding) };
+            line += &format!("{before}{cell}{after}  ");
+        }
+        writeln!(self.out, "{}", line.trim_end())
     }
+}
+
+impl<W: Write> Printer<6, W> {
+    /// One page of events.
+    pub(crate) fn events(&mut self, events: &[RecordedEvent]) -> io::Result<()> {
+        self.rows(events, |event| {
+            [
+                event.position.to_string(),
+                event.recorded_at.to_millis_string(),
+                event.stream.to_string(),
+                event.version_read().to_string(),
+                event.event_type.to_string(),
+                shortened(&event.data.to_string()),
+            ]
+        })
+    }
+}
+
+/// One thing: as a JSON object on a line, or in words.
+pub(crate) fn print_one(json: bool, value: &impl Serialize, words: &str) -> io::Result<()> {
+    Printer::new(json, []).one(value, words)
 }
 
 /// Friendly words to standard output. When nobody listens there any more, the process goes on.
 pub(crate) fn say(text: &str) {
-    let mut out = io::stdout().lock();
+    let mut out = stdout().lock();
     drop(out.write_all(text.as_bytes()).and_then(|()| out.flush()));
 }
 
-fn cells(event: &RecordedEvent) -> [String; 6] {
-    [
-        event.position.to_string(),
-        event.recorded_at.to_millis_string(),
-        event.stream.to_string(),
-        event.version.to_string(),
-        event.event_type.to_string(),
-        shortened(event.data.as_str()),
-    ]
+/// A moment that may not be.
+pub(crate) fn moment(at: Option<Timestamp>) -> String {
+    at.map_or_else(String::new, Timestamp::to_millis_string)
+}
+
+/// A count with its noun.
+pub(crate) fn counted(count: u64, noun: &str) -> String {
+    if count == 1 { format!("1 {noun}") } else { format!("{count} {noun}s") }
 }
 
 /// The text on one line, cut with an ellipsis when it is long.
-fn shortened(text: &str) -> String {
+pub(crate) fn shortened(text: &str) -> String {
     let line = |c: char| if c.is_control() { ' ' } else { c };
     match text.char_indices().nth(DATA_MAX) {
         None => text.chars().map(line).collect(),
@@ -98,12 +154,12 @@ fn shortened(text: &str) -> String {
 }
 
 #[cfg(test)]
-pub(crate) mod tests {
-    use umbel_core::{EventId, Json, Metadata, Position, StreamName, Timestamp, Version};
+mod tests {
+    use umbel_core::{EventId, Json, Metadata, Position, StreamName, Version};
 
     use super::*;
 
-    pub(crate) fn event(position: u64, stream: &str, data: &str) -> RecordedEvent {
+    fn event(position: u64, stream: &str, data: &str) -> RecordedEvent {
         RecordedEvent {
             position: Position::new(position),
             stream: StreamName::new(stream).unwrap(),
@@ -111,13 +167,15 @@ pub(crate) mod tests {
             id: EventId("0190f5e2-7cc7-7d1a-b5a5-0f4dd64d94a2".parse().unwrap()),
             event_type: "a.happened/1".parse().unwrap(),
             recorded_at: Timestamp::from_micros(1_769_860_800_123_456),
-            data: Json::parse(data).unwrap(),
+            data: Json::parse(data).unwrap().into(),
+            subject: None,
+            linked_at: None,
             metadata: Metadata::default(),
         }
     }
 
     fn printed(json: bool, pages: &[&[RecordedEvent]]) -> String {
-        let mut printer = Printer::new(Vec::new(), json);
+        let mut printer = Printer::to(Vec::new(), json, EVENTS);
         pages.iter().for_each(|page| printer.events(page).unwrap());
         String::from_utf8(printer.out).unwrap()
     }

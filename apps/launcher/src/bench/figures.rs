@@ -33,11 +33,6 @@ pub(super) fn percentile(sorted: &[Duration], percent: usize) -> Duration {
     sorted.get(rank.saturating_sub(1)).copied().unwrap_or_default()
 }
 
-/// Milliseconds to the microsecond.
-pub(super) fn ms(duration: Duration) -> f64 {
-    rounded(duration.as_secs_f64() * 1000.0, 3)
-}
-
 /// The number with so many decimals.
 pub(super) fn rounded(number: f64, decimals: i32) -> f64 {
     let unit = 10_f64.powi(decimals);
@@ -95,6 +90,6 @@ mod tests {
         assert_eq!(grouped(999.0), "999");
         assert_eq!(grouped(1000.0), "1,000");
         assert_eq!(grouped(1_234_567.8), "1,234,568");
-        assert_eq!(ms(Duration::from_nanos(1_234_567)), 1.235);
+        assert_eq!(rounded(1.234_567, 3), 1.235);
     }
 }

@@ -1,7 +1,6 @@
-//! The load: callers that append to streams of their own, one append after the other.
+//! The load: callers that append, each waiting for its answer before the next.
 
 use std::{
-    borrow::Cow,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -10,23 +9,38 @@ use std::{
 };
 
 use anyhow::{Context, ensure};
-use futures_util::future::try_join_all;
-use serde::Serialize;
-use umbel_bus::{Store, edge::fresh_id};
-use umbel_core::{
-    EventId, EventType, ExpectedVersion, Json, Metadata, NewEvent, StreamName, Version, store::Append,
-};
+use futures_util::future::{LocalBoxFuture, try_join_all};
+use umbel_bus::Store;
+use umbel_core::{ExpectedVersion, NewEvent, StreamName, Version, store::Append};
 use umbel_persistence::floor::{Floor, Row};
 
-/// How much is appended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Load {
+use super::{
+    event::posted,
+    rounds::{Round, Subject},
+};
+
+/// Who appends how much to what.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Plan {
+    /// Begins the names of the streams.
+    pub(super) prefix: String,
+    /// Callers at once.
+    pub(super) concurrency: u32,
+    /// Streams, shared out among the callers, each at least one.
+    pub(super) streams: Streams,
     /// Events per append.
     pub(super) batch: u32,
     /// Appends in one round.
-    pub(super) appends_per_round: u64,
-    /// Events in all rounds.
-    pub(super) events: u64,
+    pub(super) appends: u64,
+}
+
+/// Who owns the streams.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Streams {
+    /// So many, each of one caller, who knows its version exactly.
+    Own(u32),
+    /// One for all, whatever its version.
+    Hot,
 }
 
 /// What is appended to.
@@ -36,84 +50,63 @@ pub(super) enum Target {
     Floor(Floor),
 }
 
-/// A target with its callers, and what they have measured.
-pub(super) struct Subject {
+/// A target with its callers.
+pub(super) struct Appends {
     target: Target,
     callers: Vec<Caller>,
-    /// Events per second, of each round.
-    pub(super) rates: Vec<f64>,
-    /// From call to answer, of each append.
-    pub(super) latencies: Vec<Duration>,
+    batch: u32,
+    appends: u64,
 }
 
-/// Appends to its own streams in turns, so that it knows every version exactly.
+/// Appends to its streams in turns.
 struct Caller {
     streams: Vec<Stream>,
     next: usize,
     latencies: Vec<Duration>,
 }
 
+#[derive(Clone)]
 struct Stream {
     name: StreamName,
     /// The number that floors know it by.
     id: i64,
-    version: u64,
+    /// Events in it, or on their way.
+    length: Arc<AtomicU64>,
+    hot: bool,
 }
 
-/// Data of an event, about 200 bytes as JSON.
-#[derive(Serialize)]
-struct Posted<'a> {
-    stream: &'a str,
-    number: u64,
-    author: &'a str,
-    title: &'a str,
-    body: &'a str,
-}
-
-const BODY: &str =
-    "The entries of a log, in order, each with its place: what was said stays said, to be read again later.";
-
-impl Load {
-    /// Events rounded up to whole appends, at least one in each round.
-    pub(super) fn new(events: u64, batch: u32, rounds: u32) -> Self {
-        let per_round = events.div_ceil(u64::from(batch)).div_ceil(u64::from(rounds));
-        let events = per_round.saturating_mul(u64::from(rounds)).saturating_mul(u64::from(batch));
-        Self { batch, appends_per_round: per_round, events }
+impl Plan {
+    /// Single events to 1,000 streams, unless there are more callers.
+    pub(super) fn single(prefix: &str, concurrency: u32, appends: u64) -> Self {
+        Self { prefix: prefix.to_owned(), concurrency, streams: Streams::Own(1000), batch: 1, appends }
     }
 }
 
-impl Subject {
-    pub(super) fn new(target: Target, concurrency: u32, streams: u32) -> Self {
-        let mut callers: Vec<_> = (0..concurrency)
+impl Appends {
+    pub(super) fn new(target: Target, plan: &Plan) -> Self {
+        let mut callers: Vec<_> = (0..plan.concurrency)
             .map(|_| Caller { streams: Vec::new(), next: 0, latencies: Vec::new() })
             .collect();
-        for (number, caller) in (0..streams.max(concurrency)).zip((0..callers.len()).cycle()) {
-            let name = StreamName::from_store(format!("bench-{number}"));
-            let stream = Stream { name, id: i64::from(number), version: 0 };
-            callers.get_mut(caller).expect("the cycle is over the callers").streams.push(stream);
+        match plan.streams {
+            Streams::Hot => {
+                let stream = Stream::new(&plan.prefix, 0, true);
+                callers.iter_mut().for_each(|caller| caller.streams.push(stream.clone()));
+            }
+            Streams::Own(streams) => {
+                let numbers = 0..streams.max(plan.concurrency);
+                for (number, caller) in numbers.zip((0..callers.len()).cycle()) {
+                    let stream = Stream::new(&plan.prefix, number, false);
+                    callers.get_mut(caller).expect("the cycle is over the callers").streams.push(stream);
+                }
+            }
         }
-        Self { target, callers, rates: Vec::new(), latencies: Vec::new() }
-    }
-
-    /// A round that does not count.
-    pub(super) async fn warm_up(&mut self, load: &Load) -> anyhow::Result<()> {
-        self.appends(load.appends_per_round.div_ceil(2), load.batch).await?;
-        self.latencies.clear();
-        Ok(())
-    }
-
-    /// A round that counts.
-    pub(super) async fn round(&mut self, load: &Load) -> anyhow::Result<()> {
-        let took = self.appends(load.appends_per_round, load.batch).await?;
-        let events = Duration::from_secs(load.appends_per_round * u64::from(load.batch));
-        self.rates.push(events.div_duration_f64(took));
-        Ok(())
+        Self { target, callers, batch: plan.batch, appends: plan.appends }
     }
 
     /// All callers at once, until so many appends are done among them.
-    async fn appends(&mut self, count: u64, batch: u32) -> anyhow::Result<Duration> {
+    pub(super) async fn append(&mut self, count: u64) -> anyhow::Result<Round> {
         let left = Arc::new(AtomicU64::new(count));
-        let begin = Instant::now();
+        let (batch, begin) = (self.batch, Instant::now());
         let callers = self.callers.drain(..).map(|mut caller| {
             let (target, left) = (self.target.clone(), Arc::clone(&left));
             tokio::spawn(async move {
@@ -126,8 +119,14 @@ impl Subject {
         let callers: Vec<_> = try_join_all(callers).await?;
         let took = begin.elapsed();
         self.callers = callers.into_iter().collect::<Result<_, _>>()?;
-        self.latencies.extend(self.callers.iter_mut().flat_map(|caller| caller.latencies.drain(..)));
-        Ok(took)
+        let latencies = self.callers.iter_mut().flat_map(|caller| caller.latencies.drain(..)).collect();
+        Ok(Round { units: count * u64::from(batch), took, latencies })
+    }
+}
+
+impl Subject for Appends {
+    fn round(&mut self) -> LocalBoxFuture<'_, anyhow::Result<Round>> {
+        Box::pin(self.append(self.appends))
     }
 }
 
@@ -135,56 +134,52 @@ impl Caller {
     async fn append(&mut self, target: &Target, batch: u32) -> anyhow::Result<()> {
         let turn = self.next;
         self.next = (turn + 1) % self.streams.len();
-        let stream = self.streams.get_mut(turn).context("every caller has a stream")?;
-        let events = stream.next_events(batch)?;
+        let stream = self.streams.get(turn).context("every caller has a stream")?;
+        let before = stream.length.fetch_add(u64::from(batch), Ordering::Relaxed);
+        let events = stream.events(before, batch)?;
         let begin = Instant::now();
         match target {
-            Target::Store(store) => stream.append_to_store(store, events).await?,
-            Target::Floor(floor) => stream.append_to_floor(floor, events).await?,
+            Target::Store(store) => stream.append_to_store(store, before, events).await?,
+            Target::Floor(floor) => stream.append_to_floor(floor, before, events).await?,
         }
         self.latencies.push(begin.elapsed());
-        stream.version += u64::from(batch);
         Ok(())
     }
 }
 
 impl Stream {
-    async fn append_to_store(&self, store: &Store, events: Vec<NewEvent>) -> anyhow::Result<()> {
-        let expected = match self.version {
+    fn new(prefix: &str, number: u32, hot: bool) -> Self {
+        let name = StreamName::from_store(format!("{prefix}-{number}"));
+        Self { name, id: i64::from(number), length: Arc::default(), hot }
+    }
+
+    async fn append_to_store(&self, store: &Store, before: u64, events: Vec<NewEvent>) -> anyhow::Result<()> {
+        let expected = match before {
+            _ if self.hot => ExpectedVersion::Any,
             0 => ExpectedVersion::NoStream,
-            version => ExpectedVersion::Exact(Version::new(version)),
+            before => ExpectedVersion::Exact(Version::new(before)),
         };
-        let reached = Version::new(self.version).plus(u64::try_from(events.len())?);
+        let reached = Version::new(before).plus(u64::try_from(events.len())?);
         let appended = store.append(Append::to_stream(self.name.clone(), expected, events)).await?;
-        ensure!(appended.versions == [reached], "{} is at {:?}, not {reached}", self.name, appended.versions);
+        let as_expected = self.hot || appended.versions == [reached];
+        ensure!(as_expected, "{} is at {:?}, not {reached}", self.name, appended.versions);
         Ok(())
     }
 
-    async fn append_to_floor(&self, floor: &Floor, events: Vec<NewEvent>) -> anyhow::Result<()> {
-        let versions = i64::try_from(self.version)? + 1..;
+    async fn append_to_floor(&self, floor: &Floor, before: u64, events: Vec<NewEvent>) -> anyhow::Result<()> {
+        let versions = i64::try_from(before)? + 1..;
         let rows = events.into_iter().zip(versions);
         let rows = rows.map(|(event, version)| Row { stream_id: self.id, version, event }).collect();
         Ok(floor.append(rows).await?)
     }
 
-    fn next_events(&self, count: u32) -> anyhow::Result<Vec<NewEvent>> {
-        (1..=u64::from(count)).map(|offset| event(self.name.as_str(), self.version + offset)).collect()
+    fn events(&self, before: u64, count: u32) -> anyhow::Result<Vec<NewEvent>> {
+        (1..=u64::from(count)).map(|offset| posted(self.name.as_str(), before + offset)).collect()
     }
 }
 
-fn event(stream: &str, number: u64) -> anyhow::Result<NewEvent> {
-    let id = fresh_id();
-    let data = Posted { stream, number, author: "ada@example.org", title: "On keeping a log", body: BODY };
-    Ok(NewEvent {
-        id: EventId(id),
-        event_type: EventType { name: Cow::Borrowed("bench.posted"), schema: 1 },
-        data: Json::encode(&data)?,
-        metadata: Metadata::correlated(id).caused_by(id),
-    })
-}
-
 /// Counts down, and says whether there was one left.
-fn take_one(left: &AtomicU64) -> bool {
+pub(super) fn take_one(left: &AtomicU64) -> bool {
     left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1)).is_ok()
 }
 
@@ -192,32 +187,33 @@ fn take_one(left: &AtomicU64) -> bool {
 mod tests {
     use super::*;
 
-    #[test]
-    fn a_load_is_whole_appends_in_every_round() {
-        let load = |events, batch| Load::new(events, batch, 5);
-        assert_eq!(load(600, 1), Load { batch: 1, appends_per_round: 120, events: 600 });
-        assert_eq!(load(1, 1), Load { batch: 1, appends_per_round: 1, events: 5 });
-        assert_eq!(load(1001, 100), Load { batch: 100, appends_per_round: 3, events: 1500 });
+    fn appends(concurrency: u32, streams: Streams) -> Appends {
+        let bus = umbel_bus::Bus::new(umbel_bus::BusSettings::default());
+        let plan = Plan { streams, ..Plan::single("t", concurrency, 1) };
+        Appends::new(Target::Store(bus.store()), &plan)
     }
 
-    #[test]
-    fn an_event_is_about_200_bytes() {
-        let size = event("bench-123", 45).unwrap().data.len_bytes();
-        assert!((190..=210).contains(&size), "{size}");
+    fn ids(appends: &Appends) -> Vec<i64> {
+        assert!(appends.callers.iter().all(|caller| !caller.streams.is_empty()));
+        appends.callers.iter().flat_map(|caller| &caller.streams).map(|stream| stream.id).collect()
     }
 
     #[test]
     fn no_two_callers_share_a_stream_and_each_has_one() {
-        let bus = umbel_bus::Bus::new(umbel_bus::BusSettings::default());
         for (concurrency, streams) in [(3, 10), (4, 2)] {
-            let subject = Subject::new(Target::Store(bus.store()), concurrency, streams);
-            let mut ids: Vec<_> =
-                subject.callers.iter().flat_map(|caller| &caller.streams).map(|stream| stream.id).collect();
-            assert!(subject.callers.iter().all(|caller| !caller.streams.is_empty()));
+            let mut ids = ids(&appends(concurrency, Streams::Own(streams)));
             let count = ids.len();
             ids.sort_unstable();
             ids.dedup();
             assert_eq!((ids.len(), count), (count, streams.max(concurrency) as usize));
         }
+    }
+
+    #[test]
+    fn all_callers_share_a_hot_stream() {
+        let hot = appends(3, Streams::Hot);
+        assert_eq!(ids(&hot), [0, 0, 0]);
+        let [first, second, _] = &hot.callers[..] else { unreachable!() };
+        assert!(Arc::ptr_eq(&first.streams[0].length, &second.streams[0].length));
     }
 }

@@ -1,102 +1,124 @@
-//! `umbel bench append`: what this machine appends per second through the bus, beside the least that any store of
-//! events must do on the same database.
+//! `umbel bench`: what this machine does through the bus, beside the least that has to be done on the same database.
+//!
+//! Each workload is a module that sets up a [`lab`], lets those it compares take turns ([`rounds`]) and tells a
+//! [`report`] with the [`bars`] that it is held to.
 
+mod append;
+mod args;
+mod bank;
+mod bars;
+mod child;
+mod command;
+mod event;
 mod figures;
+mod fill;
+mod growth;
+mod idle;
+mod lab;
+mod live;
 mod load;
+mod memory;
+mod pages;
+mod publish;
+mod read;
 mod report;
+mod rounds;
+mod subscribe;
+mod suite;
+mod worker;
 
-use std::time::Duration;
-
-use anyhow::{Context, anyhow};
-use umbel_bus::Bus;
-use umbel_host::{ExitStatus, Failed, Foundation, OrExit, RunError, StopSignals};
-use umbel_persistence::{
-    StoreSettings,
-    floor::{Floors, Scratch},
-};
+use umbel_host::Failed;
 use umbel_settings::LoadOptions;
 
+pub(crate) use self::args::BenchCommand;
 use self::{
-    load::{Load, Subject, Target},
-    report::Report,
+    args::{Common, Workload},
+    lab::{Site, at_site},
 };
-use crate::{cli::BenchArgs, print::say};
+use crate::print::say;
 
-/// Rounds of each subject. They take turns, so that what else the machine does meets all of them alike.
-const ROUNDS: u32 = 9;
-
-/// Measures in a scratch place, removes it whatever happens, and prints.
-pub(crate) fn append(options: &LoadOptions, args: &BenchArgs) -> Result<(), Failed> {
-    let foundation = Foundation::lay(options).or_exit(ExitStatus::Settings)?;
-    let settings: StoreSettings = foundation.settings.section("store").or_exit(ExitStatus::Settings)?;
-    let token = umbel_bus::edge::fresh_id().simple().to_string();
-    let scratch = Scratch::beside(&settings, &token).or_exit(ExitStatus::StartFailed)?;
-    let report = actix::System::new().block_on(async {
-        let measured = supervised(&foundation, &scratch, args).await;
-        let removed = scratch.remove().await;
-        match measured {
-            Ok(report) => removed.map(|()| report).or_exit(ExitStatus::Failure),
-            // A database that was never reached has nothing to remove.
-            Err(failed) if failed.status == ExitStatus::StartFailed => Err(failed),
-            Err(failed) => Err(match removed {
-                Ok(()) => failed,
-                Err(error) => {
-                    let left = format!("{failed}; and the scratch place is left behind: {error}");
-                    Failed { status: failed.status, error: anyhow!(left) }
-                }
-            }),
-        }
-    })?;
-    let text = if args.json { report.to_json() } else { report.to_string() };
-    say(&format!("{text}\n"));
-    Ok(())
-}
-
-/// Runs bus and store as the umbrella does, measures, and stops them in order, also after a signal.
-async fn supervised(foundation: &Foundation, scratch: &Scratch, args: &BenchArgs) -> Result<Report, Failed> {
-    let mut signals = StopSignals::listen().or_exit(ExitStatus::Failure)?;
-    let (bus, policy) = (foundation.bus.clone(), foundation.policy());
-    let store = umbel_persistence::group(scratch.settings(), &bus, policy);
-    let supervisor = foundation.umbrella("bench").with(store).start();
-    let tree = supervisor.tree();
-    let measured = tokio::select! {
-        outcome = supervisor.finished() => {
-            return Err(match RunError::check(outcome) {
-                Err(error) => error.into(),
-                Ok(()) => unreachable_end(),
-            });
-        }
-        () = signals.recv() => Err(anyhow!("interrupted; nothing was measured, and the scratch place is removed")),
-        measured = async {
-            tree.wait_until_up(Duration::MAX).await?;
-            measure(&bus, scratch, args).await
-        } => measured,
-    };
-    supervisor.shut_down().await;
-    measured.or_exit(ExitStatus::Failure)
-}
-
-fn unreachable_end() -> Failed {
-    Failed { status: ExitStatus::Failure, error: anyhow!("the store stopped by itself") }
-}
-
-/// Warms up, then lets store and floors take turns.
-async fn measure(bus: &Bus, scratch: &Scratch, args: &BenchArgs) -> anyhow::Result<Report> {
-    let status = bus.store().status().await?;
-    let floors = Floors::open(scratch).await.context("the floors cannot be measured")?;
-    let load = Load::new(args.events, args.batch, ROUNDS);
-    let subject = |target| Subject::new(target, args.concurrency, args.streams);
-    let mut store = subject(Target::Store(bus.store()));
-    let mut group_commit = floors.group_commit.map(|floor| subject(Target::Floor(floor)));
-    let mut single_row = floors.single_row.map(|floor| subject(Target::Floor(floor)));
-    for round in 0..=ROUNDS {
-        for subject in [Some(&mut store), group_commit.as_mut(), single_row.as_mut()].into_iter().flatten() {
-            if round == 0 {
-                subject.warm_up(&load).await?;
-            } else {
-                subject.round(&load).await?;
-            }
+impl BenchCommand {
+    /// Measures in scratch places, removes them whatever happens, and prints.
+    pub(crate) fn execute(&self, options: LoadOptions) -> Result<(), Failed> {
+        match self {
+            Self::Measure(workload) => workload.measure(options, say),
+            Self::Worker(args) => worker::work(&options, args),
         }
     }
-    Ok(Report::new(args, &status, &load, &store, group_commit.as_ref(), single_row.as_ref()))
+}
+
+impl Workload {
+    fn measure(&self, mut options: LoadOptions, print: fn(&str)) -> Result<(), Failed> {
+        let Common { url, json, .. } = self.common();
+        options.overrides.extend(url.clone().map(|url| ("store.url".to_owned(), url)));
+        at_site(&options, *json, print, async |site| self.run(site).await)
+    }
+
+    async fn run(&self, site: &Site) -> anyhow::Result<()> {
+        match self {
+            Self::Append(args) => append::run(site, args).await,
+            Self::Read(args) => read::run(site, args).await,
+            Self::Subscribe(args) => subscribe::run(site, args).await,
+            Self::Command(args) => command::run(site, args).await,
+            Self::Growth(args) => growth::run(site, args).await,
+            Self::Publish(args) => publish::run(site, args).await,
+            Self::Idle(args) => idle::run(site, args).await,
+            Self::All(args) => suite::run(site, args).await,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Debug, Parser)]
+    struct Line {
+        #[command(subcommand)]
+        command: Workload,
+    }
+
+    fn parse(line: &str) -> Result<Workload, clap::Error> {
+        Line::try_parse_from(["umbel"].into_iter().chain(line.split(' '))).map(|line| line.command)
+    }
+
+    /// The arguments of a line that is right.
+    pub(super) fn args(line: &str) -> Workload {
+        parse(line).unwrap()
+    }
+
+    #[test]
+    fn what_makes_no_sense_is_refused() {
+        for line in [
+            "append --events 0",
+            "append --concurrency 0",
+            "append --batch 0",
+            "append --streams 0",
+            "append --any --processes 2",
+            "read --rounds 0",
+            "growth --events 0",
+        ] {
+            assert_eq!(parse(line).unwrap_err().exit_code(), 2, "{line}");
+        }
+    }
+
+    /// Everything in memory, where nothing has floors: that each workload runs to its end.
+    #[test]
+    fn every_workload_runs() {
+        let options = LoadOptions { environment: Some("test".into()), ..LoadOptions::default() };
+        for line in [
+            "append --events 100 --any",
+            "read --events 1000",
+            "subscribe --events 1000 --appends 5",
+            "command --commands 50",
+            "growth --events 1000 --appends 50",
+            "publish --notices 2000",
+        ] {
+            let workload = args(&format!("{line} --rounds 1 --url memory:"));
+            let measured = workload.measure(options.clone(), |report| assert!(report.contains("1 round")));
+            measured.unwrap_or_else(|failed| panic!("{line}: {failed}"));
+        }
+    }
 }

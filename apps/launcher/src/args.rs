@@ -1,0 +1,121 @@
+//! Options that several commands have in common, and how their values are read.
+
+use std::io::{self, IsTerminal, Write};
+
+use anyhow::anyhow;
+use clap::Args;
+use umbel_core::{ExpectedVersion, StreamName, Timestamp, Version};
+use umbel_host::{ExitStatus, Failed};
+
+/// How the answer is printed.
+#[derive(Clone, Copy, Debug, Args)]
+pub(crate) struct JsonArg {
+    /// One JSON object per line, for machines
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// For what cannot be undone.
+#[derive(Clone, Copy, Debug, Args)]
+pub(crate) struct SureArg {
+    /// Do it without asking; needed where nobody is there to answer
+    #[arg(long)]
+    yes: bool,
+}
+
+/// For what is recorded in the audit.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct ReasonArg {
+    /// Why: recorded in the audit, with the name of the user who runs this
+    #[arg(long, value_name = "TEXT")]
+    reason: Option<String>,
+}
+
+impl ReasonArg {
+    pub(crate) fn get(&self) -> Option<&str> {
+        self.reason.as_deref()
+    }
+}
+
+impl SureArg {
+    /// Lets only pass what was confirmed: by `--yes`, or by an answer at the terminal.
+    pub(crate) fn confirm(self, what: &str) -> Result<(), Failed> {
+        let (mut terminal, answers) = (io::stderr(), io::stdin());
+        let refused = |status, message: String| Err(Failed { status, error: anyhow!(message) });
+        if self.yes {
+            return Ok(());
+        }
+        if !(terminal.is_terminal() && answers.is_terminal()) {
+            return refused(ExitStatus::Usage, format!("{what} cannot be undone; confirm it with --yes"));
+        }
+        let mut answer = String::new();
+        let asked = write!(terminal, "{what} cannot be undone. Type yes to do it: ")
+            .and_then(|()| terminal.flush())
+            .and_then(|()| answers.read_line(&mut answer));
+        if asked.is_ok() && answer.trim() == "yes" {
+            return Ok(());
+        }
+        refused(ExitStatus::Failure, "nothing was done".to_owned())
+    }
+}
+
+/// A stream that can be read: also that of the audit.
+pub(crate) fn readable_stream(name: &str) -> Result<StreamName, String> {
+    if name == StreamName::audit().as_str() { Ok(StreamName::audit()) } else { stream(name) }
+}
+
+/// A stream of an app.
+pub(crate) fn stream(name: &str) -> Result<StreamName, String> {
+    StreamName::new(name).map_err(|error| error.to_string())
+}
+
+/// An event's name.
+pub(crate) fn event_name(text: &str) -> Result<String, String> {
+    match text.split_once('/') {
+        None => Ok(text.to_owned()),
+        Some((name, _)) => Err(format!("leave the schema version out: write {name}")),
+    }
+}
+
+/// A moment: whole, or a day that begins.
+pub(crate) fn time(text: &str) -> Result<Timestamp, String> {
+    let whole = || text.parse::<Timestamp>();
+    whole()
+        .or_else(|error| format!("{text}T00:00:00Z").parse().map_err(|_| format!("{error}, or 2026-01-31")))
+}
+
+/// What an optional version says of a stream.
+pub(crate) fn expected(version: Option<u64>) -> ExpectedVersion {
+    version.map_or(ExpectedVersion::Any, |version| ExpectedVersion::Exact(Version::new(version)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_day_is_the_moment_at_which_it_begins() {
+        assert_eq!(time("2026-01-31").unwrap(), time("2026-01-31T01:00:00+01:00").unwrap());
+        for wrong in ["yesterday", "2026-13-01"] {
+            assert!(time(wrong).unwrap_err().contains("2026-01-31"), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn the_audit_is_read_but_not_written() {
+        assert!(readable_stream("$audit").is_ok() && stream("$audit").is_err());
+        assert!(readable_stream("$all").is_err());
+        assert_eq!(event_name("a.b/2").unwrap_err(), "leave the schema version out: write a.b");
+    }
+
+    /// Tests have no terminal, as scripts have none.
+    #[test]
+    fn without_a_terminal_it_must_be_said() {
+        assert!(SureArg { yes: true }.confirm("it").is_ok());
+        let refused = SureArg { yes: false }.confirm("removing x").unwrap_err();
+        if !io::stdin().is_terminal() {
+            assert_eq!(refused.status, ExitStatus::Usage);
+            assert!(refused.to_string().contains("removing x") && refused.to_string().contains("--yes"));
+        }
+    }
+}

@@ -1,0 +1,105 @@
+//! `umbel audit`: the acts of upkeep, as the log records them.
+
+use clap::Args;
+use umbel_core::{
+    RecordedEvent, StreamName, Version,
+    document::Direction,
+    store::{Act, ActRecord, ReadError, ReadStream, Removal},
+};
+use umbel_host::Failed;
+use umbel_settings::LoadOptions;
+
+use crate::{
+    args::JsonArg,
+    print::{Column, Printer, counted, number, shortened, text},
+    tool::{PAGE, with_store},
+};
+
+pub(crate) const EXAMPLES: &str = "\
+Examples:
+  umbel audit
+  umbel audit --last 10 --json | jq .data";
+
+const COLUMNS: [Column; 5] = [number("position"), text("at"), text("by"), text("what"), text("why")];
+
+#[derive(Debug, Args)]
+pub(crate) struct AuditArgs {
+    /// Only the last N
+    #[arg(long, value_name = "N")]
+    last: Option<u64>,
+    #[command(flatten)]
+    json: JsonArg,
+}
+
+pub(crate) fn audit(options: &LoadOptions, args: &AuditArgs) -> Result<(), Failed> {
+    with_store(options, async |tool| {
+        let mut printer = Printer::new(args.json.json, COLUMNS);
+        let version = match tool.store().stream_info(StreamName::audit()).await {
+            Ok(info) => info.version,
+            // Before the first act there is no such stream.
+            Err(ReadError::StreamNotFound(_)) => {
+                return Ok(printer.words("nothing was removed or moved yet\n")?);
+            }
+            Err(error) => return Err(error.into()),
+        };
+        let mut from =
+            Version::new(args.last.map_or(1, |last| (version.get() + 1).saturating_sub(last).max(1)));
+        while from <= version {
+            let (stream, direction) = (StreamName::audit(), Direction::Forward);
+            let request = ReadStream { stream, from: Some(from), direction, limit: PAGE };
+            let page = tool.store().read_stream(request).await?;
+            let Some(last) = page.events.last() else { break };
+            from = last.version.next();
+            printer.rows(&page.events, cells)?;
+        }
+        Ok(())
+    })
+}
+
+fn cells(event: &RecordedEvent) -> [String; 5] {
+    let noted = |key: &str| {
+        let value = event.metadata.custom.get(key);
+        value
+            .map_or_else(String::new, |value| value.as_str().map_or_else(|| value.to_string(), str::to_owned))
+    };
+    // A record of a newer program is shown as it is.
+    let what =
+        event.data.decode().map_or_else(|_| shortened(&event.data.to_string()), |record| described(&record));
+    [event.position.to_string(), event.recorded_at.to_millis_string(), noted("by"), what, noted("reason")]
+}
+
+fn described(ActRecord { act, events, links }: &ActRecord) -> String {
+    let gone = |removal: &Removal| match removal {
+        Removal::Soft => String::new(),
+        Removal::Hard => format!(" for good: {}, {}", counted(*events, "event"), counted(*links, "link")),
+    };
+    match act {
+        Act::DeleteStream { stream, removal, .. } => format!("deleted stream {stream}{}", gone(removal)),
+        Act::TruncateStream { stream, before, removal } => {
+            format!("truncated stream {stream} before version {before}{}", gone(removal))
+        }
+        Act::Archive { through } => {
+            format!("archived through position {through}: {}", counted(*events, "event"))
+        }
+        Act::ForgetSubject { subject } => format!("forgot {subject}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use umbel_core::ExpectedVersion;
+
+    use super::*;
+
+    #[test]
+    fn acts_are_told_in_words() {
+        let stream = StreamName::new("a-1").unwrap();
+        let (expected, removal) = (ExpectedVersion::Any, Removal::Hard);
+        let act = Act::DeleteStream { stream: stream.clone(), expected, removal };
+        let record = ActRecord { act, events: 2, links: 1 };
+        assert_eq!(described(&record), "deleted stream a-1 for good: 2 events, 1 link");
+        let act = Act::TruncateStream { stream, before: Version::new(3), removal: Removal::Soft };
+        let record = ActRecord { act, events: 0, links: 0 };
+        assert_eq!(described(&record), "truncated stream a-1 before version 3");
+    }
+}

@@ -1,0 +1,204 @@
+//! What can be asked of `umbel bench`.
+
+use clap::{ArgGroup, Args, Subcommand, value_parser};
+
+/// What `umbel bench` can be told to do.
+#[derive(Debug, Subcommand)]
+pub(crate) enum BenchCommand {
+    #[command(flatten)]
+    Measure(Workload),
+    /// Append for another process, as it says on standard input
+    #[command(hide = true)]
+    Worker(WorkerArgs),
+}
+
+/// Each measures in a scratch place, beside its floors, in turns with them.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Workload {
+    /// Append through the bus, beside the least that any store of events must do on the same database
+    #[command(after_help = APPEND_NOTES)]
+    Append(AppendArgs),
+    /// Read the log, streams, and events by type, beside a bare query of the same rows
+    Read(ReadArgs),
+    /// Catch up with the log beside a bare query, and follow it live beside a bare commit
+    Subscribe(SubscribeArgs),
+    /// Dispatch commands to aggregates beside bare appends through the same store, and load a long aggregate
+    Command(CommandArgs),
+    /// Append to a long log beside an empty one, and look at the memory that filling and reading it take
+    Growth(GrowthArgs),
+    /// Publish notices in memory beside bare channels
+    Publish(PublishArgs),
+    /// Look at the memory and the processor time of an umbrella that has nothing to do
+    Idle(IdleArgs),
+    /// All of these, against the bars that docs/benchmarks.md sets
+    #[command(after_help = ALL_NOTES)]
+    All(AllArgs),
+}
+
+const APPEND_NOTES: &str = "\
+Works in a scratch schema or directory beside the store of the settings and removes it; existing data is not
+touched. The floors are measured in the same run, in turns with the store: only the ratios compare between machines.
+  group commit   one connection, all that waits becomes the next transaction, no checks
+  single row     16 connections, one row per commit (PostgreSQL only)
+
+Examples:
+  umbel bench append --events 100000 --concurrency 64
+  umbel bench append --any --concurrency 64 --url postgres://postgres@127.0.0.1/postgres
+  umbel bench append --processes 2 --url postgres://postgres@127.0.0.1/postgres
+  umbel bench append --batch 100 --url postgres://postgres@127.0.0.1/postgres --json";
+
+const ALL_NOTES: &str = "\
+Ends with a table of all bars, those that were missed too: missing one is a finding and no failure of the command.
+
+Examples:
+  umbel bench all --url postgres://postgres@127.0.0.1/postgres
+  umbel bench all --quick --json";
+
+/// What every kind of measurement takes.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct Common {
+    /// Another store than that of the settings
+    #[arg(long, value_name = "URL")]
+    pub(super) url: Option<String>,
+    /// One JSON object per line, one line for each comparison
+    #[arg(long)]
+    pub(super) json: bool,
+    /// Rounds in which those that are compared take turns, after one that does not count
+    #[arg(long, value_name = "N", default_value_t = 9, value_parser = value_parser!(u32).range(1..=1000))]
+    pub(super) rounds: u32,
+}
+
+#[derive(Clone, Debug, Args)]
+#[command(group = ArgGroup::new("kind").multiple(false))]
+pub(crate) struct AppendArgs {
+    /// Events to append in all
+    #[arg(long, value_name = "N", default_value_t = 50_000, value_parser = value_parser!(u64).range(1..=1_000_000_000))]
+    pub(super) events: u64,
+    /// Callers at once; each waits for its append before the next
+    #[arg(long, value_name = "C", default_value_t = 64, value_parser = value_parser!(u32).range(1..=4096))]
+    pub(super) concurrency: u32,
+    /// Events per append
+    #[arg(long, value_name = "B", default_value_t = 1, value_parser = value_parser!(u32).range(1..=8192))]
+    pub(super) batch: u32,
+    /// Streams, shared out among the callers; at least one for each
+    #[arg(long, value_name = "S", default_value_t = 1000, value_parser = value_parser!(u32).range(1..=10_000_000))]
+    pub(super) streams: u32,
+    /// One stream for all callers, with any version expected
+    #[arg(long, group = "kind")]
+    pub(super) any: bool,
+    /// Processes among which the callers are shared out, beside one process with all of them
+    #[arg(long, value_name = "P", default_value_t = 1, group = "kind", value_parser = value_parser!(u32).range(1..=64))]
+    pub(super) processes: u32,
+    #[command(flatten)]
+    pub(super) common: Common,
+}
+
+#[derive(Clone, Debug, Args)]
+pub(crate) struct ReadArgs {
+    /// Events in the log, rounded up to whole streams of 1,000
+    #[arg(long, value_name = "N", default_value_t = 200_000, value_parser = value_parser!(u64).range(1..=100_000_000))]
+    pub(super) events: u64,
+    #[command(flatten)]
+    pub(super) common: Common,
+}
+
+#[derive(Clone, Debug, Args)]
+pub(crate) struct SubscribeArgs {
+    /// Events to catch up with, rounded up to whole streams of 1,000
+    #[arg(long, value_name = "N", default_value_t = 200_000, value_parser = value_parser!(u64).range(1..=100_000_000))]
+    pub(super) events: u64,
+    /// Appends in one round of following live
+    #[arg(long, value_name = "N", default_value_t = 500, value_parser = value_parser!(u64).range(1..=1_000_000))]
+    pub(super) appends: u64,
+    #[command(flatten)]
+    pub(super) common: Common,
+}
+
+#[derive(Clone, Debug, Args)]
+pub(crate) struct CommandArgs {
+    /// Commands in one round
+    #[arg(long, value_name = "N", default_value_t = 5000, value_parser = value_parser!(u64).range(1..=100_000_000))]
+    pub(super) commands: u64,
+    /// Callers at once; each waits for its reply before the next
+    #[arg(long, value_name = "C", default_value_t = 64, value_parser = value_parser!(u32).range(1..=4096))]
+    pub(super) concurrency: u32,
+    /// Aggregates, shared out among the callers; at least one for each
+    #[arg(long, value_name = "A", default_value_t = 1000, value_parser = value_parser!(u32).range(1..=1_000_000))]
+    pub(super) aggregates: u32,
+    #[command(flatten)]
+    pub(super) common: Common,
+}
+
+#[derive(Clone, Debug, Args)]
+pub(crate) struct GrowthArgs {
+    /// Events in the long log, rounded up to whole streams of 1,000
+    #[arg(long, value_name = "N", default_value_t = 1_000_000, value_parser = value_parser!(u64).range(1..=1_000_000_000))]
+    pub(super) events: u64,
+    /// Appends in one round, to either log
+    #[arg(long, value_name = "N", default_value_t = 5000, value_parser = value_parser!(u64).range(1..=1_000_000))]
+    pub(super) appends: u64,
+    /// Callers at once that append
+    #[arg(long, value_name = "C", default_value_t = 64, value_parser = value_parser!(u32).range(1..=4096))]
+    pub(super) concurrency: u32,
+    #[command(flatten)]
+    pub(super) common: Common,
+}
+
+#[derive(Clone, Debug, Args)]
+pub(crate) struct PublishArgs {
+    /// Notices in one round
+    #[arg(long, value_name = "N", default_value_t = 500_000, value_parser = value_parser!(u64).range(1..=1_000_000_000))]
+    pub(super) notices: u64,
+    #[command(flatten)]
+    pub(super) common: Common,
+}
+
+#[derive(Clone, Debug, Args)]
+pub(crate) struct IdleArgs {
+    /// Seconds to look
+    #[arg(long, value_name = "S", default_value_t = 20, value_parser = value_parser!(u64).range(1..=3600))]
+    pub(super) seconds: u64,
+    #[command(flatten)]
+    pub(super) common: Common,
+}
+
+#[derive(Clone, Debug, Args)]
+pub(crate) struct AllArgs {
+    /// A tenth of everything in three rounds: whether it works, not what it reaches
+    #[arg(long)]
+    pub(super) quick: bool,
+    /// Events in the long log of `bench growth`
+    #[arg(long, value_name = "N", default_value_t = 1_000_000, value_parser = value_parser!(u64).range(1..=1_000_000_000))]
+    pub(super) growth_events: u64,
+    #[command(flatten)]
+    pub(super) common: Common,
+}
+
+#[derive(Clone, Debug, Args)]
+pub(crate) struct WorkerArgs {
+    /// Begins the names of its streams
+    #[arg(long, value_name = "TEXT")]
+    pub(super) prefix: String,
+    #[arg(long, value_name = "C")]
+    pub(super) concurrency: u32,
+    #[arg(long, value_name = "S")]
+    pub(super) streams: u32,
+    #[arg(long, value_name = "B")]
+    pub(super) batch: u32,
+}
+
+impl Workload {
+    /// What every kind takes.
+    pub(super) const fn common(&self) -> &Common {
+        match self {
+            Self::Append(args) => &args.common,
+            Self::Read(args) => &args.common,
+            Self::Subscribe(args) => &args.common,
+            Self::Command(args) => &args.common,
+            Self::Growth(args) => &args.common,
+            Self::Publish(args) => &args.common,
+            Self::Idle(args) => &args.common,
+            Self::All(args) => &args.common,
+        }
+    }
+}

@@ -1,0 +1,166 @@
+//! W3: reading the log, streams, and events by type, beside bare queries of the same rows.
+
+use std::{sync::Arc, time::Instant};
+
+use anyhow::ensure;
+use futures_util::future::LocalBoxFuture;
+use umbel_bus::Store;
+use umbel_core::{Event, Position, RecordedEvent, StreamName, store::Selector};
+use umbel_persistence::floor::{Rows, Scan};
+
+use super::{
+    append::UMBEL,
+    args::ReadArgs,
+    bars::{self, Bar},
+    event::{Logged, MARKED_EVERY, Marked},
+    fill::{Filled, STREAM_EVENTS, fill},
+    lab::{Lab, Site},
+    pages,
+    report::Report,
+    rounds::{Contest, Round, Subject},
+};
+
+pub(super) const BARE_QUERY: &str = "floor bare query";
+
+/// Streams read one after the other in one round.
+const STREAMS: u64 = 50;
+
+/// How often the few events of a rare type are read in one round.
+const TIMES_RARE: usize = 5;
+
+/// Reads through the store.
+pub(super) struct Reads {
+    pub(super) store: Store,
+    pub(super) what: Vec<What>,
+    /// Events per page.
+    pub(super) page: u32,
+    /// Events that must be met.
+    pub(super) events: u64,
+}
+
+/// One thing to read to its end.
+#[derive(Clone)]
+pub(super) enum What {
+    Log(Selector),
+    Stream(StreamName),
+}
+
+/// Steps through the same rows.
+pub(super) struct Scans {
+    pub(super) scan: Scan,
+    pub(super) rows: Vec<Rows>,
+    pub(super) events: u64,
+}
+
+/// One way to read, and the same rows bare.
+struct Comparison {
+    workload: &'static str,
+    text: String,
+    what: Vec<What>,
+    rows: Vec<Rows>,
+    events: u64,
+    bar: Option<Bar>,
+}
+
+/// All three ways, one after the other.
+pub(super) async fn run(site: &Site, args: &ReadArgs) -> anyhow::Result<()> {
+    let lab = site.open().await?;
+    let log = fill(&lab.bus.store(), args.events).await?;
+    let scan = Scan::open(&lab.scratch).await?;
+    for comparison in [all(&log), one(&log), by_type(&log)] {
+        site.tell(&comparison.run(&lab, scan.as_ref(), args.common.rounds).await?);
+    }
+    Ok(())
+}
+
+fn all(log: &Filled) -> Comparison {
+    Comparison {
+        workload: "W3 all",
+        text: format!("the whole log of {} events, decoded to typed values", log.events()),
+        what: vec![What::Log(Selector::all())],
+        rows: vec![Rows::All],
+        events: log.events(),
+        bar: Some(bars::READ_ALL),
+    }
+}
+
+fn one(log: &Filled) -> Comparison {
+    let names = log.names(STREAMS);
+    Comparison {
+        workload: "W3 one",
+        text: format!("{} streams of {STREAM_EVENTS} events, one after the other", names.len()),
+        rows: names.iter().cloned().map(Rows::Stream).collect(),
+        events: names.iter().map(|_| STREAM_EVENTS).sum(),
+        what: names.into_iter().map(What::Stream).collect(),
+        bar: Some(bars::READ_ONE),
+    }
+}
+
+fn by_type(log: &Filled) -> Comparison {
+    // They lie in whole batches, of which each ends with one of these.
+    let positions: Arc<[_]> = (1..=log.marked()).map(|nth| Position::new(nth * MARKED_EVERY)).collect();
+    let what = vec![What::Log(Selector::names([Marked::NAME])); TIMES_RARE];
+    Comparison {
+        workload: "W3 type",
+        text: format!("by type, {} of {} events, {TIMES_RARE} times", log.marked(), log.events()),
+        events: what.iter().map(|_| log.marked()).sum(),
+        what,
+        rows: vec![Rows::At(positions); TIMES_RARE],
+        bar: None,
+    }
+}
+
+impl Comparison {
+    async fn run(self, lab: &Lab, scan: Option<&Scan>, rounds: u32) -> anyhow::Result<Report> {
+        let Self { workload, text, what, rows, events, bar } = self;
+        let page = lab.scratch.settings().page_size_max;
+        let series = Contest::default()
+            .with(UMBEL, Reads { store: lab.bus.store(), what, page, events })
+            .with_some(BARE_QUERY, scan.cloned().map(|scan| Scans { scan, rows, events }))
+            .run(rounds)
+            .await?;
+        let report = Report::new(workload, text, &lab.status, rounds).with("events", events);
+        Ok(report.measured(series).ratio(UMBEL, BARE_QUERY, bar))
+    }
+}
+
+impl Reads {
+    async fn read(&self) -> anyhow::Result<Round> {
+        let (begin, mut events) = (Instant::now(), 0);
+        for what in &self.what {
+            let work = |event: &RecordedEvent| {
+                events += 1;
+                pages::decode::<Logged>(event)
+            };
+            match what {
+                What::Log(selector) => pages::read_all(&self.store, selector, self.page, work).await?,
+                What::Stream(name) => pages::read_stream(&self.store, name, self.page, work).await?,
+            }
+        }
+        ensure!(events == self.events, "read {events} events instead of {}", self.events);
+        Ok(Round { units: events, took: begin.elapsed(), latencies: Vec::new() })
+    }
+}
+
+impl Subject for Reads {
+    fn round(&mut self) -> LocalBoxFuture<'_, anyhow::Result<Round>> {
+        Box::pin(self.read())
+    }
+}
+
+impl Scans {
+    async fn scan(&self) -> anyhow::Result<Round> {
+        let (begin, mut events) = (Instant::now(), 0);
+        for rows in &self.rows {
+            events += self.scan.read(rows.clone()).await?.rows;
+        }
+        ensure!(events == self.events, "stepped through {events} rows instead of {}", self.events);
+        Ok(Round { units: events, took: begin.elapsed(), latencies: Vec::new() })
+    }
+}
+
+impl Subject for Scans {
+    fn round(&mut self) -> LocalBoxFuture<'_, anyhow::Result<Round>> {
+        Box::pin(self.scan())
+    }
+}

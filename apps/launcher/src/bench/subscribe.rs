@@ -1,0 +1,129 @@
+//! W4: following the log, from its beginning beside a bare query, and live beside a bare commit.
+
+use std::time::Instant;
+
+use anyhow::{Context, ensure};
+use futures_util::future::LocalBoxFuture;
+use umbel_bus::Store;
+use umbel_core::{
+    Position,
+    store::{SaveProjection, Selector},
+};
+use umbel_persistence::floor::{Floors, Rows, Scan};
+
+use super::{
+    append::{GROUP_COMMIT, UMBEL},
+    args::SubscribeArgs,
+    bars,
+    event::Logged,
+    fill::fill,
+    lab::Site,
+    live::Live,
+    load::{Appends, Plan, Target},
+    pages,
+    read::{BARE_QUERY, Scans},
+    report::{Figure, Report},
+    rounds::{Contest, Round, Subject},
+};
+
+const ACROSS: &str = "across";
+
+/// Follows the log to its end as a projection does: a page, its events decoded, and its checkpoint, in turns.
+struct CatchUps {
+    store: Store,
+    /// Events per page.
+    batch: u32,
+    /// Events that must be met.
+    events: u64,
+    /// How often that was done; each time begins with a checkpoint of its own.
+    done: u32,
+}
+
+/// Catching up first, then live.
+pub(super) async fn run(site: &Site, args: &SubscribeArgs) -> anyhow::Result<()> {
+    let report = catch_up(site, args).await?;
+    site.tell(&report);
+    let report = live(site, args).await?;
+    site.tell(&report);
+    Ok(())
+}
+
+async fn catch_up(site: &Site, args: &SubscribeArgs) -> anyhow::Result<Report> {
+    let (lab, rounds) = (site.open().await?, args.common.rounds);
+    let store = lab.bus.store();
+    let events = fill(&store, args.events).await?.events();
+    let scan = Scan::open(&lab.scratch).await?;
+    let batch = lab.host.projection_batch;
+    let series = Contest::default()
+        .with(UMBEL, CatchUps { store, batch, events, done: 0 })
+        .with_some(BARE_QUERY, scan.map(|scan| Scans { scan, rows: vec![Rows::All], events }))
+        .run(rounds)
+        .await?;
+    let what = format!("catching up with {events} events, a checkpoint every {batch}");
+    let report = Report::new("W4a", what, &lab.status, rounds).with("events", events).with("batch", batch);
+    Ok(report.measured(series).ratio(UMBEL, BARE_QUERY, bars::CATCH_UP))
+}
+
+async fn live(site: &Site, args: &SubscribeArgs) -> anyhow::Result<Report> {
+    let (lab, rounds) = (site.open().await?, args.common.rounds);
+    let other = match lab.status.adapter {
+        // Nothing that another process could see.
+        "memory" => None,
+        _ => Some(site.open_again(&lab).await?),
+    };
+    let plan = |prefix: &str| Plan::single(prefix, 1, args.appends);
+    let floor = Floors::open(&lab.scratch).await.context("the floors cannot be measured")?.group_commit;
+    let across = other.map(|other| Live::start(lab.bus.store(), &other.bus, &plan("across")));
+    let series = Contest::default()
+        .with(UMBEL, Live::start(lab.bus.store(), &lab.bus, &plan("live")))
+        .with_some(ACROSS, across)
+        .with_some(GROUP_COMMIT, floor.map(|floor| Appends::new(Target::Floor(floor), &plan("floor"))))
+        .run(rounds)
+        .await?;
+    let what = format!(
+        "from the call of an append to the handler, {} events a round, in one process and across two adapters",
+        args.appends
+    );
+    let commit = (GROUP_COMMIT, Figure::P50);
+    Ok(Report::new("W4b", what, &lab.status, rounds)
+        .with("events", args.appends)
+        .measured(series)
+        .ratio_of((UMBEL, Figure::P50), commit, bars::LIVE_P50)
+        .ratio_of((UMBEL, Figure::P99), commit, bars::LIVE_P99)
+        .median_of((ACROSS, Figure::P50), "ms", bars::LIVE_ACROSS_MS))
+}
+
+impl CatchUps {
+    async fn catch_up(&mut self) -> anyhow::Result<Round> {
+        self.done += 1;
+        let (projection, selector) = (format!("bench-{}/1", self.done), Selector::all());
+        let (begin, mut events) = (Instant::now(), 0);
+        let mut reached = self.store.load_checkpoint(&projection).await?;
+        ensure!(reached == Position::START, "{projection} has been run before");
+        loop {
+            let page = pages::page(&self.store, reached, &selector, self.batch).await?;
+            page.events.iter().try_for_each(pages::decode::<Logged>)?;
+            events += u64::try_from(page.events.len())?;
+            let save = SaveProjection {
+                projection: projection.clone(),
+                expected: reached,
+                position: page.scanned_to,
+                clear: Vec::new(),
+                writes: Vec::new(),
+            };
+            self.store.save_projection(save).await?;
+            reached = page.scanned_to;
+            if reached >= page.head {
+                break;
+            }
+        }
+        ensure!(events == self.events, "followed {events} events instead of {}", self.events);
+        Ok(Round { units: events, took: begin.elapsed(), latencies: Vec::new() })
+    }
+}
+
+impl Subject for CatchUps {
+    fn round(&mut self) -> LocalBoxFuture<'_, anyhow::Result<Round>> {
+        Box::pin(self.catch_up())
+    }
+}

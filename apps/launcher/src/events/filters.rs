@@ -1,0 +1,44 @@
+//! Which events are wanted.
+
+use clap::Args;
+use umbel_core::{Timestamp, store::Selector};
+use uuid::Uuid;
+
+use crate::args::{event_name, time};
+
+/// Conditions that must all hold; the database selects.
+#[derive(Clone, Debug, Default, Args)]
+pub(crate) struct FilterArgs {
+    /// Only events of these names, such as articles.published
+    #[arg(long = "type", value_name = "NAMES", value_delimiter = ',', num_args = 1, value_parser = event_name)]
+    names: Vec<String>,
+    /// Only streams of these categories: what stands before the first - of their names
+    #[arg(long = "category", value_name = "CATEGORIES", value_delimiter = ',', num_args = 1)]
+    categories: Vec<String>,
+    /// Only this conversation
+    #[arg(long, value_name = "UUID")]
+    correlation: Option<Uuid>,
+    /// Only what this message led to
+    #[arg(long, value_name = "UUID")]
+    causation: Option<Uuid>,
+    /// Only recorded then or later: 2026-01-31 or 2026-01-31T12:00:00Z
+    #[arg(long, value_name = "TIME", value_parser = time)]
+    since: Option<Timestamp>,
+    /// Only recorded before then
+    #[arg(long, value_name = "TIME", value_parser = time)]
+    until: Option<Timestamp>,
+}
+
+impl FilterArgs {
+    pub(crate) fn selector(&self) -> Selector {
+        let some = |texts: &[String]| (!texts.is_empty()).then(|| texts.iter().cloned().collect());
+        Selector {
+            names: some(&self.names),
+            categories: some(&self.categories),
+            correlation_id: self.correlation,
+            causation_id: self.causation,
+            recorded_from: self.since,
+            recorded_until: self.until,
+        }
+    }
+}

@@ -1,0 +1,112 @@
+//! Exports as files: lines read one by one within a bound, and the place where an export that was interrupted goes on.
+
+use std::{
+    fs::File,
+    io::{self, BufRead, Read, Seek, SeekFrom},
+};
+
+/// How much of a file is looked at in one step when its end is looked for.
+const STEP_BYTES: u64 = 64 << 10;
+
+/// Reads lines, and counts them and their bytes.
+pub(super) struct Lines<R> {
+    input: R,
+    line_max_bytes: usize,
+    /// Number of the last line that was read, from 1.
+    pub(super) number: u64,
+    /// Bytes read so far.
+    pub(super) bytes: u64,
+}
+
+impl<R: BufRead> Lines<R> {
+    pub(super) fn new(input: R, line_max_bytes: usize) -> Self {
+        Self { input, line_max_bytes, number: 0, bytes: 0 }
+    }
+
+    /// The next line without its end, or `None` after the last.
+    ///
+    /// # Errors
+    /// When it cannot be read, or is longer than it may be.
+    pub(super) fn next(&mut self) -> io::Result<Option<Vec<u8>>> {
+        let mut line = Vec::new();
+        let bound = u64::try_from(self.line_max_bytes).unwrap_or(u64::MAX);
+        let read = self.input.by_ref().take(bound.saturating_add(1)).read_until(b'\n', &mut line)?;
+        if read == 0 {
+            return Ok(None);
+        }
+        self.number += 1;
+        self.bytes += u64::try_from(read).unwrap_or_default();
+        if line.last() == Some(&b'\n') {
+            line.pop();
+        }
+        if line.len() > self.line_max_bytes {
+            let what =
+                format!("it is longer than {} bytes; raise store.max_payload_bytes", self.line_max_bytes);
+            return Err(io::Error::new(io::ErrorKind::InvalidData, what));
+        }
+        Ok(Some(line))
+    }
+}
+
+/// The last line of a file that has an end, without it, and where that end is; `None` when there is no such line.
+/// What follows it was torn off.
+pub(super) fn last_whole_line(file: &mut File) -> io::Result<Option<(Vec<u8>, u64)>> {
+    let Some(end) = newline_before(file, file.metadata()?.len())? else { return Ok(None) };
+    let begin = newline_before(file, end)?.map_or(0, |newline| newline + 1);
+    let mut line = Vec::new();
+    file.seek(SeekFrom::Start(begin))?;
+    file.by_ref().take(end - begin).read_to_end(&mut line)?;
+    Ok(Some((line, end + 1)))
+}
+
+/// Where the last line's end before a place is.
+fn newline_before(file: &mut File, mut end: u64) -> io::Result<Option<u64>> {
+    let mut step = Vec::new();
+    while end > 0 {
+        let begin = end.saturating_sub(STEP_BYTES);
+        file.seek(SeekFrom::Start(begin))?;
+        step.clear();
+        file.by_ref().take(end - begin).read_to_end(&mut step)?;
+        if let Some(at) = step.iter().rposition(|byte| *byte == b'\n') {
+            return Ok(Some(begin + u64::try_from(at).unwrap_or_default()));
+        }
+        end = begin;
+    }
+    Ok(None)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use super::*;
+
+    fn last(content: &[u8]) -> Option<(Vec<u8>, u64)> {
+        let mut file = tempfile::tempfile().unwrap();
+        file.write_all(content).unwrap();
+        last_whole_line(&mut file).unwrap()
+    }
+
+    #[test]
+    fn a_torn_line_does_not_count() {
+        assert_eq!(last(b""), None);
+        assert_eq!(last(b"{torn"), None);
+        assert_eq!(last(b"one\n"), Some((b"one".to_vec(), 4)));
+        assert_eq!(last(b"one\ntwo\n{torn"), Some((b"two".to_vec(), 8)));
+        let long = vec![b'x'; 200_000];
+        let content = [b"one\n", &long[..], b"\n", &long[..]].concat();
+        assert_eq!(last(&content), Some((long, 200_005)));
+    }
+
+    #[test]
+    fn lines_are_counted_and_bounded() {
+        let mut lines = Lines::new(&b"one\n\nthree"[..], 5);
+        let mut read = || lines.next().unwrap();
+        assert_eq!(read(), Some(b"one".to_vec()));
+        assert_eq!(read(), Some(b"".to_vec()));
+        assert_eq!(read(), Some(b"three".to_vec()));
+        assert_eq!(read(), None);
+        assert_eq!((lines.number, lines.bytes), (3, 10));
+        assert!(Lines::new(&b"toolong\n"[..], 5).next().unwrap_err().to_string().contains("5 bytes"));
+    }
+}

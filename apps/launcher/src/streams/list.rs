@@ -1,0 +1,92 @@
+//! `umbel streams list`.
+
+use clap::{Args, ValueEnum};
+use umbel_core::{
+    document::Direction,
+    store::{ListStreams, StreamInfo, StreamSort},
+};
+use umbel_host::Failed;
+use umbel_settings::LoadOptions;
+
+use crate::{
+    args::JsonArg,
+    print::{Column, Printer, counted, moment, number, text},
+    tool::{PAGE, with_store},
+};
+
+pub(super) const EXAMPLES: &str = "\
+Examples:
+  umbel streams list --search account-
+  umbel streams list --sort version --desc --limit 20     the longest
+  umbel streams list --sort created --desc --json | head";
+
+const COLUMNS: [Column; 4] = [text("stream"), number("version"), text("created"), text("deleted")];
+
+#[derive(Debug, Args)]
+pub(crate) struct ListArgs {
+    /// Only streams whose names contain this
+    #[arg(long, value_name = "TEXT")]
+    search: Option<String>,
+    /// The order
+    #[arg(long, value_enum, default_value_t = Sort::Name)]
+    sort: Sort,
+    /// The other way round
+    #[arg(long)]
+    desc: bool,
+    /// N streams at most; without it all
+    #[arg(long, value_name = "N")]
+    limit: Option<u64>,
+    /// How many to skip
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    offset: u64,
+    #[command(flatten)]
+    json: JsonArg,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Sort {
+    Name,
+    Version,
+    Created,
+    Deleted,
+}
+
+pub(super) fn list(options: &LoadOptions, args: &ListArgs) -> Result<(), Failed> {
+    with_store(options, async |tool| {
+        let mut printer = Printer::new(args.json.json, COLUMNS);
+        let (mut offset, mut left) = (args.offset, args.limit.unwrap_or(u64::MAX));
+        loop {
+            let limit = u32::try_from(left).unwrap_or(PAGE).min(PAGE);
+            let page = tool.store().list_streams(args.request(offset, limit)).await?;
+            printer.rows(&page.streams, cells)?;
+            let count = u64::try_from(page.streams.len()).unwrap_or_default();
+            (offset, left) = (offset + count, left - count.min(left));
+            if count == 0 || left == 0 || offset >= page.total {
+                let shown = offset - args.offset;
+                return Ok(printer.words(&format!("{shown} of {}\n", counted(page.total, "stream")))?);
+            }
+        }
+    })
+}
+
+impl ListArgs {
+    fn request(&self, offset: u64, limit: u32) -> ListStreams {
+        let direction = if self.desc { Direction::Backward } else { Direction::Forward };
+        let sort = match self.sort {
+            Sort::Name => StreamSort::Name,
+            Sort::Version => StreamSort::Version,
+            Sort::Created => StreamSort::CreatedAt,
+            Sort::Deleted => StreamSort::DeletedAt,
+        };
+        ListStreams { search: self.search.clone(), sort, direction, offset, limit }
+    }
+}
+
+fn cells(info: &StreamInfo) -> [String; 4] {
+    [
+        info.stream.to_string(),
+        info.version.to_string(),
+        info.created_at.to_millis_string(),
+        moment(info.deleted_at),
+    ]
+}
