@@ -6,6 +6,8 @@ mod support;
 
 mod cli;
 mod conduit;
+mod followers;
 mod nodes;
+mod races;
 mod recovery;
 mod tidy;

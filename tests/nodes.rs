@@ -1,22 +1,20 @@
 //! Several processes on one PostgreSQL: equal nodes over one log.
 
-use std::process::{Child, Command, Stdio};
+use std::{
+    path::Path,
+    process::{Child, Command, Stdio},
+};
 
-use actix::System;
 use serde_json::json;
 use umbel_bus::Bus;
 use umbel_core::{
     EventId, ExpectedVersion, Metadata, NewEvent, StreamName, Version,
     document::Direction,
-    store::{Append, AppendError, ReadAll, ReadStream},
+    store::{Append, AppendError, ReadAll, ReadStream, Selector},
 };
-use umbel_host::Foundation;
-use umbel_persistence::StoreSettings;
-use umbel_settings::{LoadOptions, Settings};
-use umbel_supervision::Policy;
 use umbel_testkit::conformance::check_log;
 
-use crate::support::{PATIENCE, Store, Umbel};
+use crate::support::{Store, StorePlace, Umbel, with_store};
 
 /// Writers in each process.
 const WRITERS: usize = 16;
@@ -64,8 +62,9 @@ fn check_events(umbel: &Umbel) {
 /// the log has neither gap nor swap.
 #[test]
 fn one_winner_per_version_across_processes() {
-    let Store::Postgres(schema) = Store::postgres() else { unreachable!("it was asked for") };
-    let writers: Vec<_> = (0..2).map(|_| spawn_writers(schema.url(), schema.name())).collect();
+    let store = Store::postgres();
+    let place = store.place(Path::new("."));
+    let writers: Vec<_> = (0..2).map(|_| spawn_writers(&place)).collect();
     let wins: u64 = writers
         .into_iter()
         .map(|writer| {
@@ -79,8 +78,9 @@ fn one_winner_per_version_across_processes() {
         .sum();
     assert_eq!(wins, VERSIONS, "each version has one winner");
 
-    with_store(schema.url(), schema.name(), async |bus| {
-        let request = ReadAll { from: None, direction: Direction::Forward, limit: 4096, names: None };
+    with_store(&place, async |bus| {
+        let request =
+            ReadAll { from: None, direction: Direction::Forward, limit: 4096, selector: Selector::all() };
         let page = bus.store().read_all(request).await.unwrap();
         assert_eq!(page.events.len() as u64, VERSIONS);
         check_log(&page.events).unwrap();
@@ -88,11 +88,10 @@ fn one_winner_per_version_across_processes() {
 }
 
 /// Runs the test below as a process of its own.
-fn spawn_writers(url: &str, schema: &str) -> Child {
+fn spawn_writers(place: &StorePlace) -> Child {
     Command::new(std::env::current_exe().unwrap())
         .args(["nodes::racing_writers", "--exact", "--ignored", "--nocapture"])
-        .env("UMBEL_RACE_URL", url)
-        .env("UMBEL_RACE_SCHEMA", schema)
+        .env("UMBEL_TEST_RACE", serde_json::to_string(place).unwrap())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
@@ -103,9 +102,8 @@ fn spawn_writers(url: &str, schema: &str) -> Child {
 #[test]
 #[ignore = "a part of another test, run by it as a process"]
 fn racing_writers() {
-    let url = std::env::var("UMBEL_RACE_URL").expect("started by its test");
-    let schema = std::env::var("UMBEL_RACE_SCHEMA").expect("started by its test");
-    with_store(&url, &schema, async |bus| {
+    let place = std::env::var("UMBEL_TEST_RACE").expect("started by its test");
+    with_store(&serde_json::from_str(&place).unwrap(), async |bus| {
         let writers = (0..WRITERS).map(|writer| actix::spawn(race(bus.clone(), writer)));
         let mut wins = 0;
         for writer in writers.collect::<Vec<_>>() {
@@ -130,8 +128,9 @@ async fn race(bus: Bus, writer: usize) -> u64 {
         let event = NewEvent {
             id: EventId(umbel_bus::edge::fresh_id()),
             event_type: "race.won/1".parse().unwrap(),
-            data: umbel_core::Json::encode(&json!({"writer": writer, "process": std::process::id()}))
+            data: umbel_core::Payload::json(&json!({"writer": writer, "process": std::process::id()}))
                 .unwrap(),
+            subject: None,
             metadata: Metadata::default(),
         };
         let append = Append::to_stream(stream.clone(), ExpectedVersion::Exact(version), vec![event]);
@@ -144,19 +143,4 @@ async fn race(bus: Bus, writer: usize) -> u64 {
             Err(error) => panic!("{error}"),
         }
     }
-}
-
-/// A bus with nothing but the store on it.
-fn with_store(url: &str, schema: &str, work: impl AsyncFnOnce(Bus)) {
-    let settings =
-        StoreSettings { url: url.to_owned(), schema: schema.to_owned(), ..StoreSettings::default() };
-    System::new().block_on(async move {
-        let options = LoadOptions { environment: Some("test".into()), ..LoadOptions::default() };
-        let foundation = Foundation::from_settings(Settings::load(&options).unwrap()).unwrap();
-        let store = umbel_persistence::group(&settings, &foundation.bus, Policy::default());
-        let supervisor = foundation.umbrella("nodes").with(store).start();
-        supervisor.tree().wait_until_up(PATIENCE).await.unwrap();
-        work(foundation.bus.clone()).await;
-        supervisor.shut_down().await;
-    });
 }

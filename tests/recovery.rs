@@ -2,6 +2,8 @@
 
 use std::{
     collections::BTreeSet,
+    fs::File,
+    path::Path,
     sync::{
         Arc, Mutex,
         atomic::{AtomicBool, Ordering},
@@ -12,11 +14,15 @@ use std::{
 use actix::System;
 use contracts::{accounts, articles};
 use serde_json::json;
+use umbel_core::RecordedEvent;
 use umbel_host::{DispatchOptions, Foundation};
 use umbel_settings::{LoadOptions, Settings};
-use umbel_testkit::postgres::Server;
+use umbel_testkit::{conformance::check_log, postgres::Server};
 
-use crate::support::{Client, PATIENCE, Store, Umbel, eventually};
+use crate::support::{
+    Client, Dice, PATIENCE, Store, StorePlace, Umbel, WriterProcess, Writing, eventually, judge, seed,
+    with_store,
+};
 
 /// Publishes until told to stop; remembers what was acknowledged.
 struct Load {
@@ -80,13 +86,10 @@ fn check(umbel: &Umbel, client: &Client, acknowledged: &BTreeSet<String>) {
             (article.status == 200).then_some(())
         });
     }
-    let events = umbel.events();
-    let positions: Vec<_> = events.iter().map(|event| event["position"].as_u64().unwrap()).collect();
-    assert_eq!(positions, (1..=events.len() as u64).collect::<Vec<_>>(), "positions are contiguous");
-    let ids: BTreeSet<_> = events.iter().map(|event| event["id"].as_str().unwrap()).collect();
-    assert_eq!(ids.len(), events.len(), "every event is there once");
-    let published =
-        events.iter().filter(|event| event["type"].as_str().unwrap().starts_with("articles.published/"));
+    let events: Vec<RecordedEvent> =
+        { umbel.events().into_iter() }.map(|event| serde_json::from_value(event).unwrap()).collect();
+    assert_eq!(check_log(&events), Ok(()));
+    let published = events.iter().filter(|event| event.event_type.name == "articles.published");
     // UX-14: the read model is the fold of the log.
     let published = published.count();
     let listed = eventually("the read model to be the fold of the log", || {
@@ -135,6 +138,70 @@ fn nothing_acknowledged_is_lost_when_the_database_dies() {
     running.await_ready();
     check(&umbel, &running.client(), &acknowledged);
     ada.publish("After the outage", &[]);
+}
+
+/// UX-14, append by append: writers are killed with -9 in the midst of everything, and again; what they were told is what
+/// their store holds when it is opened once more.
+#[test]
+fn killed_writers_leave_what_they_were_told() {
+    for store in Store::durable() {
+        let directory = tempfile::tempdir().unwrap();
+        let dice = Dice::new(seed());
+        let writings: Vec<_> =
+            (0..3_u64).map(|run| endless(&store, directory.path(), dice.part(run), run)).collect();
+        for writing in &writings {
+            let mut writer = writing.spawn();
+            assert!(writer.goes_on(ENOUGH), "it ended by itself");
+            writer.kill();
+        }
+        judge_all(&store.place(directory.path()), &writings);
+    }
+}
+
+/// UX-15, append by append: PostgreSQL is killed with -9 under two processes of writers, and again; they go on by
+/// themselves when it is back, and what they were told is what it holds.
+#[test]
+fn writers_outlive_a_killed_database_and_were_told_the_truth() {
+    let (server, directory) = (Server::start().unwrap(), tempfile::tempdir().unwrap());
+    let place = StorePlace { url: server.url().to_owned(), schema: "umbel".into() };
+    let dice = Dice::new(seed());
+    let writings = [0, 1].map(|number| Writing {
+        place: place.clone(),
+        ..endless(&Store::Sqlite, directory.path(), dice.part(number), number)
+    });
+    let mut writers = writings.each_ref().map(Writing::spawn);
+    for _ in 0..2 {
+        writers.iter_mut().for_each(|writer| assert!(writer.goes_on(ENOUGH), "it ended by itself"));
+        server.kill9().unwrap();
+        server.start_again().unwrap();
+    }
+    writers.iter_mut().for_each(|writer| assert!(writer.goes_on(ENOUGH), "it ended by itself"));
+    File::create(&writings[0].stop).unwrap();
+    writers.into_iter().for_each(WriterProcess::join);
+    judge_all(&place, &writings);
+}
+
+/// Appends that a process gets stored before something dies.
+const ENOUGH: u64 = 60;
+
+/// Writers that write until they are told to stop, or killed.
+fn endless(store: &Store, directory: &Path, mut dice: Dice, number: u64) -> Writing {
+    Writing {
+        place: store.place(directory),
+        journal: directory.join(format!("journal-{number}")),
+        seed: dice.any(),
+        tasks: 6,
+        appends: u64::MAX,
+        stop: directory.join("stop"),
+    }
+}
+
+#[track_caller]
+fn judge_all(place: &StorePlace, writings: &[Writing]) {
+    let judged = with_store(place, async |bus| judge(&bus, writings.iter().map(|one| &one.journal)).await);
+    let accepted = judged.unwrap_or_else(|broken| panic!("{broken}"));
+    println!("{accepted}");
+    assert!(accepted.stored > 0 && accepted.refused > 0, "{accepted}");
 }
 
 /// UX-13: SIGTERM under load drains: exit code 0, everything acknowledged is in the log.

@@ -1,12 +1,18 @@
-//! Running the umbrella as its users do: as processes, over HTTP.
+//! Running the umbrella as its users do: as processes, over HTTP; and its store alone, under writers that keep journals.
 
+mod appends;
+mod dice;
 mod http;
 mod process;
 mod store;
+mod writers;
 
+pub(crate) use appends::Appends;
+pub(crate) use dice::{Dice, seed};
 pub(crate) use http::Client;
 pub(crate) use process::{Running, Umbel};
-pub(crate) use store::Store;
+pub(crate) use store::{Store, StorePlace, with_store};
+pub(crate) use writers::{WriterProcess, Writing, judge};
 
 use std::time::{Duration, Instant};
 

@@ -2,10 +2,10 @@
 
 use std::{
     fs::File,
-    io::Read,
+    io::{Read, Write},
     net::{SocketAddr, TcpListener},
     path::{Path, PathBuf},
-    process::{Child, Command, Stdio},
+    process::{Child, Command, Output, Stdio},
     sync::OnceLock,
 };
 
@@ -93,20 +93,51 @@ impl Umbel {
 
     /// Runs one command of the binary to its end.
     pub(crate) fn command_output(&self, arguments: &[&str]) -> Exit {
-        let output = self.command(arguments).stdin(Stdio::null()).output().unwrap();
-        Exit {
-            code: output.status.code(),
-            stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
-            stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
-        }
+        self.command(arguments).stdin(Stdio::null()).output().unwrap().into()
+    }
+
+    /// The same, with this on its standard input.
+    pub(crate) fn command_fed(&self, arguments: &[&str], input: &str) -> Exit {
+        let mut command = self.command(arguments);
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        // Whether it reads all of it is its own business.
+        drop(child.stdin.take().unwrap().write_all(input.as_bytes()));
+        child.wait_with_output().unwrap().into()
+    }
+
+    /// Begins several commands at once and waits for all of them.
+    pub(crate) fn commands_at_once(&self, commands: &[&[&str]]) -> Vec<Exit> {
+        let begin = |arguments: &&[&str]| {
+            let mut command = self.command(arguments);
+            command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+        };
+        let running: Vec<_> = commands.iter().map(begin).collect();
+        running.into_iter().map(|child| child.wait_with_output().unwrap().into()).collect()
+    }
+
+    /// Runs a command that must do what it was asked to, and reads its standard output as JSON lines.
+    #[track_caller]
+    pub(crate) fn json(&self, arguments: &[&str]) -> Vec<serde_json::Value> {
+        let exit = self.command_output(&[arguments, &["--json"]].concat());
+        assert_eq!(exit.code, Some(0), "{arguments:?}: {exit:?}");
+        exit.stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
     }
 
     /// The log's events as JSON, by the binary's own tool.
     #[track_caller]
     pub(crate) fn events(&self) -> Vec<serde_json::Value> {
-        let exit = self.command_output(&["events", "tail", "--json"]);
-        assert_eq!(exit.code, Some(0), "{exit:?}");
-        exit.stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+        self.json(&["events", "tail"])
+    }
+}
+
+impl From<Output> for Exit {
+    fn from(output: Output) -> Self {
+        Self {
+            code: output.status.code(),
+            stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
+            stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+        }
     }
 }
 

@@ -2,12 +2,30 @@
 
 use std::path::Path;
 
+use actix::System;
+use serde::{Deserialize, Serialize};
+use umbel_bus::Bus;
+use umbel_host::Foundation;
+use umbel_persistence::StoreSettings;
+use umbel_settings::{LoadOptions, Settings};
+use umbel_supervision::Policy;
 use umbel_testkit::postgres::{TestPostgres, TestSchema};
+
+use super::PATIENCE;
 
 /// A fresh store of one kind, removed when dropped.
 pub(crate) enum Store {
     Sqlite,
     Postgres(TestSchema),
+}
+
+/// Where a store is, to be told to another process.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct StorePlace {
+    /// Which adapter and where.
+    pub(crate) url: String,
+    /// On PostgreSQL, the schema.
+    pub(crate) schema: String,
 }
 
 impl Store {
@@ -22,14 +40,34 @@ impl Store {
         [Self::Sqlite, Self::postgres()]
     }
 
+    /// Where it is; an embedded one lives in `dir`.
+    pub(crate) fn place(&self, dir: &Path) -> StorePlace {
+        let (url, schema) = match self {
+            Self::Sqlite => (format!("sqlite:{}", dir.join("umbel.db").display()), "umbel"),
+            Self::Postgres(schema) => (schema.url().to_owned(), schema.name()),
+        };
+        StorePlace { url, schema: schema.to_owned() }
+    }
+
     /// The variables that point the umbrella to it; an embedded one lives in `dir`.
     pub(crate) fn variables(&self, dir: &Path) -> Vec<(&'static str, String)> {
-        match self {
-            Self::Sqlite => vec![("UMBEL__STORE__URL", format!("sqlite:{}", dir.join("umbel.db").display()))],
-            Self::Postgres(schema) => vec![
-                ("UMBEL__STORE__URL", schema.url().to_owned()),
-                ("UMBEL__STORE__SCHEMA", schema.name().to_owned()),
-            ],
-        }
+        let StorePlace { url, schema } = self.place(dir);
+        vec![("UMBEL__STORE__URL", url), ("UMBEL__STORE__SCHEMA", schema)]
     }
+}
+
+/// A bus with nothing but the store on it, for as long as the work takes.
+pub(crate) fn with_store<T>(place: &StorePlace, work: impl AsyncFnOnce(Bus) -> T) -> T {
+    let StorePlace { url, schema } = place.clone();
+    let settings = StoreSettings { url, schema, ..StoreSettings::default() };
+    System::new().block_on(async move {
+        let options = LoadOptions { environment: Some("test".into()), ..LoadOptions::default() };
+        let foundation = Foundation::from_settings(Settings::load(&options).unwrap()).unwrap();
+        let store = umbel_persistence::group(&settings, &foundation.bus, Policy::default());
+        let supervisor = foundation.umbrella("store").with(store).start();
+        supervisor.tree().wait_until_up(PATIENCE).await.unwrap();
+        let result = work(foundation.bus.clone()).await;
+        supervisor.shut_down().await;
+        result
+    })
 }

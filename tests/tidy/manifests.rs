@@ -18,7 +18,7 @@ const TABLE: &[Allowed] = &[
     Allowed {
         member: "shared/core",
         reason: "pure: data and functions; no IO, no clock, no randomness, no async",
-        normal: "serde serde_json thiserror time uuid",
+        normal: "base64 serde serde_json thiserror time uuid",
         dev: "proptest",
     },
     Allowed {
@@ -68,7 +68,7 @@ const TABLE: &[Allowed] = &[
     Allowed {
         member: "apps/persistence",
         reason: "the only crate that names a database client; knows no app",
-        normal: "actix anyhow deadpool-postgres futures-util rusqlite rustls rustls-native-certs serde \
+        normal: "actix anyhow base64 deadpool-postgres futures-util ring rusqlite rustls rustls-native-certs serde \
                  serde_json thiserror tokio tokio-postgres tokio-postgres-rustls tracing umbel-bus umbel-core \
                  umbel-host umbel-supervision uuid",
         dev: "proptest tempfile umbel-testkit",
@@ -118,6 +118,7 @@ const OWNERS: &[(&str, &str)] = &[
     ("tokio-postgres", "apps/persistence shared/testkit"),
     ("deadpool-postgres", "apps/persistence"),
     ("tokio-postgres-rustls", "apps/persistence"),
+    ("ring", "apps/persistence"),
     ("config", "shared/settings"),
     ("tracing-subscriber", "shared/telemetry"),
     ("actix", "apps/bus apps/host shared/supervision apps/persistence apps/gateway apps/launcher"),

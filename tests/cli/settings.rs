@@ -1,0 +1,48 @@
+//! Settings as they reach a tool, whichever way.
+
+use std::fs;
+
+use crate::support::{Store, Umbel};
+
+/// OP-08: a setting means the same in a file, in the environment and as a flag; one that was not said has its default.
+#[test]
+fn a_setting_means_the_same_wherever_it_stands() {
+    let mut umbel = Umbel::new(Store::Sqlite);
+    umbel.unset("UMBEL__STORE__URL");
+    let url = format!("sqlite:{}", umbel.dir().join("here.db").display());
+    let flag = format!("store.url={url}");
+    umbel.json(&["store", "init", "--set", &flag]);
+    let by_flag = umbel.json(&["store", "status", "--set", &flag]);
+
+    umbel.set("UMBEL__STORE__URL", &url);
+    assert_eq!(umbel.json(&["store", "status"]), by_flag, "a variable");
+    umbel.unset("UMBEL__STORE__URL");
+
+    fs::create_dir(umbel.dir().join("config")).unwrap();
+    let file = umbel.dir().join("config/test.toml");
+    fs::write(&file, format!("[store]\nurl = \"{url}\"\n")).unwrap();
+    assert_eq!(umbel.json(&["store", "status"]), by_flag, "a file");
+    let relative = umbel.command_output(&["store", "status", "--set", "store.url=sqlite:here.db", "--json"]);
+    assert_eq!(relative.code, Some(0), "the last word has the flag: {relative:?}");
+}
+
+/// OP-08: the keys of a PostgreSQL address are part of the settings: what is unknown is refused before anything is tried.
+#[test]
+fn an_unknown_key_of_an_address_is_refused() {
+    let mut umbel = Umbel::new(Store::Sqlite);
+    for (url, part) in [
+        ("postgres://ada:s3cret@127.0.0.1:1/d?pool_size=3", "pool_size"),
+        ("postgres://ada:s3cret@127.0.0.1:1/d?sslmode=maybe", "sslmode"),
+        ("mysql://ada:s3cret@127.0.0.1/d", "mysql"),
+    ] {
+        umbel.set("UMBEL__STORE__URL", url);
+        let by_variable = umbel.command_output(&["store", "status"]);
+        umbel.unset("UMBEL__STORE__URL");
+        let by_flag = umbel.command_output(&["store", "status", "--set", &format!("store.url={url}")]);
+        for exit in [by_variable, by_flag] {
+            assert_eq!(exit.code, Some(3), "{exit:?}");
+            assert!(exit.stderr.contains(part) && exit.stderr.contains("store.url"), "{exit:?}");
+            assert!(!exit.stderr.contains("s3cret"), "{exit:?}");
+        }
+    }
+}

@@ -1,0 +1,127 @@
+//! `umbel events export` and `import`: a log moves from store to store, also when that is interrupted.
+
+use std::fs;
+
+use serde_json::Value;
+
+use super::lines::{line, log, text};
+use crate::support::{Store, Umbel};
+
+/// A store with these events, and the text that `export` writes of it.
+#[track_caller]
+fn filled(store: Store, lines: &[Value]) -> Umbel {
+    let umbel = Umbel::new(store);
+    umbel.json(&["store", "init"]);
+    let exit = umbel.command_fed(&["events", "import"], &text(lines));
+    assert_eq!(exit.code, Some(0), "{exit:?}");
+    umbel
+}
+
+#[track_caller]
+fn exported(umbel: &Umbel) -> Vec<Value> {
+    let exit = umbel.command_output(&["events", "export"]);
+    assert_eq!(exit.code, Some(0), "{exit:?}");
+    exit.stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+/// What was exported and imported is the same log: ids, versions, order, times, data, metadata. Doing it again adds nothing.
+#[test]
+fn a_log_moves_from_store_to_store() {
+    let lines = log(1500);
+    for store in Store::durable() {
+        let umbel = filled(store, &lines);
+        assert_eq!(exported(&umbel), lines);
+        let status = &umbel.json(&["store", "status"])[0];
+        assert_eq!((&status["head"], &status["streams"]), (&1500.into(), &3.into()));
+        fs::write(umbel.dir().join("log.jsonl"), text(&lines)).unwrap();
+        let again = &umbel.json(&["events", "import", "log.jsonl"])[0];
+        assert_eq!((&again["imported"], &again["skipped"]), (&0.into(), &1500.into()), "{again}");
+        assert_eq!(umbel.json(&["store", "verify"]).len(), 0);
+    }
+}
+
+/// An import that was interrupted within what was one append, and in the middle of a line, goes on where it ended.
+#[test]
+fn an_interrupted_import_goes_on() {
+    let lines = log(1200);
+    for (store, whole) in Store::durable().into_iter().zip([600, 603]) {
+        let umbel = Umbel::new(store);
+        umbel.json(&["store", "init"]);
+        let torn = format!("{}{{\"position\":{}", text(&lines[..whole]), whole + 1);
+        let exit = umbel.command_fed(&["events", "import"], &torn);
+        assert_eq!(exit.code, Some(1), "{exit:?}");
+        assert!(exit.stderr.contains(&format!("line {}", whole + 1)), "{exit:?}");
+        let rest = umbel.command_fed(&["events", "import", "--json"], &text(&lines));
+        let counts: Value = serde_json::from_str(&rest.stdout).unwrap();
+        assert_eq!(
+            (&counts["imported"], &counts["skipped"]),
+            (&(1200 - whole).into(), &whole.into()),
+            "{rest:?}"
+        );
+        assert_eq!(exported(&umbel), lines);
+    }
+}
+
+/// A conflict names the line, and what stands before it is there.
+#[test]
+fn what_does_not_fit_is_named_by_its_line() {
+    let umbel = filled(Store::Sqlite, &[line(901, "cart-1", 1)]);
+    let conflict = [line(1, "cart-2", 1), line(2, "cart-2", 2), line(3, "cart-1", 1), line(4, "cart-1", 2)];
+    let exit = umbel.command_fed(&["events", "import"], &text(&conflict));
+    assert_eq!(exit.code, Some(1), "{exit:?}");
+    for part in ["line 3", "cart-1", "version 1"] {
+        assert!(exit.stderr.contains(part), "{part} in {exit:?}");
+    }
+    assert_eq!(umbel.json(&["events", "tail", "--category", "cart"]).len(), 3);
+
+    let exit = umbel.command_fed(&["events", "import"], &text(&[line(901, "cart-9", 1)]));
+    assert_eq!(exit.code, Some(1), "the event is in the log, elsewhere: {exit:?}");
+    assert!(exit.stderr.contains("line 1") && exit.stderr.contains("cart-1"), "{exit:?}");
+    let exit = umbel.command_fed(&["events", "import"], "no event\n");
+    assert!(exit.code == Some(1) && exit.stderr.contains("line 1"), "{exit:?}");
+    let exit = umbel.command_output(&["events", "import", "nowhere.jsonl"]);
+    assert!(exit.code == Some(1) && exit.stderr.contains("nowhere.jsonl"), "{exit:?}");
+}
+
+/// A file that holds the beginning of an export is continued; what was torn off is cut away.
+#[test]
+fn an_interrupted_export_goes_on() {
+    let lines = log(300);
+    let umbel = filled(Store::Sqlite, &lines);
+    let file = umbel.dir().join("log.jsonl");
+    let export = || {
+        let exit = umbel.command_output(&["events", "export", "log.jsonl"]);
+        assert_eq!(exit.code, Some(0), "{exit:?}");
+        fs::read(&file).unwrap()
+    };
+    let whole = export();
+    assert_eq!(whole.iter().filter(|byte| **byte == b'\n').count(), 300);
+    assert!(export() == whole, "nothing is new");
+    for left in [0, 7, whole.len() / 2, whole.len() - 1] {
+        fs::write(&file, &whole[..left]).unwrap();
+        assert!(export() == whole, "torn after {left} bytes");
+    }
+    let more = umbel.command_fed(&["events", "import"], &text(&[line(301, "later", 1)]));
+    assert_eq!(more.code, Some(0), "{more:?}");
+    assert!(export().starts_with(&whole) && export().len() > whole.len());
+
+    fs::write(&file, "something else\n").unwrap();
+    let exit = umbel.command_output(&["events", "export", "log.jsonl"]);
+    assert_eq!(exit.code, Some(1), "{exit:?}");
+    assert_eq!(fs::read_to_string(&file).unwrap(), "something else\n");
+}
+
+/// The records of upkeep tell of the other log; they are left out, and everything around them comes along.
+#[test]
+fn records_of_upkeep_do_not_come_along() {
+    let umbel = filled(Store::Sqlite, &[line(1, "cart-1", 1), line(2, "cart-2", 1)]);
+    umbel.json(&["streams", "truncate", "cart-1", "--before", "2", "--yes"]);
+    let export = umbel.command_output(&["events", "export"]).stdout;
+    assert_eq!(export.lines().count(), 3);
+    let other = Umbel::new(Store::Sqlite);
+    other.json(&["store", "init"]);
+    let exit = other.command_fed(&["events", "import", "--json"], &export);
+    let counts: Value = serde_json::from_str(&exit.stdout).unwrap();
+    assert_eq!((&counts["imported"], &counts["audit_records"]), (&2.into(), &1.into()), "{exit:?}");
+    assert_eq!(other.events().len(), 2);
+}
