@@ -1,11 +1,11 @@
 //! Commands: to their one owner, with a deadline, and if wanted until their effect is visible.
 
-use std::{borrow::Cow, collections::BTreeMap, fmt, time::Duration};
+use std::{collections::BTreeMap, fmt, time::Duration};
 
 use serde_json::Value;
 use tokio::time::{Instant, timeout_at};
 use umbel_core::{
-    Command, CommandId, Json, Metadata, Position, Request, StreamNameError,
+    Command, CommandId, EventName, Json, Metadata, Position, Request, StreamNameError,
     store::{AppendError, StoreError},
 };
 use uuid::Uuid;
@@ -71,7 +71,7 @@ pub struct Dispatched<R> {
     /// Position of the last event it led to, if any.
     pub position: Option<Position>,
     /// Names of the events it led to; `None` when they are not known, as for a repeated command.
-    pub events: Option<Vec<Cow<'static, str>>>,
+    pub events: Option<Vec<EventName>>,
     /// Whether this id was carried out before: nothing happened now, this is the first reply.
     pub repeated: bool,
 }
@@ -306,9 +306,9 @@ impl DispatchOptions {
 impl Consistency {
     /// The names of the projections to wait for. One that is named and does not run here is waited for as well:
     /// nobody can say of it that the effect is visible.
-    fn awaited(&self, running: &[Progress], written: Option<&[Cow<'static, str>]>) -> Vec<String> {
+    fn awaited(&self, running: &[Progress], written: Option<&[EventName]>) -> Vec<String> {
         let listens = |progress: &&Progress| {
-            written.is_none_or(|written| written.iter().any(|name| progress.events.contains(&name.as_ref())))
+            written.is_none_or(|written| written.iter().any(|name| progress.events.contains(&&**name)))
         };
         match self {
             Self::Eventual => Vec::new(),

@@ -1,13 +1,12 @@
 //! What a command handler has at hand while it carries out one command.
 
 use std::{
-    borrow::Cow,
     collections::BTreeSet,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use umbel_bus::{Bus, DispatchContext, DispatchError, Dispatched, Outcome, edge};
-use umbel_core::{Command, CommandId, Position, Timestamp};
+use umbel_core::{Command, CommandId, EventName, Position, Timestamp};
 use uuid::Uuid;
 
 use crate::read_models::ReadModels;
@@ -28,7 +27,7 @@ struct Written {
     /// Numbers of the parts that were carried out or are being.
     parts: BTreeSet<u32>,
     position: Option<Position>,
-    events: Option<Vec<Cow<'static, str>>>,
+    events: Option<Vec<EventName>>,
     repeated: bool,
 }
 

@@ -1,11 +1,12 @@
 //! Events: facts with a stable name and a schema version, before and after they are recorded.
 
-use std::{borrow::Cow, fmt, str::FromStr};
+use std::{fmt, str::FromStr};
 
 use base64::prelude::{BASE64_STANDARD, Engine};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::DeserializeOwned, de::Error as _};
 
 use crate::{
+    event_name::EventName,
     id::EventId,
     json::Json,
     metadata::Metadata,
@@ -82,7 +83,7 @@ pub struct EncodedEvent {
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct EventType {
     /// Stable wire name.
-    pub name: Cow<'static, str>,
+    pub name: EventName,
     /// Version of the shape, from 1.
     pub schema: u32,
 }
@@ -157,7 +158,7 @@ impl EventType {
     /// The type of a kind of event.
     #[must_use]
     pub const fn of<E: Event>() -> Self {
-        Self { name: Cow::Borrowed(E::NAME), schema: E::SCHEMA }
+        Self { name: EventName::known(E::NAME), schema: E::SCHEMA }
     }
 }
 
@@ -240,7 +241,7 @@ impl FromStr for EventType {
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let (name, schema) = text.rsplit_once('/').ok_or_else(|| EventTypeError(text.into()))?;
         match schema.parse() {
-            Ok(schema) if schema > 0 && !name.is_empty() => Ok(Self { name: name.to_owned().into(), schema }),
+            Ok(schema) if schema > 0 && !name.is_empty() => Ok(Self { name: name.into(), schema }),
             _ => Err(EventTypeError(text.into())),
         }
     }

@@ -10,6 +10,7 @@
 pub mod aggregate;
 pub mod document;
 pub mod event;
+mod event_name;
 pub mod id;
 pub mod json;
 pub mod message;
@@ -25,6 +26,7 @@ pub mod version;
 pub use aggregate::{Aggregate, CommandSet, CommandVisitor, Context, Decide, Decision};
 pub use document::{Changes, Document};
 pub use event::{DecodeError, EncodedEvent, Event, EventSet, EventType, NewEvent, RecordedEvent};
+pub use event_name::EventName;
 pub use id::{CommandId, EventId};
 pub use json::Json;
 pub use message::{Command, Notice, Query, Request};

@@ -39,6 +39,8 @@ struct Ahead<P: Paged> {
     request: P,
     asking: BoxFuture<'static, Result<P::Answer, P::Error>>,
     arrived: Option<Result<P::Answer, P::Error>>,
+    /// Whether it was asked for at all.
+    sent: bool,
     /// Whether somebody has waited for it. Nobody can be blamed for what came to nothing before: its deadline may have
     /// passed only because the page at hand took long.
     wanted: bool,
@@ -77,11 +79,12 @@ impl<P: Paged> Ahead<P> {
     fn ask(store: &Store, request: P) -> Self {
         let (store, asked) = (store.clone(), request.clone());
         let asking = async move { store.read(asked).await }.boxed();
-        Self { request, asking, arrived: None, wanted: false }
+        Self { request, asking, arrived: None, sent: false, wanted: false }
     }
 
-    /// Goes on asking, which is what sends the request.
+    /// Goes on asking; the first time, that sends the request.
     fn drive(&mut self, context: &mut Context<'_>) {
+        self.sent = true;
         if self.arrived.is_none()
             && let Poll::Ready(page) = self.asking.poll_unpin(context)
         {
@@ -99,18 +102,21 @@ impl<P: Paged> Stream for Pages<P> {
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let pages = &mut *self;
         loop {
-            if let Some(next) = &mut pages.next {
+            // Not for every event: once it is sent, the answer keeps until the page at hand is done with.
+            if let Some(next) = &mut pages.next
+                && (!next.sent || pages.events.len() == 0)
+            {
                 next.drive(context);
             }
             if let Some(event) = pages.events.next() {
                 return Poll::Ready(Some(Ok(event)));
             }
-            let Some(Ahead { request, asking, arrived, wanted }) = pages.next.take() else {
+            let Some(Ahead { request, asking, arrived, sent, wanted }) = pages.next.take() else {
                 return Poll::Ready(None);
             };
             match arrived {
                 None => {
-                    pages.next = Some(Ahead { request, asking, arrived, wanted: true });
+                    pages.next = Some(Ahead { request, asking, arrived, sent, wanted: true });
                     return Poll::Pending;
                 }
                 Some(Err(_)) if !wanted => {

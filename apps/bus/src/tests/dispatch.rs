@@ -1,11 +1,11 @@
 //! What travels with a command, and what a dispatch waits for.
 
-use std::{borrow::Cow, sync::Mutex};
+use std::sync::Mutex;
 
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use tokio::sync::watch;
-use umbel_core::{Command, CommandId, Position, Query, store::StoreError};
+use umbel_core::{Command, CommandId, EventName, Position, Query, store::StoreError};
 use uuid::Uuid;
 
 use super::*;
@@ -48,7 +48,7 @@ impl Handler<Envelope<Dispatch<Write>>> for Scribe {
     fn handle(&mut self, envelope: Envelope<Dispatch<Write>>, _: &mut Self::Context) -> Self::Result {
         let Dispatch { command: Write(position), context } = envelope.open()?;
         self.contexts.lock().unwrap().push(context);
-        let events = (!self.forgetful).then(|| vec![Cow::Borrowed("test.happened")]);
+        let events = (!self.forgetful).then(|| vec![EventName::known("test.happened")]);
         let position = position.map(Position::new);
         Some(Ok(Dispatched { reply: "done".to_owned(), position, events, repeated: false }))
     }

@@ -1,14 +1,11 @@
 //! One aggregate's state and the optimistic loop around its decisions.
 
-use std::{
-    borrow::Cow,
-    panic::{AssertUnwindSafe, catch_unwind},
-};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use umbel_bus::{Dispatch, DispatchContext, DispatchError, Dispatched, Outcome, Store, edge};
 use umbel_core::{
-    Aggregate, Command, Context, Decide, Decision, EventId, EventSet, ExpectedVersion, Json, NewEvent,
-    PayloadError, StreamName,
+    Aggregate, Command, Context, Decide, Decision, EventId, EventName, EventSet, ExpectedVersion, Json,
+    NewEvent, PayloadError, StreamName,
     event::EventType,
     store::{Append, AppendError, Appended, Claims, CommandRecord, StreamAppend},
 };
@@ -32,7 +29,7 @@ type Verdict<A, C> = Result<
 struct Decided<E, R> {
     decision: Decision<E, R>,
     append: Append,
-    names: Vec<Cow<'static, str>>,
+    names: Vec<EventName>,
 }
 
 impl<A: Aggregate> Cell<A> {
@@ -248,7 +245,7 @@ fn nothing_stored<R>(error: DispatchError<R>) -> DispatchError<R> {
     }
 }
 
-fn answer<R>(reply: R, appended: &Appended, names: Vec<Cow<'static, str>>) -> Dispatched<R> {
+fn answer<R>(reply: R, appended: &Appended, names: Vec<EventName>) -> Dispatched<R> {
     Dispatched { reply, position: appended.last_position, events: Some(names), repeated: false }
 }
 

@@ -13,11 +13,13 @@ mod stream;
 mod streams;
 
 use std::{
+    pin::pin,
     sync::{Arc, atomic::AtomicI64},
     time::Duration,
 };
 
 use deadpool_postgres::{Manager, ManagerConfig, Pool, PoolError, RecyclingMethod, Runtime, TimeoutType};
+use futures_util::TryStreamExt;
 use tokio_postgres::{Error, Row, types::ToSql};
 use umbel_core::{EventType, StreamName, document::Direction, store::StoreError};
 
@@ -35,6 +37,11 @@ const POOL_WAIT: Duration = Duration::from_secs(10);
 
 /// A parameter of a statement.
 pub(super) type Param<'a> = &'a (dyn ToSql + Sync);
+
+/// What is made of the rows of a statement.
+trait Gather {
+    fn add(&mut self, row: Row);
+}
 
 #[derive(Debug)]
 pub(super) struct Reader {
@@ -81,12 +88,22 @@ impl Reader {
         &self.statements
     }
 
-    /// Runs a statement that only reads. A pooled connection may have died unnoticed, so a lost one is replaced
-    /// once.
+    /// Runs a statement that only reads.
     pub(super) async fn query(&self, sql: &str, params: &[Param<'_>]) -> Result<Vec<Row>, StoreError> {
-        match self.try_query(sql, params, Abandoned::Cancel).await? {
+        self.gather(sql, params, Vec::new).await
+    }
+
+    /// Runs a statement that only reads, and makes something of its rows as they arrive. A pooled connection may have died
+    /// unnoticed, so a lost one is replaced once.
+    async fn gather<G: Gather>(
+        &self,
+        sql: &str,
+        params: &[Param<'_>],
+        empty: impl Fn() -> G,
+    ) -> Result<G, StoreError> {
+        match self.try_gather(sql, params, Abandoned::Cancel, empty()).await? {
             Err(error) if kind(&error) == Kind::Lost => {
-                self.try_query(sql, params, Abandoned::Cancel).await?
+                self.try_gather(sql, params, Abandoned::Cancel, empty()).await?
             }
             result => result,
         }
@@ -96,23 +113,29 @@ impl Reader {
     /// Runs a statement that writes. It is not repeated by itself: what became of it is unknown when its connection is
     /// lost, and its callers know how to find out.
     pub(super) async fn write(&self, sql: &str, params: &[Param<'_>]) -> Result<Vec<Row>, StoreError> {
-        self.try_query(sql, params, Abandoned::LetEnd)
+        self.try_gather(sql, params, Abandoned::LetEnd, Vec::new())
             .await?
             .map_err(|error| self.target.explain_write(&error))
     }
 
     /// The outer error: no connection to be had.
-    async fn try_query(
+    async fn try_gather<G: Gather>(
         &self,
         sql: &str,
         params: &[Param<'_>],
         abandoned: Abandoned,
-    ) -> Result<Result<Vec<Row>, Error>, StoreError> {
+        mut gathered: G,
+    ) -> Result<Result<G, Error>, StoreError> {
         let client = self.borrow(abandoned).await?;
-        let answered = match client.prepare_cached(sql).await {
-            Ok(statement) => client.query(&statement, params).await,
-            Err(error) => Err(error),
+        let answered = async {
+            let statement = client.prepare_cached(sql).await?;
+            let mut rows = pin!(client.query_raw(&statement, params.iter().copied()).await?);
+            while let Some(row) = rows.try_next().await? {
+                gathered.add(row);
+            }
+            Ok(gathered)
         };
+        let answered = answered.await;
         client.give_back();
         Ok(answered)
     }
@@ -135,6 +158,12 @@ impl Reader {
             PoolError::Timeout(_) => unavailable("no answer in time"),
             other => unavailable(&other.to_string()),
         }
+    }
+}
+
+impl Gather for Vec<Row> {
+    fn add(&mut self, row: Row) {
+        self.push(row);
     }
 }
 

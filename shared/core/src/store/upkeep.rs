@@ -3,12 +3,11 @@
 //! The record of an act is an event in the system's stream [`StreamName::audit`], stored in the same transaction,
 //! so whoever follows the log learns what was done, when and by whom. It holds no data of what was removed.
 
-use std::borrow::Cow;
-
 use serde::{Deserialize, Serialize};
 
 use crate::{
     event::{EncodedEvent, EventType, RecordedEvent},
+    event_name::EventName,
     id::EventId,
     message::Request,
     metadata::Metadata,
@@ -248,7 +247,7 @@ impl ActRecord {
     /// # Errors
     /// Never for an act made of checked names.
     pub fn encode(&self) -> Result<EncodedEvent, PayloadError> {
-        let event_type = EventType { name: Cow::Borrowed(self.act.event_name()), schema: 1 };
+        let event_type = EventType { name: EventName::known(self.act.event_name()), schema: 1 };
         Ok(EncodedEvent { event_type, data: Payload::json(self)?, subject: None })
     }
 }

@@ -5,19 +5,23 @@
 
 use std::sync::atomic::Ordering;
 
-use tokio_postgres::Row;
 use umbel_core::{
     Position, RecordedEvent,
     document::Direction,
     store::{AllPage, ReadAll, StoreError},
 };
 
-use super::{Param, Reader};
+use super::{
+    Param, Reader,
+    rows::{COLUMNS, Columns, EventRows},
+};
 
 /// Where the log's columns are in every statement that reads pages of it, and where the event's begin.
 const HEAD: usize = 0;
 const ARCHIVED_TO: usize = 1;
-pub(super) const EVENT: usize = 2;
+pub(super) const EVENT: Columns = Columns { first: 2, linked_at: None };
+/// Behind them, where a statement has more to say.
+pub(super) const BEHIND: usize = EVENT.first + COLUMNS;
 
 /// Positions from the first to the last, both included; none when the last is before the first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,9 +61,9 @@ impl Reader {
         let first = from.unwrap_or(Position::START).max(Position::START.next());
         let before = Position::new(first.get() - 1);
         let range = Range { first, last: before.plus(limit.into()) };
-        let params: [Param<'_>; 2] = [&first.to_i64(), &range.last.to_i64()];
+        let params: [Param<'_>; 3] = [&first.to_i64(), &range.last.to_i64(), &i64::from(limit)];
         let rows = self.log_rows(&self.statements.read_all_forward, Whole::From(first), &params).await?;
-        let Part { head, events } = self.part(&rows).await?;
+        let Part { head, events } = self.part(rows, Direction::Forward).await?;
         let scanned_to = if limit == 0 { before } else { head.min(range.last) };
         Ok(AllPage { events, scanned_to, head })
     }
@@ -68,7 +72,7 @@ impl Reader {
         let from = from.unwrap_or(Position::MAX);
         let params: [Param<'_>; 2] = [&from.to_i64(), &i64::from(limit)];
         let rows = self.log_rows(&self.statements.read_all_backward, Whole::Full(limit), &params).await?;
-        let Part { head, events } = self.part(&rows).await?;
+        let Part { head, events } = self.part(rows, Direction::Backward).await?;
         let scanned_to = Range { first: Position::new(1), last: from.min(head) }.scanned_to(
             Direction::Backward,
             &events,
@@ -84,24 +88,24 @@ impl Reader {
         text: &str,
         whole: Whole,
         params: &[Param<'_>],
-    ) -> Result<Vec<Row>, StoreError> {
+    ) -> Result<EventRows, StoreError> {
         let known = Position::from_i64(self.archived_to.load(Ordering::Relaxed));
         if whole.may_hold(known) {
-            let rows = self.query(&text.replace("{events}", "events"), params).await?;
-            let archived_to = rows.first().map_or(0, |row| row.get(ARCHIVED_TO));
+            let rows = self.query_events(&text.replace("{events}", "events"), params, EVENT).await?;
+            let archived_to = rows.first.as_ref().map_or(0, |row| row.get(ARCHIVED_TO));
             self.archived_to.fetch_max(archived_to, Ordering::Relaxed);
-            let found = rows.iter().filter(|row| row.get::<_, Option<i64>>(EVENT).is_some()).count();
-            if whole.holds(Position::from_i64(archived_to), found) {
+            if whole.holds(Position::from_i64(archived_to), rows.events.len()) {
                 return Ok(rows);
             }
         }
-        self.query(&text.replace("{events}", "all_events"), params).await
+        self.query_events(&text.replace("{events}", "all_events"), params, EVENT).await
     }
 
     /// The head and the events of rows of the log.
-    pub(super) async fn part(&self, rows: &[Row]) -> Result<Part, StoreError> {
-        let head = Position::from_i64(rows.first().map_or(0, |row| row.get(HEAD)));
-        Ok(Part { head, events: self.events(rows, EVENT).await? })
+    pub(super) async fn part(&self, mut rows: EventRows, direction: Direction) -> Result<Part, StoreError> {
+        rows.put_in_order(direction, |event| event.position);
+        let head = Position::from_i64(rows.first.as_ref().map_or(0, |row| row.get(HEAD)));
+        Ok(Part { head, events: self.named(rows.events).await? })
     }
 }
 

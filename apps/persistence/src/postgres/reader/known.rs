@@ -18,7 +18,15 @@ pub(super) struct Known<K, V>(Mutex<Recent<K, V>>);
 impl<K: Copy + Eq + Hash, V: Clone> Known<K, V> {
     /// The values known of these keys, one entry each, in order.
     pub(super) fn get(&self, keys: &[K]) -> Vec<Option<V>> {
-        self.with(|known| keys.iter().map(|key| known.get(key).cloned()).collect())
+        self.with(|known| {
+            let mut last: Option<(K, Option<V>)> = None;
+            let mut find = |key: K| match &last {
+                // Neighbours in the log are often of one stream and kind.
+                Some((before, value)) if *before == key => value.clone(),
+                _ => last.insert((key, known.get(&key).cloned())).1.clone(),
+            };
+            keys.iter().copied().map(&mut find).collect()
+        })
     }
 
     pub(super) fn insert(&self, key: K, value: V) {

@@ -5,7 +5,7 @@ use umbel_core::{
     store::{Appended, StoreError, StoreStatus},
 };
 
-use super::Reader;
+use super::{Reader, rows::Columns};
 use crate::postgres::writer::recorded_command;
 
 impl Reader {
@@ -13,8 +13,9 @@ impl Reader {
         &self,
         id: EventId,
     ) -> Result<Option<RecordedEvent>, StoreError> {
-        let rows = self.query(&self.statements.find_event, &[&id.0]).await?;
-        Ok(self.events(&rows, 0).await?.pop())
+        let columns = Columns { first: 0, linked_at: None };
+        let rows = self.query_events(&self.statements.find_event, &[&id.0], columns).await?;
+        Ok(self.named(rows.events).await?.pop())
     }
 
     pub(in crate::postgres) async fn find_command(

@@ -1,14 +1,14 @@
-//! Events from the rows that statements answer with.
+//! Events from the rows that statements answer with, made of each row as it arrives: the server goes on sending meanwhile.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use tokio_postgres::Row;
 use umbel_core::{
-    EventId, EventType, Metadata, Payload, Position, RecordedEvent, StreamName, Subject, Version,
-    store::StoreError,
+    EventId, EventType, Metadata, Payload, Position, RecordedEvent, StreamName, Subject, Timestamp, Version,
+    document::Direction, store::StoreError,
 };
 
-use super::Reader;
+use super::{Gather, Param, Reader};
 use crate::postgres::types::{JsonOut, PgTimestamp};
 
 /// Where an event's columns are, from its position on, in the order of `{columns}`.
@@ -26,23 +26,72 @@ const STREAM: usize = 11;
 /// How many there are: where further columns begin.
 pub(super) const COLUMNS: usize = 12;
 
+/// Where a statement has its events.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Columns {
+    /// The column of the position. A row that has none there stands for an empty page.
+    pub(super) first: usize,
+    /// The column of the link's version, if there are links.
+    pub(super) linked_at: Option<usize>,
+}
+
+/// The rows of a statement about events.
+pub(super) struct EventRows {
+    columns: Columns,
+    /// For what is the same in all of them.
+    pub(super) first: Option<Row>,
+    pub(super) events: Vec<Unnamed>,
+    damage: Option<String>,
+}
+
+/// An event whose stream and kind are still numbers.
+pub(super) struct Unnamed {
+    pub(super) position: Position,
+    pub(super) version: Version,
+    id: EventId,
+    recorded_at: Timestamp,
+    data: Payload,
+    subject: Option<Subject>,
+    metadata: Metadata,
+    linked_at: Option<Version>,
+    stream: i64,
+    kind: i32,
+}
+
 impl Reader {
-    /// The events of a page, whose columns begin at `first`. A row without a position stands for an empty page.
-    pub(super) async fn events(&self, rows: &[Row], first: usize) -> Result<Vec<RecordedEvent>, StoreError> {
-        let filled = || rows.iter().filter(|row| row.get::<_, Option<i64>>(first).is_some());
-        let streams: Vec<i64> = filled().map(|row| row.get(first + STREAM)).collect();
-        let kinds: Vec<i32> = filled().map(|row| row.get(first + KIND)).collect();
+    /// Runs a statement about events.
+    pub(super) async fn query_events(
+        &self,
+        sql: &str,
+        params: &[Param<'_>],
+        columns: Columns,
+    ) -> Result<EventRows, StoreError> {
+        let rows = self.gather(sql, params, || EventRows::new(columns)).await?;
+        match &rows.damage {
+            None => Ok(rows),
+            Some(what) => {
+                Err(StoreError::Corrupt { reason: format!("PostgreSQL at {}: {what}", self.target.place()) })
+            }
+        }
+    }
+
+    /// The same events with their names.
+    pub(super) async fn named(&self, unnamed: Vec<Unnamed>) -> Result<Vec<RecordedEvent>, StoreError> {
+        let streams: Vec<i64> = unnamed.iter().map(|event| event.stream).collect();
+        let kinds: Vec<i32> = unnamed.iter().map(|event| event.kind).collect();
         let (streams, kinds) = (self.stream_names(&streams).await?, self.event_types(&kinds).await?);
-        let mut events = Vec::with_capacity(rows.len());
-        for ((row, stream), event_type) in filled().zip(streams).zip(kinds) {
+        let mut events = Vec::with_capacity(unnamed.len());
+        for ((event, stream), event_type) in unnamed.into_iter().zip(streams).zip(kinds) {
             // A stream without a row was hard-deleted since the page was read, and its events with it.
             let Some(stream) = stream else { continue };
-            let position = Position::from_i64(row.get(first));
-            let damaged = |what: String| StoreError::Corrupt {
-                reason: format!("PostgreSQL at {}: event {position}: {what}", self.target.place()),
-            };
-            let event_type = event_type.ok_or_else(|| damaged("its kind has no row".into()))?;
-            events.push(recorded_event(row, first, position, stream, event_type).map_err(damaged)?);
+            let event_type = event_type.ok_or_else(|| StoreError::Corrupt {
+                reason: format!(
+                    "PostgreSQL at {}: event {}: its kind has no row",
+                    self.target.place(),
+                    event.position
+                ),
+            })?;
+            events.push(event.named(stream, event_type));
         }
         Ok(events)
     }
@@ -65,9 +114,98 @@ impl Reader {
         }
         for row in self.query(&self.statements.name_kinds, &[&unknown(ids, &types)]).await? {
             let schema = u32::try_from(row.get::<_, i32>(2)).unwrap_or(0);
-            self.kinds.insert(row.get(0), EventType { name: row.get::<_, String>(1).into(), schema });
+            self.kinds.insert(row.get(0), EventType { name: row.get::<_, &str>(1).into(), schema });
         }
         Ok(self.kinds.get(ids))
+    }
+}
+
+impl EventRows {
+    fn new(columns: Columns) -> Self {
+        Self { columns, first: None, events: Vec::new(), damage: None }
+    }
+
+    /// Makes sure that events are in the order of a key. They are, as plans go; SQL promises it only for a sort of its own,
+    /// which would cost more than the rest of the page.
+    pub(super) fn put_in_order<K: Ord>(&mut self, direction: Direction, key: fn(&Unnamed) -> K) {
+        let precedes = |one: &Unnamed, other: &Unnamed| match direction {
+            Direction::Forward => key(one) <= key(other),
+            Direction::Backward => key(one) >= key(other),
+        };
+        if !self.events.is_sorted_by(precedes) {
+            self.events.sort_by_key(key);
+            if direction == Direction::Backward {
+                self.events.reverse();
+            }
+        }
+    }
+}
+
+impl Gather for EventRows {
+    fn add(&mut self, row: Row) {
+        match Unnamed::of(&row, self.columns) {
+            Ok(Some(event)) => self.events.push(event),
+            Ok(None) => {}
+            Err(what) => self.damage = self.damage.take().or(Some(what)),
+        }
+        if self.first.is_none() {
+            self.first = Some(row);
+        }
+    }
+}
+
+impl Unnamed {
+    /// Columns by place: this runs for every event read.
+    fn of(row: &Row, Columns { first, linked_at }: Columns) -> Result<Option<Self>, String> {
+        let Some(position) = row.get::<_, Option<i64>>(first) else { return Ok(None) };
+        let wrong = |error: tokio_postgres::Error| {
+            format!("event {position}: {}", crate::postgres::error::describe(&error))
+        };
+        let PgTimestamp(recorded_at) = row.try_get(first + RECORDED_AT).map_err(wrong)?;
+        let data = match row.try_get::<_, Option<JsonOut>>(first + DATA).map_err(wrong)? {
+            Some(JsonOut(json)) => Payload::Json(json),
+            None => Payload::Binary(row.try_get::<_, &[u8]>(first + BYTES).map_err(wrong)?.into()),
+        };
+        let custom = match row.try_get::<_, Option<JsonOut>>(first + METADATA).map_err(wrong)? {
+            Some(JsonOut(custom)) => {
+                custom.decode().map_err(|error| format!("event {position}: metadata: {error}"))?
+            }
+            None => BTreeMap::new(),
+        };
+        let subject = row.try_get::<_, Option<&str>>(first + SUBJECT).map_err(wrong)?;
+        let linked_at = linked_at.and_then(|column| row.get::<_, Option<i64>>(column));
+        Ok(Some(Self {
+            position: Position::from_i64(position),
+            version: Version::from_i64(row.try_get(first + VERSION).map_err(wrong)?),
+            id: EventId(row.try_get(first + EVENT_ID).map_err(wrong)?),
+            recorded_at,
+            data,
+            subject: subject.map(Subject::from_store),
+            metadata: Metadata {
+                correlation_id: row.try_get(first + CORRELATION_ID).map_err(wrong)?,
+                causation_id: row.try_get(first + CAUSATION_ID).map_err(wrong)?,
+                custom,
+            },
+            linked_at: linked_at.map(Version::from_i64),
+            stream: row.try_get(first + STREAM).map_err(wrong)?,
+            kind: row.try_get(first + KIND).map_err(wrong)?,
+        }))
+    }
+
+    fn named(self, stream: StreamName, event_type: EventType) -> RecordedEvent {
+        let Self { position, version, id, recorded_at, data, subject, metadata, linked_at, .. } = self;
+        RecordedEvent {
+            position,
+            stream,
+            version,
+            id,
+            event_type,
+            recorded_at,
+            data,
+            subject,
+            metadata,
+            linked_at,
+        }
     }
 }
 
@@ -75,41 +213,4 @@ impl Reader {
 fn unknown<K: Copy + Ord, V>(ids: &[K], values: &[Option<V>]) -> Vec<K> {
     let unknown = ids.iter().zip(values).filter_map(|(id, value)| value.is_none().then_some(*id));
     unknown.collect::<BTreeSet<_>>().into_iter().collect()
-}
-
-/// Columns by place: this runs for every event read.
-fn recorded_event(
-    row: &Row,
-    first: usize,
-    position: Position,
-    stream: StreamName,
-    event_type: EventType,
-) -> Result<RecordedEvent, String> {
-    let wrong = |error: tokio_postgres::Error| crate::postgres::error::describe(&error);
-    let PgTimestamp(recorded_at) = row.try_get(first + RECORDED_AT).map_err(wrong)?;
-    let data = match row.try_get::<_, Option<JsonOut>>(first + DATA).map_err(wrong)? {
-        Some(JsonOut(json)) => Payload::Json(json),
-        None => Payload::Binary(row.try_get::<_, &[u8]>(first + BYTES).map_err(wrong)?.into()),
-    };
-    let custom = match row.try_get::<_, Option<JsonOut>>(first + METADATA).map_err(wrong)? {
-        Some(JsonOut(custom)) => custom.decode().map_err(|error| format!("metadata: {error}"))?,
-        None => BTreeMap::new(),
-    };
-    let subject = row.try_get::<_, Option<&str>>(first + SUBJECT).map_err(wrong)?;
-    Ok(RecordedEvent {
-        position,
-        stream,
-        version: Version::from_i64(row.try_get(first + VERSION).map_err(wrong)?),
-        id: EventId(row.try_get(first + EVENT_ID).map_err(wrong)?),
-        event_type,
-        recorded_at,
-        data,
-        subject: subject.map(Subject::from_store),
-        linked_at: None,
-        metadata: Metadata {
-            correlation_id: row.try_get(first + CORRELATION_ID).map_err(wrong)?,
-            causation_id: row.try_get(first + CAUSATION_ID).map_err(wrong)?,
-            custom,
-        },
-    })
 }

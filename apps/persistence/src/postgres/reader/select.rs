@@ -13,8 +13,7 @@ use uuid::Uuid;
 
 use super::{
     Param, Reader,
-    all::{EVENT, Part, Range, Whole},
-    rows::COLUMNS,
+    all::{BEHIND, EVENT, Part, Range, Whole},
     sorted,
 };
 use crate::postgres::types::PgTimestamp;
@@ -74,8 +73,8 @@ impl Reader {
         let (first, last, limit) = (range.first.to_i64(), range.last.to_i64(), i64::from(limit));
         let mut params = selection.params(&first, &last, &limit).to_vec();
         params.extend(selection.conversation_ids.iter().map(|id| -> Param<'_> { id }));
-        let rows = self.query(&text, &params).await?;
-        Ok((range, self.part(&rows).await?))
+        let rows = self.query_events(&text, &params, EVENT).await?;
+        Ok((range, self.part(rows, selection.direction).await?))
     }
 
     async fn select_kinds(
@@ -99,12 +98,12 @@ impl Reader {
         let params: [Param<'_>; 6] =
             [&first, &last, &selection.names, &selection.categories, &KINDS_MAX, &count];
         let rows = self.log_rows(&text, selection.whole(range, limit), &params).await?;
-        let kinds = rows.first().map_or(0, |row| row.get(EVENT + COLUMNS));
+        let kinds = rows.first.as_ref().map_or(0, |row| row.get(BEHIND));
         if kinds > KINDS_MAX {
             let range = Range::beginning_at(from, SCAN_MAX, selection.direction);
             return Ok((range, self.scan(selection, range, limit).await?));
         }
-        Ok((range, self.part(&rows).await?))
+        Ok((range, self.part(rows, selection.direction).await?))
     }
 
     /// Looks at the spans that the time overlaps, in order, until there are enough events or spans.
@@ -171,7 +170,7 @@ impl Reader {
         let (first, last, limit) = (range.first.to_i64(), range.last.to_i64(), i64::from(limit));
         let params = selection.params(&first, &last, &limit);
         let rows = self.log_rows(&text, Whole::From(range.first), &params).await?;
-        self.part(&rows).await
+        self.part(rows, selection.direction).await
     }
 }
 

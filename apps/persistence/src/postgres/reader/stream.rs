@@ -7,12 +7,15 @@ use umbel_core::{
     store::{ReadError, ReadStream, StreamPage},
 };
 
-use super::{Param, Reader, rows::COLUMNS, sorted};
+use super::{
+    Param, Reader,
+    rows::{COLUMNS, Columns, EventRows},
+    sorted,
+};
 
-/// Where the event's columns begin.
-const EVENT: usize = 5;
-/// Behind them, where there are links.
-const LINKED_AT: usize = EVENT + COLUMNS;
+/// Where a plain stream's events are, and where those of one with links.
+const OWN: Columns = Columns { first: 5, linked_at: None };
+const WHOLE: Columns = Columns { linked_at: Some(OWN.first + COLUMNS), ..OWN };
 
 /// What comes with every page.
 struct Stream {
@@ -36,8 +39,9 @@ impl Reader {
         let params: [Param<'_>; 4] = [&request.stream.as_str(), &lowest, &highest, &limit];
         let text = |text: &str| text.replace("{sorted}", sorted(request.direction));
 
-        let mut rows = self.query(&text(&self.statements.read_stream), &params).await?;
-        let Some(mut stream) = rows.first().map(Stream::of) else {
+        let mut rows = self.query_events(&text(&self.statements.read_stream), &params, OWN).await?;
+        rows.put_in_order(request.direction, |event| event.version);
+        let Some(mut stream) = rows.first.as_ref().map(Stream::of) else {
             return Err(ReadError::StreamNotFound(request.stream));
         };
         if stream.deleted {
@@ -46,21 +50,14 @@ impl Reader {
         if stream.version == Version::START {
             return Err(ReadError::StreamNotFound(request.stream));
         }
-        let whole = stream.is_whole(&rows, &request);
-        if !whole {
-            rows = self.query(&text(&self.statements.read_stream_whole), &params).await?;
-            let Some(now) = rows.first().map(Stream::of) else {
+        if !stream.is_whole(&rows, &request) {
+            rows = self.query_events(&text(&self.statements.read_stream_whole), &params, WHOLE).await?;
+            let Some(now) = rows.first.as_ref().map(Stream::of) else {
                 return Err(ReadError::StreamNotFound(request.stream));
             };
             stream = now;
         }
-        let mut events = self.events(&rows, EVENT).await?;
-        if !whole {
-            for (event, row) in events.iter_mut().zip(&rows) {
-                event.linked_at = row.get::<_, Option<i64>>(LINKED_AT).map(Version::from_i64);
-            }
-        }
-        Ok(StreamPage { events, version: stream.version })
+        Ok(StreamPage { events: self.named(rows.events).await?, version: stream.version })
     }
 }
 
@@ -77,17 +74,16 @@ impl Stream {
 
     /// Whether a page of events that are not in the archive misses none: a plain stream has each of its versions once,
     /// and what is in the archive is older than what is not.
-    fn is_whole(&self, rows: &[Row], request: &ReadStream) -> bool {
-        let version = |row: Option<&Row>| row.and_then(|row| row.get::<_, Option<i64>>(EVENT + 1));
+    fn is_whole(&self, rows: &EventRows, request: &ReadStream) -> bool {
+        let (first, last) = (rows.events.first(), rows.events.last());
         let reaches = match request.direction {
             Direction::Forward => {
                 let from = request.from.unwrap_or(Version::START).max(self.first_version);
-                from > self.version || version(rows.first()) == Some(from.to_i64())
+                from > self.version || first.is_some_and(|first| first.version == from)
             }
             Direction::Backward => {
-                // An empty page has a row, too.
-                let full = u32::try_from(rows.len()) == Ok(request.limit);
-                version(rows.last()).is_some_and(|last| full || last == self.first_version.to_i64())
+                let full = u32::try_from(rows.events.len()) == Ok(request.limit);
+                last.is_some_and(|last| full || last.version == self.first_version)
             }
         };
         self.plain && (self.archived_to == 0 || reaches)

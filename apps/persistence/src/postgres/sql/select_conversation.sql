@@ -1,6 +1,8 @@
 -- A page of the events of a conversation, or with a cause, that are selected besides; with the log's head, all of one
 -- snapshot. The few events of the conversation are found first, then the page among them.
 -- {conversation} is a condition on correlation_id, causation_id or both, {sorted} the direction (empty or DESC).
+-- Rows come in order because the inner query's do; the reader makes sure of it. Ordering them here once more would sort
+-- every page.
 -- Parameters: 1 to 7 as in select_range.sql; then those of {conversation}.
 -- One row whose position is null: none there. Index: events_by_conversation and archive's like it, events_pkey,
 -- archive_pkey.
@@ -19,4 +21,3 @@ SELECT log.position AS head, log.archived_to, {columns}
 FROM {schema}.log
 LEFT JOIN (page JOIN {schema}.all_events e ON e.position = page.position) ON true
 WHERE log.one
-ORDER BY e.position {sorted}

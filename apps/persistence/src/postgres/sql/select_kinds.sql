@@ -3,6 +3,8 @@
 -- Of more kinds than parameter 5 it returns no event.
 -- {events} is events, or all_events when the page reaches into the archive; {sorted} the direction (empty or DESC).
 -- The rows are compared so that no other index can serve the order.
+-- Rows come in order because the inner query's do; the reader makes sure of it. Ordering them here once more would sort
+-- every page.
 -- Parameters: 1 the first position, 2 the last, 3 names of types, 4 categories (null: do not restrict),
 --   5 how many kinds at most, 6 how many events at most.
 -- One row whose position is null: none there. Index: events_by_kind and archive's like it, events_pkey, archive_pkey.
@@ -23,4 +25,3 @@ SELECT log.position AS head, log.archived_to, {columns}, (SELECT count(*) FROM w
 FROM {schema}.log
 LEFT JOIN (page JOIN {schema}.{events} e ON e.position = page.position) ON true
 WHERE log.one
-ORDER BY e.position {sorted}

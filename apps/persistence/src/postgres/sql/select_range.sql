@@ -1,6 +1,8 @@
 -- Events of a range of the log that are selected, looking at each event of the range until there are enough; with the
 -- log's head, all of one snapshot.
 -- {events} is events, or all_events when the range reaches into the archive; {sorted} the direction (empty or DESC).
+-- Rows come in order because the inner query's do; the reader makes sure of it. Ordering them here once more would sort
+-- every page.
 -- Parameters: 1 the first position, 2 the last, 3 names of types, 4 categories, 5 recorded from, 6 recorded before
 --   (each of them null when it does not restrict), 7 how many at most.
 -- One row whose position is null: none there. Index: events_pkey, archive_pkey.
@@ -16,4 +18,3 @@ LEFT JOIN (
     ORDER BY position {sorted} LIMIT $7
 ) e ON true
 WHERE log.one
-ORDER BY e.position {sorted}

@@ -97,7 +97,7 @@ async fn reads_use_the_indexes_that_they_name() {
         plans.check(&by_name, &[&"", &0_i64, &10_i64], &["streams_name_key", "streams_pkey"]).await;
     }
     let text = |text: &str| text.replace("{events}", "all_events");
-    plans.check(&text(&statements.read_all_forward), &[&first, &last], PRIMARY).await;
+    plans.check(&text(&statements.read_all_forward), &[&first, &last, &limit], PRIMARY).await;
     plans.check(&text(&statements.read_all_backward), &[&last, &limit], PRIMARY).await;
     plans.check(&statements.find_event, &[&id], IDS).await;
     plans.check(&statements.find_events, &[&vec![id]], IDS).await;

@@ -40,7 +40,7 @@ impl Kinds {
         if let Some(number) = known {
             return Ok(number);
         }
-        let kind = params![category, event_type.name, event_type.schema];
+        let kind = params![category, &*event_type.name, event_type.schema];
         let found = connection.prepare_cached(FIND_KIND)?.query_row(kind, |row| row.get(0)).optional()?;
         let number = match found {
             Some(number) => number,

@@ -60,7 +60,7 @@ fn event(row: &Row<'_>) -> rusqlite::Result<RecordedEvent> {
         stream: StreamName::from_store(text(1)?),
         version: Version::from_i64(row.get(2)?),
         id: EventId(Uuid::from_bytes(row.get(3)?)),
-        event_type: EventType { name: text(4)?.to_owned().into(), schema: row.get(5)? },
+        event_type: EventType { name: text(4)?.into(), schema: row.get(5)? },
         recorded_at: Timestamp::from_micros(row.get(6)?),
         data: match row.get_ref(DATA)? {
             ValueRef::Null => Payload::Binary(row.get_ref(DATA + 1)?.as_blob()?.into()),
