@@ -1,6 +1,7 @@
 //! Page after page of a stream or of the log as one lazy stream of events.
 //!
-//! While the events of one page are handed out the next page is on its way, and no more than that: two pages are in memory at
+//! Pages begin small and double up to the size asked for, so that the first events are there soon, and the next page is on its way
+//! soon, also when everything fits into one. While the events of one page are handed out the next page is on its way, and no more than that: two pages are in memory at
 //! most. A stream goes from page to page by what each says was looked at, so holes in the log cost nothing and hide nothing.
 
 use std::{
@@ -18,10 +19,16 @@ use umbel_core::{
 
 use super::Store;
 
+/// Events of the first page.
+const FIRST_PAGE: u32 = 256;
+
 /// A request for a page that leads to the next one.
 trait Paged: Request<Error: From<StoreError>> + Clone {
     /// The events of the page that was asked for, and the request for what comes behind it; `None` at the end.
     fn turn(self, page: Self::Answer) -> Turned<Self>;
+
+    /// How many events it asks for.
+    fn limit(&mut self) -> &mut u32;
 }
 
 type Turned<P> = Result<(Vec<RecordedEvent>, Option<P>), <P as Request>::Error>;
@@ -29,6 +36,8 @@ type Turned<P> = Result<(Vec<RecordedEvent>, Option<P>), <P as Request>::Error>;
 /// The events of one page after the other.
 struct Pages<P: Paged> {
     store: Store,
+    /// Events of a page that is large enough.
+    limit: u32,
     /// What is left of the page at hand.
     events: vec::IntoIter<RecordedEvent>,
     next: Option<Ahead<P>>,
@@ -47,7 +56,7 @@ struct Ahead<P: Paged> {
 }
 
 impl Store {
-    /// All events of a stream from the given one on, lazily, in pages of `limit` events. It ends at the end of the stream as it
+    /// All events of a stream from the given one on, lazily, in pages of up to `limit` events. It ends at the end of the stream as it
     /// is when it gets there (or at its first event, going backward), and after an error. Each page has the deadline of a
     /// request of its own.
     pub fn stream_events(
@@ -57,7 +66,7 @@ impl Store {
         Pages::new(self.clone(), ReadStream { limit: request.limit.max(1), ..request })
     }
 
-    /// All events of the log that the request selects, from the given position on, lazily, in pages of `limit` events. It ends
+    /// All events of the log that the request selects, from the given position on, lazily, in pages of up to `limit` events. It ends
     /// at the head of the log as it is when it gets there (or at the log's first event, going backward), and after an error.
     /// Each page has the deadline of a request of its own.
     pub fn stream_all(
@@ -69,9 +78,11 @@ impl Store {
 }
 
 impl<P: Paged> Pages<P> {
-    fn new(store: Store, first: P) -> Self {
+    fn new(store: Store, mut first: P) -> Self {
+        let limit = *first.limit();
+        *first.limit() = limit.min(FIRST_PAGE);
         let first = Ahead { wanted: true, ..Ahead::ask(&store, first) };
-        Self { store, events: Vec::new().into_iter(), next: Some(first) }
+        Self { store, limit, events: Vec::new().into_iter(), next: Some(first) }
     }
 }
 
@@ -125,7 +136,10 @@ impl<P: Paged> Stream for Pages<P> {
                 Some(page) => match page.and_then(|page| request.turn(page)) {
                     Ok((events, next)) => {
                         pages.events = events.into_iter();
-                        pages.next = next.map(|request| Ahead::ask(&pages.store, request));
+                        pages.next = next.map(|mut request| {
+                            *request.limit() = request.limit().saturating_mul(2).min(pages.limit);
+                            Ahead::ask(&pages.store, request)
+                        });
                     }
                     Err(error) => return Poll::Ready(Some(Err(error))),
                 },
@@ -144,6 +158,10 @@ impl Paged for ReadStream {
         check_progress(self.direction, self.from.map(Version::get), from.map(Version::get))?;
         Ok((page.events, from.map(|from| Self { from: Some(from), ..self })))
     }
+
+    fn limit(&mut self) -> &mut u32 {
+        &mut self.limit
+    }
 }
 
 impl Paged for ReadAll {
@@ -155,6 +173,10 @@ impl Paged for ReadAll {
         };
         check_progress(self.direction, self.from.map(Position::get), from.map(Position::get))?;
         Ok((page.events, from.map(|from| Self { from: Some(from), ..self })))
+    }
+
+    fn limit(&mut self) -> &mut u32 {
+        &mut self.limit
     }
 }
 
