@@ -30,7 +30,7 @@ use self::{
     cache::{Cache, Mark},
     group::{Caution, Group, Outcome},
     kinds::{Kinds, PlannedKinds},
-    session::{Base, Seen},
+    session::{Base, Held, Seen},
 };
 use crate::postgres::{
     PostgresOptions,
@@ -45,6 +45,14 @@ pub(super) use session::{Session, recorded_command};
 /// Pauses between attempts to reconnect, doubled from the first to the second.
 const PAUSE_MIN: Duration = Duration::from_millis(50);
 const PAUSE_MAX: Duration = Duration::from_secs(1);
+
+/// What to plan on without the lock.
+struct Guess {
+    view: View,
+    /// Whether it is exact should the log still stand at the mark.
+    exact: bool,
+    held: Held,
+}
 
 #[derive(Debug)]
 pub(super) struct Writer {
@@ -187,9 +195,9 @@ impl State {
     async fn store(&mut self, session: &Session, group: &mut Group<'_>) -> Result<(), Error> {
         if let Some(mark) = self.cache.mark()
             && self.caution.may_guess()
-            && let Some((view, exact)) = self.guess(session, group.appends).await?
+            && let Some(guess) = self.guess(session, group.appends).await?
         {
-            match self.store_by_guess(session, group, mark, view, exact).await {
+            match self.store_by_guess(session, group, mark, guess).await {
                 Ok(()) => self.caution.guessed_right(),
                 Err(error) if kind(&error) == Kind::WrongGuess => self.caution.guessed_wrong(),
                 Err(error) => return Err(error),
@@ -203,8 +211,7 @@ impl State {
         session: &Session,
         group: &mut Group<'_>,
         mark: Mark,
-        view: View,
-        exact: bool,
+        Guess { view, exact, held }: Guess,
     ) -> Result<(), Error> {
         let plan = plan(view, group.appends);
         if plan.is_empty() || !verifies_claims(&plan, group.appends) {
@@ -212,7 +219,7 @@ impl State {
         }
         let head = exact.then_some(mark.head);
         let kinds = self.kinds.of(&plan);
-        let base = session.write(&plan, &kinds, head, mark.revision, group.now, false).await?;
+        let base = session.write(&plan, &kinds, head, mark.revision, group.now, held).await?;
         self.learn(&plan, &kinds, &base, mark.revision);
         for (slot, outcome) in group.outcomes.iter_mut().zip(plan.outcomes) {
             // What a guess refuses is looked at again, on what is true.
@@ -243,7 +250,8 @@ impl State {
             session.release().await?;
         } else {
             let kinds = self.kinds.of(&plan);
-            let base = session.write(&plan, &kinds, Some(mark.head), mark.revision, group.now, true).await?;
+            let base =
+                session.write(&plan, &kinds, Some(mark.head), mark.revision, group.now, Held::Locked).await?;
             self.learn(&plan, &kinds, &base, mark.revision);
             head = Position::from_i64(base.position);
         }
@@ -255,14 +263,13 @@ impl State {
         Ok(())
     }
 
-    /// A view to plan on without the lock, and whether it is exact should the log still stand at the mark. None when
-    /// there is a stream whose version nobody may guess.
+    /// A view to plan on without the lock. None when there is a stream whose version nobody may guess.
     ///
     /// Event and command ids are taken to be new. A remembered version gives way to a higher one that a writer
     /// expects: versions only grow, so the writer has seen what another node wrote.
-    async fn guess(&mut self, session: &Session, appends: &[Append]) -> Result<Option<(View, bool)>, Error> {
+    async fn guess(&mut self, session: &Session, appends: &[Append]) -> Result<Option<Guess>, Error> {
         let mut view = View::default();
-        let mut exact = true;
+        let (mut exact, mut held) = (true, Held::Known);
         let mut unknown: Vec<(&StreamName, ExpectedVersion)> = Vec::new();
         for append in appends.iter().flat_map(|append| &append.streams) {
             if view.streams.contains_key(&append.stream)
@@ -275,7 +282,10 @@ impl State {
                     return Ok(None);
                 }
                 let version = entry.version.max(expected_number(append.expected));
-                exact = exact && version == entry.version && self.cache.is_exact(entry);
+                if version != entry.version {
+                    held = Held::Believed;
+                }
+                exact = exact && held == Held::Known && self.cache.is_exact(entry);
                 let state = StreamState { key: Some(entry.key), version, deleted: false };
                 view.streams.insert(append.stream.clone(), state);
             } else {
@@ -301,7 +311,7 @@ impl State {
             view.streams.extend(seen.view.streams);
             view.claims = seen.view.claims;
         }
-        Ok(Some((view, exact)))
+        Ok(Some(Guess { view, exact, held }))
     }
 
     /// Remembers the streams that were read.

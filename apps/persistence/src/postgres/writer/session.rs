@@ -31,6 +31,9 @@ use crate::postgres::{
 const BEGIN: &str = "BEGIN; SET LOCAL lock_timeout = '10s'; SET LOCAL statement_timeout = '30s'; \
                      SET LOCAL idle_in_transaction_session_timeout = '15s'";
 
+/// The same wait for a statement that is its own transaction.
+const LOCK_TIMEOUT: &str = "SET lock_timeout = '10s'";
+
 /// An open connection with its prepared statements. Dropping it closes it at once.
 #[derive(Debug)]
 pub(in crate::postgres) struct Session {
@@ -38,6 +41,7 @@ pub(in crate::postgres) struct Session {
     /// Ends with the session, also when it is dropped half opened.
     _driving: Driving,
     append_group: Statement,
+    append_known: Statement,
     write_claims: Statement,
     write_commands: Statement,
     write_documents: Statement,
@@ -47,6 +51,17 @@ pub(in crate::postgres) struct Session {
     find_claims: Statement,
     find_commands: Statement,
     find_events: Statement,
+}
+
+/// What is held of the streams of a plan when it is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::postgres) enum Held {
+    /// The log's lock, in an open transaction.
+    Locked,
+    /// Versions that were so at some time, for certain.
+    Known,
+    /// Versions that somebody says they have.
+    Believed,
 }
 
 /// What `append_group` answered: the numbers before the group's first.
@@ -72,9 +87,11 @@ impl Session {
         statements: &Statements,
     ) -> Result<Self, StoreError> {
         let (client, driving) = target.open().await?;
+        client.batch_execute(LOCK_TIMEOUT).await.map_err(|error| target.explain(&error))?;
         let prepare = |text| client.prepare(text);
         let prepared = future::try_join_all([
             prepare(&statements.append_group),
+            prepare(&statements.append_known),
             prepare(&statements.write_claims),
             prepare(&statements.write_commands),
             prepare(&statements.write_documents),
@@ -89,6 +106,7 @@ impl Session {
         .map_err(|error| target.explain(&error))?;
         let [
             append_group,
+            append_known,
             write_claims,
             write_commands,
             write_documents,
@@ -98,11 +116,12 @@ impl Session {
             find_claims,
             find_commands,
             find_events,
-        ] = <[Statement; 10]>::try_from(prepared).expect("as many come back as were prepared");
+        ] = <[Statement; 11]>::try_from(prepared).expect("as many come back as were prepared");
         Ok(Self {
             client,
             _driving: driving,
             append_group,
+            append_known,
             write_claims,
             write_commands,
             write_documents,
@@ -185,7 +204,7 @@ impl Session {
     }
 
     /// Writes a plan in one exchange. `head` is where the log must stand for the plan's versions to need no check;
-    /// `revision` the count of stream changes they were read at. `locked` tells that a transaction is open.
+    /// `revision` the count of stream changes they were read at. `held` is what is held of the plan's streams.
     pub(super) async fn write(
         &self,
         plan: &Plan<'_>,
@@ -193,13 +212,21 @@ impl Session {
         head: Option<i64>,
         revision: i64,
         now: Timestamp,
-        locked: bool,
+        held: Held,
     ) -> Result<Base, Error> {
         let metadata = custom_metadata(plan);
         let rows = EventRows::new(plan, &metadata, kinds);
         let now = PgTimestamp(now);
-        let events = self.append(&rows, &kinds.ids, head, revision, now);
+        let locked = held == Held::Locked;
         let beside = plan.claims.len() + plan.commands.len() + plan.documents.len() + plan.outbox.len();
+        if held == Held::Known
+            && beside == 0
+            && rows.is_usual(head)
+            && let Some(base) = self.append_known(&rows, &kinds.ids, revision, now).await?
+        {
+            return Ok(base);
+        }
+        let events = self.append(&rows, &kinds.ids, head, revision, now);
         if !locked && beside == 0 {
             // One statement is its own transaction.
             return events.await;
@@ -217,6 +244,34 @@ impl Session {
         documents?;
         outbox?;
         committed.map(|()| base)
+    }
+
+    /// `None` when this is no usual case after all.
+    async fn append_known(
+        &self,
+        rows: &EventRows<'_>,
+        kind_ids: &Vec<i32>,
+        revision: i64,
+        now: PgTimestamp,
+    ) -> Result<Option<Base>, Error> {
+        let count = i64::try_from(rows.ids.len()).unwrap_or(i64::MAX);
+        let params: [&(dyn tokio_postgres::types::ToSql + Sync); 13] = [
+            &revision,
+            &now,
+            &count,
+            &rows.stream_ids,
+            &rows.stream_versions,
+            &rows.ids,
+            kind_ids,
+            &rows.correlation_ids,
+            &rows.causation_ids,
+            &rows.subjects,
+            &rows.data,
+            &rows.bytes,
+            &rows.metadata,
+        ];
+        let row = self.client.query_opt(&self.append_known, &params).await?;
+        Ok(row.map(|row| Base { position: row.get("base_position"), stream: 0, kinds: Vec::new() }))
     }
 
     async fn append(

@@ -9,7 +9,7 @@ use umbel_core::{
     },
 };
 
-use super::Session;
+use super::{Held, Session};
 use crate::postgres::writer::kinds::Kinds;
 
 impl Session {
@@ -37,7 +37,7 @@ impl Session {
         let (head, revision): (i64, i64) = (log.get("position"), log.get("revision"));
         let plan = plan(view, [append]);
         let kinds = Kinds::default().of(&plan);
-        let base = self.write(&plan, &kinds, Some(head), revision, now, true).await?;
+        let base = self.write(&plan, &kinds, Some(head), revision, now, Held::Locked).await?;
         Ok(Position::from_i64(base.position).plus(plan.event_count()))
     }
 }
