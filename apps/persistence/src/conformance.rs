@@ -19,6 +19,7 @@ use crate::{
 };
 
 mod subject_keys;
+pub(crate) mod upgrade;
 
 /// The cases of the suite, which asks as apps do, and those of the port beneath, for the adapter that a function opens
 /// together with what must live as long (a directory, a server).

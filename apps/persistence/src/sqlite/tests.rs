@@ -2,6 +2,7 @@
 
 mod files;
 mod statements;
+mod upgrades;
 
 use std::{path::Path, sync::Arc};
 
