@@ -1,12 +1,18 @@
 //! Stores made, looked at and removed, beside those that are in use, and beside what is not ours.
 
-use std::fs;
+use std::{fs, time::Duration};
 
+use futures_util::future::join_all;
 use tempfile::TempDir;
-use umbel_testkit::postgres::{TestPostgres, TestSchema};
+use tokio::{sync::oneshot, time::timeout};
+use umbel_core::EventId;
+use umbel_testkit::{
+    conformance::{Events, exact, position, stream},
+    postgres::{TestPostgres, TestSchema},
+};
 
 use super::*;
-use crate::{Tenants, open_existing};
+use crate::{Adapter, Tenants, open_existing};
 
 /// A place for a store, with what must live as long.
 struct Room {
@@ -135,6 +141,70 @@ async fn tenants_are_made_listed_and_removed() {
         assert!(tenants.drop(&two).await.unwrap() && !tenants.drop(&two).await.unwrap());
         for wrong in ["", "A", "../x", "pg_x"] {
             assert!(tenants.create(wrong).await.unwrap_err().to_string().contains("tenant"), "{wrong}");
+        }
+    }
+}
+
+/// What a tenant is for: it takes an event and gives it back.
+async fn works(tenant: &dyn Adapter) {
+    let events = Events::default();
+    let version = tenant.stream_info(stream("s")).await.map_or(0, |info| info.version.get());
+    let mut append = events.append("s", exact(version), 1);
+    append.streams[0].events[0].id = EventId(umbel_bus::edge::fresh_id());
+    let stored = tenant.append(vec![append], umbel_bus::edge::now()).await.remove(0).unwrap();
+    assert_eq!(stored.last_position, Some(position(version + 1)), "nobody else's events are in between");
+    assert_eq!(tenant.status().await.unwrap().head, position(version + 1));
+}
+
+/// OP-05: given tenants of one place, of which one stops, together with the thread that drove it and the connections it
+/// opened, the others keep working. On PostgreSQL they read over one pool, and all together open no more connections for
+/// that than it may have.
+#[tokio::test]
+async fn tenants_outlive_each_other_over_one_pool() {
+    for Room { mut settings, _guard } in [sqlite(), postgres()] {
+        let on_a_server = settings.url.starts_with("postgres");
+        let name = settings.schema.clone();
+        if on_a_server {
+            settings.url = format!("{}?application_name={name}", settings.url);
+            settings.max_connections = 2;
+        }
+        let tenants = Tenants::at(&settings);
+        let names = ["one", "two", "three"].map(|tenant| format!("t_{name}_{tenant}"));
+        for name in &names {
+            tenants.create(name).await.unwrap();
+        }
+        let (one, first) = (names[0].clone(), tenants.clone());
+        let ((told, running), (stop, stopped)) = (oneshot::channel(), oneshot::channel::<()>());
+        let first = std::thread::spawn(move || {
+            umbel_testkit::conformance::run(async move {
+                let opened = first.open(&one).await.unwrap();
+                assert!(join_all((0..9).map(|_| opened.status())).await.iter().all(Result::is_ok));
+                works(&*opened).await;
+                told.send(()).unwrap();
+                stopped.await.unwrap();
+            });
+        });
+        running.await.unwrap();
+        let staying = [tenants.open(&names[1]).await.unwrap(), tenants.open(&names[2]).await.unwrap()];
+        let reads = staying.iter().cycle().take(20).map(|tenant| tenant.status());
+        assert!(join_all(reads).await.iter().all(Result::is_ok));
+        if on_a_server {
+            let client = client(&settings).await;
+            // But this one, and the writer of the first. Each was looked at over a connection that may take a moment
+            // to close.
+            let count = "SELECT count(*) - 2 FROM pg_stat_activity WHERE application_name = $1";
+            let few =
+                async { while client.query_one(count, &[&name]).await.unwrap().get::<_, i64>(0) > 2 {} };
+            timeout(Duration::from_secs(10), few).await.expect("there is more than one pool");
+        }
+        stop.send(()).unwrap();
+        first.join().unwrap();
+        for _ in 0..3 {
+            join_all(staying.iter().map(|tenant| works(&**tenant))).await;
+        }
+        drop(staying);
+        for name in &names {
+            assert!(tenants.drop(name).await.unwrap());
         }
     }
 }
