@@ -63,7 +63,7 @@ const TABLE: &[Allowed] = &[
         reason: "runs what an app declares: knows no app and, but for its tests, no database",
         normal: "actix anyhow futures-util serde serde_json thiserror tokio tracing umbel-bus umbel-core \
                  umbel-settings umbel-supervision umbel-telemetry uuid",
-        dev: "proptest umbel-host umbel-persistence",
+        dev: "proptest tempfile umbel-host umbel-persistence umbel-testkit",
     },
     Allowed {
         member: "apps/persistence",

@@ -18,7 +18,9 @@ use crate::{
     vault::Vault,
 };
 
+mod streamed;
 mod subject_keys;
+pub(crate) mod upgrade;
 
 /// The cases of the suite, which asks as apps do, and those of the port beneath, for the adapter that a function opens
 /// together with what must live as long (a directory, a server).
@@ -37,6 +39,19 @@ macro_rules! cases {
             many_subjects_have_their_own_keys,
             racing_creators_get_one_key,
         ]);
+
+        #[test]
+        fn whatever_the_pages_the_sequence_is_the_same() {
+            super::streamed::whatever_the_pages_the_sequence_is_the_same($adapter());
+        }
+
+        #[test]
+        fn hard_removal_needs_the_setting() {
+            umbel_testkit::conformance::run(async {
+                let (adapter, guard) = $adapter().await;
+                super::hard_removal_needs_the_setting(super::Harness::new(adapter, guard)).await;
+            });
+        }
     };
     (@port $adapter:path, [$($case:ident),+ $(,)?]) => {
         $(#[test]
@@ -134,20 +149,16 @@ impl<R: Answer> Asked<R> for Harness {
 }
 
 /// LD-05: where it is not allowed, nothing is removed for good, and nothing recorded; soft removal needs no permission.
-#[test]
-fn hard_removal_needs_the_setting() {
-    umbel_testkit::conformance::run(async {
-        let mut store = Harness::new(crate::memory::Memory::new(), ());
-        store.desk.settings.allow_hard_removal = false;
-        let events = Events::default();
-        store.append(events.append("s", ExpectedVersion::NoStream, 2)).await.unwrap();
-        for act in [truncate("s", 2, Removal::Hard), delete("s", Removal::Hard)] {
-            assert_eq!(store.ask(events.perform(act)).await, Err(PerformError::NotAllowed));
-        }
-        assert_eq!(read_log(&store).await.len(), 2);
-        for act in [truncate("s", 2, Removal::Soft), delete("s", Removal::Soft)] {
-            store.ask(events.perform(act)).await.unwrap();
-        }
-        assert_eq!(read_log(&store).await.len(), 4);
-    });
+async fn hard_removal_needs_the_setting(mut store: Harness) {
+    store.desk.settings.allow_hard_removal = false;
+    let events = Events::default();
+    store.append(events.append("s", ExpectedVersion::NoStream, 2)).await.unwrap();
+    for act in [truncate("s", 2, Removal::Hard), delete("s", Removal::Hard)] {
+        assert_eq!(store.ask(events.perform(act)).await, Err(PerformError::NotAllowed));
+    }
+    assert_eq!(read_log(&store).await.len(), 2);
+    for act in [truncate("s", 2, Removal::Soft), delete("s", Removal::Soft)] {
+        store.ask(events.perform(act)).await.unwrap();
+    }
+    assert_eq!(read_log(&store).await.len(), 4);
 }

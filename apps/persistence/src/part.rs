@@ -11,7 +11,7 @@ use umbel_supervision::{Group, Policy, Worker, WorkerContext};
 use crate::{
     adapter::Adapter,
     memory::Memory,
-    postgres::{Postgres, PostgresOptions},
+    postgres::{Postgres, PostgresOptions, SharedPool},
     reader::Reader,
     settings::{StoreSettings, StoreUrl},
     sqlite::Sqlite,
@@ -47,6 +47,14 @@ pub async fn open(settings: &StoreSettings) -> anyhow::Result<Arc<dyn Adapter>> 
 /// # Errors
 /// When there is nothing at the address, or what is there is older or newer than this program; otherwise as [`open`].
 pub async fn open_existing(settings: &StoreSettings) -> anyhow::Result<Arc<dyn Adapter>> {
+    open_existing_sharing(settings, &SharedPool::default()).await
+}
+
+/// The same beside others of one database, whose connections for reading it shares.
+pub(crate) async fn open_existing_sharing(
+    settings: &StoreSettings,
+    pool: &SharedPool,
+) -> anyhow::Result<Arc<dyn Adapter>> {
     Ok(match settings.url.parse()? {
         StoreUrl::Memory => {
             anyhow::bail!("memory: holds nothing outside its own process; there is nothing to look at")
@@ -56,7 +64,8 @@ pub async fn open_existing(settings: &StoreSettings) -> anyhow::Result<Arc<dyn A
             Arc::new(opened?)
         }
         StoreUrl::Postgres(url) => {
-            Arc::new(Postgres::connect_existing(&url, &settings.schema, postgres_options(settings)).await?)
+            let (schema, options) = (&settings.schema, postgres_options(settings));
+            Arc::new(Postgres::connect_existing_sharing(&url, schema, options, pool).await?)
         }
     })
 }

@@ -3,6 +3,9 @@
 //! On PostgreSQL each tenant is a schema of the configured database; with SQLite, a file in the directory of the
 //! configured one. A tenant is named as a schema is, on both, so that it can move. The configured store is a tenant
 //! itself.
+//!
+//! On PostgreSQL those that one [`Tenants`] opens share its connections for reading, so `store.max_connections` bounds
+//! them together, however many they are; each that appends has one of its own for that.
 
 use std::{
     path::{Path, PathBuf},
@@ -15,8 +18,8 @@ use serde::Serialize;
 use crate::{
     Adapter,
     admin::{self, Migration, Place, durable},
-    part::open_existing,
-    postgres,
+    part::open_existing_sharing,
+    postgres::{self, SharedPool},
     settings::StoreSettings,
     sqlite,
 };
@@ -28,6 +31,7 @@ const EXTENSION: &str = "db";
 #[derive(Clone, Debug)]
 pub struct Tenants {
     settings: StoreSettings,
+    pool: SharedPool,
 }
 
 /// One of them.
@@ -44,7 +48,7 @@ impl Tenants {
     /// Those beside the store that the settings name.
     #[must_use]
     pub fn at(settings: &StoreSettings) -> Self {
-        Self { settings: settings.clone() }
+        Self { settings: settings.clone(), pool: SharedPool::default() }
     }
 
     /// The settings of one of them, there or not. Everything that works on a store works on it with these.
@@ -105,12 +109,12 @@ impl Tenants {
         admin::drop_store(&self.settings(name)?).await
     }
 
-    /// Opens one that is there and up to date.
+    /// Opens one that is there and up to date. It works until it is dropped, whoever of the others goes before.
     ///
     /// # Errors
-    /// As [`Tenants::settings`] and [`open_existing`].
+    /// As [`Tenants::settings`] and [`crate::open_existing`].
     pub async fn open(&self, name: &str) -> anyhow::Result<Arc<dyn Adapter>> {
-        open_existing(&self.settings(name)?).await
+        open_existing_sharing(&self.settings(name)?, &self.pool).await
     }
 }
 

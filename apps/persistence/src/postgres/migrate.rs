@@ -12,7 +12,7 @@ use umbel_core::store::StoreError;
 use crate::postgres::{sql::Schema, target::Target};
 
 /// In order, each once published never changed.
-const MIGRATIONS: [(i32, &str, &str); 5] = [
+pub(super) const MIGRATIONS: [(i32, &str, &str); 5] = [
     (1, "log", include_str!("migrations/0001_log.sql")),
     (2, "append", include_str!("migrations/0002_append.sql")),
     (3, "documents", include_str!("migrations/0003_documents.sql")),
@@ -74,16 +74,35 @@ async fn apply(client: &Client, target: &Target, schema: &Schema, wait: Duration
     let explain = |error: tokio_postgres::Error| target.explain(&error);
     lock(client, target, schema, wait).await?;
     client.batch_execute(&schema.render(BOOKKEEPING)).await.map_err(explain)?;
-    for &(number, name, text) in pending(client, target, schema).await? {
-        client.batch_execute(&schema.render(text)).await.map_err(explain)?;
-        let record = schema.render(
-            "INSERT INTO {schema}.schema_migrations (number, name, checksum)
-             VALUES ($1, $2, encode(sha256(convert_to($3, 'UTF8')), 'hex'))",
-        );
-        client.execute(&record, &[&number, &name, &text]).await.map_err(explain)?;
+    for migration in pending(client, target, schema).await? {
+        apply_one(client, schema, migration).await.map_err(explain)?;
+        let (number, name, _) = migration;
         tracing::info!(schema = schema.name(), number, name, "migrated");
     }
     Ok(())
+}
+
+/// Takes the schema one step further, and records that.
+async fn apply_one(
+    client: &Client,
+    schema: &Schema,
+    (number, name, text): &(i32, &'static str, &'static str),
+) -> Result<(), tokio_postgres::Error> {
+    client.batch_execute(&schema.render(text)).await?;
+    let record = schema.render(
+        "INSERT INTO {schema}.schema_migrations (number, name, checksum)
+         VALUES ($1, $2, encode(sha256(convert_to($3, 'UTF8')), 'hex'))",
+    );
+    client.execute(&record, &[number, name, text]).await.map(drop)
+}
+
+/// Makes a schema as the program left it that knew only the first so many migrations.
+#[cfg(test)]
+pub(super) async fn make_old(client: &Client, schema: &Schema, migrations: usize) {
+    client.batch_execute(&schema.render(BOOKKEEPING)).await.unwrap();
+    for migration in &MIGRATIONS[..migrations] {
+        apply_one(client, schema, migration).await.unwrap();
+    }
 }
 
 /// Each migration there is, and whether the schema went through it. Changes nothing.

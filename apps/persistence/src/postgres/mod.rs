@@ -41,6 +41,7 @@ use umbel_core::{
     stream::StreamName,
 };
 
+pub(crate) use self::reader::SharedPool;
 use self::{
     reader::Reader,
     sql::{Schema, Statements},
@@ -117,7 +118,7 @@ impl Postgres {
     /// [`StoreError::Unavailable`] when there is no database yet, or another process migrates for too long;
     /// [`StoreError::Failed`] with what to do about it for everything else.
     pub async fn connect(url: &str, schema: &str, options: PostgresOptions) -> Result<Self, StoreError> {
-        Self::over(url, schema, options, true).await
+        Self::over(url, schema, options, true, &SharedPool::default()).await
     }
 
     /// Connects to a schema as it is, to look at it: creates nothing and migrates nothing.
@@ -129,7 +130,17 @@ impl Postgres {
         schema: &str,
         options: PostgresOptions,
     ) -> Result<Self, StoreError> {
-        Self::over(url, schema, options, false).await
+        Self::over(url, schema, options, false, &SharedPool::default()).await
+    }
+
+    /// The same with connections for reading that others use, too.
+    pub(crate) async fn connect_existing_sharing(
+        url: &str,
+        schema: &str,
+        options: PostgresOptions,
+        pool: &SharedPool,
+    ) -> Result<Self, StoreError> {
+        Self::over(url, schema, options, false, pool).await
     }
 
     async fn over(
@@ -137,6 +148,7 @@ impl Postgres {
         schema: &str,
         options: PostgresOptions,
         may_migrate: bool,
+        pool: &SharedPool,
     ) -> Result<Self, StoreError> {
         let schema = Schema::new(schema).map_err(|reason| StoreError::Failed { reason })?;
         let target = Arc::new(Target::new(url, &schema, options.connect_timeout)?);
@@ -150,7 +162,7 @@ impl Postgres {
         ready?;
         let statements = Arc::new(Statements::new(&schema));
         Ok(Self {
-            reader: Reader::new(Arc::clone(&target), Arc::clone(&statements), &options)?,
+            reader: Reader::new(Arc::clone(&target), Arc::clone(&statements), pool.get(&target, &options)?),
             upkeeper: Arc::new(Upkeeper::new(Arc::clone(&target), Arc::clone(&statements))),
             writer: Writer::new(target, statements, &options),
         })

@@ -14,7 +14,7 @@ mod streams;
 
 use std::{
     pin::pin,
-    sync::{Arc, atomic::AtomicI64},
+    sync::{Arc, OnceLock, atomic::AtomicI64},
     time::Duration,
 };
 
@@ -38,6 +38,34 @@ const POOL_WAIT: Duration = Duration::from_secs(10);
 /// A parameter of a statement.
 pub(super) type Param<'a> = &'a (dyn ToSql + Sync);
 
+/// Pooled connections to one database, which the adapters on its schemas may share.
+///
+/// The first one that connects with it makes the pool, by its own address and options. It lives as long as anybody holds it,
+/// so it does not matter which of them goes first. Nothing on its connections is about one schema: every statement names
+/// its own.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct SharedPool(Arc<OnceLock<Pool>>);
+
+impl SharedPool {
+    pub(super) fn get(&self, target: &Target, options: &PostgresOptions) -> Result<Pool, StoreError> {
+        if let Some(pool) = self.0.get() {
+            return Ok(pool.clone());
+        }
+        let config = ManagerConfig { recycling_method: RecyclingMethod::Fast };
+        let connect = target.with_statement_timeout(options.statement_timeout);
+        let manager = Manager::from_connect(target.config().clone(), connect, config);
+        let pool = Pool::builder(manager)
+            .runtime(Runtime::Tokio1)
+            .max_size(options.max_connections.max(1))
+            .wait_timeout(Some(POOL_WAIT))
+            .create_timeout(Some(options.connect_timeout))
+            .build()
+            .map_err(|error| StoreError::Failed { reason: error.to_string() })?;
+        // Of two that come at once one wins; the other's has opened no connection yet.
+        Ok(self.0.get_or_init(|| pool).clone())
+    }
+}
+
 /// What is made of the rows of a statement.
 trait Gather {
     fn add(&mut self, row: Row);
@@ -55,29 +83,15 @@ pub(super) struct Reader {
 }
 
 impl Reader {
-    pub(super) fn new(
-        target: Arc<Target>,
-        statements: Arc<Statements>,
-        options: &PostgresOptions,
-    ) -> Result<Self, StoreError> {
-        let config = ManagerConfig { recycling_method: RecyclingMethod::Fast };
-        let connect = target.with_statement_timeout(options.statement_timeout);
-        let manager = Manager::from_connect(target.config().clone(), connect, config);
-        let pool = Pool::builder(manager)
-            .runtime(Runtime::Tokio1)
-            .max_size(options.max_connections.max(1))
-            .wait_timeout(Some(POOL_WAIT))
-            .create_timeout(Some(options.connect_timeout))
-            .build()
-            .map_err(|error| StoreError::Failed { reason: error.to_string() })?;
-        Ok(Self {
+    pub(super) fn new(target: Arc<Target>, statements: Arc<Statements>, pool: Pool) -> Self {
+        Self {
             target,
             statements,
             pool,
             names: Known::default(),
             kinds: Known::default(),
             archived_to: AtomicI64::new(0),
-        })
+        }
     }
 
     pub(super) fn target(&self) -> &Target {

@@ -10,6 +10,7 @@ mod plans;
 mod projections;
 mod spans;
 mod support;
+mod upgrades;
 mod upkeep;
 mod verify;
 mod writers;

@@ -2,6 +2,7 @@
 
 mod files;
 mod statements;
+mod upgrades;
 
 use std::{path::Path, sync::Arc};
 
@@ -9,7 +10,7 @@ use rusqlite::Connection;
 use serde_json::json;
 use tempfile::TempDir;
 use umbel_core::{
-    ExpectedVersion::{Any, NoStream},
+    ExpectedVersion::{Any, NoStream, StreamExists},
     RecordedEvent, Timestamp,
     document::{Direction, DocumentKey},
     store::{
@@ -194,7 +195,23 @@ fn a_group_tried_again_after_an_unknown_commit_is_recognised() {
     assert_eq!(log::log(&writer.connection).unwrap().head, position(3));
 }
 
-/// A group that fails halfway, here at its documents, leaves nothing behind, and the next one is not disturbed.
+/// AP-02: a stream that has a row and no event counts as none.
+#[tokio::test]
+async fn a_stream_without_events_is_none() {
+    let (directory, events) = (directory(), Events::default());
+    let path = directory.path().join("umbel.db");
+    let store = Sqlite::open(&path).unwrap();
+    raw(&path)
+        .execute_batch("INSERT INTO streams (name, version, created_at) VALUES ('a', 0, 5), ('b', 0, 5)")
+        .unwrap();
+    let none = append(&store, events.append("a", StreamExists, 1)).await;
+    assert_eq!(none, Err(AppendError::StreamNotFound(stream("a"))));
+    for (name, expected) in [("a", NoStream), ("b", exact(0))] {
+        assert_eq!(append(&store, events.append(name, expected, 1)).await.unwrap().versions, [version(1)]);
+    }
+}
+
+/// MA-02, AP-08: a group that fails halfway, here at its documents, leaves nothing behind, and the next one is not disturbed.
 #[tokio::test]
 async fn a_failed_group_is_rolled_back() {
     let (directory, events) = (directory(), Events::default());

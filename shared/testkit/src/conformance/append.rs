@@ -96,14 +96,18 @@ pub async fn large_appends_are_stored_whole_and_in_order<S: StoreUnderTest>(stor
     assert!(read == written, "the events are not those written, in their order");
 }
 
-/// AP-07: when the last of 2500 events is refused, none is stored.
+/// AP-07: when the last event of a large append is refused, none is stored; nor of one that is larger than allowed.
 pub async fn a_large_append_is_refused_whole<S: StoreUnderTest>(store: S) {
     let events = Events::default();
     let first = events.one();
     store.append(Append::to_stream(stream("s"), NoStream, vec![first.clone()])).await.unwrap();
-    let mut large = events.append("large", NoStream, 2499);
-    large.streams[0].events.push(first.clone());
-    assert_eq!(store.append(large).await, Err(AppendError::DuplicateEvent { id: first.id }));
+    for count in [999, 1000, 1001, 2500, APPEND_MAX_EVENTS] {
+        let mut large = events.append("large", NoStream, count - 1);
+        large.streams[0].events.push(first.clone());
+        assert_eq!(store.append(large).await, Err(AppendError::DuplicateEvent { id: first.id }), "{count}");
+    }
+    let too_many = store.append(events.append("large", NoStream, APPEND_MAX_EVENTS + 1)).await;
+    assert!(matches!(too_many, Err(AppendError::Invalid(_))), "{too_many:?}");
     assert_eq!(read_log(&store).await.len(), 1);
     store.append(events.append("large", NoStream, 1)).await.unwrap();
 }

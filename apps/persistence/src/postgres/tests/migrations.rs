@@ -2,11 +2,17 @@
 
 use std::time::Duration;
 
-use umbel_core::{ExpectedVersion, store::StoreError};
+use umbel_core::{
+    ExpectedVersion,
+    store::{Removal, StoreError},
+};
 
-use super::support::{adapter, append, client, schema, to, whole_log};
+use super::{
+    support::{adapter, all_from, append, client, schema, to, whole_log},
+    upkeep::{NOW, delete, link, one_more},
+};
 use crate::{
-    Log,
+    Log, Upkeep,
     postgres::{
         Postgres, PostgresOptions,
         sql::{Schema, Statements},
@@ -142,17 +148,33 @@ async fn wrong_settings_are_explained() {
     }
 }
 
-/// AP-10: a schema that vanished is an error value, on every way in.
+/// AP-10: a schema that vanished is an error value, on every way in, whether it was used before or not.
 #[tokio::test]
 async fn a_missing_schema_is_an_error() {
     let schema = schema();
-    let adapter = adapter(&schema).await;
+    let (used, fresh) = (adapter(&schema).await, adapter(&schema).await);
+    let id = one_more(&used, "a").await;
+    link(&used, "list", vec![id]).await.unwrap();
     let drop = format!("DROP SCHEMA {} CASCADE", schema.name());
     client(schema.url()).await.batch_execute(&drop).await.unwrap();
-    let error = append(&adapter, to("a", ExpectedVersion::Any)).await.unwrap_err().to_string();
-    assert!(error.contains("42P01") || error.contains("3F000") || error.contains("42883"), "{error}");
-    let error = adapter.status().await.unwrap_err();
-    assert!(matches!(error, StoreError::Failed { .. }), "{error}");
+    for adapter in [used, fresh] {
+        let error = append(&adapter, to("a", ExpectedVersion::Any)).await.unwrap_err();
+        assert_names_what_is_missing(error);
+        assert_names_what_is_missing(link(&adapter, "b", vec![id]).await.unwrap_err());
+        for removal in [Removal::Soft, Removal::Hard] {
+            assert_names_what_is_missing(adapter.perform(delete("a", removal), NOW).await.unwrap_err());
+        }
+        assert_names_what_is_missing(adapter.status().await.unwrap_err());
+        assert_names_what_is_missing(adapter.read_all(all_from(1, 1)).await.unwrap_err());
+    }
+}
+
+/// By PostgreSQL's own code: a table, a schema or a function.
+#[track_caller]
+fn assert_names_what_is_missing(error: impl std::fmt::Display + std::fmt::Debug) {
+    let text = error.to_string();
+    let known = ["42P01", "3F000", "42883"].iter().any(|code| text.contains(code));
+    assert!(known && format!("{error:?}").contains("Failed"), "{error:?}");
 }
 
 /// AP-11: what is in the log cannot be changed or removed by plain SQL.

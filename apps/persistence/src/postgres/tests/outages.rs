@@ -10,14 +10,17 @@ use std::{
 
 use tokio::sync::watch;
 use umbel_core::{
-    EventId, ExpectedVersion, Timestamp,
-    store::{AppendError, StoreError},
+    EventId, ExpectedVersion, Timestamp, Version,
+    store::{AppendError, LinkError, PerformError, Removal, StoreError},
 };
 use umbel_testkit::postgres::{CuttingProxy, Server};
 
-use super::support::{adapter, append, assert_gapless, client, exact, schema, to, whole_log};
+use super::{
+    support::{adapter, append, assert_gapless, client, exact, schema, to, whole_log},
+    upkeep::{NOW, delete, link, one_more},
+};
 use crate::{
-    Log,
+    Log, Upkeep,
     postgres::{Postgres, PostgresOptions},
 };
 
@@ -143,7 +146,8 @@ async fn an_outage_is_a_typed_error_and_ends_by_itself() {
     let server = Server::start().unwrap();
     let options = PostgresOptions { outage_limit: Duration::from_millis(100), ..PostgresOptions::default() };
     let adapter = Postgres::connect(server.url(), "outage", options).await.unwrap();
-    append(&adapter, to("a", exact(0))).await.unwrap();
+    let id = one_more(&adapter, "a").await;
+    link(&adapter, "list", vec![id]).await.unwrap();
     server.stop().unwrap();
     // The first may have been on its way when the connection went; the second certainly was not.
     append(&adapter, to("a", exact(1))).await.unwrap_err();
@@ -151,9 +155,20 @@ async fn an_outage_is_a_typed_error_and_ends_by_itself() {
     assert!(matches!(&error, AppendError::Store(StoreError::Unavailable { .. })), "{error}");
     let error = adapter.status().await.unwrap_err();
     assert!(matches!(&error, StoreError::Unavailable { reason } if reason.contains("127.0.0.1")), "{error}");
+    let error = link(&adapter, "b", vec![id]).await.unwrap_err();
+    assert!(
+        matches!(&error, LinkError::Append(AppendError::Store(StoreError::Unavailable { .. }))),
+        "{error:?}"
+    );
+    for removal in [Removal::Soft, Removal::Hard] {
+        let error = adapter.perform(delete("a", removal), NOW).await.unwrap_err();
+        assert!(matches!(&error, PerformError::Store(StoreError::Unavailable { .. })), "{error:?}");
+    }
     server.start_again().unwrap();
     append(&adapter, to("a", exact(1))).await.unwrap();
     assert_eq!(adapter.status().await.unwrap().head.get(), 2);
+    assert_eq!(link(&adapter, "b", vec![id]).await, Ok(Version::new(1)));
+    assert_eq!(adapter.perform(delete("a", Removal::Soft), NOW).await.unwrap().position.get(), 3);
 }
 
 /// UX-02: a group under the lock of another writer that never lets go is given up with a typed error, and nothing
