@@ -1,6 +1,6 @@
 //! The handle everybody holds.
 
-use std::{any::TypeId, pin::pin, sync::Arc, time::Duration};
+use std::{pin::pin, sync::Arc, time::Duration};
 
 use actix::Addr;
 use arc_swap::{ArcSwap, ArcSwapOption};
@@ -11,12 +11,12 @@ use tokio::{
 use umbel_core::{Notice, Position, Request};
 
 use crate::{
-    actor::{BusActor, Listen, Register, Unregister},
+    actor::{BusActor, ChangeTopics, Register, Unregister},
     envelope::{Envelope, SendError},
     routes::{Destination, Progress, RouteError, RouteSet, Routes},
     settings::BusSettings,
     store::Store,
-    topic::{Subscriber, Topic},
+    topics::{Registry, Subscriber, TopicError, Topics},
 };
 
 /// A cheap handle to the bus. Clones are the same bus; they outlive restarts of every actor on it.
@@ -41,6 +41,7 @@ pub(crate) struct Shared {
     actor: ArcSwapOption<Addr<BusActor>>,
     /// The log's last position as far as this process knows: wakes those who follow the log.
     head: watch::Sender<Position>,
+    topics: Registry,
     settings: BusSettings,
 }
 
@@ -54,6 +55,7 @@ impl Bus {
                 generation: watch::Sender::new(0),
                 actor: ArcSwapOption::empty(),
                 head: watch::Sender::new(Position::START),
+                topics: Registry::new(&settings),
                 settings,
             }),
         }
@@ -171,21 +173,24 @@ impl Bus {
         self.routes().find::<R>().is_some_and(|now| Arc::ptr_eq(now.places, destination.places))
     }
 
-    /// Announces a notice to whoever listens right now. Never waits: a subscriber that lags misses the oldest.
-    /// Returns how many listen.
+    /// Announces a notice to whoever listens or has subscribed to its topic right now. Never waits: who lags misses some.
+    /// Returns how many they are. This is the fast path; [`Bus::topics`] knows more.
     pub fn publish<N: Notice>(&self, notice: N) -> usize {
-        let routes = self.routes();
-        let topic = routes.topics.get(&TypeId::of::<N>()).and_then(|topic| topic.downcast_ref::<Topic<N>>());
-        topic.map_or(0, |topic| topic.publish(notice))
+        self.shared.topics.publish_notice(notice)
     }
 
-    /// Listens to notices of type `N` from now on.
+    /// Listens to notices of type `N` from now on, and registers their topic if nobody did.
     ///
     /// # Errors
-    /// When the bus actor is not running.
-    pub async fn listen<N: Notice>(&self) -> Result<Subscriber<N>, RouteError> {
-        let deadline = self.default_deadline();
-        self.tell_actor(Listen::<N>::new(self.shared.settings.topic_capacity), deadline).await
+    /// When the topic carries another type, there are too many, or the bus actor is not running.
+    pub async fn listen<N: Notice>(&self) -> Result<Subscriber<N>, TopicError> {
+        self.change_topics(Registry::listen::<N>).await
+    }
+
+    /// The transient topics: patterns, configurations, policies for slow subscribers, and who did what with an event.
+    #[must_use]
+    pub fn topics(&self) -> Topics {
+        Topics::new(self.clone())
     }
 
     /// Registers what a component answers, in place of what it had registered before.
@@ -257,6 +262,20 @@ impl Bus {
     pub(crate) fn set_actor(&self, actor: Addr<BusActor>) {
         self.shared.actor.store(Some(Arc::new(actor)));
         self.shared.generation.send_modify(|generation| *generation += 1);
+    }
+
+    pub(crate) fn registry(&self) -> &Registry {
+        &self.shared.topics
+    }
+
+    /// Has the bus actor change the topics.
+    pub(crate) async fn change_topics<F, A>(&self, change: F) -> Result<A, TopicError>
+    where
+        F: Fn(&Registry) -> Result<A, TopicError> + Clone + Send + 'static,
+        A: Send + 'static,
+    {
+        let told = self.tell_actor(ChangeTopics::new(change), self.default_deadline()).await;
+        told.unwrap_or(Err(TopicError::Unavailable))
     }
 
     /// Sends to the bus actor, waiting for it while it restarts. These messages may be repeated.

@@ -24,7 +24,7 @@ mod handle;
 mod routes;
 mod settings;
 mod store;
-mod topic;
+pub mod topics;
 
 #[cfg(test)]
 mod tests;
@@ -42,4 +42,4 @@ pub use handle::Bus;
 pub use routes::{Progress, RouteError, RouteSet};
 pub use settings::{BusSettings, at_least_one};
 pub use store::Store;
-pub use topic::Subscriber;
+pub use topics::{Subscriber, Topics};

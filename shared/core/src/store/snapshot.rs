@@ -169,10 +169,9 @@ mod tests {
         assert_eq!(snapshot.decode::<Balance>(), Ok(Balance(7)));
         let broken = Snapshot { data: Json::from_store("{"), ..snapshot };
         assert!(matches!(broken.decode::<Balance>(), Err(SnapshotError::Malformed { .. })));
-        for other in [
-            Snapshot { schema: 1, ..broken.clone() },
-            Snapshot { state: "bank.other".into(), ..broken },
-        ] {
+        for other in
+            [Snapshot { schema: 1, ..broken.clone() }, Snapshot { state: "bank.other".into(), ..broken }]
+        {
             assert!(matches!(other.decode::<Balance>(), Err(SnapshotError::OtherState { .. })));
         }
     }
