@@ -8,15 +8,15 @@ use tokio::{
     sync::{OwnedSemaphorePermit, watch},
     time::{Instant, timeout_at},
 };
-use umbel_core::{Notice, Position, Request};
+use umbel_core::{Position, Request};
 
 use crate::{
-    actor::{BusActor, ChangeTopics, Register, Unregister},
+    actor::{BusActor, Register, Unregister},
     envelope::{Envelope, SendError},
     routes::{Destination, Progress, RouteError, RouteSet, Routes},
     settings::BusSettings,
     store::Store,
-    topics::{Registry, Subscriber, TopicError, Topics},
+    topics::Registry,
 };
 
 /// A cheap handle to the bus. Clones are the same bus; they outlive restarts of every actor on it.
@@ -173,26 +173,6 @@ impl Bus {
         self.routes().find::<R>().is_some_and(|now| Arc::ptr_eq(now.places, destination.places))
     }
 
-    /// Announces a notice to whoever listens or has subscribed to its topic right now. Never waits: who lags misses some.
-    /// Returns how many they are. This is the fast path; [`Bus::topics`] knows more.
-    pub fn publish<N: Notice>(&self, notice: N) -> usize {
-        self.shared.topics.publish_notice(notice)
-    }
-
-    /// Listens to notices of type `N` from now on, and registers their topic if nobody did.
-    ///
-    /// # Errors
-    /// When the topic carries another type, there are too many, or the bus actor is not running.
-    pub async fn listen<N: Notice>(&self) -> Result<Subscriber<N>, TopicError> {
-        self.change_topics(Registry::listen::<N>).await
-    }
-
-    /// The transient topics: patterns, configurations, policies for slow subscribers, and who did what with an event.
-    #[must_use]
-    pub fn topics(&self) -> Topics {
-        Topics::new(self.clone())
-    }
-
     /// Registers what a component answers, in place of what it had registered before.
     ///
     /// # Errors
@@ -268,18 +248,8 @@ impl Bus {
         &self.shared.topics
     }
 
-    /// Has the bus actor change the topics.
-    pub(crate) async fn change_topics<F, A>(&self, change: F) -> Result<A, TopicError>
-    where
-        F: Fn(&Registry) -> Result<A, TopicError> + Clone + Send + 'static,
-        A: Send + 'static,
-    {
-        let told = self.tell_actor(ChangeTopics::new(change), self.default_deadline()).await;
-        told.unwrap_or(Err(TopicError::Unavailable))
-    }
-
     /// Sends to the bus actor, waiting for it while it restarts. These messages may be repeated.
-    async fn tell_actor<M>(&self, message: M, deadline: Instant) -> Result<M::Result, RouteError>
+    pub(crate) async fn tell_actor<M>(&self, message: M, deadline: Instant) -> Result<M::Result, RouteError>
     where
         M: actix::Message + Clone + Send + 'static,
         M::Result: Send,

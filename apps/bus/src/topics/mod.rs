@@ -27,6 +27,7 @@ mod ring;
 mod subscription;
 mod table;
 mod tracked;
+mod verbs;
 mod watch;
 
 use std::{fmt, panic::Location, sync::Arc};

@@ -4,10 +4,9 @@
 //! a known ending: an event offered to a mailbox that was closed meanwhile is withdrawn from that subscriber, one published on a
 //! topic that was unregistered meanwhile is withdrawn from all.
 
-use std::{
-    any::TypeId,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-};
+mod publish;
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use arc_swap::ArcSwap;
 use tokio::{
@@ -17,17 +16,19 @@ use tokio::{
 use umbel_core::Notice;
 
 use super::{
-    error::{PublishError, TopicError},
-    event::{AnyEvent, Shadow, TopicEvent},
-    mailbox::{Mailbox, Offer, Parcel},
-    name::{Carried, Payload},
+    error::TopicError,
+    event::{AnyEvent, Shadow},
+    mailbox::{Mailbox, Parcel},
+    name::Carried,
     pattern::Patterns,
     ring::{Ring, Subscriber},
     subscription::{SubscriberId, Subscription},
     table::{Entry, Member, Table},
-    watch::{Finished, Marked, Unwatched, Verdict, Verdicts, Watch},
+    watch::{Finished, Marked, Verdict, Verdicts, Watch},
 };
 use crate::{handle::within, settings::BusSettings};
+
+pub(crate) use publish::Tracking;
 
 pub(crate) struct Registry {
     table: ArcSwap<Table>,
@@ -42,12 +43,6 @@ pub(crate) struct Registry {
 struct Pending {
     event: Arc<dyn AnyEvent>,
     verdicts: oneshot::Sender<Verdicts>,
-}
-
-/// Whether an event is pending, and where its verdicts come from.
-pub(crate) enum Tracking {
-    Done(Verdicts),
-    Pending { verdicts: oneshot::Receiver<Verdicts>, subscribers: Vec<Arc<SubscriberId>> },
 }
 
 impl Registry {
@@ -143,59 +138,6 @@ impl Registry {
         Ok(subscriber)
     }
 
-    /// The fast path: a notice to whoever listens, and an event of it to the subscribers, if there are any. How many they are.
-    pub(crate) fn publish_notice<N: Notice>(&self, notice: N) -> usize {
-        let table = self.table.load();
-        let Some(entry) = table.topic_of_notice(TypeId::of::<N>()).or_else(|| table.topic(N::TOPIC)) else {
-            return 0;
-        };
-        if entry.attached.is_empty() {
-            return entry.ring.as_ref().map_or(0, |ring| ring.send(notice));
-        }
-        if let Err(carried) = entry.takes(Carried::of::<N>()) {
-            tracing::error!(
-                topic = N::TOPIC,
-                carries = carried.name,
-                "a notice of another type was published"
-            );
-            return 0;
-        }
-        self.hand_out(entry, TopicEvent::plain(Arc::clone(&entry.name), notice), false)
-    }
-
-    /// Publishes an event to all who are there; how many they are.
-    pub(crate) fn publish<T: Payload>(&self, event: TopicEvent<T>) -> Result<usize, PublishError> {
-        let table = self.table.load();
-        let Some(entry) = entry_for(&table, &event)? else { return Ok(0) };
-        let reached = self.hand_out(entry, event, false);
-        if reached == 0 {
-            tracing::warn!(topic = &*entry.name, "an event was published, and nobody is there to get it");
-        }
-        Ok(reached)
-    }
-
-    /// Publishes an event, and watches what its subscribers do with it.
-    pub(crate) fn publish_tracked<T: Payload>(&self, event: TopicEvent<T>) -> Result<Tracking, PublishError> {
-        let table = self.table.load();
-        let shadow = event.head.shadow();
-        let nobody = Tracking::Done(Verdicts { shadow: shadow.clone(), given: Vec::new() });
-        let Some(entry) = entry_for(&table, &event)? else { return Ok(nobody) };
-        if entry.attached.is_empty() {
-            self.publish(event)?;
-            return Ok(nobody);
-        }
-        let event = Arc::new(event);
-        let subscribers: Vec<_> = entry.attached.iter().map(|member| Arc::clone(&member.id)).collect();
-        let verdicts = self.watch(shadow.clone(), Arc::clone(&event) as _, subscribers.clone())?;
-        self.hand_out_shared(entry, event, true);
-        if entry.life.is_over() {
-            // Too late for the unregistering to have seen it.
-            let finished = self.pending().withdraw(&shadow);
-            announce(finished);
-        }
-        Ok(Tracking::Pending { verdicts, subscribers })
-    }
-
     /// The event, if it is tracked and pending.
     pub(crate) fn fetch(&self, shadow: &Shadow) -> Option<Arc<dyn AnyEvent>> {
         self.pending().get(shadow).map(|pending| Arc::clone(&pending.event))
@@ -250,51 +192,6 @@ impl Registry {
         }
     }
 
-    fn watch(
-        &self,
-        shadow: Shadow,
-        event: Arc<dyn AnyEvent>,
-        subscribers: Vec<Arc<SubscriberId>>,
-    ) -> Result<oneshot::Receiver<Verdicts>, PublishError> {
-        let (sender, receiver) = oneshot::channel();
-        let expires = within(event.head().ttl.unwrap_or(self.settings.topic_ttl()));
-        let mut pending = self.pending();
-        let watched =
-            pending.insert(shadow.clone(), Pending { event, verdicts: sender }, subscribers, expires);
-        self.set_wake(pending);
-        match watched {
-            Ok(()) => Ok(receiver),
-            Err(Unwatched::Duplicate) => Err(PublishError::Duplicate { topic: shadow.topic, id: shadow.id }),
-            Err(Unwatched::Full) => {
-                Err(PublishError::TooManyPending { limit: self.settings.topic_pending_max })
-            }
-        }
-    }
-
-    fn hand_out<T: Payload>(&self, entry: &Entry, event: TopicEvent<T>, tracked: bool) -> usize {
-        if entry.attached.is_empty() {
-            return entry.ring.as_ref().map_or(0, |ring| ring.send_any(&event.data));
-        }
-        self.hand_out_shared(entry, Arc::new(event), tracked)
-    }
-
-    fn hand_out_shared<T: Payload>(&self, entry: &Entry, event: Arc<TopicEvent<T>>, tracked: bool) -> usize {
-        let mut reached = entry.ring.as_ref().map_or(0, |ring| ring.send_any(&event.data));
-        let parcel = Parcel { event, tracked, life: entry.life.clone() };
-        for member in &entry.attached {
-            let (offer, lost) = member.mailbox.offer(parcel.clone());
-            self.lost(&member.id, &lost, &Verdict::Missed);
-            match offer {
-                Offer::Accepted => reached += 1,
-                Offer::Closed => {
-                    self.lost(&member.id, std::slice::from_ref(&parcel), &Verdict::Withdrawn);
-                }
-                Offer::Refused => {}
-            }
-        }
-        reached
-    }
-
     /// A subscriber will never get these.
     fn lost(&self, subscriber: &SubscriberId, parcels: &[Parcel], verdict: &Verdict) {
         for parcel in parcels.iter().filter(|parcel| parcel.tracked) {
@@ -333,25 +230,6 @@ impl Registry {
     fn pending(&self) -> MutexGuard<'_, Watch<Pending>> {
         self.pending.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-/// The topic of an event, if it is registered and takes it.
-fn entry_for<'a, T: Payload>(
-    table: &'a Table,
-    event: &TopicEvent<T>,
-) -> Result<Option<&'a Arc<Entry>>, PublishError> {
-    let topic = &event.head.topic;
-    let Some(entry) = table.topic(topic) else {
-        tracing::warn!(topic = &**topic, "an event was published on a topic that is not registered");
-        return Ok(None);
-    };
-    let published = Carried::of::<T>();
-    entry.takes(published).map_err(|carried| PublishError::Carries {
-        topic: Arc::clone(topic),
-        carries: carried.name,
-        published: published.name,
-    })?;
-    Ok(Some(entry))
 }
 
 /// Sends verdicts to whoever waits for them.

@@ -7,7 +7,7 @@ use tokio::time::advance;
 use super::*;
 use crate::{
     handle::Bus,
-    topics::{Inbox, Item, Topic, Topics, Tracked},
+    topics::{Inbox, Item, Topic, TopicEvent, Topics, Tracked},
 };
 
 const TTL: Duration = Duration::from_secs(60);

@@ -147,6 +147,9 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
     prop::collection::vec(step, 0..80)
 }
 
+/// What is said of an event that is done.
+type Done = (Shadow, Vec<(Arc<SubscriberId>, Verdict)>);
+
 /// Events 0 to 2 are of topic 0, the others of topic 1.
 fn shadow_of(event: u8) -> Shadow {
     shadow(["t0", "t1"][usize::from(event / 3)], event.into())
@@ -157,7 +160,7 @@ fn name(subscriber: u8) -> Arc<SubscriberId> {
 }
 
 /// Takes the events that are done out of the model, with their verdicts.
-fn done(model: &mut BTreeMap<u8, Known>) -> Vec<(Shadow, Vec<(Arc<SubscriberId>, Verdict)>)> {
+fn done(model: &mut BTreeMap<u8, Known>) -> Vec<Done> {
     let is_done = |(_, states): &Known| states.values().all(|(_, verdict)| verdict.is_some());
     let (done, open) = std::mem::take(model).into_iter().partition(|(_, known)| is_done(known));
     *model = open;
