@@ -1,6 +1,6 @@
 //! The bus actor: the one writer of the routing table and of the topics.
 
-use std::{marker::PhantomData, sync::Arc};
+use std::marker::PhantomData;
 
 use actix::{Actor, ActorContext, AsyncContext, Context, Handler, Message, MessageResult, WrapFuture};
 use umbel_supervision::{Drain, Tether, Worker};
@@ -11,7 +11,8 @@ use crate::{
     topics::{Registry, TopicError},
 };
 
-/// Owns the routing table and the topics. Its state is the published snapshots themselves, so a restart loses nothing.
+/// Owns the routing table and the topics. Its state is the published snapshots themselves, so a restart loses
+/// nothing.
 pub struct BusActor {
     bus: Bus,
     /// Tells the supervisor when this actor is gone.
@@ -81,9 +82,12 @@ impl Actor for BusActor {
 impl BusActor {
     fn take_faults(&self, context: &Context<Self>) {
         let mut routes = (*self.bus.routes()).clone();
-        let (owner, recipient) = (Arc::<str>::from("bus"), context.address().recipient());
-        let fault =
-            crate::routes::Fault { owner: Arc::clone(&owner), recipient, what: crate::InjectPanic::Here };
+        let (owner, recipient) = (std::sync::Arc::<str>::from("bus"), context.address().recipient());
+        let fault = crate::routes::Fault {
+            owner: std::sync::Arc::clone(&owner),
+            recipient,
+            what: crate::InjectPanic::Here,
+        };
         routes.faults.insert(owner, fault);
         self.bus.set_routes(routes);
     }

@@ -51,8 +51,8 @@ fn who(names: &[&str]) -> Vec<SubscriberId> {
     names.iter().map(|name| SubscriberId::new(*name)).collect()
 }
 
-/// EB-01: given a topic and a matching subscriber, when an event is notified, then the subscriber gets topic and id, and can fetch
-/// the event with them; it is the publisher's own, not a copy.
+/// EB-01: given a topic and a matching subscriber, when an event is notified, then the subscriber gets topic
+/// and id, and can fetch the event with them; it is the publisher's own, not a copy.
 #[test]
 fn a_subscriber_gets_topic_and_id_and_can_fetch_the_event() {
     run(async {
@@ -74,7 +74,8 @@ fn a_subscriber_gets_topic_and_id_and_can_fetch_the_event() {
     });
 }
 
-/// EB-02: given a topic registered twice, it is listed once; when it is unregistered, it, its events and its watchers are gone.
+/// EB-02: given a topic registered twice, it is listed once; when it is unregistered, it, its events and its
+/// watchers are gone.
 #[test]
 fn a_topic_is_listed_once_and_leaves_nothing_behind() {
     run(async {
@@ -126,7 +127,8 @@ fn a_topic_carries_one_type() {
     });
 }
 
-/// EB-02: topics from the settings are there from the start, and carry whatever comes until a type is registered.
+/// EB-02: topics from the settings are there from the start, and carry whatever comes until a type is
+/// registered.
 #[test]
 fn topics_can_be_given_by_settings() {
     run(async {
@@ -206,7 +208,8 @@ fn subscribing_again_replaces_the_patterns() {
     });
 }
 
-/// EB-05: given one subscriber with two configurations, an event reaches it once per configuration, with that configuration.
+/// EB-05: given one subscriber with two configurations, an event reaches it once per configuration, with that
+/// configuration.
 #[test]
 fn two_configurations_are_two_subscribers() {
     run(async {
@@ -231,8 +234,8 @@ fn two_configurations_are_two_subscribers() {
     });
 }
 
-/// EB-06: given an unanchored pattern that is a prefix of a topic's name, it matches; with an end anchor it does not. One that is no
-/// pattern is refused.
+/// EB-06: given an unanchored pattern that is a prefix of a topic's name, it matches; with an end anchor it
+/// does not. One that is no pattern is refused.
 #[test]
 fn patterns_are_anchored_as_written() {
     run(async {
@@ -249,7 +252,8 @@ fn patterns_are_anchored_as_written() {
     });
 }
 
-/// EB-08: given no subscriber, notifying is ok and nothing is kept; fetching or marking an unknown id is an answer.
+/// EB-08: given no subscriber, notifying is ok and nothing is kept; fetching or marking an unknown id is an
+/// answer.
 #[test]
 fn nobody_subscribes() {
     run(async {
@@ -273,7 +277,8 @@ fn nobody_subscribes() {
     });
 }
 
-/// EB-09: given two subscribers, when one completes and one skips, event and watcher are gone; after only one mark they remain.
+/// EB-09: given two subscribers, when one completes and one skips, event and watcher are gone; after only one
+/// mark they remain.
 #[test]
 fn an_event_remains_until_all_have_spoken() {
     run(async {
@@ -295,7 +300,8 @@ fn an_event_remains_until_all_have_spoken() {
     });
 }
 
-/// EB-10: given the same subscriber marks twice, or a stranger, while another has not marked, the event remains.
+/// EB-10: given the same subscriber marks twice, or a stranger, while another has not marked, the event
+/// remains.
 #[test]
 fn marking_twice_does_not_speak_for_others() {
     run(async {
@@ -341,8 +347,8 @@ fn an_id_is_pending_once_per_topic() {
     });
 }
 
-/// EB-11: given a draft of which nothing is said, everything takes its default, the times bracket the block, and the notify form
-/// returns what the block returned.
+/// EB-11: given a draft of which nothing is said, everything takes its default, the times bracket the block,
+/// and the notify form returns what the block returned.
 #[test]
 fn drafts_have_defaults_and_time_their_block() {
     run(async {
@@ -414,7 +420,8 @@ fn errors_go_to_the_error_topic() {
     });
 }
 
-/// EB-13: given the bus actor restarts, topics, subscribers, what waits for them and who has still to speak are unchanged.
+/// EB-13: given the bus actor restarts, topics, subscribers, what waits for them and who has still to speak
+/// are unchanged.
 #[test]
 fn topics_survive_the_bus_actor() {
     run(async {

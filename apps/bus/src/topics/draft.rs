@@ -11,8 +11,9 @@ use super::{
 };
 use crate::{edge, handle::Bus};
 
-/// An event in the making; see [`crate::Topics::draft`]. What is not said takes its default: a fresh id; the transaction is the id;
-/// the source is the source file that asked for the draft; the time to live is that of the settings.
+/// An event in the making; see [`crate::Topics::draft`]. What is not said takes its default: a fresh id; the
+/// transaction is the id; the source is the source file that asked for the draft; the time to live is that of
+/// the settings.
 #[derive(Debug)]
 #[must_use = "a draft does nothing until it is built or notified"]
 pub struct Draft<T> {
@@ -71,7 +72,8 @@ impl<T: Payload> Draft<T> {
         self
     }
 
-    /// How long it waits for its subscribers when it is tracked, from when it is published. Otherwise `bus.topic_ttl_ms`.
+    /// How long it waits for its subscribers when it is tracked, from when it is published. Otherwise
+    /// `bus.topic_ttl_ms`.
     pub const fn ttl(mut self, ttl: Duration) -> Self {
         self.about.ttl = ttl;
         self
@@ -82,7 +84,8 @@ impl<T: Payload> Draft<T> {
         FallibleDraft { draft: self, error_topic: topic.clone() }
     }
 
-    /// Runs the block, and makes the event of what it returns and of when it ran. If the block panics there is no event.
+    /// Runs the block, and makes the event of what it returns and of when it ran. If the block panics there
+    /// is no event.
     pub fn build(self, block: impl FnOnce() -> T) -> TopicEvent<T> {
         let began = edge::now();
         let data = block();
@@ -116,8 +119,8 @@ impl<T: Payload> Draft<T> {
 }
 
 impl<T: Payload, E: Payload> FallibleDraft<T, E> {
-    /// Runs the block, and makes the event of what it returns, result or error, and of when it ran. If the block panics there is
-    /// no event.
+    /// Runs the block, and makes the event of what it returns, result or error, and of when it ran. If the
+    /// block panics there is no event.
     pub fn build(self, block: impl FnOnce() -> Result<T, E>) -> Built<T, E> {
         let began = edge::now();
         let result = block();
@@ -203,8 +206,8 @@ impl About {
     }
 }
 
-/// Publishes an event, and returns what it tells. The block's result is what the caller is after; that nobody could be told is for
-/// the log.
+/// Publishes an event, and returns what it tells. The block's result is what the caller is after; that nobody
+/// could be told is for the log.
 fn published<T: Payload + Clone>(bus: &Bus, event: TopicEvent<T>) -> T {
     let data = event.data.clone();
     if let Err(error) = bus.topics().publish(event) {

@@ -63,7 +63,8 @@ pub enum PublishError {
         /// The type that was published.
         published: &'static str,
     },
-    /// An event with this id is tracked on this topic already, and somebody has still to say what became of it.
+    /// An event with this id is tracked on this topic already, and somebody has still to say what became of
+    /// it.
     #[error("an event {id} is pending on topic {topic} already")]
     Duplicate {
         /// The topic.
@@ -71,7 +72,8 @@ pub enum PublishError {
         /// The id.
         id: Uuid,
     },
-    /// As many events are tracked as may be; see `bus.topic_pending_max`. Try again when some are done or have expired.
+    /// As many events are tracked as may be; see `bus.topic_pending_max`. Try again when some are done or
+    /// have expired.
     #[error("{limit} events are pending already, which is the limit")]
     TooManyPending {
         /// The limit.

@@ -27,7 +27,8 @@ pub struct Shadow {
 pub struct EventHead {
     /// The topic it is published under.
     pub topic: Arc<str>,
-    /// Its id. Of two pending events of one topic with the same id the second is refused, if they are tracked.
+    /// Its id. Of two pending events of one topic with the same id the second is refused, if they are
+    /// tracked.
     pub id: Uuid,
     /// The transaction it belongs to; its own id when none was given.
     pub transaction_id: Uuid,
@@ -37,7 +38,8 @@ pub struct EventHead {
     pub initialized_at: Timestamp,
     /// When it happened.
     pub occurred_at: Timestamp,
-    /// How long a tracked event waits for its subscribers, from when it is published; `None` is `bus.topic_ttl_ms`.
+    /// How long a tracked event waits for its subscribers, from when it is published; `None` is
+    /// `bus.topic_ttl_ms`.
     pub ttl: Option<Duration>,
 }
 
@@ -73,7 +75,8 @@ impl EventHead {
 }
 
 impl<T: Payload> TopicEvent<T> {
-    /// An event that happens now, with a fresh id and nothing else to know of it. [`crate::Topics::draft`] says more.
+    /// An event that happens now, with a fresh id and nothing else to know of it. [`crate::Topics::draft`]
+    /// says more.
     #[must_use]
     pub fn now(topic: &Topic<T>, data: T) -> Self {
         Self::plain(Arc::clone(topic.name()), data)

@@ -19,8 +19,9 @@ use super::{
 };
 use crate::handle::Bus;
 
-/// A subscriber that is called for one event at a time. What it returns marks the event, if it is tracked: `Ok` as completed, an
-/// error as skipped. If it panics the event is skipped, the log tells why, and a fresh handler is made for the next event.
+/// A subscriber that is called for one event at a time. What it returns marks the event, if it is tracked:
+/// `Ok` as completed, an error as skipped. If it panics the event is skipped, the log tells why, and a fresh
+/// handler is made for the next event.
 pub trait TopicHandler: 'static {
     /// Why an event is skipped.
     type Error: Display;
@@ -35,12 +36,12 @@ pub trait TopicHandler: 'static {
     }
 }
 
-/// A supervised worker that subscribes and calls a handler; `make` makes it, also anew after a panic. It starts as
-/// `NAME.subscriber`, on its group's thread; a handler that blocks gets [`Worker::own_thread`].
+/// A supervised worker that subscribes and calls a handler; `make` makes it, also anew after a panic. It
+/// starts as `NAME.subscriber`, on its group's thread; a handler that blocks gets [`Worker::own_thread`].
 ///
 /// When it is restarted it goes on where it was: its queue is kept meanwhile. Disconnected by
-/// [`Overflow::Disconnect`](super::Overflow::Disconnect) it fails, so that it is restarted, after its group's pause, and begins anew.
-/// Told to stop it ends the event at hand.
+/// [`Overflow::Disconnect`](super::Overflow::Disconnect) it fails, so that it is restarted, after its group's
+/// pause, and begins anew. Told to stop it ends the event at hand.
 pub fn topic_worker<H, F>(bus: &Bus, subscription: Subscription, make: F) -> Worker
 where
     H: TopicHandler,
@@ -67,8 +68,8 @@ where
 }
 
 impl Inbox {
-    /// Calls a handler for each event until nothing comes any more; `make` makes it, also anew after a panic. To have it supervised,
-    /// see [`topic_worker`].
+    /// Calls a handler for each event until nothing comes any more; `make` makes it, also anew after a panic.
+    /// To have it supervised, see [`topic_worker`].
     pub async fn serve<H: TopicHandler>(&mut self, make: impl Fn(&SubscriberId) -> H) -> Ended {
         match self.serve_until(pending(), make).await {
             Some(ended) => ended,

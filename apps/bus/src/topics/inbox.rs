@@ -27,16 +27,16 @@ pub enum Item {
     Lagged(Gap),
 }
 
-/// The reading end of one subscription. Dropping it does not unsubscribe: events go on waiting, within the bound, for whoever
-/// subscribes under the same name, such as the reader's successor after a crash.
+/// The reading end of one subscription. Dropping it does not unsubscribe: events go on waiting, within the
+/// bound, for whoever subscribes under the same name, such as the reader's successor after a crash.
 pub struct Inbox {
     bus: Bus,
     member: Arc<Member>,
     reader: u64,
 }
 
-/// An event in the hands of one of its subscribers. If it is tracked, the subscriber says what became of it before its lease
-/// ends; dropping it says nothing.
+/// An event in the hands of one of its subscribers. If it is tracked, the subscriber says what became of it
+/// before its lease ends; dropping it says nothing.
 pub struct Delivery {
     bus: Bus,
     member: Arc<Member>,
@@ -48,8 +48,8 @@ impl Inbox {
         Self { bus, member, reader }
     }
 
-    /// Waits for the next event, or for word of those that were lost before it. When the future is dropped nothing is lost. Events
-    /// that have expired, or whose topic is gone, are passed over.
+    /// Waits for the next event, or for word of those that were lost before it. When the future is dropped
+    /// nothing is lost. Events that have expired, or whose topic is gone, are passed over.
     ///
     /// # Errors
     /// When nothing will come any more; see [`Ended`].

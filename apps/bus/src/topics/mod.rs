@@ -1,13 +1,14 @@
 //! Transient topics: what is published reaches whoever subscribed to the topic, now, and is gone.
 //!
-//! Owns the table of topics and subscribers, what waits for each subscriber, and the watch over tracked events.
+//! Owns the table of topics and subscribers, what waits for each subscriber, and the watch over tracked
+//! events.
 //!
 //! Promises:
-//! - publishing never waits: each subscriber has a bounded queue of its own, a policy for what does not fit, and is told what it
-//!   missed; so a slow one delays only itself;
+//! - publishing never waits: each subscriber has a bounded queue of its own, a policy for what does not fit,
+//!   and is told what it missed; so a slow one delays only itself;
 //! - what one publisher publishes reaches each subscriber in that order, or is told of as lost in its place;
-//! - a tracked event is done when each of its subscribers has spoken, whoever spoke twice and whoever had no say; it ends by its
-//!   time to live at the latest, so nothing stays for ever;
+//! - a tracked event is done when each of its subscribers has spoken, whoever spoke twice and whoever had no
+//!   say; it ends by its time to live at the latest, so nothing stays for ever;
 //! - topics, subscribers and what waits for them survive every actor, the bus actor included;
 //! - tracking costs those nothing who do not ask for it.
 //!
@@ -67,19 +68,21 @@ impl Topics {
         Self { bus }
     }
 
-    /// Registers a topic; whether that changed anything. All subscribers whose patterns match it get what is published on it from
-    /// then on. To register it again changes nothing.
+    /// Registers a topic; whether that changed anything. All subscribers whose patterns match it get what is
+    /// published on it from then on. To register it again changes nothing.
     ///
     /// # Errors
-    /// When the name is none, the topic carries another type, there are too many, or the bus actor is not running.
+    /// When the name is none, the topic carries another type, there are too many, or the bus actor is not
+    /// running.
     pub async fn register<T: Payload>(&self, topic: &Topic<T>) -> Result<bool, TopicError> {
         let (name, of_notice) = (Arc::clone(topic.name()), topic.own_of_notice);
         let change = move |registry: &Registry| registry.register(&name, Carried::of::<T>(), of_notice);
         self.bus.change_topics(change).await
     }
 
-    /// Removes a topic with all that waits or is pending on it; whether there was one. Those who wait for verdicts get them, in which
-    /// whoever had not spoken has [`Verdict::Withdrawn`]. Subscribers keep their patterns.
+    /// Removes a topic with all that waits or is pending on it; whether there was one. Those who wait for
+    /// verdicts get them, in which whoever had not spoken has [`Verdict::Withdrawn`]. Subscribers keep their
+    /// patterns.
     ///
     /// # Errors
     /// When the bus actor is not running.
@@ -102,14 +105,16 @@ impl Topics {
         self.table().topic(topic).is_some()
     }
 
-    /// How many tracked events are pending on a topic: published, and not yet spoken of by all their subscribers.
+    /// How many tracked events are pending on a topic: published, and not yet spoken of by all their
+    /// subscribers.
     #[must_use]
     pub fn pending(&self, topic: &str) -> usize {
         self.bus.registry().count_pending(topic)
     }
 
-    /// Subscribes. A subscriber that had subscribed already has from now on these patterns and this policy instead; what waits for it
-    /// stays, if it still matches, and its earlier inbox ends with [`Ended::Replaced`].
+    /// Subscribes. A subscriber that had subscribed already has from now on these patterns and this policy
+    /// instead; what waits for it stays, if it still matches, and its earlier inbox ends with
+    /// [`Ended::Replaced`].
     ///
     /// # Errors
     /// When a pattern or the name is none, there are too many subscribers, or the bus actor is not running.
@@ -149,7 +154,8 @@ impl Topics {
         self.table().member(subscriber).map(|member| info(member))
     }
 
-    /// The subscribers whose patterns match a topic, in the order in which they first subscribed; none when there is no such topic.
+    /// The subscribers whose patterns match a topic, in the order in which they first subscribed; none when
+    /// there is no such topic.
     #[must_use]
     pub fn subscribers_of(&self, topic: &str) -> Vec<SubscriberId> {
         let table = self.table();
@@ -163,8 +169,8 @@ impl Topics {
         Draft::new(self.bus.clone(), topic.clone(), Location::caller().file())
     }
 
-    /// Publishes an event to all who listen or have subscribed; how many they are. Never waits. When there are none, or no such topic,
-    /// the log tells, and nothing is kept.
+    /// Publishes an event to all who listen or have subscribed; how many they are. Never waits. When there
+    /// are none, or no such topic, the log tells, and nothing is kept.
     ///
     /// # Errors
     /// When the topic carries another type.

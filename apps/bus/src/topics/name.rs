@@ -6,16 +6,18 @@ use umbel_core::Notice;
 
 use super::error::TopicError;
 
-/// Bytes that a topic's name may have at most: enough for any path of words, and short enough for a line of a log.
+/// Bytes that a topic's name may have at most: enough for any path of words, and short enough for a line of a
+/// log.
 pub const TOPIC_NAME_MAX_BYTES: usize = 255;
 
-/// What can be published: anything that can be shared among threads and shown in a log. It need not be cloned; all
-/// subscribers get the same one.
+/// What can be published: anything that can be shared among threads and shown in a log. It need not be
+/// cloned; all subscribers get the same one.
 pub trait Payload: fmt::Debug + Send + Sync + 'static {}
 
 impl<T: fmt::Debug + Send + Sync + 'static> Payload for T {}
 
-/// A topic: its name, and the type of what is published under it. Cheap to clone; making one registers nothing.
+/// A topic: its name, and the type of what is published under it. Cheap to clone; making one registers
+/// nothing.
 pub struct Topic<T> {
     name: Arc<str>,
     /// Whether it is the topic that a kind of [`Notice`] names itself.
@@ -31,15 +33,16 @@ pub(crate) struct Carried {
 }
 
 impl<T: Payload> Topic<T> {
-    /// A topic by its name, for names that are known only while running, such as one per tenant. Whether the name is
-    /// one is checked when it is registered.
+    /// A topic by its name, for names that are known only while running, such as one per tenant. Whether the
+    /// name is one is checked when it is registered.
     pub fn named(name: impl Into<Arc<str>>) -> Self {
         Self { name: name.into(), own_of_notice: false, carries: PhantomData }
     }
 }
 
 impl<N: Notice> Topic<N> {
-    /// The topic that a kind of notice names itself: that of [`crate::Bus::publish`] and [`crate::Bus::listen`].
+    /// The topic that a kind of notice names itself: that of [`crate::Bus::publish`] and
+    /// [`crate::Bus::listen`].
     #[must_use]
     pub fn of_notice() -> Self {
         Self { name: N::TOPIC.into(), own_of_notice: true, carries: PhantomData }

@@ -1,8 +1,8 @@
 //! Patterns: regular expressions on the names of topics, anchored as written.
 //!
-//! A pattern matches from the beginning of a name on, and as far as it goes: `user` matches `user` and `user_deleted`, `user$`
-//! only `user`, `.*_deleted$` whatever ends so. Alternatives are held to the same: `a|b` does not match `cab`. Matching takes time
-//! linear in the length of the name, whatever the pattern.
+//! A pattern matches from the beginning of a name on, and as far as it goes: `user` matches `user` and
+//! `user_deleted`, `user$` only `user`, `.*_deleted$` whatever ends so. Alternatives are held to the same:
+//! `a|b` does not match `cab`. Matching takes time linear in the length of the name, whatever the pattern.
 
 use std::{fmt, sync::Arc};
 
@@ -60,7 +60,8 @@ mod tests {
         Patterns::compile(&[pattern]).unwrap().match_name(name)
     }
 
-    /// EB-06: given an unanchored pattern equal to a prefix of a name, it matches; with an end anchor it does not.
+    /// EB-06: given an unanchored pattern equal to a prefix of a name, it matches; with an end anchor it does
+    /// not.
     #[test]
     fn patterns_are_anchored_as_written() {
         assert!(matches("user", "user"));

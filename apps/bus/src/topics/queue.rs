@@ -1,7 +1,7 @@
 //! What waits for one subscriber: a bounded queue, and what becomes of what does not fit. Pure.
 //!
-//! What is lost leaves a gap, and gaps are handed out in their places: at any time everything that was offered has been handed
-//! out, waits, was withdrawn, or is counted by a gap, in the order it was offered.
+//! What is lost leaves a gap, and gaps are handed out in their places: at any time everything that was
+//! offered has been handed out, waits, was withdrawn, or is counted by a gap, in the order it was offered.
 
 use std::{collections::VecDeque, mem};
 
@@ -17,9 +17,10 @@ pub enum Overflow {
     DropNewest,
     /// The subscriber is disconnected: what waits is lost, and nothing comes until it subscribes again.
     Disconnect,
-    /// What waits is kept, and what comes is lost until all that waits has been taken; so there is one gap, with a beginning and an
-    /// end, instead of many. Then the subscriber is told of it, and goes on with what comes from then on. For subscribers that read
-    /// what they missed elsewhere: kept notices from the store (see [`Gap::kept`]), events from the log.
+    /// What waits is kept, and what comes is lost until all that waits has been taken; so there is one gap,
+    /// with a beginning and an end, instead of many. Then the subscriber is told of it, and goes on with what
+    /// comes from then on. For subscribers that read what they missed elsewhere: kept notices from the store
+    /// (see [`Gap::kept`]), events from the log.
     CatchUp,
 }
 
@@ -88,9 +89,9 @@ pub(crate) enum Next<T> {
 }
 
 impl Gap {
-    /// The request for the first page of the kept notices of a topic that occurred in this gap or later: what a subscriber reads to
-    /// catch up, where the topic is recorded. It gets all that were missed, as soon as they are stored, and maybe some that it has:
-    /// those who catch up take things at least once.
+    /// The request for the first page of the kept notices of a topic that occurred in this gap or later: what
+    /// a subscriber reads to catch up, where the topic is recorded. It gets all that were missed, as soon as
+    /// they are stored, and maybe some that it has: those who catch up take things at least once.
     #[must_use]
     pub fn kept(&self, topic: &str, limit: u32) -> ListNotices {
         ListNotices {

@@ -1,8 +1,9 @@
-//! What the bus knows of topics: the table, and the watch over tracked events. Interprets what the pure parts decide.
+//! What the bus knows of topics: the table, and the watch over tracked events. Interprets what the pure parts
+//! decide.
 //!
-//! Only the bus actor changes the table; publishers and subscribers read a snapshot of it. Whatever they do while it changes has
-//! a known ending: an event offered to a mailbox that was closed meanwhile is withdrawn from that subscriber, one published on a
-//! topic that was unregistered meanwhile is withdrawn from all.
+//! Only the bus actor changes the table; publishers and subscribers read a snapshot of it. Whatever they do
+//! while it changes has a known ending: an event offered to a mailbox that was closed meanwhile is withdrawn
+//! from that subscriber, one published on a topic that was unregistered meanwhile is withdrawn from all.
 
 mod publish;
 
@@ -172,7 +173,8 @@ impl Registry {
         marked
     }
 
-    /// Ends what is not spoken of in time, for ever. The bus actor runs this; of several at once each does the same.
+    /// Ends what is not spoken of in time, for ever. The bus actor runs this; of several at once each does
+    /// the same.
     pub(crate) async fn expire_in_time(&self) {
         let mut wake = self.wake.subscribe();
         loop {
@@ -212,7 +214,8 @@ impl Registry {
     fn set_wake(&self, pending: MutexGuard<'_, Watch<Pending>>) {
         let next = pending.next_wake();
         drop(pending);
-        // Only what is earlier needs telling; at a moment too early nothing is found, and the next one is set.
+        // Only what is earlier needs telling; at a moment too early nothing is found, and the next one is
+        // set.
         self.wake.send_if_modified(|wake| {
             let sooner = match (*wake, next) {
                 (Some(wake), Some(next)) => next < wake || wake <= Instant::now(),

@@ -1,7 +1,7 @@
 //! Those who listen to one topic: one bounded ring, read by each at its own pace.
 //!
-//! Who falls behind by more than the ring holds misses the oldest notices and is told how many; publisher and others do not
-//! notice. Nothing is kept of a notice but the notice itself: this is the fast path.
+//! Who falls behind by more than the ring holds misses the oldest notices and is told how many; publisher and
+//! others do not notice. Nothing is kept of a notice but the notice itself: this is the fast path.
 
 use std::{any::Any, sync::Arc};
 
@@ -57,8 +57,8 @@ impl Ring {
 }
 
 impl<N: Notice> Subscriber<N> {
-    /// The next notice; `None` when the topic was unregistered or the bus is gone, and all that was published before has been
-    /// read.
+    /// The next notice; `None` when the topic was unregistered or the bus is gone, and all that was published
+    /// before has been read.
     pub async fn next(&mut self) -> Option<N> {
         loop {
             match self.notices.recv().await {

@@ -7,8 +7,8 @@ use umbel_core::{Json, json::JsonError};
 
 use super::queue::{Counters, Overflow};
 
-/// A subscriber: a name, and maybe a configuration. The same name with another configuration, or without one, is another
-/// subscriber. Cheap to clone.
+/// A subscriber: a name, and maybe a configuration. The same name with another configuration, or without one,
+/// is another subscriber. Cheap to clone.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct SubscriberId {
     name: Arc<str>,
@@ -45,7 +45,8 @@ impl SubscriberId {
         Self { name: name.into(), config: None }
     }
 
-    /// The subscriber with this name and this configuration. It is shown in lists and logs: no place for secrets.
+    /// The subscriber with this name and this configuration. It is shown in lists and logs: no place for
+    /// secrets.
     ///
     /// # Errors
     /// When the configuration has no JSON form.
@@ -72,8 +73,9 @@ impl SubscriberId {
 }
 
 impl Subscription {
-    /// Asks for all topics that match one of these patterns, now or later. A pattern is a regular expression that must match from
-    /// the beginning of the name on: `user` matches `user` and `user_deleted`, `user$` only `user`, `.*` everything.
+    /// Asks for all topics that match one of these patterns, now or later. A pattern is a regular expression
+    /// that must match from the beginning of the name on: `user` matches `user` and `user_deleted`, `user$`
+    /// only `user`, `.*` everything.
     pub fn new<S: Into<String>>(
         subscriber: impl Into<SubscriberId>,
         patterns: impl IntoIterator<Item = S>,

@@ -1,5 +1,5 @@
-//! The table of topics and subscribers: an immutable snapshot, and how one follows from another. Pure but for the mailboxes that
-//! it names and does not touch.
+//! The table of topics and subscribers: an immutable snapshot, and how one follows from another. Pure but for
+//! the mailboxes that it names and does not touch.
 
 use std::{
     any::TypeId,
@@ -109,7 +109,8 @@ impl Table {
         self.members.iter().find(|member| *member.id == *id)
     }
 
-    /// The table with this topic, attached to all whose patterns match it; `None` when it was there already as it shall be.
+    /// The table with this topic, attached to all whose patterns match it; `None` when it was there already
+    /// as it shall be.
     pub(crate) fn with_topic(
         &self,
         name: &Arc<str>,

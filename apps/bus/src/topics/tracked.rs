@@ -11,8 +11,8 @@ use super::{
     watch::{Verdict, Verdicts},
 };
 
-/// A tracked event that was published. Await it for the verdicts, which come at the latest when the event's time to live is over;
-/// or drop it: the event is tracked all the same.
+/// A tracked event that was published. Await it for the verdicts, which come at the latest when the event's
+/// time to live is over; or drop it: the event is tracked all the same.
 #[must_use = "await it for the verdicts; an event that nobody wants to know of need not be tracked"]
 pub struct Tracked {
     shadow: Shadow,
@@ -30,11 +30,13 @@ impl Tracked {
         &self.shadow
     }
 
-    /// Waits until every subscriber has spoken or its time is over. Without subscribers there is nothing to wait for.
+    /// Waits until every subscriber has spoken or its time is over. Without subscribers there is nothing to
+    /// wait for.
     pub async fn verdicts(self) -> Verdicts {
         match self.tracking {
             Tracking::Done(verdicts) => verdicts,
-            // The bus sends them once; without them the bus is gone, and with it whoever could have said something.
+            // The bus sends them once; without them the bus is gone, and with it whoever could have said
+            // something.
             Tracking::Pending { verdicts, subscribers } => verdicts.await.unwrap_or_else(|_| Verdicts {
                 shadow: self.shadow,
                 given: subscribers.into_iter().map(|id| (id, Verdict::Withdrawn)).collect(),

@@ -6,8 +6,8 @@ use super::{Registry, Subscriber, TopicError, Topics};
 use crate::{actor::ChangeTopics, handle::Bus};
 
 impl Bus {
-    /// Announces a notice to whoever listens or has subscribed to its topic right now. Never waits: who lags misses some.
-    /// Returns how many they are. This is the fast path; [`Bus::topics`] knows more.
+    /// Announces a notice to whoever listens or has subscribed to its topic right now. Never waits: who lags
+    /// misses some. Returns how many they are. This is the fast path; [`Bus::topics`] knows more.
     pub fn publish<N: Notice>(&self, notice: N) -> usize {
         self.registry().publish_notice(notice)
     }
@@ -20,7 +20,8 @@ impl Bus {
         self.change_topics(Registry::listen::<N>).await
     }
 
-    /// The transient topics: patterns, configurations, policies for slow subscribers, and who did what with an event.
+    /// The transient topics: patterns, configurations, policies for slow subscribers, and who did what with
+    /// an event.
     #[must_use]
     pub fn topics(&self) -> Topics {
         Topics::new(self.clone())

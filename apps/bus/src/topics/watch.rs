@@ -1,8 +1,9 @@
 //! Watches over pending events: who has said what of which, and until when. Pure: time comes in.
 //!
-//! An event is pending until each of its subscribers has a verdict; then it is handed back with all of them, once. Whether it is
-//! done is told by who has spoken and never by how many: a second word of one subscriber, or a word of a stranger, changes
-//! nothing. Each event ends by its own time at the latest, so nothing stays for ever.
+//! An event is pending until each of its subscribers has a verdict; then it is handed back with all of them,
+//! once. Whether it is done is told by who has spoken and never by how many: a second word of one subscriber,
+//! or a word of a stranger, changes nothing. Each event ends by its own time at the latest, so nothing stays
+//! for ever.
 
 use std::{
     collections::{BTreeSet, HashMap},
@@ -23,8 +24,8 @@ pub enum Verdict {
         /// Why.
         reason: Arc<str>,
     },
-    /// The subscriber said nothing in time: before the event's time was over, or before its own lease was. What it did is not
-    /// known.
+    /// The subscriber said nothing in time: before the event's time was over, or before its own lease was.
+    /// What it did is not known.
     Expired,
     /// The subscriber never got it: its queue was full, or it had been disconnected.
     Missed,

@@ -113,8 +113,8 @@ fn policies() -> impl Strategy<Value = Overflow> {
 }
 
 proptest! {
-    /// Whatever happens: the bound holds; everything offered is handed out, lost, withdrawn or waits, once; what is handed out
-    /// comes in order, with each gap in its place and telling exactly what is lost there.
+    /// Whatever happens: the bound holds; everything offered is handed out, lost, withdrawn or waits, once;
+    /// what is handed out comes in order, with each gap in its place and telling exactly what is lost there.
     #[test]
     fn nothing_is_unaccounted_for(capacity in 1_usize..6, overflow in policies(), steps in steps()) {
         let mut queue = Queue::new(capacity, overflow);

@@ -1,4 +1,5 @@
-//! Publishing: to whoever listens, to each subscriber's queue, and under the watch if somebody wants to know what becomes of it.
+//! Publishing: to whoever listens, to each subscriber's queue, and under the watch if somebody wants to know
+//! what becomes of it.
 
 use std::{any::TypeId, sync::Arc};
 
@@ -26,7 +27,8 @@ pub(crate) enum Tracking {
 }
 
 impl Registry {
-    /// The fast path: a notice to whoever listens, and an event of it to the subscribers, if there are any. How many they are.
+    /// The fast path: a notice to whoever listens, and an event of it to the subscribers, if there are any.
+    /// How many they are.
     pub(crate) fn publish_notice<N: Notice>(&self, notice: N) -> usize {
         let table = self.table.load();
         let Some(entry) = table.topic_of_notice(TypeId::of::<N>()).or_else(|| table.topic(N::TOPIC)) else {

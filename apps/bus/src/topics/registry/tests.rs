@@ -1,4 +1,5 @@
-//! Time and topics, on a clock that stands still until it is turned. The bus actor is not needed: what it runs is run here.
+//! Time and topics, on a clock that stands still until it is turned. The bus actor is not needed: what it
+//! runs is run here.
 
 use std::time::Duration;
 
@@ -82,7 +83,8 @@ async fn an_event_expires_by_its_time_to_live() {
     assert_eq!((counters.delivered, counters.withdrawn, counters.waiting), (1, 2, 0));
 }
 
-/// Given a subscriber that takes an event and says nothing, its lease ends, and nobody waits for it any longer.
+/// Given a subscriber that takes an event and says nothing, its lease ends, and nobody waits for it any
+/// longer.
 #[tokio::test(start_paused = true)]
 async fn a_lease_ends_before_the_event_does() {
     let quick = all("quick").lease(Duration::from_secs(1));

@@ -187,8 +187,9 @@ fn judge(
 }
 
 proptest! {
-    /// Whatever is said in whatever order: an event is pending exactly as long as somebody has still to speak, each verdict is the
-    /// first one, they are handed back once, and when all time is over nothing is left.
+    /// Whatever is said in whatever order: an event is pending exactly as long as somebody has still to
+    /// speak, each verdict is the first one, they are handed back once, and when all time is over nothing is
+    /// left.
     #[test]
     fn the_watch_agrees_with_the_model(steps in steps()) {
         let begin = Instant::now();
