@@ -12,4 +12,5 @@ mod nodes;
 mod projections;
 mod recorder;
 mod replay;
+mod topics;
 mod umbrella;
