@@ -13,6 +13,7 @@
 //! Knows nothing about any app, any database, or how a component is run.
 
 mod actor;
+mod alone;
 mod ask;
 mod dispatch;
 pub mod edge;
@@ -30,6 +31,7 @@ pub mod topics;
 mod tests;
 
 pub use actor::{BusActor, worker};
+pub use alone::alone;
 pub use ask::{Ask, AskError};
 pub use dispatch::{
     Consistency, Dispatch, DispatchContext, DispatchError, DispatchOptions, Dispatched, Outcome,
@@ -43,3 +45,8 @@ pub use routes::{Progress, RouteError, RouteSet};
 pub use settings::{BusSettings, at_least_one};
 pub use store::Store;
 pub use topics::{Subscriber, Topics};
+
+/// The guide's examples, which are doctests by this.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/guides/topics.md")]
+struct GuideToTopics;
