@@ -315,3 +315,58 @@ fn what_a_full_queue_loses_is_told_to_both_ends() {
         assert_eq!(drained(&mut inbox).await, [Ok(5)], "connected again");
     });
 }
+
+/// Given threads that publish while topics and subscribers come and go, every tracked event ends, long before
+/// its time to live, and nothing of any of them stays.
+#[test]
+fn whatever_comes_and_goes_every_tracked_event_ends() {
+    const EACH: u32 = 1_000;
+    run(async {
+        let (bus, _supervisor) = bus().await;
+        let topics = bus.topics();
+        register(&topics, &["a", "b"]).await;
+        let reader = |name: &'static str, capacity| {
+            let topics = topics.clone();
+            async move {
+                loop {
+                    let subscription = Subscription::new(name, [".*"]).capacity(capacity);
+                    let Ok(mut inbox) = topics.subscribe(subscription).await else { return };
+                    while let Ok(item) = inbox.next().await {
+                        if let Item::Event(delivery) = item {
+                            delivery.complete();
+                        }
+                    }
+                }
+            }
+        };
+        for (name, capacity) in [("wide", 4096), ("narrow", 2), ("usual", 64)] {
+            tokio::spawn(reader(name, capacity));
+        }
+        let publish = |name: &'static str| {
+            let topics = topics.clone();
+            tokio::task::spawn_blocking(move || {
+                let all = (0..EACH).map(|number| topics.publish_tracked(told(name, number)).unwrap());
+                all.collect::<Vec<_>>()
+            })
+        };
+        let mut published = futures_util::future::join_all(["a", "b", "a"].map(publish));
+        let mut changes = 0;
+        let all = loop {
+            tokio::select! {
+                all = &mut published => break all,
+                () = yield_now() => {}
+            }
+            changes += 1;
+            match changes % 3 {
+                0 => drop(topics.unsubscribe(&["wide", "narrow", "usual"][changes / 3 % 3].into()).await),
+                1 => drop(topics.unregister("a").await),
+                _ => drop(topics.register(&topic("a")).await),
+            }
+        };
+        for tracked in all.into_iter().flat_map(Result::unwrap) {
+            let verdicts = tracked.await;
+            assert!(verdicts.given.iter().all(|(_, verdict)| *verdict != Verdict::Expired), "{verdicts:?}");
+        }
+        assert_eq!((topics.pending("a"), topics.pending("b")), (0, 0));
+    });
+}

@@ -119,7 +119,7 @@ async fn call<H: TopicHandler>(handler: &mut H, delivery: &Delivery) -> bool {
         Err(panic) => {
             let cause = cause(&*panic);
             let (event, subscriber) = (delivery.shadow(), delivery.subscriber());
-            tracing::error!(%event, %subscriber, %cause, "a subscriber panicked; it skips the event and is made anew");
+            tracing::error!(%event, %subscriber, %cause, "a subscriber panicked; it skips this and is made anew");
             delivery.skip(cause);
             return false;
         }

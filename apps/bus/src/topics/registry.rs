@@ -165,8 +165,7 @@ impl Registry {
 
     /// A subscriber says what became of an event.
     pub(crate) fn mark(&self, shadow: &Shadow, subscriber: &SubscriberId, verdict: Verdict) -> Marked {
-        let (marked, finished) = self.pending().mark(shadow, subscriber, verdict);
-        announce(finished);
+        let marked = self.judge(shadow, subscriber, verdict);
         if !matches!(marked, Marked::Counted | Marked::Finished) {
             tracing::info!(event = %shadow, %subscriber, ?marked, "a mark changes nothing");
         }
@@ -184,8 +183,8 @@ impl Registry {
                     let mut pending = self.pending();
                     let finished = pending.expire(Instant::now());
                     self.set_wake(pending);
-                    for done in &finished {
-                        tracing::warn!(event = %done.verdicts.shadow, "an event expired before all had spoken");
+                    for Finished { verdicts, .. } in &finished {
+                        tracing::warn!(event = %verdicts.shadow, "an event expired before all had spoken");
                     }
                     announce(finished);
                 }
@@ -197,8 +196,15 @@ impl Registry {
     /// A subscriber will never get these.
     fn lost(&self, subscriber: &SubscriberId, parcels: &[Parcel], verdict: &Verdict) {
         for parcel in parcels.iter().filter(|parcel| parcel.tracked) {
-            self.mark(&parcel.event.head().shadow(), subscriber, verdict.clone());
+            // It may have expired by now.
+            self.judge(&parcel.event.head().shadow(), subscriber, verdict.clone());
         }
+    }
+
+    fn judge(&self, shadow: &Shadow, subscriber: &SubscriberId, verdict: Verdict) -> Marked {
+        let (marked, finished) = self.pending().mark(shadow, subscriber, verdict);
+        announce(finished);
+        marked
     }
 
     /// Takes back all that was published on a topic that is gone.

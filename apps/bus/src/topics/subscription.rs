@@ -8,7 +8,7 @@ use umbel_core::{Json, json::JsonError};
 use super::queue::{Counters, Overflow};
 
 /// A subscriber: a name, and maybe a configuration. The same name with another configuration, or without one,
-/// is another subscriber. Cheap to clone.
+/// is another subscriber. The name keeps to the rules of topics' names. Cheap to clone.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct SubscriberId {
     name: Arc<str>,

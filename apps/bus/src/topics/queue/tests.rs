@@ -140,7 +140,8 @@ proptest! {
             match next {
                 Item(item) => prop_assert_eq!(expected.next(), Some(item)),
                 Lagged(told) => {
-                    let missed: Vec<_> = expected.by_ref().take(usize::try_from(told.missed).unwrap()).collect();
+                    let count = usize::try_from(told.missed).unwrap();
+                    let missed: Vec<_> = expected.by_ref().take(count).collect();
                     prop_assert!(missed.iter().all(|number| lost.contains(number)));
                     prop_assert_eq!(told, gap(told.missed, missed[0], missed[missed.len() - 1]));
                 }
