@@ -16,11 +16,8 @@ const HELD_IN_PART: &[(&str, &str)] = &[
     ("CM-05", "there is one form of answer, and not yet a choice"),
     ("CM-08", "metadata is on every event; that it is a map goes without saying"),
     ("CM-11", "there are no hooks; the causes reach callers and the tree"),
-    ("EB-08", "nobody fetches or marks what is published"),
-    ("EB-13", "subscriptions outlive the bus's actor, not their process"),
     ("PJ-05", "positions are independent; two versions of a projection do not yet run side by side"),
     ("SU-08", "the store tells how far it looked; there are no durable subscriptions yet"),
-    ("UX-16", "held with thousands of events, not yet with a million"),
 ];
 
 #[test]

@@ -54,9 +54,9 @@ const TABLE: &[Allowed] = &[
     Allowed {
         member: "apps/bus",
         reason: "moves messages: knows no app and no database",
-        normal: "actix anyhow arc-swap futures-util serde serde_json thiserror tokio tracing umbel-core \
-                 umbel-supervision uuid",
-        dev: "umbel-bus",
+        normal: "actix anyhow arc-swap futures-util regex-lite serde serde_json thiserror tokio tracing \
+                 umbel-core umbel-supervision uuid",
+        dev: "proptest umbel-bus",
     },
     Allowed {
         member: "apps/host",

@@ -13,4 +13,5 @@ mod projections;
 mod recorder;
 mod replay;
 mod stores;
+mod topics;
 mod umbrella;
