@@ -324,6 +324,15 @@ impl Upkeep for Rigged {
         self.memory.create_subject_keys(keys, now)
     }
 
+    fn find_subjects(
+        &self,
+        stream: StreamName,
+        behind: Version,
+        through: Version,
+    ) -> BoxFuture<'_, Result<Vec<Subject>, StoreError>> {
+        self.memory.find_subjects(stream, behind, through)
+    }
+
     fn verify(&self) -> BoxFuture<'_, Result<Vec<Finding>, StoreError>> {
         self.memory.verify()
     }

@@ -159,6 +159,8 @@ macro_rules! store_conformance {
             personal_data_reads_as_it_was_written,
             forgotten_data_reads_as_forgotten,
             nothing_more_is_taken_of_the_forgotten,
+            a_snapshot_is_forgotten_with_its_subject,
+            a_snapshot_from_before_is_not_kept,
         ]);
         $crate::store_conformance!(@case $factory, random_appends_agree_with_the_planner);
         $crate::store_conformance!(@case $factory, random_acts_agree_with_the_oracle);
