@@ -5,7 +5,7 @@ use std::{path::PathBuf, str::FromStr, time::Duration};
 use serde::{Deserialize, Deserializer, de::Error as _};
 use umbel_core::store::Limits;
 
-use crate::postgres;
+use crate::{page::PAGE_MAX_BYTES, postgres};
 
 /// Where the store lives and what it bears. Each is documented in `config/default.toml`.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
@@ -38,6 +38,9 @@ pub struct StoreSettings {
     /// Events in one page.
     #[serde(deserialize_with = "up_to::<1_000_000, _, _>")]
     pub page_size_max: u32,
+    /// Bytes of data and metadata in one page; an event that is larger is a page of its own.
+    #[serde(deserialize_with = "up_to::<{ 1 << 30 }, _, _>")]
+    pub page_max_bytes: usize,
     /// Bytes of data and metadata of one event.
     #[serde(deserialize_with = "up_to::<{ 256 << 20 }, _, _>")]
     pub max_payload_bytes: usize,
@@ -146,6 +149,7 @@ impl Default for StoreSettings {
             group_max_bytes: 4 << 20,
             queue_max_bytes: 64 << 20,
             page_size_max: 4096,
+            page_max_bytes: PAGE_MAX_BYTES,
             max_payload_bytes: 1 << 20,
             allow_hard_removal: false,
             poll_interval_ms: 200,
@@ -217,6 +221,7 @@ mod tests {
             "group_max_bytes",
             "queue_max_bytes",
             "page_size_max",
+            "page_max_bytes",
             "max_payload_bytes",
             "poll_interval_ms",
             "notices_sweep_interval_ms",

@@ -210,6 +210,12 @@ impl RecordedEvent {
         self.linked_at.unwrap_or(self.version)
     }
 
+    /// What limits count: bytes of data and metadata.
+    #[must_use]
+    pub fn len_bytes(&self) -> usize {
+        self.data.len_bytes() + self.metadata.custom_len_bytes()
+    }
+
     /// The same event as it was before it was recorded: to append it to another log.
     #[must_use]
     pub fn into_new(self) -> NewEvent {

@@ -128,6 +128,11 @@ macro_rules! store_conformance {
             work_is_not_left_twice,
             racing_appends_leave_their_own_work,
         ]);
+        $crate::store_conformance!(@cases $factory, pages, [
+            pages_of_the_log_are_bounded_in_bytes,
+            pages_of_a_stream_are_bounded_in_bytes,
+            the_largest_event_is_a_page,
+        ]);
         $crate::store_conformance!(@cases $factory, removal, [
             a_soft_deleted_stream_is_closed,
             a_hard_deleted_stream_is_gone,
@@ -205,6 +210,7 @@ mod tests {
             include_str!("links.rs"),
             include_str!("notices.rs"),
             include_str!("outbox.rs"),
+            include_str!("pages.rs"),
             include_str!("removal.rs"),
             include_str!("snapshots.rs"),
             include_str!("streams.rs"),
