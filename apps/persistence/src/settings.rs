@@ -3,7 +3,7 @@
 use std::{path::PathBuf, str::FromStr, time::Duration};
 
 use serde::{Deserialize, Deserializer, de::Error as _};
-use umbel_core::store::Limits;
+use umbel_core::{json::DEPTH_MAX, store::Limits};
 
 use crate::{page::PAGE_MAX_BYTES, postgres};
 
@@ -44,6 +44,9 @@ pub struct StoreSettings {
     /// Bytes of data and metadata of one event.
     #[serde(deserialize_with = "up_to::<{ 256 << 20 }, _, _>")]
     pub max_payload_bytes: usize,
+    /// How deep objects and lists may be nested in what is appended.
+    #[serde(deserialize_with = "up_to::<{ DEPTH_MAX as u64 }, _, _>")]
+    pub max_json_depth: usize,
     /// Whether events may be removed for good, by [`umbel_core::store::Removal::Hard`].
     pub allow_hard_removal: bool,
     /// How often to look whether another process has appended.
@@ -125,6 +128,7 @@ impl StoreSettings {
             append_max_events: self.group_max_events,
             payload_max_bytes: self.max_payload_bytes,
             append_max_bytes: self.queue_max_bytes,
+            json_max_depth: self.max_json_depth,
         }
     }
 
@@ -151,6 +155,7 @@ impl Default for StoreSettings {
             page_size_max: 4096,
             page_max_bytes: PAGE_MAX_BYTES,
             max_payload_bytes: 1 << 20,
+            max_json_depth: DEPTH_MAX,
             allow_hard_removal: false,
             poll_interval_ms: 200,
             notices_sweep_interval_ms: 60_000,
@@ -223,6 +228,7 @@ mod tests {
             "page_size_max",
             "page_max_bytes",
             "max_payload_bytes",
+            "max_json_depth",
             "poll_interval_ms",
             "notices_sweep_interval_ms",
         ] {

@@ -61,6 +61,7 @@ macro_rules! store_conformance {
             bytes_are_kept_as_they_are,
             an_event_keeps_its_subject,
             payloads_have_a_limit,
+            what_cannot_be_kept_everywhere_is_refused,
             an_event_is_found_by_its_id,
         ]);
         $crate::store_conformance!(@cases $factory, projections, [
