@@ -348,6 +348,15 @@ impl Upkeep for Rigged {
         self.inner.create_subject_keys(keys, now)
     }
 
+    fn find_subjects(
+        &self,
+        stream: StreamName,
+        behind: Version,
+        through: Version,
+    ) -> BoxFuture<'_, Result<Vec<Subject>, StoreError>> {
+        self.inner.find_subjects(stream, behind, through)
+    }
+
     fn verify(&self) -> BoxFuture<'_, Result<Vec<Finding>, StoreError>> {
         self.inner.verify()
     }

@@ -65,34 +65,46 @@ macro_rules! cases {
 }
 
 mod memory {
+    use umbel_testkit::conformance::PAGE_MAX_BYTES;
+
     use crate::memory::Memory;
 
     async fn adapter() -> (Memory, ()) {
-        (Memory::new(), ())
+        (Memory::new().with_page_max_bytes(PAGE_MAX_BYTES), ())
     }
 
     cases!(adapter);
 }
 
 mod sqlite {
+    use umbel_testkit::conformance::PAGE_MAX_BYTES;
+
     use crate::sqlite::Sqlite;
 
     async fn adapter() -> (Sqlite, tempfile::TempDir) {
         let directory = tempfile::tempdir().unwrap();
-        (Sqlite::open(&directory.path().join("umbel.db")).unwrap(), directory)
+        let store = Sqlite::open(&directory.path().join("umbel.db")).unwrap();
+        (store.with_page_max_bytes(PAGE_MAX_BYTES), directory)
     }
 
     cases!(adapter);
 }
 
 mod postgres {
-    use umbel_testkit::postgres::{TestPostgres, TestSchema};
+    use umbel_testkit::{
+        conformance::PAGE_MAX_BYTES,
+        postgres::{TestPostgres, TestSchema},
+    };
 
     use crate::postgres::{Postgres, PostgresOptions};
 
     async fn adapter() -> (Postgres, TestSchema) {
         let schema = TestPostgres::get().unwrap().fresh_schema();
-        let options = PostgresOptions { max_connections: 2, ..PostgresOptions::default() };
+        let options = PostgresOptions {
+            max_connections: 2,
+            page_max_bytes: PAGE_MAX_BYTES,
+            ..PostgresOptions::default()
+        };
         (Postgres::connect(schema.url(), schema.name(), options).await.unwrap(), schema)
     }
 

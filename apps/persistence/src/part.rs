@@ -31,10 +31,10 @@ type Shared = Arc<OnceCell<Arc<Vault>>>;
 /// program.
 pub async fn open(settings: &StoreSettings) -> anyhow::Result<Arc<dyn Adapter>> {
     Ok(match settings.url.parse()? {
-        StoreUrl::Memory => Arc::new(Memory::new()),
+        StoreUrl::Memory => Arc::new(Memory::new().with_page_max_bytes(settings.page_max_bytes)),
         StoreUrl::Sqlite(path) => {
             let opened = tokio::task::spawn_blocking(move || Sqlite::open(&path)).await?;
-            Arc::new(opened?)
+            Arc::new(opened?.with_page_max_bytes(settings.page_max_bytes))
         }
         StoreUrl::Postgres(url) => {
             Arc::new(Postgres::connect(&url, &settings.schema, postgres_options(settings)).await?)
@@ -61,7 +61,7 @@ pub(crate) async fn open_existing_sharing(
         }
         StoreUrl::Sqlite(path) => {
             let opened = tokio::task::spawn_blocking(move || Sqlite::open_existing(&path)).await?;
-            Arc::new(opened?)
+            Arc::new(opened?.with_page_max_bytes(settings.page_max_bytes))
         }
         StoreUrl::Postgres(url) => {
             let (schema, options) = (&settings.schema, postgres_options(settings));
@@ -71,7 +71,11 @@ pub(crate) async fn open_existing_sharing(
 }
 
 fn postgres_options(settings: &StoreSettings) -> PostgresOptions {
-    PostgresOptions { max_connections: settings.max_connections, ..PostgresOptions::default() }
+    PostgresOptions {
+        max_connections: settings.max_connections,
+        page_max_bytes: settings.page_max_bytes,
+        ..PostgresOptions::default()
+    }
 }
 
 /// The store as a branch of the supervision tree.

@@ -10,6 +10,7 @@
 
 mod cipher;
 mod keys;
+mod snapshots;
 mod text;
 
 #[cfg(test)]

@@ -49,7 +49,10 @@ use self::{
     upkeep::Upkeeper,
     writer::Writer,
 };
-use crate::adapter::{Log, ReadModels};
+use crate::{
+    adapter::{Log, ReadModels},
+    page::PAGE_MAX_BYTES,
+};
 
 /// Checks what can be known of a `postgres://` URL without a server.
 ///
@@ -73,6 +76,8 @@ pub struct PostgresOptions {
     /// Connections for reading and for projections; one more is for appending, and another one for links and acts of upkeep
     /// once there was one.
     pub max_connections: usize,
+    /// Bytes of data and metadata in one page; an event that is larger is a page of its own.
+    pub page_max_bytes: usize,
     /// How long opening a connection may take, until it is ready for use.
     pub connect_timeout: Duration,
     /// How long a statement of a pooled connection may run: reads, and projections' writes. The server ends it
@@ -93,6 +98,7 @@ impl Default for PostgresOptions {
     fn default() -> Self {
         Self {
             max_connections: 8,
+            page_max_bytes: PAGE_MAX_BYTES,
             connect_timeout: Duration::from_secs(5),
             statement_timeout: Duration::from_secs(15),
             group_timeout: Duration::from_secs(30),
@@ -162,7 +168,12 @@ impl Postgres {
         ready?;
         let statements = Arc::new(Statements::new(&schema));
         Ok(Self {
-            reader: Reader::new(Arc::clone(&target), Arc::clone(&statements), pool.get(&target, &options)?),
+            reader: Reader::new(
+                Arc::clone(&target),
+                Arc::clone(&statements),
+                pool.get(&target, &options)?,
+                &options,
+            ),
             upkeeper: Arc::new(Upkeeper::new(Arc::clone(&target), Arc::clone(&statements))),
             writer: Writer::new(target, statements, &options),
         })

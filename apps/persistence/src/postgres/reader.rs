@@ -7,6 +7,7 @@ mod documents;
 mod known;
 mod lease;
 mod log;
+mod pace;
 mod rows;
 mod select;
 mod stream;
@@ -23,13 +24,16 @@ use futures_util::TryStreamExt;
 use tokio_postgres::{Error, Row, types::ToSql};
 use umbel_core::{EventType, StreamName, document::Direction, store::StoreError};
 
-use self::known::Known;
 pub(super) use self::lease::{Abandoned, Lease};
-use crate::postgres::{
-    PostgresOptions,
-    error::{Kind, kind},
-    sql::Statements,
-    target::Target,
+use self::{known::Known, pace::Pace};
+use crate::{
+    page::Room,
+    postgres::{
+        PostgresOptions,
+        error::{Kind, kind},
+        sql::Statements,
+        target::Target,
+    },
 };
 
 /// How long a request waits for a connection of the pool before it is told that the store is too busy.
@@ -69,6 +73,11 @@ impl SharedPool {
 /// What is made of the rows of a statement.
 trait Gather {
     fn add(&mut self, row: Row);
+
+    /// Whether the rows that are still to come are worth a connection: without them this one cannot be used again.
+    fn has_enough(&self) -> bool {
+        false
+    }
 }
 
 #[derive(Debug)]
@@ -80,10 +89,17 @@ pub(super) struct Reader {
     kinds: Known<i32, EventType>,
     /// At least so far the log is in the archive.
     archived_to: AtomicI64,
+    page_max_bytes: usize,
+    pace: Pace,
 }
 
 impl Reader {
-    pub(super) fn new(target: Arc<Target>, statements: Arc<Statements>, pool: Pool) -> Self {
+    pub(super) fn new(
+        target: Arc<Target>,
+        statements: Arc<Statements>,
+        pool: Pool,
+        options: &PostgresOptions,
+    ) -> Self {
         Self {
             target,
             statements,
@@ -91,6 +107,8 @@ impl Reader {
             names: Known::default(),
             kinds: Known::default(),
             archived_to: AtomicI64::new(0),
+            page_max_bytes: options.page_max_bytes,
+            pace: Pace::new(options.page_max_bytes),
         }
     }
 
@@ -100,6 +118,11 @@ impl Reader {
 
     pub(super) fn statements(&self) -> &Statements {
         &self.statements
+    }
+
+    /// Room for a page.
+    const fn room(&self) -> Room {
+        Room::new(self.page_max_bytes)
     }
 
     /// Runs a statement that only reads.
@@ -146,12 +169,17 @@ impl Reader {
             let mut rows = pin!(client.query_raw(&statement, params.iter().copied()).await?);
             while let Some(row) = rows.try_next().await? {
                 gathered.add(row);
+                if gathered.has_enough() {
+                    return Ok((gathered, false));
+                }
             }
-            Ok(gathered)
+            Ok((gathered, true))
         };
         let answered = answered.await;
-        client.give_back();
-        Ok(answered)
+        if !matches!(answered, Ok((_, false))) {
+            client.give_back();
+        }
+        Ok(answered.map(|(gathered, _)| gathered))
     }
 
     /// A connection of the pool, to be given back when nothing is under way on it.

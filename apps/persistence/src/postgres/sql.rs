@@ -75,7 +75,7 @@ statements! {
     read_all_forward, read_all_backward, select_range, select_kinds, select_conversation, find_spans,
     get_documents, query_documents, filter_in, filter_range, load_checkpoint, status,
     find_linkable, add_links, delete_stream, truncate_stream, archive_events, forget_subject,
-    find_subject_keys, create_subject_keys,
+    find_subject_keys, create_subject_keys, find_subjects,
     verify_positions, verify_versions, verify_event_ids, verify_references, verify_links, verify_checkpoints,
     verify_snapshots, verify_documents, verify_commands, verify_archive, verify_payloads,
     load_snapshot, save_snapshot, delete_snapshot, list_snapshots, read_outbox, clear_outbox,

@@ -23,7 +23,7 @@ use tokio::{
 };
 use tokio_postgres::{Error, Statement};
 use umbel_core::{
-    Position, Subject, Timestamp, Version,
+    Position, StreamName, Subject, Timestamp, Version,
     store::{
         Append, Finding, LinkError, LinkEvents, Perform, PerformError, Performed, StoreError, plan::View,
     },
@@ -101,6 +101,15 @@ impl Upkeep for Postgres {
         now: Timestamp,
     ) -> BoxFuture<'_, Result<Vec<SubjectKey>, StoreError>> {
         Box::pin(self.reader.create_subject_keys(keys, now))
+    }
+
+    fn find_subjects(
+        &self,
+        stream: StreamName,
+        behind: Version,
+        through: Version,
+    ) -> BoxFuture<'_, Result<Vec<Subject>, StoreError>> {
+        Box::pin(self.reader.find_subjects(stream, behind, through))
     }
 
     fn verify(&self) -> BoxFuture<'_, Result<Vec<Finding>, StoreError>> {

@@ -174,7 +174,12 @@ pub async fn events_carry_the_time_they_are_given<S: StoreUnderTest>(store: S) {
 /// AP-13: an append of nothing is invalid before any store sees it; one with something else but no events is
 /// stored and has neither position nor versions.
 pub async fn an_append_without_events_has_a_defined_result<S: StoreUnderTest>(store: S) {
-    let limits = Limits { append_max_events: 10, payload_max_bytes: 1000, append_max_bytes: 2000 };
+    let limits = Limits {
+        append_max_events: 10,
+        payload_max_bytes: 1000,
+        append_max_bytes: 2000,
+        json_max_depth: 127,
+    };
     assert_eq!(Append::default().validate(&limits), Err(InvalidAppend::Empty));
     let reply = umbel_core::Json::encode(&"x".repeat(2000)).unwrap();
     let command = Some(umbel_core::store::CommandRecord { id: Uuid::nil().into(), reply });

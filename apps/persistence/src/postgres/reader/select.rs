@@ -16,7 +16,7 @@ use super::{
     all::{BEHIND, EVENT, Part, Range, Whole},
     sorted,
 };
-use crate::postgres::types::PgTimestamp;
+use crate::{page::Room, postgres::types::PgTimestamp};
 
 /// Positions in a span: how the function close_spans divides the log.
 const SPAN: u64 = 4096;
@@ -56,8 +56,8 @@ impl Reader {
         } else {
             self.select_kinds(&selection, from, limit).await
         };
-        let (range, Part { head, events }) = scan?;
-        let scanned_to = range.scanned_to(request.direction, &events, limit, head);
+        let (range, Part { head, events, cut_at, .. }) = scan?;
+        let scanned_to = cut_at.unwrap_or_else(|| range.scanned_to(request.direction, &events, limit, head));
         Ok(AllPage { events, scanned_to, head })
     }
 
@@ -73,7 +73,7 @@ impl Reader {
         let (first, last, limit) = (range.first.to_i64(), range.last.to_i64(), i64::from(limit));
         let mut params = selection.params(&first, &last, &limit).to_vec();
         params.extend(selection.conversation_ids.iter().map(|id| -> Param<'_> { id }));
-        let rows = self.query_events(&text, &params, EVENT).await?;
+        let rows = self.query_events(&text, &params, EVENT, self.room()).await?;
         Ok((range, self.part(rows, selection.direction).await?))
     }
 
@@ -84,12 +84,14 @@ impl Reader {
         limit: u32,
     ) -> Result<(Range, Part), StoreError> {
         let near = Range::beginning_at(from, DENSE * u64::from(limit), selection.direction);
-        let part = self.scan(selection, near, limit).await?;
+        let part = self.scan(selection, near, limit, self.room()).await?;
         let is_end = match selection.direction {
             Direction::Forward => near.last >= part.head,
             Direction::Backward => near.first <= Position::new(1),
         };
-        if is_end || u64::try_from(2 * part.events.len()).is_ok_and(|twice| twice >= u64::from(limit)) {
+        let is_good = part.cut_at.is_some()
+            || u64::try_from(2 * part.events.len()).is_ok_and(|twice| twice >= u64::from(limit));
+        if is_end || is_good {
             return Ok((near, part));
         }
         let range = Range::beginning_at(from, u64::MAX, selection.direction);
@@ -97,11 +99,11 @@ impl Reader {
         let (first, last, count) = (range.first.to_i64(), range.last.to_i64(), i64::from(limit));
         let params: [Param<'_>; 6] =
             [&first, &last, &selection.names, &selection.categories, &KINDS_MAX, &count];
-        let rows = self.log_rows(&text, selection.whole(range, limit), &params).await?;
+        let rows = self.log_rows(&text, selection.whole(range, limit), &params, self.room()).await?;
         let kinds = rows.first.as_ref().map_or(0, |row| row.get(BEHIND));
         if kinds > KINDS_MAX {
             let range = Range::beginning_at(from, SCAN_MAX, selection.direction);
-            return Ok((range, self.scan(selection, range, limit).await?));
+            return Ok((range, self.scan(selection, range, limit, self.room()).await?));
         }
         Ok((range, self.part(rows, selection.direction).await?))
     }
@@ -115,15 +117,18 @@ impl Reader {
     ) -> Result<AllPage, StoreError> {
         let direction = selection.direction;
         let (head, ranges, looked_at) = self.overlapping(selection, from).await?;
-        let mut events: Vec<RecordedEvent> = Vec::new();
+        let (mut events, mut cut, mut room) = (Vec::<RecordedEvent>::new(), None, self.room());
         for range in ranges {
             let missing = limit - u32::try_from(events.len()).unwrap_or(limit);
-            if missing == 0 {
+            if missing == 0 || cut.is_some() {
                 break;
             }
-            events.extend(self.scan(selection, range, missing).await?.events);
+            let part = self.scan(selection, range, missing, room).await?;
+            room = part.room;
+            cut = room.is_full().then(|| part.cut_at.unwrap_or_else(|| range.before(direction)));
+            events.extend(part.events);
         }
-        let scanned_to = looked_at.scanned_to(direction, &events, limit, head);
+        let scanned_to = cut.unwrap_or_else(|| looked_at.scanned_to(direction, &events, limit, head));
         Ok(AllPage { events, scanned_to, head })
     }
 
@@ -165,11 +170,17 @@ impl Reader {
     }
 
     /// Looks at each event of a range until there are enough that are selected.
-    async fn scan(&self, selection: &Selection<'_>, range: Range, limit: u32) -> Result<Part, StoreError> {
+    async fn scan(
+        &self,
+        selection: &Selection<'_>,
+        range: Range,
+        limit: u32,
+        room: Room,
+    ) -> Result<Part, StoreError> {
         let text = self.statements.select_range.replace("{sorted}", sorted(selection.direction));
         let (first, last, limit) = (range.first.to_i64(), range.last.to_i64(), i64::from(limit));
         let params = selection.params(&first, &last, &limit);
-        let rows = self.log_rows(&text, Whole::From(range.first), &params).await?;
+        let rows = self.log_rows(&text, Whole::From(range.first), &params, room).await?;
         self.part(rows, selection.direction).await
     }
 }

@@ -2,13 +2,14 @@
 
 use tokio_postgres::Row;
 use umbel_core::{
-    Version,
+    RecordedEvent, Version,
     document::Direction,
     store::{ReadError, ReadStream, StreamPage},
 };
 
 use super::{
     Param, Reader,
+    pace::Place,
     rows::{COLUMNS, Columns, EventRows},
     sorted,
 };
@@ -31,6 +32,16 @@ impl Reader {
         &self,
         request: ReadStream,
     ) -> Result<StreamPage, ReadError> {
+        let (stream, direction, asked) = (request.stream.clone(), request.direction, request.limit);
+        let limit = self.pace.limit(&Place::in_stream(&stream, request.from, direction), asked);
+        let page = self.read_stream_page(ReadStream { limit, ..request }).await?;
+        if let Some(last) = page.events.last().map(RecordedEvent::version_read) {
+            self.pace.learn(&page.events, asked, || Place::behind_version(&stream, last, direction));
+        }
+        Ok(page)
+    }
+
+    async fn read_stream_page(&self, request: ReadStream) -> Result<StreamPage, ReadError> {
         let (lowest, highest) = match request.direction {
             Direction::Forward => (request.from.unwrap_or(Version::START), Version::MAX),
             Direction::Backward => (Version::START, request.from.unwrap_or(Version::MAX)),
@@ -39,8 +50,9 @@ impl Reader {
         let params: [Param<'_>; 4] = [&request.stream.as_str(), &lowest, &highest, &limit];
         let text = |text: &str| text.replace("{sorted}", sorted(request.direction));
 
-        let mut rows = self.query_events(&text(&self.statements.read_stream), &params, OWN).await?;
-        rows.put_in_order(request.direction, |event| event.version);
+        let mut rows =
+            self.query_events(&text(&self.statements.read_stream), &params, OWN, self.room()).await?;
+        rows.put_in_order(request.direction, |event| event.version)?;
         let Some(mut stream) = rows.first.as_ref().map(Stream::of) else {
             return Err(ReadError::StreamNotFound(request.stream));
         };
@@ -51,7 +63,9 @@ impl Reader {
             return Err(ReadError::StreamNotFound(request.stream));
         }
         if !stream.is_whole(&rows, &request) {
-            rows = self.query_events(&text(&self.statements.read_stream_whole), &params, WHOLE).await?;
+            rows = self
+                .query_events(&text(&self.statements.read_stream_whole), &params, WHOLE, self.room())
+                .await?;
             let Some(now) = rows.first.as_ref().map(Stream::of) else {
                 return Err(ReadError::StreamNotFound(request.stream));
             };
@@ -82,7 +96,7 @@ impl Stream {
                 from > self.version || first.is_some_and(|first| first.version == from)
             }
             Direction::Backward => {
-                let full = u32::try_from(rows.events.len()) == Ok(request.limit);
+                let full = rows.room.is_full() || u32::try_from(rows.events.len()) == Ok(request.limit);
                 last.is_some_and(|last| full || last.version == self.first_version)
             }
         };

@@ -103,6 +103,7 @@ async fn reads_use_the_indexes_that_they_name() {
     plans.check(&statements.find_events, &[&vec![id]], IDS).await;
     plans.check(&statements.find_streams, &[&vec!["stream-1"]], OWN).await;
     plans.check(&statements.stream_info, &[&"stream-1"], OWN).await;
+    plans.check(&statements.find_subjects, &[&"stream-1", &1_i64, &100_i64], WHOLE).await;
     plans.check(&statements.name_kinds, &[&vec![1_i32]], &["kinds_pkey"]).await;
     plans.check(&statements.name_streams, &[&vec![1_i64]], &["streams_pkey"]).await;
     assert!(plans.wrong.is_empty(), "{}", plans.wrong.join("\n"));
