@@ -37,7 +37,8 @@ pub async fn open(settings: &StoreSettings) -> anyhow::Result<Arc<dyn Adapter>> 
             Arc::new(opened?)
         }
         StoreUrl::Postgres(url) => {
-            Arc::new(Postgres::connect(&url, &settings.schema, postgres_options(settings)).await?)
+            let options = postgres_options(settings);
+            Arc::new(Postgres::connect_sharing(&url, &settings.schema, &options, true).await?)
         }
     })
 }
@@ -56,13 +57,15 @@ pub async fn open_existing(settings: &StoreSettings) -> anyhow::Result<Arc<dyn A
             Arc::new(opened?)
         }
         StoreUrl::Postgres(url) => {
-            Arc::new(Postgres::connect_existing(&url, &settings.schema, postgres_options(settings)).await?)
+            let options = postgres_options(settings);
+            Arc::new(Postgres::connect_sharing(&url, &settings.schema, &options, false).await?)
         }
     })
 }
 
-fn postgres_options(settings: &StoreSettings) -> PostgresOptions {
-    PostgresOptions { max_connections: settings.max_connections, ..PostgresOptions::default() }
+pub(crate) fn postgres_options(settings: &StoreSettings) -> PostgresOptions {
+    let &StoreSettings { pooler, max_connections, max_statements, .. } = settings;
+    PostgresOptions { pooler, max_connections, max_statements, ..PostgresOptions::default() }
 }
 
 /// The store as a branch of the supervision tree.

@@ -15,7 +15,7 @@ use serde::Serialize;
 use crate::{
     Adapter,
     admin::{self, Migration, Place, durable},
-    part::open_existing,
+    part::{open_existing, postgres_options},
     postgres,
     settings::StoreSettings,
     sqlite,
@@ -84,7 +84,10 @@ impl Tenants {
     /// When the database or the directory cannot be read.
     pub async fn list(&self) -> anyhow::Result<Vec<Tenant>> {
         let names = match durable(&self.settings)? {
-            Place::Postgres(url) => postgres::admin::stores(&url, &self.settings.schema).await?,
+            Place::Postgres(url) => {
+                let options = postgres_options(&self.settings);
+                postgres::admin::stores(&url, &self.settings.schema, &options).await?
+            }
             Place::Sqlite(path) => tokio::task::spawn_blocking(move || files(&directory(&path))).await??,
         };
         let mut tenants = Vec::new();

@@ -9,7 +9,11 @@ use std::time::Duration;
 use tokio_postgres::{Client, error::SqlState};
 use umbel_core::store::StoreError;
 
-use crate::postgres::{sql::Schema, target::Target};
+use crate::postgres::{
+    sql::Schema,
+    statement::{ask, ask_one},
+    target::Target,
+};
 
 /// In order, each once published never changed.
 const MIGRATIONS: [(i32, &str, &str); 5] = [
@@ -80,7 +84,7 @@ async fn apply(client: &Client, target: &Target, schema: &Schema, wait: Duration
             "INSERT INTO {schema}.schema_migrations (number, name, checksum)
              VALUES ($1, $2, encode(sha256(convert_to($3, 'UTF8')), 'hex'))",
         );
-        client.execute(&record, &[&number, &name, &text]).await.map_err(explain)?;
+        ask(client, &record, &[&number, &name, &text]).await.map_err(explain)?;
         tracing::info!(schema = schema.name(), number, name, "migrated");
     }
     Ok(())
@@ -127,7 +131,7 @@ pub(super) async fn lock(
     );
     client.batch_execute(&limit).await.map_err(explain)?;
     let key = format!("umbel migration {}", schema.name());
-    let locked = client.execute("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))", &[&key]).await;
+    let locked = ask(client, "SELECT pg_advisory_xact_lock(hashtextextended($1, 0))", &[&key]).await;
     locked.map(drop).map_err(|error| match error.code() {
         Some(&SqlState::LOCK_NOT_AVAILABLE) => StoreError::Unavailable {
             reason: format!(
@@ -147,7 +151,7 @@ async fn pending(
 ) -> Result<&'static [(i32, &'static str, &'static str)], StoreError> {
     let explain = |error: tokio_postgres::Error| target.explain(&error);
     let table = schema.render("{schema}.schema_migrations");
-    let exists = client.query_one("SELECT to_regclass($1) IS NOT NULL", &[&table]).await.map_err(explain)?;
+    let exists = ask_one(client, "SELECT to_regclass($1) IS NOT NULL", &[&table]).await.map_err(explain)?;
     if !exists.get::<_, bool>(0) {
         return Ok(&MIGRATIONS);
     }
@@ -160,7 +164,7 @@ async fn pending(
          LEFT JOIN unnest($1::int[], $2::text[]) AS known (number, text) USING (number)
          ORDER BY applied.number",
     );
-    let applied = client.query(&compare, &[&numbers, &texts]).await.map_err(explain)?;
+    let applied = ask(client, &compare, &[&numbers, &texts]).await.map_err(explain)?;
     for row in &applied {
         let (number, name): (i32, &str) = (row.get("number"), row.get("name"));
         if !row.get::<_, bool>("known") {
