@@ -140,3 +140,6 @@ fn files(directory: &Path) -> anyhow::Result<Vec<String>> {
     names.sort_unstable();
     Ok(names)
 }
+
+#[cfg(test)]
+mod tests;

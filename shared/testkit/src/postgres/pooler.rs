@@ -37,6 +37,7 @@ const PARAMETERS: &[&str] =
 #[derive(Debug)]
 pub struct Pooler {
     url: String,
+    server_url: String,
     address: SocketAddr,
     closed: Arc<AtomicBool>,
 }
@@ -111,13 +112,19 @@ impl Pooler {
                 thread::spawn(move || drop(pool.serve(client)));
             }
         });
-        Ok(Self { url: through(url, address), address, closed })
+        Ok(Self { url: through(url, address), server_url: url.to_owned(), address, closed })
     }
 
     /// Where it listens, as a URL of the same database.
     #[must_use]
     pub fn url(&self) -> &str {
         &self.url
+    }
+
+    /// Where the server itself is, for who looks from outside at what goes through here.
+    #[must_use]
+    pub fn server_url(&self) -> &str {
+        &self.server_url
     }
 }
 
