@@ -24,7 +24,8 @@ use crate::{
 /// The one vault in front of it learns of every subject that this process forgets.
 type Shared = Arc<OnceCell<Arc<Vault>>>;
 
-/// Opens the database that the settings name, and migrates it if need be.
+/// Opens the database that the settings name, and migrates it if need be. On PostgreSQL, stores of one URL that are opened
+/// with the same settings share their connections for reading, whichever of them ends first.
 ///
 /// # Errors
 /// When the address is wrong, the database cannot be reached, or what it holds is damaged or newer than this

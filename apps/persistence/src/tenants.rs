@@ -2,7 +2,7 @@
 //!
 //! On PostgreSQL each tenant is a schema of the configured database; with SQLite, a file in the directory of the
 //! configured one. A tenant is named as a schema is, on both, so that it can move. The configured store is a tenant
-//! itself.
+//! itself. On PostgreSQL those that are open in one process share their connections for reading.
 
 use std::{
     path::{Path, PathBuf},
