@@ -111,6 +111,29 @@ mod postgres {
     cases!(adapter);
 }
 
+/// PostgreSQL behind a pooler in transaction mode, whose few connections all these cases share.
+mod pooled {
+    use umbel_testkit::{
+        conformance::PAGE_MAX_BYTES,
+        postgres::{Pooler, TestSchema},
+    };
+
+    use crate::postgres::{Postgres, PostgresOptions};
+
+    async fn adapter() -> (Postgres, TestSchema) {
+        let schema = Pooler::get().unwrap().fresh_schema();
+        let options = PostgresOptions {
+            pooler: true,
+            max_connections: 2,
+            page_max_bytes: PAGE_MAX_BYTES,
+            ..PostgresOptions::default()
+        };
+        (Postgres::connect(schema.url(), schema.name(), options).await.unwrap(), schema)
+    }
+
+    cases!(adapter);
+}
+
 type Queued = (Append, oneshot::Sender<Result<Appended, AppendError>>);
 
 /// An adapter as the suite wants it, with what must live as long (a directory, a server).

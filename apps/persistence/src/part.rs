@@ -11,7 +11,7 @@ use umbel_supervision::{Group, Policy, Worker, WorkerContext};
 use crate::{
     adapter::Adapter,
     memory::Memory,
-    postgres::{Postgres, PostgresOptions, SharedPool},
+    postgres::{Postgres, PostgresOptions},
     reader::Reader,
     settings::{StoreSettings, StoreUrl},
     sqlite::Sqlite,
@@ -24,7 +24,8 @@ use crate::{
 /// The one vault in front of it learns of every subject that this process forgets.
 type Shared = Arc<OnceCell<Arc<Vault>>>;
 
-/// Opens the database that the settings name, and migrates it if need be.
+/// Opens the database that the settings name, and migrates it if need be. On PostgreSQL, stores of one URL that are opened
+/// with the same settings share their connections for reading, whichever of them ends first.
 ///
 /// # Errors
 /// When the address is wrong, the database cannot be reached, or what it holds is damaged or newer than this
@@ -37,7 +38,8 @@ pub async fn open(settings: &StoreSettings) -> anyhow::Result<Arc<dyn Adapter>> 
             Arc::new(opened?.with_page_max_bytes(settings.page_max_bytes))
         }
         StoreUrl::Postgres(url) => {
-            Arc::new(Postgres::connect(&url, &settings.schema, postgres_options(settings)).await?)
+            let options = postgres_options(settings);
+            Arc::new(Postgres::connect_sharing(&url, &settings.schema, &options, true).await?)
         }
     })
 }
@@ -47,14 +49,6 @@ pub async fn open(settings: &StoreSettings) -> anyhow::Result<Arc<dyn Adapter>> 
 /// # Errors
 /// When there is nothing at the address, or what is there is older or newer than this program; otherwise as [`open`].
 pub async fn open_existing(settings: &StoreSettings) -> anyhow::Result<Arc<dyn Adapter>> {
-    open_existing_sharing(settings, &SharedPool::default()).await
-}
-
-/// The same beside others of one database, whose connections for reading it shares.
-pub(crate) async fn open_existing_sharing(
-    settings: &StoreSettings,
-    pool: &SharedPool,
-) -> anyhow::Result<Arc<dyn Adapter>> {
     Ok(match settings.url.parse()? {
         StoreUrl::Memory => {
             anyhow::bail!("memory: holds nothing outside its own process; there is nothing to look at")
@@ -64,18 +58,15 @@ pub(crate) async fn open_existing_sharing(
             Arc::new(opened?.with_page_max_bytes(settings.page_max_bytes))
         }
         StoreUrl::Postgres(url) => {
-            let (schema, options) = (&settings.schema, postgres_options(settings));
-            Arc::new(Postgres::connect_existing_sharing(&url, schema, options, pool).await?)
+            let options = postgres_options(settings);
+            Arc::new(Postgres::connect_sharing(&url, &settings.schema, &options, false).await?)
         }
     })
 }
 
-fn postgres_options(settings: &StoreSettings) -> PostgresOptions {
-    PostgresOptions {
-        max_connections: settings.max_connections,
-        page_max_bytes: settings.page_max_bytes,
-        ..PostgresOptions::default()
-    }
+pub(crate) fn postgres_options(settings: &StoreSettings) -> PostgresOptions {
+    let &StoreSettings { pooler, max_connections, max_statements, page_max_bytes, .. } = settings;
+    PostgresOptions { pooler, max_connections, max_statements, page_max_bytes, ..PostgresOptions::default() }
 }
 
 /// The store as a branch of the supervision tree.

@@ -17,9 +17,14 @@ pub struct StoreSettings {
     /// The PostgreSQL schema that holds the tables.
     #[serde(deserialize_with = "checked_schema")]
     pub schema: String,
+    /// Whether a pooler in transaction mode is between this process and PostgreSQL.
+    pub pooler: bool,
     /// Connections for reading.
     #[serde(deserialize_with = "up_to::<10_000, _, _>")]
     pub max_connections: usize,
+    /// Statements that each of them keeps prepared.
+    #[serde(deserialize_with = "up_to::<100_000, _, _>")]
+    pub max_statements: usize,
     /// Appends that may wait for the writer.
     #[serde(deserialize_with = "up_to::<1_000_000, _, _>")]
     pub queue_capacity: usize,
@@ -146,7 +151,9 @@ impl Default for StoreSettings {
         Self {
             url: "sqlite:data/umbel.db".to_owned(),
             schema: "umbel".to_owned(),
+            pooler: false,
             max_connections: 8,
+            max_statements: 512,
             queue_capacity: 4096,
             group_max_appends: 512,
             group_max_events: 10_000,
@@ -220,6 +227,7 @@ mod tests {
     fn absurd_numbers_are_refused() {
         for key in [
             "max_connections",
+            "max_statements",
             "queue_capacity",
             "group_max_appends",
             "group_max_events",

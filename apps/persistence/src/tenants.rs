@@ -2,10 +2,7 @@
 //!
 //! On PostgreSQL each tenant is a schema of the configured database; with SQLite, a file in the directory of the
 //! configured one. A tenant is named as a schema is, on both, so that it can move. The configured store is a tenant
-//! itself.
-//!
-//! On PostgreSQL those that one [`Tenants`] opens share its connections for reading, so `store.max_connections` bounds
-//! them together, however many they are; each that appends has one of its own for that.
+//! itself. On PostgreSQL those that are open in one process share their connections for reading.
 
 use std::{
     path::{Path, PathBuf},
@@ -18,8 +15,8 @@ use serde::Serialize;
 use crate::{
     Adapter,
     admin::{self, Migration, Place, durable},
-    part::open_existing_sharing,
-    postgres::{self, SharedPool},
+    part::{open_existing, postgres_options},
+    postgres,
     settings::StoreSettings,
     sqlite,
 };
@@ -31,7 +28,6 @@ const EXTENSION: &str = "db";
 #[derive(Clone, Debug)]
 pub struct Tenants {
     settings: StoreSettings,
-    pool: SharedPool,
 }
 
 /// One of them.
@@ -48,7 +44,7 @@ impl Tenants {
     /// Those beside the store that the settings name.
     #[must_use]
     pub fn at(settings: &StoreSettings) -> Self {
-        Self { settings: settings.clone(), pool: SharedPool::default() }
+        Self { settings: settings.clone() }
     }
 
     /// The settings of one of them, there or not. Everything that works on a store works on it with these.
@@ -88,7 +84,10 @@ impl Tenants {
     /// When the database or the directory cannot be read.
     pub async fn list(&self) -> anyhow::Result<Vec<Tenant>> {
         let names = match durable(&self.settings)? {
-            Place::Postgres(url) => postgres::admin::stores(&url, &self.settings.schema).await?,
+            Place::Postgres(url) => {
+                let options = postgres_options(&self.settings);
+                postgres::admin::stores(&url, &self.settings.schema, &options).await?
+            }
             Place::Sqlite(path) => tokio::task::spawn_blocking(move || files(&directory(&path))).await??,
         };
         let mut tenants = Vec::new();
@@ -114,7 +113,7 @@ impl Tenants {
     /// # Errors
     /// As [`Tenants::settings`] and [`crate::open_existing`].
     pub async fn open(&self, name: &str) -> anyhow::Result<Arc<dyn Adapter>> {
-        open_existing_sharing(&self.settings(name)?, &self.pool).await
+        open_existing(&self.settings(name)?).await
     }
 }
 
@@ -141,3 +140,6 @@ fn files(directory: &Path) -> anyhow::Result<Vec<String>> {
     names.sort_unstable();
     Ok(names)
 }
+
+#[cfg(test)]
+mod tests;

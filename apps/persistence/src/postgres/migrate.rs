@@ -9,7 +9,11 @@ use std::time::Duration;
 use tokio_postgres::{Client, error::SqlState};
 use umbel_core::store::StoreError;
 
-use crate::postgres::{sql::Schema, target::Target};
+use crate::postgres::{
+    sql::Schema,
+    statement::{ask, ask_one},
+    target::Target,
+};
 
 /// In order, each once published never changed.
 pub(super) const MIGRATIONS: [(i32, &str, &str); 5] = [
@@ -146,7 +150,7 @@ pub(super) async fn lock(
     );
     client.batch_execute(&limit).await.map_err(explain)?;
     let key = format!("umbel migration {}", schema.name());
-    let locked = client.execute("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))", &[&key]).await;
+    let locked = ask(client, "SELECT pg_advisory_xact_lock(hashtextextended($1, 0))", &[&key]).await;
     locked.map(drop).map_err(|error| match error.code() {
         Some(&SqlState::LOCK_NOT_AVAILABLE) => StoreError::Unavailable {
             reason: format!(
@@ -166,7 +170,7 @@ async fn pending(
 ) -> Result<&'static [(i32, &'static str, &'static str)], StoreError> {
     let explain = |error: tokio_postgres::Error| target.explain(&error);
     let table = schema.render("{schema}.schema_migrations");
-    let exists = client.query_one("SELECT to_regclass($1) IS NOT NULL", &[&table]).await.map_err(explain)?;
+    let exists = ask_one(client, "SELECT to_regclass($1) IS NOT NULL", &[&table]).await.map_err(explain)?;
     if !exists.get::<_, bool>(0) {
         return Ok(&MIGRATIONS);
     }
@@ -179,7 +183,7 @@ async fn pending(
          LEFT JOIN unnest($1::int[], $2::text[]) AS known (number, text) USING (number)
          ORDER BY applied.number",
     );
-    let applied = client.query(&compare, &[&numbers, &texts]).await.map_err(explain)?;
+    let applied = ask(client, &compare, &[&numbers, &texts]).await.map_err(explain)?;
     for row in &applied {
         let (number, name): (i32, &str) = (row.get("number"), row.get("name"));
         if !row.get::<_, bool>("known") {

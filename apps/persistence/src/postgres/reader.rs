@@ -5,7 +5,6 @@
 mod all;
 mod documents;
 mod known;
-mod lease;
 mod log;
 mod pace;
 mod rows;
@@ -15,59 +14,32 @@ mod streams;
 
 use std::{
     pin::pin,
-    sync::{Arc, OnceLock, atomic::AtomicI64},
-    time::Duration,
+    sync::{Arc, atomic::AtomicI64},
 };
 
-use deadpool_postgres::{Manager, ManagerConfig, Pool, PoolError, RecyclingMethod, Runtime, TimeoutType};
-use futures_util::TryStreamExt;
-use tokio_postgres::{Error, Row, types::ToSql};
+use futures_util::{TryStreamExt, future::join3};
+use tokio_postgres::{Client, Error, Row, RowStream};
 use umbel_core::{EventType, StreamName, document::Direction, store::StoreError};
 
-pub(super) use self::lease::{Abandoned, Lease};
 use self::{known::Known, pace::Pace};
+pub(super) use crate::postgres::{pool::Abandoned, typed::Param};
 use crate::{
     page::Room,
     postgres::{
         PostgresOptions,
         error::{Kind, kind},
+        pool::{Lease, Pool, Pooled},
         sql::Statements,
+        statement::{plain, stream},
         target::Target,
     },
 };
 
-/// How long a request waits for a connection of the pool before it is told that the store is too busy.
-const POOL_WAIT: Duration = Duration::from_secs(10);
-
-/// A parameter of a statement.
-pub(super) type Param<'a> = &'a (dyn ToSql + Sync);
-
-/// Pooled connections to one database, which the adapters on its schemas may share.
-///
-/// The first one that connects with it makes the pool, by its own address and options. It lives as long as anybody holds it,
-/// so it does not matter which of them goes first. Nothing on its connections is about one schema: every statement names
-/// its own.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct SharedPool(Arc<OnceLock<Pool>>);
-
-impl SharedPool {
-    pub(super) fn get(&self, target: &Target, options: &PostgresOptions) -> Result<Pool, StoreError> {
-        if let Some(pool) = self.0.get() {
-            return Ok(pool.clone());
-        }
-        let config = ManagerConfig { recycling_method: RecyclingMethod::Fast };
-        let connect = target.with_statement_timeout(options.statement_timeout);
-        let manager = Manager::from_connect(target.config().clone(), connect, config);
-        let pool = Pool::builder(manager)
-            .runtime(Runtime::Tokio1)
-            .max_size(options.max_connections.max(1))
-            .wait_timeout(Some(POOL_WAIT))
-            .create_timeout(Some(options.connect_timeout))
-            .build()
-            .map_err(|error| StoreError::Failed { reason: error.to_string() })?;
-        // Of two that come at once one wins; the other's has opened no connection yet.
-        Ok(self.0.get_or_init(|| pool).clone())
-    }
+/// How much of an answer was taken.
+enum Answered {
+    Whole,
+    /// There was enough before its end.
+    InPart,
 }
 
 /// What is made of the rows of a statement.
@@ -84,7 +56,7 @@ trait Gather {
 pub(super) struct Reader {
     target: Arc<Target>,
     statements: Arc<Statements>,
-    pool: Pool,
+    pool: Arc<Pool>,
     names: Known<i64, StreamName>,
     kinds: Known<i32, EventType>,
     /// At least so far the log is in the archive.
@@ -97,7 +69,7 @@ impl Reader {
     pub(super) fn new(
         target: Arc<Target>,
         statements: Arc<Statements>,
-        pool: Pool,
+        pool: Arc<Pool>,
         options: &PostgresOptions,
     ) -> Self {
         Self {
@@ -163,44 +135,61 @@ impl Reader {
         abandoned: Abandoned,
         mut gathered: G,
     ) -> Result<Result<G, Error>, StoreError> {
-        let client = self.borrow(abandoned).await?;
-        let answered = async {
-            let statement = client.prepare_cached(sql).await?;
-            let mut rows = pin!(client.query_raw(&statement, params.iter().copied()).await?);
-            while let Some(row) = rows.try_next().await? {
-                gathered.add(row);
-                if gathered.has_enough() {
-                    return Ok((gathered, false));
-                }
-            }
-            Ok((gathered, true))
+        let mut lease = self.borrow(abandoned).await?;
+        let answered = match self.pool.begin() {
+            None => gather_prepared(&mut lease, sql, params, &mut gathered).await,
+            Some(begin) => gather_in_transaction(lease.client(), begin, sql, params, &mut gathered).await,
         };
-        let answered = answered.await;
-        if !matches!(answered, Ok((_, false))) {
-            client.give_back();
+        // With answers still to come it is not free for others.
+        if !matches!(answered, Ok(Answered::InPart)) {
+            lease.give_back();
         }
-        Ok(answered.map(|(gathered, _)| gathered))
+        Ok(answered.map(|_| gathered))
     }
 
     /// A connection of the pool, to be given back when nothing is under way on it.
     pub(super) async fn borrow(&self, abandoned: Abandoned) -> Result<Lease, StoreError> {
-        let client = self.pool.get().await.map_err(|error| self.no_connection(&error))?;
-        Ok(Lease::new(client, Arc::clone(&self.target), abandoned))
+        self.pool.borrow(&self.target, abandoned).await
     }
+}
 
-    fn no_connection(&self, error: &PoolError) -> StoreError {
-        let unavailable = |what: &str| StoreError::Unavailable {
-            reason: format!("PostgreSQL at {}: {what}", self.target.place()),
-        };
-        match error {
-            PoolError::Backend(error) => self.target.explain(error),
-            PoolError::Timeout(TimeoutType::Wait) => {
-                unavailable("all connections are busy; raise the number of connections if that lasts")
-            }
-            PoolError::Timeout(_) => unavailable("no answer in time"),
-            other => unavailable(&other.to_string()),
+async fn gather_prepared<G: Gather>(
+    pooled: &mut Pooled,
+    sql: &str,
+    params: &[Param<'_>],
+    gathered: &mut G,
+) -> Result<Answered, Error> {
+    let statement = pooled.prepare(sql).await?;
+    gather_rows(pooled.client().query_raw(&statement, params.iter().map(plain)).await?, gathered).await
+}
+
+/// The same where nothing outlives a transaction, which therefore sets what it needs. All is sent together: one exchange.
+async fn gather_in_transaction<G: Gather>(
+    client: &Client,
+    begin: &str,
+    sql: &str,
+    params: &[Param<'_>],
+    gathered: &mut G,
+) -> Result<Answered, Error> {
+    let rows = async { gather_rows(stream(client, sql, params).await?, gathered).await };
+    // After an error the server refuses what comes then, and COMMIT rolls back.
+    let (begun, answered, committed) =
+        join3(client.batch_execute(begin), rows, client.batch_execute("COMMIT")).await;
+    begun?;
+    answered?;
+    // With COMMIT answered, so is everything before it.
+    committed.map(|()| Answered::Whole)
+}
+
+async fn gather_rows<G: Gather>(rows: RowStream, gathered: &mut G) -> Result<Answered, Error> {
+    let mut rows = pin!(rows);
+    while let Some(row) = rows.try_next().await? {
+        gathered.add(row);
+        if gathered.has_enough() {
+            return Ok(Answered::InPart);
         }
     }
+    Ok(Answered::Whole)
 }
 
 impl Gather for Vec<Row> {

@@ -21,7 +21,7 @@ use tokio::{
     sync::{Mutex, OwnedMutexGuard},
     time::timeout,
 };
-use tokio_postgres::{Error, Statement};
+use tokio_postgres::Error;
 use umbel_core::{
     Position, StreamName, Subject, Timestamp, Version,
     store::{
@@ -34,6 +34,7 @@ use super::{
     Postgres,
     error::{Kind, kind},
     sql::Statements,
+    statement::Ready,
     target::Target,
     writer::Session,
 };
@@ -55,8 +56,8 @@ type Slot = OwnedMutexGuard<Option<Connection>>;
 #[derive(Debug)]
 struct Connection {
     session: Session,
-    find_linkable: Statement,
-    add_links: Statement,
+    find_linkable: Ready,
+    add_links: Ready,
 }
 
 /// A transaction that holds the log's lock, and what was read under it.
@@ -150,7 +151,7 @@ impl Upkeeper {
 
     async fn open(&self) -> Result<Connection, StoreError> {
         let session = Session::open(&self.target, &self.statements).await?;
-        let prepare = async |text: &str| session.client().prepare(text).await;
+        let prepare = async |text: &str| Ready::new(session.client(), &self.target, text).await;
         let find_linkable = prepare(&self.statements.find_linkable).await;
         let find_linkable = find_linkable.map_err(|error| self.explain(&error))?;
         let add_links = prepare(&self.statements.add_links).await.map_err(|error| self.explain(&error))?;

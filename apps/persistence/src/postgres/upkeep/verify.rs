@@ -6,6 +6,7 @@ use umbel_core::store::{FINDINGS_MAX_PER_RULE, Finding, Rule, StoreError};
 use crate::postgres::{
     reader::{Abandoned, Reader},
     sql::Statements,
+    statement::ask,
 };
 
 /// Everything is looked at, however long it takes: whole tables at a time, which other statements here never want.
@@ -16,8 +17,9 @@ impl Reader {
     pub(super) async fn verify(&self) -> Result<Vec<Finding>, StoreError> {
         let client = self.borrow(Abandoned::Cancel).await?;
         // After an error the transaction is open and the connection goes.
-        let findings =
-            findings(&client, self.statements()).await.map_err(|error| self.target().explain(&error))?;
+        let findings = findings(client.client(), self.statements())
+            .await
+            .map_err(|error| self.target().explain(&error))?;
         client.give_back();
         Ok(findings)
     }
@@ -28,7 +30,7 @@ async fn findings(client: &Client, statements: &Statements) -> Result<Vec<Findin
     let mut findings = Vec::new();
     client.batch_execute(BEGIN).await?;
     for (rule, sql) in rules(statements) {
-        let rows = client.query(sql, &[&limit]).await?;
+        let rows = ask(client, sql, &[&limit]).await?;
         findings.extend(rows.iter().map(|row| Finding { rule, what: row.get("what") }));
     }
     client.batch_execute("COMMIT").await?;

@@ -5,7 +5,7 @@ mod upkeep;
 use std::collections::{HashMap, HashSet};
 
 use futures_util::future::{self, join4, join5};
-use tokio_postgres::{Client, Error, Row, Statement};
+use tokio_postgres::{Client, Error, Row};
 use umbel_core::{
     CommandId, EventId, Position, StreamName, Timestamp, Version,
     store::{
@@ -22,7 +22,9 @@ use super::{
 };
 use crate::postgres::{
     sql::Statements,
+    statement::Ready,
     target::{Driving, Target},
+    typed::Param,
     types::{JsonOut, PgTimestamp},
 };
 
@@ -34,23 +36,25 @@ const BEGIN: &str = "BEGIN; SET LOCAL lock_timeout = '10s'; SET LOCAL statement_
 /// The same wait for a statement that is its own transaction.
 const LOCK_TIMEOUT: &str = "SET lock_timeout = '10s'";
 
-/// An open connection with its prepared statements. Dropping it closes it at once.
+/// An open connection with its statements. Dropping it closes it at once.
 #[derive(Debug)]
 pub(in crate::postgres) struct Session {
     client: Client,
     /// Ends with the session, also when it is dropped half opened.
     _driving: Driving,
-    append_group: Statement,
-    append_known: Statement,
-    write_claims: Statement,
-    write_commands: Statement,
-    write_documents: Statement,
-    write_outbox: Statement,
-    lock_log: Statement,
-    find_streams: Statement,
-    find_claims: Statement,
-    find_commands: Statement,
-    find_events: Statement,
+    begin: String,
+    append_group: Ready,
+    /// `None` where the setting of the connection that it needs does not last.
+    append_known: Option<Ready>,
+    write_claims: Ready,
+    write_commands: Ready,
+    write_documents: Ready,
+    write_outbox: Ready,
+    lock_log: Ready,
+    find_streams: Ready,
+    find_claims: Ready,
+    find_commands: Ready,
+    find_events: Ready,
 }
 
 /// What is held of the streams of a plan when it is written.
@@ -87,8 +91,10 @@ impl Session {
         statements: &Statements,
     ) -> Result<Self, StoreError> {
         let (client, driving) = target.open().await?;
-        client.batch_execute(LOCK_TIMEOUT).await.map_err(|error| target.explain(&error))?;
-        let prepare = |text| client.prepare(text);
+        if !target.is_pooled() {
+            client.batch_execute(LOCK_TIMEOUT).await.map_err(|error| target.explain(&error))?;
+        }
+        let prepare = |text| Ready::new(&client, target, text);
         let prepared = future::try_join_all([
             prepare(&statements.append_group),
             prepare(&statements.append_known),
@@ -116,12 +122,19 @@ impl Session {
             find_claims,
             find_commands,
             find_events,
-        ] = <[Statement; 11]>::try_from(prepared).expect("as many come back as were prepared");
+        ] = <[Ready; 11]>::try_from(prepared).expect("as many come back as were prepared");
+        // Where settings do not last, the transaction sets them for itself.
+        let begin = if target.is_pooled() {
+            format!("{BEGIN}; {}", target.local_settings())
+        } else {
+            BEGIN.to_owned()
+        };
         Ok(Self {
             client,
             _driving: driving,
+            begin,
             append_group,
-            append_known,
+            append_known: (!target.is_pooled()).then_some(append_known),
             write_claims,
             write_commands,
             write_documents,
@@ -145,14 +158,14 @@ impl Session {
             if names.is_empty() {
                 Ok(Vec::new())
             } else {
-                self.client.query(&self.find_streams, &[&names]).await
+                self.find_streams.ask(&self.client, &[&names]).await
             }
         };
         let claims = async {
             if claims.is_empty() {
                 Ok(Vec::new())
             } else {
-                self.client.query(&self.find_claims, &[&scopes, &values]).await
+                self.find_claims.ask(&self.client, &[&scopes, &values]).await
             }
         };
         let (streams, claims) = future::join(streams, claims).await;
@@ -176,16 +189,16 @@ impl Session {
         let (scopes, values) = split(&claims);
         // Sent together and answered in order; each statement sees what was committed before it began, and all but
         // the first two begin under the lock.
-        let lock = future::join(self.client.batch_execute(BEGIN), self.client.query_one(&self.lock_log, &[]));
-        let params: [&[&(dyn tokio_postgres::types::ToSql + Sync)]; 4] =
-            [&[&names], &[&events], &[&commands], &[&scopes, &values]];
+        let lock =
+            future::join(self.client.batch_execute(&self.begin), self.lock_log.ask_one(&self.client, &[]));
+        let params: [&[Param<'_>]; 4] = [&[&names], &[&events], &[&commands], &[&scopes, &values]];
         let [of_names, of_events, of_commands, of_claims] = params;
         let (locked, streams, events, commands, claims) = join5(
             lock,
-            self.client.query(&self.find_streams, of_names),
-            self.client.query(&self.find_events, of_events),
-            self.client.query(&self.find_commands, of_commands),
-            self.client.query(&self.find_claims, of_claims),
+            self.find_streams.ask(&self.client, of_names),
+            self.find_events.ask(&self.client, of_events),
+            self.find_commands.ask(&self.client, of_commands),
+            self.find_claims.ask(&self.client, of_claims),
         )
         .await;
         locked.0?;
@@ -254,8 +267,9 @@ impl Session {
         revision: i64,
         now: PgTimestamp,
     ) -> Result<Option<Base>, Error> {
+        let Some(statement) = &self.append_known else { return Ok(None) };
         let count = i64::try_from(rows.ids.len()).unwrap_or(i64::MAX);
-        let params: [&(dyn tokio_postgres::types::ToSql + Sync); 13] = [
+        let params: [Param<'_>; 13] = [
             &revision,
             &now,
             &count,
@@ -270,8 +284,8 @@ impl Session {
             &rows.bytes,
             &rows.metadata,
         ];
-        let row = self.client.query_opt(&self.append_known, &params).await?;
-        Ok(row.map(|row| Base { position: row.get("base_position"), stream: 0, kinds: Vec::new() }))
+        let rows = statement.ask(&self.client, &params).await?;
+        Ok(rows.first().map(|row| Base { position: row.get("base_position"), stream: 0, kinds: Vec::new() }))
     }
 
     async fn append(
@@ -283,9 +297,9 @@ impl Session {
         now: PgTimestamp,
     ) -> Result<Base, Error> {
         let row = self
-            .client
-            .query_one(
-                &self.append_group,
+            .append_group
+            .ask_one(
+                &self.client,
                 &[
                     &head,
                     &revision,
@@ -321,8 +335,8 @@ impl Session {
         }
         let rows = ClaimRows::new(plan);
         let written = self
-            .client
-            .execute(&self.write_claims, &[&rows.scopes, &rows.values, &rows.before, &rows.after])
+            .write_claims
+            .ask(&self.client, &[&rows.scopes, &rows.values, &rows.before, &rows.after])
             .await;
         written.map(drop)
     }
@@ -333,9 +347,8 @@ impl Session {
         }
         let rows = CommandRows::new(&plan.commands);
         let events = i64::try_from(plan.event_count()).unwrap_or(i64::MAX);
-        let params: [&(dyn tokio_postgres::types::ToSql + Sync); 5] =
-            [&rows.ids, &rows.replies, &rows.offsets, &events, &now];
-        self.client.execute(&self.write_commands, &params).await.map(drop)
+        let params: [Param<'_>; 5] = [&rows.ids, &rows.replies, &rows.offsets, &events, &now];
+        self.write_commands.ask(&self.client, &params).await.map(drop)
     }
 
     async fn documents(&self, plan: &Plan<'_>) -> Result<(), Error> {
@@ -344,9 +357,9 @@ impl Session {
         }
         let rows = DocumentRows::new(plan.documents.iter().copied());
         let written = self
-            .client
-            .execute(
-                &self.write_documents,
+            .write_documents
+            .ask(
+                &self.client,
                 &[
                     &rows.collections,
                     &rows.keys,
@@ -366,9 +379,8 @@ impl Session {
             return Ok(());
         }
         let rows = OutboxRows::new(&plan.outbox);
-        let params: [&(dyn tokio_postgres::types::ToSql + Sync); 4] =
-            [&rows.ids, &rows.queues, &rows.bodies, &now];
-        self.client.execute(&self.write_outbox, &params).await.map(drop)
+        let params: [Param<'_>; 4] = [&rows.ids, &rows.queues, &rows.bodies, &now];
+        self.write_outbox.ask(&self.client, &params).await.map(drop)
     }
 }
 

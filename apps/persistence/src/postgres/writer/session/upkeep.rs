@@ -33,7 +33,7 @@ impl Session {
         now: Timestamp,
     ) -> Result<Position, Error> {
         // What was done since the look counts as a change to streams.
-        let log = self.client.query_one(&self.lock_log, &[]).await?;
+        let log = self.lock_log.ask_one(&self.client, &[]).await?;
         let (head, revision): (i64, i64) = (log.get("position"), log.get("revision"));
         let plan = plan(view, [append]);
         let kinds = Kinds::default().of(&plan);
