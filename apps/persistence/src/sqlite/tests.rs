@@ -2,6 +2,7 @@
 
 mod files;
 mod statements;
+mod verify;
 
 use std::{path::Path, sync::Arc};
 

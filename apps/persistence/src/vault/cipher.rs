@@ -20,7 +20,7 @@ const FINGERPRINT_OF: &[u8] = b"umbel subject key";
 /// The key of one subject, ready for use.
 pub(super) struct Cipher {
     key: LessSafeKey,
-    /// Tells values of another key, which is gone, from damaged ones.
+    /// Tells values of another key, which was lost, from damaged ones.
     fingerprint: [u8; FINGERPRINT_LEN],
 }
 

@@ -21,10 +21,7 @@ impl Reader {
     }
 
     async fn log_info(&self) -> Result<StreamInfo, StoreError> {
-        let rows = self.query(&self.statements.status, &[]).await?;
-        let row = rows.first().ok_or_else(|| StoreError::Corrupt {
-            reason: format!("PostgreSQL at {}: the log has no row", self.target.place()),
-        })?;
+        let row = self.log_row().await?;
         let PgTimestamp(created_at) = row.get("created_at");
         Ok(StreamInfo {
             stream: StreamName::all(),
