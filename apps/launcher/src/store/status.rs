@@ -68,6 +68,7 @@ pub(super) fn status(options: &LoadOptions, args: &StatusArgs) -> Result<(), Fai
 /// The list has the system's own streams, too.
 async fn streams(tool: &Tool) -> Done<u64> {
     let listed = tool.store().list_streams(ListStreams { limit: 1, ..ListStreams::default() }).await?.total;
+    let listed = listed.unwrap_or_default();
     let audit = match tool.store().stream_info(StreamName::audit()).await {
         Ok(_) => 1,
         Err(ReadError::StreamNotFound(_)) => 0,
