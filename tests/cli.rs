@@ -12,8 +12,9 @@ mod upkeep;
 use std::{fs, net::TcpListener};
 
 use serde_json::Value;
+use umbel_persistence::{StoreSettings, floor::Scratch};
 
-use crate::support::{Store, Umbel};
+use crate::support::{Store, StorePlace, Umbel};
 
 /// The log from the shell: one JSON object per line with the agreed keys; a stream by name.
 #[test]
@@ -188,5 +189,40 @@ fn bench_reports_itself_and_cleans_up() {
             assert!(ratio["value"].as_f64().unwrap() > 0.0, "{report}");
         }
         assert!(!umbel.dir().join("umbel.db").exists(), "the configured store is not touched");
+    }
+}
+
+/// What a bench that was killed with -9 has left behind, the next one removes.
+#[test]
+fn a_killed_bench_is_cleaned_up_after() {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    for store in Store::durable() {
+        let umbel = Umbel::new(store);
+        let StorePlace { url, schema } = umbel.place();
+        let is_sqlite = url.starts_with("sqlite:");
+        let settings = StoreSettings { url, schema, ..StoreSettings::default() };
+        let found = || runtime.block_on(Scratch::all_beside(&settings)).unwrap();
+        let name = umbel.command_killed(&["bench", "append", "--events", "10000000"], |process| {
+            let is_its = |owner: &String| owner.contains(&format!("process={process} "));
+            found().into_iter().find(|one| one.owner.as_ref().is_some_and(is_its)).map(|one| one.name)
+        });
+        assert!(found().iter().any(|one| one.name == name));
+        let exit = umbel.command_output(&["bench", "append", "--events", "600", "--concurrency", "8"]);
+        assert_eq!(exit.code, Some(0), "{exit:?}");
+        // On a server that others test on, one of theirs may have been faster.
+        assert!(!is_sqlite || exit.stderr.contains(&format!("removed {name}")), "{exit:?}");
+        assert!(found().iter().all(|one| one.name != name));
+    }
+}
+
+/// Where no database answers, a bench says so, with the exit code of that, and speaks of nothing left behind.
+#[test]
+fn a_bench_without_a_database_leaves_nothing_behind() {
+    let umbel = Umbel::new(Store::Sqlite);
+    for workload in ["append", "read", "command"] {
+        let exit =
+            umbel.command_output(&["bench", workload, "--set", "store.url=postgres://ada@127.0.0.1:1/d"]);
+        assert_eq!(exit.code, Some(4), "{exit:?}");
+        assert!(exit.stderr.contains("127.0.0.1:1") && !exit.stderr.contains("left behind"), "{exit:?}");
     }
 }

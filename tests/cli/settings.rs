@@ -34,6 +34,7 @@ fn an_unknown_key_of_an_address_is_refused() {
         ("postgres://ada:s3cret@127.0.0.1:1/d?pool_size=3", "pool_size"),
         ("postgres://ada:s3cret@127.0.0.1:1/d?sslmode=maybe", "sslmode"),
         ("mysql://ada:s3cret@127.0.0.1/d", "mysql"),
+        ("postgres://ada:p@s3cret@127.0.0.1:1/d", "%40"),
     ] {
         umbel.set("UMBEL__STORE__URL", url);
         let by_variable = umbel.command_output(&["store", "status"]);
@@ -43,6 +44,33 @@ fn an_unknown_key_of_an_address_is_refused() {
             assert_eq!(exit.code, Some(3), "{exit:?}");
             assert!(exit.stderr.contains(part) && exit.stderr.contains("store.url"), "{exit:?}");
             assert!(!exit.stderr.contains("s3cret"), "{exit:?}");
+        }
+    }
+}
+
+/// Whatever a command tells of the place it works on, a password is not in it, wherever the address has it.
+#[test]
+fn no_command_tells_a_password() {
+    let umbel = Umbel::new(Store::Sqlite);
+    for url in ["postgres://ada:s3cret@127.0.0.1:1/d", "postgres://ada@127.0.0.1:1/d?password=s3cret"] {
+        let flag = format!("store.url={url}");
+        for (command, code) in [
+            (&["store", "drop"][..], 2),
+            (&["store", "drop", "--yes"], 4),
+            (&["store", "init"], 4),
+            (&["store", "status"], 4),
+            (&["store", "verify"], 4),
+            (&["tenants", "list"], 4),
+            (&["tenants", "drop", "acme", "--yes"], 4),
+            (&["events", "tail"], 4),
+        ] {
+            let exit = umbel.command_output(&[command, &["--set", &flag]].concat());
+            assert_eq!(exit.code, Some(code), "{command:?}: {exit:?}");
+            assert!(
+                exit.stderr.contains("127.0.0.1:1") || command.contains(&"acme"),
+                "{command:?}: {exit:?}"
+            );
+            assert!(!format!("{exit:?}").contains("s3cret"), "{command:?}: {exit:?}");
         }
     }
 }

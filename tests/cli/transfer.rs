@@ -62,6 +62,38 @@ fn an_interrupted_import_goes_on() {
     }
 }
 
+/// Each event is counted once, by whom it was appended: also when a file has everything twice, and when several imports of the
+/// same log race.
+#[test]
+fn each_event_is_counted_by_whom_it_was_appended() {
+    // One stream, and a length that makes the second half's batches begin elsewhere.
+    let lines: Vec<_> = (1..=1_501).map(|number| line(number, "one", number)).collect();
+    let twice = text(&[&lines[..], &lines].concat());
+    for store in Store::durable() {
+        let umbel = Umbel::new(store);
+        umbel.json(&["store", "init"]);
+        fs::write(umbel.dir().join("twice.jsonl"), &twice).unwrap();
+        let counts = &umbel.json(&["events", "import", "twice.jsonl"])[0];
+        assert_eq!((&counts["imported"], &counts["skipped"]), (&1_501.into(), &1_501.into()), "{counts}");
+        assert_eq!(exported(&umbel), lines);
+    }
+    let lines = log(1500);
+    for store in Store::durable() {
+        let umbel = Umbel::new(store);
+        umbel.json(&["store", "init"]);
+        fs::write(umbel.dir().join("log.jsonl"), text(&lines)).unwrap();
+        let exits = umbel.commands_at_once(&[&["events", "import", "log.jsonl", "--json"][..]; 3]);
+        let counts = exits.iter().map(|exit| {
+            let counts: Value = serde_json::from_str(&exit.stdout).unwrap_or_else(|_| panic!("{exit:?}"));
+            [counts["imported"].as_u64().unwrap(), counts["skipped"].as_u64().unwrap()]
+        });
+        let counts: Vec<_> = counts.collect();
+        assert!(counts.iter().all(|[imported, skipped]| imported + skipped == 1500), "{counts:?}");
+        assert_eq!(counts.iter().map(|[imported, _]| imported).sum::<u64>(), 1500, "{counts:?}");
+        assert_eq!(exported(&umbel).len(), 1500);
+    }
+}
+
 /// A conflict names the line, and what stands before it is there.
 #[test]
 fn what_does_not_fit_is_named_by_its_line() {
@@ -79,6 +111,10 @@ fn what_does_not_fit_is_named_by_its_line() {
     assert!(exit.stderr.contains("line 1") && exit.stderr.contains("cart-1"), "{exit:?}");
     let exit = umbel.command_fed(&["events", "import"], "no event\n");
     assert!(exit.code == Some(1) && exit.stderr.contains("line 1"), "{exit:?}");
+    let exit = umbel.command_fed(&["events", "import"], &text(&[line(5, "cart-5", 0)]));
+    assert!(exit.code == Some(1) && exit.stderr.contains("line 1: its version is 0"), "{exit:?}");
+    let exit = umbel.command_output(&["events", "import", "."]);
+    assert!(exit.code == Some(1) && exit.stderr.contains("is a directory"), "{exit:?}");
     let exit = umbel.command_output(&["events", "import", "nowhere.jsonl"]);
     assert!(exit.code == Some(1) && exit.stderr.contains("nowhere.jsonl"), "{exit:?}");
 }
@@ -109,6 +145,36 @@ fn an_interrupted_export_goes_on() {
     let exit = umbel.command_output(&["events", "export", "log.jsonl"]);
     assert_eq!(exit.code, Some(1), "{exit:?}");
     assert_eq!(fs::read_to_string(&file).unwrap(), "something else\n");
+}
+
+/// The file of another store is not continued, however many events it has: positions of one log mean nothing in another.
+#[test]
+fn the_export_of_another_store_is_not_continued() {
+    let (umbel, other) = (filled(Store::Sqlite, &log(100)), Umbel::new(Store::Sqlite));
+    other.json(&["store", "init"]);
+    let lines: Vec<_> = (0..300).map(|number| line(5_000 + number, "else", number + 1)).collect();
+    assert_eq!(other.command_fed(&["events", "import"], &text(&lines)).code, Some(0));
+    let file = umbel.dir().join("log.jsonl");
+    let foreign = other.command_output(&["events", "export"]).stdout;
+    for content in [&foreign[..], &foreign[..foreign.len() - 9]] {
+        fs::write(&file, content).unwrap();
+        let exit = umbel.command_output(&["events", "export", "log.jsonl"]);
+        assert_eq!(exit.code, Some(1), "{exit:?}");
+        assert!(exit.stderr.contains("another store") && exit.stderr.contains("log.jsonl"), "{exit:?}");
+        assert_eq!(fs::read_to_string(&file).unwrap(), content, "left as it is");
+    }
+    fs::remove_file(&file).unwrap();
+    let told = &umbel.json(&["events", "export", "log.jsonl"])[0];
+    assert_eq!((&told["file"], &told["events"]), (&"log.jsonl".into(), &100.into()));
+    let told = &umbel.json(&["events", "export", "log.jsonl"])[0];
+    assert_eq!(told["events"], 0, "the same store has nothing new");
+    let piped = umbel.command_output(&["events", "export", "-", "--json"]);
+    assert_eq!(piped.stdout.lines().count(), 100);
+    assert!(piped.stderr.contains(r#""events":100"#), "{piped:?}");
+    let piped = umbel.command_output(&["events", "export", "/dev/stdout"]);
+    assert!(piped.code == Some(1) && piped.stderr.contains("write - for standard output"), "{piped:?}");
+    let directory = umbel.command_output(&["events", "export", "."]);
+    assert!(directory.code == Some(1) && directory.stderr.contains("directory"), "{directory:?}");
 }
 
 /// The records of upkeep tell of the other log; they are left out, and everything around them comes along.

@@ -11,7 +11,7 @@ use std::{
 
 use tempfile::TempDir;
 
-use crate::support::{Client, Store, eventually};
+use crate::support::{Client, Store, StorePlace, eventually};
 
 /// A working directory and an environment in which `umbel` is run, once or several times.
 pub(crate) struct Umbel {
@@ -50,6 +50,11 @@ impl Umbel {
 
     pub(crate) fn dir(&self) -> &Path {
         self.dir.path()
+    }
+
+    /// Where its store is.
+    pub(crate) fn place(&self) -> StorePlace {
+        self.store.place(self.dir.path())
     }
 
     /// Sets a variable of the environment.
@@ -94,6 +99,20 @@ impl Umbel {
     /// Runs one command of the binary to its end.
     pub(crate) fn command_output(&self, arguments: &[&str]) -> Exit {
         self.command(arguments).stdin(Stdio::null()).output().unwrap().into()
+    }
+
+    /// Begins a command and kills it with -9 as soon as something is so.
+    #[track_caller]
+    pub(crate) fn command_killed<T>(&self, arguments: &[&str], when: impl Fn(u32) -> Option<T>) -> T {
+        let mut command = self.command(arguments);
+        let mut child = command.stdin(Stdio::null()).stdout(Stdio::null()).spawn().unwrap();
+        let seen = eventually("the moment to kill it", || {
+            assert!(child.try_wait().unwrap().is_none(), "it ended by itself");
+            when(child.id())
+        });
+        child.kill().unwrap();
+        child.wait().unwrap();
+        seen
     }
 
     /// The same, with this on its standard input.

@@ -83,7 +83,7 @@ const TABLE: &[Allowed] = &[
     Allowed {
         member: "apps/launcher",
         reason: "the composition root: knows all apps (domains go without saying), and nobody knows it",
-        normal: "actix anyhow clap futures-util gateway serde serde_json thiserror tokio \
+        normal: "actix anyhow clap futures-util gateway rustix serde serde_json thiserror tokio \
                  tracing umbel-bus umbel-core umbel-host umbel-persistence umbel-settings umbel-supervision uuid",
         dev: "tempfile",
     },

@@ -11,6 +11,7 @@ mod cli;
 mod events;
 mod notices;
 mod outbox;
+mod patience;
 mod print;
 mod progress;
 mod run;

@@ -80,8 +80,7 @@ impl<const N: usize, W: Write> Printer<N, W> {
     }
 
     fn object(&mut self, value: &impl Serialize) -> io::Result<()> {
-        serde_json::to_writer(&mut self.out, value)?;
-        self.out.write_all(b"\n")
+        self.out.write_all(&json_line(value)?)
     }
 
     fn table(&mut self, rows: &[[String; N]]) -> io::Result<()> {
@@ -110,6 +109,10 @@ impl<const N: usize, W: Write> Printer<N, W> {
 impl<W: Write> Printer<6, W> {
     /// One page of events.
     pub(crate) fn events(&mut self, events: &[RecordedEvent]) -> io::Result<()> {
+        if self.json {
+            events.iter().try_for_each(|event| self.out.write_all(&event_line(event)?))?;
+            return self.out.flush();
+        }
         self.rows(events, |event| {
             [
                 event.position.to_string(),
@@ -121,6 +124,30 @@ impl<W: Write> Printer<6, W> {
             ]
         })
     }
+}
+
+/// A value as a line of JSON, whole or not at all.
+fn json_line(value: &impl Serialize) -> io::Result<Vec<u8>> {
+    let mut line = serde_json::to_vec(value).map_err(corrupt)?;
+    line.push(b'\n');
+    Ok(line)
+}
+
+/// An event as a line of JSON, whole or not at all.
+///
+/// # Errors
+/// [`io::ErrorKind::InvalidData`] when what the store holds of it has no JSON form; says of which.
+pub(crate) fn event_line(event: &RecordedEvent) -> io::Result<Vec<u8>> {
+    json_line(event).map_err(|error| {
+        let RecordedEvent { id, position, .. } = event;
+        corrupt(format!(
+            "event {id} at position {position} is damaged: {error}; `umbel store verify` tells what else is"
+        ))
+    })
+}
+
+fn corrupt(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, error)
 }
 
 /// One thing: as a JSON object on a line, or in words.
@@ -208,6 +235,18 @@ position  recorded at               stream     version  type          data
             assert!(lines[0].get(key).is_some(), "{key}");
         }
         assert_eq!(lines[0]["data"]["k"], "v");
+    }
+
+    /// Of a damaged event no part is printed, and it is the event that is named.
+    #[test]
+    fn a_damaged_event_is_named() {
+        let damaged = RecordedEvent { data: Json::from_store(r#"{"n":"#).into(), ..event(7, "a-1", "1") };
+        let mut printer = Printer::to(Vec::new(), true, EVENTS);
+        let error = printer.events(&[event(6, "a-1", "1"), damaged]).unwrap_err();
+        assert!(error.to_string().contains("0190f5e2-7cc7-7d1a-b5a5-0f4dd64d94a2 at position 7 is damaged"));
+        assert_eq!(error.kind(), io::ErrorKind::InvalidData);
+        assert_eq!(printer.out.iter().filter(|byte| **byte == b'\n').count(), 1);
+        assert_eq!(printer.out.last(), Some(&b'\n'), "no torn line");
     }
 
     #[test]

@@ -169,13 +169,16 @@ impl From<Failed> for Stop {
     }
 }
 
-/// Of standard output: errors of files are told with the file's name.
+/// Of standard output: errors of files are told with the file's name. What cannot be written because of what it is, is the
+/// store's fault.
 impl From<io::Error> for Stop {
     fn from(error: io::Error) -> Self {
-        if error.kind() == io::ErrorKind::BrokenPipe {
-            Self::Seen
-        } else {
-            failed(format!("cannot write: {error}"))
+        match error.kind() {
+            io::ErrorKind::BrokenPipe => Self::Seen,
+            io::ErrorKind::InvalidData => {
+                Self::Failed(Failed { status: ExitStatus::StartFailed, error: error.into() })
+            }
+            _ => failed(format!("cannot write: {error}")),
         }
     }
 }
@@ -235,5 +238,7 @@ mod tests {
         assert!(done(Err(io::Error::from(io::ErrorKind::BrokenPipe).into())).is_ok());
         let full = done(Err(io::Error::from(io::ErrorKind::StorageFull).into()));
         assert_eq!(full.unwrap_err().status, ExitStatus::Failure);
+        let damaged = done(Err(io::Error::from(io::ErrorKind::InvalidData).into()));
+        assert_eq!(damaged.unwrap_err().status, ExitStatus::StartFailed);
     }
 }

@@ -81,11 +81,24 @@ pub async fn size(settings: &StoreSettings) -> anyhow::Result<u64> {
     })
 }
 
+/// Where the store is, for people: a file, or host, port, database and schema; never a user's password, however the URL
+/// gives it.
+///
+/// # Errors
+/// When the settings name no place that outlives its process.
+pub fn place(settings: &StoreSettings) -> anyhow::Result<String> {
+    Ok(match durable(settings)? {
+        Place::Sqlite(path) => path.display().to_string(),
+        Place::Postgres(url) => postgres::admin::place(&url, &settings.schema)?,
+    })
+}
+
 /// Removes the store with all that it holds: the schema, or the file and what SQLite has put beside it. Gives whether
 /// there was one.
 ///
 /// # Errors
-/// When the schema or file holds anything that is not ours, when the file is in use, or the database refuses.
+/// When the schema or file holds anything that is not ours, when something of another schema depends on what it holds, when
+/// a newer program made it, when the file is in use, or the database refuses. Then all of it stays.
 pub async fn drop_store(settings: &StoreSettings) -> anyhow::Result<bool> {
     Ok(match durable(settings)? {
         Place::Sqlite(path) => {

@@ -6,7 +6,8 @@
 //! binary.
 //!
 //! Promises: no adapter sees personal data of a subject; appends and pages without subjects cost one look at each event; a
-//! sealed value that was changed or put elsewhere makes reading fail as [`StoreError::Corrupt`] instead of yielding anything.
+//! sealed value that was changed or put elsewhere makes reading fail as [`StoreError::Corrupt`] instead of yielding anything;
+//! so does one whose key was lost without its subject having been forgotten, since nobody consented to that.
 
 mod cipher;
 mod keys;
@@ -116,8 +117,8 @@ impl Vault {
         }
         let keys = self.keys.find(sealed.iter().map(|(_, subject, _)| subject.clone()).collect()).await?;
         for (event, subject, part) in sealed {
-            let key = keys.get(&subject).cloned().flatten();
-            event.data = opened(event, &part, key.as_deref())?;
+            let Some(key) = keys.get(&subject) else { return Err(lost_key(event, &subject)) };
+            event.data = opened(event, &subject, &part, key.as_deref())?;
         }
         Ok(())
     }
@@ -225,8 +226,30 @@ fn sealed_part(data: &Payload) -> Option<Part> {
     (!part.is_empty()).then_some(part)
 }
 
+/// Whether data with a subject holds anything sealed.
+pub(crate) fn is_sealed(data: &Payload) -> bool {
+    sealed_part(data).is_some()
+}
+
+/// A key goes when its subject is forgotten, and that leaves a record of it; this one went in another way.
+fn lost_key(event: &RecordedEvent, subject: &Subject) -> StoreError {
+    let (id, position) = (event.id, event.position);
+    StoreError::Corrupt {
+        reason: format!(
+            "the key of {subject}, which event {id} at position {position} was sealed with, is lost, and {subject} was not \
+             forgotten; restore the table subject_keys from a backup, or give the data up with `umbel store forget \
+             {subject}`"
+        ),
+    }
+}
+
 /// The data of an event with this part of it opened, or forgotten without the key.
-fn opened(event: &RecordedEvent, part: &Part, key: Option<&Cipher>) -> Result<Payload, StoreError> {
+fn opened(
+    event: &RecordedEvent,
+    subject: &Subject,
+    part: &Part,
+    key: Option<&Cipher>,
+) -> Result<Payload, StoreError> {
     let damaged = || {
         let (id, position) = (event.id, event.position);
         StoreError::Corrupt {
@@ -236,7 +259,8 @@ fn opened(event: &RecordedEvent, part: &Part, key: Option<&Cipher>) -> Result<Pa
     let open =
         |number, sealed: &[u8]| match key.map(|key| key.open(Place { event: event.id, number }, sealed)) {
             Some(Ok(value)) => Ok(Some(value)),
-            None | Some(Err(Closed::OtherKey)) => Ok(None),
+            None => Ok(None),
+            Some(Err(Closed::OtherKey)) => Err(lost_key(event, subject)),
             Some(Err(Closed::Damaged)) => Err(damaged()),
         };
     let forgotten = || format!(r#"{{"{FORGOTTEN_KEY}":true}}"#);

@@ -182,7 +182,7 @@ impl<A: Aggregate> Cell<A> {
 
     async fn write(&mut self, store: &Store, append: &Append) -> Result<Appended, AppendError> {
         if append.streams.is_empty() && append.claims.is_empty() && append.command.is_none() {
-            return Ok(Appended { last_position: None, versions: Vec::new(), repeated: None });
+            return Ok(Appended::now(None, Vec::new()));
         }
         // Until the answer is in, nobody knows what the stream holds: a call dropped here leaves the cell stale.
         self.stale = true;

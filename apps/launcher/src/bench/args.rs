@@ -36,8 +36,9 @@ pub(crate) enum Workload {
 }
 
 const APPEND_NOTES: &str = "\
-Works in a scratch schema or directory beside the store of the settings and removes it; existing data is not
-touched. The floors are measured in the same run, in turns with the store: only the ratios compare between machines.
+Works in a scratch schema or directory beside the store of the settings and removes it, and those that benches which were
+killed on this machine have left behind; existing data is not touched.
+The floors are measured in the same run, in turns with the store: only the ratios compare between machines.
   group commit   one connection, all that waits becomes the next transaction, no checks
   single row     16 connections, one row per commit (PostgreSQL only)
 

@@ -1,16 +1,20 @@
-//! Where a bench works: scratch stores with bus and apps around them, all removed in the end, whatever happens.
+//! Where a bench works: scratch stores with bus and apps around them, all removed in the end, whatever happens; what one that
+//! was killed left behind, the next one removes.
 
 use std::{cell::RefCell, future::Future, rc::Rc, time::Duration};
 
 use anyhow::anyhow;
 use umbel_bus::Bus;
-use umbel_core::store::StoreStatus;
+use umbel_core::store::{StoreError, StoreStatus};
 use umbel_host::{App, ExitStatus, Failed, Foundation, HostSettings, OrExit, RunError, StopSignals};
 use umbel_persistence::{StoreSettings, floor::Scratch};
 use umbel_settings::{LoadOptions, Settings};
 use umbel_supervision::Supervisor;
 
-use super::report::{Finding, Report};
+use super::{
+    owner::{Owner, clear_up},
+    report::{Finding, Report},
+};
 
 /// Everything that one run of the bench has set up and told.
 pub(super) struct Site {
@@ -53,6 +57,7 @@ pub(super) fn at_site(
     };
     actix::System::new().block_on(async {
         let mut signals = StopSignals::listen().or_exit(ExitStatus::Failure)?;
+        clear_up(&site.store, |words| eprintln!("{words}")).await;
         let outcome = tokio::select! {
             () = signals.recv() => Err(anyhow!("interrupted; the scratch places are removed")),
             outcome = experiment(&site) => outcome,
@@ -61,10 +66,10 @@ pub(super) fn at_site(
         match (outcome, site.clear().await) {
             (outcome, Ok(())) => outcome,
             (Ok(()), Err(error)) => Err(error).or_exit(ExitStatus::Failure),
-            // A database that was never reached has nothing to remove.
-            (Err(failed), Err(_)) if failed.status == ExitStatus::StartFailed => Err(failed),
             (Err(failed), Err(error)) => {
-                let left = anyhow!("{failed}; and a scratch place is left behind: {error}");
+                let left = anyhow!(
+                    "{failed}; and a scratch place is left behind, which the next bench removes: {error}"
+                );
                 Err(Failed { status: failed.status, error: left })
             }
         }
@@ -74,7 +79,13 @@ pub(super) fn at_site(
 fn failed(error: anyhow::Error) -> Failed {
     match error.downcast::<RunError>() {
         Ok(error) => error.into(),
-        Err(error) => Failed { status: ExitStatus::Failure, error },
+        Err(error) => {
+            let status = match error.downcast_ref() {
+                Some(StoreError::Unavailable { .. }) => ExitStatus::StartFailed,
+                _ => ExitStatus::Failure,
+            };
+            Failed { status, error }
+        }
     }
 }
 
@@ -86,7 +97,7 @@ impl Site {
 
     /// The same with an app on it.
     pub(super) async fn open_with(&self, app: Option<App>) -> anyhow::Result<Lab> {
-        let scratch = self.scratch(&self.store)?;
+        let scratch = self.scratch(&self.store).await?;
         self.start(scratch, app).await
     }
 
@@ -96,9 +107,9 @@ impl Site {
     }
 
     /// An empty place that is removed in the end.
-    pub(super) fn scratch(&self, store: &StoreSettings) -> anyhow::Result<Rc<Scratch>> {
+    pub(super) async fn scratch(&self, store: &StoreSettings) -> anyhow::Result<Rc<Scratch>> {
         let token = umbel_bus::edge::fresh_id().simple().to_string();
-        let scratch = Rc::new(Scratch::beside(store, &token)?);
+        let scratch = Rc::new(Scratch::beside(store, &token, &Owner::this().to_string()).await?);
         self.scratches.borrow_mut().push(Rc::clone(&scratch));
         Ok(scratch)
     }

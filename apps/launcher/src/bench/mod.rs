@@ -18,6 +18,7 @@ mod lab;
 mod live;
 mod load;
 mod memory;
+mod owner;
 mod pages;
 mod publish;
 mod read;

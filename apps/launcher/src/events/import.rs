@@ -11,15 +11,12 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use anyhow::{Context, anyhow};
+use anyhow::{Context, anyhow, ensure};
 use clap::Args;
 use futures_util::future::{join_all, try_join_all};
 use serde::Serialize;
 use tokio::task::unconstrained;
-use umbel_core::{
-    Position,
-    store::{AppendError, Appended, StoreError},
-};
+use umbel_core::store::{AppendError, Appended, StoreError, Stored};
 use umbel_host::{ExitStatus, Failed, OrExit};
 use umbel_settings::LoadOptions;
 
@@ -27,6 +24,7 @@ use self::batch::{Batch, Line, Run, runs};
 use super::lines::Lines;
 use crate::{
     args::JsonArg,
+    patience::{PatienceArg, passes},
     print::{counted, print_one},
     progress::Progress,
     tool::{Done, Stop, Tool, with_store},
@@ -39,11 +37,15 @@ Examples:
 
 Events that are in the log already are left out, so an import that was interrupted is done again. Each event must fit to its
 stream as it is here: one that had version 7 is appended at version 6 or not at all. So import into an empty store, and
-leave out streams whose beginning was removed for good, or that hold links.
+leave out streams whose beginning was removed for good, or that hold links. Several imports may run at once; each tells what it
+has appended itself.
 
 Only events come along. Read models are projected from them when the umbrella runs; claims, such as unique names, commands that
 were carried out, links, deletions and the records of upkeep ($audit) do not. Positions are those of the new log. Personal data is
 sealed with keys of the new store.";
+
+/// What becomes of an import that ends before its end.
+const GOES_ON: &str = "What stands before it is in the log; the same import again goes on there";
 
 /// Bytes of a line beside what the setting counts: names, ids, metadata's own keys.
 const FRAME_BYTES: usize = 64 << 10;
@@ -53,6 +55,8 @@ pub(crate) struct ImportArgs {
     /// Where from; - is standard input
     #[arg(value_name = "FILE", default_value = "-")]
     file: PathBuf,
+    #[command(flatten)]
+    patience: PatienceArg,
     #[command(flatten)]
     json: JsonArg,
 }
@@ -75,8 +79,8 @@ pub(super) fn import(options: &LoadOptions, args: &ImportArgs) -> Result<(), Fai
         // Base64 makes binary data longer.
         let line_max_bytes = tool.settings.max_payload_bytes.saturating_mul(2).saturating_add(FRAME_BYTES);
         let (input, size) = input(&args.file).or_exit(ExitStatus::Failure)?;
-        let head = tool.store().status().await?.head;
-        let mut import = Import { tool, head, looking: head > Position::START, counts: Counts::default() };
+        let looking = tool.store().status().await?.head.get() > 0;
+        let mut import = Import { tool, patience: args.patience, looking, counts: Counts::default() };
         import.all(Lines::new(input, line_max_bytes), size).await?;
         let Counts { imported, skipped, audit_records } = import.counts;
         let mut words = format!("imported {}", counted(imported, "event"));
@@ -97,14 +101,15 @@ fn input(path: &Path) -> anyhow::Result<(Box<dyn BufRead + Send>, Option<u64>)> 
     }
     let failed = || format!("cannot read {}", path.display());
     let file = File::open(path).with_context(failed)?;
-    let size = file.metadata().with_context(failed)?.len();
-    Ok((Box::new(BufReader::new(file)), Some(size)))
+    let about = file.metadata().with_context(failed)?;
+    ensure!(!about.is_dir(), "{} is a directory; name the file of an export", path.display());
+    Ok((Box::new(BufReader::new(file)), about.is_file().then_some(about.len())))
 }
 
 struct Import<'a> {
     tool: &'a Tool,
-    /// The log's head before.
-    head: Position,
+    /// With a store that cannot be reached.
+    patience: PatienceArg,
     /// Whether lines are looked up before they are appended: as long as they are found. Later ones that are in the log all the
     /// same show when they are refused.
     looking: bool,
@@ -156,18 +161,26 @@ impl Import<'_> {
 
     /// A run that was refused, once more: without those of its lines that are in the log, and after the runs before it.
     async fn again(&mut self, run: Run, error: AppendError) -> Done {
-        let curable = matches!(
-            error,
+        let curable = match &error {
             AppendError::DuplicateEvent { .. }
-                | AppendError::WrongExpectedVersion { .. }
-                | AppendError::StreamExists { .. }
-                | AppendError::Store(StoreError::Overloaded { .. } | StoreError::OutcomeUnknown { .. })
-        );
+            | AppendError::WrongExpectedVersion { .. }
+            | AppendError::StreamExists { .. } => true,
+            AppendError::Store(error) => passes(error),
+            _ => false,
+        };
         if !curable {
             return Err(refused(&run, &error));
         }
-        for run in runs(self.missing(run.lines).await?) {
-            match self.tool.store().append(run.append()).await {
+        let all = run.lines.len();
+        let missing = self.missing(run.lines).await?;
+        if matches!(error, AppendError::Store(StoreError::OutcomeUnknown { .. })) {
+            // What is there now was appended by the try that lost its answer.
+            let found = count(all - missing.len());
+            self.counts.skipped -= found;
+            self.counts.imported += found;
+        }
+        for run in runs(missing) {
+            match self.append(&run).await {
                 Ok(appended) => self.count(&appended, &run),
                 Err(error) => return Err(refused(&run, &error)),
             }
@@ -175,13 +188,29 @@ impl Import<'_> {
         Ok(())
     }
 
+    /// A run, for as long as there is patience. The same append again is stored once; when a try of it lost its answer, what is
+    /// there was stored by that.
+    async fn append(&self, run: &Run) -> Result<Appended, AppendError> {
+        let mut unknown = false;
+        let appended = self.patience.bear(async || {
+            let outcome = self.tool.store().append(run.append()).await;
+            unknown |= matches!(outcome, Err(AppendError::Store(StoreError::OutcomeUnknown { .. })));
+            outcome
+        });
+        let appended = appended.await?;
+        Ok(if unknown { Appended { stored: Stored::Now, ..appended } } else { appended })
+    }
+
     /// The lines whose events are not in the log.
     async fn missing(&mut self, lines: Vec<Line>) -> Done<Vec<Line>> {
-        let found = lines.iter().map(|line| {
-            let store = self.tool.store();
-            async move { store.find_event(line.event.id).await }
-        });
-        let found = try_join_all(found).await?;
+        let find = async || {
+            try_join_all(lines.iter().map(|line| {
+                let store = self.tool.store();
+                async move { store.find_event(line.event.id).await }
+            }))
+            .await
+        };
+        let found = self.patience.bear(find).await?;
         let mut missing = Vec::new();
         for (line, found) in lines.into_iter().zip(found) {
             let Some(found) = found else {
@@ -202,16 +231,23 @@ impl Import<'_> {
 
     /// The same append again answers what it led to the first time.
     fn count(&mut self, appended: &Appended, run: &Run) {
-        let count = u64::try_from(run.lines.len()).unwrap_or_default();
-        if appended.last_position.is_some_and(|position| position <= self.head) {
-            self.counts.skipped += count;
-        } else {
-            self.counts.imported += count;
+        match appended.stored {
+            Stored::Now => self.counts.imported += count(run.lines.len()),
+            Stored::Before => self.counts.skipped += count(run.lines.len()),
         }
     }
 }
 
+fn count(lines: usize) -> u64 {
+    u64::try_from(lines).unwrap_or(u64::MAX)
+}
+
 fn refused(run: &Run, error: &AppendError) -> Stop {
+    if let AppendError::Store(error) = error {
+        // With the exit code that it has everywhere.
+        let at = || format!("line {}: {GOES_ON}", run.line_of(&error.clone().into()));
+        return Stop::from(error.clone()).while_at(at);
+    }
     let hint = match error {
         AppendError::WrongExpectedVersion { .. } | AppendError::StreamExists { .. } => {
             "; the stream is not what it was where the export comes from: import into an empty store, or leave the stream \
@@ -225,7 +261,5 @@ fn refused(run: &Run, error: &AppendError) -> Stop {
 }
 
 fn stopped_at(line: u64, what: &str) -> Stop {
-    crate::tool::failed(format!(
-        "line {line}: {what}. What stands before it is in the log; the same import again goes on there"
-    ))
+    crate::tool::failed(format!("line {line}: {what}. {GOES_ON}"))
 }

@@ -36,8 +36,8 @@ Examples:
   umbel store drop           asks first
   umbel store drop --yes     for scripts; that there is none is fine
 
-Only what Umbel made goes: its schema, or its SQLite file with what SQLite put beside it. Where anything else is in there,
-nothing is removed.";
+Only what Umbel made goes: its schema, or its SQLite file with what SQLite put beside it. Where anything else is in there
+(a table, a function, a type, an extension), depends on it, or was made by a newer program, nothing is removed.";
 
 #[derive(Debug, Args)]
 pub(crate) struct InitArgs {
@@ -118,7 +118,8 @@ pub(super) fn migrations(options: &LoadOptions, args: &MigrationsArgs) -> Result
 
 pub(super) fn drop(options: &LoadOptions, args: &DropArgs) -> Result<(), Failed> {
     let (_, settings) = store_settings(options)?;
-    args.sure.confirm(&format!("removing the store {}", place(&settings)))?;
+    let place = admin::place(&settings).or_exit(ExitStatus::StartFailed)?;
+    args.sure.confirm(&format!("removing the store {place}"))?;
     without_store(async || {
         let dropped = admin::drop_store(&settings).await.or_exit(ExitStatus::StartFailed)?;
         let words = if dropped { "the store is gone\n" } else { "there is no store\n" };
@@ -126,35 +127,7 @@ pub(super) fn drop(options: &LoadOptions, args: &DropArgs) -> Result<(), Failed>
     })
 }
 
-/// Which store the settings name, without a password.
-fn place(settings: &umbel_persistence::StoreSettings) -> String {
-    match settings.url.split_once('@') {
-        Some((_, host)) => format!("{host} schema {}", settings.schema),
-        None if settings.url.starts_with("postgres") => format!("of schema {}", settings.schema),
-        None => settings.url.clone(),
-    }
-}
-
 fn cells(migration: &Migration) -> [String; 3] {
     let state = if migration.applied { "applied" } else { "pending" };
     [migration.number.to_string(), migration.name.to_owned(), state.to_owned()]
-}
-
-#[cfg(test)]
-mod tests {
-    use umbel_persistence::StoreSettings;
-
-    use super::*;
-
-    #[test]
-    fn a_place_is_told_without_a_password() {
-        for (url, told) in [
-            ("postgres://u:s3cret@h:1/d", "h:1/d schema umbel"),
-            ("postgres://h/d?password=s3cret", "of schema umbel"),
-            ("sqlite:a.db", "sqlite:a.db"),
-        ] {
-            let settings = StoreSettings { url: url.to_owned(), ..StoreSettings::default() };
-            assert_eq!(place(&settings), told);
-        }
-    }
 }

@@ -13,7 +13,7 @@ use umbel_settings::LoadOptions;
 use crate::{
     args::JsonArg,
     print::{Column, Printer, counted, print_one, text},
-    tool::{Done, Tool, failed, with_store},
+    tool::{Done, Tool, failed, store_settings, with_store, without_store},
 };
 
 pub(super) const STATUS_EXAMPLES: &str = "\
@@ -26,7 +26,8 @@ Examples:
   umbel store verify
   umbel store verify --json | jq .rule
 
-Looks at everything, so it takes a while on a large store; the umbrella may run meanwhile.";
+Looks at everything, so it takes a while on a large store; the umbrella may run meanwhile. It holds no snapshot for longer than
+one look, so appends do not slow down; what is appended meanwhile is not looked at. At most 20 findings of one rule are told.";
 
 #[derive(Debug, Args)]
 pub(crate) struct StatusArgs {
@@ -67,6 +68,7 @@ pub(super) fn status(options: &LoadOptions, args: &StatusArgs) -> Result<(), Fai
 /// The list has the system's own streams, too.
 async fn streams(tool: &Tool) -> Done<u64> {
     let listed = tool.store().list_streams(ListStreams { limit: 1, ..ListStreams::default() }).await?.total;
+    let listed = listed.unwrap_or_default();
     let audit = match tool.store().stream_info(StreamName::audit()).await {
         Ok(_) => 1,
         Err(ReadError::StreamNotFound(_)) => 0,
@@ -105,10 +107,13 @@ fn sized(bytes: u64) -> String {
     format!("{size} {}", unit.unwrap_or_default())
 }
 
+/// Straight from the database: a store may be too damaged to start.
 pub(super) fn verify(options: &LoadOptions, args: &VerifyArgs) -> Result<(), Failed> {
     const COLUMNS: [Column; 2] = [text("rule"), text("what is wrong")];
-    with_store(options, async |tool| {
-        let findings = tool.store().verify().await?;
+    let (_, settings) = store_settings(options)?;
+    without_store(async || {
+        let store = umbel_persistence::open_existing(&settings).await.or_exit(ExitStatus::StartFailed)?;
+        let findings = store.verify().await?;
         let mut printer = Printer::new(args.json.json, COLUMNS);
         printer.rows(&findings, |Finding { rule, what }| {
             let rule = serde_json::to_value(rule).ok();
@@ -118,8 +123,9 @@ pub(super) fn verify(options: &LoadOptions, args: &VerifyArgs) -> Result<(), Fai
             return Ok(printer.words("nothing is wrong\n")?);
         }
         let count = u64::try_from(findings.len()).unwrap_or(u64::MAX);
+        let at_least = if Finding::are_all(&findings) { "" } else { "at least " };
         Err(failed(format!(
-            "{}; restore a backup, or ask for help with this list",
+            "{at_least}{}; restore a backup, or ask for help with this list",
             counted(count, "finding")
         )))
     })

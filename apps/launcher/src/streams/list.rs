@@ -2,6 +2,7 @@
 
 use clap::{Args, ValueEnum};
 use umbel_core::{
+    StreamName,
     document::Direction,
     store::{ListStreams, StreamInfo, StreamSort},
 };
@@ -54,23 +55,27 @@ enum Sort {
 pub(super) fn list(options: &LoadOptions, args: &ListArgs) -> Result<(), Failed> {
     with_store(options, async |tool| {
         let mut printer = Printer::new(args.json.json, COLUMNS);
-        let (mut offset, mut left) = (args.offset, args.limit.unwrap_or(u64::MAX));
+        let (mut shown, mut left) = (0, args.limit.unwrap_or(u64::MAX));
+        let (mut behind, mut total) = (None, None);
         loop {
             let limit = u32::try_from(left).unwrap_or(PAGE).min(PAGE);
-            let page = tool.store().list_streams(args.request(offset, limit)).await?;
+            let page = tool.store().list_streams(args.request(shown, behind.take(), limit)).await?;
             printer.rows(&page.streams, cells)?;
             let count = u64::try_from(page.streams.len()).unwrap_or_default();
-            (offset, left) = (offset + count, left - count.min(left));
-            if count == 0 || left == 0 || offset >= page.total {
-                let shown = offset - args.offset;
-                return Ok(printer.words(&format!("{shown} of {}\n", counted(page.total, "stream")))?);
+            (shown, left) = (shown + count, left - count.min(left));
+            let total = *total.get_or_insert(page.total.unwrap_or_default());
+            if count == 0 || left == 0 || args.offset.saturating_add(shown) >= total {
+                return Ok(printer.words(&format!("{shown} of {}\n", counted(total, "stream")))?);
             }
+            behind = page.streams.into_iter().next_back().map(|last| last.stream);
         }
     })
 }
 
 impl ListArgs {
-    fn request(&self, offset: u64, limit: u32) -> ListStreams {
+    /// The next page, behind so many streams that were shown. By name it begins right behind the last of them; any other order
+    /// looks at every stream for each page.
+    fn request(&self, shown: u64, behind: Option<StreamName>, limit: u32) -> ListStreams {
         let direction = if self.desc { Direction::Backward } else { Direction::Forward };
         let sort = match self.sort {
             Sort::Name => StreamSort::Name,
@@ -78,7 +83,9 @@ impl ListArgs {
             Sort::Created => StreamSort::CreatedAt,
             Sort::Deleted => StreamSort::DeletedAt,
         };
-        ListStreams { search: self.search.clone(), sort, direction, offset, limit }
+        let behind = behind.filter(|_| sort == StreamSort::Name);
+        let offset = if behind.is_some() { 0 } else { self.offset.saturating_add(shown) };
+        ListStreams { search: self.search.clone(), sort, direction, behind, offset, limit }
     }
 }
 

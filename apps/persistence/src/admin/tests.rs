@@ -99,29 +99,112 @@ async fn a_file_in_use_is_not_removed() {
     assert_eq!(fs::read_dir(path.parent().unwrap()).unwrap().count(), 0, "what was beside it is gone, too");
 }
 
+/// In a file: a table, whatever it is called, a view and a trigger that somebody else made.
 #[tokio::test]
-async fn what_is_not_ours_stays() {
+async fn what_is_not_ours_stays_in_its_file() {
     let Room { settings, _guard } = sqlite();
     let Place::Sqlite(path) = durable(&settings).unwrap() else { unreachable!() };
     let other = rusqlite::Connection::open(&path).unwrap();
-    other.execute_batch("CREATE TABLE schema_migrations (version); CREATE TABLE log (line)").unwrap();
+    other
+        .execute_batch("CREATE TABLE schema_migrations (number, name, checksum); CREATE TABLE log (line)")
+        .unwrap();
     other.execute_batch("CREATE TABLE orders (id)").unwrap();
     drop(other);
     assert!(drop_store(&settings).await.unwrap_err().to_string().contains("not Umbel's"));
     assert!(path.exists());
 
+    let Room { settings, _guard } = sqlite();
+    let Place::Sqlite(path) = durable(&settings).unwrap() else { unreachable!() };
+    init(&settings).await.unwrap();
+    for (make, what, remove) in [
+        // A word of a comment in the migrations.
+        ("CREATE TABLE people (id)", "people", "DROP TABLE people"),
+        ("CREATE TABLE position (id)", "position", "DROP TABLE position"),
+        ("CREATE VIEW latest AS SELECT 1", "latest", "DROP VIEW latest"),
+        ("CREATE TRIGGER audit AFTER DELETE ON claims BEGIN SELECT 1; END", "audit", "DROP TRIGGER audit"),
+        (
+            "INSERT INTO schema_migrations VALUES (99, 'future', 'x', 0)",
+            "99 future",
+            "DELETE FROM schema_migrations WHERE number = 99",
+        ),
+    ] {
+        rusqlite::Connection::open(&path).unwrap().execute_batch(make).unwrap();
+        let refusal = drop_store(&settings).await.unwrap_err().to_string();
+        assert!(refusal.contains(what) && refusal.contains("left untouched"), "{refusal}");
+        rusqlite::Connection::open(&path).unwrap().execute_batch(remove).unwrap();
+    }
+    assert!(drop_store(&settings).await.unwrap());
+}
+
+/// In a schema: anything that can be in one, whatever depends on ours from elsewhere, and a newer program's store.
+#[tokio::test]
+async fn what_is_not_ours_stays_in_its_schema() {
     let Room { settings, _guard } = postgres();
     let client = client(&settings).await;
     let schema = &settings.schema;
-    client
-        .batch_execute(&format!("CREATE SCHEMA {schema}; CREATE TABLE {schema}.orders (id int)"))
-        .await
-        .unwrap();
-    assert!(drop_store(&settings).await.unwrap_err().to_string().contains("orders"));
+    let run = async |sql: &str| client.batch_execute(&sql.replace("{}", schema)).await.unwrap();
+    let refusal = async || drop_store(&settings).await.unwrap_err().to_string();
+    run("CREATE SCHEMA {}; CREATE TABLE {}.orders (id int)").await;
+    assert!(refusal().await.contains("orders"));
     init(&settings).await.unwrap();
-    assert!(drop_store(&settings).await.unwrap_err().to_string().contains("orders"), "ours is there, too");
-    client.batch_execute(&format!("DROP TABLE {schema}.orders")).await.unwrap();
+    assert!(refusal().await.contains("orders"), "ours is there, too");
+    run("DROP TABLE {}.orders").await;
+    for (make, what, remove) in [
+        (
+            "CREATE FUNCTION {}.mine() RETURNS int LANGUAGE sql AS 'SELECT 1'",
+            "function {}.mine()",
+            "DROP FUNCTION {}.mine()",
+        ),
+        (
+            "CREATE FUNCTION {}.close_spans(text) RETURNS int LANGUAGE sql AS 'SELECT 1'",
+            "function {}.close_spans",
+            "DROP FUNCTION {}.close_spans(text)",
+        ),
+        ("CREATE TYPE {}.mood AS ENUM ('fine')", "type {}.mood", "DROP TYPE {}.mood"),
+        ("CREATE DOMAIN {}.age AS int", "type {}.age", "DROP DOMAIN {}.age"),
+        ("CREATE SEQUENCE {}.counter", "sequence {}.counter", "DROP SEQUENCE {}.counter"),
+        (
+            "CREATE MATERIALIZED VIEW {}.kept AS SELECT 1",
+            "materialized view {}.kept",
+            "DROP MATERIALIZED VIEW {}.kept",
+        ),
+        ("CREATE COLLATION {}.words (locale = 'C')", "collation {}.words", "DROP COLLATION {}.words"),
+        (
+            "CREATE SCHEMA {}_x; CREATE VIEW {}_x.theirs AS SELECT name FROM {}.streams",
+            "view {}_x.theirs",
+            "DROP SCHEMA {}_x CASCADE",
+        ),
+        (
+            "INSERT INTO {}.schema_migrations VALUES (99, 'future', 'x')",
+            "migration 99 future",
+            "DELETE FROM {}.schema_migrations WHERE number = 99",
+        ),
+    ] {
+        run(make).await;
+        let told = refusal().await;
+        assert!(told.contains(&what.replace("{}", schema)) && told.contains("left untouched"), "{told}");
+        run(remove).await;
+        drop(open_existing(&settings).await.unwrap());
+    }
     assert!(drop_store(&settings).await.unwrap());
+    assert!(!drop_store(&settings).await.unwrap());
+}
+
+/// A password is in no place that is told, wherever in the URL it stands.
+#[test]
+fn a_place_is_told_without_a_password() {
+    for (url, told) in [
+        ("postgres://u:s3cret@h:1/d", "h:1/d schema umbel"),
+        ("postgres://u@h/d?password=s3cret", "h:5432/d schema umbel"),
+        ("postgres://u:p%40s3cret@h/d", "h:5432/d schema umbel"),
+        ("sqlite:a.db", "a.db"),
+    ] {
+        let settings = StoreSettings { url: url.to_owned(), ..StoreSettings::default() };
+        assert_eq!(place(&settings).unwrap(), told, "{url}");
+    }
+    let settings = StoreSettings { url: "postgres://u:p@s3cret@h/d".to_owned(), ..StoreSettings::default() };
+    let refusal = format!("{:#}", place(&settings).unwrap_err());
+    assert!(refusal.contains("%40") && !refusal.contains("s3cret"), "{refusal}");
 }
 
 /// OP-04: tenants of one place are there one by one.

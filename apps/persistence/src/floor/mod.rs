@@ -22,7 +22,7 @@ pub(crate) use self::{
 };
 pub use self::{
     scan::{Rows, Scan, Scanned},
-    scratch::Scratch,
+    scratch::{Found, Scratch},
 };
 use crate::{postgres, settings::StoreUrl, sqlite};
 

@@ -54,7 +54,8 @@ fn on_sqlite() {
     actix::System::new().block_on(async {
         let home = tempfile::tempdir().unwrap();
         let url = format!("sqlite:{}", home.path().join("umbel.db").display());
-        let scratch = Scratch::beside(&StoreSettings { url, ..StoreSettings::default() }, "f").unwrap();
+        let scratch =
+            Scratch::beside(&StoreSettings { url, ..StoreSettings::default() }, "f", "me").await.unwrap();
         let floors = Floors::open(&scratch).await.unwrap();
         assert!(floors.single_row.is_none());
         fill(floors.group_commit.as_ref().unwrap()).await;
@@ -78,9 +79,16 @@ fn on_postgres() {
     let server = TestPostgres::get().unwrap().fresh_schema();
     let token = server.name().trim_start_matches("test_");
     let settings = StoreSettings { url: server.url().to_owned(), ..StoreSettings::default() };
-    let scratch = Scratch::beside(&settings, token).unwrap();
+    let scratch = Scratch::beside(&settings, token, "me, it's true").await.unwrap();
     let schema = scratch.settings().schema.clone();
     assert_eq!(schema, format!("umbel_bench_{token}"));
+    let found = async || {
+        let all = Scratch::all_beside(&settings).await.unwrap();
+        all.into_iter().find(|one| one.name == schema)
+    };
+    let it = found().await.unwrap();
+    assert_eq!(it.owner.as_deref(), Some("me, it's true"));
+    assert!(it.how_to_remove().contains(&format!("DROP SCHEMA {schema} CASCADE")));
     crate::open(scratch.settings()).await.map(drop).unwrap();
     let floors = Floors::open(&scratch).await.unwrap();
     fill(floors.group_commit.as_ref().unwrap()).await;
@@ -108,14 +116,26 @@ fn on_postgres() {
     scratch.remove().await.unwrap();
     let left = client.query_one("SELECT to_regnamespace($1) IS NULL", &[&schema]).await.unwrap();
     assert!(left.get::<_, bool>(0), "{schema} is dropped");
+    assert_eq!(found().await, None);
+    it.remove().await.unwrap();
     });
+}
+
+/// Where no database answers, nothing is made, and so nothing is there to be removed.
+#[tokio::test]
+async fn nowhere_nothing_is_made() {
+    let url = "postgres://nobody@127.0.0.1:1/nowhere".to_owned();
+    let settings = StoreSettings { url, ..StoreSettings::default() };
+    let error = Scratch::beside(&settings, "f", "me").await.unwrap_err();
+    let error = error.downcast_ref::<StoreError>();
+    assert!(matches!(error, Some(StoreError::Unavailable { .. })), "{error:?}");
 }
 
 #[test]
 fn in_memory_there_is_none() {
     actix::System::new().block_on(async {
         let settings = StoreSettings { url: "memory:".into(), ..StoreSettings::default() };
-        let scratch = Scratch::beside(&settings, "f").unwrap();
+        let scratch = Scratch::beside(&settings, "f", "me").await.unwrap();
         let floors = Floors::open(&scratch).await.unwrap();
         assert!(Scan::open(&scratch).await.unwrap().is_none());
         assert!(floors.group_commit.is_none() && floors.single_row.is_none());

@@ -61,8 +61,7 @@ impl State {
         }
         for (command, last_offset) in plan.commands {
             let last_position = last_offset.map(|offset| head.plus(offset));
-            let repeated = Some(command.reply.clone());
-            self.commands.insert(command.id, Appended { last_position, versions: Vec::new(), repeated });
+            self.commands.insert(command.id, Appended::repeated(last_position, command.reply.clone()));
         }
     }
 

@@ -131,6 +131,11 @@ impl State {
         let mut found: Vec<_> = std::iter::once(self.log_info())
             .chain(streams)
             .filter(|info| info.stream.as_str().contains(search))
+            .filter(|info| match (&request.behind, request.direction) {
+                (None, _) => true,
+                (Some(behind), Direction::Forward) => info.stream > *behind,
+                (Some(behind), Direction::Backward) => info.stream < *behind,
+            })
             .collect();
         found.sort_by(|a, b| {
             let order = match request.sort {
@@ -145,7 +150,7 @@ impl State {
             let order = if request.direction == Direction::Forward { order } else { order.reverse() };
             order.then_with(|| a.stream.cmp(&b.stream))
         });
-        let total = count(found.len());
+        let total = request.behind.is_none().then(|| count(found.len()));
         let streams = found.into_iter().skip(size(request.offset)).take(size(request.limit)).collect();
         StreamList { streams, total }
     }

@@ -15,6 +15,8 @@ pub(super) struct Stream {
     pub(super) places: BTreeMap<Version, Position>,
     /// The last version ever given; it stays when what stood there is removed.
     pub(super) version: Version,
+    /// How many of its versions hold nothing any more, because acts of upkeep removed what stood there.
+    pub(super) removed: u64,
     /// What stands below is not shown.
     pub(super) first_version: Version,
     pub(super) created_at: Timestamp,
@@ -26,6 +28,7 @@ impl Stream {
         Self {
             places: BTreeMap::new(),
             version: Version::START,
+            removed: 0,
             first_version: Version::START.next(),
             created_at,
             deleted_at: None,

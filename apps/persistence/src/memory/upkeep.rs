@@ -140,6 +140,7 @@ impl State {
         }
         let kept = stream.places.split_off(&before);
         let removed = std::mem::replace(&mut stream.places, kept);
+        stream.removed += count(removed.len());
         self.remove(name, &removed)
     }
 
@@ -157,7 +158,9 @@ impl State {
         for stream in self.streams.values_mut() {
             let before = stream.places.len();
             stream.places.retain(|_, position| !own.contains(position));
-            removed += before - stream.places.len();
+            let lost = before - stream.places.len();
+            stream.removed += count(lost);
+            removed += lost;
         }
         Done { events: count(own.len()), links: count(removed) }
     }

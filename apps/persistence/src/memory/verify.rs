@@ -1,4 +1,4 @@
-//! Verifying: the rules of a healthy store, said once plainly.
+//! Verifying: the rules of a healthy store, said once plainly. There are no spans here, and no rows of a log to be lost.
 
 use std::collections::HashSet;
 
@@ -8,6 +8,7 @@ use umbel_core::{
 };
 
 use super::{count, state::State, stream::Stream};
+use crate::vault::is_sealed;
 
 impl State {
     /// What is not as it must be. Documents hold their index entries themselves; there is nothing to compare.
@@ -17,10 +18,11 @@ impl State {
             what.truncate(FINDINGS_MAX_PER_RULE);
             findings.extend(what.into_iter().map(|what| Finding { rule, what }));
         };
+        rule(Rule::Log, self.wrong_numbers());
         rule(Rule::Positions, self.wrong_positions());
-        rule(Rule::Versions, self.in_streams(Self::wrong_versions));
+        rule(Rule::Versions, [self.in_streams(Self::wrong_versions), self.wrong_removals()].concat());
         rule(Rule::EventIds, self.in_events(|event| self.positions.get(&event.id) != Some(&event.position)));
-        rule(Rule::References, self.in_events(|event| !self.is_in_its_stream(event)));
+        rule(Rule::References, self.in_events(|event| !self.is_in_its_stream(event) || !has_a_type(event)));
         rule(Rule::Links, self.in_streams(Self::wrong_links));
         rule(Rule::Checkpoints, self.beyond_head(self.checkpoints.iter()));
         rule(Rule::Snapshots, self.wrong_snapshots());
@@ -29,16 +31,22 @@ impl State {
         rule(Rule::Commands, self.beyond_head(recorded));
         rule(Rule::Archive, self.beyond_head([("the archive", &self.archived_to)]));
         rule(Rule::Payloads, self.in_events(|event| !is_readable(&event.data)));
+        rule(Rule::SubjectKeys, self.in_events(|event| self.has_lost_its_key(event)));
         findings.sort();
         findings
     }
 
+    /// Nothing waits in the outbox under a number that was not given out.
+    fn wrong_numbers(&self) -> Vec<String> {
+        let beyond = self.outbox.keys().filter(|number| **number > self.outbox_head);
+        beyond
+            .map(|number| format!("outbox entry {number} is beyond the last, {}", self.outbox_head))
+            .collect()
+    }
+
     /// What is missing must be what hard acts removed.
     fn wrong_positions(&self) -> Vec<String> {
-        let audit = StreamName::audit();
-        let records = self.events.values().filter(|event| event.stream == audit);
-        let records = records.filter_map(|event| event.data.decode::<ActRecord>().ok());
-        let removed: u64 = records.filter(|record| record.act.is_hard()).map(|record| record.events).sum();
+        let removed: u64 = self.hard_acts().map(|record| record.events).sum();
         let there = self.events.range(Position::START.next()..=self.head.max(Position::START.next())).count();
         let missing = self.head.get().saturating_sub(count(there));
         let mut wrong = Vec::new();
@@ -50,14 +58,45 @@ impl State {
         wrong
     }
 
-    /// An event stands in its stream at its own version, and nothing stands beyond the stream's.
+    /// An event stands in its stream at its own version, nothing stands beyond the stream's, and what is missing was counted
+    /// when it was removed.
     fn wrong_versions(&self, name: &StreamName, stream: &Stream) -> Vec<String> {
         let wrong = |(at, position): (&Version, &Position)| {
             let event = self.events.get(position).filter(|event| event.stream == *name);
             let is_wrong = *at > stream.version || event.is_some_and(|event| event.version != *at);
             is_wrong.then(|| format!("{name} has position {position} at version {at}"))
         };
-        stream.places.iter().filter_map(wrong).collect()
+        let mut all: Vec<_> = stream.places.iter().filter_map(wrong).collect();
+        let Stream { version, removed, first_version, .. } = stream;
+        let there = count(stream.places.len());
+        if there + removed != version.get() {
+            all.push(format!("{name} is at version {version}; {removed} were removed, {there} are there"));
+        }
+        if *first_version > version.next() {
+            all.push(format!("{name} is shown from version {first_version}, and ends at {version}"));
+        }
+        all
+    }
+
+    /// Streams that are there have lost no more than the audit tells of; those that are gone took their part along.
+    fn wrong_removals(&self) -> Vec<String> {
+        let lost: u64 = self.streams.values().map(|stream| stream.removed).sum();
+        let told: u64 = self.hard_acts().map(|record| record.events + record.links).sum();
+        let wrong = (lost > told).then(|| format!("streams have lost {lost}, and the audit tells of {told}"));
+        wrong.into_iter().collect()
+    }
+
+    fn hard_acts(&self) -> impl Iterator<Item = ActRecord> {
+        let audit = StreamName::audit();
+        let records = self.events.values().filter(move |event| event.stream == audit);
+        let records = records.filter_map(|event| event.data.decode::<ActRecord>().ok());
+        records.filter(|record| record.act.is_hard())
+    }
+
+    /// Whether it holds personal data that nobody can open, and of a subject that was not forgotten.
+    fn has_lost_its_key(&self, event: &RecordedEvent) -> bool {
+        let lost = event.subject.as_ref().is_some_and(|subject| !self.subjects.contains_key(subject));
+        lost && is_sealed(&event.data)
     }
 
     fn wrong_links(&self, name: &StreamName, stream: &Stream) -> Vec<String> {
@@ -100,6 +139,10 @@ impl State {
     }
 }
 
+fn has_a_type(event: &RecordedEvent) -> bool {
+    !event.event_type.name.is_empty() && event.event_type.schema >= 1
+}
+
 fn is_readable(data: &Payload) -> bool {
     match data {
         Payload::Json(json) => Json::parse(json.as_str()).is_ok(),
@@ -110,10 +153,11 @@ fn is_readable(data: &Payload) -> bool {
 #[cfg(test)]
 mod tests {
     use umbel_core::{
-        ExpectedVersion, Metadata, Timestamp,
-        store::{Act, Append, LinkEvents, Perform, Removal, Snapshot},
+        ExpectedVersion, Metadata, Subject, Timestamp,
+        store::{Act, Append, LinkEvents, OutboxEntry, Perform, Removal, Snapshot, Waiting},
     };
     use umbel_testkit::conformance::{Events, command, position, stream, version};
+    use uuid::Uuid;
 
     use super::*;
     use crate::{
@@ -178,6 +222,23 @@ mod tests {
         let link = |state: &mut State, to| {
             state.streams.get_mut(&stream("list")).unwrap().add(position(to));
         };
+        let unlinked = |state: &mut State| state.streams.get_mut(&stream("list")).unwrap().places.clear();
+        assert_eq!(found(unlinked).await, [Rule::Versions]);
+        let lost = found(|state| state.streams.get_mut(&s()).unwrap().removed = 9).await;
+        assert_eq!(lost, [Rule::Versions; 2], "its own count, and what the audit tells");
+        let hidden = found(|state| state.streams.get_mut(&s()).unwrap().first_version = version(5)).await;
+        assert_eq!(hidden, [Rule::Versions]);
+        let waiting = |state: &mut State| {
+            let entry = OutboxEntry { id: Uuid::nil(), queue: "q".into(), body: Json::from_store("0") };
+            state.outbox.insert(1, Waiting { number: 1, entry, recorded_at: NOW });
+        };
+        assert_eq!(found(waiting).await, [Rule::Log]);
+        let sealed = |state: &mut State| {
+            let event = state.events.get_mut(&position(2)).unwrap();
+            event.subject = Some(Subject::new("ada").unwrap());
+            event.data = Json::from_store(r#"{"name":{"$sealed":"AAAA"}}"#).into();
+        };
+        assert_eq!(found(sealed).await, [Rule::SubjectKeys]);
         assert_eq!(found(|state| link(state, 2)).await, [Rule::Links]);
         assert_eq!(found(|state| link(state, 1)).await, [Rule::Links]);
         let ahead = found(|state| {

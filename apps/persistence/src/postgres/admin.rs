@@ -3,24 +3,46 @@
 
 use std::time::Duration;
 
-use tokio_postgres::Client;
+use tokio_postgres::{Client, error::SqlState};
 use umbel_core::store::StoreError;
 
 use crate::postgres::{
     PostgresOptions, migrate,
     sql::Schema,
     statement::ask,
-    target::{Driving, Target},
+    target::{self, Driving, Target},
     typed::Param,
 };
 
 const STORES: &str = include_str!("admin/stores.sql");
-const TABLES: &str = include_str!("admin/tables.sql");
+const OBJECTS: &str = include_str!("admin/objects.sql");
 const DROP: &str = include_str!("admin/drop.sql");
 const SIZE: &str = include_str!("admin/size.sql");
 
 /// How long removing a store waits for those who are using it: their transactions are short.
 const DROP_WAIT: Duration = Duration::from_secs(10);
+
+/// In this order, kind by kind, what a store is made of can go without anything else of it going along.
+const DROP_ORDER: [&str; 6] = ["view", "materialized view", "table", "function", "sequence", "type"];
+
+/// Something in a schema.
+struct Object {
+    /// What it is, as PostgreSQL calls it.
+    kind: String,
+    /// Of tables and functions.
+    name: Option<String>,
+    /// With all that tells it from others.
+    identity: String,
+}
+
+/// Where the store is: host, port, database and schema, and never a password.
+///
+/// # Errors
+/// When the URL or the schema's name is none.
+pub(crate) fn place(url: &str, schema: &str) -> Result<String, StoreError> {
+    let schema = Schema::new(schema).map_err(|reason| StoreError::Failed { reason })?;
+    target::place_of(url, &schema).map_err(|reason| StoreError::Failed { reason })
+}
 
 /// Each migration there is, and whether the schema went through it.
 pub(crate) async fn migrations(
@@ -51,7 +73,8 @@ pub(crate) async fn stores(
 /// Removes the store; whether there was one.
 ///
 /// # Errors
-/// When the schema holds tables that are not ours, or with what the database said.
+/// When the schema holds anything that is not ours, when something elsewhere depends on what it holds, when a newer program
+/// made it, or with what the database said. Then all of it stays.
 pub(crate) async fn drop_store(
     url: &str,
     schema: &str,
@@ -67,24 +90,45 @@ pub(crate) async fn drop_store(
 async fn drop_in_transaction(visit: &Visit) -> Result<bool, StoreError> {
     let Visit { client, target, schema, .. } = visit;
     migrate::lock(client, target, schema, DROP_WAIT).await?;
-    let tables: Vec<String> = visit.column(TABLES, &[&schema.name()]).await?;
-    let ours: Vec<String> = visit.column(STORES, &[&Some(schema.name())]).await?;
-    if tables.is_empty() {
+    let objects = visit.objects().await?;
+    if objects.is_empty() {
         return Ok(false);
     }
-    let foreign: Vec<_> = tables.into_iter().filter(|table| !migrate::creates(table)).collect();
-    if ours.is_empty() || !foreign.is_empty() {
-        let what = if foreign.is_empty() { "its tables".to_owned() } else { foreign.join(", ") };
-        return Err(StoreError::Failed {
-            reason: format!(
-                "PostgreSQL at {}: the schema holds what is not Umbel's ({what}), so it was left untouched; remove \
-                 that first, or correct store.schema",
-                target.place()
-            ),
-        });
+    let is_store = !visit.column::<String>(STORES, &[&Some(schema.name())]).await?.is_empty();
+    if is_store && let Some(migration) = migrate::newer(client, target, schema).await? {
+        let why = format!("the store is of a newer program (it has migration {migration})");
+        return Err(visit.untouched(&why, "remove it with that program"));
     }
-    visit.run(&schema.render(DROP)).await?;
+    let foreign = foreign(&objects);
+    if !is_store || !foreign.is_empty() {
+        let what = if foreign.is_empty() { "all that is in it".to_owned() } else { foreign.join(", ") };
+        let why = format!("the schema holds what is not Umbel's ({what})");
+        return Err(visit.untouched(&why, "remove that first, or correct store.schema"));
+    }
+    for kind in DROP_ORDER {
+        let of_kind = objects.iter().filter(|object| object.kind == kind);
+        let of_kind: Vec<_> = of_kind.map(|object| object.identity.as_str()).collect();
+        if !of_kind.is_empty() {
+            visit.drop(&format!("DROP {kind} {} RESTRICT", of_kind.join(", "))).await?;
+        }
+    }
+    visit.drop(&schema.render(DROP)).await?;
     Ok(true)
+}
+
+/// What the migrations have not made, for people. They make each thing once, so a second function of the same name is another.
+fn foreign(objects: &[Object]) -> Vec<String> {
+    let mut ours = migrate::made();
+    let mut is_ours = |object: &Object| {
+        let named = |(kind, name): &(String, &str)| {
+            DROP_ORDER.contains(&kind.as_str())
+                && *kind == object.kind
+                && object.name.as_deref() == Some(*name)
+        };
+        ours.iter().position(named).map(|at| ours.swap_remove(at)).is_some()
+    };
+    let foreign = objects.iter().filter(|object| !is_ours(object));
+    foreign.map(|object| format!("{} {}", object.kind, object.identity)).collect()
 }
 
 /// One connection to one schema, which need not be there.
@@ -101,6 +145,37 @@ impl Visit {
         let target = Target::new(url, &schema, options)?;
         let (client, driving) = target.open().await?;
         Ok(Self { client, target, schema, _driving: driving })
+    }
+
+    /// Everything in the schema.
+    async fn objects(&self) -> Result<Vec<Object>, StoreError> {
+        let rows = ask(&self.client, OBJECTS, &[&self.schema.name()]).await;
+        let rows = rows.map_err(|error| self.target.explain(&error))?;
+        let object = |row: &tokio_postgres::Row| Object {
+            kind: row.get("kind"),
+            name: row.get("name"),
+            identity: row.get("identity"),
+        };
+        Ok(rows.iter().map(object).collect())
+    }
+
+    /// Removes something on which nothing else depends.
+    async fn drop(&self, sql: &str) -> Result<(), StoreError> {
+        self.client.batch_execute(sql).await.map_err(|error| match error.as_db_error() {
+            Some(reason) if *reason.code() == SqlState::DEPENDENT_OBJECTS_STILL_EXIST => {
+                let what = reason.detail().unwrap_or("something depends on it").replace('\n', "; ");
+                let why = format!("what is not Umbel's depends on what the schema holds ({what})");
+                self.untouched(&why, "remove that first")
+            }
+            _ => self.target.explain(&error),
+        })
+    }
+
+    fn untouched(&self, why: &str, what_to_do: &str) -> StoreError {
+        let place = self.target.place();
+        StoreError::Failed {
+            reason: format!("PostgreSQL at {place}: {why}, so all of it was left untouched; {what_to_do}"),
+        }
     }
 
     async fn run(&self, sql: &str) -> Result<(), StoreError> {

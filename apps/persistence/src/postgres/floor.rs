@@ -68,6 +68,25 @@ pub(crate) async fn open(
     Ok((group_commit, single_row))
 }
 
+/// Makes a schema that says whose it is.
+pub(crate) async fn create_schema(url: &str, schema: &str, owner: &str) -> Result<(), StoreError> {
+    let (schema, target) = target(url, schema)?;
+    // COMMENT takes no parameters.
+    let create =
+        schema.render(include_str!("floor/create_schema.sql")).replace("{owner}", &owner.replace('\'', "''"));
+    run(&target, &create).await
+}
+
+/// The schemas whose names begin with this, with whose they say they are.
+pub(crate) async fn schemas(url: &str, prefix: &str) -> Result<Vec<(String, Option<String>)>, StoreError> {
+    let (_, target) = target(url, "umbel")?;
+    let (client, driving) = target.open().await?;
+    let rows = client.query(include_str!("floor/schemas.sql"), &[&prefix]).await;
+    drop(driving);
+    let rows = rows.map_err(|error| target.explain(&error))?;
+    Ok(rows.iter().map(|row| (row.get("name"), row.get("owner"))).collect())
+}
+
 /// Drops a schema with everything in it.
 pub(crate) async fn drop_schema(url: &str, schema: &str) -> Result<(), StoreError> {
     let (schema, target) = target(url, schema)?;

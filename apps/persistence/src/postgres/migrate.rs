@@ -97,7 +97,7 @@ async fn apply_one(
         "INSERT INTO {schema}.schema_migrations (number, name, checksum)
          VALUES ($1, $2, encode(sha256(convert_to($3, 'UTF8')), 'hex'))",
     );
-    client.execute(&record, &[number, name, text]).await.map(drop)
+    ask(client, &record, &[number, name, text]).await.map(drop)
 }
 
 /// Makes a schema as the program left it that knew only the first so many migrations.
@@ -125,11 +125,37 @@ pub(super) async fn migrations(
     Ok(MIGRATIONS.iter().enumerate().map(tell).collect())
 }
 
-/// Whether the migrations create something of this name in the schema.
-pub(super) fn creates(name: &str) -> bool {
+/// Everything that the migrations create in the schema by its name: what it is, as PostgreSQL calls it, and how it is named.
+/// What belongs to a table, such as its indexes, goes along with it and is not told.
+pub(super) fn made() -> Vec<(String, &'static str)> {
     let texts = MIGRATIONS.iter().map(|(_, _, text)| *text).chain([BOOKKEEPING]);
-    let mut names = texts.flat_map(|text| text.split("{schema}.").skip(1));
-    names.any(|rest| rest.split(|c: char| !c.is_alphanumeric() && c != '_').next() == Some(name))
+    let statements = texts.flat_map(|text| text.split("CREATE ").skip(1));
+    let thing = |statement: &'static str| {
+        let (what, rest) = statement.split_once("{schema}.")?;
+        let name = rest.split(|c: char| !c.is_alphanumeric() && c != '_').next()?;
+        let words =
+            what.split_whitespace().filter(|word| !["OR", "REPLACE", "IF", "NOT", "EXISTS"].contains(word));
+        let kind = words.map(str::to_lowercase).collect::<Vec<_>>().join(" ");
+        Some((kind, name))
+    };
+    statements.filter_map(thing).collect()
+}
+
+/// The migration of a newer program that the schema went through, if it did.
+///
+/// # Errors
+/// With what the database said.
+pub(super) async fn newer(
+    client: &Client,
+    target: &Target,
+    schema: &Schema,
+) -> Result<Option<String>, StoreError> {
+    let newest = MIGRATIONS.last().map_or(0, |(number, ..)| *number);
+    let sql = schema.render(
+        "SELECT number || ' ' || name FROM {schema}.schema_migrations WHERE number > $1 ORDER BY number DESC LIMIT 1",
+    );
+    let row = client.query_opt(&sql, &[&newest]).await.map_err(|error| target.explain(&error))?;
+    Ok(row.map(|row| row.get(0)))
 }
 
 /// Takes the lock that migrations take, until the transaction ends; waits at most `wait`.

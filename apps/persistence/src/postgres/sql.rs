@@ -76,8 +76,10 @@ statements! {
     get_documents, query_documents, filter_in, filter_range, load_checkpoint, status,
     find_linkable, add_links, delete_stream, truncate_stream, archive_events, forget_subject,
     find_subject_keys, create_subject_keys, find_subjects,
-    verify_positions, verify_versions, verify_event_ids, verify_references, verify_links, verify_checkpoints,
-    verify_snapshots, verify_documents, verify_commands, verify_archive, verify_payloads,
+    verify_head, verify_next_positions, verify_next_streams, verify_next_ids,
+    verify_log, verify_positions, verify_versions, verify_removals, verify_event_ids, verify_references, verify_kinds,
+    verify_spans, verify_stray_spans, verify_links, verify_checkpoints, verify_snapshots, verify_documents,
+    verify_commands, verify_archive, verify_payloads, verify_subject_keys,
     load_snapshot, save_snapshot, delete_snapshot, list_snapshots, read_outbox, clear_outbox,
     keep_notices, list_notices, list_notices_of_topic, list_notices_of_transaction, sweep_notices,
 }

@@ -170,6 +170,14 @@ impl fmt::Debug for Target {
     }
 }
 
+/// Where a URL and a schema lead; never a password.
+///
+/// # Errors
+/// Says what is wrong with the URL, without the password.
+pub(super) fn place_of(url: &str, schema: &Schema) -> Result<String, String> {
+    parse(url).map(|(config, _)| place(&config, schema))
+}
+
 fn place(config: &Config, schema: &Schema) -> String {
     let hosts = config.get_hosts().iter().enumerate().map(|(index, host)| {
         let ports = config.get_ports();
@@ -203,6 +211,10 @@ fn parse(url: &str) -> Result<(Config, Ssl), String> {
         return Err(
             "the store's URL names no host; it must look like postgres://user@host:5432/database".into()
         );
+    }
+    // Of an @ in a password, what follows would be taken for the host, and told as such.
+    if config.get_hosts().iter().any(|host| matches!(host, Host::Tcp(name) if name.contains('@'))) {
+        return Err("the store's URL has more than one @; write that of a name or a password as %40".into());
     }
     Ok((config, ssl))
 }
@@ -286,7 +298,12 @@ mod tests {
 
     #[test]
     fn a_wrong_url_says_what_is_wrong_and_not_the_password() {
-        for url in ["mysql://h", "postgres://u:s3cret@h/d?port=x", "postgres://u:s3cret@h/d?sslmode=on"] {
+        for url in [
+            "mysql://h",
+            "postgres://u:s3cret@h/d?port=x",
+            "postgres://u:s3cret@h/d?sslmode=on",
+            "postgres://u:p@s3cret@h/d",
+        ] {
             let error = target(url).unwrap_err().to_string();
             assert!(!error.contains("s3cret"), "{error}");
         }

@@ -9,7 +9,7 @@ use umbel_core::store::StoreError;
 
 use super::{error::store_error, schema};
 
-const TABLES: &str = include_str!("admin/tables.sql");
+const OBJECTS: &str = include_str!("admin/objects.sql");
 
 /// What SQLite puts beside a file.
 const BESIDE: [&str; 3] = ["-wal", "-shm", "-journal"];
@@ -27,7 +27,7 @@ pub(crate) fn size(path: &Path) -> u64 {
 
 /// Whether the file holds a store, of whatever version of this program.
 pub(crate) fn is_store(path: &Path) -> bool {
-    path.is_file() && tables(path).is_ok_and(|tables| ours(&tables))
+    path.is_file() && objects(path).is_ok_and(|objects| ours(&objects))
 }
 
 /// Removes the file and what is beside it; whether it was there.
@@ -41,9 +41,18 @@ pub(crate) fn drop_store(path: &Path) -> Result<bool, StoreError> {
     if !path.exists() {
         return Ok(false);
     }
-    let tables = tables(path)?;
+    let objects = objects(path)?;
+    if let Some(migration) = schema::newer(path)? {
+        return failed(format!(
+            "is a store of a newer program (it has migration {migration}); remove it with that program"
+        ));
+    }
+    let foreign: Vec<_> = objects.iter().filter(|name| !schema::creates(name)).map(String::as_str).collect();
+    if !foreign.is_empty() {
+        return failed(format!("holds what is not Umbel's ({}); remove that first", foreign.join(", ")));
+    }
     // An empty file is what a start that failed at once leaves behind.
-    if !tables.is_empty() && !ours(&tables) {
+    if !objects.is_empty() && !ours(&objects) {
         return failed("holds what is not Umbel's".into());
     }
     // Only the last connection to a file can take it out of write-ahead mode.
@@ -75,16 +84,16 @@ fn beside(path: &Path) -> [PathBuf; 3] {
     })
 }
 
-fn tables(path: &Path) -> Result<Vec<String>, StoreError> {
+fn objects(path: &Path) -> Result<Vec<String>, StoreError> {
     let file = schema::open_reader(path)?;
     let failed = |error| store_error(&error, path);
-    let mut statement = file.prepare(TABLES).map_err(failed)?;
+    let mut statement = file.prepare(OBJECTS).map_err(failed)?;
     let names = statement.query_map([], |row| row.get(0)).map_err(failed)?;
     names.collect::<rusqlite::Result<_>>().map_err(failed)
 }
 
-/// All tables are ours, and the log is among them.
-fn ours(tables: &[String]) -> bool {
-    let has = |name: &str| tables.iter().any(|table| table == name);
-    has("schema_migrations") && has("log") && tables.iter().all(|table| schema::creates(table))
+/// All of it is ours, and the log is among it.
+fn ours(objects: &[String]) -> bool {
+    let has = |name: &str| objects.iter().any(|object| object == name);
+    has("schema_migrations") && has("log") && objects.iter().all(|name| schema::creates(name))
 }

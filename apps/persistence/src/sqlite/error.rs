@@ -31,6 +31,15 @@ pub(super) fn store_error(error: &Error, path: &Path) -> StoreError {
                 reason: format!("{path} holds a row that makes no sense: {error}"),
             };
         }
+        // Whatever may be missing is asked for as such.
+        Error::QueryReturnedNoRows => {
+            return StoreError::Corrupt {
+                reason: format!(
+                    "{path} lacks a row that must be there, such as the one of its table log; `umbel store verify` \
+                     tells what is wrong; restore a backup"
+                ),
+            };
+        }
         _ => {}
     }
     match error.sqlite_error_code() {

@@ -91,10 +91,26 @@ pub(super) fn migrations(path: &Path) -> Result<Vec<(i64, &'static str, bool)>, 
     Ok(MIGRATIONS.iter().enumerate().map(tell).collect())
 }
 
-/// Whether the migrations create a table of this name.
-pub(super) fn creates(table: &str) -> bool {
-    let mut texts = MIGRATIONS.iter().map(|migration| migration.sql).chain([CREATE_MIGRATIONS]);
-    texts.any(|sql| sql.split(|c: char| !c.is_alphanumeric() && c != '_').any(|word| word == table))
+/// Whether the migrations create a table, a view or a trigger of this name.
+pub(super) fn creates(name: &str) -> bool {
+    let texts = MIGRATIONS.iter().map(|migration| migration.sql).chain([CREATE_MIGRATIONS]);
+    let mut statements = texts.flat_map(|sql| sql.split("CREATE ").skip(1));
+    statements.any(|statement| {
+        let mut words = statement.split_whitespace();
+        let is_kind = words.next().is_some_and(|kind| ["TABLE", "VIEW", "TRIGGER"].contains(&kind));
+        is_kind && words.find(|word| !["IF", "NOT", "EXISTS"].contains(word)) == Some(name)
+    })
+}
+
+/// The migration of a newer program that the file went through, if it did.
+pub(super) fn newer(path: &Path) -> Result<Option<String>, StoreError> {
+    let file = open_reader(path)?;
+    let failed = |error| store_error(&error, path);
+    let migrations: i64 = file.query_row(TABLE_COUNT, [], |row| row.get(1)).map_err(failed)?;
+    let applied = if migrations > 0 { applied(&file).map_err(failed)? } else { Vec::new() };
+    let newest = MIGRATIONS.last().map_or(0, |migration| migration.number);
+    let newer = applied.into_iter().rfind(|(number, ..)| *number > newest);
+    Ok(newer.map(|(number, name, _)| format!("{number} {name}")))
 }
 
 /// Opens the file for reading only; [`open_writer`] has made it ready.

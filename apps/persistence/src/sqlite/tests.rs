@@ -3,6 +3,7 @@
 mod files;
 mod statements;
 mod upgrades;
+mod verify;
 
 use std::{path::Path, sync::Arc};
 

@@ -24,7 +24,7 @@ const SNAPSHOT_OF: &[u8] = b"umbel snapshot";
 /// The key of one subject, ready for use.
 pub(super) struct Cipher {
     key: LessSafeKey,
-    /// Tells values of another key, which is gone, from damaged ones.
+    /// Tells values of another key, which was lost, from damaged ones.
     fingerprint: [u8; FINGERPRINT_LEN],
 }
 

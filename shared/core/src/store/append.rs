@@ -85,6 +85,17 @@ pub struct Appended {
     pub versions: Vec<Version>,
     /// Set when this command id was recorded before: nothing was appended now, and this was the first reply.
     pub repeated: Option<Json>,
+    /// Whether this append did it.
+    pub stored: Stored,
+}
+
+/// When what an append led to was stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stored {
+    /// By this append. A try of it whose outcome was unknown, and which the store settled by itself, counts as this.
+    Now,
+    /// The same append, or another one with its command id, was stored before, and nothing was stored now.
+    Before,
 }
 
 /// Why nothing of an append was stored.
@@ -372,6 +383,26 @@ fn validate_form(event: &NewEvent, limit: usize) -> Result<(), InvalidAppend> {
         return Err(InvalidAppend::TooDeep { id, limit });
     }
     Ok(())
+}
+
+impl Appended {
+    /// What was stored now.
+    #[must_use]
+    pub const fn now(last_position: Option<Position>, versions: Vec<Version>) -> Self {
+        Self { last_position, versions, repeated: None, stored: Stored::Now }
+    }
+
+    /// What a command led to when it was carried out, for when it comes again.
+    #[must_use]
+    pub const fn repeated(last_position: Option<Position>, reply: Json) -> Self {
+        Self { last_position, versions: Vec::new(), repeated: Some(reply), stored: Stored::Before }
+    }
+
+    /// The same, when it comes again.
+    #[must_use]
+    pub fn again(self) -> Self {
+        Self { stored: Stored::Before, ..self }
+    }
 }
 
 impl ClaimName {

@@ -18,7 +18,8 @@ mod upkeep;
 mod verify;
 
 pub use append::{
-    Append, AppendError, Appended, ClaimName, Claims, CommandRecord, InvalidAppend, Limits, StreamAppend,
+    Append, AppendError, Appended, ClaimName, Claims, CommandRecord, InvalidAppend, Limits, Stored,
+    StreamAppend,
 };
 pub use documents::{
     DocumentPage, GetDocuments, LoadCheckpoint, QueryDocuments, SaveProjection, SaveProjectionError,

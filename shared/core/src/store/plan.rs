@@ -176,17 +176,13 @@ impl Planned {
     #[must_use]
     pub fn at(self, head: Position) -> Appended {
         match self {
-            Self::Stored { last_offset, versions } => Appended {
-                last_position: last_offset.map(|offset| head.plus(offset)),
-                versions,
-                repeated: None,
-            },
+            Self::Stored { last_offset, versions } => {
+                Appended::now(last_offset.map(|offset| head.plus(offset)), versions)
+            }
             Self::Before(appended) => appended,
-            Self::Repeated { last_offset, reply } => Appended {
-                last_position: last_offset.map(|offset| head.plus(offset)),
-                versions: Vec::new(),
-                repeated: Some(reply),
-            },
+            Self::Repeated { last_offset, reply } => {
+                Appended::repeated(last_offset.map(|offset| head.plus(offset)), reply)
+            }
         }
     }
 }
@@ -257,7 +253,9 @@ impl<'a> Planner<'a> {
             let version =
                 |stream: &StreamAppend| stream.events.last().and_then(known).map(|place| place.version);
             let versions = append.streams.iter().filter_map(version).collect();
-            return Ok(Some(Appended { last_position: last, versions, repeated: None }));
+            let stored = Appended::now(last, versions);
+            // Then the try before it was this append itself.
+            return Ok(Some(if self.view.resolving { stored } else { stored.again() }));
         }
         Err(AppendError::DuplicateEvent { id })
     }

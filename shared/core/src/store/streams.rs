@@ -4,6 +4,7 @@ use crate::{
     document::Direction,
     message::Request,
     store::{StoreError, StreamInfo},
+    stream::StreamName,
 };
 
 /// Lists streams page by page: the log of all streams (`$all`), live and soft-deleted ones; not the hard-deleted.
@@ -17,6 +18,9 @@ pub struct ListStreams {
     pub sort: StreamSort,
     /// Which way.
     pub direction: Direction,
+    /// Only streams whose names come behind this one, whatever the order: before it when the direction is backward. Sorted by
+    /// name, that is the next page behind the last stream of the one before, found without looking at what it skips.
+    pub behind: Option<StreamName>,
     /// How many to skip.
     pub offset: u64,
     /// How many at most; the store's own page limit applies too.
@@ -42,8 +46,8 @@ pub enum StreamSort {
 pub struct StreamList {
     /// The streams, in the order asked for.
     pub streams: Vec<StreamInfo>,
-    /// How many match, whatever the page.
-    pub total: u64,
+    /// How many match, whatever the page; not counted (which looks at every stream) for what is behind a stream.
+    pub total: Option<u64>,
 }
 
 impl Request for ListStreams {

@@ -5,6 +5,9 @@ use serde::Serialize;
 use crate::{message::Request, store::StoreError};
 
 /// Checks every invariant of the log and what hangs on it, by looking at all of it. Appends go on meanwhile.
+///
+/// Each rule is checked on what the store holds at that moment, and not all of them on the same: a snapshot held for so long
+/// would slow appends down. What is appended after the beginning need not be looked at.
 #[derive(Clone, Copy, Debug)]
 pub struct VerifyStore;
 
@@ -21,14 +24,20 @@ pub struct Finding {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Rule {
+    /// The log has its one row, and what it numbers (positions, streams, the outbox) has no number beyond those it has given
+    /// out.
+    Log,
     /// Positions run from 1 to the head; what is missing was hard-removed, and the audit says so.
     Positions,
-    /// Versions of a stream, links included, run from 1; what is missing was hard-removed, and the audit says so.
+    /// Versions of a stream, links included, run from 1 to the stream's; what is missing was hard-removed, as many as the
+    /// stream has counted, which are no more than the audit says.
     Versions,
     /// An event id is in the log once, archive included.
     EventIds,
-    /// Every event belongs to a stream and a kind that are known.
+    /// Every event belongs to a stream and a kind that are known, and a kind has a name and a schema from 1.
     References,
+    /// What leads reads by time to the events takes in the times of all of them.
+    Spans,
     /// A link points to an event, once for each stream.
     Links,
     /// A projection's checkpoint is not beyond the log's head.
@@ -41,12 +50,24 @@ pub enum Rule {
     Commands,
     /// The archive ends where the log says.
     Archive,
-    /// An event's data can be read.
+    /// An event's data, metadata and time can be read.
     Payloads,
+    /// A subject of whom an event holds sealed personal data has a key, or was forgotten.
+    SubjectKeys,
 }
 
-/// At most so many findings of one rule are told; a damaged store can have millions.
+/// At most so many findings of one rule are told; a damaged store can have millions. Where there are so many of one, there may
+/// be more: see [`Finding::are_all`].
 pub const FINDINGS_MAX_PER_RULE: usize = 20;
+
+impl Finding {
+    /// Whether these findings of one verification are all there are, and not only the first of some rule.
+    #[must_use]
+    pub fn are_all(findings: &[Self]) -> bool {
+        let of = |rule| findings.iter().filter(|finding| finding.rule == rule).count();
+        findings.iter().all(|finding| of(finding.rule) < FINDINGS_MAX_PER_RULE)
+    }
+}
 
 impl Request for VerifyStore {
     const NAME: &'static str = "store.verify";

@@ -208,7 +208,7 @@ impl From<&Result<Appended, AppendError>> for Outcome {
             Ok(Appended { last_position, repeated: Some(reply), .. }) => {
                 Self::Repeated { last_position, reply }
             }
-            Ok(Appended { last_position, versions, repeated: None }) => {
+            Ok(Appended { last_position, versions, repeated: None, .. }) => {
                 Self::Stored { last_position, versions }
             }
             Err(AppendError::Store(StoreError::OutcomeUnknown { .. })) => Self::Unknown,

@@ -149,7 +149,7 @@ mod tests {
         let unknown = journal.sent(&events.append("t", ExpectedVersion::NoStream, 1)).unwrap();
         let last_position = Some(crate::conformance::position(2));
         let versions = vec![crate::conformance::version(2)];
-        let told = Appended { last_position, versions: versions.clone(), repeated: None };
+        let told = Appended::now(last_position, versions.clone());
         journal.told(stored, &Ok(told)).unwrap();
         journal.sent(&append).unwrap();
         let reason = String::new();

@@ -55,7 +55,7 @@ impl Story {
         }
         let last_position = self.log.last().map(|event| event.position).filter(|_| !versions.is_empty());
         if let Some(record) = append.command.clone() {
-            let first = Appended { last_position, versions: Vec::new(), repeated: Some(record.reply) };
+            let first = Appended::repeated(last_position, record.reply);
             self.commands.insert(record.id, first);
         }
         Outcome::Stored { last_position, versions }

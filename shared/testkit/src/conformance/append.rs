@@ -5,7 +5,8 @@ use umbel_core::{
     Metadata, NewEvent, StreamName, Timestamp,
     document::{Direction, DocumentKey},
     store::{
-        Append, AppendError, Appended, ClaimName, Claims, InvalidAppend, Limits, ReadStream, StreamAppend,
+        Append, AppendError, Appended, ClaimName, Claims, InvalidAppend, Limits, ReadStream, Stored,
+        StreamAppend,
     },
 };
 use uuid::Uuid;
@@ -192,7 +193,7 @@ pub async fn an_append_without_events_has_a_defined_result<S: StoreUnderTest>(st
     let take = vec![ClaimName::new("test.name", "x")];
     let claims = Claims { owner: "ada".into(), take, release: Vec::new() };
     let appended = store.append(Append { claims, ..Append::default() }).await;
-    assert_eq!(appended, Ok(Appended { last_position: None, versions: Vec::new(), repeated: None }));
+    assert_eq!(appended, Ok(Appended::now(None, Vec::new())));
     assert_eq!(read_log(&store).await, []);
 }
 
@@ -248,7 +249,8 @@ pub async fn documents_are_written_with_the_events<S: StoreUnderTest>(store: S) 
     assert_eq!(read().await, Some("second".into()));
 }
 
-/// UX-02: the same append again, with a definite expected version, gets the first result; the log holds one copy.
+/// UX-02: the same append again, with a definite expected version, gets the first result, marked as stored before; the log
+/// holds one copy.
 pub async fn the_same_append_again_gets_the_first_result<S: StoreUnderTest>(store: S) {
     let events = Events::default();
     store.append(events.append("a", NoStream, 2)).await.unwrap();
@@ -256,9 +258,10 @@ pub async fn the_same_append_again_gets_the_first_result<S: StoreUnderTest>(stor
     append.streams.extend(events.append("b", NoStream, 1).streams);
     let first = store.append(append.clone()).await.unwrap();
     assert_eq!(first.last_position, Some(position(6)));
-    assert_eq!(store.append(append.clone()).await, Ok(first.clone()));
+    assert_eq!(first.stored, Stored::Now);
+    assert_eq!(store.append(append.clone()).await, Ok(first.clone().again()));
     store.append(events.append("a", Any, 1)).await.unwrap();
-    assert_eq!(store.append(append.clone()).await, Ok(first));
+    assert_eq!(store.append(append.clone()).await, Ok(first.again()));
 
     // A part of it is another append.
     append.streams.truncate(1);

@@ -153,6 +153,7 @@ macro_rules! store_conformance {
             every_kind_of_stream_has_its_info,
             the_list_has_what_is_there,
             the_list_is_sorted_and_paged,
+            the_list_goes_on_behind_a_stream,
             the_list_is_searched,
         ]);
         $crate::store_conformance!(@cases $factory, truncation, [

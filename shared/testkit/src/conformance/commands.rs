@@ -12,13 +12,13 @@ pub async fn a_command_is_carried_out_once<S: StoreUnderTest>(store: S) {
     let events = Events::default();
     let attempt = |reply: &str| Append { command: Some(command(1, reply)), ..events.append("s", Any, 2) };
     let first = store.append(attempt(r#"{"reply": "first", "ü": null}"#)).await.unwrap();
-    let stored = Appended { last_position: Some(position(2)), versions: vec![version(2)], repeated: None };
+    let stored = Appended::now(Some(position(2)), vec![version(2)]);
     assert_eq!(first, stored);
 
     store.append(events.append("s", Any, 1)).await.unwrap();
     let again = store.append(attempt(r#""second""#)).await.unwrap();
     let reply = command(1, r#"{"reply": "first", "ü": null}"#).reply;
-    let before = Appended { last_position: Some(position(2)), versions: Vec::new(), repeated: Some(reply) };
+    let before = Appended::repeated(Some(position(2)), reply);
     assert_eq!(again, before);
     assert_eq!(store.find_command(command(1, "0").id).await, Ok(Some(before)));
     assert_eq!(read_log(&store).await.len(), 3);
@@ -29,7 +29,7 @@ pub async fn a_command_without_events_is_remembered<S: StoreUnderTest>(store: S)
     assert_eq!(store.find_command(command(1, "0").id).await, Ok(None));
     let attempt = |reply: &str| Append { command: Some(command(1, reply)), ..Append::default() };
     let first = store.append(attempt("1")).await.unwrap();
-    assert_eq!(first, Appended { last_position: None, versions: Vec::new(), repeated: None });
+    assert_eq!(first, Appended::now(None, Vec::new()));
     let again = store.append(attempt("2")).await.unwrap();
     assert_eq!(again.repeated, Some(command(1, "1").reply));
     assert_eq!(store.find_command(command(1, "0").id).await, Ok(Some(again)));

@@ -52,8 +52,7 @@ impl Oracle {
         }
         for (record, last_offset) in plan.commands {
             let last_position = last_offset.map(|offset| head.plus(offset));
-            let repeated = Some(record.reply.clone());
-            self.view.commands.insert(record.id, Appended { last_position, versions: Vec::new(), repeated });
+            self.view.commands.insert(record.id, Appended::repeated(last_position, record.reply.clone()));
         }
         plan.outcomes.remove(0).map(|planned| planned.at(head))
     }

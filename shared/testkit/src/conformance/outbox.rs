@@ -39,7 +39,7 @@ pub async fn work_is_left_with_the_append<S: StoreUnderTest>(store: S) {
     let refused = with([entry(9, "mail")], events.append("s", exact(7), 1));
     store.append(refused).await.unwrap_err();
     let alone = store.append(with([three.clone()], Append::default())).await;
-    assert_eq!(alone, Ok(Appended { last_position: None, versions: Vec::new(), repeated: None }));
+    assert_eq!(alone, Ok(Appended::now(None, Vec::new())));
     assert_eq!(entries(&store, "mail").await, [one, two, three]);
     let stored_at = store.stream_info(super::stream("s")).await.unwrap().created_at;
     assert_eq!(read(&store, "mail", 0, 1).await[0].recorded_at, stored_at);

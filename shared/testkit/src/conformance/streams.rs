@@ -13,7 +13,7 @@ use super::{
 
 async fn list<S: StoreUnderTest>(store: &S, request: ListStreams) -> (Vec<String>, u64) {
     let list = store.ask(request).await.unwrap();
-    (list.streams.iter().map(|info| info.stream.to_string()).collect(), list.total)
+    (list.streams.iter().map(|info| info.stream.to_string()).collect(), list.total.unwrap_or_default())
 }
 
 fn by(sort: StreamSort) -> ListStreams {
@@ -121,6 +121,49 @@ pub async fn the_list_is_sorted_and_paged<S: StoreUnderTest>(store: S) {
                 assert_eq!(paged, names(order), "{sort:?} {direction:?} by {limit}");
             }
         }
+    }
+}
+
+/// RD-07: behind a stream come those whose names come behind its name, in the direction; sorted by name that is the next page,
+/// and nothing is counted then. The stream need not be there.
+pub async fn the_list_goes_on_behind_a_stream<S: StoreUnderTest>(store: S) {
+    let events = Events::default();
+    for name in ["s-1", "s-2", "S-3", "s-ä", "t-1", "other"] {
+        put(&store, events.append(name, NoStream, 1)).await;
+    }
+    let whole = ListStreams { limit: 100, ..ListStreams::default() };
+    let (names, total) = list(&store, whole.clone()).await;
+    assert_eq!(
+        (&names[..], total),
+        (&["$all", "S-3", "other", "s-1", "s-2", "s-ä", "t-1"].map(String::from)[..], 7)
+    );
+    for direction in [Forward, Backward] {
+        let mut expected = names.clone();
+        if direction == Backward {
+            expected.reverse();
+        }
+        let (mut paged, mut behind) = (Vec::new(), None);
+        loop {
+            let request = ListStreams { direction, limit: 2, behind: behind.clone(), ..whole.clone() };
+            let page = store.ask(request).await.unwrap();
+            assert_eq!(page.total, behind.is_none().then_some(7));
+            behind = page.streams.last().map(|info| info.stream.clone());
+            paged.extend(page.streams.iter().map(|info| info.stream.to_string()));
+            if behind.is_none() {
+                break;
+            }
+        }
+        assert_eq!(paged, expected, "{direction:?}");
+    }
+    for (sort, direction, search, expected) in [
+        (StreamSort::Name, Forward, "s-", vec!["s-2", "s-ä"]),
+        (StreamSort::Name, Backward, "s-", vec!["s-1"]),
+        (StreamSort::CreatedAt, Forward, "-", vec!["s-2", "s-ä", "t-1"]),
+        (StreamSort::Version, Backward, "-", vec!["S-3", "s-1"]),
+    ] {
+        let (search, behind) = (Some(search.to_owned()), Some(stream("s-1x")));
+        let request = ListStreams { sort, direction, search, behind, ..whole.clone() };
+        assert_eq!(list(&store, request).await.0, expected, "{sort:?} {direction:?}");
     }
 }
 

@@ -58,6 +58,10 @@ impl Batch {
             }
             match serde_json::from_slice::<RecordedEvent>(&line) {
                 Ok(event) if event.stream.is_system() => batch.audit_records += 1,
+                Ok(event) if event.version == Version::START => {
+                    let what = "its version is 0, and those of events begin at 1".to_owned();
+                    return Self { wrong: Some((input.number, what)), ..batch };
+                }
                 Ok(event) => batch.lines.push(Line { number: input.number, event }),
                 Err(error) => {
                     let what = format!("it is no event of an export ({error})");
@@ -153,6 +157,9 @@ mod tests {
         let batch = read(&text);
         assert_eq!((batch.lines.len(), batch.audit_records, batch.end), (1, 1, false));
         assert_eq!(batch.wrong.unwrap().0, 4);
+        let text = format!("{}\n{}\n", line("a-1", 1, 0), line("a-2", 0, 0));
+        let batch = read(&text);
+        assert_eq!((batch.lines.len(), batch.wrong.as_ref().map(|(line, _)| *line)), (1, Some(2)));
         let long = format!("{}\n{}\n", line("a-1", 1, 0), "x".repeat(2000));
         assert_eq!(read(&long).wrong.unwrap().0, 2);
     }

@@ -1,5 +1,5 @@
--- Purpose: removes a store with all it holds.
+-- Purpose: removes a schema, from which what a store holds was removed.
 -- Parameters: none; {schema} is the store's.
 -- Zero rows: always.
 -- Index: none.
-DROP SCHEMA {schema} CASCADE
+DROP SCHEMA {schema} RESTRICT

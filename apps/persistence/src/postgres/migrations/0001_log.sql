@@ -32,9 +32,12 @@ CREATE TABLE {schema}.streams (
     -- Reading begins here; greater than 1 after a truncation.
     first_version bigint NOT NULL DEFAULT 1,
     -- Whether its version is just that of its last event. Not so once it holds links, or its last event was removed:
-    -- then kept_version says at least how far it has come, and no writer may guess its version.
+    -- then kept_version says at least how far it has come (its links, and what is gone), and no writer may guess its
+    -- version. So a link that is lost by damage is missed, and its version not given out again.
     plain boolean NOT NULL DEFAULT true,
-    kept_version bigint NOT NULL DEFAULT 0
+    kept_version bigint NOT NULL DEFAULT 0,
+    -- How many of its versions hold nothing any more, because acts of upkeep removed what was there.
+    removed bigint NOT NULL DEFAULT 0
 );
 
 -- Each distinct pair of a stream's category and an event's type has a number. Rows are only added, under the log's
@@ -132,11 +135,13 @@ CREATE TRIGGER events_never_change BEFORE UPDATE OR DELETE OR TRUNCATE ON {schem
 CREATE TRIGGER events_never_change BEFORE UPDATE OR DELETE OR TRUNCATE ON {schema}.archive
     FOR EACH STATEMENT EXECUTE FUNCTION {schema}.refuse_change();
 
--- Whoever changes a stream's row (new ones aside) tells the writers.
+-- Whoever changes what a writer remembers of a stream tells the writers. (They remember nothing of kept_version and removed:
+-- those belong to streams that are not plain, or go with another change.)
 CREATE FUNCTION {schema}.count_revision() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     UPDATE {schema}.log SET revision = revision + 1;
     RETURN NULL;
 END $$;
-CREATE TRIGGER streams_changed AFTER UPDATE OR DELETE OR TRUNCATE ON {schema}.streams
+CREATE TRIGGER streams_changed
+    AFTER UPDATE OF stream_id, name, deleted_at, first_version, plain OR DELETE OR TRUNCATE ON {schema}.streams
     FOR EACH STATEMENT EXECUTE FUNCTION {schema}.count_revision();

@@ -28,13 +28,14 @@ BEGIN
     ELSIF EXISTS (SELECT FROM {schema}.streams WHERE stream_id = p_stream AND plain) THEN
         UPDATE {schema}.streams SET plain = false WHERE stream_id = p_stream;
     END IF;
+    UPDATE {schema}.streams SET kept_version = p_version + cardinality(p_positions) WHERE stream_id = p_stream;
     INSERT INTO {schema}.links (stream_id, version, position)
     SELECT p_stream, p_version + ordinal, position
     FROM unnest(p_positions) WITH ORDINALITY AS new (position, ordinal);
 END $$;
 
 -- Removes a stream's own events with versions below p_before, archived or not, all links to them, and its own links
--- below p_before. Streams that lose links keep their versions. Returns how many went.
+-- below p_before. Every stream that loses something keeps its version and counts what it lost. Returns how many went.
 CREATE FUNCTION {schema}.remove_events(p_stream bigint, p_before bigint, OUT events bigint, OUT links bigint)
 LANGUAGE plpgsql
 SET umbel.upkeep = 'on'
@@ -43,7 +44,7 @@ AS $$
 DECLARE
     gone bigint[];
     losers bigint[];
-    lost_versions bigint[];
+    losses bigint[];
     own_links bigint;
 BEGIN
     WITH fresh AS (
@@ -58,19 +59,20 @@ BEGIN
     DELETE FROM {schema}.links WHERE stream_id = p_stream AND version < p_before;
     GET DIAGNOSTICS own_links = ROW_COUNT;
 
-    WITH removed AS (
-        DELETE FROM {schema}.links WHERE position = ANY (gone) RETURNING stream_id, version
+    WITH lost AS (
+        DELETE FROM {schema}.links WHERE position = ANY (gone) RETURNING stream_id
     ), by_stream AS (
-        SELECT stream_id, max(version) AS version, count(*) AS removed FROM removed GROUP BY stream_id
+        SELECT stream_id, count(*) AS links FROM lost GROUP BY stream_id
     )
-    SELECT array_agg(stream_id), array_agg(version), own_links + coalesce(sum(removed), 0)
-    INTO losers, lost_versions, links
+    SELECT array_agg(stream_id), array_agg(by_stream.links), coalesce(sum(by_stream.links), 0)
+    INTO losers, losses, links
     FROM by_stream;
-    IF losers IS NOT NULL THEN
-        UPDATE {schema}.streams s SET kept_version = greatest(s.kept_version, loser.version)
-        FROM unnest(losers, lost_versions) AS loser (stream_id, version)
-        WHERE s.stream_id = loser.stream_id;
-    END IF;
+    losers := losers || p_stream;
+    losses := losses || (events + own_links);
+    links := links + own_links;
+    UPDATE {schema}.streams s SET removed = s.removed + loser.lost
+    FROM unnest(losers, losses) AS loser (stream_id, lost)
+    WHERE s.stream_id = loser.stream_id;
 END $$;
 
 -- Ends a stream: marks it, or removes it with everything in it. Returns how much went.

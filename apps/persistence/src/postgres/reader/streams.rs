@@ -3,6 +3,7 @@
 use tokio_postgres::Row;
 use umbel_core::{
     StreamName, Version,
+    document::Direction,
     store::{ListStreams, ReadError, StoreError, StreamInfo, StreamList, StreamSort},
 };
 
@@ -21,10 +22,7 @@ impl Reader {
     }
 
     async fn log_info(&self) -> Result<StreamInfo, StoreError> {
-        let rows = self.query(&self.statements.status, &[]).await?;
-        let row = rows.first().ok_or_else(|| StoreError::Corrupt {
-            reason: format!("PostgreSQL at {}: the log has no row", self.target.place()),
-        })?;
+        let row = self.log_row().await?;
         let PgTimestamp(created_at) = row.get("created_at");
         Ok(StreamInfo {
             stream: StreamName::all(),
@@ -46,13 +44,19 @@ impl Reader {
             StreamSort::DeletedAt => "listed.deleted_at",
         };
         let text = self.statements.list_streams.replace("{key}", key);
-        let text = text.replace("{sorted}", sorted(request.direction));
+        let behind = match (&request.behind, request.direction) {
+            (None, _) => "$4::text IS NULL",
+            (Some(_), Direction::Forward) => "listed.name > $4",
+            (Some(_), Direction::Backward) => "listed.name < $4",
+        };
+        let text = text.replace("{sorted}", sorted(request.direction)).replace("{behind}", behind);
+        let name = request.behind.as_ref().map(StreamName::as_str);
         let search = request.search.unwrap_or_default();
         let offset = i64::try_from(request.offset).unwrap_or(i64::MAX);
-        let rows = self.query(&text, &[&search, &offset, &i64::from(request.limit)]).await?;
-        let total = rows.first().map_or(0, |row| row.get::<_, i64>("total"));
+        let rows = self.query(&text, &[&search, &offset, &i64::from(request.limit), &name]).await?;
+        let total = rows.first().and_then(|row| row.get::<_, Option<i64>>("total"));
         let listed = rows.iter().filter(|row| row.get::<_, Option<&str>>("name").is_some());
-        Ok(StreamList { streams: listed.map(stream_info).collect(), total: total.unsigned_abs() })
+        Ok(StreamList { streams: listed.map(stream_info).collect(), total: total.map(i64::unsigned_abs) })
     }
 }
 

@@ -1,3 +1,3 @@
 -- The log.
--- No parameters. Always one row. Index: none, the table has one row.
+-- No parameters. No row, or several: the store is damaged. Index: none, the table has one row.
 SELECT position, archived_to, created_at FROM {schema}.log

@@ -37,7 +37,7 @@ async fn an_event_in_the_archive_is_a_duplicate() {
     let mut elsewhere = first.clone();
     elsewhere.streams[0].stream = stream("c");
     for adapter in [&one, &other] {
-        assert_eq!(append(adapter, first.clone()).await, Ok(stored.clone()));
+        assert_eq!(append(adapter, first.clone()).await, Ok(stored.clone().again()));
         let group = vec![to("d", ExpectedVersion::Any), elsewhere.clone(), to("d", ExpectedVersion::Any)];
         let outcomes = adapter.append(group, super::upkeep::NOW).await;
         assert!(outcomes[0].is_ok() && outcomes[2].is_ok(), "{outcomes:?}");

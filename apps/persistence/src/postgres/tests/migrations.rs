@@ -42,6 +42,7 @@ async fn every_statement_can_be_prepared() {
                 .replace("{events}", "events")
                 .replace("{sorted}", "DESC")
                 .replace("{key}", "coalesce(v.version, listed.head)")
+                .replace("{behind}", "listed.name < $4")
                 .replace("{conversation}", "correlation_id = $8 AND causation_id = $9"),
         };
         if let Err(error) = client.prepare(&text).await {

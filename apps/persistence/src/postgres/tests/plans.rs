@@ -94,7 +94,13 @@ async fn reads_use_the_indexes_that_they_name() {
         plans.check(&text(&statements.read_stream), &params, OWN).await;
         plans.check(&text(&statements.read_stream_whole), &params, WHOLE).await;
         let by_name = text(&statements.list_streams).replace("{key}", "listed.name");
-        plans.check(&by_name, &[&"", &0_i64, &10_i64], &["streams_name_key", "streams_pkey"]).await;
+        for (behind, name) in
+            [("$4::text IS NULL", None), ("listed.name > $4", Some("s")), ("listed.name < $4", Some("s"))]
+        {
+            let text = by_name.replace("{behind}", behind);
+            let params: [&(dyn ToSql + Sync); 4] = [&"", &0_i64, &10_i64, &name];
+            plans.check(&text, &params, &["streams_name_key", "streams_pkey"]).await;
+        }
     }
     let text = |text: &str| text.replace("{events}", "all_events");
     plans.check(&text(&statements.read_all_forward), &[&first, &last, &limit], PRIMARY).await;

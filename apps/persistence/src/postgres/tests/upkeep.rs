@@ -255,7 +255,9 @@ async fn removing_a_long_stream_takes_time_in_proportion() {
          INSERT INTO {0}.links (stream_id, version, position)
          SELECT (SELECT stream_id FROM {0}.streams WHERE name = 'links-1'), n + 1, n + 2
          FROM generate_series(1, {EVENTS}) n;
-         UPDATE {0}.log SET position = position + {EVENTS};",
+         UPDATE {0}.streams SET kept_version = {EVENTS} + 1 WHERE name = 'links-1';
+         UPDATE {0}.log SET position = position + {EVENTS};
+         SELECT {0}.close_spans(0, {EVENTS} + 2);",
         schema.name()
     );
     client.batch_execute(&fill).await.unwrap();

@@ -2,7 +2,9 @@
 
 use umbel_core::{
     Changes, CommandId, Document, ExpectedVersion, Json, Position, StreamName, Version,
-    store::{CommandRecord, FINDINGS_MAX_PER_RULE, Finding, Removal, Rule, SaveProjection, Snapshot},
+    store::{
+        CommandRecord, FINDINGS_MAX_PER_RULE, Finding, Removal, Rule, SaveProjection, Snapshot, StoreError,
+    },
 };
 use umbel_testkit::postgres::TestSchema;
 use uuid::Uuid;
@@ -13,21 +15,24 @@ use super::{
     support::{adapter, append, client, schema, stream, to},
     upkeep::{NOW, archive, delete, link, one_more, perform, truncate},
 };
-use crate::{Extras, ReadModels, Upkeep, postgres::Postgres};
+use crate::{Extras, Log, ReadModels, Upkeep, postgres::Postgres};
 
 /// What is damaged, and mended from a copy.
-const TABLES: [&str; 11] = [
+const TABLES: [&str; 14] = [
     "log",
     "streams",
     "kinds",
     "events",
     "archive",
+    "spans",
     "links",
     "checkpoints",
     "snapshots",
     "documents",
     "document_index",
     "commands",
+    "outbox",
+    "subject_keys",
 ];
 
 #[derive(Serialize, Deserialize)]
@@ -104,12 +109,24 @@ fn rules(findings: &[Finding]) -> Vec<Rule> {
 #[tokio::test]
 async fn every_damage_is_found() {
     use Rule::{
-        Archive, Checkpoints, Commands, Documents, EventIds, Links, Payloads, Positions, References,
-        Snapshots, Versions,
+        Archive, Checkpoints, Commands, Documents, EventIds, Links, Log, Payloads, Positions, References,
+        Snapshots, Spans, SubjectKeys, Versions,
     };
     let last = "(SELECT max(position) FROM {}.events)";
     let last_of_a = "stream_id = (SELECT stream_id FROM {}.streams WHERE name = 'a-1') AND version = 6";
     let damages: &[(&str, &[Rule], &str)] = &[
+        ("DELETE FROM {}.log", &[Log], "0 rows instead of one"),
+        (
+            "ALTER TABLE {}.log DROP CONSTRAINT log_pkey; INSERT INTO {}.log SELECT * FROM {}.log",
+            &[Log],
+            "2 rows instead of one",
+        ),
+        ("UPDATE {}.log SET last_stream = 2", &[Log], "streams got ids up to 2"),
+        (
+            "INSERT INTO {}.outbox VALUES (7, '00000000-0000-0000-0000-000000000001', 'q', '1', now())",
+            &[Log],
+            "up to 0, and there is an entry with number 7",
+        ),
         ("DELETE FROM {}.events WHERE OF_A", &[Positions], "positions 34 to 34 are missing"),
         ("DELETE FROM {}.archive WHERE position = 2", &[Positions, Versions], "up to position"),
         ("UPDATE {}.log SET position = position + 1", &[Positions], "are missing"),
@@ -119,7 +136,14 @@ async fn every_damage_is_found() {
             &[Positions, Versions, EventIds, Archive],
             "is there twice",
         ),
-        ("UPDATE {}.events SET version = 9 WHERE OF_A", &[Versions], "stream a-1: 6 events stand at versions 1 to 9"),
+        ("UPDATE {}.events SET version = 9 WHERE OF_A", &[Versions], "stream a-1 is at version 9, of which 0 were removed and 6 are there"),
+        ("UPDATE {}.events SET version = 0 WHERE OF_A", &[Versions], "stream a-1 begins at version 0"),
+        ("DELETE FROM {}.links WHERE version = 6", &[Versions], "stream b-1 is at version 7, of which 1 were removed and 5"),
+        ("DELETE FROM {}.links WHERE version = 1", &[Versions], "stream links-1 is at version 2, of which 1 were removed and 0"),
+        ("UPDATE {}.streams SET kept_version = 0 WHERE name = 'links-1'", &[Versions], "keeps version 0"),
+        ("UPDATE {}.streams SET removed = 99 WHERE name = 'cut-1'", &[Versions], "and the audit tells of"),
+        ("UPDATE {}.streams SET first_version = 8 WHERE name = 'a-1'", &[Versions], "is shown from version 8, and ends at 6"),
+        ("UPDATE {}.streams SET created_at = 'infinity' WHERE name = 'a-1'", &[Versions], "a-1 began at infinity"),
         ("UPDATE {}.links SET version = 1 WHERE version = 6", &[Versions], "stream b-1: version 1 is there 2 times"),
         ("UPDATE {}.streams SET plain = true WHERE name = 'b-1'", &[Versions], "stream b-1 holds links"),
         (
@@ -129,6 +153,9 @@ async fn every_damage_is_found() {
             "is at positions 1, ",
         ),
         ("UPDATE {}.events SET kind_id = 999 WHERE position = LAST", &[References], "no kind with id 999"),
+        ("UPDATE {}.kinds SET type = '' WHERE category = 'soft'", &[References], "has type \"\" and schema 1"),
+        ("UPDATE {}.kinds SET schema = 0 WHERE category = 'soft'", &[References], "and schema 0"),
+        ("INSERT INTO {}.spans VALUES (1, now(), now())", &[Spans], "a span from position 1, and the log ends at"),
         ("UPDATE {}.kinds SET category = 'x' WHERE category = 'soft'", &[References], "its kind is of category x"),
         ("DELETE FROM {}.streams WHERE name = 'cut-1'", &[References], "no stream with id"),
         ("UPDATE {}.links SET position = 999 WHERE version = 1", &[Links], "links-1 links at version 1 to position 999"),
@@ -136,7 +163,7 @@ async fn every_damage_is_found() {
         (
             "ALTER TABLE {}.links DROP CONSTRAINT links_stream_id_position_key;
              INSERT INTO {}.links SELECT stream_id, 9, position FROM {}.links WHERE version = 1",
-            &[Links],
+            &[Versions, Links],
             "links-1 links to position 25 2 times",
         ),
         ("UPDATE {}.checkpoints SET position = 999", &[Checkpoints], "projection items/1 stands at position 999"),
@@ -150,6 +177,17 @@ async fn every_damage_is_found() {
         ("UPDATE {}.events SET data = NULL WHERE position = LAST", &[Payloads], "has no data"),
         ("UPDATE {}.events SET bytes = 'x' WHERE position = LAST", &[Payloads], "both JSON and bytes"),
         ("UPDATE {}.events SET metadata = '[]' WHERE position = LAST", &[Payloads], "metadata that is no object"),
+        ("UPDATE {}.events SET recorded_at = '-infinity' WHERE OF_A", &[Payloads], "-infinity as its time"),
+        (
+            r#"UPDATE {}.events SET subject = 'ada', data = '{"name": {"$sealed":"AAAA"}}' WHERE position = LAST"#,
+            &[SubjectKeys],
+            "holds personal data of ada, whose key is lost",
+        ),
+        (
+            r"UPDATE {}.events SET subject = 'ada', data = NULL, bytes = '\x00247365616c65640001' WHERE position = LAST",
+            &[SubjectKeys],
+            "holds personal data of ada, whose key is lost",
+        ),
     ];
     let schema = schema();
     let adapter = adapter(&schema).await;
@@ -168,6 +206,95 @@ async fn every_damage_is_found() {
     }
 }
 
+/// What leads reads by time to the events is there and right for each complete span, archived or not; a removal leaves it as
+/// it is.
+#[tokio::test]
+async fn spans_are_compared_with_their_events() {
+    let schema = schema();
+    let adapter = adapter(&schema).await;
+    let events = umbel_testkit::conformance::Events::default();
+    append(&adapter, events.append("long", ExpectedVersion::Any, 9_000)).await.unwrap();
+    perform(&adapter, archive(5_000)).await;
+    perform(&adapter, truncate("long", 100, Removal::Hard)).await;
+    assert_eq!(adapter.verify().await, Ok(vec![]));
+    for (sql, text) in [
+        ("DELETE FROM {}.spans WHERE first_position = 4097", "positions 4097 to 8192"),
+        ("UPDATE {}.spans SET min_recorded_at = 'infinity'", "their span says between infinity"),
+        ("UPDATE {}.spans SET max_recorded_at = '-infinity'", "and -infinity"),
+        ("UPDATE {}.spans SET first_position = 2 WHERE first_position = 1", "a span from position 2"),
+    ] {
+        damage(&schema, "CREATE TABLE {}.sound AS SELECT * FROM {}.spans").await;
+        damage(&schema, sql).await;
+        let findings = adapter.verify().await.unwrap();
+        assert_eq!(rules(&findings), [Rule::Spans], "{sql}: {findings:#?}");
+        assert!(findings.iter().any(|finding| finding.what.contains(text)), "{sql}: {findings:#?}");
+        let mend = "DELETE FROM {}.spans; INSERT INTO {}.spans SELECT * FROM {}.sound; DROP TABLE {}.sound";
+        damage(&schema, mend).await;
+    }
+}
+
+/// A log without its row has no head; that is damage, and not an empty log.
+#[tokio::test]
+async fn a_log_without_its_row_has_no_status() {
+    let schema = schema();
+    let adapter = adapter(&schema).await;
+    populate(&adapter).await;
+    damage(&schema, "DELETE FROM {}.log").await;
+    let status = adapter.status().await;
+    assert!(
+        matches!(&status, Err(StoreError::Corrupt { reason }) if reason.contains("umbel store verify")),
+        "{status:?}"
+    );
+}
+
+/// A link that damage took away leaves its version used up: nothing else gets it.
+#[tokio::test]
+async fn the_version_of_a_lost_link_is_not_given_out_again() {
+    let schema = schema();
+    let adapter = adapter(&schema).await;
+    populate(&adapter).await;
+    let version = async || adapter.stream_info(stream("links-1")).await.unwrap().version;
+    let mine = one_more(&adapter, "c-1").await;
+    link(&adapter, "links-1", vec![mine]).await.unwrap();
+    assert_eq!(version().await, Version::new(3));
+    damage(&schema, "DELETE FROM {}.links WHERE version = 3").await;
+    assert_eq!(version().await, Version::new(3));
+    let other = one_more(&adapter, "c-1").await;
+    assert_eq!(link(&adapter, "links-1", vec![other]).await, Ok(Version::new(4)));
+    assert_eq!(rules(&adapter.verify().await.unwrap()), [Rule::Versions]);
+}
+
+/// A verification is many short transactions: none is open from its first look to its last, which would keep the versions of
+/// the log's row from being pruned.
+#[tokio::test]
+async fn no_snapshot_is_held_for_the_whole_verification() {
+    let schema = schema();
+    let adapter = adapter(&schema).await;
+    populate(&adapter).await;
+    let [first, last, watch] =
+        [client(schema.url()).await, client(schema.url()).await, client(schema.url()).await];
+    let lock = |table: &str| format!("BEGIN; LOCK TABLE {}.{table} IN ACCESS EXCLUSIVE MODE", schema.name());
+    let began = async |table: &str| -> f64 {
+        let name = format!("%\"{}\".{table}%", schema.name());
+        let sql = "SELECT extract(epoch FROM xact_start)::float8 FROM pg_stat_activity
+                   WHERE wait_event_type = 'Lock' AND query LIKE $1";
+        loop {
+            if let Some(row) = watch.query_opt(sql, &[&name]).await.unwrap() {
+                return row.get(0);
+            }
+            tokio::task::yield_now().await;
+        }
+    };
+    first.batch_execute(&lock("outbox")).await.unwrap();
+    let verifying = tokio::spawn(async move { adapter.verify().await });
+    let first_look = began("outbox").await;
+    last.batch_execute(&lock("subject_keys")).await.unwrap();
+    first.batch_execute("ROLLBACK").await.unwrap();
+    assert!(began("subject_keys").await > first_look);
+    last.batch_execute("ROLLBACK").await.unwrap();
+    assert_eq!(verifying.await.unwrap(), Ok(vec![]));
+}
+
 /// A store with damage everywhere is told of briefly.
 #[tokio::test]
 async fn findings_are_few() {
@@ -175,7 +302,9 @@ async fn findings_are_few() {
     let adapter = adapter(&schema).await;
     populate(&adapter).await;
     damage(&schema, "UPDATE {}.events SET kind_id = 999; UPDATE {}.archive SET kind_id = 999").await;
-    assert_eq!(adapter.verify().await.unwrap().len(), FINDINGS_MAX_PER_RULE);
+    let findings = adapter.verify().await.unwrap();
+    assert_eq!(findings.len(), FINDINGS_MAX_PER_RULE);
+    assert!(!Finding::are_all(&findings) && Finding::are_all(&findings[1..]));
 }
 
 /// What the audit says was removed is what may be missing: not less, and no more.

@@ -76,7 +76,7 @@ async fn a_repeated_append_is_recognised() {
     let first = to("a", exact(0));
     let stored = append(&adapter, first.clone()).await.unwrap();
     append(&adapter, to("a", exact(1))).await.unwrap();
-    assert_eq!(append(&adapter, first.clone()).await, Ok(stored));
+    assert_eq!(append(&adapter, first.clone()).await, Ok(stored.again()));
     let mut elsewhere = first;
     elsewhere.streams[0].stream = stream("b");
     let error = append(&adapter, elsewhere).await.unwrap_err();

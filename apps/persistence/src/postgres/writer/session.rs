@@ -405,10 +405,7 @@ impl Seen {
 pub(in crate::postgres) fn recorded_command(row: &Row) -> (CommandId, Appended) {
     let JsonOut(reply) = row.get::<_, JsonOut>("reply");
     let last_position = row.get::<_, Option<i64>>("last_position").map(Position::from_i64);
-    (
-        CommandId(row.get("command_id")),
-        Appended { last_position, versions: Vec::new(), repeated: Some(reply) },
-    )
+    (CommandId(row.get("command_id")), Appended::repeated(last_position, reply))
 }
 
 fn split<'a>(claims: &[&'a ClaimName]) -> (Vec<&'a str>, Vec<&'a str>) {

@@ -16,6 +16,7 @@ pub(super) fn list_streams(
     let snapshot = connection.transaction()?;
     let search = request.search.as_deref().unwrap_or_default();
     let offset = i64::try_from(request.offset).unwrap_or(i64::MAX);
+    let behind = request.behind.as_ref().map(StreamName::as_str);
     let column = match request.sort {
         StreamSort::Name => None,
         StreamSort::Version => Some(1),
@@ -28,16 +29,24 @@ pub(super) fn list_streams(
                 Direction::Forward => LIST_STREAMS_FORWARD,
                 Direction::Backward => LIST_STREAMS_BACKWARD,
             };
-            snapshot.prepare_cached(sql)?.query_map(params![search, request.limit, offset], info)?.collect()
+            snapshot
+                .prepare_cached(sql)?
+                .query_map(params![search, request.limit, offset, behind], info)?
+                .collect()
         }
         (Some(column), direction) => {
             let sign = if direction == Direction::Forward { 1 } else { -1 };
-            let parameters = params![search, request.limit, offset, column, sign];
+            let parameters = params![search, request.limit, offset, column, sign, behind];
             snapshot.prepare_cached(LIST_STREAMS_SORTED)?.query_map(parameters, info)?.collect()
         }
     };
-    let total: i64 = snapshot.prepare_cached(COUNT_STREAMS)?.query_row([search], |row| row.get(0))?;
-    Ok(StreamList { streams: streams?, total: u64::try_from(total).unwrap_or(0) })
+    let total = match behind {
+        None => {
+            Some(snapshot.prepare_cached(COUNT_STREAMS)?.query_row([search], |row| row.get::<_, i64>(0))?)
+        }
+        Some(_) => None,
+    };
+    Ok(StreamList { streams: streams?, total: total.map(i64::unsigned_abs) })
 }
 
 fn info(row: &Row<'_>) -> rusqlite::Result<StreamInfo> {

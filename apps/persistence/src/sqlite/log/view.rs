@@ -67,11 +67,8 @@ pub(in crate::sqlite) fn find_command(
 ) -> rusqlite::Result<Option<Appended>> {
     let mut statement = connection.prepare_cached(FIND_COMMAND)?;
     let row = statement.query_row([id.0.as_bytes()], |row| {
-        Ok(Appended {
-            last_position: row.get::<_, Option<i64>>(1)?.map(Position::from_i64),
-            versions: Vec::new(),
-            repeated: Some(Json::from_store(row.get::<_, String>(0)?)),
-        })
+        let last_position = row.get::<_, Option<i64>>(1)?.map(Position::from_i64);
+        Ok(Appended::repeated(last_position, Json::from_store(row.get::<_, String>(0)?)))
     });
     row.optional()
 }

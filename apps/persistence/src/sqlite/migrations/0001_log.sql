@@ -29,6 +29,8 @@ CREATE TABLE streams (
     first_version INTEGER NOT NULL DEFAULT 1,
     -- The first one that was not removed for good.
     kept_from     INTEGER NOT NULL DEFAULT 1,
+    -- How many hold nothing any more, because acts of upkeep removed what was there.
+    removed       INTEGER NOT NULL DEFAULT 0,
     -- Whether it never held a link: then all its versions are those of its own events, without a hole.
     plain         INTEGER NOT NULL DEFAULT 1,
     created_at    INTEGER NOT NULL,

@@ -122,7 +122,7 @@ fn reads_of_the_log_use_the_named_index() {
         let name = format!("log/list_streams_{direction}");
         let (_, text) = sql::ALL.iter().find(|(file, _)| *file == name).unwrap();
         let steps = query_plan(&connection, text);
-        assert!(steps.iter().any(|step| step.contains("SCAN streams USING INDEX")), "{steps:?}");
+        assert!(steps.iter().any(|step| step.contains("SEARCH streams USING INDEX")), "{steps:?}");
     }
 }
 

@@ -11,9 +11,9 @@ use crate::sqlite::{
     error::Fault,
     log::{Ids, Kinds, LogRow, StreamRow, append_within, find_stream, log, read_event},
     sql::{
-        BEGIN_UPKEEP, COPY_TO_ARCHIVE, DELETE_SNAPSHOT, DELETE_STREAM, END_UPKEEP, FORGET_SUBJECT,
-        MOVE_ARCHIVE, REMOVE_ARCHIVED, REMOVE_EVENTS, REMOVE_LINKS, REMOVE_LINKS_TO, SOFT_DELETE_STREAM,
-        TRUNCATE_STREAM, Table,
+        BEGIN_UPKEEP, COPY_TO_ARCHIVE, COUNT_LOST_LINKS, DELETE_SNAPSHOT, DELETE_STREAM, END_UPKEEP,
+        FORGET_SUBJECT, MOVE_ARCHIVE, REMOVE_ARCHIVED, REMOVE_EVENTS, REMOVE_LINKS, REMOVE_LINKS_TO,
+        SOFT_DELETE_STREAM, TRUNCATE_STREAM, Table,
     },
     writer::Writer,
 };
@@ -23,6 +23,30 @@ use crate::sqlite::{
 struct Done {
     events: usize,
     links: usize,
+}
+
+/// What was removed for good.
+#[derive(Default)]
+struct Removed {
+    /// Of the stream's own.
+    events: usize,
+    /// That the stream held.
+    own_links: usize,
+    /// That other streams held to its events.
+    links_to: usize,
+}
+
+impl Removed {
+    /// How many of the stream's own versions that were.
+    const fn own(&self) -> usize {
+        self.events + self.own_links
+    }
+}
+
+impl From<Removed> for Done {
+    fn from(removed: Removed) -> Self {
+        Self { events: removed.events, links: removed.own_links + removed.links_to }
+    }
 }
 
 /// Does an act. What is removed for good does not stay readable in the file either.
@@ -136,10 +160,10 @@ fn delete(
         transaction.prepare_cached(SOFT_DELETE_STREAM)?.execute(params![stream, now.as_micros()])?;
         return Ok(Done::default());
     }
-    let done = remove(transaction, stream, Version::MAX)?;
+    let removed = remove(transaction, stream, Version::MAX)?;
     transaction.prepare_cached(DELETE_STREAM)?.execute([stream])?;
     transaction.prepare_cached(DELETE_SNAPSHOT)?.execute([name.as_str()])?;
-    Ok(done)
+    Ok(removed.into())
 }
 
 fn truncate(
@@ -148,25 +172,28 @@ fn truncate(
     before: Version,
     removal: Removal,
 ) -> rusqlite::Result<Done> {
-    let (kept_from, done) = match removal {
-        Removal::Soft => (Version::START, Done::default()),
+    let (kept_from, removed) = match removal {
+        Removal::Soft => (Version::START, Removed::default()),
         Removal::Hard => (before, remove(transaction, stream, before)?),
     };
-    let parameters = params![stream, before.to_i64(), kept_from.to_i64()];
+    let own = i64::try_from(removed.own()).unwrap_or(i64::MAX);
+    let parameters = params![stream, before.to_i64(), kept_from.to_i64(), own];
     transaction.prepare_cached(TRUNCATE_STREAM)?.execute(parameters)?;
-    Ok(done)
+    Ok(removed.into())
 }
 
 /// Removes what a stream has below a version: its own events with all links to them, and its links. Streams that lose
-/// links keep their versions.
-fn remove(transaction: &Transaction<'_>, stream: Option<i64>, before: Version) -> rusqlite::Result<Done> {
+/// links keep their versions and count what they lost; the stream itself is for the caller to count.
+fn remove(transaction: &Transaction<'_>, stream: Option<i64>, before: Version) -> rusqlite::Result<Removed> {
     let below = params![stream, before.to_i64()];
-    let mut done = Done { events: 0, links: transaction.prepare_cached(REMOVE_LINKS)?.execute(below)? };
+    let own_links = transaction.prepare_cached(REMOVE_LINKS)?.execute(below)?;
+    let mut removed = Removed { own_links, ..Removed::default() };
     for table in Table::ALL {
-        done.links += transaction.prepare_cached(&table.of(REMOVE_LINKS_TO))?.execute(below)?;
-        done.events += transaction.prepare_cached(&table.of(REMOVE_EVENTS))?.execute(below)?;
+        transaction.prepare_cached(&table.of(COUNT_LOST_LINKS))?.execute(below)?;
+        removed.links_to += transaction.prepare_cached(&table.of(REMOVE_LINKS_TO))?.execute(below)?;
+        removed.events += transaction.prepare_cached(&table.of(REMOVE_EVENTS))?.execute(below)?;
     }
-    Ok(done)
+    Ok(removed)
 }
 
 fn archive(transaction: &Transaction<'_>, through: Position) -> rusqlite::Result<Done> {

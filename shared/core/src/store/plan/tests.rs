@@ -117,7 +117,8 @@ fn a_reused_event_id_is_a_duplicate() {
     assert_eq!(plan(view, &group).outcomes[1], Err(AppendError::DuplicateEvent { id: event(9).id }));
 }
 
-/// UX-02: the same append again gets the first result; with `Any` only when the store itself tries again.
+/// UX-02: the same append again gets the first result; with `Any` only when the store itself tries again, and then it is this
+/// append that stored it.
 #[test]
 fn the_same_append_again_gets_the_first_result() {
     let mut view = view(&[("a", 9)]);
@@ -125,10 +126,9 @@ fn the_same_append_again_gets_the_first_result() {
         let (version, position) = (Version::new(version), Position::new(version + 20));
         view.events.insert(event(id).id, EventPlace { stream: stream("a"), version, position });
     }
-    let before =
-        Appended { last_position: Some(Position::new(25)), versions: vec![Version::new(5)], repeated: None };
+    let before = Appended::now(Some(Position::new(25)), vec![Version::new(5)]);
     let again = append("a", exact(3), [1, 2]);
-    assert_eq!(plan(view.clone(), [&again]).outcomes, [Ok(Planned::Before(before.clone()))]);
+    assert_eq!(plan(view.clone(), [&again]).outcomes, [Ok(Planned::Before(before.clone().again()))]);
 
     let any = append("a", ExpectedVersion::Any, [1, 2]);
     assert!(plan(view.clone(), [&any]).outcomes[0].is_err());
@@ -182,11 +182,7 @@ fn a_command_is_carried_out_once() {
     let again = Append { command: record("2"), ..append("a", ExpectedVersion::Any, [2]) };
     let mut plan = plan(View::default(), [&before, &first, &between, &again]);
     assert_eq!((plan.events.len(), plan.commands.len()), (3, 1));
-    let repeated = Appended {
-        last_position: Some(Position::new(42)),
-        versions: Vec::new(),
-        repeated: Some(Json::parse("1").unwrap()),
-    };
+    let repeated = Appended::repeated(Some(Position::new(42)), Json::parse("1").unwrap());
     assert_eq!(plan.outcomes.remove(3).map(|planned| planned.at(Position::new(40))), Ok(repeated));
 }
 

@@ -1,0 +1,195 @@
+//! Verifying: a healthy file has no findings; each damage, done past all triggers, is found.
+
+use std::{fs, path::PathBuf};
+
+use umbel_core::{
+    EventId, Json, Metadata, Version,
+    store::{Act, FINDINGS_MAX_PER_RULE, Finding, LinkEvents, Perform, Removal, Rule, Snapshot},
+};
+use uuid::Uuid;
+
+use super::*;
+use crate::{Extras, Upkeep};
+
+/// A file with streams that were truncated and linked to, an archive, complete spans, and something of everything else.
+async fn populated() -> (TempDir, PathBuf) {
+    let (directory, events) = (directory(), Events::default());
+    let path = directory.path().join("umbel.db");
+    let store = Sqlite::open(&path).unwrap();
+    let perform = async |act: Act| {
+        let request = Perform { id: events.one().id, act, metadata: Metadata::default() };
+        store.perform(request, NOW).await.unwrap();
+    };
+    let item = Item { group: json!("g"), rank: Some(json!(1)), tags: Vec::new() };
+    let documents = items([("one", Some(item))]);
+    let first = Append { documents, command: Some(command(1, "1")), ..events.append("a-1", NoStream, 3) };
+    let ids: Vec<_> = first.streams[0].events.iter().map(|event| event.id).collect();
+    append(&store, first).await.unwrap();
+    let lost = events.append("cut-1", NoStream, 4);
+    let lost_id = lost.streams[0].events[0].id;
+    append(&store, lost).await.unwrap();
+    append(&store, events.append("long", NoStream, 9_000)).await.unwrap();
+    let linked = LinkEvents {
+        stream: stream("links-1"),
+        expected: NoStream,
+        events: [&ids[..2], &[lost_id], &ids[2..]].concat(),
+    };
+    store.link(linked, NOW).await.unwrap();
+    perform(Act::Archive { through: position(5_000) }).await;
+    let (cut, removal) = (stream("cut-1"), Removal::Hard);
+    perform(Act::TruncateStream { stream: cut, before: version(3), removal }).await;
+    let snapshot = Snapshot {
+        stream: stream("a-1"),
+        version: version(3),
+        state: "test.state".into(),
+        schema: 1,
+        taken_at: NOW,
+        data: Json::parse("0").unwrap(),
+    };
+    store.save_snapshot(snapshot).await.unwrap();
+    (directory, path)
+}
+
+/// As no program can: without triggers, foreign keys and checks.
+fn damage(path: &Path, sql: &str) {
+    let file = raw(path);
+    let mut names = file.prepare("SELECT name FROM sqlite_schema WHERE type = 'trigger'").unwrap();
+    let names: Vec<String> = names.query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect();
+    for name in names {
+        file.execute(&format!("DROP TRIGGER {name}"), []).unwrap();
+    }
+    let past_checks = "PRAGMA foreign_keys = OFF; PRAGMA ignore_check_constraints = ON";
+    file.execute_batch(&format!("{past_checks}; {sql}")).unwrap();
+}
+
+async fn found(path: &Path) -> Vec<Finding> {
+    Sqlite::open_existing(path).unwrap().verify().await.unwrap()
+}
+
+/// Every rule is broken at least once here, and what tells of it names the place.
+#[tokio::test]
+async fn every_damage_is_found() {
+    use Rule::{
+        Archive, Checkpoints, Commands, Documents, EventIds, Links, Log, Payloads, Positions, References,
+        Snapshots, Spans, SubjectKeys, Versions,
+    };
+    let damages: &[(&str, &[Rule], &str)] = &[
+        ("DELETE FROM log", &[Log], "0 rows instead of one"),
+        (
+            "INSERT INTO outbox VALUES (7, x'00', 'q', '1', 0); UPDATE sqlite_sequence SET seq = 3 WHERE name = 'outbox'",
+            &[Log],
+            "up to 3, and there is an entry with number 7",
+        ),
+        (
+            "DELETE FROM events WHERE position = 6000",
+            &[Positions, Versions],
+            "nothing is at positions 6000 to 6000",
+        ),
+        ("UPDATE log SET head = head + 1", &[Positions], "are missing"),
+        (
+            "DELETE FROM links WHERE version = 2",
+            &[Versions],
+            "links-1 is at version 4, of which 1 were removed and 2",
+        ),
+        (
+            "DELETE FROM links WHERE version = 4",
+            &[Versions],
+            "links-1 is at version 4, of which 1 were removed and 2",
+        ),
+        ("UPDATE streams SET version = 2 WHERE name = 'links-1'", &[Versions], "has a link at 4"),
+        ("UPDATE streams SET removed = 99 WHERE name = 'cut-1'", &[Versions], "and the audit tells of"),
+        ("UPDATE streams SET first_version = 9 WHERE name = 'a-1'", &[Versions], "is shown from 9"),
+        (
+            "UPDATE streams SET kept_from = 2 WHERE name = 'long'",
+            &[Versions],
+            "is kept from version 2, and 0 were removed",
+        ),
+        (
+            "UPDATE events SET event_id = (SELECT event_id FROM archived_events WHERE position = 1) WHERE position = 6000",
+            &[EventIds],
+            "is at positions 1 and 6000",
+        ),
+        ("UPDATE events SET kind_id = 999 WHERE position = 6000", &[References], "is of kind 999"),
+        ("UPDATE kinds SET type = '' WHERE category = 'a'", &[References], "has type \"\""),
+        ("UPDATE kinds SET schema = 0 WHERE category = 'a'", &[References], "and schema 0"),
+        ("DELETE FROM spans WHERE first_position = 4097", &[Spans], "positions 4097 to 8192"),
+        ("UPDATE spans SET min_recorded_at = max_recorded_at + 1", &[Spans], "their span says between"),
+        ("UPDATE spans SET max_recorded_at = min_recorded_at - 1", &[Spans], "their span says between"),
+        ("INSERT INTO spans VALUES (8193, 0, 1)", &[Spans], "a span from position 8193"),
+        (
+            "UPDATE links SET position = 99999 WHERE version = 1",
+            &[Links],
+            "points to nothing at position 99999",
+        ),
+        ("INSERT INTO checkpoints VALUES ('p/1', 99999)", &[Checkpoints], "projection p/1"),
+        ("UPDATE snapshots SET version = 9", &[Snapshots], "the stream ends at 3"),
+        ("DELETE FROM documents", &[Documents], "has no document one"),
+        ("UPDATE commands SET last_position = 99999", &[Commands], "position 99999"),
+        ("UPDATE log SET archived_to = 4999", &[Archive], "position 5000 is in the archive"),
+        ("UPDATE events SET data = '{' WHERE position = 6000", &[Payloads], "data that is no JSON"),
+        (
+            "UPDATE events SET recorded_at = 9223372036854775807 WHERE position = 9000",
+            &[Payloads],
+            "beyond all calendars",
+        ),
+        (
+            r#"UPDATE events SET subject = 'ada', data = '{"n":{"$sealed":"AAAA"}}' WHERE position = 6000"#,
+            &[SubjectKeys],
+            "position 6000 holds personal data of ada, whose key is lost",
+        ),
+        (
+            "UPDATE events SET subject = 'ada', data = NULL, bytes = x'00247365616c65640001' WHERE position = 6000",
+            &[SubjectKeys],
+            "position 6000 holds personal data of ada, whose key is lost",
+        ),
+    ];
+    let (directory, sound) = populated().await;
+    assert_eq!(found(&sound).await, []);
+    raw(&sound).pragma_update(None, "wal_checkpoint", "TRUNCATE").unwrap();
+    for (number, (sql, expected, text)) in damages.iter().enumerate() {
+        let path = directory.path().join(format!("{number}.db"));
+        fs::copy(&sound, &path).unwrap();
+        damage(&path, sql);
+        let findings = found(&path).await;
+        let mut rules: Vec<_> = findings.iter().map(|finding| finding.rule).collect();
+        rules.dedup();
+        assert_eq!(rules, *expected, "{sql}: {findings:#?}");
+        assert!(findings.iter().any(|finding| finding.what.contains(text)), "{sql}: {findings:#?}");
+        fs::remove_file(&path).unwrap();
+    }
+}
+
+/// A store with damage everywhere is told of briefly.
+#[tokio::test]
+async fn findings_are_few() {
+    let (_directory, path) = populated().await;
+    damage(&path, "UPDATE events SET kind_id = 999");
+    let findings = found(&path).await;
+    assert_eq!(findings.len(), FINDINGS_MAX_PER_RULE);
+    assert!(!Finding::are_all(&findings));
+}
+
+/// A log without its row has no head; that is damage, and not an empty log.
+#[tokio::test]
+async fn a_log_without_its_row_has_no_status() {
+    let (_directory, path) = populated().await;
+    let store = Sqlite::open(&path).unwrap();
+    damage(&path, "DELETE FROM log");
+    let status = store.status().await;
+    assert!(
+        matches!(&status, Err(StoreError::Corrupt { reason }) if reason.contains("umbel store verify")),
+        "{status:?}"
+    );
+}
+
+/// A link that damage took away leaves its version used up: nothing else gets it.
+#[tokio::test]
+async fn the_version_of_a_lost_link_is_not_given_out_again() {
+    let (_directory, path) = populated().await;
+    damage(&path, "DELETE FROM links WHERE version = 4");
+    let (store, events) = (Sqlite::open(&path).unwrap(), Events::default());
+    assert_eq!(store.stream_info(stream("links-1")).await.unwrap().version, Version::new(4));
+    let mut more = events.append("links-1", exact(4), 1);
+    more.streams[0].events[0].id = EventId(Uuid::from_u128(77));
+    assert_eq!(append(&store, more).await.unwrap().versions, [Version::new(5)]);
+}
