@@ -11,5 +11,6 @@ mod projections;
 mod spans;
 mod support;
 mod upkeep;
+mod vanishing;
 mod verify;
 mod writers;

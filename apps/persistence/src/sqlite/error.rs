@@ -31,6 +31,14 @@ pub(super) fn store_error(error: &Error, path: &Path) -> StoreError {
                 reason: format!("{path} holds a row that makes no sense: {error}"),
             };
         }
+        // Where a row may be absent, it is asked for as one that may.
+        Error::QueryReturnedNoRows => {
+            return StoreError::Corrupt {
+                reason: format!(
+                    "{path} lacks a row that others lead to; `umbel store verify` lists all that is wrong"
+                ),
+            };
+        }
         _ => {}
     }
     match error.sqlite_error_code() {

@@ -39,11 +39,20 @@ pub(super) enum Whole {
     Full(u32),
 }
 
-/// What was found in a part of the log.
+/// What was read of a part of the log.
 #[derive(Debug)]
 pub(super) struct Part {
     pub(super) head: Position,
+    pub(super) found: Found,
+    /// What was found, without what was removed since.
     pub(super) events: Vec<RecordedEvent>,
+}
+
+/// How many events were found in a part of the log, and the last of them in reading order.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Found {
+    pub(super) count: usize,
+    pub(super) last: Option<Position>,
 }
 
 impl Reader {
@@ -63,7 +72,7 @@ impl Reader {
         let range = Range { first, last: before.plus(limit.into()) };
         let params: [Param<'_>; 3] = [&first.to_i64(), &range.last.to_i64(), &i64::from(limit)];
         let rows = self.log_rows(&self.statements.read_all_forward, Whole::From(first), &params).await?;
-        let Part { head, events } = self.part(rows, Direction::Forward).await?;
+        let Part { head, events, .. } = self.part(rows, Direction::Forward).await?;
         let scanned_to = if limit == 0 { before } else { head.min(range.last) };
         Ok(AllPage { events, scanned_to, head })
     }
@@ -72,13 +81,9 @@ impl Reader {
         let from = from.unwrap_or(Position::MAX);
         let params: [Param<'_>; 2] = [&from.to_i64(), &i64::from(limit)];
         let rows = self.log_rows(&self.statements.read_all_backward, Whole::Full(limit), &params).await?;
-        let Part { head, events } = self.part(rows, Direction::Backward).await?;
-        let scanned_to = Range { first: Position::new(1), last: from.min(head) }.scanned_to(
-            Direction::Backward,
-            &events,
-            limit,
-            head,
-        );
+        let Part { head, found, events } = self.part(rows, Direction::Backward).await?;
+        let range = Range { first: Position::new(1), last: from.min(head) };
+        let scanned_to = range.scanned_to(Direction::Backward, found, limit, head);
         Ok(AllPage { events, scanned_to, head })
     }
 
@@ -105,7 +110,8 @@ impl Reader {
     pub(super) async fn part(&self, mut rows: EventRows, direction: Direction) -> Result<Part, StoreError> {
         rows.put_in_order(direction, |event| event.position);
         let head = Position::from_i64(rows.first.as_ref().map_or(0, |row| row.get(HEAD)));
-        Ok(Part { head, events: self.named(rows.events).await? })
+        let found = Found { count: rows.events.len(), last: rows.events.last().map(|event| event.position) };
+        Ok(Part { head, found, events: self.named(rows.events).await? })
     }
 }
 
@@ -126,21 +132,28 @@ impl Whole {
     }
 }
 
+impl Found {
+    /// With what was found behind it.
+    pub(super) fn and(self, next: Self) -> Self {
+        Self { count: self.count + next.count, last: next.last.or(self.last) }
+    }
+}
+
 impl Range {
     /// How far a page looked that was looked for in this range, up to the head.
     pub(super) fn scanned_to(
         self,
         direction: Direction,
-        events: &[RecordedEvent],
+        found: Found,
         limit: u32,
         head: Position,
     ) -> Position {
-        if is_full(events.len(), limit) {
+        if is_full(found.count, limit) {
             let before = match direction {
                 Direction::Forward => Position::new(self.first.get().saturating_sub(1)),
                 Direction::Backward => self.last.next(),
             };
-            return events.last().map_or(before, |event| event.position);
+            return found.last.unwrap_or(before);
         }
         match direction {
             Direction::Forward => self.last.min(head),

@@ -13,7 +13,7 @@ use uuid::Uuid;
 
 use super::{
     Param, Reader,
-    all::{BEHIND, EVENT, Part, Range, Whole},
+    all::{BEHIND, EVENT, Found, Part, Range, Whole},
     sorted,
 };
 use crate::postgres::types::PgTimestamp;
@@ -56,8 +56,8 @@ impl Reader {
         } else {
             self.select_kinds(&selection, from, limit).await
         };
-        let (range, Part { head, events }) = scan?;
-        let scanned_to = range.scanned_to(request.direction, &events, limit, head);
+        let (range, Part { head, found, events }) = scan?;
+        let scanned_to = range.scanned_to(request.direction, found, limit, head);
         Ok(AllPage { events, scanned_to, head })
     }
 
@@ -89,7 +89,7 @@ impl Reader {
             Direction::Forward => near.last >= part.head,
             Direction::Backward => near.first <= Position::new(1),
         };
-        if is_end || u64::try_from(2 * part.events.len()).is_ok_and(|twice| twice >= u64::from(limit)) {
+        if is_end || u64::try_from(2 * part.found.count).is_ok_and(|twice| twice >= u64::from(limit)) {
             return Ok((near, part));
         }
         let range = Range::beginning_at(from, u64::MAX, selection.direction);
@@ -115,15 +115,17 @@ impl Reader {
     ) -> Result<AllPage, StoreError> {
         let direction = selection.direction;
         let (head, ranges, looked_at) = self.overlapping(selection, from).await?;
-        let mut events: Vec<RecordedEvent> = Vec::new();
+        let (mut found, mut events) = (Found::default(), Vec::<RecordedEvent>::new());
         for range in ranges {
-            let missing = limit - u32::try_from(events.len()).unwrap_or(limit);
+            let missing = limit - u32::try_from(found.count).unwrap_or(limit);
             if missing == 0 {
                 break;
             }
-            events.extend(self.scan(selection, range, missing).await?.events);
+            let part = self.scan(selection, range, missing).await?;
+            found = found.and(part.found);
+            events.extend(part.events);
         }
-        let scanned_to = looked_at.scanned_to(direction, &events, limit, head);
+        let scanned_to = looked_at.scanned_to(direction, found, limit, head);
         Ok(AllPage { events, scanned_to, head })
     }
 

@@ -31,6 +31,18 @@ impl Reader {
         &self,
         request: ReadStream,
     ) -> Result<StreamPage, ReadError> {
+        // Each further round takes another stream that was deleted just then.
+        loop {
+            if let Some(page) = self.try_read_stream(&request).await? {
+                return Ok(page);
+            }
+        }
+    }
+
+    /// A page; none if events of it were removed before their names were known. What stands behind them is to be read then,
+    /// for a page that is short, or empty, is taken for the end of its stream.
+    async fn try_read_stream(&self, request: &ReadStream) -> Result<Option<StreamPage>, ReadError> {
+        let not_found = || ReadError::StreamNotFound(request.stream.clone());
         let (lowest, highest) = match request.direction {
             Direction::Forward => (request.from.unwrap_or(Version::START), Version::MAX),
             Direction::Backward => (Version::START, request.from.unwrap_or(Version::MAX)),
@@ -41,23 +53,20 @@ impl Reader {
 
         let mut rows = self.query_events(&text(&self.statements.read_stream), &params, OWN).await?;
         rows.put_in_order(request.direction, |event| event.version);
-        let Some(mut stream) = rows.first.as_ref().map(Stream::of) else {
-            return Err(ReadError::StreamNotFound(request.stream));
-        };
+        let mut stream = rows.first.as_ref().map(Stream::of).ok_or_else(not_found)?;
         if stream.deleted {
-            return Err(ReadError::StreamDeleted(request.stream));
+            return Err(ReadError::StreamDeleted(request.stream.clone()));
         }
         if stream.version == Version::START {
-            return Err(ReadError::StreamNotFound(request.stream));
+            return Err(not_found());
         }
-        if !stream.is_whole(&rows, &request) {
+        if !stream.is_whole(&rows, request) {
             rows = self.query_events(&text(&self.statements.read_stream_whole), &params, WHOLE).await?;
-            let Some(now) = rows.first.as_ref().map(Stream::of) else {
-                return Err(ReadError::StreamNotFound(request.stream));
-            };
-            stream = now;
+            stream = rows.first.as_ref().map(Stream::of).ok_or_else(not_found)?;
         }
-        Ok(StreamPage { events: self.named(rows.events).await?, version: stream.version })
+        let found = rows.events.len();
+        let events = self.named(rows.events).await?;
+        Ok((events.len() == found).then_some(StreamPage { events, version: stream.version }))
     }
 }
 

@@ -35,6 +35,14 @@ async fn until_waiting(client: &Client, schema: &TestSchema, count: i64) {
     soon(async { while waiting(client, schema).await != count {} }).await;
 }
 
+/// Waits until a statement that names this table of the schema waits for a lock.
+pub(super) async fn until_waiting_for(client: &Client, schema: &TestSchema, table: &str) {
+    let sql = "SELECT EXISTS (SELECT FROM pg_stat_activity
+               WHERE wait_event_type = 'Lock' AND query LIKE '%' || $1 || '%')";
+    let name = format!("\"{}\".{table}", schema.name());
+    soon(async { while !client.query_one(sql, &[&name]).await.unwrap().get::<_, bool>(0) {} }).await;
+}
+
 /// Begins the request and drops it once it waits for a lock in the database.
 async fn abandon(request: impl Future, client: &Client, schema: &TestSchema) {
     let mut request = pin!(request);
@@ -44,7 +52,7 @@ async fn abandon(request: impl Future, client: &Client, schema: &TestSchema) {
     }
 }
 
-async fn lock(schema: &TestSchema, table: &str) -> Client {
+pub(super) async fn lock(schema: &TestSchema, table: &str) -> Client {
     let holder = client(schema.url()).await;
     let lock = format!("BEGIN; LOCK TABLE {}.{table} IN ACCESS EXCLUSIVE MODE", schema.name());
     holder.batch_execute(&lock).await.unwrap();
