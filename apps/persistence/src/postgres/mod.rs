@@ -81,6 +81,10 @@ pub struct PostgresOptions {
     /// How long a group of appends may take before its connection counts as lost. Waiting for other writers is
     /// part of it, and bounded to ten seconds by the statements themselves.
     pub group_timeout: Duration,
+    /// How long a transaction that may hold the log waits for its next statement until the server ends it: that of a
+    /// process that froze, or that the network cut off. Shorter than the ten seconds that other writers wait for the log, so
+    /// that they get through; what became of the group is found out as after a lost connection.
+    pub stall_limit: Duration,
     /// How long after a lost connection the outcome of a group is pursued before it is given up as unknown. Bounds
     /// connecting and storing within it, too.
     pub outage_limit: Duration,
@@ -95,6 +99,7 @@ impl Default for PostgresOptions {
             connect_timeout: Duration::from_secs(5),
             statement_timeout: Duration::from_secs(15),
             group_timeout: Duration::from_secs(30),
+            stall_limit: Duration::from_secs(5),
             outage_limit: Duration::from_secs(30),
             migration_wait: Duration::from_secs(60),
         }
@@ -151,7 +156,7 @@ impl Postgres {
         let statements = Arc::new(Statements::new(&schema));
         Ok(Self {
             reader: Reader::new(Arc::clone(&target), Arc::clone(&statements), &options)?,
-            upkeeper: Arc::new(Upkeeper::new(Arc::clone(&target), Arc::clone(&statements))),
+            upkeeper: Arc::new(Upkeeper::new(Arc::clone(&target), Arc::clone(&statements), &options)),
             writer: Writer::new(target, statements, &options),
         })
     }

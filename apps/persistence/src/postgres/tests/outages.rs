@@ -10,10 +10,11 @@ use std::{
 
 use tokio::sync::watch;
 use umbel_core::{
-    EventId, ExpectedVersion, Timestamp,
-    store::{AppendError, StoreError},
+    CommandId, EventId, ExpectedVersion, Json, Timestamp,
+    store::{Append, AppendError, CommandRecord, StoreError},
 };
 use umbel_testkit::postgres::{CuttingProxy, Server};
+use uuid::Uuid;
 
 use super::support::{adapter, append, assert_gapless, client, exact, schema, to, whole_log};
 use crate::{
@@ -111,6 +112,42 @@ async fn an_answer_lost_on_its_way_is_found_again() {
     }
     let events = whole_log(&adapter).await;
     assert_eq!(events.len(), 4);
+    assert_gapless(&events);
+}
+
+/// OP-06: a node that freezes, or is cut off, in the middle of a transaction holds up other writers only until the
+/// server ends it, and settles what it was about once it goes on. So it is with a group that was planned under the log's
+/// lock, as the first of a writer is, and with one that was not.
+#[tokio::test]
+async fn a_stalled_writer_does_not_keep_the_log() {
+    let schema = schema();
+    let other = adapter(&schema).await;
+    let options = PostgresOptions { stall_limit: Duration::from_millis(500), ..PostgresOptions::default() };
+    let proxy = CuttingProxy::start(schema.url()).unwrap();
+    let stalling = Postgres::connect(proxy.url(), schema.name(), options).await.unwrap();
+    let command = |number: u64| {
+        let record = CommandRecord {
+            id: CommandId(Uuid::from_u128(number.into())),
+            reply: Json::encode("done").unwrap(),
+        };
+        Append { command: Some(record), ..to("a", ExpectedVersion::Any) }
+    };
+    for round in 1..=2 {
+        proxy.stall();
+        let others = async {
+            while proxy.is_about_to_stall() {
+                tokio::task::yield_now().await;
+            }
+            append(&other, to("b", ExpectedVersion::Any)).await
+        };
+        let (stalled, others) = tokio::join!(append(&stalling, command(round)), others);
+        assert_eq!(others.unwrap().versions[0].get(), round);
+        assert!(stalled.is_ok(), "{stalled:?}");
+        // The next one of this writer is planned on what it remembers.
+        append(&stalling, to("a", ExpectedVersion::Any)).await.unwrap();
+    }
+    let events = whole_log(&other).await;
+    assert_eq!(events.len(), 6);
     assert_gapless(&events);
 }
 

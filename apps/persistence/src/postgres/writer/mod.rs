@@ -51,6 +51,7 @@ pub(super) struct Writer {
     target: Arc<Target>,
     statements: Arc<Statements>,
     group_timeout: Duration,
+    stall_limit: Duration,
     outage_limit: Duration,
     state: Mutex<State>,
 }
@@ -70,6 +71,7 @@ impl Writer {
             target,
             statements,
             group_timeout: options.group_timeout,
+            stall_limit: options.stall_limit,
             outage_limit: options.outage_limit,
             state: Mutex::default(),
         }
@@ -142,8 +144,8 @@ impl Writer {
     /// A session that is ready for use, within a limit: preparing its statements may wait for a locked table.
     async fn reconnect(&self, state: &mut State, within: Duration) -> Result<Session, StoreError> {
         (state.cache, state.kinds) = (Cache::default(), Kinds::default());
-        let opened = timeout(within, Session::open(&self.target, &self.statements)).await;
-        opened.unwrap_or_else(|_| {
+        let opening = Session::open(&self.target, &self.statements, self.stall_limit);
+        timeout(within, opening).await.unwrap_or_else(|_| {
             let place = self.target.place();
             let reason = format!("PostgreSQL at {place}: no connection was ready within {within:?}");
             Err(StoreError::Unavailable { reason })

@@ -2,7 +2,10 @@
 
 mod upkeep;
 
-use std::collections::{HashMap, HashSet};
+use std::{
+    collections::{HashMap, HashSet},
+    time::Duration,
+};
 
 use futures_util::future::{self, join4, join5};
 use tokio_postgres::{Client, Error, Row, Statement};
@@ -26,15 +29,18 @@ use crate::postgres::{
     types::{JsonOut, PgTimestamp},
 };
 
-/// Bounds for a transaction of several exchanges: how long it waits for another writer's lock, how long one of its
-/// statements may take, and how long it may sit idle holding the lock should this process freeze.
+/// Begins every transaction of more than one statement, with its bounds: how long it waits for another writer's lock, how
+/// long one of its statements may take, and how long it may stall holding the lock, should this process freeze or
+/// the network cut it off.
 const BEGIN: &str = "BEGIN; SET LOCAL lock_timeout = '10s'; SET LOCAL statement_timeout = '30s'; \
-                     SET LOCAL idle_in_transaction_session_timeout = '15s'";
+                     SET LOCAL idle_in_transaction_session_timeout = {stall_ms}";
 
 /// An open connection with its prepared statements. Dropping it closes it at once.
 #[derive(Debug)]
 pub(in crate::postgres) struct Session {
     client: Client,
+    /// [`BEGIN`] with its limit.
+    begin: String,
     /// Ends with the session, also when it is dropped half opened.
     _driving: Driving,
     append_group: Statement,
@@ -70,6 +76,7 @@ impl Session {
     pub(in crate::postgres) async fn open(
         target: &Target,
         statements: &Statements,
+        stall_limit: Duration,
     ) -> Result<Self, StoreError> {
         let (client, driving) = target.open().await?;
         let prepare = |text| client.prepare(text);
@@ -101,6 +108,8 @@ impl Session {
         ] = <[Statement; 10]>::try_from(prepared).expect("as many come back as were prepared");
         Ok(Self {
             client,
+            // Zero would mean no limit.
+            begin: BEGIN.replace("{stall_ms}", &stall_limit.as_millis().max(1).to_string()),
             _driving: driving,
             append_group,
             write_claims,
@@ -157,7 +166,8 @@ impl Session {
         let (scopes, values) = split(&claims);
         // Sent together and answered in order; each statement sees what was committed before it began, and all but
         // the first two begin under the lock.
-        let lock = future::join(self.client.batch_execute(BEGIN), self.client.query_one(&self.lock_log, &[]));
+        let lock =
+            future::join(self.client.batch_execute(&self.begin), self.client.query_one(&self.lock_log, &[]));
         let params: [&[&(dyn tokio_postgres::types::ToSql + Sync)]; 4] =
             [&[&names], &[&events], &[&commands], &[&scopes, &values]];
         let [of_names, of_events, of_commands, of_claims] = params;
@@ -204,7 +214,7 @@ impl Session {
             // One statement is its own transaction.
             return events.await;
         }
-        let begin = async { if locked { Ok(()) } else { self.client.batch_execute("BEGIN").await } };
+        let begin = async { if locked { Ok(()) } else { self.client.batch_execute(&self.begin).await } };
         let beside =
             join4(self.claims(plan), self.commands(plan, now), self.documents(plan), self.outbox(plan, now));
         // After an error in one of them the server refuses the rest, and COMMIT rolls back.
