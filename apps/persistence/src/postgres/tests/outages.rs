@@ -11,7 +11,7 @@ use std::{
 use tokio::sync::watch;
 use umbel_core::{
     CommandId, EventId, ExpectedVersion, Json, Timestamp,
-    store::{Append, AppendError, CommandRecord, StoreError},
+    store::{Append, AppendError, ClaimName, Claims, CommandRecord, StoreError},
 };
 use umbel_testkit::postgres::{CuttingProxy, Server};
 use uuid::Uuid;
@@ -148,6 +148,50 @@ async fn a_stalled_writer_does_not_keep_the_log() {
     }
     let events = whole_log(&other).await;
     assert_eq!(events.len(), 6);
+    assert_gapless(&events);
+}
+
+/// UX-01, UX-02: one append of a group that the database refuses fails alone, also when the group's connection was lost
+/// before: by what PostgreSQL cannot hold, and by a unique value that no plan knows of.
+#[tokio::test]
+async fn a_refused_append_fails_alone_also_after_a_lost_answer() {
+    let schema = schema();
+    let proxy = CuttingProxy::start(schema.url()).unwrap();
+    let adapter = Postgres::connect(proxy.url(), schema.name(), PostgresOptions::default()).await.unwrap();
+    let guard = "CREATE FUNCTION {schema}.refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+            RAISE EXCEPTION 'taken' USING ERRCODE = 'unique_violation'; END $$;
+        CREATE TRIGGER refuse BEFORE INSERT ON {schema}.events FOR EACH ROW
+            WHEN (NEW.data::text = '\"taken\"') EXECUTE FUNCTION {schema}.refuse()";
+    let client = client(schema.url()).await;
+    append(&adapter, to("a", ExpectedVersion::Any)).await.unwrap();
+    client.batch_execute(&guard.replace("{schema}", schema.name())).await.unwrap();
+    let unholdable = || {
+        let take = vec![ClaimName::new("test", "nul\0")];
+        let claims = Claims { owner: "b".into(), take, release: Vec::new() };
+        Append { claims, ..to("b", ExpectedVersion::Any) }
+    };
+    for (refused, says, is_cut) in [
+        (unholdable(), "22021", false),
+        (unholdable(), "22021", true),
+        (to("taken", ExpectedVersion::Any), "23505", false),
+        (to("taken", ExpectedVersion::Any), "23505", true),
+    ] {
+        // The connection is open when it is cut.
+        append(&adapter, to("a", ExpectedVersion::Any)).await.unwrap();
+        if is_cut {
+            proxy.cut();
+        }
+        let group = vec![to("a", ExpectedVersion::Any), refused, to("c", ExpectedVersion::Any)];
+        let outcomes = adapter.append(group, Timestamp::from_micros(1)).await;
+        assert!(!proxy.is_about_to_cut());
+        assert!(outcomes[0].is_ok() && outcomes[2].is_ok(), "{says} {is_cut}: {outcomes:?}");
+        let error = outcomes[1].as_ref().unwrap_err();
+        assert!(error.to_string().contains(says), "{error}");
+        let is_unknown = matches!(error, AppendError::Store(StoreError::OutcomeUnknown { .. }));
+        assert_eq!(is_unknown, is_cut, "{error}");
+    }
+    let events = whole_log(&adapter).await;
+    assert_eq!(events.len(), 13);
     assert_gapless(&events);
 }
 
