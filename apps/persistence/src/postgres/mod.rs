@@ -72,7 +72,8 @@ pub struct PostgresOptions {
     /// Connections for reading and for projections; one more is for appending, and another one for links and acts of upkeep
     /// once there was one.
     pub max_connections: usize,
-    /// How long opening a connection may take, until it is ready for use.
+    /// How long opening a connection may take, until it is ready for use. Also how long the look at the schema before waits
+    /// for a table that somebody holds locked.
     pub connect_timeout: Duration,
     /// How long a statement of a pooled connection may run: reads, and projections' writes. The server ends it
     /// then, whoever still waits. Somewhat more than callers usually wait, for it is not meant to be met: it bounds
@@ -145,7 +146,7 @@ impl Postgres {
     ) -> Result<Self, StoreError> {
         let schema = Schema::new(schema).map_err(|reason| StoreError::Failed { reason })?;
         let target = Arc::new(Target::new(url, &schema, options.connect_timeout)?);
-        let (client, driving) = target.open().await?;
+        let (client, driving) = target.for_a_visit(&options).open().await?;
         let ready = if may_migrate {
             migrate::migrate(&client, &target, &schema, options.migration_wait).await
         } else {

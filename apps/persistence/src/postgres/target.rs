@@ -13,6 +13,7 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 use umbel_core::store::StoreError;
 
 use crate::postgres::{
+    PostgresOptions,
     error::{Kind, describe, kind, store_error},
     sql::Schema,
     tls::{self, Verify},
@@ -76,6 +77,14 @@ impl Target {
         // Zero would mean no limit.
         let limit_ms = limit.as_millis().max(1);
         Self { settings: format!("{SETTINGS}; SET statement_timeout = {limit_ms}"), ..self.clone() }
+    }
+
+    /// The same, for looking at a schema as a whole, which others may be changing: with a limit for each statement, and one
+    /// for waiting for somebody's lock.
+    pub(super) fn for_a_visit(&self, options: &PostgresOptions) -> Self {
+        let limited = self.with_statement_timeout(options.statement_timeout);
+        let limit_ms = options.connect_timeout.as_millis().max(1);
+        Self { settings: format!("{}; SET lock_timeout = {limit_ms}", limited.settings), ..limited }
     }
 
     /// How long opening a connection may take.

@@ -2,6 +2,7 @@
 
 use std::{future::Future, pin::pin, time::Duration};
 
+use futures_util::{FutureExt as _, future};
 use tokio::time::timeout;
 use tokio_postgres::Client;
 use umbel_core::{
@@ -14,7 +15,7 @@ use umbel_testkit::postgres::TestSchema;
 use super::support::{adapter, all_from, append, client, exact, schema, to};
 use crate::{
     Log, ReadModels,
-    postgres::{Postgres, PostgresOptions},
+    postgres::{Postgres, PostgresOptions, admin},
 };
 
 /// Far longer than anything here takes, far shorter than whoever waits for a lock would.
@@ -131,6 +132,30 @@ async fn preparing_the_writer_is_bounded() {
     assert!(matches!(&error, AppendError::Store(StoreError::Unavailable { .. })), "{error}");
     holder.batch_execute("ROLLBACK").await.unwrap();
     soon(append(&adapter, to("a", exact(0)))).await.unwrap();
+}
+
+/// OP-01: starting, and looking at a store, wait for a locked table only so long, and say what is in their way.
+#[tokio::test]
+async fn looking_at_a_locked_schema_ends_at_its_limit() {
+    let schema = schema();
+    adapter(&schema).await;
+    let holder = lock(&schema, "schema_migrations").await;
+    let options =
+        || PostgresOptions { connect_timeout: Duration::from_millis(300), ..PostgresOptions::default() };
+    let (url, name) = (schema.url(), schema.name());
+    let all = future::join4(
+        Postgres::connect(url, name, options()).map(Result::unwrap_err),
+        Postgres::connect_existing(url, name, options()).map(Result::unwrap_err),
+        admin::migrations(url, name).map(Result::unwrap_err),
+        admin::size(url, name).map(Result::unwrap_err),
+    );
+    let (starting, looking, migrations, size) = soon(all).await;
+    for error in [starting, looking, migrations, size] {
+        let StoreError::Unavailable { reason } = &error else { panic!("{error}") };
+        assert!(reason.contains("55P03") && reason.contains("pg_locks"), "{reason}");
+    }
+    holder.batch_execute("ROLLBACK").await.unwrap();
+    Postgres::connect(schema.url(), schema.name(), options()).await.unwrap();
 }
 
 /// UX-05: a claim that was seen free or one's own is looked at again under the log's lock, also by an append that changes

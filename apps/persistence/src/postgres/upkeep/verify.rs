@@ -8,9 +8,10 @@ use crate::postgres::{
     sql::Statements,
 };
 
-/// Everything is looked at, however long it takes: whole tables at a time, which other statements here never want.
+/// Everything is looked at, however long it takes, but for waiting for somebody's lock: whole tables at a time, which
+/// other statements here never want.
 const BEGIN: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL statement_timeout = 0; \
-                     SET LOCAL enable_seqscan = on";
+                     SET LOCAL lock_timeout = '10s'; SET LOCAL enable_seqscan = on";
 
 impl Reader {
     pub(super) async fn verify(&self) -> Result<Vec<Finding>, StoreError> {
