@@ -9,6 +9,7 @@ mod outbox;
 mod plans;
 mod projections;
 mod spans;
+mod steps;
 mod support;
 mod upkeep;
 mod vanishing;
