@@ -17,7 +17,7 @@ use super::{
 };
 
 /// Where the log's columns are in every statement that reads pages of it, and where the event's begin.
-const HEAD: usize = 0;
+pub(super) const HEAD: usize = 0;
 const ARCHIVED_TO: usize = 1;
 pub(super) const EVENT: Columns = Columns { first: 2, linked_at: None };
 /// Behind them, where a statement has more to say.

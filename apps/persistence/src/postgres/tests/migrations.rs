@@ -32,6 +32,9 @@ async fn every_statement_can_be_prepared() {
         let text = match name {
             "filter_in" | "filter_range" => query(&format!("\n{}", condition(text))),
             "query_documents" => query(""),
+            "select_conversation" => text
+                .replace("{sorted}", "DESC")
+                .replace("{conversation}", "correlation_id = $9 AND causation_id = $10"),
             _ => text
                 .replace("{events}", "events")
                 .replace("{sorted}", "DESC")
