@@ -1,5 +1,5 @@
 //! A schema from outside: which migrations it went through, how large it is, its end; and which stores a database
-//! holds. Each function opens a connection of its own for the moment.
+//! holds. Each function opens a connection of its own for the moment, and waits for nobody's lock for long.
 
 use std::time::Duration;
 
@@ -142,7 +142,7 @@ struct Visit {
 impl Visit {
     async fn begin(url: &str, schema: &str, options: &PostgresOptions) -> Result<Self, StoreError> {
         let schema = Schema::new(schema).map_err(|reason| StoreError::Failed { reason })?;
-        let target = Target::new(url, &schema, options)?;
+        let target = Target::new(url, &schema, options)?.for_a_visit(options);
         let (client, driving) = target.open().await?;
         Ok(Self { client, target, schema, _driving: driving })
     }

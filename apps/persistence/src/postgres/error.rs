@@ -82,6 +82,9 @@ fn advice(error: &Error) -> &'static str {
         Some(&SqlState::INVALID_PASSWORD | &SqlState::INVALID_AUTHORIZATION_SPECIFICATION) => {
             "; correct user and password in the URL, or pg_hba.conf"
         }
+        Some(&SqlState::LOCK_NOT_AVAILABLE) => {
+            "; somebody holds a table or the log locked: pg_locks and pg_stat_activity tell who"
+        }
         Some(&SqlState::INSUFFICIENT_PRIVILEGE) => "; grant the role what it lacks",
         Some(&SqlState::UNDEFINED_TABLE | &SqlState::INVALID_SCHEMA_NAME | &SqlState::UNDEFINED_FUNCTION) => {
             "; was the schema dropped? Starting again creates it"

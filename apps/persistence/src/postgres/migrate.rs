@@ -112,13 +112,13 @@ pub(super) async fn make_old(client: &Client, schema: &Schema, migrations: usize
 /// Each migration there is, and whether the schema went through it. Changes nothing.
 ///
 /// # Errors
-/// When one was applied in another form, when the schema is newer, or with what the database said.
+/// When one was applied in another form or is missing, when the schema is newer, or with what the database said.
 pub(super) async fn migrations(
     client: &Client,
     target: &Target,
     schema: &Schema,
 ) -> Result<Vec<(i64, &'static str, bool)>, StoreError> {
-    let applied = MIGRATIONS.len().saturating_sub(pending(client, target, schema).await?.len());
+    let applied = MIGRATIONS.len() - pending(client, target, schema).await?.len();
     let tell = |(index, &(number, name, _)): (usize, &(i32, &'static str, _))| {
         (i64::from(number), name, index < applied)
     };
@@ -188,7 +188,7 @@ pub(super) async fn lock(
     })
 }
 
-/// The migrations still to apply, after a look at those that were.
+/// The migrations still to apply, after a look at those that were: the first ones, without a gap.
 async fn pending(
     client: &Client,
     target: &Target,
@@ -210,6 +210,18 @@ async fn pending(
          ORDER BY applied.number",
     );
     let applied = ask(client, &compare, &[&numbers, &texts]).await.map_err(explain)?;
+    for (row, &(expected, missing, _)) in applied.iter().zip(&MIGRATIONS) {
+        let number: i32 = row.get("number");
+        if row.get("known") && number != expected {
+            return Err(StoreError::Corrupt {
+                reason: format!(
+                    "PostgreSQL at {}: the schema is damaged: schema_migrations lacks migration {expected} {missing}, \
+                     and has migration {number}; restore a backup, or that row if you removed it by hand",
+                    target.place()
+                ),
+            });
+        }
+    }
     for row in &applied {
         let (number, name): (i32, &str) = (row.get("number"), row.get("name"));
         if !row.get::<_, bool>("known") {

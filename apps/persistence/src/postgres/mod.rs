@@ -87,7 +87,8 @@ pub struct PostgresOptions {
     pub page_max_bytes: usize,
     /// Statements that each of these keeps prepared; beyond that the longest unused are given up.
     pub max_statements: usize,
-    /// How long opening a connection may take, until it is ready for use.
+    /// How long opening a connection may take, until it is ready for use. Also how long the look at the schema before waits
+    /// for a table that somebody holds locked.
     pub connect_timeout: Duration,
     /// How long a statement of a pooled connection may run: reads, and projections' writes. The server ends it
     /// then, whoever still waits. Somewhat more than callers usually wait, for it is not meant to be met: it bounds
@@ -96,6 +97,10 @@ pub struct PostgresOptions {
     /// How long a group of appends may take before its connection counts as lost. Waiting for other writers is
     /// part of it, and bounded to ten seconds by the statements themselves.
     pub group_timeout: Duration,
+    /// How long a transaction that may hold the log waits for its next statement until the server ends it: that of a
+    /// process that froze, or that the network cut off. Shorter than the ten seconds that other writers wait for the log, so
+    /// that they get through; what became of the group is found out as after a lost connection.
+    pub stall_limit: Duration,
     /// How long after a lost connection the outcome of a group is pursued before it is given up as unknown. Bounds
     /// connecting and storing within it, too.
     pub outage_limit: Duration,
@@ -113,6 +118,7 @@ impl Default for PostgresOptions {
             connect_timeout: Duration::from_secs(5),
             statement_timeout: Duration::from_secs(15),
             group_timeout: Duration::from_secs(30),
+            stall_limit: Duration::from_secs(5),
             outage_limit: Duration::from_secs(30),
             migration_wait: Duration::from_secs(60),
         }
@@ -179,7 +185,7 @@ impl Postgres {
     ) -> Result<Self, StoreError> {
         let schema = Schema::new(schema).map_err(|reason| StoreError::Failed { reason })?;
         let target = Arc::new(Target::new(url, &schema, options)?);
-        let (client, driving) = target.open().await?;
+        let (client, driving) = target.for_a_visit(options).open().await?;
         let ready = if may_migrate {
             migrate::migrate(&client, &target, &schema, options.migration_wait).await
         } else {
@@ -194,7 +200,7 @@ impl Postgres {
         };
         Ok(Self {
             reader: Reader::new(Arc::clone(&target), Arc::clone(&statements), pool, options),
-            upkeeper: Arc::new(Upkeeper::new(Arc::clone(&target), Arc::clone(&statements))),
+            upkeeper: Arc::new(Upkeeper::new(Arc::clone(&target), Arc::clone(&statements), options)),
             writer: Writer::new(target, statements, options),
         })
     }

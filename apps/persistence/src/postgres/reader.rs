@@ -35,6 +35,10 @@ use crate::{
     },
 };
 
+/// Rows that one statement removes at most where there may be any number: some tenths of a second, far below the statement
+/// timeout, after which all of it would be in vain.
+pub(super) const REMOVED_MAX: i64 = 10_000;
+
 /// How much of an answer was taken.
 enum Answered {
     Whole,
@@ -125,6 +129,21 @@ impl Reader {
         self.try_gather(sql, params, Abandoned::LetEnd, Vec::new())
             .await?
             .map_err(|error| self.target.explain_write(&error))
+    }
+
+    /// Runs a statement that removes some rows and says how many, again and again until fewer are left than it would
+    /// remove. What is removed stays so when it fails later. Its last parameter, which says how many at most, is put in here.
+    pub(super) async fn remove_in_steps(&self, sql: &str, params: &[Param<'_>]) -> Result<u64, StoreError> {
+        let params: Vec<Param<'_>> = params.iter().copied().chain([&REMOVED_MAX as Param<'_>]).collect();
+        let mut all = 0;
+        loop {
+            let rows = self.write(sql, &params).await?;
+            let removed: i64 = rows.first().map_or(0, |row| row.get(0));
+            all += removed.unsigned_abs();
+            if removed < REMOVED_MAX {
+                return Ok(all);
+            }
+        }
     }
 
     /// The outer error: no connection to be had.

@@ -86,6 +86,14 @@ impl Target {
         Self { settings: format!("{SETTINGS}; SET statement_timeout = {limit_ms}"), ..self.clone() }
     }
 
+    /// The same, for looking at a schema as a whole, which others may be changing: with a limit for each statement, and one
+    /// for waiting for somebody's lock.
+    pub(super) fn for_a_visit(&self, options: &PostgresOptions) -> Self {
+        let limited = self.with_statement_timeout(options.statement_timeout);
+        let limit_ms = options.connect_timeout.as_millis().max(1);
+        Self { settings: format!("{}; SET lock_timeout = {limit_ms}", limited.settings), ..limited }
+    }
+
     /// How long opening a connection may take.
     pub(super) fn connect_timeout(&self) -> Duration {
         self.connect_timeout

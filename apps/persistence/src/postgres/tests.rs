@@ -1,6 +1,7 @@
 //! Scenarios against a real server.
 
 mod archive;
+mod conversations;
 mod kinds;
 mod locks;
 mod migrations;
@@ -11,8 +12,10 @@ mod pooler;
 mod projections;
 mod spans;
 mod statements;
+mod steps;
 mod support;
 mod upgrades;
 mod upkeep;
+mod vanishing;
 mod verify;
 mod writers;

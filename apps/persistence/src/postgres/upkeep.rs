@@ -14,7 +14,7 @@ mod link;
 mod perform;
 mod verify;
 
-use std::{future::Future, sync::Arc};
+use std::{future::Future, sync::Arc, time::Duration};
 
 use futures_util::future::BoxFuture;
 use tokio::{
@@ -31,7 +31,7 @@ use umbel_core::{
 
 use self::perform::Done;
 use super::{
-    Postgres,
+    Postgres, PostgresOptions,
     error::{Kind, kind},
     sql::Statements,
     statement::Ready,
@@ -45,6 +45,7 @@ use crate::adapter::{Log as _, SubjectKey, Upkeep};
 pub(super) struct Upkeeper {
     target: Arc<Target>,
     statements: Arc<Statements>,
+    stall_limit: Duration,
     /// `None` while it was not needed yet, and after a failure.
     connection: Arc<Mutex<Option<Connection>>>,
 }
@@ -119,8 +120,8 @@ impl Upkeep for Postgres {
 }
 
 impl Upkeeper {
-    pub(super) fn new(target: Arc<Target>, statements: Arc<Statements>) -> Self {
-        Self { target, statements, connection: Arc::default() }
+    pub(super) fn new(target: Arc<Target>, statements: Arc<Statements>, options: &PostgresOptions) -> Self {
+        Self { target, statements, stall_limit: options.stall_limit, connection: Arc::default() }
     }
 
     /// Waits until the work before has ended. Who gives up here has begun nothing.
@@ -150,7 +151,7 @@ impl Upkeeper {
     }
 
     async fn open(&self) -> Result<Connection, StoreError> {
-        let session = Session::open(&self.target, &self.statements).await?;
+        let session = Session::open(&self.target, &self.statements, self.stall_limit).await?;
         let prepare = async |text: &str| Ready::new(session.client(), &self.target, text).await;
         let find_linkable = prepare(&self.statements.find_linkable).await;
         let find_linkable = find_linkable.map_err(|error| self.explain(&error))?;

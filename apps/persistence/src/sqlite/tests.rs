@@ -86,6 +86,32 @@ async fn reopening_keeps_everything() {
     assert_eq!((next.last_position, next.versions), (Some(position(4)), vec![version(4)]));
 }
 
+/// An event whose stream has no row is damage, and is told as such by every way to read it.
+#[tokio::test]
+async fn an_event_without_a_stream_is_damage() {
+    let (directory, events) = (directory(), Events::default());
+    let path = directory.path().join("umbel.db");
+    let store = Sqlite::open(&path).unwrap();
+    let one = events.append("s-1", NoStream, 1);
+    let id = one.streams[0].events[0].id;
+    append(&store, one).await.unwrap();
+    let connection = Connection::open(&path).unwrap();
+    connection.execute_batch("PRAGMA foreign_keys = OFF; DELETE FROM streams").unwrap();
+    let read = async |direction, selector| {
+        let request = ReadAll { from: None, direction, limit: 10, selector };
+        store.read_all(request).await.map(|page| page.events)
+    };
+    let failures = [
+        read(Direction::Forward, Selector::all()).await.unwrap_err(),
+        read(Direction::Backward, Selector::all()).await.unwrap_err(),
+        read(Direction::Forward, Selector::names(["test.happened"])).await.unwrap_err(),
+        store.find_event(id).await.unwrap_err(),
+    ];
+    for error in failures {
+        assert!(matches!(error, StoreError::Corrupt { .. }), "{error}");
+    }
+}
+
 /// AP-11: whoever holds a connection, recorded events neither change nor go away.
 #[tokio::test]
 async fn raw_updates_and_deletes_of_events_are_refused() {

@@ -47,6 +47,7 @@ macro_rules! store_conformance {
             a_contested_claim_goes_to_one,
             a_command_sent_many_times_at_once_runs_once,
             followers_see_every_position_in_order,
+            selecting_readers_miss_nothing_that_stays,
         ]);
         $crate::store_conformance!(@cases $factory, documents, [
             documents_are_found_by_key,

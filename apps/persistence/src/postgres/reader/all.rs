@@ -19,7 +19,7 @@ use super::{
 use crate::page::Room;
 
 /// Where the log's columns are in every statement that reads pages of it, and where the event's begin.
-const HEAD: usize = 0;
+pub(super) const HEAD: usize = 0;
 const ARCHIVED_TO: usize = 1;
 pub(super) const EVENT: Columns = Columns { first: 2, linked_at: None };
 /// Behind them, where a statement has more to say.
@@ -41,14 +41,23 @@ pub(super) enum Whole {
     Full(u32),
 }
 
-/// What was found in a part of the log.
+/// What was read of a part of the log.
 #[derive(Debug)]
 pub(super) struct Part {
     pub(super) head: Position,
+    pub(super) found: Found,
+    /// What was found, without what was removed since.
     pub(super) events: Vec<RecordedEvent>,
     /// The last position that there was room for, if there was none for another one.
     pub(super) cut_at: Option<Position>,
     pub(super) room: Room,
+}
+
+/// How many events were found in a part of the log, and the last of them in reading order.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Found {
+    pub(super) count: usize,
+    pub(super) last: Option<Position>,
 }
 
 impl Reader {
@@ -89,14 +98,9 @@ impl Reader {
         let rows = self
             .log_rows(&self.statements.read_all_backward, Whole::Full(limit), &params, self.room())
             .await?;
-        let Part { head, events, cut_at, .. } = self.part(rows, Direction::Backward).await?;
-        let scanned_to = Range { first: Position::new(1), last: from.min(head) }.scanned_to(
-            Direction::Backward,
-            &events,
-            limit,
-            head,
-        );
-        let scanned_to = cut_at.unwrap_or(scanned_to);
+        let Part { head, found, events, cut_at, .. } = self.part(rows, Direction::Backward).await?;
+        let range = Range { first: Position::new(1), last: from.min(head) };
+        let scanned_to = cut_at.unwrap_or_else(|| range.scanned_to(Direction::Backward, found, limit, head));
         Ok(AllPage { events, scanned_to, head })
     }
 
@@ -125,7 +129,8 @@ impl Reader {
         rows.put_in_order(direction, |event| event.position)?;
         let cut_at = rows.events.last().map(|event| event.position).filter(|_| rows.room.is_full());
         let head = Position::from_i64(rows.first.as_ref().map_or(0, |row| row.get(HEAD)));
-        Ok(Part { head, events: self.named(rows.events).await?, cut_at, room: rows.room })
+        let found = Found { count: rows.events.len(), last: rows.events.last().map(|event| event.position) };
+        Ok(Part { head, found, events: self.named(rows.events).await?, cut_at, room: rows.room })
     }
 }
 
@@ -148,6 +153,13 @@ impl Whole {
     }
 }
 
+impl Found {
+    /// With what was found behind it.
+    pub(super) fn and(self, next: Self) -> Self {
+        Self { count: self.count + next.count, last: next.last.or(self.last) }
+    }
+}
+
 impl Range {
     /// How far a page has looked that has not begun with this range.
     pub(super) fn before(self, direction: Direction) -> Position {
@@ -161,12 +173,12 @@ impl Range {
     pub(super) fn scanned_to(
         self,
         direction: Direction,
-        events: &[RecordedEvent],
+        found: Found,
         limit: u32,
         head: Position,
     ) -> Position {
-        if is_full(events.len(), limit) {
-            return events.last().map_or(self.before(direction), |event| event.position);
+        if is_full(found.count, limit) {
+            return found.last.unwrap_or(self.before(direction));
         }
         match direction {
             Direction::Forward => self.last.min(head),

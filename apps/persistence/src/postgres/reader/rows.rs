@@ -87,15 +87,19 @@ impl Reader {
         }
     }
 
-    /// The same events with their names.
+    /// The same events with their names, but for those that were removed since they were read: names come from a
+    /// statement of its own. So how far a page looked is told by what was read, and not by what is left of it.
     pub(super) async fn named(&self, unnamed: Vec<Unnamed>) -> Result<Vec<RecordedEvent>, StoreError> {
         let streams: Vec<i64> = unnamed.iter().map(|event| event.stream).collect();
         let kinds: Vec<i32> = unnamed.iter().map(|event| event.kind).collect();
         let (streams, kinds) = (self.stream_names(&streams).await?, self.event_types(&kinds).await?);
         let mut events = Vec::with_capacity(unnamed.len());
+        let mut nameless = Vec::new();
         for ((event, stream), event_type) in unnamed.into_iter().zip(streams).zip(kinds) {
-            // A stream without a row was hard-deleted since the page was read, and its events with it.
-            let Some(stream) = stream else { continue };
+            let Some(stream) = stream else {
+                nameless.push(event.position.to_i64());
+                continue;
+            };
             let event_type = event_type.ok_or_else(|| StoreError::Corrupt {
                 reason: format!(
                     "PostgreSQL at {}: event {}: its kind has no row",
@@ -105,7 +109,21 @@ impl Reader {
             })?;
             events.push(event.named(stream, event_type));
         }
+        if !nameless.is_empty() {
+            self.make_sure_they_are_gone(&nameless).await?;
+        }
         Ok(events)
+    }
+
+    /// A stream that has no row any more was deleted for good, and its events with it.
+    async fn make_sure_they_are_gone(&self, positions: &Vec<i64>) -> Result<(), StoreError> {
+        let there = self.query(&self.statements.find_positions, &[positions]).await?;
+        let Some(first) = there.first().map(|row| row.get::<_, i64>(0)) else { return Ok(()) };
+        let reason = format!(
+            "PostgreSQL at {}: event {first}: its stream has no row; `umbel store verify` lists all that is wrong",
+            self.target.place()
+        );
+        Err(StoreError::Corrupt { reason })
     }
 
     async fn stream_names(&self, ids: &[i64]) -> Result<Vec<Option<StreamName>>, StoreError> {

@@ -34,14 +34,23 @@ impl Reader {
     ) -> Result<StreamPage, ReadError> {
         let (stream, direction, asked) = (request.stream.clone(), request.direction, request.limit);
         let limit = self.pace.limit(&Place::in_stream(&stream, request.from, direction), asked);
-        let page = self.read_stream_page(ReadStream { limit, ..request }).await?;
+        let request = ReadStream { limit, ..request };
+        // Each further round takes another stream that was deleted just then.
+        let page = loop {
+            if let Some(page) = self.try_read_stream(&request).await? {
+                break page;
+            }
+        };
         if let Some(last) = page.events.last().map(RecordedEvent::version_read) {
             self.pace.learn(&page.events, asked, || Place::behind_version(&stream, last, direction));
         }
         Ok(page)
     }
 
-    async fn read_stream_page(&self, request: ReadStream) -> Result<StreamPage, ReadError> {
+    /// A page; none if events of it were removed before their names were known. What stands behind them is to be read then,
+    /// for a page that is short, or empty, is taken for the end of its stream.
+    async fn try_read_stream(&self, request: &ReadStream) -> Result<Option<StreamPage>, ReadError> {
+        let not_found = || ReadError::StreamNotFound(request.stream.clone());
         let (lowest, highest) = match request.direction {
             Direction::Forward => (request.from.unwrap_or(Version::START), Version::MAX),
             Direction::Backward => (Version::START, request.from.unwrap_or(Version::MAX)),
@@ -53,25 +62,22 @@ impl Reader {
         let mut rows =
             self.query_events(&text(&self.statements.read_stream), &params, OWN, self.room()).await?;
         rows.put_in_order(request.direction, |event| event.version)?;
-        let Some(mut stream) = rows.first.as_ref().map(Stream::of) else {
-            return Err(ReadError::StreamNotFound(request.stream));
-        };
+        let mut stream = rows.first.as_ref().map(Stream::of).ok_or_else(not_found)?;
         if stream.deleted {
-            return Err(ReadError::StreamDeleted(request.stream));
+            return Err(ReadError::StreamDeleted(request.stream.clone()));
         }
         if stream.version == Version::START {
-            return Err(ReadError::StreamNotFound(request.stream));
+            return Err(not_found());
         }
-        if !stream.is_whole(&rows, &request) {
+        if !stream.is_whole(&rows, request) {
             rows = self
                 .query_events(&text(&self.statements.read_stream_whole), &params, WHOLE, self.room())
                 .await?;
-            let Some(now) = rows.first.as_ref().map(Stream::of) else {
-                return Err(ReadError::StreamNotFound(request.stream));
-            };
-            stream = now;
+            stream = rows.first.as_ref().map(Stream::of).ok_or_else(not_found)?;
         }
-        Ok(StreamPage { events: self.named(rows.events).await?, version: stream.version })
+        let found = rows.events.len();
+        let events = self.named(rows.events).await?;
+        Ok((events.len() == found).then_some(StreamPage { events, version: stream.version }))
     }
 }
 

@@ -14,7 +14,7 @@ use super::{
 use crate::{
     Log, Upkeep,
     postgres::{
-        Postgres, PostgresOptions,
+        Postgres, PostgresOptions, admin,
         sql::{Schema, Statements},
     },
 };
@@ -38,6 +38,9 @@ async fn every_statement_can_be_prepared() {
         let text = match name {
             "filter_in" | "filter_range" => query(&format!("\n{}", condition(text))),
             "query_documents" => query(""),
+            "select_conversation" => text
+                .replace("{sorted}", "DESC")
+                .replace("{conversation}", "correlation_id = $9 AND causation_id = $10"),
             _ => text
                 .replace("{events}", "events")
                 .replace("{sorted}", "DESC")
@@ -117,6 +120,28 @@ async fn a_changed_or_newer_schema_is_refused() {
     client.batch_execute(&change).await.unwrap();
     let error = connect().await.unwrap_err();
     assert!(matches!(&error, StoreError::Failed { reason } if reason.contains("another form")), "{error}");
+}
+
+/// A schema whose bookkeeping has a gap is refused as damaged, and nothing is done to it.
+#[tokio::test]
+async fn a_gap_in_the_bookkeeping_is_damage() {
+    let schema = schema();
+    adapter(&schema).await;
+    let client = client(schema.url()).await;
+    for (gone, first_missing) in [(3, "lacks migration 3 documents"), (1, "lacks migration 1 log")] {
+        let sql = format!("DELETE FROM {}.schema_migrations WHERE number = {gone}", schema.name());
+        client.batch_execute(&sql).await.unwrap();
+        let options = PostgresOptions::default;
+        let failures = [
+            Postgres::connect(schema.url(), schema.name(), options()).await.unwrap_err(),
+            Postgres::connect_existing(schema.url(), schema.name(), options()).await.unwrap_err(),
+            admin::migrations(schema.url(), schema.name(), &PostgresOptions::default()).await.unwrap_err(),
+        ];
+        for error in failures {
+            let StoreError::Corrupt { reason } = &error else { panic!("{error}") };
+            assert!(reason.contains(first_missing), "{reason}");
+        }
+    }
 }
 
 /// OP-04: two schemas of one database share nothing.

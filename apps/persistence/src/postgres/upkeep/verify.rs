@@ -15,9 +15,10 @@ use crate::postgres::{
 };
 
 /// Whole tables are looked at, however long it takes, which other statements here never want.
-const BEGIN_WHOLE: &str = "BEGIN READ ONLY; SET LOCAL statement_timeout = 0; SET LOCAL enable_seqscan = on";
+const BEGIN_WHOLE: &str = "BEGIN READ ONLY; SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = '10s'; \
+                           SET LOCAL enable_seqscan = on";
 /// A part of them is found by an index.
-const BEGIN_PART: &str = "BEGIN READ ONLY; SET LOCAL statement_timeout = 0";
+const BEGIN_PART: &str = "BEGIN READ ONLY; SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = '10s'";
 
 /// Events, streams or ids in one step: some hundred milliseconds.
 const STEP: i64 = 65_536;

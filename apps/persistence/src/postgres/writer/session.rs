@@ -2,7 +2,10 @@
 
 mod upkeep;
 
-use std::collections::{HashMap, HashSet};
+use std::{
+    collections::{HashMap, HashSet},
+    time::Duration,
+};
 
 use futures_util::future::{self, join4, join5};
 use tokio_postgres::{Client, Error, Row};
@@ -28,10 +31,11 @@ use crate::postgres::{
     types::{JsonOut, PgTimestamp},
 };
 
-/// Bounds for a transaction of several exchanges: how long it waits for another writer's lock, how long one of its
-/// statements may take, and how long it may sit idle holding the lock should this process freeze.
+/// Begins every transaction of more than one statement, with its bounds: how long it waits for another writer's lock, how
+/// long one of its statements may take, and how long it may stall holding the lock, should this process freeze or
+/// the network cut it off.
 const BEGIN: &str = "BEGIN; SET LOCAL lock_timeout = '10s'; SET LOCAL statement_timeout = '30s'; \
-                     SET LOCAL idle_in_transaction_session_timeout = '15s'";
+                     SET LOCAL idle_in_transaction_session_timeout = {stall_ms}";
 
 /// The same wait for a statement that is its own transaction.
 const LOCK_TIMEOUT: &str = "SET lock_timeout = '10s'";
@@ -42,6 +46,7 @@ pub(in crate::postgres) struct Session {
     client: Client,
     /// Ends with the session, also when it is dropped half opened.
     _driving: Driving,
+    /// [`BEGIN`] with its limit.
     begin: String,
     append_group: Ready,
     /// `None` where the setting of the connection that it needs does not last.
@@ -89,6 +94,7 @@ impl Session {
     pub(in crate::postgres) async fn open(
         target: &Target,
         statements: &Statements,
+        stall_limit: Duration,
     ) -> Result<Self, StoreError> {
         let (client, driving) = target.open().await?;
         if !target.is_pooled() {
@@ -123,12 +129,10 @@ impl Session {
             find_commands,
             find_events,
         ] = <[Ready; 11]>::try_from(prepared).expect("as many come back as were prepared");
+        // Zero would mean no limit.
+        let begin = BEGIN.replace("{stall_ms}", &stall_limit.as_millis().max(1).to_string());
         // Where settings do not last, the transaction sets them for itself.
-        let begin = if target.is_pooled() {
-            format!("{BEGIN}; {}", target.local_settings())
-        } else {
-            BEGIN.to_owned()
-        };
+        let begin = if target.is_pooled() { format!("{begin}; {}", target.local_settings()) } else { begin };
         Ok(Self {
             client,
             _driving: driving,
@@ -244,7 +248,7 @@ impl Session {
             // One statement is its own transaction.
             return events.await;
         }
-        let begin = async { if locked { Ok(()) } else { self.client.batch_execute("BEGIN").await } };
+        let begin = async { if locked { Ok(()) } else { self.client.batch_execute(&self.begin).await } };
         let beside =
             join4(self.claims(plan), self.commands(plan, now), self.documents(plan), self.outbox(plan, now));
         // After an error in one of them the server refuses the rest, and COMMIT rolls back.
