@@ -2,6 +2,7 @@
 
 mod lines;
 mod looking;
+mod pooler;
 mod settings;
 mod store;
 mod tenants;

@@ -124,7 +124,7 @@ fn updates_the_user() {
     });
 }
 
-/// Publishing answers the article; it is in the list, under its tags, by its author, at once.
+/// CD-05, CD-06, CD-10: publishing answers the article; it is in the list, under its tags, by its author, at once.
 #[test]
 fn publishes_and_lists() {
     on_every_store(|client| {

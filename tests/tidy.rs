@@ -1,7 +1,8 @@
-//! The rules of the tree, enforced: who may depend on whom, what a source file looks like, and that the tests which
-//! ARCHITECTURE.md names exist. A failure says what to do.
+//! The rules of the tree, enforced: who may depend on whom, what a source file looks like, that the tests which
+//! ARCHITECTURE.md names exist, and that every behaviour has one. A failure says what to do.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test that meets what it does not expect must fail")]
 
+mod behaviours;
 mod manifests;
 mod named_tests;
 mod sources;

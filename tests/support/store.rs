@@ -9,7 +9,7 @@ use umbel_host::Foundation;
 use umbel_persistence::StoreSettings;
 use umbel_settings::{LoadOptions, Settings};
 use umbel_supervision::Policy;
-use umbel_testkit::postgres::{TestPostgres, TestSchema};
+use umbel_testkit::postgres::{Pooler, TestPostgres, TestSchema};
 
 use super::PATIENCE;
 
@@ -17,6 +17,8 @@ use super::PATIENCE;
 pub(crate) enum Store {
     Sqlite,
     Postgres(TestSchema),
+    /// The same behind a pooler in transaction mode.
+    Pooled(TestSchema),
 }
 
 /// Where a store is, to be told to another process.
@@ -35,6 +37,12 @@ impl Store {
         Self::Postgres(TestPostgres::get().unwrap_or_else(|error| panic!("{error}")).fresh_schema())
     }
 
+    /// A fresh schema behind a pooler.
+    #[track_caller]
+    pub(crate) fn pooled() -> Self {
+        Self::Pooled(Pooler::get().unwrap_or_else(|error| panic!("{error}")).fresh_schema())
+    }
+
     /// Each kind that outlives a process.
     pub(crate) fn durable() -> [Self; 2] {
         [Self::Sqlite, Self::postgres()]
@@ -44,7 +52,7 @@ impl Store {
     pub(crate) fn place(&self, dir: &Path) -> StorePlace {
         let (url, schema) = match self {
             Self::Sqlite => (format!("sqlite:{}", dir.join("umbel.db").display()), "umbel"),
-            Self::Postgres(schema) => (schema.url().to_owned(), schema.name()),
+            Self::Postgres(schema) | Self::Pooled(schema) => (schema.url().to_owned(), schema.name()),
         };
         StorePlace { url, schema: schema.to_owned() }
     }
@@ -52,7 +60,8 @@ impl Store {
     /// The variables that point the umbrella to it; an embedded one lives in `dir`.
     pub(crate) fn variables(&self, dir: &Path) -> Vec<(&'static str, String)> {
         let StorePlace { url, schema } = self.place(dir);
-        vec![("UMBEL__STORE__URL", url), ("UMBEL__STORE__SCHEMA", schema)]
+        let pooler = matches!(self, Self::Pooled(_)).to_string();
+        vec![("UMBEL__STORE__URL", url), ("UMBEL__STORE__SCHEMA", schema), ("UMBEL__STORE__POOLER", pooler)]
     }
 }
 

@@ -1,18 +1,18 @@
-//! The bus actor: the one writer of the routing table.
+//! The bus actor: the one writer of the routing table and of the topics.
 
-use std::{any::TypeId, marker::PhantomData, sync::Arc};
+use std::marker::PhantomData;
 
-use actix::{Actor, ActorContext, Context, Handler, Message, MessageResult};
-use umbel_core::Notice;
+use actix::{Actor, ActorContext, AsyncContext, Context, Handler, Message, MessageResult, WrapFuture};
 use umbel_supervision::{Drain, Tether, Worker};
 
 use crate::{
     handle::Bus,
     routes::{RouteError, RouteSet},
-    topic::{Subscriber, Topic},
+    topics::{Registry, TopicError},
 };
 
-/// Owns the routing table. Its state is the published snapshot itself, so a restart loses nothing.
+/// Owns the routing table and the topics. Its state is the published snapshots themselves, so a restart loses
+/// nothing.
 pub struct BusActor {
     bus: Bus,
     /// Tells the supervisor when this actor is gone.
@@ -27,10 +27,10 @@ pub(crate) struct Register(pub(crate) RouteSet);
 #[derive(Clone)]
 pub(crate) struct Unregister(pub(crate) String);
 
-/// Subscribes to a topic, creating it if nobody did before.
-pub(crate) struct Listen<N> {
-    capacity: usize,
-    topic: PhantomData<fn() -> N>,
+/// Changes the topics in a way that may be repeated.
+pub(crate) struct ChangeTopics<F, A> {
+    change: F,
+    answer: PhantomData<fn() -> A>,
 }
 
 /// The bus actor as a supervised worker on a thread of its own.
@@ -55,28 +55,39 @@ pub fn worker(bus: &Bus) -> Worker {
     Worker::new("bus", start).own_thread()
 }
 
-impl<N> Listen<N> {
-    pub(crate) fn new(capacity: usize) -> Self {
-        Self { capacity, topic: PhantomData }
+impl<F, A> ChangeTopics<F, A> {
+    pub(crate) fn new(change: F) -> Self {
+        Self { change, answer: PhantomData }
     }
 }
 
-impl<N> Clone for Listen<N> {
+impl<F: Clone, A> Clone for ChangeTopics<F, A> {
     fn clone(&self) -> Self {
-        Self::new(self.capacity)
+        Self::new(self.change.clone())
     }
 }
 
 impl Actor for BusActor {
     type Context = Context<Self>;
 
-    #[cfg(feature = "faults")]
     fn started(&mut self, context: &mut Self::Context) {
-        use actix::AsyncContext;
+        let bus = self.bus.clone();
+        context.spawn(async move { bus.registry().expire_in_time().await }.into_actor(self));
+        #[cfg(feature = "faults")]
+        self.take_faults(context);
+    }
+}
+
+#[cfg(feature = "faults")]
+impl BusActor {
+    fn take_faults(&self, context: &Context<Self>) {
         let mut routes = (*self.bus.routes()).clone();
-        let (owner, recipient) = (Arc::<str>::from("bus"), context.address().recipient());
-        let fault =
-            crate::routes::Fault { owner: Arc::clone(&owner), recipient, what: crate::InjectPanic::Here };
+        let (owner, recipient) = (std::sync::Arc::<str>::from("bus"), context.address().recipient());
+        let fault = crate::routes::Fault {
+            owner: std::sync::Arc::clone(&owner),
+            recipient,
+            what: crate::InjectPanic::Here,
+        };
         routes.faults.insert(owner, fault);
         self.bus.set_routes(routes);
     }
@@ -90,8 +101,8 @@ impl Message for Unregister {
     type Result = ();
 }
 
-impl<N: Notice> Message for Listen<N> {
-    type Result = Subscriber<N>;
+impl<F: 'static, A: Send + 'static> Message for ChangeTopics<F, A> {
+    type Result = Result<A, TopicError>;
 }
 
 impl Handler<Register> for BusActor {
@@ -111,21 +122,15 @@ impl Handler<Unregister> for BusActor {
     }
 }
 
-impl<N: Notice> Handler<Listen<N>> for BusActor {
-    type Result = MessageResult<Listen<N>>;
+impl<F, A> Handler<ChangeTopics<F, A>> for BusActor
+where
+    F: Fn(&Registry) -> Result<A, TopicError> + 'static,
+    A: Send + 'static,
+{
+    type Result = MessageResult<ChangeTopics<F, A>>;
 
-    fn handle(&mut self, listen: Listen<N>, _: &mut Self::Context) -> Self::Result {
-        let routes = self.bus.routes();
-        let known = routes.topics.get(&TypeId::of::<N>()).and_then(|topic| topic.downcast_ref::<Topic<N>>());
-        if let Some(topic) = known {
-            return MessageResult(topic.listen());
-        }
-        let topic = Topic::<N>::new(listen.capacity);
-        let subscriber = topic.listen();
-        let mut routes = (*routes).clone();
-        routes.topics.insert(TypeId::of::<N>(), Arc::new(topic));
-        self.bus.set_routes(routes);
-        MessageResult(subscriber)
+    fn handle(&mut self, message: ChangeTopics<F, A>, _: &mut Self::Context) -> Self::Result {
+        MessageResult((message.change)(self.bus.registry()))
     }
 }
 

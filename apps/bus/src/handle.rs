@@ -1,6 +1,6 @@
 //! The handle everybody holds.
 
-use std::{any::TypeId, pin::pin, sync::Arc, time::Duration};
+use std::{pin::pin, sync::Arc, time::Duration};
 
 use actix::Addr;
 use arc_swap::{ArcSwap, ArcSwapOption};
@@ -8,15 +8,15 @@ use tokio::{
     sync::{OwnedSemaphorePermit, watch},
     time::{Instant, timeout_at},
 };
-use umbel_core::{Notice, Position, Request};
+use umbel_core::{Position, Request};
 
 use crate::{
-    actor::{BusActor, Listen, Register, Unregister},
+    actor::{BusActor, Register, Unregister},
     envelope::{Envelope, SendError},
     routes::{Destination, Progress, RouteError, RouteSet, Routes},
     settings::BusSettings,
     store::Store,
-    topic::{Subscriber, Topic},
+    topics::Registry,
 };
 
 /// A cheap handle to the bus. Clones are the same bus; they outlive restarts of every actor on it.
@@ -41,6 +41,7 @@ pub(crate) struct Shared {
     actor: ArcSwapOption<Addr<BusActor>>,
     /// The log's last position as far as this process knows: wakes those who follow the log.
     head: watch::Sender<Position>,
+    topics: Registry,
     settings: BusSettings,
 }
 
@@ -54,6 +55,7 @@ impl Bus {
                 generation: watch::Sender::new(0),
                 actor: ArcSwapOption::empty(),
                 head: watch::Sender::new(Position::START),
+                topics: Registry::new(&settings),
                 settings,
             }),
         }
@@ -171,23 +173,6 @@ impl Bus {
         self.routes().find::<R>().is_some_and(|now| Arc::ptr_eq(now.places, destination.places))
     }
 
-    /// Announces a notice to whoever listens right now. Never waits: a subscriber that lags misses the oldest.
-    /// Returns how many listen.
-    pub fn publish<N: Notice>(&self, notice: N) -> usize {
-        let routes = self.routes();
-        let topic = routes.topics.get(&TypeId::of::<N>()).and_then(|topic| topic.downcast_ref::<Topic<N>>());
-        topic.map_or(0, |topic| topic.publish(notice))
-    }
-
-    /// Listens to notices of type `N` from now on.
-    ///
-    /// # Errors
-    /// When the bus actor is not running.
-    pub async fn listen<N: Notice>(&self) -> Result<Subscriber<N>, RouteError> {
-        let deadline = self.default_deadline();
-        self.tell_actor(Listen::<N>::new(self.shared.settings.topic_capacity), deadline).await
-    }
-
     /// Registers what a component answers, in place of what it had registered before.
     ///
     /// # Errors
@@ -259,8 +244,12 @@ impl Bus {
         self.shared.generation.send_modify(|generation| *generation += 1);
     }
 
+    pub(crate) fn registry(&self) -> &Registry {
+        &self.shared.topics
+    }
+
     /// Sends to the bus actor, waiting for it while it restarts. These messages may be repeated.
-    async fn tell_actor<M>(&self, message: M, deadline: Instant) -> Result<M::Result, RouteError>
+    pub(crate) async fn tell_actor<M>(&self, message: M, deadline: Instant) -> Result<M::Result, RouteError>
     where
         M: actix::Message + Clone + Send + 'static,
         M::Result: Send,

@@ -13,6 +13,7 @@
 //! Knows nothing about any app, any database, or how a component is run.
 
 mod actor;
+mod alone;
 mod ask;
 mod dispatch;
 pub mod edge;
@@ -24,12 +25,13 @@ mod handle;
 mod routes;
 mod settings;
 mod store;
-mod topic;
+pub mod topics;
 
 #[cfg(test)]
 mod tests;
 
 pub use actor::{BusActor, worker};
+pub use alone::alone;
 pub use ask::{Ask, AskError};
 pub use dispatch::{
     Consistency, Dispatch, DispatchContext, DispatchError, DispatchOptions, Dispatched, Outcome,
@@ -42,4 +44,9 @@ pub use handle::Bus;
 pub use routes::{Progress, RouteError, RouteSet};
 pub use settings::{BusSettings, at_least_one};
 pub use store::Store;
-pub use topic::Subscriber;
+pub use topics::{Subscriber, Topics};
+
+/// The guide's examples, which are doctests by this.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/guides/topics.md")]
+struct GuideToTopics;

@@ -18,8 +18,6 @@ use crate::envelope::{Envelope, SendError};
 pub(crate) struct Routes {
     requests: HashMap<TypeId, Route>,
     pub(crate) progress: Vec<Progress>,
-    /// Broadcast senders of the topics somebody listens to, by notice type.
-    pub(crate) topics: HashMap<TypeId, Arc<dyn Any + Send + Sync>>,
     #[cfg(feature = "faults")]
     pub(crate) faults: HashMap<Arc<str>, Fault>,
 }

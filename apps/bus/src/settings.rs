@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Deserializer, de::Error as _};
 
+use crate::topics::check_name;
+
 /// Bounds and times of the bus, each at least 1. They are documented in `config/default.toml`.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -14,9 +16,27 @@ pub struct BusSettings {
     /// How long a send may take when the caller does not say, in milliseconds.
     #[serde(deserialize_with = "at_least_one")]
     pub default_deadline_ms: u64,
-    /// Notices that a subscriber of a topic may lag behind before it misses some.
+    /// Notices that a subscriber of a topic may lag behind before it misses some, when it does not say.
     #[serde(deserialize_with = "at_least_one")]
     pub topic_capacity: usize,
+    /// Names of topics that are there from the start; they carry whatever is published on them until a type is registered.
+    #[serde(deserialize_with = "topic_names")]
+    pub topics: Vec<String>,
+    /// Topics there may be at a time.
+    #[serde(deserialize_with = "at_least_one")]
+    pub topics_max: usize,
+    /// Subscribers there may be at a time.
+    #[serde(deserialize_with = "at_least_one")]
+    pub topic_subscribers_max: usize,
+    /// Tracked events that may be pending at a time.
+    #[serde(deserialize_with = "at_least_one")]
+    pub topic_pending_max: usize,
+    /// How long a tracked event waits for its subscribers when it does not say, in milliseconds.
+    #[serde(deserialize_with = "at_least_one")]
+    pub topic_ttl_ms: u64,
+    /// How long a subscriber may take over one tracked event when it does not say, in milliseconds.
+    #[serde(deserialize_with = "at_least_one")]
+    pub topic_lease_ms: u64,
 }
 
 impl BusSettings {
@@ -25,12 +45,41 @@ impl BusSettings {
     pub const fn default_deadline(&self) -> Duration {
         Duration::from_millis(self.default_deadline_ms)
     }
+
+    /// How long a tracked event waits for its subscribers when it does not say.
+    #[must_use]
+    pub const fn topic_ttl(&self) -> Duration {
+        Duration::from_millis(self.topic_ttl_ms)
+    }
+
+    /// How long a subscriber may take over one tracked event when it does not say.
+    #[must_use]
+    pub const fn topic_lease(&self) -> Duration {
+        Duration::from_millis(self.topic_lease_ms)
+    }
 }
 
 impl Default for BusSettings {
     fn default() -> Self {
-        Self { mailbox_capacity: 1024, default_deadline_ms: 5000, topic_capacity: 1024 }
+        Self {
+            mailbox_capacity: 1024,
+            default_deadline_ms: 5000,
+            topic_capacity: 1024,
+            topics: Vec::new(),
+            topics_max: 10_000,
+            topic_subscribers_max: 1000,
+            topic_pending_max: 10_000,
+            topic_ttl_ms: 60_000,
+            topic_lease_ms: 30_000,
+        }
     }
+}
+
+/// Names separated by commas, each of which can name a topic.
+fn topic_names<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    let names = text.split(',').map(str::trim).filter(|name| !name.is_empty());
+    names.map(|name| check_name(name).map(|()| name.to_owned()).map_err(D::Error::custom)).collect()
 }
 
 /// Deserialises a bound or a time of which nothing is left at 0, and refuses that while it is known which setting it

@@ -2,7 +2,10 @@
 
 use std::{fmt, future::Future, sync::Arc};
 
-use umbel_bus::{AskError, Bus, DispatchError};
+use umbel_bus::{
+    AskError, Bus, DispatchError,
+    topics::{SubscriberId, Subscription, TopicHandler, topic_worker},
+};
 use umbel_core::{Aggregate, Command, Projection, Query, store::Recorded};
 use umbel_supervision::{Group, Policy, Worker};
 
@@ -20,13 +23,14 @@ type Start = Arc<dyn Fn(&str, Bus, &HostSettings) -> Worker + Send + Sync>;
 
 /// A domain app: a name and the components it declares. Each becomes a supervised actor on the app's own thread.
 ///
-/// Recorders start first, then projections, then aggregates, then handlers, each in the order declared, and they stop in
-/// reverse: what a handler dispatches to its own app finds its owner until the last handler is done, whoever can write can
-/// be waited for, and what they publish at the very end is recorded.
+/// Recorders and subscribers of topics start first, then projections, then aggregates, then handlers, each in the order declared,
+/// and they stop in reverse: what a handler dispatches to its own app finds its owner until the last handler is done, whoever can
+/// write can be waited for, and what they publish at the very end is recorded.
 #[derive(Clone)]
 pub struct App {
     name: &'static str,
-    recorders: Vec<Start>,
+    /// Recorders and subscribers of topics.
+    listeners: Vec<Start>,
     projections: Vec<Start>,
     aggregates: Vec<Start>,
     handlers: Vec<Start>,
@@ -38,7 +42,7 @@ impl App {
     pub fn new(name: &'static str) -> Self {
         Self {
             name,
-            recorders: Vec::new(),
+            listeners: Vec::new(),
             projections: Vec::new(),
             aggregates: Vec::new(),
             handlers: Vec::new(),
@@ -69,7 +73,20 @@ impl App {
     /// in two, notices without ids of their own are kept twice.
     #[must_use]
     pub fn record<N: Recorded>(mut self) -> Self {
-        self.recorders.push(Arc::new(|_, bus, settings| recorder::worker::<N>(bus, settings)));
+        self.listeners.push(Arc::new(|_, bus, settings| recorder::worker::<N>(bus, settings)));
+        self
+    }
+
+    /// Events of transient topics in, whatever the handler does out; `make` makes it, also anew after a panic. See
+    /// [`umbel_bus::topics`].
+    #[must_use]
+    pub fn subscribe<H, F>(mut self, subscription: Subscription, make: F) -> Self
+    where
+        H: TopicHandler,
+        F: Fn(&SubscriberId) -> H + Clone + Send + Sync + 'static,
+    {
+        self.listeners
+            .push(Arc::new(move |_, bus, _| topic_worker(&bus, subscription.clone(), make.clone())));
         self
     }
 
@@ -112,7 +129,7 @@ impl App {
 
     /// What it declares, in the order in which they start.
     fn workers(&self) -> impl Iterator<Item = &Start> {
-        self.recorders.iter().chain(&self.projections).chain(&self.aggregates).chain(&self.handlers)
+        self.listeners.iter().chain(&self.projections).chain(&self.aggregates).chain(&self.handlers)
     }
 }
 

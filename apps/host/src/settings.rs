@@ -89,8 +89,17 @@ mod tests {
     /// Given a bound of nothing, the settings are refused by the key's name, before anything could spin or hang on it.
     #[test]
     fn bounds_of_nothing_are_refused() {
-        let bus =
-            ["mailbox_capacity", "default_deadline_ms", "topic_capacity"].map(|key| format!("bus.{key}"));
+        let bus = [
+            "mailbox_capacity",
+            "default_deadline_ms",
+            "topic_capacity",
+            "topics_max",
+            "topic_subscribers_max",
+            "topic_pending_max",
+            "topic_ttl_ms",
+            "topic_lease_ms",
+        ]
+        .map(|key| format!("bus.{key}"));
         let host = [
             "aggregates_live_max",
             "aggregate_idle_ms",

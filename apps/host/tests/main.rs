@@ -1,4 +1,4 @@
-//! The hosts at work: a small bank over the store in memory, on real actors and threads.
+//! The hosts at work: a small bank, mostly over the store in memory, on real actors and threads.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test that meets what it does not expect must fail")]
 
 mod bank;
@@ -12,4 +12,6 @@ mod nodes;
 mod projections;
 mod recorder;
 mod replay;
+mod stores;
+mod topics;
 mod umbrella;

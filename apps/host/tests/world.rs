@@ -24,7 +24,9 @@ use umbel_core::{
     },
 };
 use umbel_host::{App, HostSettings};
-use umbel_persistence::{Extras, Log, ReadModels, StoreSettings, SubjectKey, Upkeep, memory::Memory};
+use umbel_persistence::{
+    Adapter, Extras, Log, ReadModels, StoreSettings, SubjectKey, Upkeep, memory::Memory,
+};
 use umbel_supervision::{Backoff, Group, Intensity, Outcome, Policy, Supervisor};
 
 use crate::bank::{self, Balance, Deposited, GetBalance};
@@ -40,10 +42,9 @@ pub(crate) struct World {
     pub(crate) supervisor: Supervisor,
 }
 
-/// The store in memory, with a door before the appends and events of others behind it.
-#[derive(Default)]
+/// A store, the one in memory unless said otherwise, with a door before the appends and events of others behind it.
 pub(crate) struct Rigged {
-    memory: Memory,
+    inner: Arc<dyn Adapter>,
     /// While shut, appends wait.
     shut: watch::Sender<bool>,
     /// So many groups to come are preceded by somebody else's deposit to the account "contested".
@@ -159,7 +160,30 @@ pub(crate) fn foreign_deposit(account: &str, amount: i64) -> Append {
     Append::to_stream(StreamName::of("account", account).unwrap(), ExpectedVersion::Any, vec![event])
 }
 
+impl Default for Rigged {
+    fn default() -> Self {
+        Self::over(Arc::new(Memory::new()))
+    }
+}
+
 impl Rigged {
+    pub(crate) fn over(inner: Arc<dyn Adapter>) -> Self {
+        Self {
+            inner,
+            shut: watch::Sender::default(),
+            intrusions: AtomicU32::default(),
+            lost: AtomicU32::default(),
+            refused: AtomicU32::default(),
+            lost_saves: AtomicU32::default(),
+            page_limit: watch::Sender::default(),
+            empty_pages: AtomicBool::default(),
+            notices_shut: watch::Sender::default(),
+            notices_refused: AtomicU32::default(),
+            lost_keeps: AtomicU32::default(),
+            batches: Mutex::default(),
+        }
+    }
+
     /// Makes appends wait.
     pub(crate) fn shut(&self) {
         self.shut.send_replace(true);
@@ -232,20 +256,20 @@ impl Log for Rigged {
         Box::pin(async move {
             self.shut.subscribe().wait_for(|shut| !shut).await.unwrap();
             if take(&self.intrusions) {
-                self.memory.append(vec![foreign_deposit("contested", 1)], now).await;
+                self.inner.append(vec![foreign_deposit("contested", 1)], now).await;
             }
             if take(&self.refused) && self.refused.load(Ordering::SeqCst) == 0 {
                 let refusal = StoreError::Unavailable { reason: "told to refuse".into() };
                 return group.iter().map(|_| Err(refusal.clone().into())).collect();
             }
-            let outcomes = self.memory.append(group, now).await;
+            let outcomes = self.inner.append(group, now).await;
             if take(&self.lost) { outcomes.iter().map(|_| Err(lost().into())).collect() } else { outcomes }
         })
     }
 
     fn read_stream(&self, request: ReadStream) -> BoxFuture<'_, Result<StreamPage, ReadError>> {
         Box::pin(async move {
-            let mut page = self.memory.read_stream(request).await?;
+            let mut page = self.inner.read_stream(request).await?;
             if self.empty_pages.load(Ordering::SeqCst) {
                 page.events.clear();
             }
@@ -255,46 +279,46 @@ impl Log for Rigged {
 
     fn read_all(&self, request: ReadAll) -> BoxFuture<'_, Result<AllPage, StoreError>> {
         self.page_limit.send_replace(request.limit);
-        self.memory.read_all(request)
+        self.inner.read_all(request)
     }
 
     fn find_event(&self, id: EventId) -> BoxFuture<'_, Result<Option<RecordedEvent>, StoreError>> {
-        self.memory.find_event(id)
+        self.inner.find_event(id)
     }
 
     fn stream_info(&self, stream: StreamName) -> BoxFuture<'_, Result<StreamInfo, ReadError>> {
-        self.memory.stream_info(stream)
+        self.inner.stream_info(stream)
     }
 
     fn list_streams(&self, request: ListStreams) -> BoxFuture<'_, Result<StreamList, StoreError>> {
-        self.memory.list_streams(request)
+        self.inner.list_streams(request)
     }
 
     fn find_command(&self, id: CommandId) -> BoxFuture<'_, Result<Option<Appended>, StoreError>> {
-        self.memory.find_command(id)
+        self.inner.find_command(id)
     }
 
     fn status(&self) -> BoxFuture<'_, Result<StoreStatus, StoreError>> {
-        self.memory.status()
+        self.inner.status()
     }
 }
 
 impl ReadModels for Rigged {
     fn get_documents(&self, keys: Vec<DocumentKey>) -> BoxFuture<'_, Result<Vec<Option<Json>>, StoreError>> {
-        self.memory.get_documents(keys)
+        self.inner.get_documents(keys)
     }
 
     fn query_documents(&self, query: DocumentQuery) -> BoxFuture<'_, Result<DocumentPage, StoreError>> {
-        self.memory.query_documents(query)
+        self.inner.query_documents(query)
     }
 
     fn load_checkpoint(&self, projection: String) -> BoxFuture<'_, Result<Position, StoreError>> {
-        self.memory.load_checkpoint(projection)
+        self.inner.load_checkpoint(projection)
     }
 
     fn save_projection(&self, request: SaveProjection) -> BoxFuture<'_, Result<(), SaveProjectionError>> {
         Box::pin(async move {
-            let saved = self.memory.save_projection(request).await;
+            let saved = self.inner.save_projection(request).await;
             if take(&self.lost_saves) { Err(lost().into()) } else { saved }
         })
     }
@@ -302,18 +326,18 @@ impl ReadModels for Rigged {
 
 impl Upkeep for Rigged {
     fn link(&self, request: LinkEvents, now: Timestamp) -> BoxFuture<'_, Result<Version, LinkError>> {
-        self.memory.link(request, now)
+        self.inner.link(request, now)
     }
 
     fn perform(&self, request: Perform, now: Timestamp) -> BoxFuture<'_, Result<Performed, PerformError>> {
-        self.memory.perform(request, now)
+        self.inner.perform(request, now)
     }
 
     fn find_subject_keys(
         &self,
         subjects: Vec<Subject>,
     ) -> BoxFuture<'_, Result<Vec<Option<SubjectKey>>, StoreError>> {
-        self.memory.find_subject_keys(subjects)
+        self.inner.find_subject_keys(subjects)
     }
 
     fn create_subject_keys(
@@ -321,37 +345,46 @@ impl Upkeep for Rigged {
         keys: Vec<(Subject, [u8; 32])>,
         now: Timestamp,
     ) -> BoxFuture<'_, Result<Vec<SubjectKey>, StoreError>> {
-        self.memory.create_subject_keys(keys, now)
+        self.inner.create_subject_keys(keys, now)
+    }
+
+    fn find_subjects(
+        &self,
+        stream: StreamName,
+        behind: Version,
+        through: Version,
+    ) -> BoxFuture<'_, Result<Vec<Subject>, StoreError>> {
+        self.inner.find_subjects(stream, behind, through)
     }
 
     fn verify(&self) -> BoxFuture<'_, Result<Vec<Finding>, StoreError>> {
-        self.memory.verify()
+        self.inner.verify()
     }
 }
 
 impl Extras for Rigged {
     fn load_snapshot(&self, stream: StreamName) -> BoxFuture<'_, Result<Option<Snapshot>, StoreError>> {
-        self.memory.load_snapshot(stream)
+        self.inner.load_snapshot(stream)
     }
 
     fn save_snapshot(&self, snapshot: Snapshot) -> BoxFuture<'_, Result<bool, StoreError>> {
-        self.memory.save_snapshot(snapshot)
+        self.inner.save_snapshot(snapshot)
     }
 
     fn delete_snapshot(&self, stream: StreamName) -> BoxFuture<'_, Result<bool, StoreError>> {
-        self.memory.delete_snapshot(stream)
+        self.inner.delete_snapshot(stream)
     }
 
     fn list_snapshots(&self, request: ListSnapshots) -> BoxFuture<'_, Result<Vec<Snapshot>, StoreError>> {
-        self.memory.list_snapshots(request)
+        self.inner.list_snapshots(request)
     }
 
     fn read_outbox(&self, request: ReadOutbox) -> BoxFuture<'_, Result<Vec<Waiting>, StoreError>> {
-        self.memory.read_outbox(request)
+        self.inner.read_outbox(request)
     }
 
     fn clear_outbox(&self, request: ClearOutbox) -> BoxFuture<'_, Result<u64, StoreError>> {
-        self.memory.clear_outbox(request)
+        self.inner.clear_outbox(request)
     }
 
     fn keep_notices(&self, request: KeepNotices) -> BoxFuture<'_, Result<u64, StoreError>> {
@@ -361,16 +394,16 @@ impl Extras for Rigged {
             if take(&self.notices_refused) {
                 return Err(StoreError::Unavailable { reason: "told to refuse".into() });
             }
-            let kept = self.memory.keep_notices(request).await;
+            let kept = self.inner.keep_notices(request).await;
             if take(&self.lost_keeps) { Err(lost()) } else { kept }
         })
     }
 
     fn list_notices(&self, request: ListNotices) -> BoxFuture<'_, Result<Vec<KeptNotice>, StoreError>> {
-        self.memory.list_notices(request)
+        self.inner.list_notices(request)
     }
 
     fn sweep_notices(&self, request: SweepNotices) -> BoxFuture<'_, Result<u64, StoreError>> {
-        self.memory.sweep_notices(request)
+        self.inner.sweep_notices(request)
     }
 }

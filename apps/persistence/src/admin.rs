@@ -9,7 +9,7 @@ use anyhow::bail;
 use serde::Serialize;
 
 use crate::{
-    part::open,
+    part::{open, postgres_options},
     postgres,
     settings::{StoreSettings, StoreUrl},
     sqlite,
@@ -60,7 +60,9 @@ pub async fn migrations(settings: &StoreSettings) -> anyhow::Result<Vec<Migratio
         Place::Sqlite(path) => {
             tokio::task::spawn_blocking(move || sqlite::admin::migrations(&path)).await??
         }
-        Place::Postgres(url) => postgres::admin::migrations(&url, &settings.schema).await?,
+        Place::Postgres(url) => {
+            postgres::admin::migrations(&url, &settings.schema, &postgres_options(settings)).await?
+        }
     };
     let migration = |(number, name, applied)| Migration { number, name, applied };
     Ok(found.into_iter().map(migration).collect())
@@ -73,7 +75,9 @@ pub async fn migrations(settings: &StoreSettings) -> anyhow::Result<Vec<Migratio
 pub async fn size(settings: &StoreSettings) -> anyhow::Result<u64> {
     Ok(match durable(settings)? {
         Place::Sqlite(path) => sqlite::admin::size(&path),
-        Place::Postgres(url) => postgres::admin::size(&url, &settings.schema).await?,
+        Place::Postgres(url) => {
+            postgres::admin::size(&url, &settings.schema, &postgres_options(settings)).await?
+        }
     })
 }
 
@@ -100,7 +104,9 @@ pub async fn drop_store(settings: &StoreSettings) -> anyhow::Result<bool> {
         Place::Sqlite(path) => {
             tokio::task::spawn_blocking(move || sqlite::admin::drop_store(&path)).await??
         }
-        Place::Postgres(url) => postgres::admin::drop_store(&url, &settings.schema).await?,
+        Place::Postgres(url) => {
+            postgres::admin::drop_store(&url, &settings.schema, &postgres_options(settings)).await?
+        }
     })
 }
 

@@ -92,10 +92,12 @@ answers! {
     SaveProjection: |asked, desk| desk.adapter.save_projection(asked), too_late: unknown;
     LinkEvents: |asked, desk| desk.adapter.link(asked, edge::now()), too_late: unknown;
     VerifyStore: |_asked, desk| desk.adapter.verify();
-    LoadSnapshot: |asked, desk| desk.adapter.load_snapshot(asked.stream);
-    SaveSnapshot: |asked, desk| desk.adapter.save_snapshot(asked.0), too_late: unknown;
+    LoadSnapshot: |asked, desk| Box::pin(desk.vault.load_snapshot(asked.stream));
+    SaveSnapshot: |asked, desk| Box::pin(desk.vault.save_snapshot(asked.0)), too_late: unknown;
     DeleteSnapshot: |asked, desk| desk.adapter.delete_snapshot(asked.stream), too_late: unknown;
-    ListSnapshots: |asked, desk| desk.adapter.list_snapshots(Self { limit: desk.page(asked.limit), ..asked });
+    ListSnapshots: |asked, desk| Box::pin(async move {
+        desk.vault.list_snapshots(Self { limit: desk.page(asked.limit), ..asked }).await
+    });
     ReadOutbox: |asked, desk| desk.adapter.read_outbox(Self { limit: desk.page(asked.limit), ..asked });
     ClearOutbox: |asked, desk| desk.adapter.clear_outbox(asked), too_late: unknown;
     KeepNotices: |asked, desk| desk.adapter.keep_notices(asked), too_late: unknown;

@@ -18,7 +18,9 @@ use crate::{
     vault::Vault,
 };
 
+mod streamed;
 mod subject_keys;
+pub(crate) mod upgrade;
 
 /// The cases of the suite, which asks as apps do, and those of the port beneath, for the adapter that a function opens
 /// together with what must live as long (a directory, a server).
@@ -37,6 +39,19 @@ macro_rules! cases {
             many_subjects_have_their_own_keys,
             racing_creators_get_one_key,
         ]);
+
+        #[test]
+        fn whatever_the_pages_the_sequence_is_the_same() {
+            super::streamed::whatever_the_pages_the_sequence_is_the_same($adapter());
+        }
+
+        #[test]
+        fn hard_removal_needs_the_setting() {
+            umbel_testkit::conformance::run(async {
+                let (adapter, guard) = $adapter().await;
+                super::hard_removal_needs_the_setting(super::Harness::new(adapter, guard)).await;
+            });
+        }
     };
     (@port $adapter:path, [$($case:ident),+ $(,)?]) => {
         $(#[test]
@@ -50,34 +65,69 @@ macro_rules! cases {
 }
 
 mod memory {
+    use umbel_testkit::conformance::PAGE_MAX_BYTES;
+
     use crate::memory::Memory;
 
     async fn adapter() -> (Memory, ()) {
-        (Memory::new(), ())
+        (Memory::new().with_page_max_bytes(PAGE_MAX_BYTES), ())
     }
 
     cases!(adapter);
 }
 
 mod sqlite {
+    use umbel_testkit::conformance::PAGE_MAX_BYTES;
+
     use crate::sqlite::Sqlite;
 
     async fn adapter() -> (Sqlite, tempfile::TempDir) {
         let directory = tempfile::tempdir().unwrap();
-        (Sqlite::open(&directory.path().join("umbel.db")).unwrap(), directory)
+        let store = Sqlite::open(&directory.path().join("umbel.db")).unwrap();
+        (store.with_page_max_bytes(PAGE_MAX_BYTES), directory)
     }
 
     cases!(adapter);
 }
 
 mod postgres {
-    use umbel_testkit::postgres::{TestPostgres, TestSchema};
+    use umbel_testkit::{
+        conformance::PAGE_MAX_BYTES,
+        postgres::{TestPostgres, TestSchema},
+    };
 
     use crate::postgres::{Postgres, PostgresOptions};
 
     async fn adapter() -> (Postgres, TestSchema) {
         let schema = TestPostgres::get().unwrap().fresh_schema();
-        let options = PostgresOptions { max_connections: 2, ..PostgresOptions::default() };
+        let options = PostgresOptions {
+            max_connections: 2,
+            page_max_bytes: PAGE_MAX_BYTES,
+            ..PostgresOptions::default()
+        };
+        (Postgres::connect(schema.url(), schema.name(), options).await.unwrap(), schema)
+    }
+
+    cases!(adapter);
+}
+
+/// PostgreSQL behind a pooler in transaction mode, whose few connections all these cases share.
+mod pooled {
+    use umbel_testkit::{
+        conformance::PAGE_MAX_BYTES,
+        postgres::{Pooler, TestSchema},
+    };
+
+    use crate::postgres::{Postgres, PostgresOptions};
+
+    async fn adapter() -> (Postgres, TestSchema) {
+        let schema = Pooler::get().unwrap().fresh_schema();
+        let options = PostgresOptions {
+            pooler: true,
+            max_connections: 2,
+            page_max_bytes: PAGE_MAX_BYTES,
+            ..PostgresOptions::default()
+        };
         (Postgres::connect(schema.url(), schema.name(), options).await.unwrap(), schema)
     }
 
@@ -134,20 +184,16 @@ impl<R: Answer> Asked<R> for Harness {
 }
 
 /// LD-05: where it is not allowed, nothing is removed for good, and nothing recorded; soft removal needs no permission.
-#[test]
-fn hard_removal_needs_the_setting() {
-    umbel_testkit::conformance::run(async {
-        let mut store = Harness::new(crate::memory::Memory::new(), ());
-        store.desk.settings.allow_hard_removal = false;
-        let events = Events::default();
-        store.append(events.append("s", ExpectedVersion::NoStream, 2)).await.unwrap();
-        for act in [truncate("s", 2, Removal::Hard), delete("s", Removal::Hard)] {
-            assert_eq!(store.ask(events.perform(act)).await, Err(PerformError::NotAllowed));
-        }
-        assert_eq!(read_log(&store).await.len(), 2);
-        for act in [truncate("s", 2, Removal::Soft), delete("s", Removal::Soft)] {
-            store.ask(events.perform(act)).await.unwrap();
-        }
-        assert_eq!(read_log(&store).await.len(), 4);
-    });
+async fn hard_removal_needs_the_setting(mut store: Harness) {
+    store.desk.settings.allow_hard_removal = false;
+    let events = Events::default();
+    store.append(events.append("s", ExpectedVersion::NoStream, 2)).await.unwrap();
+    for act in [truncate("s", 2, Removal::Hard), delete("s", Removal::Hard)] {
+        assert_eq!(store.ask(events.perform(act)).await, Err(PerformError::NotAllowed));
+    }
+    assert_eq!(read_log(&store).await.len(), 2);
+    for act in [truncate("s", 2, Removal::Soft), delete("s", Removal::Soft)] {
+        store.ask(events.perform(act)).await.unwrap();
+    }
+    assert_eq!(read_log(&store).await.len(), 4);
 }

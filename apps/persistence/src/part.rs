@@ -24,20 +24,22 @@ use crate::{
 /// The one vault in front of it learns of every subject that this process forgets.
 type Shared = Arc<OnceCell<Arc<Vault>>>;
 
-/// Opens the database that the settings name, and migrates it if need be.
+/// Opens the database that the settings name, and migrates it if need be. On PostgreSQL, stores of one URL that are opened
+/// with the same settings share their connections for reading, whichever of them ends first.
 ///
 /// # Errors
 /// When the address is wrong, the database cannot be reached, or what it holds is damaged or newer than this
 /// program.
 pub async fn open(settings: &StoreSettings) -> anyhow::Result<Arc<dyn Adapter>> {
     Ok(match settings.url.parse()? {
-        StoreUrl::Memory => Arc::new(Memory::new()),
+        StoreUrl::Memory => Arc::new(Memory::new().with_page_max_bytes(settings.page_max_bytes)),
         StoreUrl::Sqlite(path) => {
             let opened = tokio::task::spawn_blocking(move || Sqlite::open(&path)).await?;
-            Arc::new(opened?)
+            Arc::new(opened?.with_page_max_bytes(settings.page_max_bytes))
         }
         StoreUrl::Postgres(url) => {
-            Arc::new(Postgres::connect(&url, &settings.schema, postgres_options(settings)).await?)
+            let options = postgres_options(settings);
+            Arc::new(Postgres::connect_sharing(&url, &settings.schema, &options, true).await?)
         }
     })
 }
@@ -53,16 +55,18 @@ pub async fn open_existing(settings: &StoreSettings) -> anyhow::Result<Arc<dyn A
         }
         StoreUrl::Sqlite(path) => {
             let opened = tokio::task::spawn_blocking(move || Sqlite::open_existing(&path)).await?;
-            Arc::new(opened?)
+            Arc::new(opened?.with_page_max_bytes(settings.page_max_bytes))
         }
         StoreUrl::Postgres(url) => {
-            Arc::new(Postgres::connect_existing(&url, &settings.schema, postgres_options(settings)).await?)
+            let options = postgres_options(settings);
+            Arc::new(Postgres::connect_sharing(&url, &settings.schema, &options, false).await?)
         }
     })
 }
 
-fn postgres_options(settings: &StoreSettings) -> PostgresOptions {
-    PostgresOptions { max_connections: settings.max_connections, ..PostgresOptions::default() }
+pub(crate) fn postgres_options(settings: &StoreSettings) -> PostgresOptions {
+    let &StoreSettings { pooler, max_connections, max_statements, page_max_bytes, .. } = settings;
+    PostgresOptions { pooler, max_connections, max_statements, page_max_bytes, ..PostgresOptions::default() }
 }
 
 /// The store as a branch of the supervision tree.

@@ -3,9 +3,9 @@
 use std::{path::PathBuf, str::FromStr, time::Duration};
 
 use serde::{Deserialize, Deserializer, de::Error as _};
-use umbel_core::store::Limits;
+use umbel_core::{json::DEPTH_MAX, store::Limits};
 
-use crate::postgres;
+use crate::{page::PAGE_MAX_BYTES, postgres};
 
 /// Where the store lives and what it bears. Each is documented in `config/default.toml`.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
@@ -17,9 +17,14 @@ pub struct StoreSettings {
     /// The PostgreSQL schema that holds the tables.
     #[serde(deserialize_with = "checked_schema")]
     pub schema: String,
+    /// Whether a pooler in transaction mode is between this process and PostgreSQL.
+    pub pooler: bool,
     /// Connections for reading.
     #[serde(deserialize_with = "up_to::<10_000, _, _>")]
     pub max_connections: usize,
+    /// Statements that each of them keeps prepared.
+    #[serde(deserialize_with = "up_to::<100_000, _, _>")]
+    pub max_statements: usize,
     /// Appends that may wait for the writer.
     #[serde(deserialize_with = "up_to::<1_000_000, _, _>")]
     pub queue_capacity: usize,
@@ -38,9 +43,15 @@ pub struct StoreSettings {
     /// Events in one page.
     #[serde(deserialize_with = "up_to::<1_000_000, _, _>")]
     pub page_size_max: u32,
+    /// Bytes of data and metadata in one page; an event that is larger is a page of its own.
+    #[serde(deserialize_with = "up_to::<{ 1 << 30 }, _, _>")]
+    pub page_max_bytes: usize,
     /// Bytes of data and metadata of one event.
     #[serde(deserialize_with = "up_to::<{ 256 << 20 }, _, _>")]
     pub max_payload_bytes: usize,
+    /// How deep objects and lists may be nested in what is appended.
+    #[serde(deserialize_with = "up_to::<{ DEPTH_MAX as u64 }, _, _>")]
+    pub max_json_depth: usize,
     /// Whether events may be removed for good, by [`umbel_core::store::Removal::Hard`].
     pub allow_hard_removal: bool,
     /// How often to look whether another process has appended.
@@ -122,6 +133,7 @@ impl StoreSettings {
             append_max_events: self.group_max_events,
             payload_max_bytes: self.max_payload_bytes,
             append_max_bytes: self.queue_max_bytes,
+            json_max_depth: self.max_json_depth,
         }
     }
 
@@ -139,14 +151,18 @@ impl Default for StoreSettings {
         Self {
             url: "sqlite:data/umbel.db".to_owned(),
             schema: "umbel".to_owned(),
+            pooler: false,
             max_connections: 8,
+            max_statements: 512,
             queue_capacity: 4096,
             group_max_appends: 512,
             group_max_events: 10_000,
             group_max_bytes: 4 << 20,
             queue_max_bytes: 64 << 20,
             page_size_max: 4096,
+            page_max_bytes: PAGE_MAX_BYTES,
             max_payload_bytes: 1 << 20,
+            max_json_depth: DEPTH_MAX,
             allow_hard_removal: false,
             poll_interval_ms: 200,
             notices_sweep_interval_ms: 60_000,
@@ -211,13 +227,16 @@ mod tests {
     fn absurd_numbers_are_refused() {
         for key in [
             "max_connections",
+            "max_statements",
             "queue_capacity",
             "group_max_appends",
             "group_max_events",
             "group_max_bytes",
             "queue_max_bytes",
             "page_size_max",
+            "page_max_bytes",
             "max_payload_bytes",
+            "max_json_depth",
             "poll_interval_ms",
             "notices_sweep_interval_ms",
         ] {

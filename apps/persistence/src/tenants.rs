@@ -2,7 +2,7 @@
 //!
 //! On PostgreSQL each tenant is a schema of the configured database; with SQLite, a file in the directory of the
 //! configured one. A tenant is named as a schema is, on both, so that it can move. The configured store is a tenant
-//! itself.
+//! itself. On PostgreSQL those that are open in one process share their connections for reading.
 
 use std::{
     path::{Path, PathBuf},
@@ -15,7 +15,7 @@ use serde::Serialize;
 use crate::{
     Adapter,
     admin::{self, Migration, Place, durable},
-    part::open_existing,
+    part::{open_existing, postgres_options},
     postgres,
     settings::StoreSettings,
     sqlite,
@@ -84,7 +84,10 @@ impl Tenants {
     /// When the database or the directory cannot be read.
     pub async fn list(&self) -> anyhow::Result<Vec<Tenant>> {
         let names = match durable(&self.settings)? {
-            Place::Postgres(url) => postgres::admin::stores(&url, &self.settings.schema).await?,
+            Place::Postgres(url) => {
+                let options = postgres_options(&self.settings);
+                postgres::admin::stores(&url, &self.settings.schema, &options).await?
+            }
             Place::Sqlite(path) => tokio::task::spawn_blocking(move || files(&directory(&path))).await??,
         };
         let mut tenants = Vec::new();
@@ -105,10 +108,10 @@ impl Tenants {
         admin::drop_store(&self.settings(name)?).await
     }
 
-    /// Opens one that is there and up to date.
+    /// Opens one that is there and up to date. It works until it is dropped, whoever of the others goes before.
     ///
     /// # Errors
-    /// As [`Tenants::settings`] and [`open_existing`].
+    /// As [`Tenants::settings`] and [`crate::open_existing`].
     pub async fn open(&self, name: &str) -> anyhow::Result<Arc<dyn Adapter>> {
         open_existing(&self.settings(name)?).await
     }
@@ -137,3 +140,6 @@ fn files(directory: &Path) -> anyhow::Result<Vec<String>> {
     names.sort_unstable();
     Ok(names)
 }
+
+#[cfg(test)]
+mod tests;

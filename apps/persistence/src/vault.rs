@@ -11,6 +11,7 @@
 
 mod cipher;
 mod keys;
+mod snapshots;
 mod text;
 
 #[cfg(test)]

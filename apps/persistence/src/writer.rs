@@ -81,8 +81,14 @@ impl Writer {
         let vault = Arc::clone(&self.vault);
         let stored = async move { vault.append(group, edge::now()).await };
         context.spawn(stored.into_actor(self).map(|outcomes, writer, context: &mut Context<Self>| {
-            writer.answer(outcomes, replies);
+            // The database would be idle while many callers are told: first the next group gets on its way.
             writer.write(context);
+            if writer.queue.borrow().writing {
+                let on_its_way = tokio::task::yield_now().into_actor(writer);
+                context.spawn(on_its_way.map(|(), writer, _| writer.answer(outcomes, replies)));
+            } else {
+                writer.answer(outcomes, replies);
+            }
         }));
     }
 

@@ -10,6 +10,7 @@ use crate::{
     id::EventId,
     json::Json,
     metadata::Metadata,
+    names::{EVENT_NAME_MAX_BYTES, NameError, check_event_name},
     payload::{Payload, PayloadError},
     personal::Subject,
     stream::StreamName,
@@ -79,7 +80,7 @@ pub struct EncodedEvent {
     pub subject: Option<Subject>,
 }
 
-/// Name and schema version of an event; written `articles.published/2`.
+/// Name and schema version of an event; written `articles.published/2`. A name is 1 to 250 bytes without control characters.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct EventType {
     /// Stable wire name.
@@ -151,14 +152,30 @@ pub enum DecodeError {
 
 /// Text that is no `name/schema`.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{0:?} is not an event type; write it like articles.published/1")]
-pub struct EventTypeError(String);
+pub enum EventTypeError {
+    /// It has not this form, or no version from 1 to 2,147,483,647.
+    #[error("{0:?} is not an event type; write it like articles.published/1")]
+    Form(String),
+    /// Its name is none.
+    #[error("the name of an event type is 1 to {EVENT_NAME_MAX_BYTES} bytes without control characters: {0}")]
+    Name(NameError),
+}
 
 impl EventType {
     /// The type of a kind of event.
     #[must_use]
     pub const fn of<E: Event>() -> Self {
         Self { name: EventName::known(E::NAME), schema: E::SCHEMA }
+    }
+
+    /// Whether all stores can keep the name: 1 to 250 bytes without control characters, as a stream's.
+    pub(crate) fn check_name(&self) -> Result<(), NameError> {
+        check_event_name(&self.name)
+    }
+
+    /// Whether all stores can keep the version of the shape.
+    pub(crate) fn has_schema(&self) -> bool {
+        self.schema > 0 && i32::try_from(self.schema).is_ok()
     }
 }
 
@@ -210,6 +227,12 @@ impl RecordedEvent {
         self.linked_at.unwrap_or(self.version)
     }
 
+    /// What limits count: bytes of data and metadata.
+    #[must_use]
+    pub fn len_bytes(&self) -> usize {
+        self.data.len_bytes() + self.metadata.custom_len_bytes()
+    }
+
     /// The same event as it was before it was recorded: to append it to another log.
     #[must_use]
     pub fn into_new(self) -> NewEvent {
@@ -239,11 +262,14 @@ impl FromStr for EventType {
     type Err = EventTypeError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let (name, schema) = text.rsplit_once('/').ok_or_else(|| EventTypeError(text.into()))?;
-        match schema.parse() {
-            Ok(schema) if schema > 0 && !name.is_empty() => Ok(Self { name: name.into(), schema }),
-            _ => Err(EventTypeError(text.into())),
+        let form = || EventTypeError::Form(text.into());
+        let (name, schema) = text.rsplit_once('/').ok_or_else(form)?;
+        let event_type = Self { name: name.into(), schema: schema.parse().map_err(|_| form())? };
+        if name.is_empty() || !event_type.has_schema() {
+            return Err(form());
         }
+        event_type.check_name().map_err(EventTypeError::Name)?;
+        Ok(event_type)
     }
 }
 
@@ -442,8 +468,11 @@ mod tests {
         let event_type: EventType = "a/b/12".parse().unwrap();
         assert_eq!((event_type.name.as_ref(), event_type.schema), ("a/b", 12));
         assert_eq!(event_type.to_string(), "a/b/12");
-        for wrong in ["", "a", "a/", "/1", "a/0", "a/x"] {
-            assert!(wrong.parse::<EventType>().is_err(), "{wrong}");
+        for wrong in ["", "a", "a/", "/1", "a/0", "a/x", "a/2147483648"] {
+            assert_eq!(wrong.parse::<EventType>(), Err(EventTypeError::Form(wrong.into())));
         }
+        assert_eq!("a\0b/1".parse::<EventType>(), Err(EventTypeError::Name(NameError::Character('\0'))));
+        let error = format!("{}/1", "x".repeat(100_000)).parse::<EventType>().unwrap_err().to_string();
+        assert!(error.contains("100000 bytes") && error.len() < 200, "{error}");
     }
 }

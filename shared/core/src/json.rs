@@ -5,6 +5,9 @@ use std::{fmt, sync::Arc};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::DeserializeOwned, ser::Error as _};
 use serde_json::value::RawValue;
 
+/// Objects and lists nested deeper than this cannot be decoded: where `serde_json` stops, so that no text exhausts the stack.
+pub const DEPTH_MAX: usize = 127;
+
 /// One JSON document as text. Clones share the text.
 ///
 /// Kept as text and not as a tree because an event is encoded once and decoded straight into a typed value;
@@ -56,6 +59,35 @@ impl Json {
         &self.0
     }
 
+    /// Whether objects and lists in it are nested deeper than this. Text that is no JSON counts by its brackets.
+    #[must_use]
+    pub fn is_deeper_than(&self, limit: usize) -> bool {
+        let bytes = self.0.as_bytes();
+        // As a rule there are fewer brackets than that, in strings and all; counting bytes is all it costs then.
+        let opening = |byte: &&u8| matches!(byte, b'{' | b'[');
+        if bytes.len() <= limit || bytes.iter().filter(opening).count() <= limit {
+            return false;
+        }
+        let (mut depth, mut in_string, mut escaped) = (0_usize, false, false);
+        for byte in bytes {
+            match byte {
+                _ if escaped => escaped = false,
+                b'\\' => escaped = in_string,
+                b'"' => in_string = !in_string,
+                _ if in_string => {}
+                b'{' | b'[' => {
+                    depth += 1;
+                    if depth > limit {
+                        return true;
+                    }
+                }
+                b'}' | b']' => depth = depth.saturating_sub(1),
+                _ => {}
+            }
+        }
+        false
+    }
+
     /// Length of the text in bytes: what the payload limit counts.
     #[must_use]
     pub fn len_bytes(&self) -> usize {
@@ -95,13 +127,60 @@ impl<'de> Deserialize<'de> for Json {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+    use serde_json::Value;
+
     use super::*;
+
+    /// What is not deeper than the limit can be decoded, what is cannot.
+    #[test]
+    fn what_is_too_deep_cannot_be_decoded() {
+        for (open, close) in [("[", "]"), (r#"{"a":"#, "}"), (r#"[{"]\"[":"#, "}]")] {
+            for times in [1, 63, 64, 126, 127, 128, 100_000] {
+                let text = open.repeat(times) + "1" + &close.repeat(times);
+                let json = Json::parse(text).unwrap();
+                assert_eq!(json.is_deeper_than(DEPTH_MAX), json.decode::<Value>().is_err(), "{times} {open}");
+            }
+        }
+    }
+
+    fn depth(value: &Value) -> usize {
+        match value {
+            Value::Array(values) => 1 + values.iter().map(depth).max().unwrap_or(0),
+            Value::Object(values) => 1 + values.values().map(depth).max().unwrap_or(0),
+            _ => 0,
+        }
+    }
+
+    fn any_value() -> impl Strategy<Value = Value> {
+        let text = || "[\\[\\]{}\"\\\\a]{0,6}";
+        let leaf = prop_oneof![Just(Value::Null), text().prop_map(Value::from)];
+        leaf.prop_recursive(6, 40, 4, move |inner| {
+            prop_oneof![
+                prop::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
+                prop::collection::hash_map(text(), inner, 0..4)
+                    .prop_map(|entries| Value::Object(entries.into_iter().collect())),
+            ]
+        })
+    }
+
+    proptest! {
+        /// The depth of the text is that of the value, whatever its strings hold and however it is spaced.
+        #[test]
+        fn depth_is_counted_in_the_text(value in any_value(), pretty in any::<bool>()) {
+            let text = if pretty { serde_json::to_string_pretty(&value) } else { serde_json::to_string(&value) };
+            let (json, depth) = (Json::parse(text.unwrap()).unwrap(), depth(&value));
+            for limit in 0..8 {
+                prop_assert_eq!(json.is_deeper_than(limit), depth > limit);
+            }
+        }
+    }
 
     #[test]
     fn keeps_the_text_and_decodes_it() {
         let json = Json::parse(r#"{"b": 1, "a": "ü"}"#).unwrap();
         assert_eq!(json.as_str(), r#"{"b": 1, "a": "ü"}"#);
-        assert_eq!(json.decode::<serde_json::Value>().unwrap()["a"], "ü");
+        assert_eq!(json.decode::<Value>().unwrap()["a"], "ü");
     }
 
     #[test]

@@ -52,9 +52,42 @@ impl Metadata {
         if self.custom.is_empty() { Ok(None) } else { Json::encode(&self.custom).map(Some) }
     }
 
+    /// Whether the application's own entries as JSON are nested deeper than this.
+    #[must_use]
+    pub fn is_deeper_than(&self, limit: usize) -> bool {
+        self.custom.values().any(|value| is_deeper(value, limit.saturating_sub(1)))
+    }
+
     /// Size of the application's own entries as JSON text.
     #[must_use]
     pub fn custom_len_bytes(&self) -> usize {
         self.custom_json().ok().flatten().map_or(0, |json| json.len_bytes())
+    }
+}
+
+/// Looks no deeper than the limit.
+fn is_deeper(value: &Value, limit: usize) -> bool {
+    let inner = |value: &Value| is_deeper(value, limit - 1);
+    match value {
+        Value::Array(_) | Value::Object(_) if limit == 0 => true,
+        Value::Array(values) => values.iter().any(inner),
+        Value::Object(values) => values.values().any(inner),
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    /// The entries are an object themselves.
+    #[test]
+    fn depth_counts_the_object_of_all_entries() {
+        let metadata = Metadata::default().with("a", 1).with("b", json!([{"c": []}]));
+        let depths: Vec<_> = (1..6).map(|limit| metadata.is_deeper_than(limit)).collect();
+        assert_eq!(depths, [true, true, true, false, false]);
+        assert!(metadata.custom_json().unwrap().unwrap().is_deeper_than(3));
     }
 }

@@ -54,7 +54,7 @@ mod tests;
 
 pub use actor::{Drain, Tether};
 pub use context::{Stopping, WorkerContext};
-pub use panics::install_panic_hook;
+pub use panics::{describe as describe_panic, install_panic_hook};
 pub use policy::{Backoff, Heartbeat, Intensity, Policy, Restart, Strategy};
 pub use spec::{Child, Group, Worker};
 pub use supervisor::{Outcome, Supervisor};

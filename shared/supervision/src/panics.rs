@@ -41,8 +41,9 @@ pub(crate) fn last_on_this_thread() -> String {
         .unwrap_or_else(|| "with an unrecorded message".to_owned())
 }
 
-/// A panic that was caught on this thread, with its place where the hook has seen it.
-pub(crate) fn describe(payload: &(dyn Any + Send)) -> String {
+/// The message of a panic that was caught on this thread, with its place where the hook has seen it; for those who
+/// catch panics themselves.
+pub fn describe(payload: &(dyn Any + Send)) -> String {
     let message = message(payload);
     let last = last_on_this_thread();
     if last.starts_with(&message) { last } else { message }

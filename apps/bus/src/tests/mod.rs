@@ -1,11 +1,13 @@
 //! The bus with a real bus actor on its own thread, and owners that misbehave as told.
 
 mod dispatch;
+mod event_bus;
 mod gate;
 mod pages;
 mod registry;
 mod send;
 mod store;
+mod subscribers;
 mod topics;
 
 use std::{

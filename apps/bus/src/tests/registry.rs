@@ -4,7 +4,7 @@ use tokio::sync::watch;
 use umbel_core::Position;
 
 use super::*;
-use crate::RouteError;
+use crate::{RouteError, topics::TopicError};
 
 struct Other;
 
@@ -89,7 +89,7 @@ fn sends_need_no_bus_actor() {
         supervisor.shut_down().await;
         assert_eq!(ping(&bus, Ping::Answer(1), AMPLE).await.unwrap(), (1, "a"));
         assert_eq!(bus.unregister("test/owner").await, Err(RouteError::Unavailable));
-        assert!(matches!(bus.listen::<topics::News>().await, Err(RouteError::Unavailable)));
+        assert!(matches!(bus.listen::<topics::News>().await, Err(TopicError::Unavailable)));
     });
 }
 

@@ -16,7 +16,9 @@ Examples:
   umbel store forget account-0190f5e2-7cc7-7d1a-b5a5-0f4dd64d94a2 --reason \"asked for it on 2026-01-31\"
 
 Its events stay, but for their personal fields, which nobody can read any more: not here, not in a backup, unless the backup
-still holds the key. Read models and exports keep what they were given; rebuild or remove those.";
+still holds the key. Snapshots of streams with such events are void; those states are folded from the events again.
+Read models, replies of commands, the outbox, kept notices, claims and exports keep what they were given; rebuild or remove those.
+Other running processes may read the fields for two seconds more.";
 
 #[derive(Debug, Args)]
 pub(crate) struct ForgetArgs {

@@ -2,7 +2,7 @@
 
 use futures_util::future::BoxFuture;
 use umbel_core::{
-    Subject, Timestamp, Version,
+    StreamName, Subject, Timestamp, Version,
     store::{Finding, LinkError, LinkEvents, Perform, PerformError, Performed, StoreError},
 };
 
@@ -47,6 +47,18 @@ pub trait Upkeep: Send + Sync + 'static {
         now: Timestamp,
     ) -> BoxFuture<'_, Result<Vec<SubjectKey>, StoreError>> {
         let _ = (keys, now);
+        missing()
+    }
+
+    /// Whose personal data events of a stream can hold that stand behind one version and up to another: its own and linked ones,
+    /// archived or not, shown or not. Each subject once, in no order; nobody's for a stream that is not there.
+    fn find_subjects(
+        &self,
+        stream: StreamName,
+        behind: Version,
+        through: Version,
+    ) -> BoxFuture<'_, Result<Vec<Subject>, StoreError>> {
+        let _ = (stream, behind, through);
         missing()
     }
 

@@ -1,12 +1,26 @@
 //! Stores made, looked at and removed, beside those that are in use, and beside what is not ours.
 
-use std::fs;
+use std::{fs, time::Duration};
 
+use futures_util::future::join_all;
 use tempfile::TempDir;
-use umbel_testkit::postgres::{TestPostgres, TestSchema};
+use tokio::{sync::oneshot, time::timeout};
+use umbel_core::{
+    EventId, Json, Subject,
+    store::{
+        Append, ClaimName, Claims, KeepNotices, KeptNotice, OutboxEntry, ReadOutbox, SaveProjection,
+        Snapshot, State,
+    },
+};
+use umbel_testkit::{
+    conformance::{Events, Item, command, exact, items, position, stream, version},
+    postgres::{TestPostgres, TestSchema},
+};
+
+use uuid::Uuid;
 
 use super::*;
-use crate::{Tenants, open_existing};
+use crate::{Adapter, SubjectKey, Tenants, open_existing};
 
 /// A place for a store, with what must live as long.
 struct Room {
@@ -220,6 +234,163 @@ async fn tenants_are_made_listed_and_removed() {
             assert!(tenants.create(wrong).await.unwrap_err().to_string().contains("tenant"), "{wrong}");
         }
     }
+}
+
+/// What a tenant is for: it takes an event and gives it back.
+async fn works(tenant: &dyn Adapter) {
+    let events = Events::default();
+    let version = tenant.stream_info(stream("s")).await.map_or(0, |info| info.version.get());
+    let mut append = events.append("s", exact(version), 1);
+    append.streams[0].events[0].id = EventId(umbel_bus::edge::fresh_id());
+    let stored = tenant.append(vec![append], umbel_bus::edge::now()).await.remove(0).unwrap();
+    assert_eq!(stored.last_position, Some(position(version + 1)), "nobody else's events are in between");
+    assert_eq!(tenant.status().await.unwrap().head, position(version + 1));
+}
+
+/// OP-05: given tenants of one place, of which one stops, together with the thread that drove it and the connections it
+/// opened, the others keep working. On PostgreSQL they read over one pool, and all together open no more connections for
+/// that than it may have.
+#[tokio::test]
+async fn tenants_outlive_each_other_over_one_pool() {
+    for Room { mut settings, _guard } in [sqlite(), postgres()] {
+        let on_a_server = settings.url.starts_with("postgres");
+        let name = settings.schema.clone();
+        if on_a_server {
+            settings.url = format!("{}?application_name={name}", settings.url);
+            settings.max_connections = 2;
+        }
+        let tenants = Tenants::at(&settings);
+        let names = ["one", "two", "three"].map(|tenant| format!("t_{name}_{tenant}"));
+        for name in &names {
+            tenants.create(name).await.unwrap();
+        }
+        let (one, first) = (names[0].clone(), tenants.clone());
+        let ((told, running), (stop, stopped)) = (oneshot::channel(), oneshot::channel::<()>());
+        let first = std::thread::spawn(move || {
+            umbel_testkit::conformance::run(async move {
+                let opened = first.open(&one).await.unwrap();
+                assert!(join_all((0..9).map(|_| opened.status())).await.iter().all(Result::is_ok));
+                works(&*opened).await;
+                told.send(()).unwrap();
+                stopped.await.unwrap();
+            });
+        });
+        running.await.unwrap();
+        let staying = [tenants.open(&names[1]).await.unwrap(), tenants.open(&names[2]).await.unwrap()];
+        let reads = staying.iter().cycle().take(20).map(|tenant| tenant.status());
+        assert!(join_all(reads).await.iter().all(Result::is_ok));
+        if on_a_server {
+            let client = client(&settings).await;
+            // But this one, and the writer of the first. Each was looked at over a connection that may take a moment
+            // to close.
+            let count = "SELECT count(*) - 2 FROM pg_stat_activity WHERE application_name = $1";
+            let few =
+                async { while client.query_one(count, &[&name]).await.unwrap().get::<_, i64>(0) > 2 {} };
+            timeout(Duration::from_secs(10), few).await.expect("there is more than one pool");
+        }
+        stop.send(()).unwrap();
+        first.join().unwrap();
+        for _ in 0..3 {
+            join_all(staying.iter().map(|tenant| works(&**tenant))).await;
+        }
+        drop(staying);
+        for name in &names {
+            assert!(tenants.drop(name).await.unwrap());
+        }
+    }
+}
+
+/// OP-04: given two tenants, no event, claim, command, piece of work, snapshot, document, checkpoint, notice or key of
+/// one is the other's, and whoever locks one's log holds up nobody in the other's.
+#[tokio::test]
+async fn nothing_crosses_between_tenants() {
+    for Room { settings, _guard } in [sqlite(), postgres()] {
+        let tenants = Tenants::at(&settings);
+        let [one, other] = ["one", "other"].map(|name| format!("x_{}_{name}", std::process::id()));
+        for name in [&one, &other] {
+            tenants.create(name).await.unwrap();
+        }
+        let stores = [tenants.open(&one).await.unwrap(), tenants.open(&other).await.unwrap()];
+        for (number, store) in (1..).zip(&stores) {
+            // Each time as if there were no other.
+            assert_eq!(store.status().await.unwrap().head, position(0));
+            fill(&**store, &format!("{number}")).await;
+        }
+        let lock = tenants.settings(&one).unwrap();
+        match durable(&lock).unwrap() {
+            Place::Postgres(_) => {
+                let client = client(&lock).await;
+                let sql = format!("BEGIN; SELECT FROM {one}.log FOR UPDATE");
+                client.batch_execute(&sql).await.unwrap();
+                works(&*stores[1]).await;
+            }
+            Place::Sqlite(path) => {
+                let raw = rusqlite::Connection::open(path).unwrap();
+                raw.execute_batch("BEGIN IMMEDIATE").unwrap();
+                works(&*stores[1]).await;
+            }
+        }
+        assert_eq!(stores[0].status().await.unwrap().head, position(1));
+        drop(stores);
+        for name in [&one, &other] {
+            tenants.drop(name).await.unwrap();
+        }
+    }
+}
+
+/// Puts something of everything into an empty store, always under the same names; `what` is what differs.
+async fn fill(store: &dyn Adapter, what: &str) {
+    let now = umbel_bus::edge::now();
+    let json = Json::encode(&what).unwrap();
+    let take = vec![ClaimName::new("test.name", "ada")];
+    let full = Append {
+        claims: Claims { owner: what.into(), take, release: Vec::new() },
+        command: Some(command(1, json.as_str())),
+        outbox: vec![OutboxEntry { id: Uuid::from_u128(1), queue: "work".into(), body: json.clone() }],
+        ..Events::default().append("s", exact(0), 1)
+    };
+    let stored = store.append(vec![full], now).await.remove(0).unwrap();
+    assert_eq!((stored.last_position, stored.repeated), (Some(position(1)), None));
+    let work = ReadOutbox { queue: "work".into(), after: 0, limit: 9 };
+    assert_eq!(store.read_outbox(work).await.unwrap()[0].entry.body, json);
+
+    assert_eq!(store.load_snapshot(stream("s")).await, Ok(None));
+    let snapshot = Snapshot::of(stream("s"), version(1), &Kept(what.into()), now).unwrap();
+    assert_eq!(store.save_snapshot(snapshot).await, Ok(true));
+
+    let item = Item { group: what.into(), rank: None, tags: Vec::new() };
+    let save = SaveProjection {
+        projection: "test.items/1".into(),
+        expected: position(0),
+        position: position(1),
+        clear: Vec::new(),
+        writes: items([("k", Some(item))]),
+    };
+    assert_eq!(store.save_projection(save).await, Ok(()));
+
+    let notice = KeptNotice {
+        id: Uuid::from_u128(1),
+        topic: "test".into(),
+        transaction_id: None,
+        source: None,
+        initialized_at: None,
+        occurred_at: now,
+        expires_at: None,
+        data: json,
+    };
+    assert_eq!(store.keep_notices(KeepNotices { notices: vec![notice] }).await, Ok(1));
+
+    let key = [what.as_bytes()[0]; 32];
+    let keys = store.create_subject_keys(vec![(Subject::new("ada").unwrap(), key)], now).await.unwrap();
+    assert!(matches!(keys[..], [SubjectKey::Known(known)] if known == key), "{keys:?}");
+}
+
+#[derive(serde::Serialize, serde::Deserialize)]
+struct Kept(String);
+
+impl State for Kept {
+    const NAME: &'static str = "test.kept";
+    const SCHEMA: u32 = 1;
 }
 
 #[tokio::test]

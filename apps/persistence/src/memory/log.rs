@@ -11,7 +11,7 @@ use umbel_core::{
 };
 
 use super::{Memory, count, size, state::State};
-use crate::adapter::Log;
+use crate::{adapter::Log, page::Room};
 
 impl Log for Memory {
     fn append(
@@ -23,11 +23,11 @@ impl Log for Memory {
     }
 
     fn read_stream(&self, request: ReadStream) -> BoxFuture<'_, Result<StreamPage, ReadError>> {
-        Box::pin(async move { self.state().read_stream(&request) })
+        Box::pin(async move { self.state().read_stream(&request, Room::new(self.page_max_bytes)) })
     }
 
     fn read_all(&self, request: ReadAll) -> BoxFuture<'_, Result<AllPage, StoreError>> {
-        Box::pin(async move { Ok(self.state().read_all(&request)) })
+        Box::pin(async move { Ok(self.state().read_all(&request, Room::new(self.page_max_bytes))) })
     }
 
     fn find_event(&self, id: EventId) -> BoxFuture<'_, Result<Option<RecordedEvent>, StoreError>> {
@@ -55,7 +55,7 @@ impl Log for Memory {
 }
 
 impl State {
-    fn read_stream(&self, request: &ReadStream) -> Result<StreamPage, ReadError> {
+    fn read_stream(&self, request: &ReadStream, mut room: Room) -> Result<StreamPage, ReadError> {
         let name = &request.stream;
         let stream = self.streams.get(name).ok_or_else(|| ReadError::StreamNotFound(name.clone()))?;
         if stream.deleted_at.is_some() {
@@ -67,11 +67,12 @@ impl State {
             Some(RecordedEvent { linked_at, ..event })
         };
         let shown = stream.shown(request.from, request.direction);
-        let events = shown.filter_map(read).take(size(request.limit)).collect();
+        let events = shown.filter_map(read).take(size(request.limit));
+        let events = events.take_while(|event| room.takes(event.len_bytes())).collect();
         Ok(StreamPage { events, version: stream.version })
     }
 
-    fn read_all(&self, request: &ReadAll) -> AllPage {
+    fn read_all(&self, request: &ReadAll, mut room: Room) -> AllPage {
         let &ReadAll { from, direction, limit, ref selector } = request;
         let log: Box<dyn Iterator<Item = &RecordedEvent>> = match direction {
             Direction::Forward => {
@@ -82,14 +83,15 @@ impl State {
             }
         };
         let wanted = log.filter(|event| selector.matches(event));
-        let events: Vec<_> = wanted.take(size(limit)).cloned().collect();
-        let scanned_to = self.scanned_to(request, &events);
+        let wanted = wanted.take(size(limit)).take_while(|event| room.takes(event.len_bytes()));
+        let events: Vec<_> = wanted.cloned().collect();
+        let scanned_to = self.scanned_to(request, &events, room);
         AllPage { events, scanned_to, head: self.head }
     }
 
     /// How far one look at the log came: to its end, unless the page was full before.
-    fn scanned_to(&self, request: &ReadAll, page: &[RecordedEvent]) -> Position {
-        let is_full = page.len() == size(request.limit);
+    fn scanned_to(&self, request: &ReadAll, page: &[RecordedEvent], room: Room) -> Position {
+        let is_full = room.is_full() || page.len() == size(request.limit);
         let last = page.last().map(|event| event.position);
         match request.direction {
             Direction::Forward if is_full => {

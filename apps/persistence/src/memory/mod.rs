@@ -15,24 +15,38 @@ mod verify;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use self::state::State;
+use crate::page::PAGE_MAX_BYTES;
 
 /// A store that lives as long as this value.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Memory {
     state: Mutex<State>,
+    page_max_bytes: usize,
 }
 
 impl Memory {
     /// An empty store.
     #[must_use]
     pub fn new() -> Self {
-        Self::default()
+        Self { state: Mutex::default(), page_max_bytes: PAGE_MAX_BYTES }
+    }
+
+    /// With pages of so many bytes of data and metadata at most, or of one event.
+    #[must_use]
+    pub fn with_page_max_bytes(self, page_max_bytes: usize) -> Self {
+        Self { page_max_bytes, ..self }
     }
 
     /// A panic while the lock was held can only come from exhausted memory; the state is changed after all
     /// decisions, so it is taken as it is.
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Default for Memory {
+    fn default() -> Self {
+        Self::new()
     }
 }
 

@@ -45,6 +45,15 @@ impl Upkeep for Memory {
         })
     }
 
+    fn find_subjects(
+        &self,
+        stream: StreamName,
+        behind: Version,
+        through: Version,
+    ) -> BoxFuture<'_, Result<Vec<Subject>, StoreError>> {
+        Box::pin(async move { Ok(self.state().find_subjects(&stream, behind, through)) })
+    }
+
     fn verify(&self) -> BoxFuture<'_, Result<Vec<Finding>, StoreError>> {
         Box::pin(async move { Ok(self.state().verify()) })
     }
@@ -58,6 +67,14 @@ struct Done {
 }
 
 impl State {
+    fn find_subjects(&self, name: &StreamName, behind: Version, through: Version) -> Vec<Subject> {
+        let places = self.streams.get(name).into_iter().flat_map(|stream| &stream.places);
+        let asked = places.filter(|(at, _)| behind < **at && **at <= through);
+        let subjects: HashSet<Subject> =
+            asked.filter_map(|(_, position)| self.events.get(position)?.subject.clone()).collect();
+        subjects.into_iter().collect()
+    }
+
     fn link(&mut self, request: &LinkEvents, now: Timestamp) -> Result<Version, LinkError> {
         let target = self.streams.get(&request.stream);
         let position = |id| self.positions.get(&id).copied();

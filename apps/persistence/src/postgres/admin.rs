@@ -1,15 +1,17 @@
 //! A schema from outside: which migrations it went through, how large it is, its end; and which stores a database
-//! holds. Each function opens a connection of its own for the moment.
+//! holds. Each function opens a connection of its own for the moment, and waits for nobody's lock for long.
 
 use std::time::Duration;
 
-use tokio_postgres::{Client, error::SqlState, types::ToSql};
+use tokio_postgres::{Client, error::SqlState};
 use umbel_core::store::StoreError;
 
 use crate::postgres::{
     PostgresOptions, migrate,
     sql::Schema,
+    statement::ask,
     target::{self, Driving, Target},
+    typed::Param,
 };
 
 const STORES: &str = include_str!("admin/stores.sql");
@@ -47,21 +49,26 @@ pub(crate) fn place(url: &str, schema: &str) -> Result<String, StoreError> {
 pub(crate) async fn migrations(
     url: &str,
     schema: &str,
+    options: &PostgresOptions,
 ) -> Result<Vec<(i64, &'static str, bool)>, StoreError> {
-    let visit = Visit::begin(url, schema).await?;
+    let visit = Visit::begin(url, schema, options).await?;
     migrate::migrations(&visit.client, &visit.target, &visit.schema).await
 }
 
 /// Bytes on disk.
-pub(crate) async fn size(url: &str, schema: &str) -> Result<u64, StoreError> {
-    let visit = Visit::begin(url, schema).await?;
+pub(crate) async fn size(url: &str, schema: &str, options: &PostgresOptions) -> Result<u64, StoreError> {
+    let visit = Visit::begin(url, schema, options).await?;
     let bytes: Vec<i64> = visit.column(SIZE, &[&schema]).await?;
     Ok(bytes.first().and_then(|bytes| u64::try_from(*bytes).ok()).unwrap_or_default())
 }
 
 /// The schemas of the database that hold a store, by name. `near` is the schema that the settings name.
-pub(crate) async fn stores(url: &str, near: &str) -> Result<Vec<String>, StoreError> {
-    Visit::begin(url, near).await?.column(STORES, &[&None::<&str>]).await
+pub(crate) async fn stores(
+    url: &str,
+    near: &str,
+    options: &PostgresOptions,
+) -> Result<Vec<String>, StoreError> {
+    Visit::begin(url, near, options).await?.column(STORES, &[&None::<&str>]).await
 }
 
 /// Removes the store; whether there was one.
@@ -69,8 +76,12 @@ pub(crate) async fn stores(url: &str, near: &str) -> Result<Vec<String>, StoreEr
 /// # Errors
 /// When the schema holds anything that is not ours, when something elsewhere depends on what it holds, when a newer program
 /// made it, or with what the database said. Then all of it stays.
-pub(crate) async fn drop_store(url: &str, schema: &str) -> Result<bool, StoreError> {
-    let visit = Visit::begin(url, schema).await?;
+pub(crate) async fn drop_store(
+    url: &str,
+    schema: &str,
+    options: &PostgresOptions,
+) -> Result<bool, StoreError> {
+    let visit = Visit::begin(url, schema, options).await?;
     visit.run("BEGIN").await?;
     let dropped = drop_in_transaction(&visit).await;
     visit.run(if dropped.is_ok() { "COMMIT" } else { "ROLLBACK" }).await?;
@@ -131,16 +142,16 @@ struct Visit {
 }
 
 impl Visit {
-    async fn begin(url: &str, schema: &str) -> Result<Self, StoreError> {
+    async fn begin(url: &str, schema: &str, options: &PostgresOptions) -> Result<Self, StoreError> {
         let schema = Schema::new(schema).map_err(|reason| StoreError::Failed { reason })?;
-        let target = Target::new(url, &schema, PostgresOptions::default().connect_timeout)?;
+        let target = Target::new(url, &schema, options)?.for_a_visit(options);
         let (client, driving) = target.open().await?;
         Ok(Self { client, target, schema, _driving: driving })
     }
 
     /// Everything in the schema.
     async fn objects(&self) -> Result<Vec<Object>, StoreError> {
-        let rows = self.client.query(OBJECTS, &[&self.schema.name()]).await;
+        let rows = ask(&self.client, OBJECTS, &[&self.schema.name()]).await;
         let rows = rows.map_err(|error| self.target.explain(&error))?;
         let object = |row: &tokio_postgres::Row| Object {
             kind: row.get("kind"),
@@ -174,11 +185,11 @@ impl Visit {
     }
 
     /// The first column of the answer.
-    async fn column<T>(&self, sql: &str, params: &[&(dyn ToSql + Sync)]) -> Result<Vec<T>, StoreError>
+    async fn column<T>(&self, sql: &str, params: &[Param<'_>]) -> Result<Vec<T>, StoreError>
     where
         T: for<'a> tokio_postgres::types::FromSql<'a>,
     {
-        let rows = self.client.query(sql, params).await.map_err(|error| self.target.explain(&error))?;
+        let rows = ask(&self.client, sql, params).await.map_err(|error| self.target.explain(&error))?;
         Ok(rows.iter().map(|row| row.get(0)).collect())
     }
 }

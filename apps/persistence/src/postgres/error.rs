@@ -8,6 +8,9 @@ use umbel_core::store::StoreError;
 /// What `append_group` and its like raise when what the writer believed does not hold.
 const WRONG_GUESS: &str = "UM001";
 
+/// What to do when prepared statements are not where they were made.
+const POOLER: &str = "; if a pooler in transaction mode is between, set store.pooler = true";
+
 /// What an error says about the statement that met it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
@@ -79,9 +82,19 @@ fn advice(error: &Error) -> &'static str {
         Some(&SqlState::INVALID_PASSWORD | &SqlState::INVALID_AUTHORIZATION_SPECIFICATION) => {
             "; correct user and password in the URL, or pg_hba.conf"
         }
+        Some(&SqlState::LOCK_NOT_AVAILABLE) => {
+            "; somebody holds a table or the log locked: pg_locks and pg_stat_activity tell who"
+        }
         Some(&SqlState::INSUFFICIENT_PRIVILEGE) => "; grant the role what it lacks",
         Some(&SqlState::UNDEFINED_TABLE | &SqlState::INVALID_SCHEMA_NAME | &SqlState::UNDEFINED_FUNCTION) => {
             "; was the schema dropped? Starting again creates it"
+        }
+        Some(&SqlState::INVALID_SQL_STATEMENT_NAME | &SqlState::DUPLICATE_PSTATEMENT) => POOLER,
+        // A statement of another client, under the name of ours.
+        Some(&SqlState::PROTOCOL_VIOLATION)
+            if error.as_db_error().is_some_and(|error| error.message().contains("prepared statement")) =>
+        {
+            POOLER
         }
         _ => "",
     }

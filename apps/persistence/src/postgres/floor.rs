@@ -19,6 +19,7 @@ pub(crate) use self::scan::Scanner;
 use crate::{
     floor::{Former, Insert, Row, Write},
     postgres::{
+        PostgresOptions,
         sql::Schema,
         target::{Driving, Target},
         types::{JsonIn, PgTimestamp},
@@ -95,7 +96,8 @@ pub(crate) async fn drop_schema(url: &str, schema: &str) -> Result<(), StoreErro
 
 fn target(url: &str, schema: &str) -> Result<(Schema, Arc<Target>), StoreError> {
     let schema = Schema::new(schema).map_err(|reason| StoreError::Failed { reason })?;
-    let target = Target::new(url, &schema, CONNECT_WITHIN)?;
+    let options = PostgresOptions { connect_timeout: CONNECT_WITHIN, ..PostgresOptions::default() };
+    let target = Target::new(url, &schema, &options)?;
     Ok((schema, Arc::new(target)))
 }
 

@@ -9,10 +9,14 @@ use std::time::Duration;
 use tokio_postgres::{Client, error::SqlState};
 use umbel_core::store::StoreError;
 
-use crate::postgres::{sql::Schema, target::Target};
+use crate::postgres::{
+    sql::Schema,
+    statement::{ask, ask_one},
+    target::Target,
+};
 
 /// In order, each once published never changed.
-const MIGRATIONS: [(i32, &str, &str); 5] = [
+pub(super) const MIGRATIONS: [(i32, &str, &str); 5] = [
     (1, "log", include_str!("migrations/0001_log.sql")),
     (2, "append", include_str!("migrations/0002_append.sql")),
     (3, "documents", include_str!("migrations/0003_documents.sql")),
@@ -74,28 +78,47 @@ async fn apply(client: &Client, target: &Target, schema: &Schema, wait: Duration
     let explain = |error: tokio_postgres::Error| target.explain(&error);
     lock(client, target, schema, wait).await?;
     client.batch_execute(&schema.render(BOOKKEEPING)).await.map_err(explain)?;
-    for &(number, name, text) in pending(client, target, schema).await? {
-        client.batch_execute(&schema.render(text)).await.map_err(explain)?;
-        let record = schema.render(
-            "INSERT INTO {schema}.schema_migrations (number, name, checksum)
-             VALUES ($1, $2, encode(sha256(convert_to($3, 'UTF8')), 'hex'))",
-        );
-        client.execute(&record, &[&number, &name, &text]).await.map_err(explain)?;
+    for migration in pending(client, target, schema).await? {
+        apply_one(client, schema, migration).await.map_err(explain)?;
+        let (number, name, _) = migration;
         tracing::info!(schema = schema.name(), number, name, "migrated");
     }
     Ok(())
 }
 
+/// Takes the schema one step further, and records that.
+async fn apply_one(
+    client: &Client,
+    schema: &Schema,
+    (number, name, text): &(i32, &'static str, &'static str),
+) -> Result<(), tokio_postgres::Error> {
+    client.batch_execute(&schema.render(text)).await?;
+    let record = schema.render(
+        "INSERT INTO {schema}.schema_migrations (number, name, checksum)
+         VALUES ($1, $2, encode(sha256(convert_to($3, 'UTF8')), 'hex'))",
+    );
+    ask(client, &record, &[number, name, text]).await.map(drop)
+}
+
+/// Makes a schema as the program left it that knew only the first so many migrations.
+#[cfg(test)]
+pub(super) async fn make_old(client: &Client, schema: &Schema, migrations: usize) {
+    client.batch_execute(&schema.render(BOOKKEEPING)).await.unwrap();
+    for migration in &MIGRATIONS[..migrations] {
+        apply_one(client, schema, migration).await.unwrap();
+    }
+}
+
 /// Each migration there is, and whether the schema went through it. Changes nothing.
 ///
 /// # Errors
-/// When one was applied in another form, when the schema is newer, or with what the database said.
+/// When one was applied in another form or is missing, when the schema is newer, or with what the database said.
 pub(super) async fn migrations(
     client: &Client,
     target: &Target,
     schema: &Schema,
 ) -> Result<Vec<(i64, &'static str, bool)>, StoreError> {
-    let applied = MIGRATIONS.len().saturating_sub(pending(client, target, schema).await?.len());
+    let applied = MIGRATIONS.len() - pending(client, target, schema).await?.len();
     let tell = |(index, &(number, name, _)): (usize, &(i32, &'static str, _))| {
         (i64::from(number), name, index < applied)
     };
@@ -153,7 +176,7 @@ pub(super) async fn lock(
     );
     client.batch_execute(&limit).await.map_err(explain)?;
     let key = format!("umbel migration {}", schema.name());
-    let locked = client.execute("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))", &[&key]).await;
+    let locked = ask(client, "SELECT pg_advisory_xact_lock(hashtextextended($1, 0))", &[&key]).await;
     locked.map(drop).map_err(|error| match error.code() {
         Some(&SqlState::LOCK_NOT_AVAILABLE) => StoreError::Unavailable {
             reason: format!(
@@ -165,7 +188,7 @@ pub(super) async fn lock(
     })
 }
 
-/// The migrations still to apply, after a look at those that were.
+/// The migrations still to apply, after a look at those that were: the first ones, without a gap.
 async fn pending(
     client: &Client,
     target: &Target,
@@ -173,7 +196,7 @@ async fn pending(
 ) -> Result<&'static [(i32, &'static str, &'static str)], StoreError> {
     let explain = |error: tokio_postgres::Error| target.explain(&error);
     let table = schema.render("{schema}.schema_migrations");
-    let exists = client.query_one("SELECT to_regclass($1) IS NOT NULL", &[&table]).await.map_err(explain)?;
+    let exists = ask_one(client, "SELECT to_regclass($1) IS NOT NULL", &[&table]).await.map_err(explain)?;
     if !exists.get::<_, bool>(0) {
         return Ok(&MIGRATIONS);
     }
@@ -186,7 +209,19 @@ async fn pending(
          LEFT JOIN unnest($1::int[], $2::text[]) AS known (number, text) USING (number)
          ORDER BY applied.number",
     );
-    let applied = client.query(&compare, &[&numbers, &texts]).await.map_err(explain)?;
+    let applied = ask(client, &compare, &[&numbers, &texts]).await.map_err(explain)?;
+    for (row, &(expected, missing, _)) in applied.iter().zip(&MIGRATIONS) {
+        let number: i32 = row.get("number");
+        if row.get("known") && number != expected {
+            return Err(StoreError::Corrupt {
+                reason: format!(
+                    "PostgreSQL at {}: the schema is damaged: schema_migrations lacks migration {expected} {missing}, \
+                     and has migration {number}; restore a backup, or that row if you removed it by hand",
+                    target.place()
+                ),
+            });
+        }
+    }
     for row in &applied {
         let (number, name): (i32, &str) = (row.get("number"), row.get("name"));
         if !row.get::<_, bool>("known") {

@@ -7,21 +7,25 @@
 //! several adapters may work on one schema, and two schemas share nothing. A lost connection is replaced by itself;
 //! an append whose connection was lost is settled with its own ids, never stored twice.
 //!
-//! Every statement names its schema, and nothing relies on session settings, so a pooler between works also in
-//! transaction mode if it supports prepared statements (PgBouncer from 1.21).
+//! Every statement names its schema, and correctness relies on no session: no setting, no lock, no temporary table.
+//! Speed does, for statements are prepared once on each connection, and settings guide the planner. Behind a pooler in
+//! transaction mode ([`PostgresOptions::pooler`]) statements go without names, and settings with each transaction.
 
 pub(crate) mod admin;
 mod error;
 mod extras;
 pub(crate) mod floor;
 mod migrate;
+mod pool;
 mod reader;
 mod recent;
 mod sql;
+mod statement;
 mod target;
 #[cfg(test)]
 mod tests;
 mod tls;
+mod typed;
 mod types;
 mod upkeep;
 mod writer;
@@ -42,13 +46,17 @@ use umbel_core::{
 };
 
 use self::{
+    pool::Pool,
     reader::Reader,
     sql::{Schema, Statements},
     target::Target,
     upkeep::Upkeeper,
     writer::Writer,
 };
-use crate::adapter::{Log, ReadModels};
+use crate::{
+    adapter::{Log, ReadModels},
+    page::PAGE_MAX_BYTES,
+};
 
 /// Checks what can be known of a `postgres://` URL without a server.
 ///
@@ -69,10 +77,18 @@ pub(crate) fn check_schema(name: &str) -> Result<(), String> {
 /// How the adapter uses the database.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PostgresOptions {
+    /// Whether a pooler in transaction mode is between: then nothing is prepared, and nothing set for longer than a
+    /// transaction. Works without a pooler, too, only slower.
+    pub pooler: bool,
     /// Connections for reading and for projections; one more is for appending, and another one for links and acts of upkeep
     /// once there was one.
     pub max_connections: usize,
-    /// How long opening a connection may take, until it is ready for use.
+    /// Bytes of data and metadata in one page; an event that is larger is a page of its own.
+    pub page_max_bytes: usize,
+    /// Statements that each of these keeps prepared; beyond that the longest unused are given up.
+    pub max_statements: usize,
+    /// How long opening a connection may take, until it is ready for use. Also how long the look at the schema before waits
+    /// for a table that somebody holds locked.
     pub connect_timeout: Duration,
     /// How long a statement of a pooled connection may run: reads, and projections' writes. The server ends it
     /// then, whoever still waits. Somewhat more than callers usually wait, for it is not meant to be met: it bounds
@@ -81,6 +97,10 @@ pub struct PostgresOptions {
     /// How long a group of appends may take before its connection counts as lost. Waiting for other writers is
     /// part of it, and bounded to ten seconds by the statements themselves.
     pub group_timeout: Duration,
+    /// How long a transaction that may hold the log waits for its next statement until the server ends it: that of a
+    /// process that froze, or that the network cut off. Shorter than the ten seconds that other writers wait for the log, so
+    /// that they get through; what became of the group is found out as after a lost connection.
+    pub stall_limit: Duration,
     /// How long after a lost connection the outcome of a group is pursued before it is given up as unknown. Bounds
     /// connecting and storing within it, too.
     pub outage_limit: Duration,
@@ -91,14 +111,27 @@ pub struct PostgresOptions {
 impl Default for PostgresOptions {
     fn default() -> Self {
         Self {
+            pooler: false,
             max_connections: 8,
+            page_max_bytes: PAGE_MAX_BYTES,
+            max_statements: 512,
             connect_timeout: Duration::from_secs(5),
             statement_timeout: Duration::from_secs(15),
             group_timeout: Duration::from_secs(30),
+            stall_limit: Duration::from_secs(5),
             outage_limit: Duration::from_secs(30),
             migration_wait: Duration::from_secs(60),
         }
     }
+}
+
+/// Whose connections a store reads on.
+#[derive(Clone, Copy, Debug)]
+enum Sharing {
+    /// Its own.
+    Alone,
+    /// Those of all stores of its URL in this process.
+    OfUrl,
 }
 
 /// The store in one schema of a PostgreSQL database.
@@ -117,7 +150,7 @@ impl Postgres {
     /// [`StoreError::Unavailable`] when there is no database yet, or another process migrates for too long;
     /// [`StoreError::Failed`] with what to do about it for everything else.
     pub async fn connect(url: &str, schema: &str, options: PostgresOptions) -> Result<Self, StoreError> {
-        Self::over(url, schema, options, true).await
+        Self::over(url, schema, &options, true, Sharing::Alone).await
     }
 
     /// Connects to a schema as it is, to look at it: creates nothing and migrates nothing.
@@ -129,18 +162,30 @@ impl Postgres {
         schema: &str,
         options: PostgresOptions,
     ) -> Result<Self, StoreError> {
-        Self::over(url, schema, options, false).await
+        Self::over(url, schema, &options, false, Sharing::Alone).await
+    }
+
+    /// As [`Postgres::connect`] if it may migrate, else as [`Postgres::connect_existing`], with the connections for
+    /// reading that all stores of this process share which are opened so, at the same URL and with the same options.
+    pub(crate) async fn connect_sharing(
+        url: &str,
+        schema: &str,
+        options: &PostgresOptions,
+        may_migrate: bool,
+    ) -> Result<Self, StoreError> {
+        Self::over(url, schema, options, may_migrate, Sharing::OfUrl).await
     }
 
     async fn over(
         url: &str,
         schema: &str,
-        options: PostgresOptions,
+        options: &PostgresOptions,
         may_migrate: bool,
+        sharing: Sharing,
     ) -> Result<Self, StoreError> {
         let schema = Schema::new(schema).map_err(|reason| StoreError::Failed { reason })?;
-        let target = Arc::new(Target::new(url, &schema, options.connect_timeout)?);
-        let (client, driving) = target.open().await?;
+        let target = Arc::new(Target::new(url, &schema, options)?);
+        let (client, driving) = target.for_a_visit(options).open().await?;
         let ready = if may_migrate {
             migrate::migrate(&client, &target, &schema, options.migration_wait).await
         } else {
@@ -149,10 +194,14 @@ impl Postgres {
         drop(driving);
         ready?;
         let statements = Arc::new(Statements::new(&schema));
+        let pool = match sharing {
+            Sharing::Alone => Arc::new(Pool::new(&target, options)?),
+            Sharing::OfUrl => Pool::shared(url, &target, options)?,
+        };
         Ok(Self {
-            reader: Reader::new(Arc::clone(&target), Arc::clone(&statements), &options)?,
-            upkeeper: Arc::new(Upkeeper::new(Arc::clone(&target), Arc::clone(&statements))),
-            writer: Writer::new(target, statements, &options),
+            reader: Reader::new(Arc::clone(&target), Arc::clone(&statements), pool, options),
+            upkeeper: Arc::new(Upkeeper::new(Arc::clone(&target), Arc::clone(&statements), options)),
+            writer: Writer::new(target, statements, options),
         })
     }
 }

@@ -5,8 +5,8 @@
 mod all;
 mod documents;
 mod known;
-mod lease;
 mod log;
+mod pace;
 mod rows;
 mod select;
 mod stream;
@@ -15,69 +15,77 @@ mod streams;
 use std::{
     pin::pin,
     sync::{Arc, atomic::AtomicI64},
-    time::Duration,
 };
 
-use deadpool_postgres::{Manager, ManagerConfig, Pool, PoolError, RecyclingMethod, Runtime, TimeoutType};
-use futures_util::TryStreamExt;
-use tokio_postgres::{Error, Row, types::ToSql};
+use futures_util::{TryStreamExt, future::join3};
+use tokio_postgres::{Client, Error, Row, RowStream};
 use umbel_core::{EventType, StreamName, document::Direction, store::StoreError};
 
-use self::known::Known;
-pub(super) use self::lease::{Abandoned, Lease};
-use crate::postgres::{
-    PostgresOptions,
-    error::{Kind, kind},
-    sql::Statements,
-    target::Target,
+use self::{known::Known, pace::Pace};
+pub(super) use crate::postgres::{pool::Abandoned, typed::Param};
+use crate::{
+    page::Room,
+    postgres::{
+        PostgresOptions,
+        error::{Kind, kind},
+        pool::{Lease, Pool, Pooled},
+        sql::Statements,
+        statement::{plain, stream},
+        target::Target,
+    },
 };
 
-/// How long a request waits for a connection of the pool before it is told that the store is too busy.
-const POOL_WAIT: Duration = Duration::from_secs(10);
+/// Rows that one statement removes at most where there may be any number: some tenths of a second, far below the statement
+/// timeout, after which all of it would be in vain.
+pub(super) const REMOVED_MAX: i64 = 10_000;
 
-/// A parameter of a statement.
-pub(super) type Param<'a> = &'a (dyn ToSql + Sync);
+/// How much of an answer was taken.
+enum Answered {
+    Whole,
+    /// There was enough before its end.
+    InPart,
+}
 
 /// What is made of the rows of a statement.
 trait Gather {
     fn add(&mut self, row: Row);
+
+    /// Whether the rows that are still to come are worth a connection: without them this one cannot be used again.
+    fn has_enough(&self) -> bool {
+        false
+    }
 }
 
 #[derive(Debug)]
 pub(super) struct Reader {
     target: Arc<Target>,
     statements: Arc<Statements>,
-    pool: Pool,
+    pool: Arc<Pool>,
     names: Known<i64, StreamName>,
     kinds: Known<i32, EventType>,
     /// At least so far the log is in the archive.
     archived_to: AtomicI64,
+    page_max_bytes: usize,
+    pace: Pace,
 }
 
 impl Reader {
     pub(super) fn new(
         target: Arc<Target>,
         statements: Arc<Statements>,
+        pool: Arc<Pool>,
         options: &PostgresOptions,
-    ) -> Result<Self, StoreError> {
-        let config = ManagerConfig { recycling_method: RecyclingMethod::Fast };
-        let connect = target.with_statement_timeout(options.statement_timeout);
-        let manager = Manager::from_connect(target.config().clone(), connect, config);
-        let pool = Pool::builder(manager)
-            .runtime(Runtime::Tokio1)
-            .max_size(options.max_connections.max(1))
-            .wait_timeout(Some(POOL_WAIT))
-            .create_timeout(Some(options.connect_timeout))
-            .build()
-            .map_err(|error| StoreError::Failed { reason: error.to_string() })?;
-        Ok(Self {
+    ) -> Self {
+        Self {
             target,
             statements,
             pool,
             names: Known::default(),
             kinds: Known::default(),
             archived_to: AtomicI64::new(0),
-        })
+            page_max_bytes: options.page_max_bytes,
+            pace: Pace::new(options.page_max_bytes),
+        }
     }
 
     pub(super) fn target(&self) -> &Target {
@@ -86,6 +94,11 @@ impl Reader {
 
     pub(super) fn statements(&self) -> &Statements {
         &self.statements
+    }
+
+    /// Room for a page.
+    const fn room(&self) -> Room {
+        Room::new(self.page_max_bytes)
     }
 
     /// Runs a statement that only reads.
@@ -118,6 +131,21 @@ impl Reader {
             .map_err(|error| self.target.explain_write(&error))
     }
 
+    /// Runs a statement that removes some rows and says how many, again and again until fewer are left than it would
+    /// remove. What is removed stays so when it fails later. Its last parameter, which says how many at most, is put in here.
+    pub(super) async fn remove_in_steps(&self, sql: &str, params: &[Param<'_>]) -> Result<u64, StoreError> {
+        let params: Vec<Param<'_>> = params.iter().copied().chain([&REMOVED_MAX as Param<'_>]).collect();
+        let mut all = 0;
+        loop {
+            let rows = self.write(sql, &params).await?;
+            let removed: i64 = rows.first().map_or(0, |row| row.get(0));
+            all += removed.unsigned_abs();
+            if removed < REMOVED_MAX {
+                return Ok(all);
+            }
+        }
+    }
+
     /// The outer error: no connection to be had.
     async fn try_gather<G: Gather>(
         &self,
@@ -126,39 +154,61 @@ impl Reader {
         abandoned: Abandoned,
         mut gathered: G,
     ) -> Result<Result<G, Error>, StoreError> {
-        let client = self.borrow(abandoned).await?;
-        let answered = async {
-            let statement = client.prepare_cached(sql).await?;
-            let mut rows = pin!(client.query_raw(&statement, params.iter().copied()).await?);
-            while let Some(row) = rows.try_next().await? {
-                gathered.add(row);
-            }
-            Ok(gathered)
+        let mut lease = self.borrow(abandoned).await?;
+        let answered = match self.pool.begin() {
+            None => gather_prepared(&mut lease, sql, params, &mut gathered).await,
+            Some(begin) => gather_in_transaction(lease.client(), begin, sql, params, &mut gathered).await,
         };
-        let answered = answered.await;
-        client.give_back();
-        Ok(answered)
+        // With answers still to come it is not free for others.
+        if !matches!(answered, Ok(Answered::InPart)) {
+            lease.give_back();
+        }
+        Ok(answered.map(|_| gathered))
     }
 
     /// A connection of the pool, to be given back when nothing is under way on it.
     pub(super) async fn borrow(&self, abandoned: Abandoned) -> Result<Lease, StoreError> {
-        let client = self.pool.get().await.map_err(|error| self.no_connection(&error))?;
-        Ok(Lease::new(client, Arc::clone(&self.target), abandoned))
+        self.pool.borrow(&self.target, abandoned).await
     }
+}
 
-    fn no_connection(&self, error: &PoolError) -> StoreError {
-        let unavailable = |what: &str| StoreError::Unavailable {
-            reason: format!("PostgreSQL at {}: {what}", self.target.place()),
-        };
-        match error {
-            PoolError::Backend(error) => self.target.explain(error),
-            PoolError::Timeout(TimeoutType::Wait) => {
-                unavailable("all connections are busy; raise the number of connections if that lasts")
-            }
-            PoolError::Timeout(_) => unavailable("no answer in time"),
-            other => unavailable(&other.to_string()),
+async fn gather_prepared<G: Gather>(
+    pooled: &mut Pooled,
+    sql: &str,
+    params: &[Param<'_>],
+    gathered: &mut G,
+) -> Result<Answered, Error> {
+    let statement = pooled.prepare(sql).await?;
+    gather_rows(pooled.client().query_raw(&statement, params.iter().map(plain)).await?, gathered).await
+}
+
+/// The same where nothing outlives a transaction, which therefore sets what it needs. All is sent together: one exchange.
+async fn gather_in_transaction<G: Gather>(
+    client: &Client,
+    begin: &str,
+    sql: &str,
+    params: &[Param<'_>],
+    gathered: &mut G,
+) -> Result<Answered, Error> {
+    let rows = async { gather_rows(stream(client, sql, params).await?, gathered).await };
+    // After an error the server refuses what comes then, and COMMIT rolls back.
+    let (begun, answered, committed) =
+        join3(client.batch_execute(begin), rows, client.batch_execute("COMMIT")).await;
+    begun?;
+    answered?;
+    // With COMMIT answered, so is everything before it.
+    committed.map(|()| Answered::Whole)
+}
+
+async fn gather_rows<G: Gather>(rows: RowStream, gathered: &mut G) -> Result<Answered, Error> {
+    let mut rows = pin!(rows);
+    while let Some(row) = rows.try_next().await? {
+        gathered.add(row);
+        if gathered.has_enough() {
+            return Ok(Answered::InPart);
         }
     }
+    Ok(Answered::Whole)
 }
 
 impl Gather for Vec<Row> {

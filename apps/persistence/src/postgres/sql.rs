@@ -69,13 +69,13 @@ macro_rules! statements {
 }
 
 statements! {
-    append_group, write_claims, write_commands, write_documents, write_outbox, save_projection,
+    append_group, append_known, write_claims, write_commands, write_documents, write_outbox, save_projection, clear_documents,
     lock_log, find_streams, find_claims, find_commands, find_events,
-    find_event, name_streams, name_kinds, stream_info, list_streams, read_stream, read_stream_whole,
+    find_event, find_positions, name_streams, name_kinds, stream_info, list_streams, read_stream, read_stream_whole,
     read_all_forward, read_all_backward, select_range, select_kinds, select_conversation, find_spans,
     get_documents, query_documents, filter_in, filter_range, load_checkpoint, status,
     find_linkable, add_links, delete_stream, truncate_stream, archive_events, forget_subject,
-    find_subject_keys, create_subject_keys,
+    find_subject_keys, create_subject_keys, find_subjects,
     verify_head, verify_next_positions, verify_next_streams, verify_next_ids,
     verify_log, verify_positions, verify_versions, verify_removals, verify_event_ids, verify_references, verify_kinds,
     verify_spans, verify_stray_spans, verify_links, verify_checkpoints, verify_snapshots, verify_documents,

@@ -2,8 +2,6 @@
 
 use std::{fmt, time::Duration};
 
-use deadpool_postgres::Connect;
-use futures_util::future::BoxFuture;
 use tokio::task::JoinHandle;
 use tokio_postgres::{
     Client, Config, Error,
@@ -13,6 +11,7 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 use umbel_core::store::StoreError;
 
 use crate::postgres::{
+    PostgresOptions,
     error::{Kind, describe, kind, store_error},
     sql::Schema,
     tls::{self, Verify},
@@ -21,8 +20,8 @@ use crate::postgres::{
 /// How long sent data may stay unacknowledged before the connection counts as lost, unless the URL says.
 const UNACKNOWLEDGED_LIMIT: Duration = Duration::from_secs(15);
 
-/// For the planner, not for correctness: a pooler may lose these. Every statement here is short and served by an
-/// index, also while statistics still say that the tables are empty; compiling one costs more than running it.
+/// For the planner, not for correctness. Every statement here is short and served by an index, also while statistics
+/// still say that the tables are empty; compiling one costs more than running it.
 pub(super) const SETTINGS: &str = "SET jit = off; SET enable_seqscan = off";
 
 /// Everything needed to open a connection.
@@ -31,8 +30,10 @@ pub(super) struct Target {
     config: Config,
     tls: MakeRustlsConnect,
     connect_timeout: Duration,
+    /// Whether a pooler in transaction mode is between, so that nothing outlives a transaction.
+    pooled: bool,
     place: String,
-    /// What is set on a new connection.
+    /// What is set on a new connection, or at the beginning of a transaction.
     settings: String,
 }
 
@@ -46,7 +47,8 @@ impl Target {
     ///
     /// # Errors
     /// Says what is wrong with the URL, without the password.
-    pub(super) fn new(url: &str, schema: &Schema, connect_timeout: Duration) -> Result<Self, StoreError> {
+    pub(super) fn new(url: &str, schema: &Schema, options: &PostgresOptions) -> Result<Self, StoreError> {
+        let &PostgresOptions { connect_timeout, pooler: pooled, .. } = options;
         let failed = |reason: String| StoreError::Failed { reason };
         let (mut config, ssl) = parse(url).map_err(failed)?;
         config.ssl_mode(ssl.mode);
@@ -59,7 +61,7 @@ impl Target {
         }
         let tls = tls::connector(ssl.verify, ssl.root_certificates.as_deref()).map_err(failed)?;
         let place = place(&config, schema);
-        Ok(Self { config, tls, connect_timeout, place, settings: SETTINGS.to_owned() })
+        Ok(Self { config, tls, connect_timeout, pooled, place, settings: SETTINGS.to_owned() })
     }
 
     /// Host, port, database and schema; never a password.
@@ -67,8 +69,14 @@ impl Target {
         &self.place
     }
 
-    pub(super) fn config(&self) -> &Config {
-        &self.config
+    /// Whether nothing outlives a transaction: no setting, no prepared statement.
+    pub(super) fn is_pooled(&self) -> bool {
+        self.pooled
+    }
+
+    /// What is set, for a transaction that sets it for itself.
+    pub(super) fn local_settings(&self) -> String {
+        self.settings.replace("SET ", "SET LOCAL ")
     }
 
     /// The same, with a limit for each statement of its connections.
@@ -76,6 +84,14 @@ impl Target {
         // Zero would mean no limit.
         let limit_ms = limit.as_millis().max(1);
         Self { settings: format!("{SETTINGS}; SET statement_timeout = {limit_ms}"), ..self.clone() }
+    }
+
+    /// The same, for looking at a schema as a whole, which others may be changing: with a limit for each statement, and one
+    /// for waiting for somebody's lock.
+    pub(super) fn for_a_visit(&self, options: &PostgresOptions) -> Self {
+        let limited = self.with_statement_timeout(options.statement_timeout);
+        let limit_ms = options.connect_timeout.as_millis().max(1);
+        Self { settings: format!("{}; SET lock_timeout = {limit_ms}", limited.settings), ..limited }
     }
 
     /// How long opening a connection may take.
@@ -101,7 +117,7 @@ impl Target {
     /// Unavailable, or failed with what to do about it.
     pub(super) async fn open(&self) -> Result<(Client, Driving), StoreError> {
         // The limit in the configuration covers the socket only, not a server that accepts and says nothing.
-        match tokio::time::timeout(self.connect_timeout, self.connect_to(&self.config)).await {
+        match tokio::time::timeout(self.connect_timeout, self.connect()).await {
             Ok(Ok(opened)) => Ok(opened),
             Ok(Err(error)) => Err(self.explain(&error)),
             Err(_) => Err(StoreError::Unavailable {
@@ -110,8 +126,9 @@ impl Target {
         }
     }
 
-    async fn connect_to(&self, config: &Config) -> Result<(Client, Driving), Error> {
-        let (client, connection) = config.connect(self.tls.clone()).await?;
+    /// The same without a limit beyond that of the socket, for who has one of his own.
+    pub(super) async fn connect(&self) -> Result<(Client, Driving), Error> {
+        let (client, connection) = self.config.connect(self.tls.clone()).await?;
         let driving = Driving(Some(tokio::spawn(async move {
             if let Err(error) = connection.await
                 && kind(&error) != Kind::Lost
@@ -119,7 +136,9 @@ impl Target {
                 tracing::warn!(error = %describe(&error), "a connection to PostgreSQL ended");
             }
         })));
-        client.batch_execute(&self.settings).await?;
+        if !self.pooled {
+            client.batch_execute(&self.settings).await?;
+        }
         Ok((client, driving))
     }
 
@@ -138,9 +157,9 @@ impl Target {
 }
 
 impl Driving {
-    /// The task itself, for who ends it in another way.
-    fn into_task(mut self) -> JoinHandle<()> {
-        self.0.take().expect("only this takes the task, and consumes the value")
+    /// Lets it go on until everything that was sent is answered. It ends then, once its client is dropped.
+    pub(super) fn detach(mut self) {
+        self.0.take();
     }
 }
 
@@ -150,16 +169,6 @@ impl Drop for Driving {
         if let Some(task) = self.0.take() {
             task.abort();
         }
-    }
-}
-
-impl Connect for Target {
-    fn connect(&self, config: &Config) -> BoxFuture<'_, Result<(Client, JoinHandle<()>), Error>> {
-        let config = config.clone();
-        Box::pin(async move {
-            let (client, driving) = self.connect_to(&config).await?;
-            Ok((client, driving.into_task()))
-        })
     }
 }
 
@@ -271,7 +280,7 @@ mod tests {
     use super::*;
 
     fn target(url: &str) -> Result<Target, StoreError> {
-        Target::new(url, &Schema::new("umbel").unwrap(), Duration::from_secs(1))
+        Target::new(url, &Schema::new("umbel").unwrap(), &PostgresOptions::default())
     }
 
     #[test]

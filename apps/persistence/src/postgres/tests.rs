@@ -1,15 +1,21 @@
 //! Scenarios against a real server.
 
 mod archive;
+mod conversations;
 mod kinds;
 mod locks;
 mod migrations;
 mod outages;
 mod outbox;
 mod plans;
+mod pooler;
 mod projections;
 mod spans;
+mod statements;
+mod steps;
 mod support;
+mod upgrades;
 mod upkeep;
+mod vanishing;
 mod verify;
 mod writers;

@@ -14,16 +14,16 @@ mod link;
 mod perform;
 mod verify;
 
-use std::{future::Future, sync::Arc};
+use std::{future::Future, sync::Arc, time::Duration};
 
 use futures_util::future::BoxFuture;
 use tokio::{
     sync::{Mutex, OwnedMutexGuard},
     time::timeout,
 };
-use tokio_postgres::{Error, Statement};
+use tokio_postgres::Error;
 use umbel_core::{
-    Position, Subject, Timestamp, Version,
+    Position, StreamName, Subject, Timestamp, Version,
     store::{
         Append, Finding, LinkError, LinkEvents, Perform, PerformError, Performed, StoreError, plan::View,
     },
@@ -31,9 +31,10 @@ use umbel_core::{
 
 use self::perform::Done;
 use super::{
-    Postgres,
+    Postgres, PostgresOptions,
     error::{Kind, kind},
     sql::Statements,
+    statement::Ready,
     target::Target,
     writer::Session,
 };
@@ -44,6 +45,7 @@ use crate::adapter::{Log as _, SubjectKey, Upkeep};
 pub(super) struct Upkeeper {
     target: Arc<Target>,
     statements: Arc<Statements>,
+    stall_limit: Duration,
     /// `None` while it was not needed yet, and after a failure.
     connection: Arc<Mutex<Option<Connection>>>,
 }
@@ -55,8 +57,8 @@ type Slot = OwnedMutexGuard<Option<Connection>>;
 #[derive(Debug)]
 struct Connection {
     session: Session,
-    find_linkable: Statement,
-    add_links: Statement,
+    find_linkable: Ready,
+    add_links: Ready,
 }
 
 /// A transaction that holds the log's lock, and what was read under it.
@@ -103,14 +105,23 @@ impl Upkeep for Postgres {
         Box::pin(self.reader.create_subject_keys(keys, now))
     }
 
+    fn find_subjects(
+        &self,
+        stream: StreamName,
+        behind: Version,
+        through: Version,
+    ) -> BoxFuture<'_, Result<Vec<Subject>, StoreError>> {
+        Box::pin(self.reader.find_subjects(stream, behind, through))
+    }
+
     fn verify(&self) -> BoxFuture<'_, Result<Vec<Finding>, StoreError>> {
         Box::pin(self.reader.verify())
     }
 }
 
 impl Upkeeper {
-    pub(super) fn new(target: Arc<Target>, statements: Arc<Statements>) -> Self {
-        Self { target, statements, connection: Arc::default() }
+    pub(super) fn new(target: Arc<Target>, statements: Arc<Statements>, options: &PostgresOptions) -> Self {
+        Self { target, statements, stall_limit: options.stall_limit, connection: Arc::default() }
     }
 
     /// Waits until the work before has ended. Who gives up here has begun nothing.
@@ -140,8 +151,8 @@ impl Upkeeper {
     }
 
     async fn open(&self) -> Result<Connection, StoreError> {
-        let session = Session::open(&self.target, &self.statements).await?;
-        let prepare = async |text: &str| session.client().prepare(text).await;
+        let session = Session::open(&self.target, &self.statements, self.stall_limit).await?;
+        let prepare = async |text: &str| Ready::new(session.client(), &self.target, text).await;
         let find_linkable = prepare(&self.statements.find_linkable).await;
         let find_linkable = find_linkable.map_err(|error| self.explain(&error))?;
         let add_links = prepare(&self.statements.add_links).await.map_err(|error| self.explain(&error))?;

@@ -34,7 +34,7 @@ pub(super) use self::{
 #[cfg(test)]
 pub(super) use self::{selection::Selection, write::try_append};
 use super::Sqlite;
-use crate::adapter::Log;
+use crate::{adapter::Log, page::Room};
 
 impl Log for Sqlite {
     fn append(
@@ -52,13 +52,15 @@ impl Log for Sqlite {
     }
 
     fn read_stream(&self, request: ReadStream) -> BoxFuture<'_, Result<StreamPage, ReadError>> {
-        Box::pin(
-            async move { self.read(move |connection| read_stream::read_stream(connection, &request)).await? },
-        )
+        let room = Room::new(self.page_max_bytes);
+        Box::pin(async move {
+            self.read(move |connection| read_stream::read_stream(connection, &request, room)).await?
+        })
     }
 
     fn read_all(&self, request: ReadAll) -> BoxFuture<'_, Result<AllPage, StoreError>> {
-        Box::pin(self.read(move |connection| read_all::read_all(connection, &request)))
+        let room = Room::new(self.page_max_bytes);
+        Box::pin(self.read(move |connection| read_all::read_all(connection, &request, room)))
     }
 
     fn find_event(&self, id: EventId) -> BoxFuture<'_, Result<Option<RecordedEvent>, StoreError>> {

@@ -32,6 +32,7 @@ use self::{
     worker::{Lost, Workers},
     writer::Writer,
 };
+use crate::page::PAGE_MAX_BYTES;
 
 /// Threads that read. Two, so that one long page does not hold up everything else; a page is work for the
 /// processor, so many more would only take it from others.
@@ -45,6 +46,7 @@ pub struct Sqlite {
     path: Arc<Path>,
     writer: Workers<Writer>,
     readers: Workers,
+    page_max_bytes: usize,
 }
 
 impl Sqlite {
@@ -69,6 +71,12 @@ impl Sqlite {
         Self::over(path, schema::open_existing(path)?)
     }
 
+    /// With pages of so many bytes of data and metadata at most, or of one event.
+    #[must_use]
+    pub fn with_page_max_bytes(self, page_max_bytes: usize) -> Self {
+        Self { page_max_bytes, ..self }
+    }
+
     fn over(path: &Path, writer: Connection) -> Result<Self, StoreError> {
         let readers = (0..READERS).map(|_| schema::open_reader(path)).collect::<Result<Vec<_>, _>>()?;
         let no_thread = |error| StoreError::Failed { reason: format!("no thread could be started: {error}") };
@@ -76,6 +84,7 @@ impl Sqlite {
             path: PathBuf::from(path).into(),
             writer: Workers::start("sqlite-writer", vec![Writer::new(writer)], QUEUE).map_err(no_thread)?,
             readers: Workers::start("sqlite-reader", readers, QUEUE).map_err(no_thread)?,
+            page_max_bytes: PAGE_MAX_BYTES,
         })
     }
 

@@ -16,13 +16,13 @@ const BUSY_TIMEOUT_MS: u32 = 5000;
 const CACHED_STATEMENTS: usize = 128;
 
 /// A step of the schema. Once released it never changes; what is to be different comes as another one.
-struct Migration {
+pub(super) struct Migration {
     number: i64,
     name: &'static str,
     sql: &'static str,
 }
 
-const MIGRATIONS: &[Migration] = &[
+pub(super) const MIGRATIONS: &[Migration] = &[
     Migration { number: 1, name: "log", sql: include_str!("migrations/0001_log.sql") },
     Migration { number: 2, name: "read_models", sql: include_str!("migrations/0002_read_models.sql") },
     Migration { number: 3, name: "extras", sql: include_str!("migrations/0003_extras.sql") },
@@ -237,6 +237,19 @@ fn apply(transaction: &Transaction<'_>, migration: &Migration) -> rusqlite::Resu
     let Migration { number, name, sql } = migration;
     transaction.execute(RECORD_MIGRATION, params![number, name, checksum(sql)])?;
     Ok(())
+}
+
+/// Makes a file as the program left it that knew only the first so many migrations.
+#[cfg(test)]
+pub(super) fn make_old(path: &Path, migrations: usize) -> Connection {
+    let mut connection = connect(path).unwrap();
+    let transaction = connection.transaction().unwrap();
+    transaction.execute(CREATE_MIGRATIONS, []).unwrap();
+    for migration in &MIGRATIONS[..migrations] {
+        apply(&transaction, migration).unwrap();
+    }
+    transaction.commit().unwrap();
+    connection
 }
 
 /// FNV-1a with 64 bits: it shall notice an edit, not withstand an attack.

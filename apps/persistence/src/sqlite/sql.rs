@@ -95,6 +95,7 @@ statements! {
     REMOVE_ARCHIVED = "upkeep/remove_archived",
     MOVE_ARCHIVE = "upkeep/move_archive",
     FIND_SUBJECT_KEY = "upkeep/find_subject_key",
+    FIND_SUBJECTS = "upkeep/find_subjects",
     CREATE_SUBJECT_KEY = "upkeep/create_subject_key",
     FORGET_SUBJECT = "upkeep/forget_subject",
 

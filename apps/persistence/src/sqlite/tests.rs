@@ -2,6 +2,7 @@
 
 mod files;
 mod statements;
+mod upgrades;
 mod verify;
 
 use std::{path::Path, sync::Arc};
@@ -10,7 +11,7 @@ use rusqlite::Connection;
 use serde_json::json;
 use tempfile::TempDir;
 use umbel_core::{
-    ExpectedVersion::{Any, NoStream},
+    ExpectedVersion::{Any, NoStream, StreamExists},
     RecordedEvent, Timestamp,
     document::{Direction, DocumentKey},
     store::{
@@ -83,6 +84,32 @@ async fn reopening_keeps_everything() {
     assert!(store.get_documents(vec![key]).await.unwrap()[0].is_some());
     let next = append(&store, events.append("s", exact(3), 1)).await.unwrap();
     assert_eq!((next.last_position, next.versions), (Some(position(4)), vec![version(4)]));
+}
+
+/// An event whose stream has no row is damage, and is told as such by every way to read it.
+#[tokio::test]
+async fn an_event_without_a_stream_is_damage() {
+    let (directory, events) = (directory(), Events::default());
+    let path = directory.path().join("umbel.db");
+    let store = Sqlite::open(&path).unwrap();
+    let one = events.append("s-1", NoStream, 1);
+    let id = one.streams[0].events[0].id;
+    append(&store, one).await.unwrap();
+    let connection = Connection::open(&path).unwrap();
+    connection.execute_batch("PRAGMA foreign_keys = OFF; DELETE FROM streams").unwrap();
+    let read = async |direction, selector| {
+        let request = ReadAll { from: None, direction, limit: 10, selector };
+        store.read_all(request).await.map(|page| page.events)
+    };
+    let failures = [
+        read(Direction::Forward, Selector::all()).await.unwrap_err(),
+        read(Direction::Backward, Selector::all()).await.unwrap_err(),
+        read(Direction::Forward, Selector::names(["test.happened"])).await.unwrap_err(),
+        store.find_event(id).await.unwrap_err(),
+    ];
+    for error in failures {
+        assert!(matches!(error, StoreError::Corrupt { .. }), "{error}");
+    }
 }
 
 /// AP-11: whoever holds a connection, recorded events neither change nor go away.
@@ -195,7 +222,23 @@ fn a_group_tried_again_after_an_unknown_commit_is_recognised() {
     assert_eq!(log::log(&writer.connection).unwrap().head, position(3));
 }
 
-/// A group that fails halfway, here at its documents, leaves nothing behind, and the next one is not disturbed.
+/// AP-02: a stream that has a row and no event counts as none.
+#[tokio::test]
+async fn a_stream_without_events_is_none() {
+    let (directory, events) = (directory(), Events::default());
+    let path = directory.path().join("umbel.db");
+    let store = Sqlite::open(&path).unwrap();
+    raw(&path)
+        .execute_batch("INSERT INTO streams (name, version, created_at) VALUES ('a', 0, 5), ('b', 0, 5)")
+        .unwrap();
+    let none = append(&store, events.append("a", StreamExists, 1)).await;
+    assert_eq!(none, Err(AppendError::StreamNotFound(stream("a"))));
+    for (name, expected) in [("a", NoStream), ("b", exact(0))] {
+        assert_eq!(append(&store, events.append(name, expected, 1)).await.unwrap().versions, [version(1)]);
+    }
+}
+
+/// MA-02, AP-08: a group that fails halfway, here at its documents, leaves nothing behind, and the next one is not disturbed.
 #[tokio::test]
 async fn a_failed_group_is_rolled_back() {
     let (directory, events) = (directory(), Events::default());

@@ -9,7 +9,7 @@ mod verify;
 
 use futures_util::future::BoxFuture;
 use umbel_core::{
-    Subject, Timestamp, Version,
+    StreamName, Subject, Timestamp, Version,
     store::{Finding, LinkError, LinkEvents, Perform, PerformError, Performed, StoreError},
 };
 
@@ -38,6 +38,15 @@ impl Upkeep for Sqlite {
         now: Timestamp,
     ) -> BoxFuture<'_, Result<Vec<SubjectKey>, StoreError>> {
         Box::pin(self.write(move |writer| subjects::create_keys(writer, &keys, now)))
+    }
+
+    fn find_subjects(
+        &self,
+        stream: StreamName,
+        behind: Version,
+        through: Version,
+    ) -> BoxFuture<'_, Result<Vec<Subject>, StoreError>> {
+        Box::pin(self.read(move |connection| subjects::of_stream(connection, &stream, behind, through)))
     }
 
     fn verify(&self) -> BoxFuture<'_, Result<Vec<Finding>, StoreError>> {

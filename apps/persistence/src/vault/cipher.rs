@@ -10,12 +10,16 @@ use ring::{
     digest::{SHA256, digest},
     rand::{SecureRandom, SystemRandom},
 };
-use umbel_core::{EventId, store::StoreError};
+use umbel_core::{EventId, StreamName, Version, store::StoreError};
+use uuid::Uuid;
 
 const FINGERPRINT_LEN: usize = 4;
 
 /// Set before the key where its fingerprint is computed, so that no other use of the same hash tells anything of it.
 const FINGERPRINT_OF: &[u8] = b"umbel subject key";
+
+/// The same where the place of a snapshot is computed.
+const SNAPSHOT_OF: &[u8] = b"umbel snapshot";
 
 /// The key of one subject, ready for use.
 pub(super) struct Cipher {
@@ -89,6 +93,17 @@ fn failed(reason: &str) -> StoreError {
 }
 
 impl Place {
+    /// A sealed value of a snapshot, as if the snapshot were an event with an id that is made of whose state it is as of which
+    /// version.
+    pub(super) fn of_snapshot(stream: &StreamName, version: Version, number: usize) -> Self {
+        let text = [SNAPSHOT_OF, stream.as_str().as_bytes(), &version.get().to_be_bytes()].concat();
+        let (hash, mut id) = (digest(&SHA256, &text), [0; 16]);
+        for (to, from) in id.iter_mut().zip(hash.as_ref()) {
+            *to = *from;
+        }
+        Self { event: EventId(Uuid::from_bytes(id)), number }
+    }
+
     fn as_aad(self) -> Aad<[u8; 24]> {
         let mut bytes = [0; 24];
         let number = u64::try_from(self.number).unwrap_or(u64::MAX).to_be_bytes();
@@ -108,8 +123,6 @@ impl fmt::Debug for Cipher {
 
 #[cfg(test)]
 mod tests {
-    use uuid::Uuid;
-
     use super::*;
 
     fn place(event: u128, number: usize) -> Place {

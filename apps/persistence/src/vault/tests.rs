@@ -8,7 +8,7 @@ use umbel_core::{
     Event, ExpectedVersion, Metadata, PayloadError, Personal, StreamName, Version,
     document::Direction,
     event::EncodedEvent,
-    store::{ReadAll, ReadError, ReadStream, Selector},
+    store::{ReadAll, ReadError, ReadStream, Selector, Snapshot},
 };
 use umbel_supervision::{Group, Policy, Supervisor};
 
@@ -284,6 +284,39 @@ async fn sealed_bytes_open_nowhere_else() {
     let mut swapped = RecordedEvent { data: Json::parse(swapped).unwrap().into(), ..sealed };
     let opened = vault.open([&mut swapped]).await;
     assert!(matches!(opened, Err(StoreError::Corrupt { .. })), "{opened:?}");
+}
+
+/// Given a snapshot of somebody's stream, the adapter holds nothing of the state, marked or not; changed or put elsewhere, what it
+/// holds instead does not open.
+#[tokio::test]
+async fn a_snapshot_is_sealed_whole_and_opens_nowhere_else() {
+    let (vault, now) = (Vault::new(Arc::new(Memory::new())), edge::now());
+    vault.append(vec![append("s-1", event(&registered("ada")))], now).await;
+    let data = Json::parse(r#"{"name":"Name of ada","pet":{"$personal":"Rex"}}"#).unwrap();
+    let taken = Snapshot {
+        stream: StreamName::new("s-1").unwrap(),
+        version: Version::new(1),
+        state: "test.state".into(),
+        schema: 1,
+        taken_at: now,
+        data,
+    };
+    assert_eq!(vault.save_snapshot(taken.clone()).await, Ok(true));
+    assert_eq!(vault.load_snapshot(taken.stream.clone()).await, Ok(Some(taken.clone())));
+    let held = vault.adapter().load_snapshot(taken.stream.clone()).await.unwrap().unwrap();
+    let text = held.data.as_str().to_owned();
+    assert!(!text.contains("Name") && !text.contains("Rex"), "{text}");
+
+    let moved = StreamName::new("s-2").unwrap();
+    let later = Snapshot { version: Version::new(2), ..held.clone() };
+    let changed =
+        Snapshot { data: Json::from_store(text.replace("\"key\":\"", "\"key\":\"AAAA")), ..later.clone() };
+    for wrong in [Snapshot { stream: moved, ..held }, later, changed] {
+        let stream = wrong.stream.clone();
+        assert_eq!(vault.adapter().save_snapshot(wrong).await, Ok(true));
+        let read = vault.load_snapshot(stream).await;
+        assert!(!matches!(read, Ok(Some(_))), "{read:?}");
+    }
 }
 
 /// Given a key that was lost, and perhaps replaced by another, what it sealed is damage and not consent: only forgetting the

@@ -10,6 +10,8 @@ use crate::{
     id::{CommandId, EventId},
     json::Json,
     message::Request,
+    names::{NameError, check_text},
+    payload::Payload,
     personal::Subject,
     store::{OutboxEntry, StoreError},
     stream::StreamName,
@@ -188,6 +190,48 @@ pub enum InvalidAppend {
         /// What is allowed.
         limit_bytes: usize,
     },
+    /// The name of an event's type cannot be kept.
+    #[error("the type of event {id} has a name that no store keeps: {reason}")]
+    EventName {
+        /// Which event.
+        id: EventId,
+        /// What is wrong.
+        reason: NameError,
+    },
+    /// The schema version of an event's type cannot be kept.
+    #[error("the type of event {id} has schema version {schema}; they go from 1 to 2147483647")]
+    EventSchema {
+        /// Which event.
+        id: EventId,
+        /// Its version.
+        schema: u32,
+    },
+    /// JSON of an event is nested too deeply: it could not be read again.
+    #[error(
+        "event {id} has data or metadata nested deeper than the limit of {limit}; store.max_json_depth sets it"
+    )]
+    TooDeep {
+        /// Which event.
+        id: EventId,
+        /// What is allowed.
+        limit: usize,
+    },
+    /// So is JSON of something beside the events.
+    #[error("{what} is nested deeper than the limit of {limit}; store.max_json_depth sets it")]
+    TooDeepBeside {
+        /// What.
+        what: String,
+        /// What is allowed.
+        limit: usize,
+    },
+    /// A text beside the events that something is looked up by cannot be kept.
+    #[error("{what} cannot be kept: {reason}")]
+    Text {
+        /// Which text.
+        what: &'static str,
+        /// What is wrong with it.
+        reason: NameError,
+    },
     /// One event is too large.
     #[error("event {id} has {size_bytes} bytes of data and metadata, more than the limit of {limit_bytes}")]
     PayloadTooLarge {
@@ -209,6 +253,8 @@ pub struct Limits {
     pub payload_max_bytes: usize,
     /// Bytes of one append; see [`Append::len_bytes`].
     pub append_max_bytes: usize,
+    /// How deep objects and lists may be nested in JSON, up to [`DEPTH_MAX`](crate::json::DEPTH_MAX).
+    pub json_max_depth: usize,
 }
 
 impl Append {
@@ -268,7 +314,8 @@ impl Append {
                 return Err(InvalidAppend::StreamTwice(append.stream.clone()));
             }
         }
-        self.validate_events(limits)
+        self.validate_events(limits)?;
+        self.validate_beside(limits.json_max_depth)
     }
 
     fn validate_events(&self, limits: &Limits) -> Result<(), InvalidAppend> {
@@ -287,9 +334,55 @@ impl Append {
                 let limit_bytes = limits.payload_max_bytes;
                 return Err(InvalidAppend::PayloadTooLarge { id: event.id, size_bytes, limit_bytes });
             }
+            validate_form(event, limits.json_max_depth)?;
         }
         Ok(())
     }
+
+    /// What stores would refuse, each in its own way: texts, and JSON beside the events.
+    fn validate_beside(&self, limit: usize) -> Result<(), InvalidAppend> {
+        let claims = self.claims.take.iter().chain(&self.claims.release);
+        let claims =
+            claims.flat_map(|claim| [("the scope of a claim", &claim.scope), ("a claim", &claim.value)]);
+        let documents = self.documents.iter();
+        let documents = documents
+            .flat_map(|write| [("a collection", &write.collection), ("a document's key", &write.key)]);
+        let queues = self.outbox.iter().map(|entry| ("the queue of an outbox entry", &entry.queue));
+        let owner = [("the owner of claims", &self.claims.owner)];
+        for (what, text) in claims.chain(documents).chain(queues).chain(owner) {
+            check_text(text).map_err(|reason| InvalidAppend::Text { what, reason })?;
+        }
+        let too_deep = |what| Err(InvalidAppend::TooDeepBeside { what, limit });
+        for write in &self.documents {
+            if write.body.as_ref().is_some_and(|body| body.is_deeper_than(limit)) {
+                return too_deep(format!("document {} of {}", write.key, write.collection));
+            }
+        }
+        if let Some(command) = self.command.as_ref().filter(|command| command.reply.is_deeper_than(limit)) {
+            return too_deep(format!("the reply of command {}", command.id));
+        }
+        if let Some(entry) = self.outbox.iter().find(|entry| entry.body.is_deeper_than(limit)) {
+            return too_deep(format!("outbox entry {}", entry.id));
+        }
+        Ok(())
+    }
+}
+
+/// Whether all stores keep an event and everybody can read it again.
+fn validate_form(event: &NewEvent, limit: usize) -> Result<(), InvalidAppend> {
+    let (id, event_type) = (event.id, &event.event_type);
+    event_type.check_name().map_err(|reason| InvalidAppend::EventName { id, reason })?;
+    if !event_type.has_schema() {
+        return Err(InvalidAppend::EventSchema { id, schema: event_type.schema });
+    }
+    let is_deep = match &event.data {
+        Payload::Json(json) => json.is_deeper_than(limit),
+        Payload::Binary(_) => false,
+    };
+    if is_deep || event.metadata.is_deeper_than(limit) {
+        return Err(InvalidAppend::TooDeep { id, limit });
+    }
+    Ok(())
 }
 
 impl Appended {

@@ -39,7 +39,8 @@ pub struct SaveProjection {
     /// Where it shall stand.
     pub position: Position,
     /// Collections to empty before the documents are written, in the same transaction: a read model that begins
-    /// at the start of the log begins empty, whatever an older version of its rule has left.
+    /// at the start of the log begins empty, whatever an older version of its rule has left. Of large collections a store
+    /// may remove parts before, while the checkpoint stands where it must; these stay removed should the save fail.
     pub clear: Vec<String>,
     /// The documents.
     pub writes: Vec<DocumentWrite>,

@@ -12,6 +12,9 @@ use crate::{
 };
 
 /// A state that can be kept as a snapshot.
+///
+/// Leave [`Personal`](crate::Personal) values in it as they are. A state that takes them out is forgotten with its subjects, too,
+/// but one of before that could be kept again afterwards.
 pub trait State: Serialize + DeserializeOwned {
     /// Stable name.
     const NAME: &'static str;
@@ -21,6 +24,9 @@ pub trait State: Serialize + DeserializeOwned {
 }
 
 /// The state of one stream as of a version. The store keeps one for each stream.
+///
+/// If events up to that version have a subject, the state is kept encrypted, by the keys of all their subjects. So once one of
+/// them is forgotten there is no snapshot any more, and the stream is folded from its start.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Snapshot {
     /// Whose state.
@@ -44,8 +50,9 @@ pub struct LoadSnapshot {
     pub stream: StreamName,
 }
 
-/// Keeps a snapshot unless there is one of a newer version. One of the same version is replaced.
-/// Answers whether it was kept.
+/// Keeps a snapshot unless there is one of a newer version. One of the same version is replaced. One that holds
+/// [`Personal`](crate::Personal) values is not kept either, once somebody was forgotten whose events the stream holds: it may be of
+/// the time before. Answers whether it was kept.
 #[derive(Clone, Debug)]
 pub struct SaveSnapshot(
     /// The snapshot.

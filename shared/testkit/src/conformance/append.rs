@@ -97,14 +97,18 @@ pub async fn large_appends_are_stored_whole_and_in_order<S: StoreUnderTest>(stor
     assert!(read == written, "the events are not those written, in their order");
 }
 
-/// AP-07: when the last of 2500 events is refused, none is stored.
+/// AP-07: when the last event of a large append is refused, none is stored; nor of one that is larger than allowed.
 pub async fn a_large_append_is_refused_whole<S: StoreUnderTest>(store: S) {
     let events = Events::default();
     let first = events.one();
     store.append(Append::to_stream(stream("s"), NoStream, vec![first.clone()])).await.unwrap();
-    let mut large = events.append("large", NoStream, 2499);
-    large.streams[0].events.push(first.clone());
-    assert_eq!(store.append(large).await, Err(AppendError::DuplicateEvent { id: first.id }));
+    for count in [999, 1000, 1001, 2500, APPEND_MAX_EVENTS] {
+        let mut large = events.append("large", NoStream, count - 1);
+        large.streams[0].events.push(first.clone());
+        assert_eq!(store.append(large).await, Err(AppendError::DuplicateEvent { id: first.id }), "{count}");
+    }
+    let too_many = store.append(events.append("large", NoStream, APPEND_MAX_EVENTS + 1)).await;
+    assert!(matches!(too_many, Err(AppendError::Invalid(_))), "{too_many:?}");
     assert_eq!(read_log(&store).await.len(), 1);
     store.append(events.append("large", NoStream, 1)).await.unwrap();
 }
@@ -171,7 +175,12 @@ pub async fn events_carry_the_time_they_are_given<S: StoreUnderTest>(store: S) {
 /// AP-13: an append of nothing is invalid before any store sees it; one with something else but no events is
 /// stored and has neither position nor versions.
 pub async fn an_append_without_events_has_a_defined_result<S: StoreUnderTest>(store: S) {
-    let limits = Limits { append_max_events: 10, payload_max_bytes: 1000, append_max_bytes: 2000 };
+    let limits = Limits {
+        append_max_events: 10,
+        payload_max_bytes: 1000,
+        append_max_bytes: 2000,
+        json_max_depth: 127,
+    };
     assert_eq!(Append::default().validate(&limits), Err(InvalidAppend::Empty));
     let reply = umbel_core::Json::encode(&"x".repeat(2000)).unwrap();
     let command = Some(umbel_core::store::CommandRecord { id: Uuid::nil().into(), reply });

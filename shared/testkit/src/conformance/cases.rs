@@ -47,6 +47,7 @@ macro_rules! store_conformance {
             a_contested_claim_goes_to_one,
             a_command_sent_many_times_at_once_runs_once,
             followers_see_every_position_in_order,
+            selecting_readers_miss_nothing_that_stays,
         ]);
         $crate::store_conformance!(@cases $factory, documents, [
             documents_are_found_by_key,
@@ -61,6 +62,7 @@ macro_rules! store_conformance {
             bytes_are_kept_as_they_are,
             an_event_keeps_its_subject,
             payloads_have_a_limit,
+            what_cannot_be_kept_everywhere_is_refused,
             an_event_is_found_by_its_id,
         ]);
         $crate::store_conformance!(@cases $factory, projections, [
@@ -128,6 +130,11 @@ macro_rules! store_conformance {
             work_is_not_left_twice,
             racing_appends_leave_their_own_work,
         ]);
+        $crate::store_conformance!(@cases $factory, pages, [
+            pages_of_the_log_are_bounded_in_bytes,
+            pages_of_a_stream_are_bounded_in_bytes,
+            the_largest_event_is_a_page,
+        ]);
         $crate::store_conformance!(@cases $factory, removal, [
             a_soft_deleted_stream_is_closed,
             a_hard_deleted_stream_is_gone,
@@ -160,6 +167,8 @@ macro_rules! store_conformance {
             personal_data_reads_as_it_was_written,
             forgotten_data_reads_as_forgotten,
             nothing_more_is_taken_of_the_forgotten,
+            a_snapshot_is_forgotten_with_its_subject,
+            a_snapshot_from_before_is_not_kept,
         ]);
         $crate::store_conformance!(@case $factory, random_appends_agree_with_the_planner);
         $crate::store_conformance!(@case $factory, random_acts_agree_with_the_oracle);
@@ -204,6 +213,7 @@ mod tests {
             include_str!("links.rs"),
             include_str!("notices.rs"),
             include_str!("outbox.rs"),
+            include_str!("pages.rs"),
             include_str!("removal.rs"),
             include_str!("snapshots.rs"),
             include_str!("streams.rs"),

@@ -4,13 +4,18 @@ use std::{sync::Arc, sync::atomic::AtomicUsize, sync::atomic::Ordering::SeqCst};
 
 use tokio::task::JoinSet;
 use umbel_core::{
+    EventId,
     ExpectedVersion::{self, Any, NoStream},
-    Position,
+    Position, Timestamp,
     document::Direction,
-    store::{Append, AppendError, Appended, ClaimName, Claims, ReadAll, Selector},
+    store::{Append, AppendError, Appended, ClaimName, Claims, ReadAll, Removal, Selector, VerifyStore},
 };
+use uuid::Uuid;
 
-use super::{Events, StoreUnderTest, command, exact, position, read_log, version};
+use super::{
+    Events, StoreUnderTest, archive, command, delete, exact, position, put, read_log, read_log_matching,
+    version,
+};
 
 /// Sends all appends at once and gives their outcomes in the order of the appends.
 async fn race<S: StoreUnderTest>(store: &Arc<S>, appends: Vec<Append>) -> Vec<Result<Appended, AppendError>> {
@@ -205,6 +210,81 @@ async fn follow<S: StoreUnderTest>(store: Arc<S>, writing: Arc<AtomicUsize>, lim
         assert!(at <= page.head);
         if ended && at == page.head {
             return usize::try_from(at.get()).unwrap();
+        }
+        tokio::task::yield_now().await;
+    }
+}
+
+/// RD-04, LD-05: readers that select, one page after the other, while streams are deleted for good and the log is
+/// archived, see every event that stays, once and in order.
+pub async fn selecting_readers_miss_nothing_that_stays<S: StoreUnderTest>(store: S) {
+    const ROUNDS: usize = 25;
+    let conversation = Some(Uuid::from_u128(7));
+    let (store, events) = (Arc::new(store), Events::default());
+    let writing = Arc::new(AtomicUsize::new(1));
+    let selectors = [
+        Selector::names(["test.happened"]),
+        Selector::categories(["kept", "gone"]),
+        Selector { correlation_id: conversation, ..Selector::all() },
+        Selector { recorded_from: Some(Timestamp::from_micros(1)), ..Selector::all() },
+    ];
+    let mut readers = JoinSet::new();
+    for (selector, limit) in selectors.into_iter().zip([3, 7, 5, 40]) {
+        readers.spawn(follow_selected(store.clone(), writing.clone(), selector, limit));
+    }
+    let mut kept = Vec::new();
+    for round in 0..ROUNDS {
+        for part in 0..6 {
+            let stays = part % 3 == 0;
+            let name = if stays { "kept-1".to_owned() } else { format!("gone-{round}") };
+            let mut append = events.append(&name, Any, 2);
+            for event in &mut append.streams[0].events {
+                event.metadata.correlation_id = conversation;
+            }
+            let ids = put(&*store, append).await;
+            kept.extend(ids.into_iter().filter(|_| stays));
+        }
+        store.ask(events.perform(delete(&format!("gone-{round}"), Removal::Hard))).await.unwrap();
+        if round % 5 == 4 {
+            let through = store.status().await.unwrap().head.get() - 20;
+            store.ask(events.perform(archive(through))).await.unwrap();
+        }
+    }
+    writing.store(0, SeqCst);
+    while let Some(seen) = readers.join_next().await {
+        let seen: Vec<_> = seen.unwrap().into_iter().filter(|id| kept.contains(id)).collect();
+        assert_eq!(seen, kept);
+    }
+    let left = Selector { correlation_id: conversation, ..Selector::all() };
+    assert_eq!(read_log_matching(&*store, &left, 100).await.len(), kept.len());
+    assert_eq!(store.ask(VerifyStore).await, Ok(vec![]));
+}
+
+/// Reads on until the writer is done and the head is reached; the events it saw.
+async fn follow_selected<S: StoreUnderTest>(
+    store: Arc<S>,
+    writing: Arc<AtomicUsize>,
+    selector: Selector,
+    limit: u32,
+) -> Vec<EventId> {
+    let (mut seen, mut at) = (Vec::new(), Position::START);
+    loop {
+        let ended = writing.load(SeqCst) == 0;
+        let request = ReadAll {
+            from: Some(at.next()),
+            direction: Direction::Forward,
+            limit,
+            selector: selector.clone(),
+        };
+        let page = store.read_all(request).await.unwrap();
+        for event in &page.events {
+            assert!(event.position > at, "a swap");
+            at = event.position;
+            seen.push(event.id);
+        }
+        at = at.max(page.scanned_to);
+        if ended && at >= page.head {
+            return seen;
         }
         tokio::task::yield_now().await;
     }

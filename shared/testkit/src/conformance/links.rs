@@ -107,7 +107,8 @@ pub async fn a_stream_holds_each_event_once<S: StoreUnderTest>(store: S) {
     assert_eq!(store.append(again).await, Err(AppendError::DuplicateEvent { id: a[0] }));
 }
 
-/// LD-03: an unknown id, also among known ones, or a target that is not as expected, and nothing is linked.
+/// LD-03, AP-10: an unknown id, also among known ones, a target that is not as expected or the system's own, and nothing is
+/// linked.
 pub async fn a_refused_link_changes_nothing<S: StoreUnderTest>(store: S) {
     let events = Events::default();
     let a = put(&store, events.append("a", NoStream, 2)).await;

@@ -26,6 +26,7 @@ pub mod health;
 pub mod links;
 pub mod notices;
 pub mod outbox;
+pub mod pages;
 pub mod payloads;
 pub mod personal;
 pub mod projections;
@@ -68,6 +69,10 @@ pub const APPEND_MAX_EVENTS: usize = 10_000;
 /// How many bytes of data and metadata an event may have in a store under test: the default setting.
 pub const PAYLOAD_MAX_BYTES: usize = 1 << 20;
 
+/// How many bytes of data and metadata a page of a store under test may have. Less than the default setting, so that few events
+/// fill a page; an event as large as allowed is larger.
+pub const PAGE_MAX_BYTES: usize = 256 << 10;
+
 /// Something that answers one kind of store request.
 pub trait Asked<R: Request> {
     /// The answer. Appends come from many tasks at once; the implementation groups them as the store actor would.
@@ -76,8 +81,8 @@ pub trait Asked<R: Request> {
 
 macro_rules! store_under_test {
     ($($request:ident),+ $(,)?) => {
-        /// A store as the suite sees it: whatever answers all its requests. Its limits are the default ones, and hard
-        /// removal is allowed in it.
+        /// A store as the suite sees it: whatever answers all its requests. Its limits are the default ones, but
+        /// for [`PAGE_MAX_BYTES`], and hard removal is allowed in it.
         ///
         /// The methods are short names of the requests that most cases use.
         pub trait StoreUnderTest: Send + Sync + 'static $(+ Asked<$request>)+ {

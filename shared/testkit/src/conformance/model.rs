@@ -27,8 +27,12 @@ const STREAMS: u64 = 5;
 const COMMANDS: u64 = 40;
 /// How far from the true version a wrong one is at most.
 const NEAR: u64 = 2;
-pub(super) const LIMITS: Limits =
-    Limits { append_max_events: 1000, payload_max_bytes: 1_000_000, append_max_bytes: 10_000_000 };
+pub(super) const LIMITS: Limits = Limits {
+    append_max_events: 1000,
+    payload_max_bytes: 1_000_000,
+    append_max_bytes: 10_000_000,
+    json_max_depth: 127,
+};
 
 /// AP-01 to AP-06, UX-02, UX-04 to UX-06, in any order and mixture: each append has the outcome the planner
 /// gives it, and the log holds what the planner says. A failure names the seed; `UMBEL_TEST_SEED` repeats it.

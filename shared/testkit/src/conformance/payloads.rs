@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use umbel_core::{
-    EventId,
+    EventId, EventType,
     ExpectedVersion::{Any, NoStream},
-    Json, NewEvent, Payload, RecordedEvent, Subject,
-    store::{Append, AppendError, FindEvent, InvalidAppend},
+    Json, Metadata, NameError, NewEvent, Payload, RecordedEvent, Subject,
+    json::DEPTH_MAX,
+    store::{Append, AppendError, ClaimName, Claims, FindEvent, InvalidAppend, OutboxEntry},
 };
 use uuid::Uuid;
 
@@ -74,6 +75,73 @@ pub async fn payloads_have_a_limit<S: StoreUnderTest>(store: S) {
     let too_many = InvalidAppend::TooManyEvents { count, limit: APPEND_MAX_EVENTS };
     assert_eq!(refused, Err(AppendError::Invalid(too_many)));
     assert_eq!(read_log(&store).await.len(), 2);
+}
+
+/// AP-10, AP-12: whatever JSON can say is kept as it was written, up to the depth that can be read again, with names as long as
+/// they may be; an event beyond that is refused by its name, alike in every store.
+pub async fn what_cannot_be_kept_everywhere_is_refused<S: StoreUnderTest>(store: S) {
+    let events = Events::default();
+    let nested = |depth: usize| "[".repeat(depth) + &"]".repeat(depth);
+    let json = |text: String| Payload::from(Json::parse(text).unwrap());
+    let with = |data| NewEvent { data, ..events.one() };
+    let custom: serde_json::Value = serde_json::from_str(&nested(DEPTH_MAX - 1)).unwrap();
+    let named =
+        |name: &str| NewEvent { event_type: EventType { name: name.into(), schema: 1 }, ..events.one() };
+    let metadata = Metadata::default().with("a\0", custom.clone()).with("b", "\0");
+    let written = vec![
+        with(json(r#"{"a\u0000":"\u0000","b":"\ud83d\udc4b \ud800","c":1e999,"d":-0.0,"c":2}"#.to_owned())),
+        with(json(nested(DEPTH_MAX))),
+        NewEvent { metadata, ..events.one() },
+        NewEvent { event_type: EventType { schema: 0x7fff_ffff, ..events.one().event_type }, ..events.one() },
+        named(&"ü".repeat(125)),
+    ];
+    let append = |events: &[NewEvent]| Append::to_stream(stream("s"), Any, events.to_vec());
+    for event in &written {
+        assert!(store.append(append(std::slice::from_ref(event))).await.is_ok(), "{event:?}");
+    }
+    let read: Vec<_> = read_log(&store).await.into_iter().map(RecordedEvent::into_new).collect();
+    assert!(read == written, "{read:?}");
+
+    let (limit, one) = (DEPTH_MAX, events.one());
+    let (deep, id) = (Json::from_store(nested(100_000)), one.id);
+    let too_deep = InvalidAppend::TooDeep { id, limit };
+    let deeper = Metadata::default().with("a", serde_json::Value::Array(vec![custom]));
+    let name = |reason| InvalidAppend::EventName { id, reason };
+    let too_long = NameError::TooLong { len_bytes: 251, limit_bytes: 250 };
+    let schemed =
+        |schema| NewEvent { event_type: EventType { schema, ..named("a").event_type }, ..one.clone() };
+    for (event, error) in [
+        (NewEvent { data: deep.clone().into(), ..one.clone() }, too_deep.clone()),
+        (NewEvent { data: json(nested(DEPTH_MAX + 1)), ..one.clone() }, too_deep.clone()),
+        (NewEvent { metadata: deeper, ..one.clone() }, too_deep),
+        (NewEvent { id, ..named("a\0b") }, name(NameError::Character('\0'))),
+        (NewEvent { id, ..named(&"x".repeat(251)) }, name(too_long)),
+        (NewEvent { id, ..named("") }, name(NameError::Empty)),
+        (schemed(0), InvalidAppend::EventSchema { id, schema: 0 }),
+        (schemed(1 << 31), InvalidAppend::EventSchema { id, schema: 1 << 31 }),
+    ] {
+        assert_eq!(store.append(append(&[events.one(), event])).await, Err(error.into()));
+    }
+
+    let claims = |value: &str| Claims { take: vec![ClaimName::new("test", value)], ..Claims::default() };
+    let entry = |queue: &str, body| OutboxEntry { id: id.0, queue: queue.to_owned(), body };
+    for refused in [
+        Append { claims: claims("a\0"), ..append(&[events.one()]) },
+        Append { claims: claims(&"x".repeat(1001)), ..append(&[events.one()]) },
+        Append { outbox: vec![entry("a\0", Json::parse("1").unwrap())], ..append(&[events.one()]) },
+        Append { outbox: vec![entry("a", deep)], ..append(&[events.one()]) },
+    ] {
+        let outcome = store.append(refused).await;
+        let is_right = matches!(
+            outcome,
+            Err(AppendError::Invalid(InvalidAppend::Text { .. } | InvalidAppend::TooDeepBeside { .. }))
+        );
+        assert!(is_right, "{outcome:?}");
+    }
+    let longest = ClaimName::new("x".repeat(1000), "ü".repeat(500));
+    let claims = Claims { take: vec![longest], ..Claims::default() };
+    store.append(Append { claims, ..append(&[events.one()]) }).await.unwrap();
+    assert_eq!(read_log(&store).await.len(), written.len() + 1);
 }
 
 /// RD-05: an event is found by its id, with its place in the log.

@@ -1,13 +1,15 @@
-//! Personal data: read as it was written, until its subject is forgotten.
+//! Personal data: read as it was written, until its subject is forgotten; and what is made of it.
 
 use serde_json::{Value, json};
 use umbel_core::{
     ExpectedVersion::{Any, NoStream},
-    NewEvent, Payload, StreamName, Subject,
-    store::{Act, Append, AppendError, FindEvent},
+    Json, NewEvent, Payload, StreamName, Subject, Timestamp,
+    store::{Act, Append, AppendError, FindEvent, ListSnapshots, LoadSnapshot, SaveSnapshot, Snapshot},
 };
 
-use super::{Events, StoreUnderTest, archive, exact, link, put, read_log, read_whole_stream, stream};
+use super::{
+    Events, StoreUnderTest, archive, exact, link, put, read_log, read_whole_stream, stream, version,
+};
 
 fn subject(name: &str) -> Subject {
     Subject::new(name).unwrap()
@@ -90,4 +92,86 @@ pub async fn nothing_more_is_taken_of_the_forgotten<S: StoreUnderTest>(store: S)
     assert!(appended.is_ok(), "{appended:?}");
     put(&store, append("s", [named(&events, "bob", "Bob")])).await;
     assert_eq!(read_log(&store).await.len(), 5);
+}
+
+fn snapshot(name: &str, at: u64, data: &Value) -> Snapshot {
+    Snapshot {
+        stream: stream(name),
+        version: version(at),
+        state: "test.state".into(),
+        schema: 1,
+        taken_at: Timestamp::from_micros(1),
+        data: Json::encode(data).unwrap(),
+    }
+}
+
+async fn save<S: StoreUnderTest>(store: &S, snapshot: &Snapshot) -> bool {
+    store.ask(SaveSnapshot(snapshot.clone())).await.unwrap()
+}
+
+async fn load<S: StoreUnderTest>(store: &S, name: &str) -> Option<Snapshot> {
+    store.ask(LoadSnapshot { stream: stream(name) }).await.unwrap()
+}
+
+/// A snapshot is read as it was taken until one of those whose events are in it is forgotten, be their events archived or linked,
+/// and their data marked or not; then it is none any more. Snapshots of others stay.
+pub async fn a_snapshot_is_forgotten_with_its_subject<S: StoreUnderTest>(store: S) {
+    let events = Events::default();
+    let ids =
+        put(&store, append("both-1", [named(&events, "ada", "Ada"), named(&events, "bob", "Bob")])).await;
+    put(&store, append("bob-1", [named(&events, "bob", "Bob"), events.one()])).await;
+    put(&store, append("eve-1", [events.one(), named(&events, "eve", "Eve")])).await;
+    store.ask(events.perform(archive(2))).await.unwrap();
+    store.ask(link("list", NoStream, &ids[..1])).await.unwrap();
+    let known = json!({"name": {"$personal": "Ada"}, "shown": "Ada \u{1f44b}"});
+    let taken: Vec<_> = [("both-1", 2), ("list", 1), ("bob-1", 2), ("eve-1", 1)]
+        .into_iter()
+        .map(|(name, at)| snapshot(name, at, &known))
+        .collect();
+    for one in &taken {
+        assert!(save(&store, one).await);
+    }
+    // Its version counts, not what the stream holds by now; and the one before it tells whose it is.
+    assert!(save(&store, &snapshot("both-1", 2, &json!(2))).await);
+    assert!(save(&store, &taken[0]).await);
+    let listed = async || store.ask(ListSnapshots { after: None, limit: 10 }).await.unwrap();
+    let mut by_name = taken.clone();
+    by_name.sort_by(|one, other| one.stream.cmp(&other.stream));
+    assert_eq!(listed().await, by_name);
+
+    store.ask(forget(&events, "ada")).await.unwrap();
+    store.ask(forget(&events, "eve")).await.unwrap();
+    let left = json!({"$forgotten": true});
+    for one in &taken {
+        let is_gone = ["both-1", "list"].contains(&one.stream.as_str());
+        let expected = (!is_gone).then(|| one.clone());
+        assert_eq!(load(&store, one.stream.as_str()).await, expected, "{}", one.stream);
+    }
+    for one in listed().await {
+        let is_gone = ["both-1", "list"].contains(&one.stream.as_str());
+        let expected = if is_gone { &left } else { &known };
+        assert_eq!(one.data.decode::<Value>().as_ref(), Ok(expected), "{}", one.stream);
+    }
+}
+
+/// A state from before its subject was forgotten is not kept after that; one that was folded anew is, also beside the
+/// personal data of others in other streams.
+pub async fn a_snapshot_from_before_is_not_kept<S: StoreUnderTest>(store: S) {
+    let events = Events::default();
+    put(&store, append("ada-1", [named(&events, "ada", "Ada"), events.one()])).await;
+    let known = |at| snapshot("ada-1", at, &json!({"name": {"$personal": "Ada"}}));
+    assert!(save(&store, &known(1)).await);
+    store.ask(forget(&events, "ada")).await.unwrap();
+    for at in [1, 2] {
+        assert!(!save(&store, &known(at)).await);
+        assert_eq!(load(&store, "ada-1").await, None);
+    }
+    let anew = snapshot("ada-1", 2, &json!({"name": {"$forgotten": true}}));
+    assert!(save(&store, &anew).await);
+    assert_eq!(load(&store, "ada-1").await, Some(anew));
+    assert!(!save(&store, &known(2)).await);
+    // The same as what stores write in place of a state is a state like any other.
+    let alike = snapshot("other", 1, &json!({"$subjects": ["ada"], "$state": 1}));
+    assert!(save(&store, &alike).await);
+    assert_eq!(load(&store, "other").await, Some(alike));
 }

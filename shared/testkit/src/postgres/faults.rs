@@ -28,11 +28,27 @@ pub fn disconnect(url: &str, application: &str) -> Result<usize, String> {
     ended.map(|rows| rows.len()).map_err(|error| error.to_string())
 }
 
-/// Stands between clients and a server and passes everything on, until it is told to cut.
+/// What a client sends to commit a transaction.
+const COMMIT: &[u8] = b"Q\0\0\0\x0bCOMMIT\0";
+
+/// Stands between clients and a server and passes everything on, until it is told to cut or to stall.
 #[derive(Debug)]
 pub struct CuttingProxy {
     url: String,
+    told: Told,
+}
+
+/// What it was told and has not done yet.
+#[derive(Clone, Debug, Default)]
+struct Told {
     cut: Arc<AtomicBool>,
+    stall: Arc<AtomicBool>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Way {
+    ToServer,
+    ToClient,
 }
 
 impl CuttingProxy {
@@ -44,15 +60,15 @@ impl CuttingProxy {
         let server = Upstream::of(url)?.address;
         let listener = TcpListener::bind("127.0.0.1:0").map_err(|error| error.to_string())?;
         let address = listener.local_addr().map_err(|error| error.to_string())?;
-        let cut = Arc::new(AtomicBool::new(false));
-        let told = Arc::clone(&cut);
+        let told = Told::default();
+        let to_all = told.clone();
         thread::spawn(move || {
             for client in listener.incoming().map_while(Result::ok) {
                 // Without a server the client finds its connection closed.
-                drop(join(client, &server, &told));
+                drop(join(client, &server, &to_all));
             }
         });
-        Ok(Self { url: through(url, address), cut })
+        Ok(Self { url: through(url, address), told })
     }
 
     /// Where it listens, as a URL of the same database.
@@ -64,32 +80,63 @@ impl CuttingProxy {
     /// Lets it swallow what the server says next, to whichever client, and close that connection: whatever it was
     /// the answer to is done, and the client never learns.
     pub fn cut(&self) {
-        self.cut.store(true, Ordering::SeqCst);
+        self.told.cut.store(true, Ordering::SeqCst);
+    }
+
+    /// Lets the next transaction, whichever client's, stall before its commit: everything before has arrived, and nothing
+    /// more does, while the connection stays open. So it is with a process that froze, or that the network cut off.
+    pub fn stall(&self) {
+        self.told.stall.store(true, Ordering::SeqCst);
+    }
+
+    /// Whether it was told to stall and has not yet.
+    #[must_use]
+    pub fn is_about_to_stall(&self) -> bool {
+        self.told.stall.load(Ordering::SeqCst)
     }
 
     /// Whether it was told to cut and has not yet.
     #[must_use]
     pub fn is_about_to_cut(&self) -> bool {
-        self.cut.load(Ordering::SeqCst)
+        self.told.cut.load(Ordering::SeqCst)
     }
 }
 
-fn join(client: TcpStream, server: &str, told: &Arc<AtomicBool>) -> io::Result<()> {
+fn join(client: TcpStream, server: &str, told: &Told) -> io::Result<()> {
     let server = TcpStream::connect(server)?;
-    let ways = [(client.try_clone()?, server.try_clone()?, None), (server, client, Some(Arc::clone(told)))];
-    for (from, to, cut) in ways {
-        thread::spawn(move || pass_on(from, to, cut.as_deref()));
+    let to_server = (client.try_clone()?, server.try_clone()?, Way::ToServer);
+    for (from, to, way) in [to_server, (server, client, Way::ToClient)] {
+        let told = told.clone();
+        thread::spawn(move || pass_on(from, to, way, &told));
     }
     Ok(())
 }
 
-fn pass_on(mut from: TcpStream, mut to: TcpStream, cut: Option<&AtomicBool>) {
+fn pass_on(mut from: TcpStream, mut to: TcpStream, way: Way, told: &Told) {
     // Only slower without it.
     drop(to.set_nodelay(true));
     let mut buffer = [0; 65_536];
+    let mut stalled = false;
     while let Ok(length @ 1..) = from.read(&mut buffer) {
-        let swallow = cut.is_some_and(|cut| cut.swap(false, Ordering::SeqCst));
-        if swallow || to.write_all(&buffer[..length]).is_err() {
+        let mut said = &buffer[..length];
+        match way {
+            Way::ToServer => {
+                let commit = said.windows(COMMIT.len()).position(|part| part == COMMIT);
+                if let Some(commit) = commit
+                    && told.stall.load(Ordering::SeqCst)
+                {
+                    stalled = true;
+                    drop(to.write_all(&said[..commit]));
+                    told.stall.store(false, Ordering::SeqCst);
+                }
+                if stalled {
+                    said = &[];
+                }
+            }
+            Way::ToClient if told.cut.swap(false, Ordering::SeqCst) => break,
+            Way::ToClient => {}
+        }
+        if to.write_all(said).is_err() {
             break;
         }
     }
@@ -117,6 +164,18 @@ mod tests {
         assert!(client.batch_execute("SELECT 1").await.is_err());
         assert!(!proxy.is_about_to_cut());
         connect(proxy.url()).await.batch_execute("SELECT 1").await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_stalled_transaction_stays_open() {
+        let proxy = CuttingProxy::start(TestPostgres::get().unwrap().url()).unwrap();
+        let client = connect(proxy.url()).await;
+        client.batch_execute("BEGIN; SET LOCAL idle_in_transaction_session_timeout = '100ms'").await.unwrap();
+        proxy.stall();
+        let error = client.batch_execute("COMMIT").await.unwrap_err();
+        assert_eq!(error.code().map(tokio_postgres::error::SqlState::code), Some("25P03"), "{error}");
+        assert!(!proxy.is_about_to_stall());
+        connect(proxy.url()).await.batch_execute("BEGIN; SELECT 1; COMMIT").await.unwrap();
     }
 
     #[tokio::test]

@@ -14,16 +14,20 @@ use std::{
     io::{self, BufReader, BufWriter, Write},
     net::{SocketAddr, TcpListener, TcpStream},
     sync::{
-        Arc, Condvar, Mutex, PoisonError,
+        Arc, Condvar, Mutex, OnceLock, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
     thread,
 };
 
 use super::{
+    Server, TestSchema,
     between::{Upstream, through},
     wire::{Message, Startup, read_startup, write_startup},
 };
+
+/// Connections of the pooler that tests share: fewer than they have clients.
+const SHARED: usize = 4;
 
 /// Startup parameters that a pooler takes care of; it refuses others, as PgBouncer does.
 const PARAMETERS: &[&str] =
@@ -33,6 +37,7 @@ const PARAMETERS: &[&str] =
 #[derive(Debug)]
 pub struct Pooler {
     url: String,
+    server_url: String,
     address: SocketAddr,
     closed: Arc<AtomicBool>,
 }
@@ -61,6 +66,26 @@ struct Lease<'a> {
 }
 
 impl Pooler {
+    /// The pooler that all tests of this process share, before a server of its own, which trusts it; the first call
+    /// starts both.
+    ///
+    /// # Errors
+    /// One line that says what is missing and how to get it.
+    pub fn get() -> Result<&'static Self, String> {
+        static STARTED: OnceLock<Result<(Pooler, Server), String>> = OnceLock::new();
+        let start = || {
+            let server = Server::start()?;
+            Ok((Self::start(server.url(), SHARED)?, server))
+        };
+        STARTED.get_or_init(start).as_ref().map(|(pooler, _)| pooler).map_err(Clone::clone)
+    }
+
+    /// A schema name that nobody else uses, reached through the pooler and dropped with the value.
+    #[must_use]
+    pub fn fresh_schema(&self) -> TestSchema {
+        TestSchema::new(&self.url)
+    }
+
     /// Opens so many connections to the server of a URL, and begins to listen. Two at least, for one connection would keep
     /// every client's session.
     ///
@@ -87,13 +112,19 @@ impl Pooler {
                 thread::spawn(move || drop(pool.serve(client)));
             }
         });
-        Ok(Self { url: through(url, address), address, closed })
+        Ok(Self { url: through(url, address), server_url: url.to_owned(), address, closed })
     }
 
     /// Where it listens, as a URL of the same database.
     #[must_use]
     pub fn url(&self) -> &str {
         &self.url
+    }
+
+    /// Where the server itself is, for who looks from outside at what goes through here.
+    #[must_use]
+    pub fn server_url(&self) -> &str {
+        &self.server_url
     }
 }
 
@@ -268,12 +299,9 @@ fn relay(server: &mut Link, client: &mut Link) -> io::Result<u8> {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::OnceLock;
-
     use tokio_postgres::{Client, NoTls, types::Type};
 
     use super::*;
-    use crate::postgres::Server;
 
     /// A pooler before a server that trusts, whatever server the other tests use.
     fn pooler() -> Pooler {

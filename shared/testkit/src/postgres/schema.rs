@@ -50,7 +50,8 @@ fn drop_schema(url: &str, name: &str) -> Result<(), Box<dyn std::error::Error + 
         let (client, connection) = tokio_postgres::connect(url, tokio_postgres::NoTls).await?;
         tokio::spawn(connection);
         let drop = format!(
-            "SET client_min_messages = warning; SET lock_timeout = '5s'; DROP SCHEMA IF EXISTS {name} CASCADE"
+            "BEGIN; SET LOCAL client_min_messages = warning; SET LOCAL lock_timeout = '5s'; \
+             DROP SCHEMA IF EXISTS {name} CASCADE; COMMIT"
         );
         client.batch_execute(&drop).await?;
         Ok(())

@@ -52,8 +52,7 @@ impl Reader {
     }
 
     pub(super) async fn sweep_notices(&self, request: SweepNotices) -> Result<u64, StoreError> {
-        let swept = self.write(&self.statements().sweep_notices, &[&PgTimestamp(request.now)]).await?;
-        Ok(count(&swept))
+        self.remove_in_steps(&self.statements().sweep_notices, &[&PgTimestamp(request.now)]).await
     }
 }
 

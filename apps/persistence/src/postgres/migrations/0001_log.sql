@@ -75,8 +75,10 @@ CREATE TABLE {schema}.events (
 );
 CREATE INDEX events_by_kind ON {schema}.events (kind_id, position);
 -- An insert hardly feels it: a range of pages is looked at once, when it is full. The two filters of a range have room
--- beside each other in one index tuple; with more values than they were made for they only find more in vain.
+-- beside each other in one index tuple; with more values than they were made for they only find more in vain. Positions
+-- are in it so that a part of the log can be asked for, and negated so that no other index can serve that condition.
 CREATE INDEX events_by_conversation ON {schema}.events USING brin (
+    (-position) int8_minmax_ops,
     correlation_id uuid_bloom_ops (n_distinct_per_range = 1500, false_positive_rate = 0.01),
     causation_id uuid_bloom_ops (n_distinct_per_range = 1500, false_positive_rate = 0.01)
 ) WITH (pages_per_range = 32, autosummarize = on);

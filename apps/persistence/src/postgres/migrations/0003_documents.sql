@@ -45,6 +45,34 @@ BEGIN
     SELECT * FROM unnest(p_entry_collections, p_entry_keys, p_entry_indexes, p_entry_values);
 END $$;
 
+-- Removes at most p_limit documents of the collections with their index entries, if the checkpoint stands at p_expected:
+-- while it does nobody has written what must stay. Returns how many.
+CREATE FUNCTION {schema}.clear_documents(p_projection text, p_expected bigint, p_collections text[], p_limit bigint)
+RETURNS bigint LANGUAGE plpgsql
+SET lock_timeout = '10s' SET jit = off SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off
+AS $$
+DECLARE
+    removed bigint;
+BEGIN
+    IF p_expected = 0 THEN
+        INSERT INTO {schema}.checkpoints (projection, position) VALUES (p_projection, 0) ON CONFLICT DO NOTHING;
+    END IF;
+    PERFORM FROM {schema}.checkpoints WHERE projection = p_projection AND position = p_expected FOR UPDATE;
+    IF NOT FOUND THEN
+        RETURN 0;
+    END IF;
+    WITH old AS MATERIALIZED (
+        SELECT collection, key FROM {schema}.documents WHERE collection = ANY (p_collections) LIMIT p_limit
+    ), entries AS (
+        DELETE FROM {schema}.document_index i USING old WHERE i.collection = old.collection AND i.key = old.key
+    ), documents AS (
+        DELETE FROM {schema}.documents d USING old WHERE d.collection = old.collection AND d.key = old.key
+        RETURNING 1
+    )
+    SELECT count(*) INTO removed FROM documents;
+    RETURN removed;
+END $$;
+
 -- Moves a checkpoint from p_expected to p_position, empties the collections p_clear and writes documents with it. Returns null, or, when the
 -- checkpoint stands elsewhere and nothing was written, where it stands.
 CREATE FUNCTION {schema}.save_projection(

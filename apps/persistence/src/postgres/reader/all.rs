@@ -13,11 +13,13 @@ use umbel_core::{
 
 use super::{
     Param, Reader,
+    pace::Place,
     rows::{COLUMNS, Columns, EventRows},
 };
+use crate::page::Room;
 
 /// Where the log's columns are in every statement that reads pages of it, and where the event's begin.
-const HEAD: usize = 0;
+pub(super) const HEAD: usize = 0;
 const ARCHIVED_TO: usize = 1;
 pub(super) const EVENT: Columns = Columns { first: 2, linked_at: None };
 /// Behind them, where a statement has more to say.
@@ -39,15 +41,35 @@ pub(super) enum Whole {
     Full(u32),
 }
 
-/// What was found in a part of the log.
+/// What was read of a part of the log.
 #[derive(Debug)]
 pub(super) struct Part {
     pub(super) head: Position,
+    pub(super) found: Found,
+    /// What was found, without what was removed since.
     pub(super) events: Vec<RecordedEvent>,
+    /// The last position that there was room for, if there was none for another one.
+    pub(super) cut_at: Option<Position>,
+    pub(super) room: Room,
+}
+
+/// How many events were found in a part of the log, and the last of them in reading order.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Found {
+    pub(super) count: usize,
+    pub(super) last: Option<Position>,
 }
 
 impl Reader {
     pub(in crate::postgres) async fn read_all(&self, request: ReadAll) -> Result<AllPage, StoreError> {
+        let (direction, asked) = (request.direction, request.limit);
+        let limit = self.pace.limit(&Place::in_log(request.from, direction), asked);
+        let page = self.read_page(ReadAll { limit, ..request }).await?;
+        self.pace.learn(&page.events, asked, || Place::behind(page.scanned_to, direction));
+        Ok(page)
+    }
+
+    async fn read_page(&self, request: ReadAll) -> Result<AllPage, StoreError> {
         if !request.selector.is_all() {
             return self.select(&request).await;
         }
@@ -62,23 +84,23 @@ impl Reader {
         let before = Position::new(first.get() - 1);
         let range = Range { first, last: before.plus(limit.into()) };
         let params: [Param<'_>; 3] = [&first.to_i64(), &range.last.to_i64(), &i64::from(limit)];
-        let rows = self.log_rows(&self.statements.read_all_forward, Whole::From(first), &params).await?;
-        let Part { head, events } = self.part(rows, Direction::Forward).await?;
-        let scanned_to = if limit == 0 { before } else { head.min(range.last) };
+        let rows = self
+            .log_rows(&self.statements.read_all_forward, Whole::From(first), &params, self.room())
+            .await?;
+        let Part { head, events, cut_at, .. } = self.part(rows, Direction::Forward).await?;
+        let scanned_to = if limit == 0 { before } else { cut_at.unwrap_or(head.min(range.last)) };
         Ok(AllPage { events, scanned_to, head })
     }
 
     async fn read_backward(&self, from: Option<Position>, limit: u32) -> Result<AllPage, StoreError> {
         let from = from.unwrap_or(Position::MAX);
         let params: [Param<'_>; 2] = [&from.to_i64(), &i64::from(limit)];
-        let rows = self.log_rows(&self.statements.read_all_backward, Whole::Full(limit), &params).await?;
-        let Part { head, events } = self.part(rows, Direction::Backward).await?;
-        let scanned_to = Range { first: Position::new(1), last: from.min(head) }.scanned_to(
-            Direction::Backward,
-            &events,
-            limit,
-            head,
-        );
+        let rows = self
+            .log_rows(&self.statements.read_all_backward, Whole::Full(limit), &params, self.room())
+            .await?;
+        let Part { head, found, events, cut_at, .. } = self.part(rows, Direction::Backward).await?;
+        let range = Range { first: Position::new(1), last: from.min(head) };
+        let scanned_to = cut_at.unwrap_or_else(|| range.scanned_to(Direction::Backward, found, limit, head));
         Ok(AllPage { events, scanned_to, head })
     }
 
@@ -88,24 +110,27 @@ impl Reader {
         text: &str,
         whole: Whole,
         params: &[Param<'_>],
+        room: Room,
     ) -> Result<EventRows, StoreError> {
         let known = Position::from_i64(self.archived_to.load(Ordering::Relaxed));
         if whole.may_hold(known) {
-            let rows = self.query_events(&text.replace("{events}", "events"), params, EVENT).await?;
+            let rows = self.query_events(&text.replace("{events}", "events"), params, EVENT, room).await?;
             let archived_to = rows.first.as_ref().map_or(0, |row| row.get(ARCHIVED_TO));
             self.archived_to.fetch_max(archived_to, Ordering::Relaxed);
-            if whole.holds(Position::from_i64(archived_to), rows.events.len()) {
+            if whole.holds(Position::from_i64(archived_to), &rows) {
                 return Ok(rows);
             }
         }
-        self.query_events(&text.replace("{events}", "all_events"), params, EVENT).await
+        self.query_events(&text.replace("{events}", "all_events"), params, EVENT, room).await
     }
 
     /// The head and the events of rows of the log.
     pub(super) async fn part(&self, mut rows: EventRows, direction: Direction) -> Result<Part, StoreError> {
-        rows.put_in_order(direction, |event| event.position);
+        rows.put_in_order(direction, |event| event.position)?;
+        let cut_at = rows.events.last().map(|event| event.position).filter(|_| rows.room.is_full());
         let head = Position::from_i64(rows.first.as_ref().map_or(0, |row| row.get(HEAD)));
-        Ok(Part { head, events: self.named(rows.events).await? })
+        let found = Found { count: rows.events.len(), last: rows.events.last().map(|event| event.position) };
+        Ok(Part { head, found, events: self.named(rows.events).await?, cut_at, room: rows.room })
     }
 }
 
@@ -118,29 +143,42 @@ impl Whole {
         }
     }
 
-    fn holds(self, archived_to: Position, found: usize) -> bool {
+    fn holds(self, archived_to: Position, rows: &EventRows) -> bool {
         match self {
             Self::From(first) => first > archived_to,
-            Self::Full(limit) => archived_to == Position::START || is_full(found, limit),
+            Self::Full(limit) => {
+                archived_to == Position::START || rows.room.is_full() || is_full(rows.events.len(), limit)
+            }
         }
     }
 }
 
+impl Found {
+    /// With what was found behind it.
+    pub(super) fn and(self, next: Self) -> Self {
+        Self { count: self.count + next.count, last: next.last.or(self.last) }
+    }
+}
+
 impl Range {
+    /// How far a page has looked that has not begun with this range.
+    pub(super) fn before(self, direction: Direction) -> Position {
+        match direction {
+            Direction::Forward => Position::new(self.first.get().saturating_sub(1)),
+            Direction::Backward => self.last.next(),
+        }
+    }
+
     /// How far a page looked that was looked for in this range, up to the head.
     pub(super) fn scanned_to(
         self,
         direction: Direction,
-        events: &[RecordedEvent],
+        found: Found,
         limit: u32,
         head: Position,
     ) -> Position {
-        if is_full(events.len(), limit) {
-            let before = match direction {
-                Direction::Forward => Position::new(self.first.get().saturating_sub(1)),
-                Direction::Backward => self.last.next(),
-            };
-            return events.last().map_or(before, |event| event.position);
+        if is_full(found.count, limit) {
+            return found.last.unwrap_or(self.before(direction));
         }
         match direction {
             Direction::Forward => self.last.min(head),

@@ -76,8 +76,14 @@ impl Reader {
         &self,
         request: SaveProjection,
     ) -> Result<(), SaveProjectionError> {
-        let rows = DocumentRows::new(&request.writes);
         let (expected, position) = (request.expected.to_i64(), request.position.to_i64());
+        if !request.clear.is_empty() {
+            // Beforehand, and only so much at a time: emptying a large collection by one statement would take longer than
+            // a statement may, each time anew. What is in it by the time of the save goes with the save.
+            let params: [Param<'_>; 3] = [&request.projection, &expected, &request.clear];
+            self.remove_in_steps(&self.statements.clear_documents, &params).await?;
+        }
+        let rows = DocumentRows::new(&request.writes);
         let params: [Param<'_>; 11] = [
             &request.projection,
             &expected,

@@ -15,7 +15,7 @@ impl Reader {
         id: EventId,
     ) -> Result<Option<RecordedEvent>, StoreError> {
         let columns = Columns { first: 0, linked_at: None };
-        let rows = self.query_events(&self.statements.find_event, &[&id.0], columns).await?;
+        let rows = self.query_events(&self.statements.find_event, &[&id.0], columns, self.room()).await?;
         Ok(self.named(rows.events).await?.pop())
     }
 

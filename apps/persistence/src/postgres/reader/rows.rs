@@ -9,7 +9,10 @@ use umbel_core::{
 };
 
 use super::{Gather, Param, Reader};
-use crate::postgres::types::{JsonOut, PgTimestamp};
+use crate::{
+    page::Room,
+    postgres::types::{JsonOut, PgTimestamp},
+};
 
 /// Where an event's columns are, from its position on, in the order of `{columns}`.
 const VERSION: usize = 1;
@@ -26,6 +29,9 @@ const STREAM: usize = 11;
 /// How many there are: where further columns begin.
 pub(super) const COLUMNS: usize = 12;
 
+/// Bytes of rows that are received although the page has no room for them: as many as cost less than a new connection.
+const DRAINED_MAX_BYTES: usize = 4 << 20;
+
 /// Where a statement has its events.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Columns {
@@ -35,9 +41,12 @@ pub(super) struct Columns {
     pub(super) linked_at: Option<usize>,
 }
 
-/// The rows of a statement about events.
+/// The rows of a statement about events, as far as there is room for them.
 pub(super) struct EventRows {
     columns: Columns,
+    pub(super) room: Room,
+    /// Bytes of rows that there was no room for.
+    drained: usize,
     /// For what is the same in all of them.
     pub(super) first: Option<Row>,
     pub(super) events: Vec<Unnamed>,
@@ -48,6 +57,8 @@ pub(super) struct EventRows {
 pub(super) struct Unnamed {
     pub(super) position: Position,
     pub(super) version: Version,
+    /// Bytes of data and metadata.
+    len_bytes: usize,
     id: EventId,
     recorded_at: Timestamp,
     data: Payload,
@@ -65,8 +76,9 @@ impl Reader {
         sql: &str,
         params: &[Param<'_>],
         columns: Columns,
+        room: Room,
     ) -> Result<EventRows, StoreError> {
-        let rows = self.gather(sql, params, || EventRows::new(columns)).await?;
+        let rows = self.gather(sql, params, || EventRows::new(columns, room)).await?;
         match &rows.damage {
             None => Ok(rows),
             Some(what) => {
@@ -75,15 +87,19 @@ impl Reader {
         }
     }
 
-    /// The same events with their names.
+    /// The same events with their names, but for those that were removed since they were read: names come from a
+    /// statement of its own. So how far a page looked is told by what was read, and not by what is left of it.
     pub(super) async fn named(&self, unnamed: Vec<Unnamed>) -> Result<Vec<RecordedEvent>, StoreError> {
         let streams: Vec<i64> = unnamed.iter().map(|event| event.stream).collect();
         let kinds: Vec<i32> = unnamed.iter().map(|event| event.kind).collect();
         let (streams, kinds) = (self.stream_names(&streams).await?, self.event_types(&kinds).await?);
         let mut events = Vec::with_capacity(unnamed.len());
+        let mut nameless = Vec::new();
         for ((event, stream), event_type) in unnamed.into_iter().zip(streams).zip(kinds) {
-            // A stream without a row was hard-deleted since the page was read, and its events with it.
-            let Some(stream) = stream else { continue };
+            let Some(stream) = stream else {
+                nameless.push(event.position.to_i64());
+                continue;
+            };
             let event_type = event_type.ok_or_else(|| StoreError::Corrupt {
                 reason: format!(
                     "PostgreSQL at {}: event {}: its kind has no row",
@@ -93,7 +109,21 @@ impl Reader {
             })?;
             events.push(event.named(stream, event_type));
         }
+        if !nameless.is_empty() {
+            self.make_sure_they_are_gone(&nameless).await?;
+        }
         Ok(events)
+    }
+
+    /// A stream that has no row any more was deleted for good, and its events with it.
+    async fn make_sure_they_are_gone(&self, positions: &Vec<i64>) -> Result<(), StoreError> {
+        let there = self.query(&self.statements.find_positions, &[positions]).await?;
+        let Some(first) = there.first().map(|row| row.get::<_, i64>(0)) else { return Ok(()) };
+        let reason = format!(
+            "PostgreSQL at {}: event {first}: its stream has no row; `umbel store verify` lists all that is wrong",
+            self.target.place()
+        );
+        Err(StoreError::Corrupt { reason })
     }
 
     async fn stream_names(&self, ids: &[i64]) -> Result<Vec<Option<StreamName>>, StoreError> {
@@ -121,36 +151,57 @@ impl Reader {
 }
 
 impl EventRows {
-    fn new(columns: Columns) -> Self {
-        Self { columns, first: None, events: Vec::new(), damage: None }
+    fn new(columns: Columns, room: Room) -> Self {
+        Self { columns, room, drained: 0, first: None, events: Vec::new(), damage: None }
     }
 
     /// Makes sure that events are in the order of a key. They are, as plans go; SQL promises it only for a sort of its own,
     /// which would cost more than the rest of the page.
-    pub(super) fn put_in_order<K: Ord>(&mut self, direction: Direction, key: fn(&Unnamed) -> K) {
+    ///
+    /// # Errors
+    /// When they are not and the page had no room for some: those may belong before others that it has.
+    pub(super) fn put_in_order<K: Ord>(
+        &mut self,
+        direction: Direction,
+        key: fn(&Unnamed) -> K,
+    ) -> Result<(), StoreError> {
         let precedes = |one: &Unnamed, other: &Unnamed| match direction {
             Direction::Forward => key(one) <= key(other),
             Direction::Backward => key(one) >= key(other),
         };
         if !self.events.is_sorted_by(precedes) {
+            if self.room.is_full() {
+                let reason = "PostgreSQL sent a page out of order and it was too large to be sorted here; \
+                              lower store.page_size_max or raise store.page_max_bytes";
+                return Err(StoreError::Failed { reason: reason.to_owned() });
+            }
             self.events.sort_by_key(key);
             if direction == Direction::Backward {
                 self.events.reverse();
             }
         }
+        Ok(())
     }
 }
 
 impl Gather for EventRows {
     fn add(&mut self, row: Row) {
+        if self.room.is_full() {
+            self.drained = self.drained.saturating_add(row.raw_size_bytes());
+            return;
+        }
         match Unnamed::of(&row, self.columns) {
-            Ok(Some(event)) => self.events.push(event),
-            Ok(None) => {}
+            Ok(Some(event)) if self.room.takes(event.len_bytes) => self.events.push(event),
+            Ok(_) => {}
             Err(what) => self.damage = self.damage.take().or(Some(what)),
         }
         if self.first.is_none() {
             self.first = Some(row);
         }
+    }
+
+    fn has_enough(&self) -> bool {
+        self.drained > DRAINED_MAX_BYTES
     }
 }
 
@@ -166,8 +217,10 @@ impl Unnamed {
             Some(JsonOut(json)) => Payload::Json(json),
             None => Payload::Binary(row.try_get::<_, &[u8]>(first + BYTES).map_err(wrong)?.into()),
         };
+        let mut len_bytes = data.len_bytes();
         let custom = match row.try_get::<_, Option<JsonOut>>(first + METADATA).map_err(wrong)? {
             Some(JsonOut(custom)) => {
+                len_bytes += custom.len_bytes();
                 custom.decode().map_err(|error| format!("event {position}: metadata: {error}"))?
             }
             None => BTreeMap::new(),
@@ -177,6 +230,7 @@ impl Unnamed {
         Ok(Some(Self {
             position: Position::from_i64(position),
             version: Version::from_i64(row.try_get(first + VERSION).map_err(wrong)?),
+            len_bytes,
             id: EventId(row.try_get(first + EVENT_ID).map_err(wrong)?),
             recorded_at,
             data,

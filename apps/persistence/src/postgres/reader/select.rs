@@ -1,9 +1,11 @@
 //! Pages of selected events. Each way to find them costs what it finds, and looks at a bounded part of the log:
 //!
-//! * a conversation, or what a message led to, by its own index, whatever else is asked;
+//! * a conversation, or what a message led to, whatever else is asked, by looking at a short range, and where it is too
+//!   rare for that, by its own index;
 //! * a time by the spans that it overlaps;
-//! * names and categories by looking at a short range, and where they are too rare for that, by the index of kinds.
+//! * names and categories by looking at a short range, too, and else by the index of kinds.
 
+use tokio_postgres::Row;
 use umbel_core::{
     Position, RecordedEvent,
     document::Direction,
@@ -13,10 +15,10 @@ use uuid::Uuid;
 
 use super::{
     Param, Reader,
-    all::{BEHIND, EVENT, Part, Range, Whole},
+    all::{BEHIND, EVENT, Found, HEAD, Part, Range, Whole},
     sorted,
 };
-use crate::postgres::types::PgTimestamp;
+use crate::{page::Room, postgres::types::PgTimestamp};
 
 /// Positions in a span: how the function close_spans divides the log.
 const SPAN: u64 = 4096;
@@ -26,6 +28,10 @@ const SPANS_MAX: i64 = 32;
 const KINDS_MAX: i64 = 64;
 /// Positions that one page looks at then.
 const SCAN_MAX: u64 = 100_000;
+/// Events of a conversation that one statement gathers at most. Of more, a shorter part of the log is asked for.
+const CANDIDATES_MAX: i64 = 20_000;
+/// By how much it is shorter. Not less than [`CANDIDATES_MAX`] positions, of which there cannot be too many.
+const SHORTER: u64 = 16;
 /// A range of so many positions for each event asked for is looked at before the index is. Half a page in it is good
 /// enough: reading on is cheaper than merging.
 const DENSE: u64 = 4;
@@ -36,7 +42,8 @@ struct Selection<'a> {
     categories: Option<Vec<&'a str>>,
     recorded_from: Option<PgTimestamp>,
     recorded_until: Option<PgTimestamp>,
-    conversation: &'static str,
+    /// The columns that say which conversation, as many as there are ids.
+    conversation: Vec<&'static str>,
     conversation_ids: Vec<Uuid>,
     direction: Direction,
 }
@@ -56,8 +63,8 @@ impl Reader {
         } else {
             self.select_kinds(&selection, from, limit).await
         };
-        let (range, Part { head, events }) = scan?;
-        let scanned_to = range.scanned_to(request.direction, &events, limit, head);
+        let (range, Part { head, found, events, cut_at, .. }) = scan?;
+        let scanned_to = cut_at.unwrap_or_else(|| range.scanned_to(request.direction, found, limit, head));
         Ok(AllPage { events, scanned_to, head })
     }
 
@@ -67,14 +74,46 @@ impl Reader {
         from: Position,
         limit: u32,
     ) -> Result<(Range, Part), StoreError> {
-        let range = Range::beginning_at(from, u64::MAX, selection.direction);
-        let text = self.statements.select_conversation.replace("{conversation}", selection.conversation);
-        let text = text.replace("{sorted}", sorted(selection.direction));
-        let (first, last, limit) = (range.first.to_i64(), range.last.to_i64(), i64::from(limit));
-        let mut params = selection.params(&first, &last, &limit).to_vec();
-        params.extend(selection.conversation_ids.iter().map(|id| -> Param<'_> { id }));
-        let rows = self.query_events(&text, &params, EVENT).await?;
-        Ok((range, self.part(rows, selection.direction).await?))
+        if let Some(enough) = self.look_near(selection, from, limit).await? {
+            return Ok(enough);
+        }
+        let text = self.statements.select_conversation.replace("{sorted}", sorted(selection.direction));
+        let mut range = Range::beginning_at(from, u64::MAX, selection.direction);
+        loop {
+            let (first, last, count) = (range.first.to_i64(), range.last.to_i64(), i64::from(limit));
+            let mut params = selection.params(&first, &last, &count).to_vec();
+            params.push(&CANDIDATES_MAX);
+            let text = text.replace("{conversation}", &selection.condition(params.len()));
+            params.extend(selection.conversation_ids.iter().map(|id| -> Param<'_> { id }));
+            let rows = self.query_events(&text, &params, EVENT, self.room()).await?;
+            let there = |row: &Row| (Position::from_i64(row.get(HEAD)), row.get(BEHIND));
+            let (head, too_many) = rows.first.as_ref().map_or((Position::START, false), there);
+            if !too_many {
+                return Ok((range, self.part(rows, selection.direction).await?));
+            }
+            let part = range.within(Range { first: Position::new(1), last: head });
+            let shorter = part.last.get().saturating_sub(part.first.get()) / SHORTER;
+            let shorter = shorter.max(CANDIDATES_MAX.unsigned_abs());
+            range = Range::beginning_at(from, shorter, selection.direction);
+        }
+    }
+
+    /// Looks at a short range; nothing if too little is found there, though there is more behind it.
+    async fn look_near(
+        &self,
+        selection: &Selection<'_>,
+        from: Position,
+        limit: u32,
+    ) -> Result<Option<(Range, Part)>, StoreError> {
+        let near = Range::beginning_at(from, DENSE * u64::from(limit), selection.direction);
+        let part = self.scan(selection, near, limit, self.room()).await?;
+        let is_end = match selection.direction {
+            Direction::Forward => near.last >= part.head,
+            Direction::Backward => near.first <= Position::new(1),
+        };
+        let is_enough = part.cut_at.is_some()
+            || u64::try_from(2 * part.found.count).is_ok_and(|twice| twice >= u64::from(limit));
+        Ok((is_end || is_enough).then_some((near, part)))
     }
 
     async fn select_kinds(
@@ -83,25 +122,19 @@ impl Reader {
         from: Position,
         limit: u32,
     ) -> Result<(Range, Part), StoreError> {
-        let near = Range::beginning_at(from, DENSE * u64::from(limit), selection.direction);
-        let part = self.scan(selection, near, limit).await?;
-        let is_end = match selection.direction {
-            Direction::Forward => near.last >= part.head,
-            Direction::Backward => near.first <= Position::new(1),
-        };
-        if is_end || u64::try_from(2 * part.events.len()).is_ok_and(|twice| twice >= u64::from(limit)) {
-            return Ok((near, part));
+        if let Some(enough) = self.look_near(selection, from, limit).await? {
+            return Ok(enough);
         }
         let range = Range::beginning_at(from, u64::MAX, selection.direction);
         let text = self.statements.select_kinds.replace("{sorted}", sorted(selection.direction));
         let (first, last, count) = (range.first.to_i64(), range.last.to_i64(), i64::from(limit));
         let params: [Param<'_>; 6] =
             [&first, &last, &selection.names, &selection.categories, &KINDS_MAX, &count];
-        let rows = self.log_rows(&text, selection.whole(range, limit), &params).await?;
+        let rows = self.log_rows(&text, selection.whole(range, limit), &params, self.room()).await?;
         let kinds = rows.first.as_ref().map_or(0, |row| row.get(BEHIND));
         if kinds > KINDS_MAX {
             let range = Range::beginning_at(from, SCAN_MAX, selection.direction);
-            return Ok((range, self.scan(selection, range, limit).await?));
+            return Ok((range, self.scan(selection, range, limit, self.room()).await?));
         }
         Ok((range, self.part(rows, selection.direction).await?))
     }
@@ -115,15 +148,20 @@ impl Reader {
     ) -> Result<AllPage, StoreError> {
         let direction = selection.direction;
         let (head, ranges, looked_at) = self.overlapping(selection, from).await?;
-        let mut events: Vec<RecordedEvent> = Vec::new();
+        let (mut found, mut events) = (Found::default(), Vec::<RecordedEvent>::new());
+        let (mut cut, mut room) = (None, self.room());
         for range in ranges {
-            let missing = limit - u32::try_from(events.len()).unwrap_or(limit);
-            if missing == 0 {
+            let missing = limit - u32::try_from(found.count).unwrap_or(limit);
+            if missing == 0 || cut.is_some() {
                 break;
             }
-            events.extend(self.scan(selection, range, missing).await?.events);
+            let part = self.scan(selection, range, missing, room).await?;
+            room = part.room;
+            cut = room.is_full().then(|| part.cut_at.unwrap_or_else(|| range.before(direction)));
+            found = found.and(part.found);
+            events.extend(part.events);
         }
-        let scanned_to = looked_at.scanned_to(direction, &events, limit, head);
+        let scanned_to = cut.unwrap_or_else(|| looked_at.scanned_to(direction, found, limit, head));
         Ok(AllPage { events, scanned_to, head })
     }
 
@@ -165,11 +203,19 @@ impl Reader {
     }
 
     /// Looks at each event of a range until there are enough that are selected.
-    async fn scan(&self, selection: &Selection<'_>, range: Range, limit: u32) -> Result<Part, StoreError> {
+    async fn scan(
+        &self,
+        selection: &Selection<'_>,
+        range: Range,
+        limit: u32,
+        room: Room,
+    ) -> Result<Part, StoreError> {
         let text = self.statements.select_range.replace("{sorted}", sorted(selection.direction));
         let (first, last, limit) = (range.first.to_i64(), range.last.to_i64(), i64::from(limit));
-        let params = selection.params(&first, &last, &limit);
-        let rows = self.log_rows(&text, Whole::From(range.first), &params).await?;
+        let mut params = selection.params(&first, &last, &limit).to_vec();
+        let text = text.replace("{conversation}", &selection.condition(params.len()));
+        params.extend(selection.conversation_ids.iter().map(|id| -> Param<'_> { id }));
+        let rows = self.log_rows(&text, Whole::From(range.first), &params, room).await?;
         self.part(rows, selection.direction).await
     }
 }
@@ -179,23 +225,29 @@ impl<'a> Selection<'a> {
         let texts = |texts: &'a Option<std::sync::Arc<[String]>>| {
             texts.as_deref().map(|texts| texts.iter().map(String::as_str).collect())
         };
-        let conversation = match (selector.correlation_id, selector.causation_id) {
-            (Some(_), Some(_)) => "correlation_id = $8 AND causation_id = $9",
-            (None, Some(_)) => "causation_id = $8",
-            _ => "correlation_id = $8",
-        };
+        let conversation =
+            [("correlation_id", selector.correlation_id), ("causation_id", selector.causation_id)];
+        let (conversation, conversation_ids) =
+            conversation.into_iter().filter_map(|(column, id)| Some((column, id?))).unzip();
         Self {
             names: texts(&selector.names),
             categories: texts(&selector.categories),
             recorded_from: selector.recorded_from.map(PgTimestamp),
             recorded_until: selector.recorded_until.map(PgTimestamp),
             conversation,
-            conversation_ids: selector.correlation_id.into_iter().chain(selector.causation_id).collect(),
+            conversation_ids,
             direction,
         }
     }
 
-    /// The parameters of `select_range.sql`.
+    /// The condition on the conversation, whose parameters are behind so many others.
+    fn condition(&self, params: usize) -> String {
+        let columns = self.conversation.iter().zip(params + 1..);
+        let conditions: Vec<_> = columns.map(|(column, number)| format!("{column} = ${number}")).collect();
+        if conditions.is_empty() { "true".to_owned() } else { conditions.join(" AND ") }
+    }
+
+    /// The parameters of `select_range.sql`, but for those of the conversation.
     fn params<'b>(&'b self, first: &'b i64, last: &'b i64, limit: &'b i64) -> [Param<'b>; 7] {
         [first, last, &self.names, &self.categories, &self.recorded_from, &self.recorded_until, limit]
     }

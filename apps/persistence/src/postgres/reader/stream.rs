@@ -2,13 +2,14 @@
 
 use tokio_postgres::Row;
 use umbel_core::{
-    Version,
+    RecordedEvent, Version,
     document::Direction,
     store::{ReadError, ReadStream, StreamPage},
 };
 
 use super::{
     Param, Reader,
+    pace::Place,
     rows::{COLUMNS, Columns, EventRows},
     sorted,
 };
@@ -31,6 +32,25 @@ impl Reader {
         &self,
         request: ReadStream,
     ) -> Result<StreamPage, ReadError> {
+        let (stream, direction, asked) = (request.stream.clone(), request.direction, request.limit);
+        let limit = self.pace.limit(&Place::in_stream(&stream, request.from, direction), asked);
+        let request = ReadStream { limit, ..request };
+        // Each further round takes another stream that was deleted just then.
+        let page = loop {
+            if let Some(page) = self.try_read_stream(&request).await? {
+                break page;
+            }
+        };
+        if let Some(last) = page.events.last().map(RecordedEvent::version_read) {
+            self.pace.learn(&page.events, asked, || Place::behind_version(&stream, last, direction));
+        }
+        Ok(page)
+    }
+
+    /// A page; none if events of it were removed before their names were known. What stands behind them is to be read then,
+    /// for a page that is short, or empty, is taken for the end of its stream.
+    async fn try_read_stream(&self, request: &ReadStream) -> Result<Option<StreamPage>, ReadError> {
+        let not_found = || ReadError::StreamNotFound(request.stream.clone());
         let (lowest, highest) = match request.direction {
             Direction::Forward => (request.from.unwrap_or(Version::START), Version::MAX),
             Direction::Backward => (Version::START, request.from.unwrap_or(Version::MAX)),
@@ -39,25 +59,25 @@ impl Reader {
         let params: [Param<'_>; 4] = [&request.stream.as_str(), &lowest, &highest, &limit];
         let text = |text: &str| text.replace("{sorted}", sorted(request.direction));
 
-        let mut rows = self.query_events(&text(&self.statements.read_stream), &params, OWN).await?;
-        rows.put_in_order(request.direction, |event| event.version);
-        let Some(mut stream) = rows.first.as_ref().map(Stream::of) else {
-            return Err(ReadError::StreamNotFound(request.stream));
-        };
+        let mut rows =
+            self.query_events(&text(&self.statements.read_stream), &params, OWN, self.room()).await?;
+        rows.put_in_order(request.direction, |event| event.version)?;
+        let mut stream = rows.first.as_ref().map(Stream::of).ok_or_else(not_found)?;
         if stream.deleted {
-            return Err(ReadError::StreamDeleted(request.stream));
+            return Err(ReadError::StreamDeleted(request.stream.clone()));
         }
         if stream.version == Version::START {
-            return Err(ReadError::StreamNotFound(request.stream));
+            return Err(not_found());
         }
-        if !stream.is_whole(&rows, &request) {
-            rows = self.query_events(&text(&self.statements.read_stream_whole), &params, WHOLE).await?;
-            let Some(now) = rows.first.as_ref().map(Stream::of) else {
-                return Err(ReadError::StreamNotFound(request.stream));
-            };
-            stream = now;
+        if !stream.is_whole(&rows, request) {
+            rows = self
+                .query_events(&text(&self.statements.read_stream_whole), &params, WHOLE, self.room())
+                .await?;
+            stream = rows.first.as_ref().map(Stream::of).ok_or_else(not_found)?;
         }
-        Ok(StreamPage { events: self.named(rows.events).await?, version: stream.version })
+        let found = rows.events.len();
+        let events = self.named(rows.events).await?;
+        Ok((events.len() == found).then_some(StreamPage { events, version: stream.version }))
     }
 }
 
@@ -82,7 +102,7 @@ impl Stream {
                 from > self.version || first.is_some_and(|first| first.version == from)
             }
             Direction::Backward => {
-                let full = u32::try_from(rows.events.len()) == Ok(request.limit);
+                let full = rows.room.is_full() || u32::try_from(rows.events.len()) == Ok(request.limit);
                 last.is_some_and(|last| full || last.version == self.first_version)
             }
         };

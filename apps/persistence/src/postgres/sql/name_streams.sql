@@ -1,3 +1,4 @@
 -- The names of streams.
--- Parameters: 1 stream ids. Every id that an event has is there. Index: streams_pkey.
+-- Parameters: 1 stream ids. An id without a row: the stream was deleted for good, and its events with it.
+-- Index: streams_pkey.
 SELECT stream_id, name FROM {schema}.streams WHERE stream_id = ANY ($1)

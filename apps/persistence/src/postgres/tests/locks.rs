@@ -2,6 +2,7 @@
 
 use std::{future::Future, pin::pin, time::Duration};
 
+use futures_util::{FutureExt as _, future};
 use tokio::time::timeout;
 use tokio_postgres::Client;
 use umbel_core::{
@@ -14,7 +15,7 @@ use umbel_testkit::postgres::TestSchema;
 use super::support::{adapter, all_from, append, client, exact, schema, to};
 use crate::{
     Log, ReadModels,
-    postgres::{Postgres, PostgresOptions},
+    postgres::{Postgres, PostgresOptions, admin},
 };
 
 /// Far longer than anything here takes, far shorter than whoever waits for a lock would.
@@ -35,6 +36,14 @@ async fn until_waiting(client: &Client, schema: &TestSchema, count: i64) {
     soon(async { while waiting(client, schema).await != count {} }).await;
 }
 
+/// Waits until a statement that names this table of the schema waits for a lock.
+pub(super) async fn until_waiting_for(client: &Client, schema: &TestSchema, table: &str) {
+    let sql = "SELECT EXISTS (SELECT FROM pg_stat_activity
+               WHERE wait_event_type = 'Lock' AND query LIKE '%' || $1 || '%')";
+    let name = format!("\"{}\".{table}", schema.name());
+    soon(async { while !client.query_one(sql, &[&name]).await.unwrap().get::<_, bool>(0) {} }).await;
+}
+
 /// Begins the request and drops it once it waits for a lock in the database.
 async fn abandon(request: impl Future, client: &Client, schema: &TestSchema) {
     let mut request = pin!(request);
@@ -44,7 +53,7 @@ async fn abandon(request: impl Future, client: &Client, schema: &TestSchema) {
     }
 }
 
-async fn lock(schema: &TestSchema, table: &str) -> Client {
+pub(super) async fn lock(schema: &TestSchema, table: &str) -> Client {
     let holder = client(schema.url()).await;
     let lock = format!("BEGIN; LOCK TABLE {}.{table} IN ACCESS EXCLUSIVE MODE", schema.name());
     holder.batch_execute(&lock).await.unwrap();
@@ -123,6 +132,30 @@ async fn preparing_the_writer_is_bounded() {
     assert!(matches!(&error, AppendError::Store(StoreError::Unavailable { .. })), "{error}");
     holder.batch_execute("ROLLBACK").await.unwrap();
     soon(append(&adapter, to("a", exact(0)))).await.unwrap();
+}
+
+/// OP-01: starting, and looking at a store, wait for a locked table only so long, and say what is in their way.
+#[tokio::test]
+async fn looking_at_a_locked_schema_ends_at_its_limit() {
+    let schema = schema();
+    adapter(&schema).await;
+    let holder = lock(&schema, "schema_migrations").await;
+    let options =
+        || PostgresOptions { connect_timeout: Duration::from_millis(300), ..PostgresOptions::default() };
+    let (url, name, limits) = (schema.url(), schema.name(), options());
+    let all = future::join4(
+        Postgres::connect(url, name, options()).map(Result::unwrap_err),
+        Postgres::connect_existing(url, name, options()).map(Result::unwrap_err),
+        admin::migrations(url, name, &limits).map(Result::unwrap_err),
+        admin::size(url, name, &limits).map(Result::unwrap_err),
+    );
+    let (starting, looking, migrations, size) = soon(all).await;
+    for error in [starting, looking, migrations, size] {
+        let StoreError::Unavailable { reason } = &error else { panic!("{error}") };
+        assert!(reason.contains("55P03") && reason.contains("pg_locks"), "{reason}");
+    }
+    holder.batch_execute("ROLLBACK").await.unwrap();
+    Postgres::connect(schema.url(), schema.name(), options()).await.unwrap();
 }
 
 /// UX-05: a claim that was seen free or one's own is looked at again under the log's lock, also by an append that changes

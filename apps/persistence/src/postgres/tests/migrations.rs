@@ -2,13 +2,19 @@
 
 use std::time::Duration;
 
-use umbel_core::{ExpectedVersion, store::StoreError};
+use umbel_core::{
+    ExpectedVersion,
+    store::{Removal, StoreError},
+};
 
-use super::support::{adapter, append, client, schema, to, whole_log};
+use super::{
+    support::{adapter, all_from, append, client, schema, to, whole_log},
+    upkeep::{NOW, delete, link, one_more},
+};
 use crate::{
-    Log,
+    Log, Upkeep,
     postgres::{
-        Postgres, PostgresOptions,
+        Postgres, PostgresOptions, admin,
         sql::{Schema, Statements},
     },
 };
@@ -32,6 +38,9 @@ async fn every_statement_can_be_prepared() {
         let text = match name {
             "filter_in" | "filter_range" => query(&format!("\n{}", condition(text))),
             "query_documents" => query(""),
+            "select_conversation" => text
+                .replace("{sorted}", "DESC")
+                .replace("{conversation}", "correlation_id = $9 AND causation_id = $10"),
             _ => text
                 .replace("{events}", "events")
                 .replace("{sorted}", "DESC")
@@ -113,6 +122,28 @@ async fn a_changed_or_newer_schema_is_refused() {
     assert!(matches!(&error, StoreError::Failed { reason } if reason.contains("another form")), "{error}");
 }
 
+/// A schema whose bookkeeping has a gap is refused as damaged, and nothing is done to it.
+#[tokio::test]
+async fn a_gap_in_the_bookkeeping_is_damage() {
+    let schema = schema();
+    adapter(&schema).await;
+    let client = client(schema.url()).await;
+    for (gone, first_missing) in [(3, "lacks migration 3 documents"), (1, "lacks migration 1 log")] {
+        let sql = format!("DELETE FROM {}.schema_migrations WHERE number = {gone}", schema.name());
+        client.batch_execute(&sql).await.unwrap();
+        let options = PostgresOptions::default;
+        let failures = [
+            Postgres::connect(schema.url(), schema.name(), options()).await.unwrap_err(),
+            Postgres::connect_existing(schema.url(), schema.name(), options()).await.unwrap_err(),
+            admin::migrations(schema.url(), schema.name(), &PostgresOptions::default()).await.unwrap_err(),
+        ];
+        for error in failures {
+            let StoreError::Corrupt { reason } = &error else { panic!("{error}") };
+            assert!(reason.contains(first_missing), "{reason}");
+        }
+    }
+}
+
 /// OP-04: two schemas of one database share nothing.
 #[tokio::test]
 async fn schemas_do_not_cross() {
@@ -143,17 +174,33 @@ async fn wrong_settings_are_explained() {
     }
 }
 
-/// AP-10: a schema that vanished is an error value, on every way in.
+/// AP-10: a schema that vanished is an error value, on every way in, whether it was used before or not.
 #[tokio::test]
 async fn a_missing_schema_is_an_error() {
     let schema = schema();
-    let adapter = adapter(&schema).await;
+    let (used, fresh) = (adapter(&schema).await, adapter(&schema).await);
+    let id = one_more(&used, "a").await;
+    link(&used, "list", vec![id]).await.unwrap();
     let drop = format!("DROP SCHEMA {} CASCADE", schema.name());
     client(schema.url()).await.batch_execute(&drop).await.unwrap();
-    let error = append(&adapter, to("a", ExpectedVersion::Any)).await.unwrap_err().to_string();
-    assert!(error.contains("42P01") || error.contains("3F000") || error.contains("42883"), "{error}");
-    let error = adapter.status().await.unwrap_err();
-    assert!(matches!(error, StoreError::Failed { .. }), "{error}");
+    for adapter in [used, fresh] {
+        let error = append(&adapter, to("a", ExpectedVersion::Any)).await.unwrap_err();
+        assert_names_what_is_missing(error);
+        assert_names_what_is_missing(link(&adapter, "b", vec![id]).await.unwrap_err());
+        for removal in [Removal::Soft, Removal::Hard] {
+            assert_names_what_is_missing(adapter.perform(delete("a", removal), NOW).await.unwrap_err());
+        }
+        assert_names_what_is_missing(adapter.status().await.unwrap_err());
+        assert_names_what_is_missing(adapter.read_all(all_from(1, 1)).await.unwrap_err());
+    }
+}
+
+/// By PostgreSQL's own code: a table, a schema or a function.
+#[track_caller]
+fn assert_names_what_is_missing(error: impl std::fmt::Display + std::fmt::Debug) {
+    let text = error.to_string();
+    let known = ["42P01", "3F000", "42883"].iter().any(|code| text.contains(code));
+    assert!(known && format!("{error:?}").contains("Failed"), "{error:?}");
 }
 
 /// AP-11: what is in the log cannot be changed or removed by plain SQL.

@@ -10,14 +10,20 @@ use std::{
 
 use tokio::sync::watch;
 use umbel_core::{
-    EventId, ExpectedVersion, Timestamp,
-    store::{AppendError, StoreError},
+    CommandId, EventId, ExpectedVersion, Json, Timestamp, Version,
+    store::{
+        Append, AppendError, ClaimName, Claims, CommandRecord, LinkError, PerformError, Removal, StoreError,
+    },
 };
 use umbel_testkit::postgres::{CuttingProxy, Server};
+use uuid::Uuid;
 
-use super::support::{adapter, append, assert_gapless, client, exact, schema, to, whole_log};
+use super::{
+    support::{adapter, append, assert_gapless, client, exact, schema, to, whole_log},
+    upkeep::{NOW, delete, link, one_more},
+};
 use crate::{
-    Log,
+    Log, Upkeep,
     postgres::{Postgres, PostgresOptions},
 };
 
@@ -114,6 +120,86 @@ async fn an_answer_lost_on_its_way_is_found_again() {
     assert_gapless(&events);
 }
 
+/// OP-06: a node that freezes, or is cut off, in the middle of a transaction holds up other writers only until the
+/// server ends it, and settles what it was about once it goes on. So it is with a group that was planned under the log's
+/// lock, as the first of a writer is, and with one that was not.
+#[tokio::test]
+async fn a_stalled_writer_does_not_keep_the_log() {
+    let schema = schema();
+    let other = adapter(&schema).await;
+    let options = PostgresOptions { stall_limit: Duration::from_millis(500), ..PostgresOptions::default() };
+    let proxy = CuttingProxy::start(schema.url()).unwrap();
+    let stalling = Postgres::connect(proxy.url(), schema.name(), options).await.unwrap();
+    let command = |number: u64| {
+        let record = CommandRecord {
+            id: CommandId(Uuid::from_u128(number.into())),
+            reply: Json::encode("done").unwrap(),
+        };
+        Append { command: Some(record), ..to("a", ExpectedVersion::Any) }
+    };
+    for round in 1..=2 {
+        proxy.stall();
+        let others = async {
+            while proxy.is_about_to_stall() {
+                tokio::task::yield_now().await;
+            }
+            append(&other, to("b", ExpectedVersion::Any)).await
+        };
+        let (stalled, others) = tokio::join!(append(&stalling, command(round)), others);
+        assert_eq!(others.unwrap().versions[0].get(), round);
+        assert!(stalled.is_ok(), "{stalled:?}");
+        // The next one of this writer is planned on what it remembers.
+        append(&stalling, to("a", ExpectedVersion::Any)).await.unwrap();
+    }
+    let events = whole_log(&other).await;
+    assert_eq!(events.len(), 6);
+    assert_gapless(&events);
+}
+
+/// UX-01, UX-02: one append of a group that the database refuses fails alone, also when the group's connection was lost
+/// before: by what PostgreSQL cannot hold, and by a unique value that no plan knows of.
+#[tokio::test]
+async fn a_refused_append_fails_alone_also_after_a_lost_answer() {
+    let schema = schema();
+    let proxy = CuttingProxy::start(schema.url()).unwrap();
+    let adapter = Postgres::connect(proxy.url(), schema.name(), PostgresOptions::default()).await.unwrap();
+    let guard = "CREATE FUNCTION {schema}.refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+            RAISE EXCEPTION 'taken' USING ERRCODE = 'unique_violation'; END $$;
+        CREATE TRIGGER refuse BEFORE INSERT ON {schema}.events FOR EACH ROW
+            WHEN (NEW.data::text = '\"taken\"') EXECUTE FUNCTION {schema}.refuse()";
+    let client = client(schema.url()).await;
+    append(&adapter, to("a", ExpectedVersion::Any)).await.unwrap();
+    client.batch_execute(&guard.replace("{schema}", schema.name())).await.unwrap();
+    let unholdable = || {
+        let take = vec![ClaimName::new("test", "nul\0")];
+        let claims = Claims { owner: "b".into(), take, release: Vec::new() };
+        Append { claims, ..to("b", ExpectedVersion::Any) }
+    };
+    for (refused, says, is_cut) in [
+        (unholdable(), "22021", false),
+        (unholdable(), "22021", true),
+        (to("taken", ExpectedVersion::Any), "23505", false),
+        (to("taken", ExpectedVersion::Any), "23505", true),
+    ] {
+        // The connection is open when it is cut.
+        append(&adapter, to("a", ExpectedVersion::Any)).await.unwrap();
+        if is_cut {
+            proxy.cut();
+        }
+        let group = vec![to("a", ExpectedVersion::Any), refused, to("c", ExpectedVersion::Any)];
+        let outcomes = adapter.append(group, Timestamp::from_micros(1)).await;
+        assert!(!proxy.is_about_to_cut());
+        assert!(outcomes[0].is_ok() && outcomes[2].is_ok(), "{says} {is_cut}: {outcomes:?}");
+        let error = outcomes[1].as_ref().unwrap_err();
+        assert!(error.to_string().contains(says), "{error}");
+        let is_unknown = matches!(error, AppendError::Store(StoreError::OutcomeUnknown { .. }));
+        assert_eq!(is_unknown, is_cut, "{error}");
+    }
+    let events = whole_log(&adapter).await;
+    assert_eq!(events.len(), 13);
+    assert_gapless(&events);
+}
+
 /// OP-06: the server is killed under load and comes back, and so does the store, by itself; what was acknowledged
 /// is there once, what was refused is not, and positions have no gaps.
 #[tokio::test]
@@ -143,7 +229,8 @@ async fn an_outage_is_a_typed_error_and_ends_by_itself() {
     let server = Server::start().unwrap();
     let options = PostgresOptions { outage_limit: Duration::from_millis(100), ..PostgresOptions::default() };
     let adapter = Postgres::connect(server.url(), "outage", options).await.unwrap();
-    append(&adapter, to("a", exact(0))).await.unwrap();
+    let id = one_more(&adapter, "a").await;
+    link(&adapter, "list", vec![id]).await.unwrap();
     server.stop().unwrap();
     // The first may have been on its way when the connection went; the second certainly was not.
     append(&adapter, to("a", exact(1))).await.unwrap_err();
@@ -151,9 +238,20 @@ async fn an_outage_is_a_typed_error_and_ends_by_itself() {
     assert!(matches!(&error, AppendError::Store(StoreError::Unavailable { .. })), "{error}");
     let error = adapter.status().await.unwrap_err();
     assert!(matches!(&error, StoreError::Unavailable { reason } if reason.contains("127.0.0.1")), "{error}");
+    let error = link(&adapter, "b", vec![id]).await.unwrap_err();
+    assert!(
+        matches!(&error, LinkError::Append(AppendError::Store(StoreError::Unavailable { .. }))),
+        "{error:?}"
+    );
+    for removal in [Removal::Soft, Removal::Hard] {
+        let error = adapter.perform(delete("a", removal), NOW).await.unwrap_err();
+        assert!(matches!(&error, PerformError::Store(StoreError::Unavailable { .. })), "{error:?}");
+    }
     server.start_again().unwrap();
     append(&adapter, to("a", exact(1))).await.unwrap();
     assert_eq!(adapter.status().await.unwrap().head.get(), 2);
+    assert_eq!(link(&adapter, "b", vec![id]).await, Ok(Version::new(1)));
+    assert_eq!(adapter.perform(delete("a", Removal::Soft), NOW).await.unwrap().position.get(), 3);
 }
 
 /// UX-02: a group under the lock of another writer that never lets go is given up with a typed error, and nothing

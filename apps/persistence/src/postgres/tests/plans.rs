@@ -29,17 +29,28 @@ const FILL: &str = r"
     UPDATE {schema}.log SET position = 30000, last_stream = 300, archived_to = 10000;
     SELECT {schema}.close_spans(0, 30000);
     SELECT brin_summarize_new_values('{schema}.events_by_conversation');
+    SELECT brin_summarize_new_values('{schema}.archive_expr_correlation_id_causation_id_idx');
     ANALYZE {schema}.events; ANALYZE {schema}.archive; ANALYZE {schema}.streams; ANALYZE {schema}.links;
     ANALYZE {schema}.kinds; ANALYZE {schema}.spans; ANALYZE {schema}.log;
 ";
 
 const PRIMARY: &[&str] = &["events_pkey", "archive_pkey"];
+const HOT: &[&str] = &["events_pkey"];
 const KINDS: &[&str] = &["events_by_kind", "archive_kind_id_position_idx", "events_pkey", "archive_pkey"];
-const CONVERSATION: &[&str] = &["events_by_conversation", "events_pkey"];
+const HOT_KINDS: &[&str] = &["events_by_kind", "events_pkey"];
+const CONVERSATION: &[&str] = &[
+    "events_by_conversation",
+    "archive_expr_correlation_id_causation_id_idx",
+    "events_pkey",
+    "archive_pkey",
+];
 const IDS: &[&str] = &["events_event_id_key", "archive_event_id_key"];
 const OWN: &[&str] = &["streams_name_key", "events_stream_id_version_key"];
 const WHOLE: &[&str] =
     &["streams_name_key", "events_stream_id_version_key", "archive_stream_id_version_key", "links_pkey"];
+
+/// Versions of a page of streams, whatever it is sorted by.
+const LISTED: &[&str] = &["streams_pkey", "events_stream_id_version_key", "archive_stream_id_version_key"];
 
 struct Plans<'a> {
     client: &'a Client,
@@ -76,17 +87,28 @@ async fn reads_use_the_indexes_that_they_name() {
     let nothing: Option<Vec<&str>> = None;
     let never: Option<crate::postgres::types::PgTimestamp> = None;
     let id = Uuid::from_u128(1);
+    let (everything, many) = (i64::MAX, 20_000_i64);
     for sorted in ["", "DESC"] {
-        let text = |text: &str| text.replace("{sorted}", sorted).replace("{events}", "all_events");
-        plans
-            .check(&text(&statements.select_kinds), &[&first, &last, &names, &nothing, &kinds, &limit], KINDS)
-            .await;
+        let text = |text: &str| text.replace("{sorted}", sorted);
         let selected: [&(dyn ToSql + Sync); 7] = [&first, &last, &names, &nothing, &never, &never, &limit];
-        plans.check(&text(&statements.select_range), &selected, PRIMARY).await;
-        for condition in ["correlation_id = $8", "causation_id = $8"] {
-            let text = text(&statements.select_conversation).replace("{conversation}", condition);
+        for (events, of_kinds, of_range) in [("events", HOT_KINDS, HOT), ("all_events", KINDS, PRIMARY)] {
+            let text = |statement: &str| text(statement).replace("{events}", events);
+            for (names, categories) in [(&names, &nothing), (&nothing, &names)] {
+                let params: [&(dyn ToSql + Sync); 6] = [&first, &last, names, categories, &kinds, &limit];
+                plans.check(&text(&statements.select_kinds), &params, of_kinds).await;
+            }
+            let range = text(&statements.select_range);
+            plans.check(&range.replace("{conversation}", "true"), &selected, of_range).await;
             let params = [&selected[..], &[&id]].concat();
-            plans.check(&text, &params, CONVERSATION).await;
+            plans.check(&range.replace("{conversation}", "correlation_id = $8"), &params, of_range).await;
+        }
+        for condition in ["correlation_id = $9", "causation_id = $9"] {
+            for last in [&last, &everything] {
+                let text = text(&statements.select_conversation).replace("{conversation}", condition);
+                let mut params = [&selected[..], &[&many, &id]].concat();
+                params[1] = last;
+                plans.check(&text, &params, CONVERSATION).await;
+            }
         }
         let params: [&(dyn ToSql + Sync); 5] = [&first, &last, &never, &never, &limit];
         plans.check(&text(&statements.find_spans), &params, &["spans_pkey"]).await;
@@ -101,14 +123,24 @@ async fn reads_use_the_indexes_that_they_name() {
             let params: [&(dyn ToSql + Sync); 4] = [&"", &0_i64, &10_i64, &name];
             plans.check(&text, &params, &["streams_name_key", "streams_pkey"]).await;
         }
+        for key in ["coalesce(v.version, listed.head)", "listed.created_at", "listed.deleted_at"] {
+            let sorted_by = text(&statements.list_streams).replace("{key}", key);
+            let sorted_by = sorted_by.replace("{behind}", "$4::text IS NULL");
+            let params: [&(dyn ToSql + Sync); 4] = [&"", &0_i64, &10_i64, &None::<&str>];
+            plans.check(&sorted_by, &params, LISTED).await;
+        }
     }
-    let text = |text: &str| text.replace("{events}", "all_events");
-    plans.check(&text(&statements.read_all_forward), &[&first, &last, &limit], PRIMARY).await;
-    plans.check(&text(&statements.read_all_backward), &[&last, &limit], PRIMARY).await;
+    for (events, indexes) in [("events", HOT), ("all_events", PRIMARY)] {
+        let text = |text: &str| text.replace("{events}", events);
+        plans.check(&text(&statements.read_all_forward), &[&first, &last, &limit], indexes).await;
+        plans.check(&text(&statements.read_all_backward), &[&last, &limit], indexes).await;
+    }
+    plans.check(&statements.find_positions, &[&vec![first]], PRIMARY).await;
     plans.check(&statements.find_event, &[&id], IDS).await;
     plans.check(&statements.find_events, &[&vec![id]], IDS).await;
     plans.check(&statements.find_streams, &[&vec!["stream-1"]], OWN).await;
     plans.check(&statements.stream_info, &[&"stream-1"], OWN).await;
+    plans.check(&statements.find_subjects, &[&"stream-1", &1_i64, &100_i64], WHOLE).await;
     plans.check(&statements.name_kinds, &[&vec![1_i32]], &["kinds_pkey"]).await;
     plans.check(&statements.name_streams, &[&vec![1_i64]], &["streams_pkey"]).await;
     assert!(plans.wrong.is_empty(), "{}", plans.wrong.join("\n"));

@@ -7,6 +7,7 @@ use umbel_core::{
     document::Direction,
     store::{Append, AppendError, ClaimName, Claims, CommandRecord, ReadAll, Selector},
 };
+use umbel_testkit::conformance::{Item, items};
 use uuid::Uuid;
 
 use super::support::{
@@ -94,6 +95,47 @@ async fn a_deleted_stream_is_noticed() {
     let error = append(&adapter, to("a", exact(1))).await.unwrap_err();
     assert!(matches!(error, AppendError::StreamDeleted(_)), "{error}");
     append(&adapter, to("b", ExpectedVersion::Any)).await.unwrap();
+}
+
+/// AP-02: a stream that has a row and no event counts as none.
+#[tokio::test]
+async fn a_stream_without_events_is_none() {
+    let schema = schema();
+    let adapter = adapter(&schema).await;
+    let sql = "UPDATE {}.log SET last_stream = 2; INSERT INTO {}.streams (stream_id, name, created_at)
+               VALUES (1, 'a', now()), (2, 'b', now())";
+    client(schema.url()).await.batch_execute(&sql.replace("{}", schema.name())).await.unwrap();
+    let none = append(&adapter, to("a", ExpectedVersion::StreamExists)).await;
+    assert_eq!(none, Err(AppendError::StreamNotFound(stream("a"))));
+    for (name, expected) in [("a", ExpectedVersion::NoStream), ("b", exact(0))] {
+        assert_eq!(append(&adapter, to(name, expected)).await.unwrap().versions, [Version::new(1)]);
+    }
+    assert_gapless(&whole_log(&adapter).await);
+}
+
+/// MA-02, AP-08: when the documents of an append cannot be written, its events are not stored, and those of others are.
+#[tokio::test]
+async fn documents_that_cannot_be_written_take_their_events_along() {
+    let schema = schema();
+    let adapter = adapter(&schema).await;
+    let client = client(schema.url()).await;
+    let broken = "
+        CREATE FUNCTION {}.refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'out of order'; END $$;
+        CREATE TRIGGER broken BEFORE INSERT ON {}.documents EXECUTE FUNCTION {}.refuse()";
+    client.batch_execute(&broken.replace("{}", schema.name())).await.unwrap();
+    let item = Item { group: "g".into(), rank: None, tags: Vec::new() };
+    let with_documents =
+        || Append { documents: items([("k", Some(item.clone()))]), ..to("a", ExpectedVersion::Any) };
+    let group = vec![with_documents(), to("b", exact(0))];
+    let outcomes = adapter.append(group, Timestamp::from_micros(1)).await;
+    let error = outcomes[0].as_ref().unwrap_err().to_string();
+    assert!(error.contains("out of order") && outcomes[1].is_ok(), "{outcomes:?}");
+    let streams: Vec<_> = whole_log(&adapter).await.iter().map(|event| event.stream.to_string()).collect();
+    assert_eq!(streams, ["b"]);
+    let mend = format!("DROP TRIGGER broken ON {}.documents", schema.name());
+    client.batch_execute(&mend).await.unwrap();
+    append(&adapter, with_documents()).await.unwrap();
+    assert_gapless(&whole_log(&adapter).await);
 }
 
 /// UX-05, UX-06: claims and commands hold across adapters.

@@ -1,8 +1,8 @@
-//! Subjects' keys.
+//! Subjects: their keys, and whose events a stream holds.
 
 use std::collections::HashMap;
 
-use umbel_core::{Subject, Timestamp, store::StoreError};
+use umbel_core::{StreamName, Subject, Timestamp, Version, store::StoreError};
 
 use crate::{
     adapter::SubjectKey,
@@ -31,6 +31,18 @@ impl Reader {
             found.insert(subject, key);
         }
         Ok(names.iter().map(|name| found.get(name).cloned()).collect())
+    }
+
+    pub(super) async fn find_subjects(
+        &self,
+        stream: StreamName,
+        behind: Version,
+        through: Version,
+    ) -> Result<Vec<Subject>, StoreError> {
+        let (behind, through) = (behind.to_i64(), through.to_i64());
+        let rows =
+            self.query(&self.statements().find_subjects, &[&stream.as_str(), &behind, &through]).await?;
+        Ok(rows.iter().map(|row| Subject::from_store(row.get::<_, &str>("subject"))).collect())
     }
 
     pub(super) async fn create_subject_keys(

@@ -50,7 +50,7 @@ impl Connection {
     async fn find_linkable(&self, request: &LinkEvents) -> Result<HashMap<EventId, Found>, Error> {
         let ids: Vec<Uuid> = request.events.iter().map(|id| id.0).collect();
         let client = self.session.client();
-        let rows = client.query(&self.find_linkable, &[&ids, &request.stream.as_str()]).await?;
+        let rows = self.find_linkable.ask(client, &[&ids, &request.stream.as_str()]).await?;
         let found =
             |row: &tokio_postgres::Row| Found { position: row.get("position"), held: row.get("held") };
         Ok(rows.iter().map(|row| (EventId(row.get("event_id")), found(row))).collect())
@@ -70,7 +70,7 @@ impl Connection {
         let client = self.session.client();
         // After an error in the first the server refuses the second, and rolls back.
         let (added, committed) = future::join(
-            client.query(&self.add_links, &[&key, &request.stream.as_str(), &version, &positions, &now]),
+            self.add_links.ask(client, &[&key, &request.stream.as_str(), &version, &positions, &now]),
             client.batch_execute("COMMIT"),
         )
         .await;

@@ -10,7 +10,7 @@ use umbel_core::{
 };
 
 use super::{Begun, Connection, Slot, Upkeeper};
-use crate::postgres::{reader::Param, sql::Statements, types::PgTimestamp};
+use crate::postgres::{reader::Param, sql::Statements, statement::ask_one, types::PgTimestamp};
 
 /// What became of it.
 pub(super) enum Done {
@@ -88,7 +88,7 @@ impl Connection {
     }
 
     async fn run(&self, sql: &str, params: &[Param<'_>]) -> Result<Removed, Error> {
-        let row = self.session.client().query_one(sql, params).await?;
+        let row = ask_one(self.session.client(), sql, params).await?;
         let count = |column| u64::try_from(Row::get::<_, i64>(&row, column)).unwrap_or(0);
         Ok(Removed { events: count("events"), links: count("links") })
     }

@@ -5,18 +5,20 @@
 //! append would go through all of them. So each rule looks only at what one statement sees, and those that look at every event
 //! or stream do so step by step, up to the last event there was in the beginning.
 
-use tokio_postgres::Error;
+use tokio_postgres::{Client, Error};
 use umbel_core::store::{FINDINGS_MAX_PER_RULE, Finding, Rule, StoreError};
 
 use crate::postgres::{
-    reader::{Abandoned, Lease, Reader},
+    reader::{Abandoned, Reader},
     sql::Statements,
+    statement::{ask, ask_one},
 };
 
 /// Whole tables are looked at, however long it takes, which other statements here never want.
-const BEGIN_WHOLE: &str = "BEGIN READ ONLY; SET LOCAL statement_timeout = 0; SET LOCAL enable_seqscan = on";
+const BEGIN_WHOLE: &str = "BEGIN READ ONLY; SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = '10s'; \
+                           SET LOCAL enable_seqscan = on";
 /// A part of them is found by an index.
-const BEGIN_PART: &str = "BEGIN READ ONLY; SET LOCAL statement_timeout = 0";
+const BEGIN_PART: &str = "BEGIN READ ONLY; SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = '10s'";
 
 /// Events, streams or ids in one step: some hundred milliseconds.
 const STEP: i64 = 65_536;
@@ -36,7 +38,7 @@ enum Walk {
 
 /// One verification under way.
 struct Verification<'a> {
-    client: &'a Lease,
+    client: &'a Client,
     statements: &'a Statements,
     /// The last position when it began.
     head: i64,
@@ -46,15 +48,15 @@ impl Reader {
     pub(super) async fn verify(&self) -> Result<Vec<Finding>, StoreError> {
         let client = self.borrow(Abandoned::Cancel).await?;
         // After an error the transaction is open and the connection goes.
-        let findings = findings(&client, self.statements()).await;
+        let findings = findings(client.client(), self.statements()).await;
         let findings = findings.map_err(|error| self.target().explain(&error))?;
         client.give_back();
         Ok(findings)
     }
 }
 
-async fn findings(client: &Lease, statements: &Statements) -> Result<Vec<Finding>, Error> {
-    let head = client.query_one(&statements.verify_head, &[]).await?.get("head");
+async fn findings(client: &Client, statements: &Statements) -> Result<Vec<Finding>, Error> {
+    let head = ask_one(client, &statements.verify_head, &[]).await?.get("head");
     let verification = Verification { client, statements, head };
     let mut findings = Vec::new();
     for (rule, walk, sql) in rules(statements) {
@@ -74,7 +76,7 @@ impl Verification<'_> {
         let mut found = Vec::new();
         if matches!(walk, Walk::Whole) {
             self.client.batch_execute(BEGIN_WHOLE).await?;
-            let rows = self.client.query(sql, &[&room(&found)]).await?;
+            let rows = ask(self.client, sql, &[&room(&found)]).await?;
             self.client.batch_execute("COMMIT").await?;
             return Ok(rows.iter().map(|row| row.get("what")).collect());
         }
@@ -83,7 +85,7 @@ impl Verification<'_> {
             && let Some(upto) = self.next(walk, &after).await?
         {
             self.client.batch_execute(BEGIN_PART).await?;
-            let rows = self.client.query(sql, &[&room(&found), &after, &upto]).await?;
+            let rows = ask(self.client, sql, &[&room(&found), &after, &upto]).await?;
             self.client.batch_execute("COMMIT").await?;
             found.extend(rows.iter().map(|row| row.get::<_, String>("what")));
             after = upto;
@@ -96,9 +98,9 @@ impl Verification<'_> {
         let Statements { verify_next_positions, verify_next_streams, verify_next_ids, .. } = self.statements;
         let rows = match walk {
             Walk::Whole => return Ok(None),
-            Walk::Positions => self.client.query(verify_next_positions, &[&after, &STEP, &self.head]).await?,
-            Walk::Streams => self.client.query(verify_next_streams, &[&after, &STEP]).await?,
-            Walk::Ids => self.client.query(verify_next_ids, &[&after, &STEP]).await?,
+            Walk::Positions => ask(self.client, verify_next_positions, &[&after, &STEP, &self.head]).await?,
+            Walk::Streams => ask(self.client, verify_next_streams, &[&after, &STEP]).await?,
+            Walk::Ids => ask(self.client, verify_next_ids, &[&after, &STEP]).await?,
         };
         Ok(rows.first().and_then(|row| row.get("upto")))
     }

@@ -10,12 +10,13 @@ mod group;
 mod kinds;
 mod rows;
 mod session;
+mod settle;
 
-use std::{slice, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use tokio::{
     sync::Mutex,
-    time::{Instant, sleep, timeout},
+    time::{Instant, timeout},
 };
 use tokio_postgres::Error;
 use umbel_core::{
@@ -30,7 +31,8 @@ use self::{
     cache::{Cache, Mark},
     group::{Caution, Group, Outcome},
     kinds::{Kinds, PlannedKinds},
-    session::{Base, Seen},
+    session::{Base, Held, Seen},
+    settle::may_be_of_one,
 };
 use crate::postgres::{
     PostgresOptions,
@@ -42,15 +44,20 @@ use crate::postgres::{
 pub(super) use rows::DocumentRows;
 pub(super) use session::{Session, recorded_command};
 
-/// Pauses between attempts to reconnect, doubled from the first to the second.
-const PAUSE_MIN: Duration = Duration::from_millis(50);
-const PAUSE_MAX: Duration = Duration::from_secs(1);
+/// What to plan on without the lock.
+struct Guess {
+    view: View,
+    /// Whether it is exact should the log still stand at the mark.
+    exact: bool,
+    held: Held,
+}
 
 #[derive(Debug)]
 pub(super) struct Writer {
     target: Arc<Target>,
     statements: Arc<Statements>,
     group_timeout: Duration,
+    stall_limit: Duration,
     outage_limit: Duration,
     state: Mutex<State>,
 }
@@ -70,6 +77,7 @@ impl Writer {
             target,
             statements,
             group_timeout: options.group_timeout,
+            stall_limit: options.stall_limit,
             outage_limit: options.outage_limit,
             state: Mutex::default(),
         }
@@ -87,98 +95,42 @@ impl Writer {
                 Err(error) => return group.finish(&error),
             },
         };
-        match timeout(self.group_timeout, state.store(&session, &mut group)).await {
-            Ok(Ok(())) => state.session = Some(session),
+        let stored = match timeout(self.group_timeout, state.store(&session, &mut group)).await {
+            Ok(Ok(())) => {
+                state.session = Some(session);
+                Ok(())
+            }
             Ok(Err(error)) if kind(&error) == Kind::Lost => {
                 drop(session);
-                self.settle(&mut state, &mut group, &self.target.explain(&error)).await;
+                Err(self.target.explain(&error))
             }
-            Ok(Err(error)) if kind(&error) == Kind::Final && group.open_count() > 1 => {
-                self.store_one_by_one(&mut state, session, &mut group).await;
+            Ok(Err(error)) if may_be_of_one(&error) && group.open_count() > 1 => {
+                let deadline = Instant::now() + self.group_timeout;
+                self.store_one_by_one(&mut state, session, &mut group, deadline, false).await
             }
             // The database said no: nothing of what is open was stored. The connection may be in the middle of a
             // transaction; the next group gets a new one.
             Ok(Err(error)) => return group.finish(&self.target.explain(&error)),
             Err(_) => {
                 drop(session);
-                let reason = format!(
-                    "PostgreSQL at {}: no answer within {:?}",
-                    self.target.place(),
-                    self.group_timeout
-                );
-                self.settle(&mut state, &mut group, &StoreError::Unavailable { reason }).await;
+                Err(self.no_answer(self.group_timeout))
             }
+        };
+        if let Err(lost) = stored {
+            self.settle(&mut state, &mut group, &lost).await;
         }
         group.finish(&StoreError::Failed { reason: "an append was left without an outcome".into() })
-    }
-
-    /// Stores what is open of a group that the database will not take as a whole, so that an append with something
-    /// in it that PostgreSQL cannot hold (a NUL in a text, a key too long for an index) fails alone.
-    async fn store_one_by_one(&self, state: &mut State, session: Session, group: &mut Group<'_>) {
-        for (append, slot) in group.appends.iter().zip(&mut group.outcomes) {
-            if slot.is_some() {
-                continue;
-            }
-            let mut alone = Group::new(slice::from_ref(append), group.now);
-            let storing = async {
-                // Whatever the failure before left open.
-                session.release().await?;
-                state.store_under_lock(&session, &mut alone, false).await
-            };
-            let failure = match timeout(self.group_timeout, storing).await {
-                Ok(Ok(())) => None,
-                Ok(Err(error)) if kind(&error) != Kind::Lost => Some(self.target.explain(&error)),
-                // Rare enough to leave it to the caller's next try, which the ids make safe.
-                _ => Some(StoreError::OutcomeUnknown { reason: "the connection was lost".into() }),
-            };
-            if let Some(error) = &failure {
-                alone.fill(error);
-            }
-            *slot = alone.outcomes.pop().flatten();
-        }
-        // Its last transaction may be open; the next group gets a new connection.
     }
 
     /// A session that is ready for use, within a limit: preparing its statements may wait for a locked table.
     async fn reconnect(&self, state: &mut State, within: Duration) -> Result<Session, StoreError> {
         (state.cache, state.kinds) = (Cache::default(), Kinds::default());
-        let opened = timeout(within, Session::open(&self.target, &self.statements)).await;
-        opened.unwrap_or_else(|_| {
+        let opening = Session::open(&self.target, &self.statements, self.stall_limit);
+        timeout(within, opening).await.unwrap_or_else(|_| {
             let place = self.target.place();
             let reason = format!("PostgreSQL at {place}: no connection was ready within {within:?}");
             Err(StoreError::Unavailable { reason })
         })
-    }
-
-    /// Finds out what became of a group whose connection was lost, and stores what was not.
-    async fn settle(&self, state: &mut State, group: &mut Group<'_>, lost: &StoreError) {
-        let deadline = Instant::now() + self.outage_limit;
-        let mut last = lost.clone();
-        let mut pause = PAUSE_MIN;
-        let remaining = || deadline.saturating_duration_since(Instant::now());
-        while !remaining().is_zero() {
-            match self.reconnect(state, self.target.connect_timeout().min(remaining())).await {
-                Ok(session) => {
-                    let storing = state.store_under_lock(&session, group, true);
-                    match timeout(self.group_timeout.min(remaining()), storing).await {
-                        Ok(Ok(())) => {
-                            tracing::info!(place = self.target.place(), "reconnected; the group is settled");
-                            state.session = Some(session);
-                            return;
-                        }
-                        Ok(Err(error)) => last = self.target.explain(&error),
-                        Err(_) => {}
-                    }
-                }
-                Err(error) => last = error,
-            }
-            if !last.is_transient() {
-                break;
-            }
-            sleep(pause.min(remaining())).await;
-            pause = (pause * 2).min(PAUSE_MAX);
-        }
-        group.fill(&StoreError::OutcomeUnknown { reason: last.to_string() });
     }
 }
 
@@ -187,9 +139,9 @@ impl State {
     async fn store(&mut self, session: &Session, group: &mut Group<'_>) -> Result<(), Error> {
         if let Some(mark) = self.cache.mark()
             && self.caution.may_guess()
-            && let Some((view, exact)) = self.guess(session, group.appends).await?
+            && let Some(guess) = self.guess(session, group.appends).await?
         {
-            match self.store_by_guess(session, group, mark, view, exact).await {
+            match self.store_by_guess(session, group, mark, guess).await {
                 Ok(()) => self.caution.guessed_right(),
                 Err(error) if kind(&error) == Kind::WrongGuess => self.caution.guessed_wrong(),
                 Err(error) => return Err(error),
@@ -203,8 +155,7 @@ impl State {
         session: &Session,
         group: &mut Group<'_>,
         mark: Mark,
-        view: View,
-        exact: bool,
+        Guess { view, exact, held }: Guess,
     ) -> Result<(), Error> {
         let plan = plan(view, group.appends);
         if plan.is_empty() || !verifies_claims(&plan, group.appends) {
@@ -212,7 +163,7 @@ impl State {
         }
         let head = exact.then_some(mark.head);
         let kinds = self.kinds.of(&plan);
-        let base = session.write(&plan, &kinds, head, mark.revision, group.now, false).await?;
+        let base = session.write(&plan, &kinds, head, mark.revision, group.now, held).await?;
         self.learn(&plan, &kinds, &base, mark.revision);
         for (slot, outcome) in group.outcomes.iter_mut().zip(plan.outcomes) {
             // What a guess refuses is looked at again, on what is true.
@@ -243,7 +194,8 @@ impl State {
             session.release().await?;
         } else {
             let kinds = self.kinds.of(&plan);
-            let base = session.write(&plan, &kinds, Some(mark.head), mark.revision, group.now, true).await?;
+            let base =
+                session.write(&plan, &kinds, Some(mark.head), mark.revision, group.now, Held::Locked).await?;
             self.learn(&plan, &kinds, &base, mark.revision);
             head = Position::from_i64(base.position);
         }
@@ -255,14 +207,13 @@ impl State {
         Ok(())
     }
 
-    /// A view to plan on without the lock, and whether it is exact should the log still stand at the mark. None when
-    /// there is a stream whose version nobody may guess.
+    /// A view to plan on without the lock. None when there is a stream whose version nobody may guess.
     ///
     /// Event and command ids are taken to be new. A remembered version gives way to a higher one that a writer
     /// expects: versions only grow, so the writer has seen what another node wrote.
-    async fn guess(&mut self, session: &Session, appends: &[Append]) -> Result<Option<(View, bool)>, Error> {
+    async fn guess(&mut self, session: &Session, appends: &[Append]) -> Result<Option<Guess>, Error> {
         let mut view = View::default();
-        let mut exact = true;
+        let (mut exact, mut held) = (true, Held::Known);
         let mut unknown: Vec<(&StreamName, ExpectedVersion)> = Vec::new();
         for append in appends.iter().flat_map(|append| &append.streams) {
             if view.streams.contains_key(&append.stream)
@@ -275,7 +226,10 @@ impl State {
                     return Ok(None);
                 }
                 let version = entry.version.max(expected_number(append.expected));
-                exact = exact && version == entry.version && self.cache.is_exact(entry);
+                if version != entry.version {
+                    held = Held::Believed;
+                }
+                exact = exact && held == Held::Known && self.cache.is_exact(entry);
                 let state = StreamState { key: Some(entry.key), version, deleted: false };
                 view.streams.insert(append.stream.clone(), state);
             } else {
@@ -301,7 +255,7 @@ impl State {
             view.streams.extend(seen.view.streams);
             view.claims = seen.view.claims;
         }
-        Ok(Some((view, exact)))
+        Ok(Some(Guess { view, exact, held }))
     }
 
     /// Remembers the streams that were read.

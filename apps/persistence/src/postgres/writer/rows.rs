@@ -12,6 +12,9 @@ use uuid::Uuid;
 use super::kinds::PlannedKinds;
 use crate::postgres::types::{JsonIn, PgTimestamp};
 
+/// Positions in a span: how the function close_spans divides the log.
+const SPAN: i64 = 4096;
+
 /// The arrays of `append_group`.
 #[derive(Debug, Default)]
 pub(super) struct EventRows<'a> {
@@ -127,6 +130,14 @@ impl<'a> EventRows<'a> {
         }
         rows.metadata = metadata.iter().map(|json| json.as_ref().map(|json| JsonIn(json.as_str()))).collect();
         rows
+    }
+
+    /// Whether `append_known` may take them: nothing in them is new but the events, and their times are now. From this
+    /// head on (if it still is the head) they must not close a span.
+    pub(super) fn is_usual(&self, head: Option<i64>) -> bool {
+        let count = i64::try_from(self.ids.len()).unwrap_or(i64::MAX);
+        let closes = head.is_some_and(|head| head / SPAN != head.saturating_add(count) / SPAN);
+        !closes && self.new_streams.is_empty() && self.kind_types.is_empty() && self.recorded_at.is_empty()
     }
 
     /// A stream is as old as its first event.

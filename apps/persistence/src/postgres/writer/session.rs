@@ -2,10 +2,13 @@
 
 mod upkeep;
 
-use std::collections::{HashMap, HashSet};
+use std::{
+    collections::{HashMap, HashSet},
+    time::Duration,
+};
 
 use futures_util::future::{self, join4, join5};
-use tokio_postgres::{Client, Error, Row, Statement};
+use tokio_postgres::{Client, Error, Row};
 use umbel_core::{
     CommandId, EventId, Position, StreamName, Timestamp, Version,
     store::{
@@ -22,31 +25,52 @@ use super::{
 };
 use crate::postgres::{
     sql::Statements,
+    statement::Ready,
     target::{Driving, Target},
+    typed::Param,
     types::{JsonOut, PgTimestamp},
 };
 
-/// Bounds for a transaction of several exchanges: how long it waits for another writer's lock, how long one of its
-/// statements may take, and how long it may sit idle holding the lock should this process freeze.
+/// Begins every transaction of more than one statement, with its bounds: how long it waits for another writer's lock, how
+/// long one of its statements may take, and how long it may stall holding the lock, should this process freeze or
+/// the network cut it off.
 const BEGIN: &str = "BEGIN; SET LOCAL lock_timeout = '10s'; SET LOCAL statement_timeout = '30s'; \
-                     SET LOCAL idle_in_transaction_session_timeout = '15s'";
+                     SET LOCAL idle_in_transaction_session_timeout = {stall_ms}";
 
-/// An open connection with its prepared statements. Dropping it closes it at once.
+/// The same wait for a statement that is its own transaction.
+const LOCK_TIMEOUT: &str = "SET lock_timeout = '10s'";
+
+/// An open connection with its statements. Dropping it closes it at once.
 #[derive(Debug)]
 pub(in crate::postgres) struct Session {
     client: Client,
     /// Ends with the session, also when it is dropped half opened.
     _driving: Driving,
-    append_group: Statement,
-    write_claims: Statement,
-    write_commands: Statement,
-    write_documents: Statement,
-    write_outbox: Statement,
-    lock_log: Statement,
-    find_streams: Statement,
-    find_claims: Statement,
-    find_commands: Statement,
-    find_events: Statement,
+    /// [`BEGIN`] with its limit.
+    begin: String,
+    append_group: Ready,
+    /// `None` where the setting of the connection that it needs does not last.
+    append_known: Option<Ready>,
+    write_claims: Ready,
+    write_commands: Ready,
+    write_documents: Ready,
+    write_outbox: Ready,
+    lock_log: Ready,
+    find_streams: Ready,
+    find_claims: Ready,
+    find_commands: Ready,
+    find_events: Ready,
+}
+
+/// What is held of the streams of a plan when it is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::postgres) enum Held {
+    /// The log's lock, in an open transaction.
+    Locked,
+    /// Versions that were so at some time, for certain.
+    Known,
+    /// Versions that somebody says they have.
+    Believed,
 }
 
 /// What `append_group` answered: the numbers before the group's first.
@@ -70,11 +94,16 @@ impl Session {
     pub(in crate::postgres) async fn open(
         target: &Target,
         statements: &Statements,
+        stall_limit: Duration,
     ) -> Result<Self, StoreError> {
         let (client, driving) = target.open().await?;
-        let prepare = |text| client.prepare(text);
+        if !target.is_pooled() {
+            client.batch_execute(LOCK_TIMEOUT).await.map_err(|error| target.explain(&error))?;
+        }
+        let prepare = |text| Ready::new(&client, target, text);
         let prepared = future::try_join_all([
             prepare(&statements.append_group),
+            prepare(&statements.append_known),
             prepare(&statements.write_claims),
             prepare(&statements.write_commands),
             prepare(&statements.write_documents),
@@ -89,6 +118,7 @@ impl Session {
         .map_err(|error| target.explain(&error))?;
         let [
             append_group,
+            append_known,
             write_claims,
             write_commands,
             write_documents,
@@ -98,11 +128,17 @@ impl Session {
             find_claims,
             find_commands,
             find_events,
-        ] = <[Statement; 10]>::try_from(prepared).expect("as many come back as were prepared");
+        ] = <[Ready; 11]>::try_from(prepared).expect("as many come back as were prepared");
+        // Zero would mean no limit.
+        let begin = BEGIN.replace("{stall_ms}", &stall_limit.as_millis().max(1).to_string());
+        // Where settings do not last, the transaction sets them for itself.
+        let begin = if target.is_pooled() { format!("{begin}; {}", target.local_settings()) } else { begin };
         Ok(Self {
             client,
             _driving: driving,
+            begin,
             append_group,
+            append_known: (!target.is_pooled()).then_some(append_known),
             write_claims,
             write_commands,
             write_documents,
@@ -126,14 +162,14 @@ impl Session {
             if names.is_empty() {
                 Ok(Vec::new())
             } else {
-                self.client.query(&self.find_streams, &[&names]).await
+                self.find_streams.ask(&self.client, &[&names]).await
             }
         };
         let claims = async {
             if claims.is_empty() {
                 Ok(Vec::new())
             } else {
-                self.client.query(&self.find_claims, &[&scopes, &values]).await
+                self.find_claims.ask(&self.client, &[&scopes, &values]).await
             }
         };
         let (streams, claims) = future::join(streams, claims).await;
@@ -157,16 +193,16 @@ impl Session {
         let (scopes, values) = split(&claims);
         // Sent together and answered in order; each statement sees what was committed before it began, and all but
         // the first two begin under the lock.
-        let lock = future::join(self.client.batch_execute(BEGIN), self.client.query_one(&self.lock_log, &[]));
-        let params: [&[&(dyn tokio_postgres::types::ToSql + Sync)]; 4] =
-            [&[&names], &[&events], &[&commands], &[&scopes, &values]];
+        let lock =
+            future::join(self.client.batch_execute(&self.begin), self.lock_log.ask_one(&self.client, &[]));
+        let params: [&[Param<'_>]; 4] = [&[&names], &[&events], &[&commands], &[&scopes, &values]];
         let [of_names, of_events, of_commands, of_claims] = params;
         let (locked, streams, events, commands, claims) = join5(
             lock,
-            self.client.query(&self.find_streams, of_names),
-            self.client.query(&self.find_events, of_events),
-            self.client.query(&self.find_commands, of_commands),
-            self.client.query(&self.find_claims, of_claims),
+            self.find_streams.ask(&self.client, of_names),
+            self.find_events.ask(&self.client, of_events),
+            self.find_commands.ask(&self.client, of_commands),
+            self.find_claims.ask(&self.client, of_claims),
         )
         .await;
         locked.0?;
@@ -185,7 +221,7 @@ impl Session {
     }
 
     /// Writes a plan in one exchange. `head` is where the log must stand for the plan's versions to need no check;
-    /// `revision` the count of stream changes they were read at. `locked` tells that a transaction is open.
+    /// `revision` the count of stream changes they were read at. `held` is what is held of the plan's streams.
     pub(super) async fn write(
         &self,
         plan: &Plan<'_>,
@@ -193,18 +229,26 @@ impl Session {
         head: Option<i64>,
         revision: i64,
         now: Timestamp,
-        locked: bool,
+        held: Held,
     ) -> Result<Base, Error> {
         let metadata = custom_metadata(plan);
         let rows = EventRows::new(plan, &metadata, kinds);
         let now = PgTimestamp(now);
-        let events = self.append(&rows, &kinds.ids, head, revision, now);
+        let locked = held == Held::Locked;
         let beside = plan.claims.len() + plan.commands.len() + plan.documents.len() + plan.outbox.len();
+        if held == Held::Known
+            && beside == 0
+            && rows.is_usual(head)
+            && let Some(base) = self.append_known(&rows, &kinds.ids, revision, now).await?
+        {
+            return Ok(base);
+        }
+        let events = self.append(&rows, &kinds.ids, head, revision, now);
         if !locked && beside == 0 {
             // One statement is its own transaction.
             return events.await;
         }
-        let begin = async { if locked { Ok(()) } else { self.client.batch_execute("BEGIN").await } };
+        let begin = async { if locked { Ok(()) } else { self.client.batch_execute(&self.begin).await } };
         let beside =
             join4(self.claims(plan), self.commands(plan, now), self.documents(plan), self.outbox(plan, now));
         // After an error in one of them the server refuses the rest, and COMMIT rolls back.
@@ -219,6 +263,35 @@ impl Session {
         committed.map(|()| base)
     }
 
+    /// `None` when this is no usual case after all.
+    async fn append_known(
+        &self,
+        rows: &EventRows<'_>,
+        kind_ids: &Vec<i32>,
+        revision: i64,
+        now: PgTimestamp,
+    ) -> Result<Option<Base>, Error> {
+        let Some(statement) = &self.append_known else { return Ok(None) };
+        let count = i64::try_from(rows.ids.len()).unwrap_or(i64::MAX);
+        let params: [Param<'_>; 13] = [
+            &revision,
+            &now,
+            &count,
+            &rows.stream_ids,
+            &rows.stream_versions,
+            &rows.ids,
+            kind_ids,
+            &rows.correlation_ids,
+            &rows.causation_ids,
+            &rows.subjects,
+            &rows.data,
+            &rows.bytes,
+            &rows.metadata,
+        ];
+        let rows = statement.ask(&self.client, &params).await?;
+        Ok(rows.first().map(|row| Base { position: row.get("base_position"), stream: 0, kinds: Vec::new() }))
+    }
+
     async fn append(
         &self,
         rows: &EventRows<'_>,
@@ -228,9 +301,9 @@ impl Session {
         now: PgTimestamp,
     ) -> Result<Base, Error> {
         let row = self
-            .client
-            .query_one(
-                &self.append_group,
+            .append_group
+            .ask_one(
+                &self.client,
                 &[
                     &head,
                     &revision,
@@ -266,8 +339,8 @@ impl Session {
         }
         let rows = ClaimRows::new(plan);
         let written = self
-            .client
-            .execute(&self.write_claims, &[&rows.scopes, &rows.values, &rows.before, &rows.after])
+            .write_claims
+            .ask(&self.client, &[&rows.scopes, &rows.values, &rows.before, &rows.after])
             .await;
         written.map(drop)
     }
@@ -278,9 +351,8 @@ impl Session {
         }
         let rows = CommandRows::new(&plan.commands);
         let events = i64::try_from(plan.event_count()).unwrap_or(i64::MAX);
-        let params: [&(dyn tokio_postgres::types::ToSql + Sync); 5] =
-            [&rows.ids, &rows.replies, &rows.offsets, &events, &now];
-        self.client.execute(&self.write_commands, &params).await.map(drop)
+        let params: [Param<'_>; 5] = [&rows.ids, &rows.replies, &rows.offsets, &events, &now];
+        self.write_commands.ask(&self.client, &params).await.map(drop)
     }
 
     async fn documents(&self, plan: &Plan<'_>) -> Result<(), Error> {
@@ -289,9 +361,9 @@ impl Session {
         }
         let rows = DocumentRows::new(plan.documents.iter().copied());
         let written = self
-            .client
-            .execute(
-                &self.write_documents,
+            .write_documents
+            .ask(
+                &self.client,
                 &[
                     &rows.collections,
                     &rows.keys,
@@ -311,9 +383,8 @@ impl Session {
             return Ok(());
         }
         let rows = OutboxRows::new(&plan.outbox);
-        let params: [&(dyn tokio_postgres::types::ToSql + Sync); 4] =
-            [&rows.ids, &rows.queues, &rows.bodies, &now];
-        self.client.execute(&self.write_outbox, &params).await.map(drop)
+        let params: [Param<'_>; 4] = [&rows.ids, &rows.queues, &rows.bodies, &now];
+        self.write_outbox.ask(&self.client, &params).await.map(drop)
     }
 }
 

@@ -15,21 +15,29 @@ use super::{
     state::{self, LogRow},
     walk::{Budget, walk},
 };
-use crate::sqlite::sql::{READ_ALL_BACKWARD, READ_ALL_FORWARD};
+use crate::{
+    page::Room,
+    sqlite::sql::{READ_ALL_BACKWARD, READ_ALL_FORWARD},
+};
 
 /// A page while it is filled.
 struct Page {
     events: Vec<RecordedEvent>,
     limit: usize,
+    bytes: Room,
     /// Everything up to here, going forward, or down to here, going backward, was looked at.
     scanned_to: Position,
 }
 
-pub(super) fn read_all(connection: &mut Connection, request: &ReadAll) -> rusqlite::Result<AllPage> {
+pub(super) fn read_all(
+    connection: &mut Connection,
+    request: &ReadAll,
+    bytes: Room,
+) -> rusqlite::Result<AllPage> {
     let snapshot = connection.transaction()?;
     let log = state::log(&snapshot)?;
     let range = Range::of(request, log.head);
-    let mut page = Page::new(request, range);
+    let mut page = Page::new(request, range, bytes);
     match Selection::of(&snapshot, &request.selector)? {
         None => page.fill(&snapshot, request.direction, range, log)?,
         Some(selection) => page.select(&snapshot, request.direction, range, log, &selection)?,
@@ -38,13 +46,13 @@ pub(super) fn read_all(connection: &mut Connection, request: &ReadAll) -> rusqli
 }
 
 impl Page {
-    fn new(request: &ReadAll, range: Range) -> Self {
+    fn new(request: &ReadAll, range: Range, bytes: Room) -> Self {
         let scanned_to = match request.direction {
             Direction::Forward => Position::new(range.low.get().saturating_sub(1)),
             Direction::Backward => range.high.next(),
         };
         let limit = usize::try_from(request.limit).unwrap_or(usize::MAX);
-        Self { events: Vec::new(), limit, scanned_to }
+        Self { events: Vec::new(), limit, bytes, scanned_to }
     }
 
     fn room(&self) -> usize {
@@ -64,13 +72,17 @@ impl Page {
             Direction::Backward => READ_ALL_BACKWARD,
         };
         for (table, part) in range.parts(log.archived_to, direction) {
+            if self.bytes.is_full() {
+                break;
+            }
             let room = i64::try_from(self.room()).unwrap_or(i64::MAX);
             let parameters = params![part.low.to_i64(), part.high.to_i64(), room];
-            self.events.extend(rows::events(connection, &table.of(sql), parameters)?);
+            self.events.extend(rows::events(connection, &table.of(sql), parameters, &mut self.bytes)?);
         }
+        let is_full = self.room() == 0 || self.bytes.is_full();
         self.scanned_to = match self.events.last() {
-            Some(last) if self.room() == 0 => last.position,
-            _ if self.room() == 0 => self.scanned_to,
+            Some(last) if is_full => last.position,
+            _ if is_full => self.scanned_to,
             _ => self.beyond(direction, range, range.end(direction)),
         };
         Ok(())
@@ -93,7 +105,11 @@ impl Page {
         let parts = ranges.into_iter().flat_map(|range| range.parts(log.archived_to, direction));
         for (table, part) in parts {
             let walked = walk(connection, selection, table, part, direction, &mut budget)?;
-            self.events.extend(rows::at(connection, table, &walked.wanted)?);
+            self.events.extend(rows::at(connection, table, &walked.wanted, &mut self.bytes)?);
+            if let Some(last) = self.events.last().filter(|_| self.bytes.is_full()) {
+                self.scanned_to = last.position;
+                return Ok(());
+            }
             if let Some(stopped_at) = walked.stopped_at {
                 // When nothing was looked at in this part, what lies before it was.
                 self.scanned_to = stopped_at.unwrap_or(self.scanned_to);

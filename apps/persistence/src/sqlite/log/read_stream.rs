@@ -11,8 +11,11 @@ use super::{
     rows,
     state::{self, StreamRow, live_stream},
 };
-use crate::sqlite::sql::{
-    READ_STREAM_BACKWARD, READ_STREAM_FORWARD, STREAM_PLACES_BACKWARD, STREAM_PLACES_FORWARD, Table,
+use crate::{
+    page::Room,
+    sqlite::sql::{
+        READ_STREAM_BACKWARD, READ_STREAM_FORWARD, STREAM_PLACES_BACKWARD, STREAM_PLACES_FORWARD, Table,
+    },
 };
 
 /// Versions between these, both included.
@@ -24,6 +27,7 @@ struct Versions {
 pub(super) fn read_stream(
     connection: &mut Connection,
     request: &ReadStream,
+    room: Room,
 ) -> rusqlite::Result<Result<StreamPage, ReadError>> {
     let snapshot = connection.transaction()?;
     let stream = match live_stream(&snapshot, &request.stream)? {
@@ -37,9 +41,9 @@ pub(super) fn read_stream(
     };
     let archived_to = state::log(&snapshot)?.archived_to;
     let events = if stream.plain {
-        own_events(&snapshot, request, &stream, &versions, archived_to)?
+        own_events(&snapshot, request, &stream, &versions, archived_to, room)?
     } else {
-        own_and_linked(&snapshot, request, &stream, &versions, archived_to)?
+        own_and_linked(&snapshot, request, &stream, &versions, archived_to, room)?
     };
     Ok(Ok(StreamPage { events, version: stream.version }))
 }
@@ -51,6 +55,7 @@ fn own_events(
     stream: &StreamRow,
     versions: &Versions,
     archived_to: Position,
+    mut room: Room,
 ) -> rusqlite::Result<Vec<RecordedEvent>> {
     let (sql, tables) = match request.direction {
         Direction::Forward => (READ_STREAM_FORWARD, [Table::Archive, Table::Log]),
@@ -62,9 +67,12 @@ fn own_events(
         if table == Table::Archive && archived_to == Position::START || events.len() >= limit {
             continue;
         }
-        let room = i64::try_from(limit - events.len()).unwrap_or(i64::MAX);
-        let parameters = params![stream.key, versions.low.to_i64(), versions.high.to_i64(), room];
-        events.extend(rows::events(connection, &table.of(sql), parameters)?);
+        let missing = i64::try_from(limit - events.len()).unwrap_or(i64::MAX);
+        let parameters = params![stream.key, versions.low.to_i64(), versions.high.to_i64(), missing];
+        events.extend(rows::events(connection, &table.of(sql), parameters, &mut room)?);
+        if room.is_full() {
+            break;
+        }
     }
     Ok(events)
 }
@@ -76,6 +84,7 @@ fn own_and_linked(
     stream: &StreamRow,
     versions: &Versions,
     archived_to: Position,
+    mut room: Room,
 ) -> rusqlite::Result<Vec<RecordedEvent>> {
     let sql = match request.direction {
         Direction::Forward => STREAM_PLACES_FORWARD,
@@ -89,9 +98,12 @@ fn own_and_linked(
     let mut events = Vec::with_capacity(places.len());
     for (version, position) in places {
         let table = if position > archived_to { Table::Log } else { Table::Archive };
-        for mut event in rows::at(connection, table, &[position])? {
+        for mut event in rows::at(connection, table, &[position], &mut room)? {
             event.linked_at = (event.stream != request.stream).then_some(version);
             events.push(event);
+        }
+        if room.is_full() {
+            break;
         }
     }
     Ok(events)

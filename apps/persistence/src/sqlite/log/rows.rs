@@ -7,7 +7,10 @@ use umbel_core::{
 };
 use uuid::Uuid;
 
-use crate::sqlite::sql::{READ_EVENT, READ_PLACE, Table};
+use crate::{
+    page::Room,
+    sqlite::sql::{READ_EVENT, READ_PLACE, Table},
+};
 
 /// The column of the subject.
 const SUBJECT: usize = 9;
@@ -16,13 +19,27 @@ const METADATA: usize = 10;
 /// The column of JSON data, and behind it that of bytes.
 const DATA: usize = 11;
 
-/// All events that a statement finds.
+/// All events that a statement finds, as far as there is room for them.
 pub(super) fn events(
     connection: &Connection,
     sql: &str,
     parameters: impl Params,
+    room: &mut Room,
 ) -> rusqlite::Result<Vec<RecordedEvent>> {
-    connection.prepare_cached(sql)?.query_map(parameters, event)?.collect()
+    let mut statement = connection.prepare_cached(sql)?;
+    as_fit(statement.query_map(parameters, event)?, room)
+}
+
+/// Events up to the first that there is no room for.
+fn as_fit(
+    events: impl Iterator<Item = rusqlite::Result<RecordedEvent>>,
+    room: &mut Room,
+) -> rusqlite::Result<Vec<RecordedEvent>> {
+    // A failure is no page's end.
+    let fits = |event: &rusqlite::Result<RecordedEvent>| {
+        event.as_ref().map_or(true, |event| room.takes(event.len_bytes()))
+    };
+    events.take_while(fits).collect()
 }
 
 /// The event with this id, wherever it is.
@@ -39,15 +56,16 @@ pub(in crate::sqlite) fn read_event(
     Ok(None)
 }
 
-/// The events at these positions of a table, in their order.
+/// The events at these positions of a table, in their order, as far as there is room for them.
 pub(super) fn at(
     connection: &Connection,
     table: Table,
     positions: &[Position],
+    room: &mut Room,
 ) -> rusqlite::Result<Vec<RecordedEvent>> {
     let mut statement = connection.prepare_cached(&table.of(READ_PLACE))?;
-    let mut read = |position: &Position| statement.query_row([position.to_i64()], event);
-    positions.iter().map(&mut read).collect()
+    let read = |position: &Position| statement.query_row([position.to_i64()], event);
+    as_fit(positions.iter().map(read), room)
 }
 
 fn event(row: &Row<'_>) -> rusqlite::Result<RecordedEvent> {

@@ -2,9 +2,11 @@
 
 use std::{fs, path::Path};
 
-use umbel_core::store::StoreError;
+use umbel_core::store::{LinkError, PerformError, ReadError, Removal, StoreError};
+use umbel_testkit::conformance::{delete, link};
 
 use super::*;
+use crate::Upkeep;
 
 fn refusal(path: &Path) -> StoreError {
     Sqlite::open(path).expect_err("the file must be refused")
@@ -100,6 +102,52 @@ fn a_path_that_cannot_be_written_says_so() {
     let error = refusal(&file.join("umbel.db"));
     assert!(matches!(error, StoreError::Failed { .. }), "{error:?}");
     assert_mentions(&error, &["file", "cannot be made"]);
+}
+
+/// AP-10: given tables that vanished, each way in is an error that names the file, and no crash.
+#[tokio::test]
+async fn missing_tables_are_an_error() {
+    let (directory, events) = (directory(), Events::default());
+    let path = directory.path().join("umbel.db");
+    let store = Sqlite::open(&path).unwrap();
+    let first = events.append("s", NoStream, 1);
+    let id = first.streams[0].events[0].id;
+    append(&store, first).await.unwrap();
+    raw(&path).execute_batch("PRAGMA foreign_keys = off; DROP VIEW whole_log; DROP TABLE streams").unwrap();
+    let missing = |error: StoreError| assert_mentions(&error, &["umbel.db", "no such table", "streams"]);
+    match append(&store, events.append("s", Any, 1)).await {
+        Err(AppendError::Store(error)) => missing(error),
+        other => panic!("{other:?}"),
+    }
+    match store.link(link("list", Any, &[id]), NOW).await {
+        Err(LinkError::Append(AppendError::Store(error))) => missing(error),
+        other => panic!("{other:?}"),
+    }
+    for removal in [Removal::Soft, Removal::Hard] {
+        match store.perform(events.perform(delete("s", removal)), NOW).await {
+            Err(PerformError::Store(error)) => missing(error),
+            other => panic!("{other:?}"),
+        }
+    }
+    match store.stream_info(stream("s")).await {
+        Err(ReadError::Store(error)) => missing(error),
+        other => panic!("{other:?}"),
+    }
+}
+
+/// OP-03: who would migrate while somebody else holds the file is told so after a while, and the file stays as it is.
+#[test]
+fn a_migrator_does_not_wait_for_ever() {
+    let directory = directory();
+    let path = directory.path().join("umbel.db");
+    let other = schema::make_old(&path, 1);
+    other.pragma_update(None, "journal_mode", "WAL").unwrap();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let error = refusal(&path);
+    assert!(error.is_transient(), "{error}");
+    assert_mentions(&error, &["umbel.db", "another migration is in progress"]);
+    other.execute_batch("ROLLBACK").unwrap();
+    drop(Sqlite::open(&path).unwrap());
 }
 
 /// OP-01, OP-03: opening again, and opening a new file several times at once, migrates once.

@@ -1,13 +1,13 @@
-//! The keys that subjects' personal data is encrypted with.
+//! Subjects: the keys that their personal data is encrypted with, and whose events a stream holds.
 
 use rusqlite::{Connection, OptionalExtension, params};
-use umbel_core::{Subject, Timestamp};
+use umbel_core::{StreamName, Subject, Timestamp, Version};
 
 use crate::{
     adapter::SubjectKey,
     sqlite::{
         error::Fault,
-        sql::{CREATE_SUBJECT_KEY, FIND_SUBJECT_KEY},
+        sql::{CREATE_SUBJECT_KEY, FIND_SUBJECT_KEY, FIND_SUBJECTS},
         writer::Writer,
     },
 };
@@ -18,6 +18,19 @@ pub(super) fn find_keys(
 ) -> rusqlite::Result<Vec<Option<SubjectKey>>> {
     let snapshot = connection.transaction()?;
     subjects.iter().map(|subject| find(&snapshot, subject)).collect()
+}
+
+/// Whose events stand in a stream behind one version and up to another.
+pub(super) fn of_stream(
+    connection: &mut Connection,
+    stream: &StreamName,
+    behind: Version,
+    through: Version,
+) -> rusqlite::Result<Vec<Subject>> {
+    let mut statement = connection.prepare_cached(FIND_SUBJECTS)?;
+    let parameters = params![stream.as_str(), behind.to_i64(), through.to_i64()];
+    let subject = |row: &rusqlite::Row<'_>| row.get::<_, String>(0).map(Subject::from_store);
+    statement.query_map(parameters, subject)?.collect()
 }
 
 /// Stores the keys of subjects that have none, and gives those that are there afterwards.

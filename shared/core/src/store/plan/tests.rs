@@ -212,7 +212,7 @@ proptest! {
     /// appends one after the other.
     #[test]
     fn a_group_is_its_appends_one_after_the_other(group in prop::collection::vec(any_append(), 1..12)) {
-        let limits = crate::store::Limits { append_max_events: 100, payload_max_bytes: 1000, append_max_bytes: 10_000 };
+        let limits = crate::store::Limits { append_max_events: 100, payload_max_bytes: 1000, append_max_bytes: 10_000, json_max_depth: 127 };
         let group: Vec<_> = group.into_iter().filter(|append| append.validate(&limits).is_ok()).collect();
         let together = plan(View::default(), &group);
 

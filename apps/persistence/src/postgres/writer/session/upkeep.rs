@@ -9,7 +9,7 @@ use umbel_core::{
     },
 };
 
-use super::Session;
+use super::{Held, Session};
 use crate::postgres::writer::kinds::Kinds;
 
 impl Session {
@@ -33,11 +33,11 @@ impl Session {
         now: Timestamp,
     ) -> Result<Position, Error> {
         // What was done since the look counts as a change to streams.
-        let log = self.client.query_one(&self.lock_log, &[]).await?;
+        let log = self.lock_log.ask_one(&self.client, &[]).await?;
         let (head, revision): (i64, i64) = (log.get("position"), log.get("revision"));
         let plan = plan(view, [append]);
         let kinds = Kinds::default().of(&plan);
-        let base = self.write(&plan, &kinds, Some(head), revision, now, true).await?;
+        let base = self.write(&plan, &kinds, Some(head), revision, now, Held::Locked).await?;
         Ok(Position::from_i64(base.position).plus(plan.event_count()))
     }
 }

@@ -5,8 +5,8 @@
 SELECT e.position, s.name, e.version, e.event_id, k.type, k.schema, e.recorded_at,
        e.correlation_id, e.causation_id, e.subject, e.metadata, e.data, e.bytes
 FROM {events} AS e
-CROSS JOIN streams AS s ON s.stream_id = e.stream_id
-CROSS JOIN kinds AS k ON k.kind_id = e.kind_id
+LEFT JOIN streams AS s ON s.stream_id = e.stream_id
+LEFT JOIN kinds AS k ON k.kind_id = e.kind_id
 WHERE e.position BETWEEN ?1 AND ?2
 ORDER BY e.position ASC
 LIMIT ?3

@@ -1,13 +1,17 @@
-//! A pooled connection while it is in use.
+//! A connection of the pool while it is in use.
 //!
 //! A caller that has waited long enough drops its request, but the server goes on with the statement, and so would
 //! whoever got that connection next wait for it. So only a connection that has answered goes back to the pool.
 
-use std::{ops::Deref, sync::Arc};
+use std::{
+    ops::{Deref, DerefMut},
+    sync::Arc,
+};
 
-use deadpool_postgres::{ClientWrapper, Object};
+use deadpool::managed::Object;
 use tokio::runtime::Handle;
 
+use super::{Opener, Pooled};
 use crate::postgres::target::Target;
 
 /// What becomes of a statement that nobody waits for any more.
@@ -23,40 +27,53 @@ pub(in crate::postgres) enum Abandoned {
 /// Goes back to the pool by [`Lease::give_back`]; dropped before that, it closes its connection instead.
 pub(in crate::postgres) struct Lease {
     /// `None` once given back.
-    client: Option<Object>,
+    pooled: Option<Object<Opener>>,
     target: Arc<Target>,
     abandoned: Abandoned,
 }
 
 impl Lease {
-    pub(super) fn new(client: Object, target: Arc<Target>, abandoned: Abandoned) -> Self {
-        Self { client: Some(client), target, abandoned }
+    pub(super) fn new(pooled: Object<Opener>, target: Arc<Target>, abandoned: Abandoned) -> Self {
+        Self { pooled: Some(pooled), target, abandoned }
     }
 
     /// The last statement was answered: the connection is free for the next one.
     pub(in crate::postgres) fn give_back(mut self) {
-        drop(self.client.take());
+        drop(self.pooled.take());
     }
 }
 
 impl Deref for Lease {
-    type Target = ClientWrapper;
+    type Target = Pooled;
 
-    fn deref(&self) -> &ClientWrapper {
-        self.client.as_ref().expect("giving a lease back consumes it")
+    fn deref(&self) -> &Pooled {
+        self.pooled.as_ref().expect("giving a lease back consumes it")
+    }
+}
+
+impl DerefMut for Lease {
+    fn deref_mut(&mut self) -> &mut Pooled {
+        self.pooled.as_mut().expect("giving a lease back consumes it")
     }
 }
 
 impl Drop for Lease {
     fn drop(&mut self) {
-        let Some(client) = self.client.take() else { return };
+        let Some(pooled) = self.pooled.take() else { return };
         // Its place in the pool is free for a new connection from here on.
-        let client = Object::take(client);
+        let Pooled { client, driving, .. } = Object::take(pooled);
         // Without a runtime the process is about to end, and all connections with it.
-        if let (Abandoned::Cancel, Ok(runtime)) = (self.abandoned, Handle::try_current()) {
-            let target = Arc::clone(&self.target);
-            // The connection stays open until the server was told, so that a pooler between knows which is meant.
-            runtime.spawn(async move { target.cancel(&client).await });
+        match (self.abandoned, Handle::try_current()) {
+            (Abandoned::Cancel, Ok(runtime)) => {
+                let target = Arc::clone(&self.target);
+                // The connection stays open until the server was told, so that a pooler between knows which is meant.
+                runtime.spawn(async move {
+                    target.cancel(&client).await;
+                    drop(driving);
+                });
+            }
+            (Abandoned::LetEnd, _) => driving.detach(),
+            (Abandoned::Cancel, Err(_)) => {}
         }
     }
 }

@@ -1,0 +1,162 @@
+//! The connections that reads and projections' writes share: those of one store, or of all the stores of a URL in this
+//! process.
+//!
+//! While one store has a pool for itself, its connections are driven by whichever runtime made the request that opened
+//! them, so that no answer changes threads. That runtime ends with its store. So once a second store shares the pool,
+//! every connection is driven by a thread that belongs to none, and those from before are not used again: a store that
+//! stops takes nothing from the others.
+
+mod lease;
+mod sharing;
+
+use std::{
+    future::poll_fn,
+    pin::pin,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use deadpool::managed::{Manager, Metrics, PoolError, RecycleError, RecycleResult, TimeoutType};
+use tokio_postgres::{Client, Error, Statement};
+use umbel_core::store::StoreError;
+
+pub(super) use self::lease::{Abandoned, Lease};
+use super::{
+    PostgresOptions,
+    recent::Recent,
+    target::{Driving, Target},
+};
+
+/// How long a request waits for a connection of the pool before it is told that the store is too busy.
+const POOL_WAIT: Duration = Duration::from_secs(10);
+
+/// A bounded number of connections, opened as they are needed.
+#[derive(Debug)]
+pub(super) struct Pool {
+    connections: deadpool::managed::Pool<Opener>,
+    /// Begins a transaction with what a connection has set otherwise. `None` where connections have it.
+    begin: Option<String>,
+}
+
+/// Opens the pool's connections, and tells which may be used again.
+#[derive(Debug)]
+struct Opener {
+    target: Target,
+    statements_max: usize,
+    /// Whether several stores use the pool, or once did.
+    shared: AtomicBool,
+}
+
+/// A connection with the statements that were prepared on it lately.
+#[derive(Debug)]
+pub(super) struct Pooled {
+    client: Client,
+    driving: Driving,
+    /// Whether it outlives the runtime of the request that opened it.
+    independent: bool,
+    statements: Recent<String, Statement>,
+}
+
+impl Pool {
+    /// A pool of one's own.
+    ///
+    /// # Errors
+    /// When the options are none.
+    pub(super) fn new(target: &Target, options: &PostgresOptions) -> Result<Self, StoreError> {
+        let target = target.with_statement_timeout(options.statement_timeout);
+        let begin = target.is_pooled().then(|| format!("BEGIN; {}", target.local_settings()));
+        let opener =
+            Opener { target, statements_max: options.max_statements, shared: AtomicBool::new(false) };
+        let connections = deadpool::managed::Pool::builder(opener)
+            .runtime(deadpool::Runtime::Tokio1)
+            .max_size(options.max_connections.max(1))
+            .wait_timeout(Some(POOL_WAIT))
+            .create_timeout(Some(options.connect_timeout))
+            .build()
+            .map_err(|error| StoreError::Failed { reason: error.to_string() })?;
+        Ok(Self { connections, begin })
+    }
+
+    /// How every statement's transaction begins, where nothing outlives it.
+    pub(super) fn begin(&self) -> Option<&str> {
+        self.begin.as_deref()
+    }
+
+    /// A connection for a store, to be given back when nothing is under way on it. `target` is the store's.
+    pub(super) async fn borrow(
+        &self,
+        target: &Arc<Target>,
+        abandoned: Abandoned,
+    ) -> Result<Lease, StoreError> {
+        let pooled = self.connections.get().await.map_err(|error| no_connection(target, &error))?;
+        Ok(Lease::new(pooled, Arc::clone(target), abandoned))
+    }
+}
+
+impl Pooled {
+    pub(super) fn client(&self) -> &Client {
+        &self.client
+    }
+
+    /// A statement, prepared unless it was used here lately.
+    pub(super) async fn prepare(&mut self, sql: &str) -> Result<Statement, Error> {
+        if let Some(statement) = self.statements.get(sql) {
+            return Ok(statement.clone());
+        }
+        let statement = self.client.prepare(sql).await?;
+        // What falls out of the memory here is closed in the server, too.
+        self.statements.insert(sql.to_owned(), statement.clone());
+        Ok(statement)
+    }
+}
+
+impl Opener {
+    fn is_shared(&self) -> bool {
+        self.shared.load(Ordering::SeqCst)
+    }
+}
+
+impl Manager for Opener {
+    type Type = Pooled;
+    type Error = Error;
+
+    async fn create(&self) -> Result<Pooled, Error> {
+        let driver = if self.is_shared() { sharing::driver() } else { None };
+        let mut opening = pin!(self.target.connect());
+        let opened = poll_fn(|context| {
+            // Where a socket is opened and a task spawned, there they stay.
+            let _there = driver.map(tokio::runtime::Handle::enter);
+            opening.as_mut().poll(context)
+        });
+        let (client, driving) = opened.await?;
+        // In each of two generations.
+        let statements = Recent::new(self.statements_max.div_ceil(2).max(1));
+        Ok(Pooled { client, driving, independent: driver.is_some(), statements })
+    }
+
+    async fn recycle(&self, pooled: &mut Pooled, _: &Metrics) -> RecycleResult<Error> {
+        if pooled.client.is_closed() {
+            Err(RecycleError::message("it is closed"))
+        } else if self.is_shared() && !pooled.independent {
+            Err(RecycleError::message("one store drives it, and several share the pool"))
+        } else {
+            Ok(())
+        }
+    }
+}
+
+fn no_connection(target: &Target, error: &PoolError<Error>) -> StoreError {
+    let unavailable =
+        |what: &str| StoreError::Unavailable { reason: format!("PostgreSQL at {}: {what}", target.place()) };
+    match error {
+        PoolError::Backend(error) => target.explain(error),
+        PoolError::Timeout(TimeoutType::Wait) => {
+            unavailable("all connections are busy; raise store.max_connections if that lasts")
+        }
+        PoolError::Timeout(_) => unavailable("no answer in time"),
+        other => unavailable(&other.to_string()),
+    }
+}
