@@ -16,6 +16,7 @@ use crate::postgres::{
 
 const STORES: &str = include_str!("admin/stores.sql");
 const OBJECTS: &str = include_str!("admin/objects.sql");
+const DROP_OBJECTS: &str = include_str!("admin/drop_objects.sql");
 const DROP: &str = include_str!("admin/drop.sql");
 const SIZE: &str = include_str!("admin/size.sql");
 
@@ -109,7 +110,8 @@ async fn drop_in_transaction(visit: &Visit) -> Result<bool, StoreError> {
         let of_kind = objects.iter().filter(|object| object.kind == kind);
         let of_kind: Vec<_> = of_kind.map(|object| object.identity.as_str()).collect();
         if !of_kind.is_empty() {
-            visit.drop(&format!("DROP {kind} {} RESTRICT", of_kind.join(", "))).await?;
+            let drop = DROP_OBJECTS.replace("{kind}", kind).replace("{objects}", &of_kind.join(", "));
+            visit.drop(&drop).await?;
         }
     }
     visit.drop(&schema.render(DROP)).await?;

@@ -94,7 +94,7 @@ pub(super) fn migrations(path: &Path) -> Result<Vec<(i64, &'static str, bool)>, 
 /// Whether the migrations create a table, a view or a trigger of this name.
 pub(super) fn creates(name: &str) -> bool {
     let texts = MIGRATIONS.iter().map(|migration| migration.sql).chain([CREATE_MIGRATIONS]);
-    let mut statements = texts.flat_map(|sql| sql.split("CREATE ").skip(1));
+    let mut statements = texts.flat_map(|sql| sql.split("CREATE").skip(1));
     statements.any(|statement| {
         let mut words = statement.split_whitespace();
         let is_kind = words.next().is_some_and(|kind| ["TABLE", "VIEW", "TRIGGER"].contains(&kind));

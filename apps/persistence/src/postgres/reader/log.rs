@@ -37,7 +37,8 @@ impl Reader {
                 let place = self.target.place();
                 Err(StoreError::Corrupt {
                     reason: format!(
-                        "PostgreSQL at {place}: the table log {how_many} instead of one; `umbel store verify` tells                          what else is wrong; restore a backup"
+                        "PostgreSQL at {place}: the table log {how_many} instead of one; `umbel store verify` tells \
+                         what else is wrong; restore a backup"
                     ),
                 })
             }
