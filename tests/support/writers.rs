@@ -21,8 +21,8 @@ use super::{Appends, Dice, StorePlace, eventually, with_store};
 /// Tells the process of its own what to do.
 const VARIABLE: &str = "UMBEL_TEST_WRITING";
 
-/// How long a writer waits when it was told to try again later.
-const RETRY_PAUSE: Duration = Duration::from_millis(50);
+/// Between two looks of a writer whether the store is back.
+const LOOK_PAUSE: Duration = Duration::from_millis(20);
 
 /// Some writers of one process.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -87,9 +87,16 @@ async fn write(bus: Bus, writing: Arc<Writing>, journal: Arc<Journal>, mut appen
         journal.told(number, &outcome).unwrap();
         appends.learn(&append, &outcome);
         if let Err(AppendError::Store(StoreError::Unavailable { .. })) = outcome {
-            // As any client would, and so that a journal does not fill with outages.
-            tokio::time::sleep(RETRY_PAUSE).await;
+            // So that a journal does not fill with outages.
+            until_it_answers(&bus, &writing.stop).await;
         }
+    }
+}
+
+/// Waits until the store answers again, or nobody waits for more appends.
+async fn until_it_answers(bus: &Bus, stop: &Path) {
+    while bus.store().status().await.is_err() && !stop.exists() {
+        tokio::time::sleep(LOOK_PAUSE).await;
     }
 }
 
