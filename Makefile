@@ -39,8 +39,8 @@ docs: ## Build the API documentation, warnings denied (target/doc)
 	RUSTDOCFLAGS="--deny warnings" $(CARGO) doc --workspace --no-deps --quiet
 
 .PHONY: bench
-bench: tools ## Measure appends against their floor; URL=postgres://... for PostgreSQL
-	$(CARGO) run --release --package umbel -- bench append --events 100000 --concurrency 64 $(if $(URL),--url $(URL))
+bench: tools ## Measure every workload against its floor, some minutes; URL=postgres://... for PostgreSQL
+	$(CARGO) run --release --package umbel -- bench all $(if $(URL),--url $(URL))
 
 # What a build needs beyond this Makefile, checked before cargo fails half-way with a longer message.
 .PHONY: tools

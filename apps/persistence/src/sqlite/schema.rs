@@ -1,8 +1,13 @@
 //! Opening a file: checks first, then connections set up for durability, then migrations.
 
-use std::{fs, io, path::Path};
+use std::{
+    fs, io,
+    path::Path,
+    thread::yield_now,
+    time::{Duration, Instant},
+};
 
-use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior, params};
+use rusqlite::{Connection, ErrorCode, OpenFlags, Transaction, TransactionBehavior, params};
 use umbel_core::store::StoreError;
 
 use super::{
@@ -41,9 +46,7 @@ pub(super) fn open_writer(path: &Path) -> Result<Connection, StoreError> {
     let mut connection = connect(path).map_err(|error| failed(&error))?;
     // Looked at before anything is set, because setting the journal mode writes to the file.
     pending(&connection, path)?;
-    let mode: String = connection
-        .pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get(0))
-        .map_err(|error| failed(&error))?;
+    let mode = write_ahead(&connection).map_err(|error| failed(&error))?;
     if !mode.eq_ignore_ascii_case("wal") {
         let reason = format!(
             "{} does not allow a write-ahead log (got {mode}); is it on a network drive?",
@@ -55,6 +58,22 @@ pub(super) fn open_writer(path: &Path) -> Result<Connection, StoreError> {
     migrate(&mut connection, path)?;
     connection.query_row(HEAD, [], |row| row.get::<_, i64>(0)).map_err(|error| failed(&error))?;
     Ok(connection)
+}
+
+/// Asks for a write-ahead log; the mode that the file is in then. Among several that open a new file at once, SQLite refuses the
+/// change to all but one without waiting, so this waits: as a transaction does, for whoever writes, and no longer.
+fn write_ahead(connection: &Connection) -> rusqlite::Result<String> {
+    let deadline = Instant::now() + Duration::from_millis(BUSY_TIMEOUT_MS.into());
+    loop {
+        let mode = connection.pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get(0));
+        let is_busy = |error: &rusqlite::Error| error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy);
+        if Instant::now() > deadline || !mode.as_ref().is_err_and(is_busy) {
+            return mode;
+        }
+        // If it cannot wait either, the deadline ends it.
+        drop(connection.execute_batch("BEGIN IMMEDIATE; ROLLBACK"));
+        yield_now();
+    }
 }
 
 /// Opens the file for writing, after making sure that it is there and up to date. Opening changes nothing.
