@@ -1,8 +1,9 @@
 //! Page after page of a stream or of the log as one lazy stream of events.
 //!
-//! Pages begin small and double up to the size asked for, so that the first events are there soon, and the next page is on its way
-//! soon, also when everything fits into one. While the events of one page are handed out the next page is on its way, and no more than that: two pages are in memory at
-//! most. A stream goes from page to page by what each says was looked at, so holes in the log cost nothing and hide nothing.
+//! Pages begin small and double up to the size asked for, so that the first events are there soon, and the next page is on its
+//! way soon, also when everything fits into one. While the events of one page are handed out the next page is on its way, and
+//! no more than that: two pages are in memory at most. A stream goes from page to page by what each says was looked at, so holes
+//! in the log cost nothing and hide nothing.
 
 use std::{
     pin::Pin,

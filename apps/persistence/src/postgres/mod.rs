@@ -74,6 +74,9 @@ pub(crate) fn check_schema(name: &str) -> Result<(), String> {
     Schema::new(name).map(drop)
 }
 
+/// Positions in a span: how the function close_spans divides the log.
+const SPAN: u64 = 4096;
+
 /// How the adapter uses the database.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PostgresOptions {

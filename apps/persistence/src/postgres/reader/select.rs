@@ -18,10 +18,11 @@ use super::{
     all::{BEHIND, EVENT, Found, HEAD, Part, Range, Whole},
     sorted,
 };
-use crate::{page::Room, postgres::types::PgTimestamp};
+use crate::{
+    page::Room,
+    postgres::{SPAN, types::PgTimestamp},
+};
 
-/// Positions in a span: how the function close_spans divides the log.
-const SPAN: u64 = 4096;
 /// Spans that one page looks through.
 const SPANS_MAX: i64 = 32;
 /// Kinds whose ranges of the index one page merges. Of more, events are looked at one by one.

@@ -10,10 +10,8 @@ use umbel_core::{
 use uuid::Uuid;
 
 use super::kinds::PlannedKinds;
+use crate::postgres::SPAN;
 use crate::postgres::types::{JsonIn, PgTimestamp};
-
-/// Positions in a span: how the function close_spans divides the log.
-const SPAN: i64 = 4096;
 
 /// The arrays of `append_group`.
 #[derive(Debug, Default)]
@@ -136,7 +134,8 @@ impl<'a> EventRows<'a> {
     /// head on (if it still is the head) they must not close a span.
     pub(super) fn is_usual(&self, head: Option<i64>) -> bool {
         let count = i64::try_from(self.ids.len()).unwrap_or(i64::MAX);
-        let closes = head.is_some_and(|head| head / SPAN != head.saturating_add(count) / SPAN);
+        let span = |position: i64| position.unsigned_abs() / SPAN;
+        let closes = head.is_some_and(|head| span(head) != span(head.saturating_add(count)));
         !closes && self.new_streams.is_empty() && self.kind_types.is_empty() && self.recorded_at.is_empty()
     }
 
