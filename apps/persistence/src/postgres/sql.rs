@@ -69,7 +69,7 @@ macro_rules! statements {
 }
 
 statements! {
-    append_group, append_known, write_claims, write_commands, write_documents, write_outbox, save_projection, clear_documents,
+    append_group, append_known, append_one, write_claims, write_commands, write_documents, write_outbox, save_projection, clear_documents,
     lock_log, find_streams, find_claims, find_commands, find_events,
     find_event, find_positions, name_streams, name_kinds, stream_info, list_streams, read_stream, read_stream_whole,
     read_all_forward, read_all_backward, select_range, select_kinds, select_conversation, find_spans,
