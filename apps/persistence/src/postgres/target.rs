@@ -22,7 +22,8 @@ const UNACKNOWLEDGED_LIMIT: Duration = Duration::from_secs(15);
 
 /// For the planner, not for correctness. Every statement here is short and served by an index, also while statistics
 /// still say that the tables are empty; compiling one costs more than running it.
-pub(super) const SETTINGS: &str = "SET jit = off; SET enable_seqscan = off; SET plan_cache_mode = force_generic_plan";
+pub(super) const SETTINGS: &str =
+    "SET jit = off; SET enable_seqscan = off; SET plan_cache_mode = force_generic_plan";
 
 /// Everything needed to open a connection.
 #[derive(Clone)]
