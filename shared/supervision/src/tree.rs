@@ -155,9 +155,29 @@ impl TreeNode {
         matches!(self.state, State::Stopped | State::Failed | State::Abandoned)
     }
 
-    fn write(&self, out: &mut fmt::Formatter<'_>, lead: &str, branch: &str, width: usize) -> fmt::Result {
-        let label = format!("{lead}{branch}{}", self.name);
-        write!(out, "{label:width$}  {}", self.state)?;
+    /// This node and all below it, each with its name as a branch of an ASCII tree.
+    pub fn branches(&self) -> Vec<(String, &TreeNode)> {
+        let mut lines = Vec::new();
+        self.draw("", "", &mut lines);
+        lines
+    }
+
+    fn draw<'a>(&'a self, lead: &str, branch: &str, lines: &mut Vec<(String, &'a TreeNode)>) {
+        lines.push((format!("{lead}{branch}{}", self.name), self));
+        let below = match branch {
+            "" => lead.to_owned(),
+            "`-- " => format!("{lead}    "),
+            _ => format!("{lead}|   "),
+        };
+        for (index, child) in self.children.iter().enumerate() {
+            let last = index + 1 == self.children.len();
+            child.draw(&below, if last { "`-- " } else { "|-- " }, lines);
+        }
+    }
+
+    /// Its state and what has happened to it, on one line.
+    fn write(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "{}", self.state)?;
         if self.restarts > 0 {
             write!(out, ", restarts: {}", self.restarts)?;
         }
@@ -167,30 +187,21 @@ impl TreeNode {
         if let Some(panic) = &self.last_panic {
             write!(out, ", panics: {}, last: {}", self.panics, panic.lines().next().unwrap_or_default())?;
         }
-        let below = match branch {
-            "" => lead.to_owned(),
-            "`-- " => format!("{lead}    "),
-            _ => format!("{lead}|   "),
-        };
-        for (index, child) in self.children.iter().enumerate() {
-            let last = index + 1 == self.children.len();
-            writeln!(out)?;
-            child.write(out, &below, if last { "`-- " } else { "|-- " }, width)?;
-        }
         Ok(())
-    }
-
-    /// How wide the column of names must be.
-    fn width(&self, depth: usize) -> usize {
-        let below = self.children.iter().map(|child| child.width(depth + 1)).max().unwrap_or(0);
-        below.max(4 * depth + self.name.chars().count())
     }
 }
 
 /// An ASCII tree, a line for each node, without a newline at the end.
 impl fmt::Display for TreeNode {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.write(out, "", "", self.width(0))
+        let lines = self.branches();
+        let width = lines.iter().map(|(label, _)| label.chars().count()).max().unwrap_or_default();
+        for (index, (label, node)) in lines.iter().enumerate() {
+            let end = if index == 0 { "" } else { "\n" };
+            write!(out, "{end}{label:width$}  ")?;
+            node.write(out)?;
+        }
+        Ok(())
     }
 }
 
