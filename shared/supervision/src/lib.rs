@@ -66,3 +66,8 @@ pub use policy::{Backoff, Heartbeat, Intensity, Policy, Restart, Strategy};
 pub use spec::{Child, Group, Worker};
 pub use supervisor::{Outcome, Supervisor};
 pub use tree::{Kind, NotUp, State, Tree, TreeNode};
+
+/// The guide's examples, which are doctests by this.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/guides/supervision.md")]
+struct GuideToSupervision;
