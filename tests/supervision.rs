@@ -75,7 +75,7 @@ fn misbehaving_process() {
                 bus.inject_panic("accounts/account").await;
             }
         }),
-        "hang" => umbrella.with(deaf()).with(stuck(policy)).run(async |_| println!("it is up")),
+        "hang" => umbrella.with(deaf()).with(stuck(&policy)).run(async |_| println!("it is up")),
         _ => unreachable!("{how}"),
     };
     let outcome = outcome.map_err(Failed::from);
@@ -105,7 +105,7 @@ fn deaf() -> Worker {
 }
 
 /// Blocks its thread when it shall stop.
-fn stuck(policy: Policy) -> Group {
+fn stuck(policy: &Policy) -> Group {
     let worker = Worker::new("worker", |context| async move {
         context.ready();
         context.stopping().await;
@@ -113,7 +113,7 @@ fn stuck(policy: Policy) -> Group {
             std::thread::park();
         }
     });
-    Group::new("stuck", Policy { heartbeat: None, ..policy }).child(worker)
+    Group::new("stuck", Policy { heartbeat: None, ..policy.clone() }).child(worker)
 }
 
 /// UX-11: a part that panics more often than its intensity allows takes its group with it, then the tree; the process ends with
