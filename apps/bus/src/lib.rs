@@ -26,6 +26,7 @@ mod routes;
 mod settings;
 mod store;
 pub mod topics;
+mod tree;
 
 #[cfg(test)]
 mod tests;
@@ -45,6 +46,7 @@ pub use routes::{Progress, RouteError, RouteSet};
 pub use settings::{BusSettings, at_least_one};
 pub use store::Store;
 pub use topics::{Subscriber, Topics};
+pub use tree::GetTree;
 
 /// The guide's examples, which are doctests by this.
 #[cfg(doctest)]

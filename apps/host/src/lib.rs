@@ -32,4 +32,4 @@ pub use settings::HostSettings;
 pub use standalone::{overview, standalone};
 pub use umbrella::{Foundation, RunError, StopSignals, TreeView, Umbrella};
 
-pub use umbel_bus::{AskError, Bus, DispatchError, DispatchOptions, Dispatched, Outcome, topics};
+pub use umbel_bus::{AskError, Bus, DispatchError, DispatchOptions, Dispatched, GetTree, Outcome, topics};

@@ -18,6 +18,7 @@ use crate::{
     store::StoreCommand,
     streams::StreamsCommand,
     tenants::TenantsCommand,
+    tree::{self, TreeArgs},
 };
 
 const EXIT_CODES: &str = "\
@@ -35,6 +36,7 @@ const EXAMPLES: &str = "\
 Examples:
   umbel run
   umbel run --only accounts,articles --set store.url=postgres://umbel@localhost/conduit
+  umbel tree
   umbel store status
   umbel events tail --follow
   umbel streams list --sort version --desc
@@ -72,6 +74,9 @@ enum Command {
     /// Run the umbrella until a signal: bus, store, apps and gateway under one supervisor
     #[command(after_help = RUN_EXAMPLES)]
     Run(RunArgs),
+    /// Print the supervision tree of what runs: states, restarts, last causes
+    #[command(after_help = tree::EXAMPLES)]
+    Tree(TreeArgs),
     /// The log: look at it, write it out, take it in
     #[command(subcommand)]
     Events(EventsCommand),
@@ -122,6 +127,7 @@ impl Cli {
         let options = self.settings.into_options(LoadOptions::from_process());
         match self.command {
             Command::Run(args) => run::run(&options, &args),
+            Command::Tree(args) => tree::tree(&quiet(options), &args),
             Command::Events(command) => command.execute(&quiet(options)),
             Command::Streams(command) => command.execute(&quiet(options)),
             Command::Store(command) => command.execute(&quiet(options)),

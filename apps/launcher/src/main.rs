@@ -8,6 +8,7 @@ mod args;
 mod audit;
 mod bench;
 mod cli;
+mod control;
 mod events;
 mod notices;
 mod outbox;
@@ -20,6 +21,7 @@ mod store;
 mod streams;
 mod tenants;
 mod tool;
+mod tree;
 
 use std::process::ExitCode;
 

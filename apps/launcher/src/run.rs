@@ -10,6 +10,7 @@ use umbel_settings::LoadOptions;
 use crate::{
     apps::{APPS, GATEWAY},
     cli::RunArgs,
+    control::{self, ControlSettings},
     print::say,
 };
 
@@ -34,7 +35,14 @@ fn compose(foundation: &Foundation, only: &[String], bound: &BoundAddress) -> an
     let (settings, bus) = (&foundation.settings, &foundation.bus);
     let wanted = |part: &str| only.is_empty() || only.iter().any(|wanted| wanted == part);
     let store = umbel_persistence::group(&settings.section("store")?, bus, foundation.policy());
-    let mut umbrella = foundation.umbrella("umbel").with(store);
+    let mut umbrella = foundation.umbrella("umbel");
+    // Early, so that it answers while others start or stop, however long that takes.
+    let control: ControlSettings = settings.section("control")?;
+    if let Some(place) = control::Place::parse(&control.socket)? {
+        let environment = settings.environment().name.clone();
+        umbrella = umbrella.with(control::worker(place, control, bus.clone(), environment));
+    }
+    umbrella = umbrella.with(store);
     for (_, make) in APPS.iter().filter(|(name, _)| wanted(name)) {
         umbrella = umbrella.with_app(&make(settings)?);
     }
@@ -110,7 +118,7 @@ mod tests {
     fn composes_what_was_asked_for() {
         let only_articles = ["articles".to_owned()];
         for (only, parts) in [(&[][..], parts().collect()), (&only_articles, vec!["articles"])] {
-            let expected = [vec!["bus", "store"], parts].concat();
+            let expected = [vec!["bus", "umbel.tree", "store"], parts].concat();
             let (foundation, bound) = (foundation(), BoundAddress::default());
             let bus = foundation.bus.clone();
             let umbrella = compose(&foundation, only, &bound).unwrap();
@@ -139,6 +147,8 @@ mod tests {
     fn a_wrong_setting_of_a_part_is_refused_before_anything_starts() {
         for (key, value) in [
             ("store.url", "mysql://h"),
+            ("control.socket", "{pid}/umbel.sock"),
+            ("control.connections_max", "0"),
             ("accounts.argon2_lanes", "0"),
             ("gateway.address", "x"),
             ("gateway.jwt_secret", "short"),
