@@ -5,7 +5,7 @@ use std::{pin::pin, sync::Arc, time::Duration};
 use actix::Addr;
 use arc_swap::{ArcSwap, ArcSwapOption};
 use tokio::{
-    sync::{OwnedSemaphorePermit, watch},
+    sync::{Notify, OwnedSemaphorePermit, watch},
     time::{Instant, timeout_at},
 };
 use umbel_core::{Position, Request};
@@ -41,6 +41,8 @@ pub(crate) struct Shared {
     actor: ArcSwapOption<Addr<BusActor>>,
     /// The log's last position as far as this process knows: wakes those who follow the log.
     head: watch::Sender<Position>,
+    /// Tells of each one more who asks for it.
+    follower: Notify,
     topics: Registry,
     settings: BusSettings,
 }
@@ -55,6 +57,7 @@ impl Bus {
                 generation: watch::Sender::new(0),
                 actor: ArcSwapOption::empty(),
                 head: watch::Sender::new(Position::START),
+                follower: Notify::new(),
                 topics: Registry::new(&settings),
                 settings,
             }),
@@ -200,7 +203,29 @@ impl Bus {
     /// in the store.
     #[must_use]
     pub fn head(&self) -> watch::Receiver<Position> {
-        self.shared.head.subscribe()
+        let head = self.shared.head.subscribe();
+        self.shared.follower.notify_waiters();
+        head
+    }
+
+    /// Whether somebody follows the log: holds what [`Bus::head`] gave.
+    #[must_use]
+    pub fn is_followed(&self) -> bool {
+        self.shared.head.receiver_count() > 0
+    }
+
+    /// Waits until somebody follows the log.
+    pub async fn followed(&self) {
+        let mut one_more = pin!(self.shared.follower.notified());
+        loop {
+            // From here on nobody is missed.
+            one_more.as_mut().enable();
+            if self.is_followed() {
+                return;
+            }
+            one_more.as_mut().await;
+            one_more.set(self.shared.follower.notified());
+        }
     }
 
     /// Tells followers that the log goes at least this far. The store calls it after a commit.

@@ -11,6 +11,7 @@ mod settings;
 mod sweeper;
 mod tenants;
 mod vault;
+mod watcher;
 mod writer;
 
 #[cfg(test)]
