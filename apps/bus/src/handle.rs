@@ -8,7 +8,10 @@ use tokio::{
     sync::{Notify, OwnedSemaphorePermit, watch},
     time::{Instant, timeout_at},
 };
-use umbel_core::{Position, Request};
+use umbel_core::{
+    Position, Request,
+    store::{AllPage, ReadAll},
+};
 
 use crate::{
     actor::{BusActor, Register, Unregister},
@@ -16,6 +19,7 @@ use crate::{
     routes::{Destination, Progress, RouteError, RouteSet, Routes},
     settings::BusSettings,
     store::Store,
+    tail::{Moment, Tail},
     topics::Registry,
 };
 
@@ -43,6 +47,7 @@ pub(crate) struct Shared {
     head: watch::Sender<Position>,
     /// Tells of each one more who asks for it.
     follower: Notify,
+    tail: Tail,
     topics: Registry,
     settings: BusSettings,
 }
@@ -58,6 +63,7 @@ impl Bus {
                 actor: ArcSwapOption::empty(),
                 head: watch::Sender::new(Position::START),
                 follower: Notify::new(),
+                tail: Tail::new(settings.tail_max_events, settings.tail_max_bytes),
                 topics: Registry::new(&settings),
                 settings,
             }),
@@ -212,6 +218,24 @@ impl Bus {
     #[must_use]
     pub fn is_followed(&self) -> bool {
         self.shared.head.receiver_count() > 0
+    }
+
+    /// What this process has committed lately.
+    #[must_use]
+    pub fn tail(&self) -> &Tail {
+        &self.shared.tail
+    }
+
+    /// The moment before a group of appends is stored, if what it commits is to be kept in the tail: somebody follows.
+    #[must_use]
+    pub fn tail_from_here(&self) -> Option<Moment> {
+        (self.is_followed() && self.tail().is_on()).then(|| self.tail().moment())
+    }
+
+    /// A page of the log from the tail, if it has it.
+    pub(crate) fn tail_page(&self, request: &ReadAll) -> Option<AllPage> {
+        let head = *self.shared.head.borrow();
+        self.tail().page(request, head)
     }
 
     /// Waits until somebody follows the log.

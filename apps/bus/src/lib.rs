@@ -25,6 +25,7 @@ mod handle;
 mod routes;
 mod settings;
 mod store;
+mod tail;
 pub mod topics;
 
 #[cfg(test)]
@@ -44,6 +45,7 @@ pub use handle::Bus;
 pub use routes::{Progress, RouteError, RouteSet};
 pub use settings::{BusSettings, at_least_one};
 pub use store::Store;
+pub use tail::{Moment, PageBounds, Removing, Tail};
 pub use topics::{Subscriber, Topics};
 
 /// The guide's examples, which are doctests by this.
