@@ -115,7 +115,8 @@ impl Tail {
     }
 
     /// The store's answer, if it can be known from here. `head` is how far the log goes by what this process knows.
-    pub(crate) fn page(&self, request: &ReadAll, head: Position) -> Option<AllPage> {
+    #[must_use]
+    pub fn page(&self, request: &ReadAll, head: Position) -> Option<AllPage> {
         let first = request.from.unwrap_or_default().max(Position::START.next());
         // Mostly it is enough to know the head: nobody waits for the lock in vain.
         if request.direction == Direction::Backward || request.limit == 0 || first > head || !self.is_on() {
@@ -220,4 +221,4 @@ impl Drop for Removing<'_> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

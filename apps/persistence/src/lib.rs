@@ -4,6 +4,7 @@
 
 mod adapter;
 mod answer;
+mod copies;
 mod page;
 mod part;
 mod reader;

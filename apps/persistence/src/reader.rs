@@ -29,7 +29,6 @@ const IN_FLIGHT_PER_CONNECTION: usize = 16;
 /// Answers reads and saves projections, many at a time.
 pub(crate) struct Reader {
     desk: Arc<Desk>,
-    bus: Bus,
     gate: Gate,
     /// Tells the supervisor when this actor is gone.
     _tether: Tether,
@@ -38,7 +37,7 @@ pub(crate) struct Reader {
 impl Reader {
     pub(crate) fn new(vault: Arc<Vault>, bus: Bus, settings: StoreSettings, tether: Tether) -> Self {
         let gate = Gate::new(settings.max_connections.max(1) * IN_FLIGHT_PER_CONNECTION);
-        Self { desk: Arc::new(Desk::new(vault, settings)), bus, gate, _tether: tether }
+        Self { desk: Arc::new(Desk::new(vault, bus, settings)), gate, _tether: tether }
     }
 
     /// The routes of a reader at this address.
@@ -78,7 +77,7 @@ impl Actor for Reader {
 
     fn started(&mut self, context: &mut Self::Context) {
         let (adapter, every) = (Arc::clone(&self.desk.adapter), self.desk.settings.poll_interval());
-        context.spawn(watch(adapter, self.bus.clone(), every).into_actor(self));
+        context.spawn(watch(adapter, self.desk.bus.clone(), every).into_actor(self));
     }
 }
 

@@ -10,7 +10,7 @@ use super::*;
 const BOUNDS: PageBounds = PageBounds { events: 5, bytes: 40 };
 
 /// An event at a position; every third one is of another kind.
-fn event(position: u64) -> RecordedEvent {
+pub(crate) fn event(position: u64) -> RecordedEvent {
     let kind = if position.is_multiple_of(3) { "test.other/1" } else { "test.happened/1" };
     RecordedEvent {
         position: Position::new(position),
