@@ -25,6 +25,7 @@ mod handle;
 mod routes;
 mod settings;
 mod store;
+mod tail;
 pub mod topics;
 mod tree;
 
@@ -45,6 +46,7 @@ pub use handle::Bus;
 pub use routes::{Progress, RouteError, RouteSet};
 pub use settings::{BusSettings, at_least_one};
 pub use store::Store;
+pub use tail::{Moment, PageBounds, Removing, Tail};
 pub use topics::{Subscriber, Topics};
 pub use tree::GetTree;
 

@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use futures_util::future::{BoxFuture, ready};
-use umbel_bus::edge;
+use umbel_bus::{Bus, edge};
 use umbel_core::{
     Request,
     store::{
-        ClearOutbox, DeleteSnapshot, FindCommand, FindEvent, GetDocuments, GetStatus, GetStreamInfo,
+        Act, ClearOutbox, DeleteSnapshot, FindCommand, FindEvent, GetDocuments, GetStatus, GetStreamInfo,
         KeepNotices, LinkEvents, ListNotices, ListSnapshots, ListStreams, LoadCheckpoint, LoadSnapshot,
         Perform, PerformError, QueryDocuments, ReadAll, ReadOutbox, ReadStream, SaveProjection, SaveSnapshot,
         StoreError, SweepNotices, VerifyStore,
@@ -20,6 +20,7 @@ use crate::{adapter::Adapter, settings::StoreSettings, vault::Vault};
 pub(crate) struct Desk {
     pub(crate) adapter: Arc<dyn Adapter>,
     pub(crate) vault: Arc<Vault>,
+    pub(crate) bus: Bus,
     pub(crate) settings: StoreSettings,
 }
 
@@ -43,8 +44,8 @@ fn unknown() -> StoreError {
 }
 
 impl Desk {
-    pub(crate) fn new(vault: Arc<Vault>, settings: StoreSettings) -> Self {
-        Self { adapter: Arc::clone(vault.adapter()), vault, settings }
+    pub(crate) fn new(vault: Arc<Vault>, bus: Bus, settings: StoreSettings) -> Self {
+        Self { adapter: Arc::clone(vault.adapter()), vault, bus, settings }
     }
 
     fn page(&self, limit: u32) -> u32 {
@@ -115,7 +116,14 @@ impl Answer for Perform {
         };
         match refusal {
             Some(refusal) => Box::pin(ready(Err(refusal))),
-            None => Box::pin(desk.vault.perform(self, edge::now())),
+            None => Box::pin(async move {
+                let removes = self.act.is_hard() || matches!(self.act, Act::ForgetSubject { .. });
+                // Until it is answered, or nobody waits for it any more.
+                let _removing = removes.then(|| desk.bus.tail().removing());
+                let performed = desk.vault.perform(self, edge::now()).await?;
+                desk.bus.announce_head(performed.position);
+                Ok(performed)
+            }),
         }
     }
 

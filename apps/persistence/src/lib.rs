@@ -4,6 +4,7 @@
 
 mod adapter;
 mod answer;
+mod copies;
 mod page;
 mod part;
 mod reader;
@@ -11,6 +12,7 @@ mod settings;
 mod sweeper;
 mod tenants;
 mod vault;
+mod watcher;
 mod writer;
 
 #[cfg(test)]

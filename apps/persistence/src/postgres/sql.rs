@@ -81,7 +81,7 @@ statements! {
     verify_spans, verify_stray_spans, verify_links, verify_checkpoints, verify_snapshots, verify_documents,
     verify_commands, verify_archive, verify_payloads, verify_subject_keys,
     load_snapshot, save_snapshot, delete_snapshot, list_snapshots, read_outbox, clear_outbox,
-    keep_notices, list_notices, list_notices_of_topic, list_notices_of_transaction, sweep_notices,
+    announce, keep_notices, list_notices, list_notices_of_topic, list_notices_of_transaction, sweep_notices,
 }
 
 /// The header is for readers of the file; the server gets the statement.
