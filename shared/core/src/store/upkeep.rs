@@ -9,13 +9,15 @@ use crate::{
     event::{EncodedEvent, EventType, RecordedEvent},
     event_name::EventName,
     id::EventId,
+    json::Json,
     message::Request,
     metadata::Metadata,
     payload::{Payload, PayloadError},
     personal::Subject,
-    store::{StoreError, plan::StreamState},
+    store::{LetterFilter, StoreError, plan::StreamState},
     stream::StreamName,
-    version::{ExpectedVersion, Position, Version},
+    subscription::{Start, SubscriptionName},
+    version::{ExpectedVersion, Place, Position, Version},
 };
 
 /// Does one act. The same id again answers what was done the first time.
@@ -63,6 +65,54 @@ pub enum Act {
         /// Whom.
         subject: Subject,
     },
+    /// Lets a subscription rest: its owners send nothing to their consumers until it is resumed.
+    PauseSubscription {
+        /// Which.
+        subscription: SubscriptionName,
+    },
+    /// Ends a pause.
+    ResumeSubscription {
+        /// Which.
+        subscription: SubscriptionName,
+    },
+    /// Moves every checkpoint of a subscription to another start, takes every lease away and discards its dead letters: whoever
+    /// owns a partition next begins there.
+    ResetSubscription {
+        /// Which.
+        subscription: SubscriptionName,
+        /// Where to.
+        start: Start,
+    },
+    /// Removes a subscription with its checkpoints and dead letters. Opened again, it begins anew.
+    DeleteSubscription {
+        /// Which.
+        subscription: SubscriptionName,
+    },
+    /// Asks for dead letters to be tried again, each with all that were parked before it under the same key.
+    RetryLetters {
+        /// Which.
+        filter: LetterFilter,
+        /// How many at most, the oldest first, beside those before them.
+        limit: u32,
+    },
+    /// Removes dead letters unhandled.
+    DiscardLetters {
+        /// Which.
+        filter: LetterFilter,
+        /// How many at most, the oldest first.
+        limit: u32,
+    },
+    /// Hands other data to the handler than the event has when the letter is tried again. The event stays as it is. What the new data
+    /// are is not recorded, as they may be personal.
+    EditLetter {
+        /// Of which subscription.
+        subscription: SubscriptionName,
+        /// At which place.
+        place: Place,
+        /// The new data; `None` goes back to the event's own.
+        #[serde(skip)]
+        data: Option<Json>,
+    },
 }
 
 /// How thoroughly something is removed.
@@ -82,7 +132,7 @@ pub enum Removal {
 pub struct Performed {
     /// Position of its record.
     pub position: Position,
-    /// Events that were removed from the log, or moved to the archive.
+    /// Events that were removed from the log, or moved to the archive; or dead letters that the act was about.
     pub events: u64,
     /// Links that were removed.
     pub links: u64,
@@ -117,6 +167,17 @@ pub enum PerformError {
         what: String,
         /// Its last version or position.
         end: u64,
+    },
+    /// There is no such subscription.
+    #[error("there is no subscription {0}")]
+    SubscriptionNotFound(SubscriptionName),
+    /// The subscription has no dead letter there.
+    #[error("subscription {subscription} has no dead letter at {place}")]
+    LetterNotFound {
+        /// Which subscription.
+        subscription: SubscriptionName,
+        /// Where.
+        place: Place,
     },
     /// Hard removal is switched off.
     #[error("hard removal is not allowed here; the setting store.allow_hard_removal allows it")]
@@ -190,7 +251,16 @@ impl Act {
             Self::Archive { through } if *through > head => {
                 Err(PerformError::BeyondEnd { what: "the log".into(), end: head.get() })
             }
-            Self::Archive { .. } | Self::ForgetSubject { .. } => Ok(()),
+            // What is not about the log is decided where it is kept.
+            Self::Archive { .. }
+            | Self::ForgetSubject { .. }
+            | Self::PauseSubscription { .. }
+            | Self::ResumeSubscription { .. }
+            | Self::ResetSubscription { .. }
+            | Self::DeleteSubscription { .. }
+            | Self::RetryLetters { .. }
+            | Self::DiscardLetters { .. }
+            | Self::EditLetter { .. } => Ok(()),
         }
     }
 
@@ -202,6 +272,13 @@ impl Act {
             Self::TruncateStream { .. } => "umbel.stream_truncated",
             Self::Archive { .. } => "umbel.events_archived",
             Self::ForgetSubject { .. } => "umbel.subject_forgotten",
+            Self::PauseSubscription { .. } => "umbel.subscription_paused",
+            Self::ResumeSubscription { .. } => "umbel.subscription_resumed",
+            Self::ResetSubscription { .. } => "umbel.subscription_reset",
+            Self::DeleteSubscription { .. } => "umbel.subscription_deleted",
+            Self::RetryLetters { .. } => "umbel.letters_retried",
+            Self::DiscardLetters { .. } => "umbel.letters_discarded",
+            Self::EditLetter { .. } => "umbel.letter_edited",
         }
     }
 
@@ -220,7 +297,7 @@ impl Act {
     pub const fn stream(&self) -> Option<&StreamName> {
         match self {
             Self::DeleteStream { stream, .. } | Self::TruncateStream { stream, .. } => Some(stream),
-            Self::Archive { .. } | Self::ForgetSubject { .. } => None,
+            _ => None,
         }
     }
 }
