@@ -24,7 +24,10 @@ impl State {
         rule(Rule::EventIds, self.in_events(|event| self.positions.get(&event.id) != Some(&event.position)));
         rule(Rule::References, self.in_events(|event| !self.is_in_its_stream(event) || !has_a_type(event)));
         rule(Rule::Links, self.in_streams(Self::wrong_links));
-        rule(Rule::Checkpoints, self.beyond_head(self.checkpoints.iter()));
+        rule(
+            Rule::Checkpoints,
+            [self.beyond_head(self.checkpoints.iter()), self.wrong_checkpoints()].concat(),
+        );
         rule(Rule::Snapshots, self.wrong_snapshots());
         let commands = self.commands.iter();
         let recorded = commands.filter_map(|(id, before)| Some((id, before.last_position.as_ref()?)));
@@ -32,6 +35,7 @@ impl State {
         rule(Rule::Archive, self.beyond_head([("the archive", &self.archived_to)]));
         rule(Rule::Payloads, self.in_events(|event| !is_readable(&event.data)));
         rule(Rule::SubjectKeys, self.in_events(|event| self.has_lost_its_key(event)));
+        rule(Rule::Letters, self.wrong_letters());
         findings.sort();
         findings
     }

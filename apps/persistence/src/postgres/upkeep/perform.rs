@@ -84,6 +84,7 @@ impl Connection {
             Act::ForgetSubject { subject } => {
                 self.run(&statements.forget_subject, &[&subject.as_str(), &now]).await
             }
+            _ => Ok(Removed::default()),
         }
     }
 

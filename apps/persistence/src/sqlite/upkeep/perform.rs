@@ -146,6 +146,7 @@ fn act(
             transaction.prepare_cached(FORGET_SUBJECT)?.execute(parameters)?;
             Ok(Done::default())
         }
+        _ => Ok(Done::default()),
     }
 }
 
