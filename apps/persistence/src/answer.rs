@@ -1,5 +1,22 @@
 //! How each request but the append is answered: bounded and permitted here, carried out by the adapter.
 
+macro_rules! answers {
+    ($($request:ident: |$asked:ident, $desk:ident| $answer:expr $(, too_late: $late:path)?;)+) => {
+        $(impl Answer for $request {
+            fn answer(self, $desk: &Desk) -> BoxedAnswer<'_, Self> {
+                let $asked = self;
+                $answer
+            }
+
+            $(fn too_late() -> StoreError {
+                $late()
+            })?
+        })+
+    };
+}
+
+mod subscriptions;
+
 use std::sync::Arc;
 
 use futures_util::future::{BoxFuture, ready};
@@ -53,21 +70,6 @@ impl Desk {
     }
 }
 
-macro_rules! answers {
-    ($($request:ident: |$asked:ident, $desk:ident| $answer:expr $(, too_late: $late:path)?;)+) => {
-        $(impl Answer for $request {
-            fn answer(self, $desk: &Desk) -> BoxedAnswer<'_, Self> {
-                let $asked = self;
-                $answer
-            }
-
-            $(fn too_late() -> StoreError {
-                $late()
-            })?
-        })+
-    };
-}
-
 answers! {
     ReadStream: |asked, desk| Box::pin(async move {
         let mut page = desk.adapter.read_stream(Self { limit: desk.page(asked.limit), ..asked }).await?;
@@ -114,13 +116,14 @@ impl Answer for Perform {
             _ if self.act.is_hard() && !desk.settings.allow_hard_removal => Some(PerformError::NotAllowed),
             _ => None,
         };
-        match refusal {
-            Some(refusal) => Box::pin(ready(Err(refusal))),
-            None => Box::pin(async move {
-                let removes = self.act.is_hard() || matches!(self.act, Act::ForgetSubject { .. });
+        let act = refusal.map_or_else(|| desk.within_bounds(self.act), Err);
+        match act {
+            Err(refusal) => Box::pin(ready(Err(refusal))),
+            Ok(act) => Box::pin(async move {
+                let removes = act.is_hard() || matches!(act, Act::ForgetSubject { .. });
                 // Until it is answered, or nobody waits for it any more.
                 let _removing = removes.then(|| desk.bus.tail().removing());
-                let performed = desk.vault.perform(self, edge::now()).await?;
+                let performed = desk.vault.perform(Self { act, ..self }, edge::now()).await?;
                 desk.bus.announce_head(performed.position);
                 Ok(performed)
             }),

@@ -19,6 +19,7 @@ use crate::{
     vault::Vault,
 };
 
+pub(crate) mod kept;
 mod streamed;
 mod subject_keys;
 mod tail;

@@ -9,10 +9,11 @@ use futures_util::future::ready;
 use tokio::time::timeout_at;
 use umbel_bus::{Answered, Bus, Envelope, Gate, RouteSet};
 use umbel_core::store::{
-    ClearOutbox, DeleteSnapshot, FindCommand, FindEvent, GetDocuments, GetStatus, GetStreamInfo, KeepNotices,
-    LinkEvents, ListNotices, ListSnapshots, ListStreams, LoadCheckpoint, LoadSnapshot, Perform,
-    QueryDocuments, ReadAll, ReadOutbox, ReadStream, SaveProjection, SaveSnapshot, StoreError, SweepNotices,
-    VerifyStore,
+    ClearOutbox, DeleteSnapshot, FindCommand, FindEvent, GetDocuments, GetStatus, GetStreamInfo, KeepLeases,
+    KeepNotices, LinkEvents, ListLetters, ListNotices, ListSnapshots, ListStreams, ListSubscriptions,
+    LoadCheckpoint, LoadSnapshot, OpenSubscription, ParkLetters, Perform, QueryDocuments, ReadAll,
+    ReadOutbox, ReadParkedKeys, ReadStream, SaveCheckpoints, SaveProjection, SaveSnapshot, SettleLetters,
+    StoreError, SweepNotices, TakeLetters, VerifyStore,
 };
 use umbel_supervision::{Drain, Tether};
 
@@ -65,6 +66,15 @@ impl Reader {
             .answers::<KeepNotices>(address.clone().recipient())
             .answers::<ListNotices>(address.clone().recipient())
             .answers::<SweepNotices>(address.clone().recipient())
+            .answers::<OpenSubscription>(address.clone().recipient())
+            .answers::<KeepLeases>(address.clone().recipient())
+            .answers::<SaveCheckpoints>(address.clone().recipient())
+            .answers::<ListSubscriptions>(address.clone().recipient())
+            .answers::<ParkLetters>(address.clone().recipient())
+            .answers::<ReadParkedKeys>(address.clone().recipient())
+            .answers::<TakeLetters>(address.clone().recipient())
+            .answers::<SettleLetters>(address.clone().recipient())
+            .answers::<ListLetters>(address.clone().recipient())
             .answers::<GetStatus>(address.clone().recipient());
         #[cfg(feature = "faults")]
         let routes = routes.panics_at(address.clone().recipient());

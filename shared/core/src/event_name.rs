@@ -9,6 +9,8 @@ use std::{
     sync::Arc,
 };
 
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
 /// Stable wire name of a kind of event, such as `articles.published`. Clones share the text.
 #[derive(Clone)]
 pub struct EventName(Text);
@@ -63,6 +65,18 @@ impl From<&str> for EventName {
 impl From<String> for EventName {
     fn from(name: String) -> Self {
         Self(Text::Shared(name.into()))
+    }
+}
+
+impl Serialize for EventName {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for EventName {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer).map(Self::from)
     }
 }
 

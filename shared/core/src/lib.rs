@@ -21,6 +21,7 @@ pub mod personal;
 pub mod projection;
 pub mod store;
 pub mod stream;
+pub mod subscription;
 pub mod time;
 pub mod version;
 
@@ -38,4 +39,4 @@ pub use personal::{Personal, Subject};
 pub use projection::Projection;
 pub use stream::{Category, StreamName, StreamNameError};
 pub use time::Timestamp;
-pub use version::{ExpectedVersion, Position, Version};
+pub use version::{ExpectedVersion, Place, Position, Version};

@@ -73,6 +73,24 @@ place! {
     Position
 }
 
+place! {
+    /// A place in what a subscription follows: a position of the log, or a version of the one stream it follows. 0 is before the
+    /// first event.
+    Place
+}
+
+impl From<Position> for Place {
+    fn from(position: Position) -> Self {
+        Self::new(position.get())
+    }
+}
+
+impl From<Version> for Place {
+    fn from(version: Version) -> Self {
+        Self::new(version.get())
+    }
+}
+
 /// What a writer believes about a stream at the moment of the append: the optimistic lock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

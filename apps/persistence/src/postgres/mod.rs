@@ -22,6 +22,7 @@ mod reader;
 mod recent;
 mod sql;
 mod statement;
+mod subscriptions;
 mod target;
 #[cfg(test)]
 mod tests;

@@ -6,6 +6,7 @@
 mod append;
 mod documents;
 mod error;
+mod letters;
 mod link;
 mod notices;
 mod outbox;
@@ -14,6 +15,7 @@ mod read;
 mod selector;
 mod snapshot;
 mod streams;
+mod subscriptions;
 mod upkeep;
 mod verify;
 
@@ -25,6 +27,10 @@ pub use documents::{
     DocumentPage, GetDocuments, LoadCheckpoint, QueryDocuments, SaveProjection, SaveProjectionError,
 };
 pub use error::StoreError;
+pub use letters::{
+    ERROR_MAX_BYTES, Failure, KEY_MAX_BYTES, Letter, LetterFilter, LetterPage, LettersSettled, ListLetters,
+    NewLetter, ParkLetters, ReadParkedKeys, SettleLetters, TakeLetters,
+};
 pub use link::{LinkError, LinkEvents};
 pub use notices::{KeepNotices, KeptNotice, ListNotices, Recorded, SweepNotices};
 pub use outbox::{ClearOutbox, OutboxEntry, ReadOutbox, Waiting};
@@ -37,5 +43,9 @@ pub use snapshot::{
     DeleteSnapshot, ListSnapshots, LoadSnapshot, SaveSnapshot, Snapshot, SnapshotError, State,
 };
 pub use streams::{ListStreams, StreamList, StreamSort};
+pub use subscriptions::{
+    Checkpoint, KeepLeases, LEASE_MAX_MS, Lease, LeaseState, Leases, ListSubscriptions, OpenError,
+    OpenSubscription, PARTITIONS_MAX, PartitionState, SOURCE_MAX_BYTES, SaveCheckpoints, SubscriptionState,
+};
 pub use upkeep::{Act, ActRecord, Perform, PerformError, Performed, Removal};
 pub use verify::{FINDINGS_MAX_PER_RULE, Finding, Rule, VerifyStore};

@@ -9,13 +9,15 @@ use crate::{
     event::{EncodedEvent, EventType, RecordedEvent},
     event_name::EventName,
     id::EventId,
+    json::Json,
     message::Request,
     metadata::Metadata,
     payload::{Payload, PayloadError},
     personal::Subject,
-    store::{StoreError, plan::StreamState},
+    store::{LetterFilter, StoreError, plan::StreamState},
     stream::StreamName,
-    version::{ExpectedVersion, Position, Version},
+    subscription::{Start, SubscriptionName},
+    version::{ExpectedVersion, Place, Position, Version},
 };
 
 /// Does one act. The same id again answers what was done the first time.
@@ -63,6 +65,56 @@ pub enum Act {
         /// Whom.
         subject: Subject,
     },
+    /// Lets a subscription rest: its owners send nothing to their consumers until it is resumed.
+    PauseSubscription {
+        /// Which.
+        subscription: SubscriptionName,
+    },
+    /// Ends a pause.
+    ResumeSubscription {
+        /// Which.
+        subscription: SubscriptionName,
+    },
+    /// Moves every checkpoint of a subscription to another start, takes every lease away and discards its dead letters: whoever
+    /// owns a partition next begins there.
+    ResetSubscription {
+        /// Which.
+        subscription: SubscriptionName,
+        /// Where to.
+        start: Start,
+    },
+    /// Removes a subscription with its checkpoints and dead letters. Opened again, it begins anew.
+    DeleteSubscription {
+        /// Which.
+        subscription: SubscriptionName,
+    },
+    /// Asks for dead letters to be tried again, each with all that are before it under the same key. Those that it was asked for already
+    /// do not count. The filter is recorded with the act, as it is.
+    RetryLetters {
+        /// Which.
+        filter: LetterFilter,
+        /// How many at most, sorted by subscription and place, beside those before them; the store's `page_size_max` bounds it.
+        limit: u32,
+    },
+    /// Removes dead letters unhandled.
+    DiscardLetters {
+        /// Which.
+        filter: LetterFilter,
+        /// How many at most, sorted by subscription and place; the store's `page_size_max` bounds it.
+        limit: u32,
+    },
+    /// Hands other data to the handler than the event has when the letter is tried again. The event stays as it is. What the new data
+    /// are is not recorded, as they may be personal. For the same reason data of an event that has a subject cannot be replaced: they
+    /// would be kept in the clear, and stay when the subject is forgotten.
+    EditLetter {
+        /// Of which subscription.
+        subscription: SubscriptionName,
+        /// At which place.
+        place: Place,
+        /// The new data; `None` goes back to the event's own.
+        #[serde(skip)]
+        data: Option<Json>,
+    },
 }
 
 /// How thoroughly something is removed.
@@ -82,7 +134,7 @@ pub enum Removal {
 pub struct Performed {
     /// Position of its record.
     pub position: Position,
-    /// Events that were removed from the log, or moved to the archive.
+    /// Events that were removed from the log, or moved to the archive; or dead letters that the act was about.
     pub events: u64,
     /// Links that were removed.
     pub links: u64,
@@ -118,6 +170,23 @@ pub enum PerformError {
         /// Its last version or position.
         end: u64,
     },
+    /// There is no such subscription.
+    #[error("there is no subscription {0}")]
+    SubscriptionNotFound(SubscriptionName),
+    /// The subscription has no dead letter there.
+    #[error("subscription {subscription} has no dead letter at {place}")]
+    LetterNotFound {
+        /// Which subscription.
+        subscription: SubscriptionName,
+        /// Where.
+        place: Place,
+    },
+    /// The data of a dead letter cannot be replaced by these.
+    #[error("the dead letter stays as it is: {reason}")]
+    DataRefused {
+        /// Why.
+        reason: String,
+    },
     /// Hard removal is switched off.
     #[error("hard removal is not allowed here; the setting store.allow_hard_removal allows it")]
     NotAllowed,
@@ -138,20 +207,21 @@ pub struct ActRecord {
     /// What was done.
     #[serde(flatten)]
     pub act: Act,
-    /// Events that were removed from the log, or moved to the archive.
+    /// Events that were removed from the log, or moved to the archive; or dead letters that the act was about.
     pub events: u64,
     /// Links that were removed.
     pub links: u64,
 }
 
 impl Perform {
-    /// The answer from the event that has its id: what was done the first time.
+    /// The answer from the event that has its id: what was done the first time. What is not recorded is not compared.
     ///
     /// # Errors
     /// [`PerformError::OtherEvent`] when that event does not record this act.
     pub fn done_before(&self, event: &RecordedEvent) -> Result<Performed, PerformError> {
         let record = event.data.decode::<ActRecord>().ok();
-        match record.filter(|record| event.stream == StreamName::audit() && record.act == self.act) {
+        match record.filter(|record| event.stream == StreamName::audit() && record.act == self.act.recorded())
+        {
             Some(ActRecord { events, links, .. }) => {
                 Ok(Performed { position: event.position, events, links })
             }
@@ -190,7 +260,16 @@ impl Act {
             Self::Archive { through } if *through > head => {
                 Err(PerformError::BeyondEnd { what: "the log".into(), end: head.get() })
             }
-            Self::Archive { .. } | Self::ForgetSubject { .. } => Ok(()),
+            // What is not about the log is decided where it is kept.
+            Self::Archive { .. }
+            | Self::ForgetSubject { .. }
+            | Self::PauseSubscription { .. }
+            | Self::ResumeSubscription { .. }
+            | Self::ResetSubscription { .. }
+            | Self::DeleteSubscription { .. }
+            | Self::RetryLetters { .. }
+            | Self::DiscardLetters { .. }
+            | Self::EditLetter { .. } => Ok(()),
         }
     }
 
@@ -202,6 +281,24 @@ impl Act {
             Self::TruncateStream { .. } => "umbel.stream_truncated",
             Self::Archive { .. } => "umbel.events_archived",
             Self::ForgetSubject { .. } => "umbel.subject_forgotten",
+            Self::PauseSubscription { .. } => "umbel.subscription_paused",
+            Self::ResumeSubscription { .. } => "umbel.subscription_resumed",
+            Self::ResetSubscription { .. } => "umbel.subscription_reset",
+            Self::DeleteSubscription { .. } => "umbel.subscription_deleted",
+            Self::RetryLetters { .. } => "umbel.letters_retried",
+            Self::DiscardLetters { .. } => "umbel.letters_discarded",
+            Self::EditLetter { .. } => "umbel.letter_edited",
+        }
+    }
+
+    /// What of it is recorded.
+    #[must_use]
+    pub fn recorded(&self) -> Self {
+        match self.clone() {
+            Self::EditLetter { subscription, place, .. } => {
+                Self::EditLetter { subscription, place, data: None }
+            }
+            act => act,
         }
     }
 
@@ -215,12 +312,33 @@ impl Act {
         )
     }
 
+    /// What to say when a subscription that it names is not there, or else the dead letter. `None` when it names neither.
+    #[must_use]
+    pub fn missing(&self, subscription_is: bool) -> Option<PerformError> {
+        let (name, place) = match self {
+            Self::PauseSubscription { subscription }
+            | Self::ResumeSubscription { subscription }
+            | Self::ResetSubscription { subscription, .. }
+            | Self::DeleteSubscription { subscription } => (Some(subscription), None),
+            Self::RetryLetters { filter, .. } | Self::DiscardLetters { filter, .. } => {
+                (filter.subscription.as_ref(), filter.place)
+            }
+            Self::EditLetter { subscription, place, .. } => (Some(subscription), Some(*place)),
+            _ => (None, None),
+        };
+        let subscription = name?.clone();
+        match place {
+            Some(place) if !subscription_is => Some(PerformError::LetterNotFound { subscription, place }),
+            _ => Some(PerformError::SubscriptionNotFound(subscription)),
+        }
+    }
+
     /// The stream it is about, if it is about one.
     #[must_use]
     pub const fn stream(&self) -> Option<&StreamName> {
         match self {
             Self::DeleteStream { stream, .. } | Self::TruncateStream { stream, .. } => Some(stream),
-            Self::Archive { .. } | Self::ForgetSubject { .. } => None,
+            _ => None,
         }
     }
 }
