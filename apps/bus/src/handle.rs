@@ -12,6 +12,7 @@ use umbel_core::{Position, Request};
 
 use crate::{
     actor::{BusActor, Register, Unregister},
+    commons::Commons,
     envelope::{Envelope, SendError},
     routes::{Destination, Progress, RouteError, RouteSet, Routes},
     settings::BusSettings,
@@ -42,6 +43,7 @@ pub(crate) struct Shared {
     /// The log's last position as far as this process knows: wakes those who follow the log.
     head: watch::Sender<Position>,
     topics: Registry,
+    commons: Commons,
     settings: BusSettings,
 }
 
@@ -56,6 +58,7 @@ impl Bus {
                 actor: ArcSwapOption::empty(),
                 head: watch::Sender::new(Position::START),
                 topics: Registry::new(&settings),
+                commons: Commons::default(),
                 settings,
             }),
         }
@@ -218,7 +221,14 @@ impl Bus {
         self.routes().owners().map(|(request, owner)| (request, Arc::clone(owner))).collect()
     }
 
-    /// How far the projections of this process have come.
+    /// The one value of this type that all holders of this bus share, made when it is first asked for: for components of one
+    /// process that have something in common beside messages, such as one connection to the store for all readers of a name.
+    #[must_use]
+    pub fn common<T: Default + Send + Sync + 'static>(&self) -> Arc<T> {
+        self.shared.commons.get()
+    }
+
+    /// How far the projections and handlers of this process have come.
     #[must_use]
     pub fn progress(&self) -> Vec<Progress> {
         self.routes().progress.clone()

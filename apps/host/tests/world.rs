@@ -132,9 +132,9 @@ impl World {
     /// Waits until the projection has passed this position.
     pub(crate) async fn passed(&self, projection: &str, position: Position) {
         loop {
-            let found = self.bus.progress().into_iter().find(|progress| progress.projection == projection);
+            let found = self.bus.progress().into_iter().find(|progress| progress.name == projection);
             if let Some(mut progress) = found
-                && progress.position.wait_for(|reached| *reached >= position).await.is_ok()
+                && progress.stand.position.wait_for(|reached| *reached >= position).await.is_ok()
             {
                 return;
             }
