@@ -1,5 +1,8 @@
 //! Saving checkpoints: often enough, and no more than that.
 
+#[cfg(test)]
+use crate::{store::Checkpoint, subscription::tests::Bug};
+
 use super::{Machine, stopping::Stopping};
 use crate::{
     store::Lease,
@@ -22,13 +25,21 @@ impl<E: Clone> Machine<E> {
         let leased = self.owned_partitions().filter(|one| one.is_leased(self.now));
         let checkpoints: Vec<_> = leased.filter_map(Partition::moved).collect();
         #[cfg(test)]
-        let checkpoints = self.wrong_checkpoints(checkpoints);
+        let checkpoints = if self.bug == Some(Bug::SavesWhatWasSeen) { self.seen() } else { checkpoints };
         self.unsaved = 0;
         self.unsaved_since = None;
         if !checkpoints.is_empty() {
             self.save.start(checkpoints.clone());
             self.out.push(Effect::Save(checkpoints));
         }
+    }
+
+    /// What a bug would save.
+    #[cfg(test)]
+    fn seen(&self) -> Vec<Checkpoint> {
+        let leased = self.owned_partitions().filter(|one| one.is_leased(self.now) && one.seen > one.saved);
+        let seen = leased.map(|one| Checkpoint { partition: one.number, epoch: one.epoch, place: one.seen });
+        seen.collect()
     }
 
     fn save_time(&self) -> Option<Millis> {
