@@ -14,11 +14,24 @@
 //! - what waits here is bounded, whatever the consumers do.
 
 mod key;
+mod machine;
 mod name;
 mod options;
 mod protocol;
 
+mod consumers;
+mod lane;
+mod leases;
+mod letters;
+mod partition;
+mod pending;
+mod queue;
+
+#[cfg(test)]
+mod tests;
+
 pub use key::Key;
+pub use machine::{Counters, Machine};
 pub use name::{NodeId, SubscriptionName, SubscriptionNameError};
 pub use options::{Options, Source, Start};
 pub use protocol::{

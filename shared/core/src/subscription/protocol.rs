@@ -34,6 +34,8 @@ pub struct Due<E> {
     pub item: Item<E>,
     /// How often it was tried before.
     pub attempts: u32,
+    /// When it failed first, if it did.
+    pub first_at: Option<Timestamp>,
 }
 
 /// Something that happened.
@@ -94,8 +96,8 @@ pub enum Input<E> {
         /// Which event.
         place: Place,
     },
-    /// A consumer could not handle this event; it has handled nothing of the same key behind it, and will not: these are sent
-    /// again.
+    /// A consumer could not handle this event; it has handled nothing of the same key behind it, and will not. From now on it
+    /// holds nothing of the key: what it had and did not acknowledge, before this event or behind it, is sent again in order.
     Fail {
         /// Which consumer.
         consumer: ConsumerId,
@@ -151,7 +153,7 @@ pub enum Verdict {
     },
     /// It counts as handled.
     Skip,
-    /// It becomes a dead letter, and so does what comes behind it of the same key.
+    /// It becomes a dead letter, and so does what comes behind it of the same key. In a transient subscription it is skipped.
     Park,
 }
 
@@ -175,7 +177,7 @@ pub enum Effect<E> {
         /// Events at most.
         limit: u32,
     },
-    /// Hand events to a consumer. Not answered; each event ends in an [`Input::Ack`], [`Input::Fail`] or [`Input::Leave`].
+    /// Hand events, or dead letters, to a consumer; never both at once. Not answered; each event ends in an [`Input::Ack`], [`Input::Fail`] or [`Input::Leave`].
     Deliver {
         /// To whom.
         consumer: ConsumerId,
@@ -196,7 +198,7 @@ pub enum Effect<E> {
         /// Why.
         error: JoinError,
     },
-    /// Tell a consumer that it acknowledged something that it does not hold. Nothing changed.
+    /// Tell a consumer that it acknowledged something, or failed at something, that it does not hold. Nothing changed.
     NotHeld {
         /// Whom.
         consumer: ConsumerId,

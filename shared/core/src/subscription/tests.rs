@@ -1,0 +1,10 @@
+//! The machine, example by example and under a scheduler that does its worst.
+
+/// A bug that is planted to see whether the tests find it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Bug {
+    /// Checkpoints are saved as far as was read.
+    SavesWhatWasSeen,
+    /// What waits for another try does not hold back what comes behind it.
+    RetryLetsOthersPass,
+}
