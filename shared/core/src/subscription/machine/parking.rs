@@ -288,6 +288,7 @@ impl<E: Clone> Machine<E> {
                 partition: letter.partition,
                 epoch: letter.epoch,
                 place,
+                key: letter.item.key,
                 settling: settling.clone(),
             });
         }
