@@ -11,6 +11,7 @@ use umbel_supervision::{Group, Policy, Worker};
 
 use crate::{
     aggregate,
+    event_handler::{self, BatchHandler, EventHandler},
     handler::{command_worker, query_worker},
     handling::Handling,
     projection,
@@ -32,6 +33,7 @@ pub struct App {
     /// Recorders and subscribers of topics.
     listeners: Vec<Start>,
     projections: Vec<Start>,
+    event_handlers: Vec<Start>,
     aggregates: Vec<Start>,
     handlers: Vec<Start>,
 }
@@ -44,6 +46,7 @@ impl App {
             name,
             listeners: Vec::new(),
             projections: Vec::new(),
+            event_handlers: Vec::new(),
             aggregates: Vec::new(),
             handlers: Vec::new(),
         }
@@ -66,6 +69,22 @@ impl App {
     #[must_use]
     pub fn projection<P: Projection>(mut self) -> Self {
         self.projections.push(Arc::new(|app, bus, settings| projection::worker::<P>(app, bus, settings)));
+        self
+    }
+
+    /// Events in, side effects out, at least once.
+    #[must_use]
+    pub fn handler<H: EventHandler>(mut self) -> Self {
+        self.event_handlers
+            .push(Arc::new(|app, bus, settings| event_handler::worker::<H>(app, bus, settings)));
+        self
+    }
+
+    /// Batches of events in, side effects out, at least once.
+    #[must_use]
+    pub fn batch_handler<H: BatchHandler>(mut self) -> Self {
+        self.event_handlers
+            .push(Arc::new(|app, bus, settings| event_handler::batch_worker::<H>(app, bus, settings)));
         self
     }
 
