@@ -19,3 +19,18 @@ impl Commons {
         Arc::clone(value).downcast().unwrap_or_default()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    use super::*;
+
+    #[test]
+    fn each_type_has_one_value() {
+        let commons = Commons::default();
+        commons.get::<AtomicU32>().fetch_add(7, Ordering::SeqCst);
+        assert_eq!(commons.get::<AtomicU32>().load(Ordering::SeqCst), 7);
+        assert!(commons.get::<Mutex<String>>().lock().is_ok_and(|text| text.is_empty()));
+    }
+}

@@ -3,11 +3,7 @@
 //! Whoever runs in this process tells itself how far it has come. What other nodes do shows in the store, as checkpoints: these are
 //! looked up with growing pauses, and only when other nodes have a part in the work.
 
-use std::{
-    future::pending,
-    pin::pin,
-    time::Duration,
-};
+use std::{future::pending, pin::pin, time::Duration};
 
 use futures_util::future::join_all;
 use tokio::time::{Instant, sleep, timeout_at};

@@ -24,18 +24,20 @@ type Start = Arc<dyn Fn(&str, Bus, &HostSettings) -> Worker + Send + Sync>;
 
 /// A domain app: a name and the components it declares. Each becomes a supervised actor on the app's own thread.
 ///
-/// Recorders and subscribers of topics start first, then projections, then aggregates, then handlers, each in the order declared,
-/// and they stop in reverse: what a handler dispatches to its own app finds its owner until the last handler is done, whoever can
-/// write can be waited for, and what they publish at the very end is recorded.
+/// Recorders and subscribers of topics start first, then projections, then aggregates, then handlers of commands and queries, then
+/// handlers of events, each in the order declared, and they stop in reverse: what a handler dispatches to its own app finds its
+/// owner until the last handler is done, projections can be waited for by whoever can write, and what they publish at the very end
+/// is recorded.
 #[derive(Clone)]
 pub struct App {
     name: &'static str,
     /// Recorders and subscribers of topics.
     listeners: Vec<Start>,
     projections: Vec<Start>,
-    event_handlers: Vec<Start>,
     aggregates: Vec<Start>,
+    /// Handlers of commands and queries.
     handlers: Vec<Start>,
+    event_handlers: Vec<Start>,
 }
 
 impl App {
@@ -148,7 +150,8 @@ impl App {
 
     /// What it declares, in the order in which they start.
     fn workers(&self) -> impl Iterator<Item = &Start> {
-        self.listeners.iter().chain(&self.projections).chain(&self.aggregates).chain(&self.handlers)
+        let before = self.listeners.iter().chain(&self.projections);
+        before.chain(&self.aggregates).chain(&self.handlers).chain(&self.event_handlers)
     }
 }
 
