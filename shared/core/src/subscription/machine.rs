@@ -207,19 +207,20 @@ impl<E: Clone> Machine<E> {
         }
     }
 
-    /// Everything that is due now, whatever it was that happened.
+    /// Everything that is due now, whatever it was that happened. Done once it leaves nothing to do: what gives up something comes
+    /// before what can use the room.
     fn go_on(&mut self) {
         self.queue.open_retries(self.now);
         self.open_letters();
         self.look_up_parked();
         self.park_more();
         self.settle_more();
-        self.take_letters();
-        self.send();
-        self.fetch_more();
         self.save_more();
         self.end();
         self.ask_for_leases();
+        self.take_letters();
+        self.send();
+        self.fetch_more();
         self.set_wake();
     }
 

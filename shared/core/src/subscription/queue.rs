@@ -309,7 +309,7 @@ impl<E> Queue<E> {
 
     /// What a bug would do: the first event of a key goes behind the others.
     #[cfg(test)]
-    pub(super) fn to_the_back(&mut self, key: Key) {
+    pub(super) fn rotate(&mut self, key: Key) {
         if let Some(lane) = self.lanes.get_mut(&key) {
             lane.entries.rotate_left(1);
         }

@@ -29,7 +29,7 @@ impl<E: Clone> Machine<E> {
         if !self.options.durable
             || self.stopping == Stopping::Over
             || !self.lease.may_start(self.now)
-            || self.now < self.next_ask
+            || (!leaving && self.now < self.next_ask)
         {
             return;
         }
@@ -57,8 +57,9 @@ impl<E: Clone> Machine<E> {
 
     /// When to ask again.
     pub(super) fn ask_at(&self) -> Option<Millis> {
+        let wanted = if self.stopping == Stopping::Leaving { 0 } else { self.next_ask };
         (self.options.durable && self.lease.under_way().is_none())
-            .then(|| self.next_ask.max(self.lease.pause_ends(self.now).unwrap_or(0)))
+            .then(|| wanted.max(self.lease.pause_ends(self.now).unwrap_or(0)))
     }
 
     pub(super) fn leased(&mut self, leases: &Leases) {
