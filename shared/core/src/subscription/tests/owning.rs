@@ -124,7 +124,12 @@ fn a_refused_checkpoint_loses_the_partition() {
 /// checkpoint is saved; until then nothing more of it is sent.
 #[test]
 fn a_second_node_gets_its_share() {
-    let keys: Vec<_> = (0..20).map(|number| format!("key-{number}")).collect();
+    // Events of the two partitions by turns.
+    let of = |partition| {
+        let names = (0..).map(|number| format!("key-{number}"));
+        names.filter(move |name| super::rig::key(name).partition(2) == partition)
+    };
+    let keys: Vec<_> = of(0).zip(of(1)).take(10).flat_map(|(one, other)| [one, other]).collect();
     let log: Vec<_> = keys.iter().map(String::as_str).collect();
     let mut rig = Rig::with(Options { partitions: 2, ..options() }, &[4], &log);
     let held = rig.sent()[0].1.clone();

@@ -269,6 +269,8 @@ impl World {
         let next = self.nodes.iter().filter_map(|node| node.wake).min();
         self.now = match next {
             Some(next) if next > self.now && !self.random.one_in(3) => next,
+            // Now and then a long time passes in which nothing else happens: requests are on their way beyond leases.
+            _ if self.random.one_in(20) => self.now + u64::from(self.random.between(1000, 5000)),
             _ => self.now + u64::from(self.random.between(1, 200)),
         };
         self.tick()
