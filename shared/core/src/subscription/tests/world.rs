@@ -39,6 +39,8 @@ pub(super) struct World {
     done: BTreeSet<Place>,
     bug: Option<Bug>,
     born: u128,
+    /// How often what happened, to see that worlds are not dull.
+    pub(super) seen: BTreeMap<&'static str, u32>,
     /// What happened last, for whoever looks for the cause.
     pub(super) trace: Vec<String>,
 }
@@ -69,6 +71,7 @@ impl World {
             done: BTreeSet::new(),
             bug,
             born: 0,
+            seen: BTreeMap::new(),
             trace: Vec::new(),
             options,
             random,
@@ -94,7 +97,7 @@ impl World {
                 78..=92 => self.pass_time()?,
                 93 => self.let_consumer_leave(node)?,
                 94 => self.operate(),
-                95 => self.fault(node)?,
+                95 | 96 => self.fault(node)?,
                 _ => self.poll(node)?,
             }
         }
@@ -135,14 +138,14 @@ impl World {
 
     /// The store carries out a request, or is never reached.
     fn carry_out(&mut self, node: usize) -> Result<(), Broken> {
-        let waiting = self.nodes[node].ops.iter().filter(|op| op.outcome.is_none()).count();
-        if waiting == 0 {
+        let ops = self.nodes[node].ops.iter().enumerate();
+        let now = self.now;
+        let waiting = ops.filter(|(_, op)| op.outcome.is_none() && op.earliest.is_none_or(|at| at <= now));
+        let waiting: Vec<_> = waiting.map(|(at, _)| at).collect();
+        if waiting.is_empty() {
             return Ok(());
         }
-        let nth = self.random.below(waiting);
-        let at =
-            (0..self.nodes[node].ops.len()).filter(|at| self.nodes[node].ops[*at].outcome.is_none()).nth(nth);
-        let at = at.unwrap();
+        let at = waiting[self.random.below(waiting.len())];
         let outcome = match self.random.below(12) {
             0 => Outcome::Failed,
             1 => {
@@ -160,7 +163,17 @@ impl World {
         let id = self.nodes[node].id;
         self.trace.push(format!("{} store carries out for {node}: {effect:?}", self.now));
         let most = self.random.between(1, 40);
-        self.store.execute(&effect, id, self.now, most, &self.done)
+        let answer = self.store.execute(&effect, id, self.now, most, &self.done)?;
+        match &answer {
+            Input::Saved { refused } if !refused.is_empty() => self.count("refused checkpoint"),
+            Input::Parked { refused } if !refused.is_empty() => self.count("refused letter"),
+            Input::Settled { refused, .. } if !refused.is_empty() => self.count("refused settling"),
+            Input::Settled { free, .. } if !free.is_empty() => self.count("freed key"),
+            Input::Letters(due) if !due.is_empty() => self.count("due letter"),
+            Input::ParkedKeys { keys, .. } if !keys.is_empty() => self.count("key found parked"),
+            _ => {}
+        }
+        Ok(answer)
     }
 
     /// A node hears what became of a request.
@@ -336,12 +349,39 @@ impl World {
         let effects = node.take_in(self.now, input, &self.options);
         let effects = effects.map_err(|broken| format!("{}, node {at}: {broken}", self.now))?;
         for effect in effects {
+            match &effect {
+                Effect::Revoke { .. } => self.count("revoked event"),
+                Effect::Lease(wanted) if !wanted.release.is_empty() && !wanted.leave => {
+                    self.count("partition given back");
+                }
+                Effect::Park(letters) if letters.iter().any(|one| one.failure.is_none()) => {
+                    self.count("event parked behind a letter");
+                }
+                Effect::Deliver { batch, .. } if batch.iter().any(|one| one.attempt > 1) => {
+                    self.count("retry");
+                }
+                Effect::Deliver { batch, .. }
+                    if batch.iter().any(|one| self.done.contains(&one.item.place)) =>
+                {
+                    self.count("redelivery");
+                }
+                _ => {}
+            }
             self.trace.push(format!("{}   {effect:?}", self.now));
+        }
+        for op in self.nodes[at].ops.iter_mut().filter(|op| op.earliest.is_none()) {
+            // Now and then a request takes longer than a lease lasts.
+            let long = if self.random.one_in(30) { self.random.between(2000, 8000) } else { 0 };
+            op.earliest = Some(self.now + u64::from(long));
         }
         if self.nodes[at].stopped {
             self.nodes[at] = self.fresh_node();
         }
         Ok(())
+    }
+
+    fn count(&mut self, what: &'static str) {
+        *self.seen.entry(what).or_default() += 1;
     }
 
     /// What was done last, and what broke.

@@ -23,6 +23,8 @@ pub(super) enum Outcome {
 pub(super) struct Op {
     pub(super) effect: Effect<u64>,
     pub(super) outcome: Option<Outcome>,
+    /// Until when it is on its way at least.
+    pub(super) earliest: Option<Millis>,
 }
 
 /// What a consumer holds: the key of each, and whether it is a letter.
@@ -139,7 +141,7 @@ impl Node {
                 if twice || !is_request(request) {
                     return Err(format!("one is under way already: {request:?}"));
                 }
-                self.ops.push(Op { effect: request.clone(), outcome: None });
+                self.ops.push(Op { effect: request.clone(), outcome: None, earliest: None });
             }
         }
         Ok(())
