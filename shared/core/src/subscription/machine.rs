@@ -5,6 +5,7 @@ mod owning;
 mod parking;
 mod saving;
 mod sending;
+mod settling;
 mod stopping;
 
 use super::{
@@ -19,6 +20,9 @@ use stopping::Stopping;
 
 /// The protocol of one subscription on one node. It does nothing by itself: begin with an [`Input::Tick`], carry out every effect
 /// and report what became of it.
+///
+/// It strives for its share of the partitions whether or not it has consumers: keep one only where there are some, and stop it when
+/// the last one has left for good.
 ///
 /// Times are those of the caller's clock, which only moves forward; one that is behind an earlier one counts as that.
 #[derive(Debug)]
@@ -41,6 +45,8 @@ pub struct Machine<E> {
     paused: bool,
     /// The first moment at which a partition that may send may do so no longer.
     expires: Millis,
+    /// Whether some partition wants more than to be read and saved. Mostly none does, and none is asked then.
+    chores: bool,
 
     queue: Queue<E>,
     consumers: Consumers,
@@ -54,6 +60,8 @@ pub struct Machine<E> {
     announced: Place,
     /// Whether to read although nothing is known to be there.
     look: bool,
+    /// Whether some partition may stand before what is known to be there.
+    behind: bool,
 
     save: Pending<Vec<Checkpoint>>,
     /// Events that were done since checkpoints were saved.
@@ -63,7 +71,8 @@ pub struct Machine<E> {
 
     park: Pending<Vec<parking::Batch>>,
     take: Pending<Vec<Lease>>,
-    settle: Pending<Vec<Place>>,
+    /// With the step in which it began.
+    settle: Pending<(u64, Vec<Place>)>,
     /// Whether it is unknown what became of a settling, so that keys may be free without a word.
     settle_unsure: bool,
 
@@ -140,6 +149,7 @@ impl<E: Clone> Machine<E> {
             member: false,
             paused: false,
             expires: Millis::MAX,
+            chores: false,
             queue: Queue::default(),
             consumers: Consumers::default(),
             letters: Letters::default(),
@@ -147,6 +157,7 @@ impl<E: Clone> Machine<E> {
             head: Place::START,
             announced: Place::START,
             look: false,
+            behind: false,
             save: Pending::default(),
             unsaved: 0,
             unsaved_since: None,
@@ -181,6 +192,7 @@ impl<E: Clone> Machine<E> {
     fn take_in(&mut self, input: Input<E>) {
         match input {
             Input::Tick => {}
+            Input::Changed => self.next_ask = self.now,
             Input::Head(place) => self.announced(place),
             Input::Leased(leases) => self.leased(&leases),
             Input::LeaseFailed => self.lease_failed(),
@@ -207,20 +219,22 @@ impl<E: Clone> Machine<E> {
         }
     }
 
-    /// Everything that is due now, whatever it was that happened.
+    /// Everything that is due now, whatever it was that happened. Done once it leaves nothing to do: what gives up something comes
+    /// before what can use the room.
     fn go_on(&mut self) {
         self.queue.open_retries(self.now);
         self.open_letters();
         self.look_up_parked();
         self.park_more();
         self.settle_more();
-        self.take_letters();
-        self.send();
-        self.fetch_more();
         self.save_more();
         self.end();
         self.ask_for_leases();
+        self.take_letters();
+        self.send();
+        self.fetch_more();
         self.set_wake();
+        self.chores = self.chores && self.owned_partitions().any(Partition::has_chores);
     }
 
     /// Says when to look again, if nothing happens before. An earlier moment replaces a later one; a later one need not be told:

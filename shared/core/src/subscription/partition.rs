@@ -91,6 +91,11 @@ impl Partition {
         self.held == 0 && self.failing == 0
     }
 
+    /// Whether it wants more than to be read and saved.
+    pub(super) fn has_chores(&self) -> bool {
+        !self.loaded || self.reload || self.take || self.draining
+    }
+
     pub(super) fn begin(&mut self, place: Place) {
         self.undone.insert(place);
     }

@@ -45,6 +45,9 @@ pub enum Input<E> {
     Tick,
     /// Events may be there up to this place. Announcements may be lost, doubled or late.
     Head(Place),
+    /// How the subscription stands may have changed: a lease was given back, an operator paused or resumed it, or wants letters to
+    /// be tried again. The store is asked at once instead of with the next renewal. May be lost; many at once are one.
+    Changed,
     /// [`Effect::Lease`] was answered.
     Leased(Leases),
     /// [`Effect::Lease`] failed, or it is unknown whether it did.

@@ -27,6 +27,8 @@ pub(super) struct Queue<E> {
     retries: BTreeSet<(Millis, Key)>,
     /// Keys of which something is to be parked.
     to_park: BTreeSet<Key>,
+    /// How many keys of each partition are parked.
+    parked: BTreeMap<u32, usize>,
     len: usize,
 }
 
@@ -66,6 +68,7 @@ impl<E> Default for Queue<E> {
             kept_items: 0,
             retries: BTreeSet::new(),
             to_park: BTreeSet::new(),
+            parked: BTreeMap::new(),
             len: 0,
         }
     }
@@ -183,6 +186,9 @@ impl<E> Queue<E> {
         if let Gate::Retry(until) = lane.gate {
             self.retries.remove(&(until, key));
         }
+        let parked = self.parked.entry(partition).or_default();
+        *parked -= usize::from(lane.gate == Gate::Parked);
+        *parked += usize::from(gate == Gate::Parked);
         lane.gate = gate;
         match gate {
             Gate::Retry(until) => {
@@ -265,6 +271,11 @@ impl<E> Queue<E> {
         }
     }
 
+    /// Whether keys of a partition are parked.
+    pub(super) fn has_parked(&self, partition: u32) -> bool {
+        self.parked.get(&partition).is_some_and(|count| *count > 0)
+    }
+
     /// The parked keys of a partition.
     pub(super) fn parked_keys(&self, partition: u32) -> Vec<Key> {
         let lanes = self.lanes.iter();
@@ -287,6 +298,7 @@ impl<E> Queue<E> {
     /// Forgets a partition. Who held what of it.
     pub(super) fn forget(&mut self, partition: u32) -> Vec<(ConsumerId, Place)> {
         let mut held = Vec::new();
+        self.parked.remove(&partition);
         for key in self.keys_of(partition) {
             let Some(mut lane) = self.lanes.remove(&key) else { continue };
             self.unlist(key, lane.listed);
@@ -309,7 +321,7 @@ impl<E> Queue<E> {
 
     /// What a bug would do: the first event of a key goes behind the others.
     #[cfg(test)]
-    pub(super) fn to_the_back(&mut self, key: Key) {
+    pub(super) fn rotate(&mut self, key: Key) {
         if let Some(lane) = self.lanes.get_mut(&key) {
             lane.entries.rotate_left(1);
         }

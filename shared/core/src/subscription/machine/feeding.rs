@@ -8,13 +8,15 @@ use crate::{
 
 impl<E: Clone> Machine<E> {
     pub(super) fn announced(&mut self, place: Place) {
+        self.behind |= place > self.head;
         self.head = self.head.max(place);
         self.announced = self.announced.max(place);
     }
 
     /// Reads on when there may be something, and room for it.
     pub(super) fn fetch_more(&mut self) {
-        if self.paused
+        if !self.behind
+            || self.paused
             || self.stopping != Stopping::No
             || self.consumers.is_empty()
             || !self.fetch.may_start(self.now)
@@ -31,6 +33,7 @@ impl<E: Clone> Machine<E> {
         let active = self.owned_partitions().filter(|partition| partition.active);
         let Some(after) = active.map(|partition| partition.seen).min() else { return };
         if !self.look && after >= self.head {
+            self.behind = false;
             return;
         }
         self.look = false;
@@ -44,6 +47,7 @@ impl<E: Clone> Machine<E> {
     pub(super) fn fetched(&mut self, items: Vec<Item<E>>, scanned_to: Place, head: Place) {
         let Some(after) = self.fetch.under_way().copied() else { return };
         self.head = head.max(self.announced);
+        self.behind = true;
         let last = items.last().map_or(scanned_to, |item| item.place.max(scanned_to));
         if last <= after && self.head > after {
             // There should be something, and nothing came: not again at once.
@@ -84,6 +88,7 @@ impl<E: Clone> Machine<E> {
     pub(super) fn fetch_failed(&mut self) {
         if self.fetch.failed(self.now).is_some() {
             self.look = true;
+            self.behind = true;
         }
     }
 }

@@ -29,7 +29,7 @@ impl<E: Clone> Machine<E> {
         if !self.options.durable
             || self.stopping == Stopping::Over
             || !self.lease.may_start(self.now)
-            || self.now < self.next_ask
+            || (!leaving && self.now < self.next_ask)
         {
             return;
         }
@@ -57,8 +57,9 @@ impl<E: Clone> Machine<E> {
 
     /// When to ask again.
     pub(super) fn ask_at(&self) -> Option<Millis> {
+        let wanted = if self.stopping == Stopping::Leaving { 0 } else { self.next_ask };
         (self.options.durable && self.lease.under_way().is_none())
-            .then(|| self.next_ask.max(self.lease.pause_ends(self.now).unwrap_or(0)))
+            .then(|| wanted.max(self.lease.pause_ends(self.now).unwrap_or(0)))
     }
 
     pub(super) fn leased(&mut self, leases: &Leases) {
@@ -67,6 +68,7 @@ impl<E: Clone> Machine<E> {
             self.over();
             return;
         }
+        self.chores = true;
         self.next_ask = asked.at.saturating_add(self.options.lease_ms / 3);
         self.paused = leases.paused;
         for state in &leases.partitions {
@@ -110,7 +112,7 @@ impl<E: Clone> Machine<E> {
                 // What was done meanwhile could not be saved.
                 self.unsaved_since.get_or_insert(now);
             }
-            if state.letters == 0 && !self.queue.parked_keys(state.partition).is_empty() {
+            if state.letters == 0 && self.queue.has_parked(state.partition) {
                 self.reload(state.partition);
             }
             return;
@@ -157,6 +159,7 @@ impl<E: Clone> Machine<E> {
                 self.queue.set_active(partition.number, active);
                 // Others may be far ahead of it.
                 self.look |= active;
+                self.behind |= active;
             }
         }
     }
@@ -190,7 +193,7 @@ impl<E: Clone> Machine<E> {
 
     /// Draining partitions that are done with are given back without waiting for the next renewal.
     pub(super) fn give_back_soon(&mut self) {
-        if self.owned_partitions().any(|one| self.may_give_back(one)) {
+        if self.chores && self.owned_partitions().any(|one| self.may_give_back(one)) {
             self.next_ask = self.next_ask.min(self.now);
         }
     }

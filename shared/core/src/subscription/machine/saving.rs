@@ -18,7 +18,10 @@ impl<E: Clone> Machine<E> {
         let due = self.unsaved >= self.options.checkpoint_after
             || self.save_time().is_some_and(|at| at <= self.now)
             || self.stopping == Stopping::Saving
-            || self.owned_partitions().any(|one| one.draining && one.is_idle() && one.is_leased(self.now));
+            || (self.chores
+                && self
+                    .owned_partitions()
+                    .any(|one| one.draining && one.is_idle() && one.is_leased(self.now)));
         if !due {
             return;
         }

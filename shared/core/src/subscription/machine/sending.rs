@@ -205,7 +205,7 @@ impl<E: Clone> Machine<E> {
                 self.counters.retried += 1;
                 #[cfg(test)]
                 if self.bug == Some(crate::subscription::tests::Bug::RetryLetsOthersPass) {
-                    self.queue.to_the_back(key);
+                    self.queue.rotate(key);
                     return;
                 }
                 self.queue.set_gate(key, number, Gate::Retry(self.now.saturating_add(after_ms)));

@@ -45,7 +45,6 @@ impl<E: Clone> Machine<E> {
         }
         if self.stopping == Stopping::Saving && self.nothing_to_keep() {
             self.stopping = Stopping::Leaving;
-            self.next_ask = self.now;
             if !self.member {
                 self.over();
             }
