@@ -312,6 +312,27 @@ impl Act {
         )
     }
 
+    /// What to say when a subscription that it names is not there, or else the dead letter. `None` when it names neither.
+    #[must_use]
+    pub fn missing(&self, subscription_is: bool) -> Option<PerformError> {
+        let (name, place) = match self {
+            Self::PauseSubscription { subscription }
+            | Self::ResumeSubscription { subscription }
+            | Self::ResetSubscription { subscription, .. }
+            | Self::DeleteSubscription { subscription } => (Some(subscription), None),
+            Self::RetryLetters { filter, .. } | Self::DiscardLetters { filter, .. } => {
+                (filter.subscription.as_ref(), filter.place)
+            }
+            Self::EditLetter { subscription, place, .. } => (Some(subscription), Some(*place)),
+            _ => (None, None),
+        };
+        let subscription = name?.clone();
+        match place {
+            Some(place) if !subscription_is => Some(PerformError::LetterNotFound { subscription, place }),
+            _ => Some(PerformError::SubscriptionNotFound(subscription)),
+        }
+    }
+
     /// The stream it is about, if it is about one.
     #[must_use]
     pub const fn stream(&self) -> Option<&StreamName> {
