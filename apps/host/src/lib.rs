@@ -47,3 +47,8 @@ pub use umbrella::{Foundation, RunError, StopSignals, TreeView, Umbrella};
 pub use umbel_bus::{
     AskError, Bus, Consistency, DispatchError, DispatchOptions, Dispatched, Outcome, topics,
 };
+
+/// The guide's examples, which are doctests by this.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/guides/subscriptions.md")]
+struct GuideToSubscriptions;

@@ -10,6 +10,7 @@ use crate::{
     bank::{self, Account, deposit},
     event_handlers::stored,
     probe::{Act, Journal, Note, Probe, probes, scripted},
+    stores::on_every_store,
     world::*,
 };
 
@@ -120,8 +121,7 @@ fn only_those_that_are_named_are_waited_for() {
 /// SC-06: a handler that runs on another node only is waited for by its name, and so is a projection by that of its checkpoint.
 #[test]
 fn handlers_of_other_nodes_count() {
-    run(async {
-        let store = Arc::default();
+    on_every_store(async |store| {
         let (there, journal) = over(&store, app().handler::<Probe<Lax>>(), |note| {
             if note.amount == 7 { Act::Wait } else { Act::Handle }
         })
@@ -147,8 +147,7 @@ fn handlers_of_other_nodes_count() {
 /// the store.
 #[test]
 fn a_shared_handler_is_passed_when_all_its_partitions_are() {
-    run(async {
-        let store = Arc::<Rigged>::default();
+    on_every_store(async |store| {
         let split = || app().handler::<Probe<Split>>();
         let (here, ours) = over(&store, split(), |_| Act::Handle).await;
         here.bus.dispatch_with(deposit("first", 1), strong()).await.unwrap();

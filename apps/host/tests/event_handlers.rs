@@ -12,6 +12,7 @@ use umbel_host::{App, HandlerOptions};
 use crate::{
     bank::{self, deposit},
     probe::{Act, Journal, Note, Probe, probes, scripted},
+    stores::on_every_store,
     world::*,
 };
 
@@ -69,8 +70,7 @@ fn by_account(notes: &[Note]) -> BTreeMap<&str, Vec<i64>> {
 /// a restart both go on where they were, and nothing is handled again.
 #[test]
 fn it_sees_old_events_and_new_ones_or_only_new_ones() {
-    run(async {
-        let store = Arc::default();
+    on_every_store(async |store| {
         let (world, _) = over(&store, app(), |_| Act::Handle).await;
         deposits(&world, &["ada"], 1..=3).await;
         world.stop().await;
@@ -97,8 +97,8 @@ fn it_sees_old_events_and_new_ones_or_only_new_ones() {
 /// EH-05: with concurrency n, so many events are handled at a time, each once; those of one stream in order, never two at a time.
 #[test]
 fn concurrent_consumers_share_the_events_and_keep_the_order_of_each_key() {
-    run(async {
-        let (world, journal) = with(app().handler::<Probe<Three>>(), |_| Act::Wait).await;
+    on_every_store(async |store| {
+        let (world, journal) = over(&store, app().handler::<Probe<Three>>(), |_| Act::Wait).await;
         deposits(&world, &["a", "b", "c", "d"], 1..=10).await;
         let begun = journal.until_begun(3).await;
         assert_eq!((begun.len(), by_account(&begun).len()), (3, 3), "three at a time, of different streams");
@@ -217,8 +217,7 @@ fn what_it_knows_is_kept_until_it_begins_again() {
 /// restart.
 #[test]
 fn the_event_in_hand_is_ended_when_it_stops() {
-    run(async {
-        let store = Arc::default();
+    on_every_store(async |store| {
         let app = || app().handler::<Probe<Plain>>();
         let (world, journal) =
             over(&store, app(), |note| if note.amount == 2 { Act::Wait } else { Act::Handle }).await;
@@ -242,8 +241,7 @@ fn the_event_in_hand_is_ended_when_it_stops() {
 /// EH-11: when the store loses its answers or is away for a while, the handler goes on by itself, without a further append.
 #[test]
 fn it_goes_on_when_the_store_is_back() {
-    run(async {
-        let store = Arc::<Rigged>::default();
+    on_every_store(async |store| {
         let (world, journal) = over(&store, app().handler::<Probe<Plain>>(), |_| Act::Handle).await;
         deposits(&world, &["ada"], 1..=3).await;
         journal.until_done(3).await;
@@ -261,8 +259,8 @@ fn it_goes_on_when_the_store_is_back() {
 /// EH-12: when an operator resets it, all events come again from where it is reset to.
 #[test]
 fn after_a_reset_all_events_come_again() {
-    run(async {
-        let (world, journal) = with(app().handler::<Probe<Plain>>(), |_| Act::Handle).await;
+    on_every_store(async |store| {
+        let (world, journal) = over(&store, app().handler::<Probe<Plain>>(), |_| Act::Handle).await;
         deposits(&world, &["ada"], 1..=3).await;
         journal.until_done(3).await;
         stored(&world, "probe.plain", Place::new(3)).await;

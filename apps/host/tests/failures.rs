@@ -16,6 +16,7 @@ use crate::{
     bank::{self, deposit},
     event_handlers::{perform, stored},
     probe::{Act, Journal, Note, Probe, parks_after, pauses, probes, scripted},
+    stores::on_every_store,
     world::*,
 };
 
@@ -234,8 +235,7 @@ fn the_settings_say_what_becomes_of_failures() {
 /// are asked for again, those of A are handled in order. The store's answers may get lost meanwhile.
 #[test]
 fn behind_a_dead_letter_its_key_waits_and_no_other() {
-    run(async {
-        let store = Arc::<Rigged>::default();
+    on_every_store(async |store| {
         let script = |note: &Note| if note.amount == 1 { Act::Fail } else { Act::Handle };
         let (world, journal) = over(&store, app().handler::<Probe<Parking>>(), script).await;
         store.subscriptions.lost_parks.store(1, std::sync::atomic::Ordering::SeqCst);
@@ -283,9 +283,9 @@ fn behind_a_dead_letter_its_key_waits_and_no_other() {
 /// with these; a discarded one is gone, and what waited behind it comes.
 #[test]
 fn letters_are_retried_in_part_edited_and_discarded() {
-    run(async {
+    on_every_store(async |store| {
         let script = |note: &Note| if (1..10).contains(&note.amount) { Act::Fail } else { Act::Handle };
-        let (world, journal) = over(&Arc::default(), app().handler::<Probe<Parking>>(), script).await;
+        let (world, journal) = over(&store, app().handler::<Probe<Parking>>(), script).await;
         write(&world, &[("a", 1), ("b", 2), ("c", 3), ("c", 30)]).await;
         let parked = until_letters(&world, "failing.parking", 4).await;
         let of = |place| LetterFilter { place: Some(place), ..LetterFilter::default() };
@@ -334,7 +334,7 @@ fn a_batch_that_fails_is_taken_apart() {
     run(async {
         let script = |note: &Note| match note.amount {
             3 => Act::Fail,
-            5 if note.together == 1 => Act::Panic,
+            5 if note.together > 1 => Act::Panic,
             _ => Act::Handle,
         };
         let (world, journal) = over(&Arc::default(), app().batch_handler::<Probe<Batches>>(), script).await;

@@ -12,6 +12,7 @@ use umbel_host::{AckError, Batch, SubscribeError, Subscriber, Subscription, subs
 
 use crate::{
     event_handlers::{perform, stored},
+    stores::on_every_store,
     world::*,
 };
 
@@ -118,8 +119,8 @@ fn the_checkpoint_moves_over_what_is_not_selected() {
 /// SU-03: a subscription begins with the first event, with what comes, or behind a place.
 #[test]
 fn it_begins_where_it_is_told() {
-    run(async {
-        let world = world().await;
+    on_every_store(async |store| {
+        let world = World::with(&store, &[], settings()).await;
         append(&world, &["a", "b", "c"]).await;
         let named = |name: &str, start| Subscription::named(name).unwrap().start(start);
         let mut origin = joined(&world.bus, named("origin", Start::Origin)).await;
@@ -165,8 +166,8 @@ fn acknowledgements_make_room_and_are_checked() {
 /// SU-07: what was acknowledged is saved in the end.
 #[test]
 fn it_resumes_before_the_first_event_that_was_not_acknowledged() {
-    run(async {
-        let world = world().await;
+    on_every_store(async |store| {
+        let world = World::with(&store, &[], settings()).await;
         append(&world, &["a", "b", "c", "d"]).await;
         let two = || reader().batch(1).consumers(2);
         let mut one = joined(&world.bus, two()).await;
@@ -238,8 +239,7 @@ fn subscribers_share_and_take_over() {
 /// once; what a subscriber of an ended one says is an error that tells why.
 #[test]
 fn the_last_one_leaves_in_order() {
-    run(async {
-        let store = Arc::default();
+    on_every_store(async |store| {
         let here = World::with(&store, &[], settings()).await;
         let there = World::with(&store, &[], settings()).await;
         append(&here, &["a", "b"]).await;
@@ -290,8 +290,7 @@ fn a_failed_event_comes_again_before_those_behind_it() {
 /// has run out. SU-18: what the first one still held is not its own any more, and saying that it was handled changes nothing.
 #[test]
 fn another_node_takes_over() {
-    run(async {
-        let store = Arc::<Rigged>::default();
+    on_every_store(async |store| {
         let here = World::with(&store, &[], settings()).await;
         let there = World::with(&store, &[], settings()).await;
         append(&here, &["a", "b"]).await;
@@ -337,8 +336,8 @@ fn what_came_meanwhile_arrives() {
 /// SU-19: who subscribes again goes on where it was; deleted, it begins anew.
 #[test]
 fn the_position_is_kept_until_it_is_deleted() {
-    run(async {
-        let world = world().await;
+    on_every_store(async |store| {
+        let world = World::with(&store, &[], settings()).await;
         append(&world, &["a", "b"]).await;
         let mut subscriber = joined(&world.bus, reader()).await;
         assert_eq!(take(&mut subscriber, 2).await, [1, 2]);
@@ -360,8 +359,8 @@ fn the_position_is_kept_until_it_is_deleted() {
 /// their own places.
 #[test]
 fn a_stream_is_followed_before_it_is_there_and_not_after() {
-    run(async {
-        let world = world().await;
+    on_every_store(async |store| {
+        let world = World::with(&store, &[], settings()).await;
         let stream = |id: &str| StreamName::of("account", id).unwrap();
         let mut subscriber = joined(&world.bus, reader().stream(stream("a"))).await;
         append(&world, &["b", "a", "b", "a"]).await;
