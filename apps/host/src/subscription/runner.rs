@@ -23,6 +23,9 @@ use super::{
     view::Told,
 };
 
+/// How many words of consumers are heard before anything else has its turn.
+const COMMANDS_AT_ONCE: usize = 64;
+
 /// Runs one subscription in this process, until its last consumer has left.
 pub(crate) struct Runner {
     machine: Machine<Event>,
@@ -107,6 +110,7 @@ impl Runner {
         self.join(first);
         self.give(Input::Tick);
         self.announced();
+        self.tell();
         let mut next_look = Instant::now() + self.poll;
         while !self.stopped {
             let wake = self.wake.map(|at| self.began + Duration::from_millis(at));
@@ -130,6 +134,12 @@ impl Runner {
                     self.look();
                 }
             }
+            // What consumers said meanwhile is told to others at once, and not one by one.
+            for _ in 0..COMMANDS_AT_ONCE {
+                let Ok(command) = self.commands.try_recv() else { break };
+                self.obey(command);
+            }
+            self.tell();
         }
     }
 
@@ -237,7 +247,6 @@ impl Runner {
                 inputs.extend(self.carry_out(effect, &mut said));
             }
         }
-        self.tell();
         said
     }
 
