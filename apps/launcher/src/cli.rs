@@ -10,6 +10,7 @@ use crate::{
     apps,
     audit::{self, AuditArgs},
     bench::BenchCommand,
+    dead_letters::DeadLettersCommand,
     events::EventsCommand,
     notices::NoticesCommand,
     outbox::OutboxCommand,
@@ -17,6 +18,7 @@ use crate::{
     snapshots::SnapshotsCommand,
     store::StoreCommand,
     streams::StreamsCommand,
+    subscriptions::SubscriptionsCommand,
     tenants::TenantsCommand,
 };
 
@@ -84,6 +86,12 @@ enum Command {
     /// Print the acts of upkeep: what was removed, moved or forgotten, by whom and why
     #[command(after_help = audit::EXAMPLES)]
     Audit(AuditArgs),
+    /// Durable subscriptions: how far they are behind, pause, reset, delete
+    #[command(subcommand)]
+    Subscriptions(SubscriptionsCommand),
+    /// Events that subscriptions could not handle: list, try again, edit, discard
+    #[command(subcommand)]
+    DeadLetters(DeadLettersCommand),
     /// Kept states of long streams
     #[command(subcommand)]
     Snapshots(SnapshotsCommand),
@@ -126,6 +134,8 @@ impl Cli {
             Command::Streams(command) => command.execute(&quiet(options)),
             Command::Store(command) => command.execute(&quiet(options)),
             Command::Audit(args) => audit::audit(&quiet(options), &args),
+            Command::Subscriptions(command) => command.execute(&quiet(options)),
+            Command::DeadLetters(command) => command.execute(&quiet(options)),
             Command::Snapshots(command) => command.execute(&quiet(options)),
             Command::Outbox(command) => command.execute(&quiet(options)),
             Command::Notices(command) => command.execute(&quiet(options)),
@@ -224,6 +234,12 @@ mod tests {
             "umbel store archive",
             "umbel store archive --through 1 --before 2026-01-31",
             "umbel outbox list",
+            "umbel subscriptions reset a.b",
+            "umbel subscriptions reset a.b --origin --current",
+            "umbel dead-letters edit a.b 1",
+            "umbel dead-letters show a.b first",
+            "umbel dead-letters retry --chunk 0",
+            "umbel dead-letters list --place 1 --through 2",
             "umbel tenants create",
         ] {
             assert_eq!(parse(line).unwrap_err().exit_code(), 2, "{line}");

@@ -8,6 +8,7 @@ mod args;
 mod audit;
 mod bench;
 mod cli;
+mod dead_letters;
 mod events;
 mod notices;
 mod outbox;
@@ -18,6 +19,7 @@ mod run;
 mod snapshots;
 mod store;
 mod streams;
+mod subscriptions;
 mod tenants;
 mod tool;
 

@@ -18,6 +18,7 @@ use crate::{
     vault::Vault,
 };
 
+pub(crate) mod kept;
 mod streamed;
 mod subject_keys;
 pub(crate) mod upgrade;

@@ -159,6 +159,7 @@ mod tests {
     use umbel_core::{
         ExpectedVersion, Metadata, Subject, Timestamp,
         store::{Act, Append, LinkEvents, OutboxEntry, Perform, Removal, Snapshot, Waiting},
+        version::Place,
     };
     use umbel_testkit::conformance::{Events, command, position, stream, version};
     use uuid::Uuid;
@@ -198,6 +199,7 @@ mod tests {
         };
         store.state().snapshots.insert(s(), snapshot);
         store.state().checkpoints.insert("test.one/1".into(), position(5));
+        crate::conformance::kept::fill(&store).await;
         store
     }
 
@@ -254,6 +256,16 @@ mod tests {
             state.commands.values_mut().for_each(|before| before.last_position = Some(position(9)));
         };
         assert_eq!(found(commands).await, [Rule::Commands]);
+        let checkpoint = |state: &mut State| {
+            let kept = state.subscriptions.values_mut().next().unwrap();
+            kept.partitions[1].checkpoint = Place::new(99);
+        };
+        assert_eq!(found(checkpoint).await, [Rule::Checkpoints]);
+        let letter = |state: &mut State| {
+            let kept = state.subscriptions.values_mut().next().unwrap();
+            kept.letters.values_mut().next().unwrap().position = position(99);
+        };
+        assert_eq!(found(letter).await, [Rule::Letters]);
         assert_eq!(found(|state| state.archived_to = position(6)).await, [Rule::Archive]);
         let unreadable = |state: &mut State| {
             state.events.get_mut(&position(2)).unwrap().data = Json::from_store("{").into();

@@ -249,7 +249,8 @@ pub(crate) fn cut(mut text: String, max_bytes: usize) -> String {
     if text.contains('\0') {
         text = text.replace('\0', REPLACEMENT);
     }
-    text.truncate(text.floor_char_boundary(max_bytes));
+    let end = (0..=max_bytes.min(text.len())).rev().find(|end| text.is_char_boundary(*end));
+    text.truncate(end.unwrap_or(0));
     text
 }
 

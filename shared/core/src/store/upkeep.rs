@@ -89,7 +89,7 @@ pub enum Act {
         subscription: SubscriptionName,
     },
     /// Asks for dead letters to be tried again, each with all that are before it under the same key. Those that it was asked for already
-    /// do not count.
+    /// do not count. The filter is recorded with the act, as it is.
     RetryLetters {
         /// Which.
         filter: LetterFilter,
