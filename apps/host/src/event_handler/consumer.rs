@@ -5,10 +5,7 @@ use std::{collections::BTreeSet, panic::AssertUnwindSafe, sync::Arc};
 use anyhow::{anyhow, bail};
 use futures_util::FutureExt;
 use tokio::sync::watch;
-use umbel_core::{
-    Place,
-    subscription::{Key, Verdict as Settled},
-};
+use umbel_core::subscription::{Key, Verdict as Settled};
 use umbel_supervision::{Stopping, describe_panic};
 
 use super::{
@@ -133,7 +130,7 @@ impl<H: EventHandler> Consumer<H> {
                 if delivered.attempt > 1 {
                     self.memories.take(delivered.place);
                 }
-                hand.link.ack_unheard(delivered.place).await.map_err(Into::into)
+                hand.link.ack_unheard(vec![delivered.place]).await.map_err(Into::into)
             }
             Err(trouble) => self.fail(delivered, hand, trouble).await,
         }
@@ -197,7 +194,7 @@ impl<H: BatchHandler> Way<H> for Together {
             }
             match decode::<H>(delivered) {
                 Ok(event) => {
-                    places.push((delivered.place, delivered.letter));
+                    places.push(delivered.place);
                     let context = HandlerContext::new::<H>(&consumer.start, delivered);
                     wanted.extend(event.map(|event| (event, context)));
                 }
@@ -208,7 +205,7 @@ impl<H: BatchHandler> Way<H> for Together {
             true => Ok(()),
             false => handle_batch(consumer.handler().await?, wanted).await,
         };
-        let Err(trouble) = handled else { return hand.ack(&places).await };
+        let Err(trouble) = handled else { return Ok(hand.link.ack_unheard(places).await?) };
         if matches!(trouble, Trouble::Panicked(_)) {
             consumer.handler = None;
         }
@@ -222,15 +219,5 @@ impl Hand {
     /// Whether it will come again, here or elsewhere.
     fn is_not_to_be_handled(&self, delivered: &Delivered) -> bool {
         self.failed.contains(&delivered.key) || self.taken.has(delivered.place)
-    }
-
-    /// All of these are handled: letters each on its own, the others by the last of them.
-    async fn ack(&self, places: &[(Place, bool)]) -> anyhow::Result<()> {
-        let letters = places.iter().filter(|(_, letter)| *letter);
-        let last = places.iter().filter(|(_, letter)| !letter).max();
-        for (place, _) in letters.chain(last) {
-            self.link.ack_unheard(*place).await?;
-        }
-        Ok(())
     }
 }

@@ -18,11 +18,12 @@ pub(crate) type Event = Arc<RecordedEvent>;
 /// What a consumer says.
 pub(crate) enum Command {
     Join(Join),
-    /// It has handled this event, and what it holds before it.
+    /// It has handled these events.
     Ack {
         consumer: ConsumerId,
-        place: Place,
-        answer: Option<oneshot::Sender<Result<(), NotHeld>>>,
+        places: Vec<Place>,
+        /// Answered with those that it does not hold.
+        answer: Option<oneshot::Sender<Vec<Place>>>,
     },
     /// It could not handle this event.
     Fail {
@@ -76,10 +77,14 @@ struct Consumer {
     sent: Vec<(BTreeSet<Place>, Weak<Taken>)>,
 }
 
-/// Batches that were sent before an event failed may hold others of its key, which will be sent again behind it. These are not to be
-/// handled.
+/// What a consumer has in its hands, as it knows itself: what is on its way to it is not there yet.
 #[derive(Debug, Default)]
-pub(crate) struct Stale(BTreeMap<Key, u64>);
+pub(crate) struct Hands {
+    held: BTreeMap<Place, (Key, bool)>,
+    /// By key, the last batch that was sent before an event of it failed. What that and those before it have of the key will be sent
+    /// again behind the event, and is not to be handled.
+    stale: BTreeMap<Key, u64>,
+}
 
 impl Consumers {
     pub(crate) fn add(&mut self, id: ConsumerId, batches: mpsc::Sender<Sent>, gone: oneshot::Sender<()>) {
@@ -138,17 +143,39 @@ impl Taken {
     }
 }
 
-impl Stale {
-    /// What was sent of this key up to this batch will be sent again.
-    pub(crate) fn up_to(&mut self, key: Key, batch: u64) {
-        self.0.insert(key, batch);
+impl Hands {
+    /// Takes a batch, but for what will be sent again and what is somebody else's by now.
+    pub(crate) fn take(&mut self, sent: Sent) -> (Vec<Delivery<Event>>, Arc<Taken>) {
+        let Sent { number, mut deliveries, taken } = sent;
+        self.stale.retain(|_, last| number <= *last);
+        let stale = &self.stale;
+        deliveries.retain(|one| !stale.contains_key(&one.item.key) && !taken.has(one.item.place));
+        self.held.extend(deliveries.iter().map(|one| (one.item.place, (one.item.key, one.letter))));
+        (deliveries, taken)
     }
 
-    /// Takes out of a batch what will be sent again.
-    pub(crate) fn sift(&mut self, batch: u64, deliveries: &mut Vec<Delivery<Event>>) {
-        self.0.retain(|_, last| batch <= *last);
-        if !self.0.is_empty() {
-            deliveries.retain(|delivery| !self.0.contains_key(&delivery.item.key));
+    /// Events up to this place, and these letters, as far as they are held.
+    pub(crate) fn up_to(&self, place: Place, letters: &[Place]) -> Vec<Place> {
+        let held = self.held.iter();
+        let wanted =
+            held.filter(|(at, (_, letter))| if *letter { letters.contains(at) } else { **at <= place });
+        wanted.map(|(at, _)| *at).collect()
+    }
+
+    pub(crate) fn is_letter(&self, place: Place) -> bool {
+        self.held.get(&place).is_some_and(|(_, letter)| *letter)
+    }
+
+    /// These are handled.
+    pub(crate) fn done(&mut self, places: &[Place]) {
+        for place in places {
+            self.held.remove(place);
         }
+    }
+
+    /// An event of this key has failed. What was sent of the key up to this batch comes again.
+    pub(crate) fn failed(&mut self, key: Key, batch: u64) {
+        self.held.retain(|_, (held, _)| *held != key);
+        self.stale.insert(key, batch);
     }
 }

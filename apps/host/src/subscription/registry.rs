@@ -314,7 +314,7 @@ impl Live {
             name,
             consumer: asked.consumer,
             commands: self.commands.clone(),
-            stale: Arc::default(),
+            hands: Arc::default(),
             told: Arc::clone(&self.told),
             ended: Arc::clone(&self.ended),
         };

@@ -146,11 +146,10 @@ impl Runner {
     fn obey(&mut self, command: Command) {
         match command {
             Command::Join(join) => self.join(join),
-            Command::Ack { consumer, place, answer } => {
-                let said = self.give(Input::Ack { consumer, place });
-                let outcome = if said.not_held { Err(NotHeld) } else { Ok(()) };
+            Command::Ack { consumer, mut places, answer } => {
+                places.retain(|&place| self.give(Input::AckOne { consumer, place }).not_held);
                 if let Some(answer) = answer {
-                    reply(answer, outcome);
+                    reply(answer, places);
                 }
             }
             Command::Fail { consumer, place, verdict, error, at, answer } => {

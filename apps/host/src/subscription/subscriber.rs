@@ -13,7 +13,7 @@ use umbel_core::{
 };
 
 use super::{
-    consumers::{Command, Event, NotHeld, Sent, Stale, Taken},
+    consumers::{Command, Event, Hands, NotHeld, Sent, Taken},
     view::Told,
 };
 
@@ -32,7 +32,7 @@ pub(crate) struct Link {
     pub(crate) name: SubscriptionName,
     pub(crate) consumer: ConsumerId,
     pub(crate) commands: mpsc::Sender<Command>,
-    pub(crate) stale: Arc<Mutex<Stale>>,
+    pub(crate) hands: Arc<Mutex<Hands>>,
     pub(crate) told: Arc<Told>,
     /// Why the runner has ended, once it has.
     pub(crate) ended: Arc<OnceLock<String>>,
@@ -44,8 +44,6 @@ pub struct Batch<T = Arc<RecordedEvent>> {
     events: Vec<Delivered<T>>,
     link: Link,
     taken: Arc<Taken>,
-    /// What is neither acknowledged nor failed, in the order of the batch.
-    open: Mutex<Vec<Open>>,
 }
 
 /// An event in somebody's hands.
@@ -61,13 +59,6 @@ pub struct Delivered<T = Arc<RecordedEvent>> {
     pub attempt: u32,
     /// Whether it is a dead letter that is tried again.
     pub letter: bool,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Open {
-    place: Place,
-    key: Key,
-    letter: bool,
 }
 
 /// Why what a consumer said does not count.
@@ -104,9 +95,8 @@ impl<T> Subscriber<T> {
     /// while it waits.
     pub async fn next(&mut self) -> Option<Batch<T>> {
         loop {
-            let Sent { number, mut deliveries, taken } = self.batches.recv().await?;
-            self.link.stale().sift(number, &mut deliveries);
-            deliveries.retain(|delivery| !taken.has(delivery.item.place));
+            let sent = self.batches.recv().await?;
+            let (deliveries, taken) = self.link.hands().take(sent);
             if !deliveries.is_empty() {
                 return Some(self.batch(deliveries, taken));
             }
@@ -114,12 +104,6 @@ impl<T> Subscriber<T> {
     }
 
     fn batch(&self, deliveries: Vec<Delivery<Event>>, taken: Arc<Taken>) -> Batch<T> {
-        let open = deliveries.iter().map(|Delivery { item, letter, .. }| Open {
-            place: item.place,
-            key: item.key,
-            letter: *letter,
-        });
-        let open = Mutex::new(open.collect());
         let delivered = |Delivery { item, attempt, letter }: Delivery<Event>| Delivered {
             event: (self.map)(&item.event),
             place: item.place,
@@ -128,7 +112,7 @@ impl<T> Subscriber<T> {
             letter,
         };
         let events = deliveries.into_iter().map(delivered).collect();
-        Batch { events, link: self.link.clone(), taken, open }
+        Batch { events, link: self.link.clone(), taken }
     }
 
     /// Why the subscription has ended here; `None` while it goes on.
@@ -148,16 +132,21 @@ impl<T> Subscriber<T> {
 }
 
 impl Link {
-    /// Without waiting for an answer.
-    pub(crate) async fn ack_unheard(&self, place: Place) -> Result<(), AckError> {
-        let command = Command::Ack { consumer: self.consumer, place, answer: None };
+    /// These are handled. Without waiting for an answer.
+    pub(crate) async fn ack_unheard(&self, places: Vec<Place>) -> Result<(), AckError> {
+        self.hands().done(&places);
+        let command = Command::Ack { consumer: self.consumer, places, answer: None };
         self.commands.send(command).await.map_err(|_| self.has_ended())
     }
 
-    async fn ack(&self, place: Place) -> Result<(), AckError> {
+    /// These are handled; those of them that were not held.
+    async fn ack(&self, places: Vec<Place>) -> Result<Vec<Place>, AckError> {
         let (answer, said) = oneshot::channel();
-        let command = Command::Ack { consumer: self.consumer, place, answer: Some(answer) };
-        self.ask(command, said, place).await
+        let command = Command::Ack { consumer: self.consumer, places: places.clone(), answer: Some(answer) };
+        self.commands.send(command).await.map_err(|_| self.has_ended())?;
+        let not_held = said.await.map_err(|_| self.has_ended())?;
+        self.hands().done(&places);
+        Ok(not_held)
     }
 
     /// An event could not be handled; of its key, nothing behind it was, and will be sent again.
@@ -171,20 +160,15 @@ impl Link {
         let (answer, said) = oneshot::channel();
         let (consumer, at) = (self.consumer, edge::now());
         let command = Command::Fail { consumer, place, verdict, error, at, answer };
-        let before = self.ask(command, said, place).await?;
-        self.stale().up_to(key, before);
+        self.commands.send(command).await.map_err(|_| self.has_ended())?;
+        let said = said.await.map_err(|_| self.has_ended())?;
+        let before = said.map_err(|NotHeld| self.not_held(place))?;
+        self.hands().failed(key, before);
         Ok(())
     }
 
-    async fn ask<A>(
-        &self,
-        command: Command,
-        said: oneshot::Receiver<Result<A, NotHeld>>,
-        place: Place,
-    ) -> Result<A, AckError> {
-        self.commands.send(command).await.map_err(|_| self.has_ended())?;
-        let said = said.await.map_err(|_| self.has_ended())?;
-        said.map_err(|NotHeld| AckError::NotHeld { subscription: self.name.clone(), place })
+    fn not_held(&self, place: Place) -> AckError {
+        AckError::NotHeld { subscription: self.name.clone(), place }
     }
 
     fn has_ended(&self) -> AckError {
@@ -195,8 +179,8 @@ impl Link {
         self.ended.get().cloned().unwrap_or_else(|| "its thread has ended".to_owned())
     }
 
-    fn stale(&self) -> MutexGuard<'_, Stale> {
-        self.stale.lock().unwrap_or_else(PoisonError::into_inner)
+    fn hands(&self) -> MutexGuard<'_, Hands> {
+        self.hands.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -207,29 +191,34 @@ impl<T> Batch<T> {
         &self.events
     }
 
-    /// All of it is handled.
+    /// All of it is handled, but for what has failed, and so is what this subscriber took before it.
     ///
     /// # Errors
     /// See [`AckError`]; what could be acknowledged is.
     pub async fn ack(&self) -> Result<(), AckError> {
-        let last = self.events.iter().map(|delivered| delivered.place).max().unwrap_or_default();
-        let letters = self.open().iter().filter(|open| open.letter).map(|open| open.place).collect();
-        self.acknowledge(letters, last).await
+        let place_of = |one: &Delivered<T>| one.place;
+        let last = self.events.iter().filter(|one| !one.letter).map(place_of).max().unwrap_or_default();
+        let letters: Vec<_> = self.events.iter().filter(|one| one.letter).map(place_of).collect();
+        let places = self.link.hands().up_to(last, &letters);
+        let not_held = self.link.ack(places).await?;
+        let own = not_held.into_iter().find(|place| self.events.iter().any(|one| one.place == *place));
+        own.map_or(Ok(()), |place| Err(self.link.not_held(place)))
     }
 
-    /// The event at this place is handled, and so are all others that this subscriber holds before it. A dead letter is
+    /// The event at this place is handled, and so are all others that this subscriber took before it. A dead letter is
     /// acknowledged alone.
     ///
     /// # Errors
     /// See [`AckError`].
     pub async fn ack_to(&self, place: Place) -> Result<(), AckError> {
-        let open = self.open().iter().find(|open| open.place == place).copied();
-        match open {
-            Some(Open { letter: true, .. }) => self.acknowledge(vec![place], Place::START).await,
-            Some(_) => self.acknowledge(Vec::new(), place).await,
-            // The runner knows what else this subscriber holds.
-            None => self.link.ack(place).await,
-        }
+        let places = {
+            let hands = self.link.hands();
+            if hands.is_letter(place) { vec![place] } else { hands.up_to(place, &[]) }
+        };
+        // Asked in any case: whoever has nothing in hand may have to be told that the subscription has ended.
+        let held = places.contains(&place);
+        let not_held = self.link.ack(places).await?;
+        if held && !not_held.contains(&place) { Ok(()) } else { Err(self.link.not_held(place)) }
     }
 
     /// The event at this place could not be handled, for this reason. Of its key, what is not acknowledged yet comes again; so
@@ -244,11 +233,8 @@ impl<T> Batch<T> {
         error: impl Into<String>,
     ) -> Result<(), AckError> {
         let found = self.events.iter().find(|delivered| delivered.place == place).map(|found| found.key);
-        let not_held = || AckError::NotHeld { subscription: self.link.name.clone(), place };
-        let key = found.ok_or_else(not_held)?;
-        self.link.fail(place, key, verdict, error.into()).await?;
-        self.open().retain(|open| open.key != key);
-        Ok(())
+        let key = found.ok_or_else(|| self.link.not_held(place))?;
+        self.link.fail(place, key, verdict, error.into()).await
     }
 
     /// Places of this batch that are somebody else's by now: another node has taken the partition over. Whatever is said of them
@@ -257,27 +243,6 @@ impl<T> Batch<T> {
     pub fn taken(&self) -> Vec<Place> {
         let places = self.events.iter().map(|delivered| delivered.place);
         places.filter(|place| self.taken.has(*place)).collect()
-    }
-
-    /// Acknowledges these letters, and the last of the other events up to this place.
-    async fn acknowledge(&self, letters: Vec<Place>, to: Place) -> Result<(), AckError> {
-        let (mut done, mut outcome) = (Vec::new(), Ok(()));
-        let last = self.open().iter().rfind(|open| !open.letter && open.place <= to).map(|open| open.place);
-        for place in letters.into_iter().chain(last) {
-            match self.link.ack(place).await {
-                Ok(()) => done.push(place),
-                Err(error) => outcome = outcome.and(Err(error)),
-            }
-        }
-        self.open().retain(|open| {
-            let covered = |place: &Place| *place == open.place || !open.letter && open.place <= *place;
-            !done.iter().any(covered)
-        });
-        outcome
-    }
-
-    fn open(&self) -> MutexGuard<'_, Vec<Open>> {
-        self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The events themselves, for those who say what becomes of each on their own.
