@@ -73,7 +73,7 @@ pub(crate) struct Parts {
 #[derive(Default)]
 struct Said {
     refused: Option<JoinError>,
-    not_held: bool,
+    not_held: Vec<Place>,
 }
 
 impl Runner {
@@ -146,16 +146,16 @@ impl Runner {
     fn obey(&mut self, command: Command) {
         match command {
             Command::Join(join) => self.join(join),
-            Command::Ack { consumer, mut places, answer } => {
-                places.retain(|&place| self.give(Input::AckOne { consumer, place }).not_held);
+            Command::Ack { consumer, places, answer } => {
+                let said = self.give(Input::AckEach { consumer, places });
                 if let Some(answer) = answer {
-                    reply(answer, places);
+                    reply(answer, said.not_held);
                 }
             }
             Command::Fail { consumer, place, verdict, error, at, answer } => {
                 let before = self.consumers.last_batch();
                 let said = self.give(Input::Fail { consumer, place, verdict, error, at });
-                reply(answer, if said.not_held { Err(NotHeld) } else { Ok(before) });
+                reply(answer, if said.not_held.is_empty() { Ok(before) } else { Err(NotHeld) });
             }
         }
     }
@@ -280,8 +280,8 @@ impl Runner {
                 said.refused = Some(error);
                 return None;
             }
-            Effect::NotHeld { .. } => {
-                said.not_held = true;
+            Effect::NotHeld { place, .. } => {
+                said.not_held.push(place);
                 return None;
             }
             Effect::Wake { at } => {
