@@ -18,7 +18,7 @@ use super::settings::SubscriptionSettings;
 
 type KeyFn = Arc<dyn Fn(&RecordedEvent) -> String + Send + Sync>;
 type FilterFn = Arc<dyn Fn(&RecordedEvent) -> bool + Send + Sync>;
-type MapFn<T> = Arc<dyn Fn(&Arc<RecordedEvent>) -> T + Send + Sync>;
+pub(crate) type MapFn<T> = Arc<dyn Fn(&Arc<RecordedEvent>) -> T + Send + Sync>;
 
 /// A subscription that is to be: a name, what it follows, and how. See [`subscribe`](crate::subscribe).
 ///

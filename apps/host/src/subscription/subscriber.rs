@@ -14,6 +14,7 @@ use umbel_core::{
 
 use super::{
     consumers::{Command, Event, Hands, NotHeld, Sent, Taken},
+    spec::MapFn,
     view::Told,
 };
 
@@ -23,7 +24,7 @@ pub struct Subscriber<T = Arc<RecordedEvent>> {
     pub(crate) batches: mpsc::Receiver<Sent>,
     /// Resolves once it has left and nothing of it is left to do.
     pub(crate) gone: oneshot::Receiver<()>,
-    pub(crate) map: Arc<dyn Fn(&Arc<RecordedEvent>) -> T + Send + Sync>,
+    pub(crate) map: MapFn<T>,
 }
 
 /// The way from a consumer to the runner.
