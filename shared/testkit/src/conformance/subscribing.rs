@@ -15,32 +15,32 @@ use uuid::Uuid;
 use super::{Events, StoreUnderTest, position};
 
 /// Far longer than any case takes.
-pub const LONG: u64 = 600_000;
+pub(super) const LONG: u64 = 600_000;
 
 /// The partitions of the subscriptions that cases make.
-pub const PARTITIONS: u32 = 4;
+pub(super) const PARTITIONS: u32 = 4;
 
 /// A subscription's name.
 #[must_use]
-pub fn name(name: &str) -> SubscriptionName {
+pub(super) fn name(name: &str) -> SubscriptionName {
     SubscriptionName::new(name).unwrap()
 }
 
 /// A node.
 #[must_use]
-pub fn node(number: u128) -> NodeId {
+pub(super) fn node(number: u128) -> NodeId {
     NodeId(Uuid::from_u128(number))
 }
 
 /// A place.
 #[must_use]
-pub fn place(number: u64) -> Place {
+pub(super) fn place(number: u64) -> Place {
     Place::new(number)
 }
 
 /// A subscription to the log, from its origin.
 #[must_use]
-pub fn to_log(subscription: &str) -> OpenSubscription {
+pub(super) fn to_log(subscription: &str) -> OpenSubscription {
     OpenSubscription {
         name: name(subscription),
         partitions: PARTITIONS,
@@ -52,7 +52,7 @@ pub fn to_log(subscription: &str) -> OpenSubscription {
 
 /// Asks for nothing but to take part.
 #[must_use]
-pub fn of_node(subscription: &str, number: u128) -> KeepLeases {
+pub(super) fn of_node(subscription: &str, number: u128) -> KeepLeases {
     KeepLeases {
         subscription: name(subscription),
         node: node(number),
@@ -65,7 +65,7 @@ pub fn of_node(subscription: &str, number: u128) -> KeepLeases {
 }
 
 /// Makes the subscription `s` with a node that owns all its partitions; their leases.
-pub async fn owned<S: StoreUnderTest>(store: &S) -> Vec<Lease> {
+pub(super) async fn owned<S: StoreUnderTest>(store: &S) -> Vec<Lease> {
     store.ask(to_log("s")).await.unwrap();
     let claim = (0..PARTITIONS).collect();
     leases(&store.ask(KeepLeases { claim, ..of_node("s", 1) }).await.unwrap())
@@ -73,19 +73,19 @@ pub async fn owned<S: StoreUnderTest>(store: &S) -> Vec<Lease> {
 
 /// The leases of all partitions, whoever has them.
 #[must_use]
-pub fn leases(leases: &Leases) -> Vec<Lease> {
+pub(super) fn leases(leases: &Leases) -> Vec<Lease> {
     let lease = |state: &LeaseState| Lease { partition: state.partition, epoch: state.epoch };
     leases.partitions.iter().map(lease).collect()
 }
 
 /// Who owns each partition.
 #[must_use]
-pub fn owners(leases: &Leases) -> Vec<Option<NodeId>> {
+pub(super) fn owners(leases: &Leases) -> Vec<Option<NodeId>> {
     leases.partitions.iter().map(|state| state.owner).collect()
 }
 
 /// How a subscription stands that is there.
-pub async fn state<S: StoreUnderTest>(store: &S, subscription: &str) -> SubscriptionState {
+pub(super) async fn state<S: StoreUnderTest>(store: &S, subscription: &str) -> SubscriptionState {
     let only = ListSubscriptions { name: Some(name(subscription)), after: None, limit: 9 };
     let mut found = store.ask(only).await.unwrap();
     assert_eq!(found.len(), 1, "{subscription}");
@@ -93,20 +93,20 @@ pub async fn state<S: StoreUnderTest>(store: &S, subscription: &str) -> Subscrip
 }
 
 /// Does an act, which must succeed; what it did.
-pub async fn act<S: StoreUnderTest>(store: &S, events: &Events, act: Act) -> Performed {
+pub(super) async fn act<S: StoreUnderTest>(store: &S, events: &Events, act: Act) -> Performed {
     store.ask(events.perform(act)).await.unwrap()
 }
 
 /// How something failed for so many times.
 #[must_use]
-pub fn failed(error: &str, attempts: u32) -> Failure {
+pub(super) fn failed(error: &str, attempts: u32) -> Failure {
     let at = |micros| Timestamp::from_micros(1_000_000 + micros);
     Failure { error: error.into(), attempts, first_at: at(0), last_at: at(i64::from(attempts)) }
 }
 
 /// A letter of the log at a place, with the leases of its subscription's partitions.
 #[must_use]
-pub fn letter(leases: &[Lease], at: u64, key: &str, failure: Option<Failure>) -> NewLetter {
+pub(super) fn letter(leases: &[Lease], at: u64, key: &str, failure: Option<Failure>) -> NewLetter {
     let (key, key_text) = (Key::of(key), key.to_owned());
     let lease = leases[usize::try_from(key.partition(PARTITIONS)).unwrap()];
     let event_id = umbel_core::EventId(Uuid::from_u128(u128::from(at)));
@@ -124,20 +124,20 @@ pub fn letter(leases: &[Lease], at: u64, key: &str, failure: Option<Failure>) ->
 }
 
 /// Parks letters of `s`, of which none may be refused.
-pub async fn park<S: StoreUnderTest>(store: &S, letters: impl IntoIterator<Item = NewLetter>) {
+pub(super) async fn park<S: StoreUnderTest>(store: &S, letters: impl IntoIterator<Item = NewLetter>) {
     let letters = letters.into_iter().collect();
     assert_eq!(store.ask(ParkLetters { subscription: name("s"), letters }).await, Ok(vec![]));
 }
 
 /// What became of a letter.
 #[must_use]
-pub fn settled(letter: &NewLetter, settling: Settling) -> SettledLetter {
+pub(super) fn settled(letter: &NewLetter, settling: Settling) -> SettledLetter {
     let Lease { partition, epoch } = letter.lease;
     SettledLetter { partition, epoch, place: letter.place, key: letter.key, settling }
 }
 
 /// Settles a letter of `s`; whether its key has no others.
-pub async fn settle<S: StoreUnderTest>(store: &S, letter: &NewLetter, settling: Settling) -> bool {
+pub(super) async fn settle<S: StoreUnderTest>(store: &S, letter: &NewLetter, settling: Settling) -> bool {
     let request = SettleLetters { subscription: name("s"), settled: vec![settled(letter, settling)] };
     let done = store.ask(request).await.unwrap();
     assert!(done.refused.is_empty(), "{done:?}");
@@ -145,31 +145,31 @@ pub async fn settle<S: StoreUnderTest>(store: &S, letter: &NewLetter, settling: 
 }
 
 /// The places of the letters of `s` that are due.
-pub async fn due<S: StoreUnderTest>(store: &S) -> Vec<u64> {
+pub(super) async fn due<S: StoreUnderTest>(store: &S) -> Vec<u64> {
     let partitions = (0..PARTITIONS).collect();
     let letters = store.ask(TakeLetters { subscription: name("s"), partitions, limit: 99 }).await.unwrap();
     letters.iter().map(|letter| letter.place.get()).collect()
 }
 
 /// All letters that are meant.
-pub async fn listed<S: StoreUnderTest>(store: &S, filter: LetterFilter) -> Vec<Letter> {
+pub(super) async fn listed<S: StoreUnderTest>(store: &S, filter: LetterFilter) -> Vec<Letter> {
     let page = store.ask(ListLetters { filter, after: None, limit: 999 }).await.unwrap();
     assert_eq!(page.total, u64::try_from(page.letters.len()).unwrap());
     page.letters
 }
 
 /// The letter of `s` at a place.
-pub async fn letter_at<S: StoreUnderTest>(store: &S, at: u64) -> Option<Letter> {
+pub(super) async fn letter_at<S: StoreUnderTest>(store: &S, at: u64) -> Option<Letter> {
     listed(store, at_place(at)).await.pop()
 }
 
 /// Means the letter of `s` at a place.
 #[must_use]
-pub fn at_place(at: u64) -> LetterFilter {
+pub(super) fn at_place(at: u64) -> LetterFilter {
     LetterFilter { subscription: Some(name("s")), place: Some(place(at)), ..LetterFilter::default() }
 }
 
 /// Nothing is wrong with the store.
-pub async fn healthy<S: StoreUnderTest>(store: &S) {
+pub(super) async fn healthy<S: StoreUnderTest>(store: &S) {
     assert_eq!(store.ask(VerifyStore).await, Ok(vec![]));
 }

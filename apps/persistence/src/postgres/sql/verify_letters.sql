@@ -15,7 +15,7 @@ WITH counted AS (
 SELECT format('letter at %s of %s, partition %s, of position %s', place, subscription, partition, position) AS what
 FROM known
 WHERE partitions IS NULL OR partition <> home OR head <> is_first
-    OR position NOT BETWEEN 1 AND (SELECT position FROM {schema}.log)
+    OR position NOT BETWEEN 1 AND (SELECT max(position) FROM {schema}.log)
 UNION ALL
 SELECT format('partition %s of %s counts %s letters and has %s', p.partition, p.subscription, p.letters, there.letters)
 FROM {schema}.subscription_partitions p,

@@ -84,10 +84,6 @@ impl Reader {
         let places: Vec<_> = each().map(|one| one.place.to_i64()).collect();
         let keys: Vec<_> = each().map(|one| one.key.to_i64()).collect();
         let done: Vec<_> = each().map(|one| one.settling == Settling::Done).collect();
-        let failure = |settling| match settling {
-            &Settling::Failed(ref failure) => Some(failure),
-            Settling::Done => None,
-        };
         let failures: Vec<_> = each().map(|one| failure(&one.settling)).collect();
         let failures = Failures::of(&failures);
         let letters: [Param<'_>; 6] = [&name, &partitions, &epochs, &places, &keys, &done];
@@ -118,6 +114,13 @@ impl Reader {
         let total = rows.first().map_or(0, |row| row.get::<_, i64>("total").unsigned_abs());
         let letters = rows.iter().filter(|row| row.get::<_, Option<i64>>("place").is_some());
         Ok(LetterPage { letters: letters.map(letter).collect::<Result<_, _>>()?, total })
+    }
+}
+
+fn failure(settling: &Settling) -> Option<&Failure> {
+    match settling {
+        Settling::Failed(failure) => Some(failure),
+        Settling::Done => None,
     }
 }
 
