@@ -15,6 +15,7 @@ use umbel_core::{
 
 use crate::{
     actor::{BusActor, Register, Unregister},
+    commons::Commons,
     envelope::{Envelope, SendError},
     routes::{Destination, Progress, RouteError, RouteSet, Routes},
     settings::BusSettings,
@@ -49,6 +50,7 @@ pub(crate) struct Shared {
     follower: Notify,
     tail: Tail,
     topics: Registry,
+    commons: Commons,
     settings: BusSettings,
 }
 
@@ -65,6 +67,7 @@ impl Bus {
                 follower: Notify::new(),
                 tail: Tail::new(settings.tail_max_events, settings.tail_max_bytes),
                 topics: Registry::new(&settings),
+                commons: Commons::default(),
                 settings,
             }),
         }
@@ -267,7 +270,14 @@ impl Bus {
         self.routes().owners().map(|(request, owner)| (request, Arc::clone(owner))).collect()
     }
 
-    /// How far the projections of this process have come.
+    /// The one value of this type that all holders of this bus share, made when it is first asked for: for components of one
+    /// process that have something in common beside messages, such as one connection to the store for all readers of a name.
+    #[must_use]
+    pub fn common<T: Default + Send + Sync + 'static>(&self) -> Arc<T> {
+        self.shared.commons.get()
+    }
+
+    /// How far the projections and handlers of this process have come.
     #[must_use]
     pub fn progress(&self) -> Vec<Progress> {
         self.routes().progress.clone()

@@ -24,6 +24,7 @@ use crate::{
     exit::{ExitStatus, Failed},
     handler::query_worker,
     settings::HostSettings,
+    subscription::Registry,
 };
 
 /// Stopping in order takes at most so many times `supervision.stop_within_ms`: parts stop one after the other, but
@@ -124,12 +125,11 @@ impl Foundation {
     /// # Errors
     /// When a setting of the bus, the hosts or the supervision is wrong.
     pub fn from_settings(settings: Settings) -> anyhow::Result<Self> {
-        Ok(Self {
-            bus: Bus::new(settings.section::<BusSettings>("bus")?),
-            host: settings.section("host")?,
-            policy: settings.section("supervision")?,
-            settings,
-        })
+        let bus = Bus::new(settings.section::<BusSettings>("bus")?);
+        let host =
+            HostSettings { subscriptions: settings.section("subscriptions")?, ..settings.section("host")? };
+        bus.common::<Registry>().configure(&host.subscriptions);
+        Ok(Self { bus, host, policy: settings.section("supervision")?, settings })
     }
 
     /// What every group of the tree is promised.

@@ -72,10 +72,10 @@ fn readiness(view: TreeView, bus: Bus) -> Readiness {
     })
 }
 
-/// The projections that are held up. The reasons stay in the log: they may quote events.
+/// The projections and handlers that are held up. The reasons stay in the log: they may quote events.
 fn held_up(bus: &Bus) -> Vec<String> {
-    let progress = bus.progress().into_iter().filter(|progress| progress.held_up.borrow().is_some());
-    progress.map(|progress| format!("the projection {} is held up", progress.projection)).collect()
+    let progress = bus.progress().into_iter().filter(|progress| progress.stand.held_up.borrow().is_some());
+    progress.map(|progress| format!("{} is held up", progress.name)).collect()
 }
 
 fn first_thing_to_try(address: SocketAddr) -> String {
@@ -135,7 +135,7 @@ mod tests {
                 let (_reason, reason) = watch::channel(Some("a poison event".to_owned()));
                 let routes = RouteSet::new("test/list").projects("test.list", &[], position, reason);
                 bus.register(routes).await.unwrap();
-                assert_eq!(held_up(&bus), ["the projection test.list is held up"]);
+                assert_eq!(held_up(&bus), ["test.list is held up"]);
                 assert_eq!(bound.get().is_some(), only.is_empty());
                 supervisor.shut_down().await;
                 assert!(view.not_up(GATEWAY).contains(&"umbel/store/reader".to_owned()));

@@ -14,14 +14,29 @@
 //! - what waits here is bounded, whatever the consumers do.
 
 mod key;
+mod machine;
 mod name;
 mod options;
 mod protocol;
 
+mod consumers;
+mod lane;
+mod leases;
+mod letters;
+mod partition;
+mod pending;
+mod queue;
+mod retry;
+
+#[cfg(test)]
+mod tests;
+
 pub use key::Key;
+pub use machine::{Counters, Machine};
 pub use name::{NodeId, SubscriptionName, SubscriptionNameError};
 pub use options::{Options, Source, Start};
 pub use protocol::{
     ConsumerId, Delivery, Due, Effect, Input, Item, JoinError, Millis, Parking, SettledLetter, Settling,
     Verdict,
 };
+pub use retry::{ErrorClass, Exhausted, Resolution, RetryPolicies, RetryPolicy};

@@ -34,6 +34,8 @@ pub struct Due<E> {
     pub item: Item<E>,
     /// How often it was tried before.
     pub attempts: u32,
+    /// When it failed first, if it did.
+    pub first_at: Option<Timestamp>,
 }
 
 /// Something that happened.
@@ -43,6 +45,9 @@ pub enum Input<E> {
     Tick,
     /// Events may be there up to this place. Announcements may be lost, doubled or late.
     Head(Place),
+    /// How the subscription stands may have changed: a lease was given back, an operator paused or resumed it, or wants letters to
+    /// be tried again. The store is asked at once instead of with the next renewal. May be lost; many at once are one.
+    Changed,
     /// [`Effect::Lease`] was answered.
     Leased(Leases),
     /// [`Effect::Lease`] failed, or it is unknown whether it did.
@@ -94,8 +99,16 @@ pub enum Input<E> {
         /// Which event.
         place: Place,
     },
-    /// A consumer could not handle this event; it has handled nothing of the same key behind it, and will not: these are sent
-    /// again.
+    /// A consumer has handled these events, whatever else it holds. What it holds may have been sent again and not have reached it yet:
+    /// whoever answers for one over a queue says of each event that it was handled.
+    AckEach {
+        /// Which consumer.
+        consumer: ConsumerId,
+        /// Which events.
+        places: Vec<Place>,
+    },
+    /// A consumer could not handle this event; it has handled nothing of the same key behind it, and will not. From now on it
+    /// holds nothing of the key: what it had and did not acknowledge, before this event or behind it, is sent again in order.
     Fail {
         /// Which consumer.
         consumer: ConsumerId,
@@ -151,7 +164,7 @@ pub enum Verdict {
     },
     /// It counts as handled.
     Skip,
-    /// It becomes a dead letter, and so does what comes behind it of the same key.
+    /// It becomes a dead letter, and so does what comes behind it of the same key. In a transient subscription it is skipped.
     Park,
 }
 
@@ -175,7 +188,7 @@ pub enum Effect<E> {
         /// Events at most.
         limit: u32,
     },
-    /// Hand events to a consumer. Not answered; each event ends in an [`Input::Ack`], [`Input::Fail`] or [`Input::Leave`].
+    /// Hand events, or dead letters, to a consumer; never both at once. Not answered; each event ends in an [`Input::Ack`], [`Input::Fail`] or [`Input::Leave`].
     Deliver {
         /// To whom.
         consumer: ConsumerId,
@@ -196,7 +209,7 @@ pub enum Effect<E> {
         /// Why.
         error: JoinError,
     },
-    /// Tell a consumer that it acknowledged something that it does not hold. Nothing changed.
+    /// Tell a consumer that it acknowledged something, or failed at something, that it does not hold. Nothing changed.
     NotHeld {
         /// Whom.
         consumer: ConsumerId,

@@ -1,0 +1,58 @@
+//! One kind of request to whoever interprets the effects: one at a time, and a pause after one that failed.
+
+use super::Millis;
+
+/// The pause after the first failure; each further one in a row doubles it.
+const PAUSE_FIRST_MS: Millis = 100;
+/// The longest pause.
+const PAUSE_MOST_MS: Millis = 5_000;
+
+/// A kind of request; `T` is what must be remembered of the one under way.
+#[derive(Debug)]
+pub(super) struct Pending<T> {
+    under_way: Option<T>,
+    failures: u32,
+    not_before: Millis,
+}
+
+impl<T> Default for Pending<T> {
+    fn default() -> Self {
+        Self { under_way: None, failures: 0, not_before: 0 }
+    }
+}
+
+impl<T> Pending<T> {
+    pub(super) fn may_start(&self, now: Millis) -> bool {
+        self.under_way.is_none() && now >= self.not_before
+    }
+
+    pub(super) fn start(&mut self, what: T) {
+        self.under_way = Some(what);
+    }
+
+    pub(super) fn under_way(&self) -> Option<&T> {
+        self.under_way.as_ref()
+    }
+
+    /// It was answered: what was asked, or `None` when nothing was and the answer means nothing.
+    pub(super) fn answered(&mut self) -> Option<T> {
+        let what = self.under_way.take()?;
+        self.failures = 0;
+        self.not_before = 0;
+        Some(what)
+    }
+
+    /// It failed, and may start again only after a pause.
+    pub(super) fn failed(&mut self, now: Millis) -> Option<T> {
+        let what = self.under_way.take()?;
+        let pause = PAUSE_FIRST_MS.checked_shl(self.failures).unwrap_or(PAUSE_MOST_MS).min(PAUSE_MOST_MS);
+        self.failures = self.failures.saturating_add(1).min(16);
+        self.not_before = now.saturating_add(pause);
+        Some(what)
+    }
+
+    /// When its pause ends, if it is in one.
+    pub(super) fn pause_ends(&self, now: Millis) -> Option<Millis> {
+        (self.under_way.is_none() && self.not_before > now).then_some(self.not_before)
+    }
+}

@@ -1,0 +1,23 @@
+//! The machine, example by example and under a scheduler that does its worst.
+
+mod rig;
+mod world;
+
+mod feeding;
+mod owning;
+mod parking;
+mod saving;
+mod sending;
+mod stopping;
+mod worlds;
+
+/// A bug that is planted to see whether the tests find it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Bug {
+    /// Checkpoints are saved as far as was read.
+    SavesWhatWasSeen,
+    /// What waits for another try does not hold back what comes behind it.
+    RetryLetsOthersPass,
+    /// The store takes what comes under an old lease.
+    EpochIsNotChecked,
+}

@@ -1,0 +1,152 @@
+//! What is read, and when.
+
+use uuid::Uuid;
+
+use super::rig::{A, NODE, Rig, key, leases, options, place};
+use crate::subscription::{Effect, Input, Item, Machine, NodeId, Options};
+
+/// SU-09: what does not fit is read later from where it stopped, and what nobody announced comes with the next announcement.
+#[test]
+fn nothing_is_lost_when_the_buffer_is_full_or_an_announcement_is() {
+    let mut rig = Rig::with(Options { buffer_max: 4, ..options() }, &[1], &[]);
+    rig.tell(Input::Head(place(9)));
+    assert_eq!(rig.effects, [Effect::Fetch { after: place(0), limit: 4 }]);
+    let items = (1..=6).map(|at| Item { place: place(at), key: key("a"), event: at }).collect();
+    rig.tell(Input::Fetched { items, scanned_to: place(6), head: place(9) });
+    assert_eq!((rig.sent(), rig.fetch()), (vec![(A, vec![1])], None));
+    rig.ack(A, 1);
+    assert_eq!(rig.fetch(), None);
+    rig.ack(A, 2);
+    assert!(rig.effects.contains(&Effect::Fetch { after: place(4), limit: 2 }), "{:?}", rig.effects);
+    let items = (5..=6).map(|at| Item { place: place(at), key: key("a"), event: at }).collect();
+    rig.tell(Input::Fetched { items, scanned_to: place(6), head: place(9) });
+    for at in 3..=6 {
+        rig.ack(A, at);
+    }
+    assert_eq!(rig.machine.counters().acknowledged, 6);
+}
+
+/// At the live edge one announcement costs one read, and without any nothing is read.
+#[test]
+fn the_live_edge_costs_one_read_for_each_announcement() {
+    let mut rig = Rig::with(options(), &[9], &["a"]);
+    assert!(rig.machine.is_live());
+    rig.tell(Input::Head(place(2)));
+    assert_eq!(rig.effects, [Effect::Fetch { after: place(1), limit: 999 }]);
+    assert!(!rig.machine.is_live());
+    for late in [1, 2, 2] {
+        assert_eq!(rig.tell(Input::Head(place(late))), []);
+    }
+    rig.fetched(2, &["b"]);
+    assert_eq!((rig.sent(), rig.fetch()), (vec![(A, vec![2])], None));
+    for late in [2, 1] {
+        assert_eq!(rig.tell(Input::Head(place(late))), []);
+    }
+    for _ in 0..100 {
+        rig.after(200);
+        assert_eq!(rig.fetch(), None);
+    }
+}
+
+/// SU-10: a read that fails is tried again by itself, after longer and longer pauses.
+#[test]
+fn a_failed_read_is_tried_again_by_itself() {
+    let mut rig = Rig::with(Options { lease_ms: 1_000_000, ..options() }, &[9], &["a"]);
+    rig.tell(Input::Head(place(3)));
+    for pause in [100, 200, 400, 800, 1600, 3200, 5000, 5000] {
+        rig.tell(Input::FetchFailed);
+        assert_eq!(rig.fetch(), None);
+        rig.after(pause - 1);
+        assert_eq!(rig.fetch(), None);
+        rig.tell(Input::Head(place(3)));
+        assert_eq!(rig.fetch(), None);
+        rig.after(1);
+        assert_eq!(rig.fetch(), Some(place(1)), "after {pause}");
+    }
+    rig.fetched(2, &["b", "c"]);
+    assert_eq!(rig.sent(), [(A, vec![2, 3])]);
+}
+
+/// A store that says there is more and brings nothing is not asked in a loop.
+#[test]
+fn a_read_without_progress_counts_as_failed() {
+    let mut rig = Rig::with(options(), &[9], &["a"]);
+    rig.tell(Input::Head(place(3)));
+    rig.tell(Input::Fetched { items: Vec::new(), scanned_to: place(1), head: place(3) });
+    assert_eq!(rig.fetch(), None);
+    rig.after(100);
+    assert_eq!(rig.fetch(), Some(place(1)));
+    // But what was announced and is not there any more is nothing to wait for.
+    rig.tell(Input::Fetched { items: Vec::new(), scanned_to: place(1), head: place(1) });
+    rig.after(100);
+    assert_eq!(rig.fetch(), None);
+    assert!(rig.machine.is_live());
+}
+
+/// A partition that stands before the place from which others are read takes nothing of that: it would miss what lies between.
+#[test]
+fn a_partition_that_is_won_late_reads_from_its_own_place() {
+    let mut rig = Rig::idle(Options { partitions: 2, ..options() });
+    rig.join(A, 9);
+    let mut states = leases(2, Some(NODE), 1);
+    for state in &mut states.partitions {
+        state.checkpoint = place(5);
+    }
+    states.partitions[1].owner = Some(super::rig::OTHER);
+    rig.tell(Input::Leased(states.clone()));
+    // It was not asked for: it is renewed first.
+    rig.tell(Input::Leased(states.clone()));
+    assert_eq!(rig.fetch(), Some(place(5)));
+    rig.fetched(6, &[]);
+    let (own, other) = (own_key(0), own_key(1));
+    rig.tell(Input::Head(place(9)));
+    assert_eq!(rig.fetch(), Some(place(5)));
+    // The other partition is won while a read is under way, and stands far behind.
+    rig.after(1000);
+    states.partitions[1].owner = Some(NODE);
+    states.partitions[1].checkpoint = place(2);
+    rig.tell(Input::Leased(states.clone()));
+    rig.tell(Input::Leased(states));
+    let items =
+        vec![Item { place: place(8), key: other, event: 8 }, Item { place: place(9), key: own, event: 9 }];
+    rig.tell(Input::Fetched { items: items.clone(), scanned_to: place(9), head: place(9) });
+    assert_eq!((rig.sent(), rig.fetch()), (vec![(A, vec![9])], Some(place(2))));
+    rig.tell(Input::Fetched { items, scanned_to: place(9), head: place(9) });
+    assert_eq!(rig.sent(), [(A, vec![8])]);
+}
+
+/// A key of a partition, of two.
+fn own_key(partition: u32) -> crate::subscription::Key {
+    let mut keys = (0..).map(|number| key(&format!("key-{number}")));
+    keys.find(|key| key.partition(2) == partition).unwrap()
+}
+
+/// SU-22: a transient subscription begins where it is told, each time anew, and asks for nothing that is stored under its name.
+#[test]
+fn a_transient_subscription_touches_nothing_that_is_stored() {
+    for _ in 0..2 {
+        let mut machine = Machine::transient(options(), NodeId(Uuid::nil()), place(7));
+        let mut effects = machine.step(0, Input::Tick);
+        effects.extend(machine.step(0, Input::Join { consumer: A, capacity: 5 }));
+        assert_eq!(effects, [Effect::Fetch { after: place(7), limit: 1000 }]);
+        let items = (8..=9).map(|at| Item { place: place(at), key: key("a"), event: at }).collect();
+        let mut effects = machine.step(0, Input::Fetched { items, scanned_to: place(9), head: place(9) });
+        assert!(matches!(effects.as_slice(), [Effect::Deliver { .. }]), "{effects:?}");
+        let failed = Input::Fail {
+            consumer: A,
+            place: place(8),
+            verdict: crate::subscription::Verdict::Park,
+            error: "no".into(),
+            at: crate::Timestamp::from_micros(0),
+        };
+        effects.extend(machine.step(1, failed));
+        effects.extend(machine.step(100_000, Input::Ack { consumer: A, place: place(9) }));
+        effects.extend(machine.step(200_000, Input::Stop));
+        assert_eq!(machine.settled_to().collect::<Vec<_>>(), [(0, place(9))]);
+        assert!(
+            effects.iter().all(|one| matches!(one, Effect::Deliver { .. } | Effect::Stopped)),
+            "{effects:?}"
+        );
+        assert!(machine.has_stopped());
+    }
+}

@@ -1,0 +1,223 @@
+//! Leases: who owns what, from when, until when, and what becomes of it.
+
+use super::rig::{A, B, NODE, OTHER, Rig, leases, options, place};
+use crate::{
+    store::{Lease, Leases},
+    subscription::{Effect, Input, NodeId, Options, Verdict},
+};
+
+fn lease(partition: u32, epoch: u64) -> Lease {
+    Lease { partition, epoch }
+}
+
+fn stand(members: u32, states: &[(Option<NodeId>, u64)]) -> Leases {
+    let mut stand = leases(u32::try_from(states.len()).unwrap(), None, 0);
+    stand.members = members;
+    for (state, (owner, epoch)) in stand.partitions.iter_mut().zip(states) {
+        state.owner = *owner;
+        state.epoch = *epoch;
+    }
+    stand
+}
+
+/// SU-17: of two nodes one is active; the other asks again and again, and takes over from the stored checkpoint once the lease has run
+/// out.
+#[test]
+fn a_second_node_takes_over_when_the_lease_runs_out() {
+    let mut rig = Rig::idle(options());
+    rig.join(A, 9);
+    assert_eq!((rig.lease().claim, rig.lease().hold), (vec![], vec![]));
+    for _ in 0..3 {
+        rig.tell(Input::Leased(stand(2, &[(Some(OTHER), 4)])));
+        assert_eq!((rig.fetch(), rig.machine.owned().count()), (None, 0));
+        rig.after(999);
+        assert_eq!(rig.effects, []);
+        rig.after(1);
+        assert!(rig.lease().claim.is_empty());
+    }
+    let mut free = stand(1, &[(None, 4)]);
+    free.partitions[0].checkpoint = place(7);
+    rig.tell(Input::Leased(free.clone()));
+    assert_eq!(rig.lease().claim, [0]);
+    free.partitions[0].owner = Some(NODE);
+    free.partitions[0].epoch = 5;
+    rig.tell(Input::Leased(free));
+    assert_eq!((rig.fetch(), rig.machine.owned().next()), (Some(place(7)), Some(lease(0, 5))));
+}
+
+/// SU-18: past the end of its lease, counted from when it was asked for, an owner sends and saves nothing; once somebody else has it,
+/// what consumers hold is theirs no longer; and when it is won again, what lies behind the stored checkpoint is sent.
+#[test]
+fn an_owner_that_slept_past_its_lease_notices() {
+    let mut rig = Rig::with(Options { checkpoint_after: 1, ..options() }, &[2], &["a", "b", "c", "d"]);
+    assert_eq!(rig.sent(), [(A, vec![1, 2])]);
+    rig.now += 3000;
+    rig.ack(A, 1);
+    assert_eq!((rig.sent(), rig.saves()), (vec![], None));
+    assert_eq!(rig.lease().hold, [lease(0, 1)]);
+    rig.after(10);
+    assert_eq!(rig.effects, []);
+    let lost = stand(1, &[(Some(OTHER), 2)]);
+    let revoked = Effect::Revoke { consumer: A, places: vec![place(2)] };
+    assert_eq!(rig.tell(Input::Leased(lost)).first(), Some(&revoked));
+    assert_eq!(rig.ack(A, 2), [Effect::NotHeld { consumer: A, place: place(2) }]);
+    assert_eq!(rig.machine.buffered(), 0);
+    rig.after(1000);
+    let mut free = stand(1, &[(None, 2)]);
+    rig.tell(Input::Leased(free.clone()));
+    free.partitions[0].owner = Some(NODE);
+    free.partitions[0].epoch = 3;
+    free.partitions[0].checkpoint = place(3);
+    rig.tell(Input::Leased(free));
+    assert_eq!(rig.fetch(), Some(place(3)));
+    rig.fetched(4, &["d"]);
+    assert_eq!(rig.sent(), [(A, vec![4])]);
+}
+
+/// A lease that nobody took meanwhile goes on when it is renewed, and what was done in between is saved.
+#[test]
+fn a_lease_that_nobody_took_goes_on() {
+    let mut rig = Rig::with(options(), &[2], &["a", "b", "c", "d"]);
+    rig.after(1000);
+    rig.tell(Input::LeaseFailed);
+    rig.after(1999);
+    rig.ack(A, 2);
+    assert_eq!(rig.sent(), [(A, vec![3, 4])]);
+    rig.after(1);
+    rig.ack(A, 4);
+    assert_eq!(rig.saves(), None);
+    rig.after(300);
+    assert_eq!(rig.saves(), None);
+    rig.tell(Input::Leased(stand(1, &[(Some(NODE), 1)])));
+    rig.after(200);
+    assert_eq!(rig.saves(), Some(vec![4]));
+}
+
+/// The lease counts from the request: an answer that came late is worth less.
+#[test]
+fn a_late_answer_does_not_make_a_lease_longer() {
+    let mut rig = Rig::with(options(), &[1], &["a", "a", "a"]);
+    rig.after(1000);
+    assert_eq!(rig.lease().hold, [lease(0, 1)]);
+    rig.after(1900);
+    rig.tell(Input::Leased(stand(1, &[(Some(NODE), 1)])));
+    rig.now = 10_000 + 3999;
+    rig.ack(A, 1);
+    assert_eq!(rig.sent(), [(A, vec![2])]);
+    rig.now += 1;
+    rig.ack(A, 2);
+    assert_eq!(rig.sent(), []);
+}
+
+/// A refusal says that the lease is lost, before any answer to a request for leases does.
+#[test]
+fn a_refused_checkpoint_loses_the_partition() {
+    let mut rig = Rig::with(Options { checkpoint_after: 1, ..options() }, &[2], &["a", "b", "c"]);
+    rig.ack(A, 1);
+    rig.tell(Input::Saved { refused: vec![0] });
+    let revoked = Effect::Revoke { consumer: A, places: vec![place(2), place(3)] };
+    assert_eq!(rig.effects.first(), Some(&revoked));
+    assert_eq!(rig.lease().hold, []);
+}
+
+/// When a second node appears, what is beyond the share is given back as soon as nothing of it is in anybody's hands and its
+/// checkpoint is saved; until then nothing more of it is sent.
+#[test]
+fn a_second_node_gets_its_share() {
+    // Events of the two partitions by turns.
+    let of = |partition| {
+        let names = (0..).map(|number| format!("key-{number}"));
+        names.filter(move |name| super::rig::key(name).partition(2) == partition)
+    };
+    let keys: Vec<_> = of(0).zip(of(1)).take(10).flat_map(|(one, other)| [one, other]).collect();
+    let log: Vec<_> = keys.iter().map(String::as_str).collect();
+    let mut rig = Rig::with(Options { partitions: 2, ..options() }, &[4], &log);
+    let held = rig.sent()[0].1.clone();
+    rig.after(1000);
+    // The second partition stands before event 2, its first.
+    assert_eq!(rig.saves(), Some(vec![1]));
+    rig.tell(Input::Saved { refused: Vec::new() });
+    rig.tell(Input::Leased(stand(2, &[(Some(NODE), 1), (Some(NODE), 1)])));
+    assert_eq!(rig.effects, [Effect::Wake { at: 12_000 }]);
+    let place_of = |at: u64| super::rig::key(log[usize::try_from(at - 1).unwrap()]).partition(2);
+    let mut saved = Vec::new();
+    for at in &held {
+        let effects = rig.ack(A, *at).to_vec();
+        let sent = rig.sent();
+        assert!(sent.iter().all(|(_, places)| places.iter().all(|at| place_of(*at) == 0)), "{effects:?}");
+        saved.extend(rig.saves().unwrap_or_default());
+    }
+    assert!(!saved.is_empty() && saved.len() <= 2, "{saved:?}");
+    rig.tell(Input::Saved { refused: Vec::new() });
+    assert_eq!((rig.lease().hold, rig.lease().release), (vec![lease(0, 1)], vec![lease(1, 1)]));
+    rig.tell(Input::Leased(stand(2, &[(Some(NODE), 1), (None, 1)])));
+    for _ in 0..10 {
+        rig.after(1000);
+        assert_eq!((rig.lease().claim, rig.lease().release), (vec![], vec![]));
+        rig.tell(Input::Leased(stand(2, &[(Some(NODE), 1), (Some(OTHER), 2)])));
+    }
+}
+
+/// A claim whose answer was lost is ours all the same; it is renewed before it is used, for nobody knows since when it lasts.
+#[test]
+fn a_claim_whose_answer_was_lost_is_found_again() {
+    let mut rig = Rig::idle(options());
+    rig.join(B, 9);
+    rig.tell(Input::Leased(stand(1, &[(None, 0)])));
+    assert_eq!(rig.lease().claim, [0]);
+    rig.tell(Input::LeaseFailed);
+    rig.after(100);
+    assert!(rig.lease().claim.is_empty());
+    rig.tell(Input::Leased(stand(1, &[(Some(NODE), 1)])));
+    assert_eq!((rig.fetch(), rig.lease().hold), (None, vec![lease(0, 1)]));
+    rig.tell(Input::Leased(stand(1, &[(Some(NODE), 1)])));
+    assert_eq!(rig.fetch(), Some(place(0)));
+}
+
+/// While an operator has it paused, leases are kept, nothing is read and nothing sent; what is done is saved.
+#[test]
+fn a_paused_subscription_keeps_its_leases_and_sends_nothing() {
+    let mut rig = Rig::with(options(), &[1], &["a", "b", "c"]);
+    rig.after(1000);
+    let mut paused = stand(1, &[(Some(NODE), 1)]);
+    paused.paused = true;
+    rig.tell(Input::Leased(paused));
+    assert!(rig.machine.is_paused());
+    rig.ack(A, 1);
+    rig.tell(Input::Head(place(9)));
+    assert_eq!((rig.sent(), rig.fetch()), (vec![], None));
+    rig.after(200);
+    assert_eq!(rig.saves(), Some(vec![1]));
+    rig.after(800);
+    assert_eq!(rig.lease().hold, [lease(0, 1)]);
+    rig.tell(Input::Leased(stand(1, &[(Some(NODE), 1)])));
+    assert_eq!(rig.sent(), [(A, vec![2])]);
+}
+
+/// Whatever a store says, nothing breaks and nothing is asked in a loop.
+#[test]
+fn odd_answers_do_no_harm() {
+    let odd = |members, partition, epoch, owner| {
+        let mut odd = stand(members, &[(owner, epoch)]);
+        odd.partitions[0].partition = partition;
+        odd
+    };
+    let none = Leases { paused: false, members: 0, partitions: Vec::new() };
+    for answer in
+        [none, odd(0, 0, 0, None), odd(9, 77, 3, None), odd(0, 77, 3, Some(NODE)), odd(0, 0, 9, Some(OTHER))]
+    {
+        let mut rig = Rig::idle(options());
+        rig.tell(Input::Saved { refused: vec![0, 5] });
+        rig.tell(Input::Parked { refused: vec![0, 5] });
+        let mut asked = 0;
+        for _ in 0..10 {
+            if rig.effects.iter().any(|effect| matches!(effect, Effect::Lease(_))) {
+                asked += 1;
+                rig.tell(Input::Leased(answer.clone()));
+            }
+            rig.tell(Input::Fetched { items: Vec::new(), scanned_to: place(1), head: place(2) });
+            rig.fail(A, 1, Verdict::Park);
+        }
+        assert!(asked <= 2, "{answer:?} leads to {asked} requests at once");
+    }
+}
