@@ -83,7 +83,7 @@ pub enum Input<E> {
     Join {
         /// Which.
         consumer: ConsumerId,
-        /// Events it holds at a time, at most.
+        /// Events it holds at a time, at most. 0 counts as 1.
         capacity: u32,
     },
     /// A consumer is gone, crashed or not; what it held goes to others, in order.
