@@ -180,7 +180,8 @@ pub enum Effect<E> {
         /// Events at most.
         limit: u32,
     },
-    /// Hand events, or dead letters, to a consumer; never both at once. Not answered; each event ends in an [`Input::Ack`], [`Input::Fail`] or [`Input::Leave`].
+    /// Hand events, or dead letters, to a consumer; never both at once. Not answered; each event ends in an [`Input::Ack`],
+    /// [`Input::Fail`] or [`Input::Leave`].
     Deliver {
         /// To whom.
         consumer: ConsumerId,
