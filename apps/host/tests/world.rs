@@ -1,7 +1,5 @@
 //! Umbrellas for tests, and a store that does as it is told.
 
-mod subscriptions;
-
 use std::{
     future::Future,
     sync::{
