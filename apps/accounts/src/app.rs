@@ -2,7 +2,7 @@
 
 use contracts::{
     Invalid,
-    accounts::{GetUser, LogIn, LogInAnswer, Register, Rejection, UpdateUser, User},
+    accounts::{GetProfile, GetUser, LogIn, LogInAnswer, Profile, Register, Rejection, UpdateUser, User},
 };
 use umbel_host::{App, AskError, DispatchError, Handling, ReadModels};
 
@@ -30,6 +30,7 @@ pub fn app(settings: &AccountsSettings) -> anyhow::Result<App> {
         })
         .command(move |handling: Handling, command: UpdateUser| update(updating.clone(), handling, command))
         .query(get_user)
+        .query(get_profile)
         .query(move |models: ReadModels, query: LogIn| log_in(verifying.clone(), models, query)))
 }
 
@@ -74,6 +75,12 @@ async fn update(
 async fn get_user(models: ReadModels, query: GetUser) -> Result<Option<User>, AskError> {
     let found = models.get::<UserDocument>(query.user_id).await?;
     Ok(found.map(|document| document.user))
+}
+
+async fn get_profile(models: ReadModels, query: GetProfile) -> Result<Option<Profile>, AskError> {
+    let found = models.query::<UserDocument>(UserDocument::by_username(&query.username)).await?;
+    let profile = |User { id, username, email: _, bio, image }| Profile { id, username, bio, image };
+    Ok(found.documents.into_iter().next().map(|(_, document)| profile(document.user)))
 }
 
 async fn log_in(hasher: Hasher, models: ReadModels, query: LogIn) -> Result<LogInAnswer, AskError> {

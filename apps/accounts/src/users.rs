@@ -49,6 +49,11 @@ impl UserDocument {
         DocumentQuery::of::<Self>().equal("email_key", rules::email_key(address)).page(0, 1)
     }
 
+    /// The query for the user of this name, however it is written.
+    pub(crate) fn by_username(name: &str) -> DocumentQuery {
+        DocumentQuery::of::<Self>().equal("username_key", username_key(name)).page(0, 1)
+    }
+
     fn of(user: User) -> Self {
         Self { username_key: username_key(&user.username), email_key: rules::email_key(&user.email), user }
     }
@@ -124,6 +129,7 @@ mod tests {
             ("Jake", "Jake@Example.com")
         );
         assert_eq!(UserDocument::by_email("JAKE@example.com").check::<UserDocument>(), Ok(()));
+        assert_eq!(UserDocument::by_username("JAKE").check::<UserDocument>(), Ok(()));
     }
 
     #[test]

@@ -4,8 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use contracts::articles::{
-    Article, ArticlePage, Author, GetArticle, LIST_LIMIT_MAX, ListArticles, ListTags, Summary,
-    TAGS_LISTED_MAX, TagCount,
+    Article, ArticlePage, Author, GetArticle, ListArticles, ListTags, Summary, TAGS_LISTED_MAX, TagCount,
 };
 use umbel_host::{AskError, ReadModels};
 use uuid::Uuid;
@@ -13,26 +12,28 @@ use uuid::Uuid;
 use crate::list::{ArticleDocument, AuthorDocument, TagDocument};
 
 pub(crate) async fn get_article(models: ReadModels, query: GetArticle) -> Result<Option<Article>, AskError> {
-    let found = models.query::<ArticleDocument>(ArticleDocument::by_slug(&query.slug)).await?;
-    let Some((_, article)) = found.documents.into_iter().next() else { return Ok(None) };
-    let author = models.get::<AuthorDocument>(article.author_id).await?;
-    let (summary, body) = joined(article, author.map(|known| known.author));
-    Ok(Some(Article { summary, body }))
+    match article_under(&models, &query.slug).await? {
+        Some(article) => with_author(&models, article).await.map(Some),
+        None => Ok(None),
+    }
 }
 
 pub(crate) async fn list_articles(models: ReadModels, query: ListArticles) -> Result<ArticlePage, AskError> {
-    let ListArticles { tag, author, limit, offset } = query;
-    let author_id = match author {
+    let nothing = |ids: &Option<Vec<Uuid>>| ids.as_ref().is_some_and(Vec::is_empty);
+    if nothing(&query.author_ids) || nothing(&query.article_ids) {
+        return Ok(ArticlePage::default());
+    }
+    let author_id = match &query.author {
         None => None,
-        Some(username) => match author_named(&models, &username).await? {
+        Some(username) => match author_named(&models, username).await? {
             Some(author) => Some(author.id),
             None => return Ok(ArticlePage::default()),
         },
     };
-    let page = ArticleDocument::newest(tag.as_deref(), author_id, offset, limit.min(LIST_LIMIT_MAX));
-    let found = models.query::<ArticleDocument>(page).await?;
+    let found = models.query::<ArticleDocument>(ArticleDocument::newest(&query, author_id)).await?;
     let articles: Vec<_> = found.documents.into_iter().map(|(_, article)| article).collect();
-    let authors = authors_of(&models, &articles).await?;
+    let ids: BTreeSet<_> = articles.iter().map(|article| article.author_id).collect();
+    let authors = authors(&models, ids).await?;
     let summary = |article: ArticleDocument| {
         let author = authors.get(&article.author_id).cloned();
         joined(article, author).0
@@ -51,21 +52,39 @@ async fn author_named(models: &ReadModels, username: &str) -> Result<Option<Auth
     Ok(found.documents.into_iter().next().map(|(_, known)| known.author))
 }
 
-/// Each author of a page once, in one request.
-async fn authors_of(
+/// The article under this slug.
+pub(crate) async fn article_under(
     models: &ReadModels,
-    articles: &[ArticleDocument],
+    slug: &str,
+) -> Result<Option<ArticleDocument>, AskError> {
+    let found = models.query::<ArticleDocument>(ArticleDocument::by_slug(slug)).await?;
+    Ok(found.documents.into_iter().next().map(|(_, article)| article))
+}
+
+/// The article as it is shown.
+pub(crate) async fn with_author(models: &ReadModels, article: ArticleDocument) -> Result<Article, AskError> {
+    let author = models.get::<AuthorDocument>(article.author_id).await?;
+    let (summary, body) = joined(article, author.map(|known| known.author));
+    Ok(Article { summary, body })
+}
+
+/// All authors of a page in one request.
+pub(crate) async fn authors(
+    models: &ReadModels,
+    ids: BTreeSet<Uuid>,
 ) -> Result<BTreeMap<Uuid, Author>, AskError> {
-    let ids: BTreeSet<_> = articles.iter().map(|article| article.author_id).collect();
     let known = models.get_many::<AuthorDocument>(ids).await?;
     Ok(known.into_iter().flatten().map(|known| (known.author.id, known.author)).collect())
 }
 
-/// The article with its author, and its text apart. An author that no registration tells of is shown by id: one
-/// odd article must not take the list away from everybody.
+/// An author that no registration tells of is shown by id: one odd article must not take the list away from everybody.
+pub(crate) fn author_or_id(author: Option<Author>, id: Uuid) -> Author {
+    author.unwrap_or_else(|| Author { id, username: id.to_string(), bio: None, image: None })
+}
+
+/// The article with its author, and its text apart.
 fn joined(article: ArticleDocument, author: Option<Author>) -> (Summary, String) {
-    let id = article.author_id;
-    let author = author.unwrap_or_else(|| Author { id, username: id.to_string(), bio: None, image: None });
+    let author = author_or_id(author, article.author_id);
     let summary = Summary {
         id: article.id,
         slug: article.slug,

@@ -2,7 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use contracts::{Invalid, Problem, articles::Publish};
+use contracts::{
+    Invalid, Problem,
+    articles::{Edit, Publish},
+};
 
 /// Longest title, in characters.
 const TITLE_MAX: usize = 250;
@@ -13,6 +16,9 @@ const DESCRIPTION_MAX: usize = 1000;
 /// Longest text, in characters: half a novel. In JSON a character takes six bytes at most, so the event stays
 /// below the mebibyte that the store takes by default, whatever the script.
 const BODY_MAX: usize = 150_000;
+
+/// Longest comment, in characters: some pages. A list shows a thousand of them.
+const COMMENT_MAX: usize = 10_000;
 
 /// Most tags of one article. Each is a document that its publication changes.
 const TAGS_MAX: usize = 32;
@@ -31,6 +37,26 @@ pub(crate) fn check(article: &Publish) -> Result<(), Invalid> {
         ("body", Problem::of_required(&article.body, BODY_MAX)),
         ("tagList", tags_problem(&article.tags)),
     ])
+}
+
+/// As [`check`], for what is to be changed only.
+///
+/// # Errors
+/// Names everything that is wrong.
+pub(crate) fn check_edit(edit: &Edit) -> Result<(), Invalid> {
+    let required =
+        |text: &Option<String>, max| text.as_deref().and_then(|text| Problem::of_required(text, max));
+    Invalid::check([
+        ("title", required(&edit.title, TITLE_MAX)),
+        ("description", required(&edit.description, DESCRIPTION_MAX)),
+        ("body", required(&edit.body, BODY_MAX)),
+        ("tagList", edit.tags.as_deref().and_then(tags_problem)),
+    ])
+}
+
+/// What is wrong with a comment.
+pub(crate) fn comment(body: &str) -> Option<Problem> {
+    Problem::of_required(body, COMMENT_MAX)
 }
 
 /// Tags as they are kept: trimmed, none blank, each once, sorted by name.
@@ -92,6 +118,27 @@ mod tests {
         assert_eq!(problems(&Publish { tags: tags(33), ..article() }), "tagList is too long (maximum is 32)");
         let long = Publish { tags: vec!["x".repeat(65)], ..article() };
         assert_eq!(problems(&long), "tagList is too long (maximum is 64)");
+    }
+
+    #[test]
+    fn an_edit_is_checked_where_it_changes_something() {
+        let nothing = Edit {
+            slug: "dragons".into(),
+            editor_id: Uuid::from_u128(7),
+            title: None,
+            description: None,
+            body: None,
+            tags: None,
+        };
+        let problems =
+            |edit: &Edit| check_edit(edit).map_or_else(|invalid| invalid.to_string(), |()| String::new());
+        assert_eq!(problems(&nothing), "");
+        let blank = Edit { title: Some(" ".into()), body: Some(String::new()), ..nothing.clone() };
+        assert_eq!(problems(&blank), "title can't be blank, body can't be blank");
+        let odd = Edit { tags: Some(vec!["a\nb".into()]), ..nothing };
+        assert_eq!(problems(&odd), "tagList is invalid");
+        assert_eq!(comment("\n"), Some(Problem::Blank));
+        assert_eq!(comment(&"x".repeat(10_001)), Some(Problem::TooLong { max: 10_000 }));
     }
 
     #[test]

@@ -7,6 +7,7 @@ use std::{
 };
 
 use actix_web::{FromRequest, HttpMessage, HttpRequest, dev::Payload, web};
+use contracts::accounts::{GetUser, User};
 use umbel_bus::{AskError, Bus, DispatchError, DispatchOptions};
 use umbel_core::{Command, CommandId, Json, Query, Timestamp};
 use uuid::Uuid;
@@ -14,7 +15,9 @@ use uuid::Uuid;
 use crate::{
     edge::{IDEMPOTENCY_KEY, RequestContext},
     error::ApiError,
+    guard::LoginGuard,
     state::State,
+    token::TokenError,
 };
 
 /// One request's access to the bus.
@@ -82,6 +85,16 @@ impl Call {
             }
             error.into()
         })
+    }
+
+    /// What counts failed log-ins.
+    pub(crate) fn logins(&self) -> &LoginGuard {
+        &self.state.logins
+    }
+
+    /// The user a token stands for.
+    pub(crate) async fn user(&self, user_id: Uuid) -> Result<User, ApiError> {
+        Ok(self.ask(GetUser { user_id }).await?.ok_or(TokenError::Invalid)?)
     }
 
     /// A token for the user.

@@ -6,7 +6,7 @@ use actix_web::{
     HttpResponse, ResponseError,
     http::{StatusCode, header},
 };
-use contracts::{Invalid, accounts, articles};
+use contracts::{Invalid, accounts, articles, comments, social};
 use serde_json::json;
 use umbel_bus::{AskError, DispatchError, Outcome};
 
@@ -34,12 +34,22 @@ impl ApiError {
         Self::new(StatusCode::NOT_FOUND, what, "not found")
     }
 
+    pub(crate) fn forbidden(what: &str) -> Self {
+        Self::new(StatusCode::FORBIDDEN, what, "forbidden")
+    }
+
     pub(crate) fn missing_token() -> Self {
         Self::new(StatusCode::UNAUTHORIZED, "token", "is missing")
     }
 
     pub(crate) fn wrong_credentials() -> Self {
         Self::new(StatusCode::UNAUTHORIZED, "credentials", "invalid")
+    }
+
+    pub(crate) fn too_many_attempts(retry_after: Duration) -> Self {
+        let message = "were wrong too often, try again later";
+        let error = Self::new(StatusCode::TOO_MANY_REQUESTS, "credentials", message);
+        Self { retry_after: Some(retry_after), ..error }
     }
 
     /// Something of ours is not as it must be; the log says what.
@@ -122,7 +132,26 @@ impl From<articles::Rejection> for ApiError {
             articles::Rejection::SlugTaken => {
                 Self::new(StatusCode::CONFLICT, "title", "has already been taken")
             }
+            articles::Rejection::UnknownArticle => Self::not_found("article"),
+            articles::Rejection::NotTheAuthor => Self::forbidden("article"),
         }
+    }
+}
+
+impl From<comments::Rejection> for ApiError {
+    fn from(rejection: comments::Rejection) -> Self {
+        match rejection {
+            comments::Rejection::Invalid(invalid) => invalid.into(),
+            comments::Rejection::UnknownArticle => Self::not_found("article"),
+            comments::Rejection::UnknownComment => Self::not_found("comment"),
+            comments::Rejection::NotTheAuthor => Self::forbidden("comment"),
+        }
+    }
+}
+
+impl From<social::Rejection> for ApiError {
+    fn from(rejection: social::Rejection) -> Self {
+        match rejection {}
     }
 }
 
@@ -188,6 +217,13 @@ mod tests {
         let taken = accounts::Rejection::Taken(UniqueField::Email);
         assert_eq!(seen(taken), (409, json!({ "email": ["has already been taken"] })));
         assert_eq!(seen(accounts::Rejection::UnknownUser), (401, json!({ "token": ["is invalid"] })));
+        let not_found = |key: &str| (404, json!({ key: ["not found"] }));
+        let forbidden = |key: &str| (403, json!({ key: ["forbidden"] }));
+        assert_eq!(seen(articles::Rejection::UnknownArticle), not_found("article"));
+        assert_eq!(seen(articles::Rejection::NotTheAuthor), forbidden("article"));
+        assert_eq!(seen(comments::Rejection::UnknownArticle), not_found("article"));
+        assert_eq!(seen(comments::Rejection::UnknownComment), not_found("comment"));
+        assert_eq!(seen(comments::Rejection::NotTheAuthor), forbidden("comment"));
         assert_eq!(seen(TokenError::Expired), (401, json!({ "token": ["has expired"] })));
     }
 

@@ -14,6 +14,7 @@ mod body;
 mod call;
 mod edge;
 mod error;
+mod guard;
 mod health;
 mod routes;
 mod secret;

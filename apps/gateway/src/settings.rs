@@ -2,6 +2,7 @@
 
 use std::{net::SocketAddr, time::Duration};
 
+use actix_web::http::header::HeaderName;
 use serde::{
     Deserialize, Deserializer,
     de::{Error, Unexpected},
@@ -31,6 +32,20 @@ pub struct GatewaySettings {
     /// Milliseconds that a request may take, up to ten minutes: a stop waits for as long.
     #[serde(deserialize_with = "within::<_, _, 1, 600_000>")]
     pub request_deadline_ms: u64,
+    /// How often logging in to one account may fail from one address; 0 for any number.
+    pub login_failures_max: u32,
+    /// How often logging in may fail from one address, whatever the account; 0 for any number.
+    pub login_failures_per_address_max: u32,
+    /// Seconds after which failures are forgotten, up to a week.
+    #[serde(deserialize_with = "within::<_, _, 1, 604_800>")]
+    pub login_failures_within_s: u64,
+    /// How many accounts and addresses are counted at a time, up to ten million.
+    #[serde(deserialize_with = "within::<_, _, 1, 10_000_000>")]
+    pub login_failures_kept_max: usize,
+    /// The header in which a proxy before us names the address it speaks for, the last in it if there are several. Empty:
+    /// the address of whoever connects counts.
+    #[serde(deserialize_with = "header_name")]
+    pub client_address_header: Option<HeaderName>,
 }
 
 /// A text that prints as stars, so that no log line and no error can hold it.
@@ -80,31 +95,57 @@ where
     T::try_from(number).map_err(|_| wrong())
 }
 
+/// The name of a header; an empty text is none.
+fn header_name<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<HeaderName>, D::Error> {
+    let name = String::deserialize(deserializer)?;
+    if name.is_empty() {
+        return Ok(None);
+    }
+    let wrong =
+        |_| D::Error::invalid_value(Unexpected::Str(&name), &"the name of an HTTP header, or nothing");
+    HeaderName::try_from(name.as_str()).map(Some).map_err(wrong)
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::json;
 
     use super::*;
 
-    fn with(key: &str, value: u64) -> Result<GatewaySettings, String> {
+    fn with(key: &str, value: impl Into<serde_json::Value>) -> Result<GatewaySettings, String> {
         let mut settings = json!({
             "address": "127.0.0.1:0", "workers": 2, "body_limit_bytes": 1000, "jwt_secret": "", "jwt_secret_file": "",
             "jwt_lifetime_s": 60, "cors_allowed_origins": "*", "request_deadline_ms": 5000,
+            "login_failures_max": 10, "login_failures_per_address_max": 100, "login_failures_within_s": 60,
+            "login_failures_kept_max": 100, "client_address_header": "",
         });
-        settings[key] = json!(value);
+        settings[key] = value.into();
         serde_json::from_value(settings).map_err(|error| error.to_string())
     }
 
     #[test]
     fn what_would_serve_nobody_is_refused() {
-        for key in ["workers", "body_limit_bytes", "jwt_lifetime_s", "request_deadline_ms"] {
-            assert!(with(key, 1).is_ok(), "{key}");
-            for absurd in [0, u64::MAX] {
+        for key in [
+            "workers",
+            "body_limit_bytes",
+            "jwt_lifetime_s",
+            "request_deadline_ms",
+            "login_failures_within_s",
+            "login_failures_kept_max",
+        ] {
+            assert!(with(key, 1u64).is_ok(), "{key}");
+            for absurd in [0u64, u64::MAX] {
                 let error = with(key, absurd).unwrap_err();
                 assert!(error.contains("a whole number from 1 to"), "{key} {absurd}: {error}");
             }
         }
-        let error = with("request_deadline_ms", 0).unwrap_err();
+        assert_eq!(with("client_address_header", "").unwrap().client_address_header, None);
+        assert_eq!(
+            with("client_address_header", "X-Real-IP").unwrap().client_address_header.unwrap(),
+            "x-real-ip"
+        );
+        assert!(with("client_address_header", "X Real").unwrap_err().contains("an HTTP header, or nothing"));
+        let error = with("request_deadline_ms", 0u64).unwrap_err();
         assert_eq!(error, "invalid value: integer `0`, expected a whole number from 1 to 600000");
     }
 }

@@ -3,11 +3,11 @@
 use contracts::{
     accounts::User,
     articles::{Article, Author, Summary},
+    comments::Comment,
 };
 use serde::{Deserialize, Deserializer, Serialize, de::DeserializeOwned};
-use uuid::Uuid;
 
-use crate::{body::object, social};
+use crate::{body::object, social::Social};
 
 /// `{"user": ...}`, in and out.
 #[derive(Debug, Serialize, Deserialize)]
@@ -23,6 +23,20 @@ pub(crate) struct UserEnvelope<T> {
 pub(crate) struct ArticleEnvelope<T> {
     #[serde(deserialize_with = "object")]
     pub(crate) article: T,
+}
+
+/// `{"comment": ...}`, in and out.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(bound(deserialize = "T: DeserializeOwned"))]
+pub(crate) struct CommentEnvelope<T> {
+    #[serde(deserialize_with = "object")]
+    pub(crate) comment: T,
+}
+
+/// `{"profile": ...}`.
+#[derive(Debug, Serialize)]
+pub(crate) struct ProfileEnvelope {
+    pub(crate) profile: ProfileShape,
 }
 
 /// A registration. What is absent or null is blank: the accounts app says what that means.
@@ -74,6 +88,28 @@ pub(crate) struct NewArticle {
     pub(crate) tag_list: Option<Vec<String>>,
 }
 
+/// A change of an article: what is absent stays, null is the same as blank. Only a list of tags can be null and is told
+/// from an empty one: to mean "none" one says so.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct ChangedArticle {
+    #[serde(default, deserialize_with = "present")]
+    pub(crate) title: Option<String>,
+    #[serde(default, deserialize_with = "present")]
+    pub(crate) description: Option<String>,
+    #[serde(default, deserialize_with = "present")]
+    pub(crate) body: Option<String>,
+    #[serde(default, deserialize_with = "maybe_null")]
+    pub(crate) tag_list: Option<Option<Vec<String>>>,
+}
+
+/// A comment to add.
+#[derive(Debug, Deserialize)]
+pub(crate) struct NewComment {
+    #[serde(default, deserialize_with = "null_as_blank")]
+    pub(crate) body: String,
+}
+
 /// A user as they see themselves.
 #[derive(Debug, Serialize)]
 pub(crate) struct UserShape {
@@ -118,6 +154,23 @@ pub(crate) struct ArticlesShape {
     pub(crate) articles_count: u64,
 }
 
+/// A comment.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct CommentShape {
+    id: u64,
+    created_at: String,
+    updated_at: String,
+    body: String,
+    author: ProfileShape,
+}
+
+/// All comments of an article.
+#[derive(Debug, Serialize)]
+pub(crate) struct CommentsShape {
+    pub(crate) comments: Vec<CommentShape>,
+}
+
 /// All tags.
 #[derive(Debug, Serialize)]
 pub(crate) struct TagsShape {
@@ -132,23 +185,23 @@ impl UserShape {
 }
 
 impl ProfileShape {
-    pub(crate) fn new(author: Author, viewer: Option<Uuid>) -> Self {
+    pub(crate) fn new(author: Author, social: &Social) -> Self {
         let Author { id, username, bio, image } = author;
-        Self { username, bio, image, following: social::following(viewer, id) }
+        Self { username, bio, image, following: social.follows(id) }
     }
 }
 
 impl ArticleShape {
     /// The article with its text.
-    pub(crate) fn whole(article: Article, viewer: Option<Uuid>) -> ArticleEnvelope<Self> {
+    pub(crate) fn whole(article: Article, social: &Social) -> ArticleEnvelope<Self> {
         let Article { summary, body } = article;
-        ArticleEnvelope { article: Self { body: Some(body), ..Self::listed(summary, viewer) } }
+        ArticleEnvelope { article: Self { body: Some(body), ..Self::listed(summary, social) } }
     }
 
     /// The article as lists show it.
-    pub(crate) fn listed(summary: Summary, viewer: Option<Uuid>) -> Self {
+    pub(crate) fn listed(summary: Summary, social: &Social) -> Self {
         let Summary { id, slug, title, description, tags, created_at, updated_at, author } = summary;
-        let (favorited, favorites_count) = social::favorites(viewer, id);
+        let (favorited, favorites_count) = social.favorites(id);
         Self {
             slug,
             title,
@@ -159,7 +212,21 @@ impl ArticleShape {
             updated_at: updated_at.to_millis_string(),
             favorited,
             favorites_count,
-            author: ProfileShape::new(author, viewer),
+            author: ProfileShape::new(author, social),
+        }
+    }
+}
+
+impl CommentShape {
+    /// A comment never changes, so it was changed last when it was added.
+    pub(crate) fn new(comment: Comment, social: &Social) -> Self {
+        let added_at = comment.added_at.to_millis_string();
+        Self {
+            id: comment.number,
+            created_at: added_at.clone(),
+            updated_at: added_at,
+            body: comment.body,
+            author: ProfileShape::new(comment.author, social),
         }
     }
 }
@@ -172,10 +239,20 @@ fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>,
     null_as_blank(deserializer).map(Some)
 }
 
+fn maybe_null<'de, D, T>(deserializer: D) -> Result<Option<Option<T>>, D::Error>
+where
+    D: Deserializer<'de>,
+    T: Deserialize<'de>,
+{
+    Option::deserialize(deserializer).map(Some)
+}
+
 #[cfg(test)]
 mod tests {
+    use contracts::social::{ArticleRelation, Relations};
     use serde_json::{json, to_value};
     use umbel_core::Timestamp;
+    use uuid::Uuid;
 
     use super::*;
 
@@ -220,9 +297,28 @@ mod tests {
             "favorited": false, "favoritesCount": 0,
             "author": { "username": "Jake_W", "bio": null, "image": null, "following": false },
         });
-        assert_eq!(to_value(ArticleShape::whole(article(), None).article).unwrap(), expected);
+        let nobody = Social::default();
+        assert_eq!(to_value(ArticleShape::whole(article(), &nobody).article).unwrap(), expected);
         expected.as_object_mut().unwrap().remove("body");
-        assert_eq!(to_value(ArticleShape::listed(article().summary, Some(ID))).unwrap(), expected);
+        assert_eq!(to_value(ArticleShape::listed(article().summary, &nobody)).unwrap(), expected);
+        let liked = ArticleRelation { article_id: Uuid::from_u128(1), favorite: true, favorites: 2 };
+        let social = Social::from(Relations { followed: vec![ID], articles: vec![liked] });
+        expected["favorited"] = json!(true);
+        expected["favoritesCount"] = json!(2);
+        expected["author"]["following"] = json!(true);
+        assert_eq!(to_value(ArticleShape::listed(article().summary, &social)).unwrap(), expected);
+    }
+
+    #[test]
+    fn a_comment_has_all_keys_and_an_integer_for_an_id() {
+        let Article { summary: Summary { author, created_at: added_at, .. }, .. } = article();
+        let comment = Comment { number: 3, body: "Indeed.".into(), added_at, author };
+        let expected = json!({
+            "id": 3, "body": "Indeed.",
+            "createdAt": "2026-01-31T12:00:00.123Z", "updatedAt": "2026-01-31T12:00:00.123Z",
+            "author": { "username": "Jake_W", "bio": null, "image": null, "following": false },
+        });
+        assert_eq!(to_value(CommentShape::new(comment, &Social::default())).unwrap(), expected);
     }
 
     #[test]
@@ -230,6 +326,9 @@ mod tests {
         let changed: ChangedUser = serde_json::from_str(r#"{"bio":null,"image":"","password":"x"}"#).unwrap();
         assert_eq!((changed.username, changed.email), (None, None));
         assert_eq!((changed.bio.as_deref(), changed.image.as_deref()), (Some(""), Some("")));
+        let tags = |text: &str| serde_json::from_str::<ChangedArticle>(text).unwrap().tag_list;
+        assert_eq!((tags("{}"), tags(r#"{"tagList":null}"#)), (None, Some(None)));
+        assert_eq!(tags(r#"{"tagList":[]}"#), Some(Some(Vec::new())));
         let user: NewUser = serde_json::from_str(r#"{"username":null,"unknown":1}"#).unwrap();
         assert_eq!((user.username.as_str(), user.email.as_str()), ("", ""));
     }

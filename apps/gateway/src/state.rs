@@ -6,10 +6,14 @@ use std::{
     time::Duration,
 };
 
+use actix_web::http::header::HeaderName;
 use umbel_bus::Bus;
 use uuid::Uuid;
 
-use crate::{edge::Cors, health::Readiness, settings::GatewaySettings, settings::Secret, token::Tokens};
+use crate::{
+    edge::Cors, guard::LoginGuard, health::Readiness, settings::GatewaySettings, settings::Secret,
+    token::Tokens,
+};
 
 /// Shared by the workers' threads; cheap to clone.
 #[derive(Clone)]
@@ -22,6 +26,10 @@ pub(crate) struct State {
     pub(crate) cors: Cors,
     pub(crate) body_limit_bytes: usize,
     pub(crate) request_deadline: Duration,
+    /// Counts for all workers together.
+    pub(crate) logins: Arc<LoginGuard>,
+    /// Where a proxy before us says whom it speaks for.
+    pub(crate) client_address_header: Option<HeaderName>,
     /// Messages that turned out to have nobody here to answer them.
     unanswered: Arc<Mutex<BTreeSet<&'static str>>>,
 }
@@ -39,6 +47,8 @@ impl State {
             cors: Cors::new(&settings.cors_allowed_origins),
             body_limit_bytes: settings.body_limit_bytes,
             request_deadline: settings.request_deadline(),
+            logins: Arc::new(LoginGuard::new(settings)),
+            client_address_header: settings.client_address_header.clone(),
             unanswered: Arc::default(),
         }
     }

@@ -10,6 +10,7 @@ type Make = fn(&Settings) -> anyhow::Result<App>;
 pub(crate) const APPS: &[(&str, Make)] = &[
     ("accounts", |settings| accounts::app(&settings.section("accounts")?)),
     ("articles", |_| Ok(articles::app())),
+    ("social", |_| Ok(social::app())),
 ];
 
 /// The HTTP API's name as a part of the umbrella.

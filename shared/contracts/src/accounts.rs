@@ -80,6 +80,26 @@ pub struct GetUser {
     pub user_id: Uuid,
 }
 
+/// Asks for a user by name.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GetProfile {
+    /// The name; the case of its letters does not matter.
+    pub username: String,
+}
+
+/// A user as everybody may see them.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Profile {
+    /// The user's id.
+    pub id: Uuid,
+    /// As the user wrote it.
+    pub username: String,
+    /// What the user tells about themselves.
+    pub bio: Option<String>,
+    /// Where a picture of the user is.
+    pub image: Option<String>,
+}
+
 /// Asks who has this address and this password.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LogIn {
@@ -174,6 +194,11 @@ impl Command for UpdateUser {
 impl Query for GetUser {
     const NAME: &'static str = "accounts.get_user";
     type Answer = Option<User>;
+}
+
+impl Query for GetProfile {
+    const NAME: &'static str = "accounts.get_profile";
+    type Answer = Option<Profile>;
 }
 
 impl Query for LogIn {

@@ -12,6 +12,10 @@ use crate::Invalid;
 /// is, small enough that one answer stays well below a megabyte.
 pub const LIST_LIMIT_MAX: u32 = 100;
 
+/// How many authors or articles [`ListArticles`] can be told to choose among; further ones are left out. One message
+/// stays well below a megabyte, and the database compares a bounded number of values.
+pub const AMONG_MAX: usize = 1000;
+
 /// Length of a page when the client does not say.
 pub const LIST_LIMIT_DEFAULT: u32 = 20;
 
@@ -90,7 +94,33 @@ pub struct PublishReply {
     pub published_at: Timestamp,
 }
 
-/// Why an article cannot be published.
+/// Changes an article. What is `None` stays as it is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Edit {
+    /// Its place in URLs until now.
+    pub slug: String,
+    /// Who wants it: only the author may.
+    pub editor_id: Uuid,
+    /// A new title; not blank. The slug follows it.
+    pub title: Option<String>,
+    /// What it is about now; not blank.
+    pub description: Option<String>,
+    /// A new text; not blank.
+    pub body: Option<String>,
+    /// All its tags from now on; an empty list takes them away.
+    pub tags: Option<Vec<String>>,
+}
+
+/// Takes an article away, with all that was said about it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Delete {
+    /// Its place in URLs.
+    pub slug: String,
+    /// Who wants it: only the author may.
+    pub editor_id: Uuid,
+}
+
+/// Why an article cannot be published, changed or deleted.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Rejection {
@@ -98,6 +128,10 @@ pub enum Rejection {
     Invalid(Invalid),
     /// Every slug that was tried went to another article in the same moment. The next attempt tries others.
     SlugTaken,
+    /// There is no such article.
+    UnknownArticle,
+    /// It is another's article.
+    NotTheAuthor,
 }
 
 /// Asks for one article.
@@ -108,12 +142,16 @@ pub struct GetArticle {
 }
 
 /// Asks for a page of articles, newest first. All conditions must hold.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ListArticles {
     /// Only those with this tag.
     pub tag: Option<String>,
     /// Only those by the author of this name.
     pub author: Option<String>,
+    /// Only those by one of these authors, at most [`AMONG_MAX`].
+    pub author_ids: Option<Vec<Uuid>>,
+    /// Only those among these, at most [`AMONG_MAX`].
+    pub article_ids: Option<Vec<Uuid>>,
     /// How many at most; see [`LIST_LIMIT_MAX`].
     pub limit: u32,
     /// How many of the newest to skip.
@@ -175,6 +213,69 @@ pub struct NumbersUsed {
     pub up_to: u64,
 }
 
+/// The author changed an article. What is `None` is as it was.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Edited {
+    /// Which article.
+    pub article_id: Uuid,
+    /// The new title.
+    pub title: Option<String>,
+    /// The new place in URLs. The one before it is free from now on.
+    pub slug: Option<String>,
+    /// As in [`Published::numbers_used`].
+    pub numbers_used: Option<NumbersUsed>,
+    /// What it is about now.
+    pub description: Option<String>,
+    /// The new text, in Markdown.
+    pub body: Option<String>,
+    /// The new tags.
+    pub tags: Option<Retagged>,
+    /// When the author did it: later than all that happened to the article before, in milliseconds.
+    pub edited_at: Timestamp,
+}
+
+/// Which tags an article has now, and what that changes: who counts tags knows no article's old ones.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Retagged {
+    /// All of them, each once, sorted by name.
+    pub tags: Vec<String>,
+    /// Those it did not have before.
+    pub added: Vec<String>,
+    /// Those it has no more.
+    pub removed: Vec<String>,
+}
+
+/// The author took an article away. Its slug is free from now on.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Deleted {
+    /// Which article.
+    pub article_id: Uuid,
+    /// The tags it had at the end.
+    pub tags: Vec<String>,
+    /// When the author did it.
+    pub deleted_at: Timestamp,
+}
+
+impl Command for Edit {
+    const NAME: &'static str = "articles.edit";
+    type Reply = Article;
+    type Rejection = Rejection;
+}
+
+impl Command for Delete {
+    const NAME: &'static str = "articles.delete";
+    type Reply = ();
+    type Rejection = Rejection;
+}
+
+impl Event for Edited {
+    const NAME: &'static str = "articles.edited";
+}
+
+impl Event for Deleted {
+    const NAME: &'static str = "articles.deleted";
+}
+
 impl Command for Publish {
     const NAME: &'static str = "articles.publish";
     type Reply = PublishReply;
@@ -205,6 +306,8 @@ impl fmt::Display for Rejection {
         match self {
             Self::Invalid(invalid) => invalid.fmt(f),
             Self::SlugTaken => f.write_str("slug has already been taken"),
+            Self::UnknownArticle => f.write_str("there is no such article"),
+            Self::NotTheAuthor => f.write_str("only its author may do that"),
         }
     }
 }

@@ -8,8 +8,10 @@
 
 pub mod accounts;
 pub mod articles;
+pub mod comments;
 mod invalid;
 mod password;
+pub mod social;
 
 pub use invalid::{FieldProblem, Invalid, Problem};
 pub use password::Password;
@@ -24,6 +26,15 @@ umbel_core::events! {
         BioChanged(accounts::BioChanged),
         ImageChanged(accounts::ImageChanged),
         ArticlePublished(articles::Published),
+        ArticleEdited(articles::Edited),
+        ArticleDeleted(articles::Deleted),
+        CommentAdded(comments::CommentAdded),
+        CommentDeleted(comments::CommentDeleted),
+        DiscussionClosed(comments::DiscussionClosed),
+        Followed(social::Followed),
+        Unfollowed(social::Unfollowed),
+        Favorited(social::Favorited),
+        Unfavorited(social::Unfavorited),
     }
 }
 

@@ -1,7 +1,9 @@
 //! The routes: each turns a request into messages and their answers into a response, and does nothing else.
 
 mod articles;
+mod comments;
 mod page;
+mod profiles;
 mod users;
 
 use actix_web::{
@@ -37,7 +39,39 @@ pub(crate) fn configure(state: &State) -> impl FnOnce(&mut ServiceConfig) + use<
                     (Method::POST, web::post().to(articles::publish)),
                 ],
             ))
-            .service(resource("/api/articles/{slug}", [(Method::GET, web::get().to(articles::get))]))
+            // Before the slugs: no article is ever called so.
+            .service(resource("/api/articles/feed", [(Method::GET, web::get().to(articles::feed))]))
+            .service(resource(
+                "/api/articles/{slug}",
+                [
+                    (Method::GET, web::get().to(articles::get)),
+                    (Method::PUT, web::put().to(articles::edit)),
+                    (Method::DELETE, web::delete().to(articles::delete)),
+                ],
+            ))
+            .service(resource(
+                "/api/articles/{slug}/favorite",
+                [
+                    (Method::POST, web::post().to(articles::favorite)),
+                    (Method::DELETE, web::delete().to(articles::unfavorite)),
+                ],
+            ))
+            .service(resource(
+                "/api/articles/{slug}/comments",
+                [(Method::GET, web::get().to(comments::list)), (Method::POST, web::post().to(comments::add))],
+            ))
+            .service(resource(
+                "/api/articles/{slug}/comments/{id}",
+                [(Method::DELETE, web::delete().to(comments::delete))],
+            ))
+            .service(resource("/api/profiles/{username}", [(Method::GET, web::get().to(profiles::get))]))
+            .service(resource(
+                "/api/profiles/{username}/follow",
+                [
+                    (Method::POST, web::post().to(profiles::follow)),
+                    (Method::DELETE, web::delete().to(profiles::unfollow)),
+                ],
+            ))
             .service(resource("/api/tags", [(Method::GET, web::get().to(articles::tags))]))
             .service(resource("/health/live", [(Method::GET, web::get().to(health::live))]))
             .service(resource("/health/ready", [(Method::GET, web::get().to(health::ready))]))

@@ -24,7 +24,7 @@ pub(crate) struct Wanted {
 pub(crate) fn parse(query_string: &str) -> Result<Wanted, ApiError> {
     let pairs = Query::<Vec<(String, String)>>::from_query(query_string)
         .map_err(|_| ApiError::unprocessable("query", "is invalid"))?;
-    let mut query = ListArticles { tag: None, author: None, limit: LIST_LIMIT_DEFAULT, offset: 0 };
+    let mut query = ListArticles { limit: LIST_LIMIT_DEFAULT, ..ListArticles::default() };
     let mut favorited = None;
     for (name, value) in pairs.into_inner() {
         match name.as_str() {
@@ -40,6 +40,12 @@ pub(crate) fn parse(query_string: &str) -> Result<Wanted, ApiError> {
         }
     }
     Ok(Wanted { query, favorited })
+}
+
+/// As [`parse`], for a list that has no filters: they are ignored like everything unknown.
+pub(crate) fn parse_page(query_string: &str) -> Result<ListArticles, ApiError> {
+    let ListArticles { limit, offset, .. } = parse(query_string)?.query;
+    Ok(ListArticles { limit, offset, ..ListArticles::default() })
 }
 
 fn given(value: String) -> Option<String> {
@@ -65,11 +71,12 @@ mod tests {
 
     #[test]
     fn filters_are_decoded_and_empty_ones_are_none() {
-        let all = ListArticles { tag: None, author: None, limit: 20, offset: 0 };
+        let all = ListArticles { limit: 20, ..ListArticles::default() };
         assert_eq!(query(""), all);
         assert_eq!(query("tag=&author=&unknown=1"), all);
         let tag = Some("a b&c".to_owned());
-        assert_eq!(query("tag=x&tag=a+b%26c"), ListArticles { tag, ..all });
+        assert_eq!(query("tag=x&tag=a+b%26c"), ListArticles { tag, ..all.clone() });
+        assert_eq!(parse_page("tag=x&author=y&limit=20"), Ok(all));
         assert_eq!(query("author=J%C3%BCrgen_W").author.as_deref(), Some("Jürgen_W"));
         assert_eq!(parse("favorited=jake").unwrap().favorited.as_deref(), Some("jake"));
     }

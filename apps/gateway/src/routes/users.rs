@@ -3,17 +3,17 @@
 use actix_web::{HttpResponse, web::Json};
 use contracts::{
     Password,
-    accounts::{GetUser, LogIn, LogInAnswer, Register, UpdateUser},
+    accounts::{LogIn, LogInAnswer, Register, UpdateUser},
 };
+use tokio::time::Instant;
 use umbel_bus::edge;
 
 use crate::{
-    auth::CurrentUser,
+    auth::{ClientAddress, CurrentUser},
     body::Body,
     call::Call,
     error::ApiError,
     shapes::{ChangedUser, LogInUser, NewUser, UserEnvelope, UserShape},
-    token::TokenError,
 };
 
 type Answer = Result<Json<UserEnvelope<UserShape>>, ApiError>;
@@ -30,10 +30,17 @@ pub(crate) async fn register(
 }
 
 /// `POST /api/users/login`
-pub(crate) async fn log_in(call: Call, body: Body<UserEnvelope<LogInUser>>) -> Answer {
+pub(crate) async fn log_in(from: ClientAddress, call: Call, body: Body<UserEnvelope<LogInUser>>) -> Answer {
     let LogInUser { email, password } = body.0.user;
-    match call.ask(LogIn { email, password: Password::new(password) }).await? {
+    let begun = call.logins().begin(&email, from.0, Instant::now());
+    let attempt = begun.map_err(ApiError::too_many_attempts)?;
+    let answer = call.ask(LogIn { email, password: Password::new(password) }).await;
+    if !matches!(answer, Ok(LogInAnswer::LoggedIn(_) | LogInAnswer::WrongCredentials)) {
+        call.logins().undone(attempt);
+    }
+    match answer? {
         LogInAnswer::LoggedIn(user) => {
+            call.logins().succeeded(attempt);
             let token = call.issue_token(user.id, edge::now())?;
             Ok(Json(UserShape::new(user, token)))
         }
@@ -44,7 +51,7 @@ pub(crate) async fn log_in(call: Call, body: Body<UserEnvelope<LogInUser>>) -> A
 
 /// `GET /api/user`
 pub(crate) async fn current(me: CurrentUser, call: Call) -> Answer {
-    let user = call.ask(GetUser { user_id: me.id }).await?.ok_or(TokenError::Invalid)?;
+    let user = call.user(me.id).await?;
     Ok(Json(UserShape::new(user, me.token)))
 }
 

@@ -1,0 +1,22 @@
+//! The declaration: what of social runs on the bus.
+
+use umbel_host::App;
+
+use crate::{
+    favorite::FavoriteMark,
+    follow::Following,
+    queries::{list_favorites, list_followed, relate},
+    relations::SocialGraph,
+};
+
+/// The social app.
+#[must_use]
+pub fn app() -> App {
+    App::new("social")
+        .aggregate::<Following>()
+        .aggregate::<FavoriteMark>()
+        .projection::<SocialGraph>()
+        .query(relate)
+        .query(list_followed)
+        .query(list_favorites)
+}

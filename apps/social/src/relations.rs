@@ -1,0 +1,176 @@
+//! The read model of both relations: a document for each pair, found from the side of the one who follows or likes, and
+//! a count for each article.
+
+use contracts::{
+    articles::Deleted,
+    social::{Favorited, Followed, Unfavorited, Unfollowed},
+};
+use serde::{Deserialize, Serialize};
+use umbel_core::{
+    Changes, Document, Position, Projection, RecordedEvent,
+    document::{Collection, Direction, DocumentQuery},
+};
+use uuid::Uuid;
+
+use crate::follow::pair;
+
+/// Keeps the documents of this module up to date.
+pub(crate) struct SocialGraph;
+
+umbel_core::events! {
+    /// What the relations are made of.
+    #[derive(Clone)]
+    pub(crate) enum Listened {
+        Followed(Followed),
+        Unfollowed(Unfollowed),
+        Favorited(Favorited),
+        Unfavorited(Unfavorited),
+        ArticleDeleted(Deleted),
+    }
+}
+
+/// That one user follows another; its key is the pair.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct FollowDocument {
+    follower_id: Uuid,
+    pub(crate) followed_id: Uuid,
+    /// In the log: what "latest" goes by.
+    position: Position,
+}
+
+/// That an article is a favourite of a user; its key is the pair. It stays when the article goes: nobody is shown it
+/// then, and to find all of them would take the model a question that rules cannot ask.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct FavoriteDocument {
+    user_id: Uuid,
+    pub(crate) article_id: Uuid,
+    /// In the log: what "latest" goes by.
+    position: Position,
+}
+
+/// Of how many an article is a favourite; its key is the article's id. None for an article that nobody likes.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct FavoritesDocument {
+    pub(crate) count: u64,
+}
+
+impl Document for FollowDocument {
+    const COLLECTION: &'static str = "social.follows";
+    const INDEXES: &'static [&'static str] = &["follower_id", "position"];
+}
+
+impl Document for FavoriteDocument {
+    const COLLECTION: &'static str = "social.favorites";
+    const INDEXES: &'static [&'static str] = &["position", "user_id"];
+}
+
+impl Document for FavoritesDocument {
+    const COLLECTION: &'static str = "social.favorites_counts";
+}
+
+impl FollowDocument {
+    /// The query for whom somebody follows, the latest first.
+    pub(crate) fn of_follower(follower_id: Uuid, limit: u32) -> DocumentQuery {
+        let query = DocumentQuery::of::<Self>().equal("follower_id", follower_id);
+        query.order_by("position", Direction::Backward).page(0, limit)
+    }
+}
+
+impl FavoriteDocument {
+    /// The query for somebody's favourites, the latest first.
+    pub(crate) fn of_user(user_id: Uuid, limit: u32) -> DocumentQuery {
+        let query = DocumentQuery::of::<Self>().equal("user_id", user_id);
+        query.order_by("position", Direction::Backward).page(0, limit)
+    }
+}
+
+impl Projection for SocialGraph {
+    const NAME: &'static str = "social.graph";
+    type Event = Listened;
+
+    fn collections() -> Vec<Collection> {
+        vec![
+            Collection::of::<FollowDocument>(),
+            Collection::of::<FavoriteDocument>(),
+            Collection::of::<FavoritesDocument>(),
+        ]
+    }
+
+    fn project(event: Listened, recorded: &RecordedEvent, changes: &mut Changes) {
+        let position = recorded.position;
+        match event {
+            Listened::Followed(Followed { follower_id, followed_id }) => {
+                let follow = FollowDocument { follower_id, followed_id, position };
+                changes.put(pair(follower_id, followed_id), follow);
+            }
+            Listened::Unfollowed(event) => {
+                changes.delete::<FollowDocument>(pair(event.follower_id, event.followed_id));
+            }
+            Listened::Favorited(Favorited { user_id, article_id }) => {
+                let favorite = FavoriteDocument { user_id, article_id, position };
+                changes.put(pair(user_id, article_id), favorite);
+                changes.modify(article_id, |known: Option<FavoritesDocument>| {
+                    Some(FavoritesDocument { count: known.map_or(0, |known| known.count) + 1 })
+                });
+            }
+            Listened::Unfavorited(Unfavorited { user_id, article_id }) => {
+                changes.delete::<FavoriteDocument>(pair(user_id, article_id));
+                changes.modify(article_id, |known: Option<FavoritesDocument>| {
+                    let count = known.map_or(0, |known| known.count.saturating_sub(1));
+                    (count > 0).then_some(FavoritesDocument { count })
+                });
+            }
+            Listened::ArticleDeleted(event) => changes.delete::<FavoritesDocument>(event.article_id),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use umbel_testkit::{aggregate::NOW, projection::ReadModel};
+
+    use super::*;
+
+    const ADA: Uuid = Uuid::from_u128(1);
+    const BOB: Uuid = Uuid::from_u128(2);
+    const ARTICLE: Uuid = Uuid::from_u128(3);
+
+    fn count(model: &ReadModel<SocialGraph>) -> Option<u64> {
+        model.document::<FavoritesDocument>(&ARTICLE.to_string()).map(|known| known.count)
+    }
+
+    /// CD-08: who is followed no more is gone.
+    #[test]
+    fn follows_come_and_go() {
+        let model = ReadModel::<SocialGraph>::new()
+            .after("following-1.2", Followed { follower_id: ADA, followed_id: BOB })
+            .after("following-2.1", Followed { follower_id: BOB, followed_id: ADA });
+        assert_eq!(model.documents::<FollowDocument>().len(), 2);
+        let follow: FollowDocument = model.document(&pair(ADA, BOB)).unwrap();
+        assert_eq!((follow.followed_id, follow.position), (BOB, Position::new(1)));
+        let model = model.after("following-1.2", Unfollowed { follower_id: ADA, followed_id: BOB });
+        let left: Vec<_> = model.documents::<FollowDocument>().into_iter().map(|(key, _)| key).collect();
+        assert_eq!(left, [pair(BOB, ADA)]);
+    }
+
+    #[test]
+    fn favorites_are_counted_until_the_article_goes() {
+        let model = ReadModel::<SocialGraph>::new()
+            .after("favorite-1.3", Favorited { user_id: ADA, article_id: ARTICLE })
+            .after("favorite-2.3", Favorited { user_id: BOB, article_id: ARTICLE });
+        assert_eq!(count(&model), Some(2));
+        let model = model.after("favorite-1.3", Unfavorited { user_id: ADA, article_id: ARTICLE });
+        assert_eq!((count(&model), model.documents::<FavoriteDocument>().len()), (Some(1), 1));
+        let gone = Deleted { article_id: ARTICLE, tags: Vec::new(), deleted_at: NOW };
+        let model = model.after("article-3", gone);
+        assert_eq!(count(&model), None);
+        let model = model.after("favorite-2.3", Unfavorited { user_id: BOB, article_id: ARTICLE });
+        assert_eq!((count(&model), model.documents::<FavoriteDocument>()), (None, Vec::new()));
+    }
+
+    #[test]
+    fn queries_use_declared_indexes() {
+        assert_eq!(FollowDocument::of_follower(ADA, 1).check::<FollowDocument>(), Ok(()));
+        assert_eq!(FavoriteDocument::of_user(ADA, 1).check::<FavoriteDocument>(), Ok(()));
+    }
+}

@@ -1,0 +1,194 @@
+//! The words of the social app: who follows whom, and what is whose favourite.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+use umbel_core::{Command, Event, Query};
+use uuid::Uuid;
+
+/// How many [`ListFollowed`] and [`ListFavorites`] answer at most: the latest. As many as the articles app can be told
+/// to choose among ([`crate::articles::AMONG_MAX`]).
+pub const LISTED_MAX: u32 = 1000;
+
+/// Begins to follow somebody; nothing happens when one does already.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Follow {
+    /// Who follows.
+    pub follower_id: Uuid,
+    /// Whom.
+    pub followed_id: Uuid,
+}
+
+/// Stops following somebody; nothing happens when one does not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Unfollow {
+    /// Who followed.
+    pub follower_id: Uuid,
+    /// Whom.
+    pub followed_id: Uuid,
+}
+
+/// Makes an article one's favourite, be it one's own; nothing happens when it is already.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Favorite {
+    /// Whose.
+    pub user_id: Uuid,
+    /// Which article.
+    pub article_id: Uuid,
+}
+
+/// Makes an article one's favourite no more; nothing happens when it is none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Unfavorite {
+    /// Whose.
+    pub user_id: Uuid,
+    /// Which article.
+    pub article_id: Uuid,
+}
+
+/// Why the social app refuses: it never does. Whom and what there is, is for the apps to know that own them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Rejection {}
+
+/// Asks what a viewer has to do with some people and articles: all that one page shows, at once.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Relate {
+    /// Who looks, if it is known.
+    pub viewer_id: Option<Uuid>,
+    /// At whom.
+    pub user_ids: Vec<Uuid>,
+    /// At which articles.
+    pub article_ids: Vec<Uuid>,
+}
+
+/// The answer to [`Relate`].
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Relations {
+    /// Those whom the viewer follows.
+    pub followed: Vec<Uuid>,
+    /// One for each article asked about, in that order.
+    pub articles: Vec<ArticleRelation>,
+}
+
+/// What an article is to its readers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ArticleRelation {
+    /// Which article.
+    pub article_id: Uuid,
+    /// Whether it is a favourite of the viewer.
+    pub favorite: bool,
+    /// Of how many it is one.
+    pub favorites: u64,
+}
+
+/// Asks whom somebody follows; the latest first, at most [`LISTED_MAX`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ListFollowed {
+    /// Who follows.
+    pub follower_id: Uuid,
+}
+
+/// Asks for somebody's favourites; the latest first, at most [`LISTED_MAX`]. Those that were deleted since may be among
+/// them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ListFavorites {
+    /// Whose.
+    pub user_id: Uuid,
+}
+
+/// Somebody began to follow somebody.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Followed {
+    /// Who.
+    pub follower_id: Uuid,
+    /// Whom.
+    pub followed_id: Uuid,
+}
+
+/// Somebody stopped following somebody.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Unfollowed {
+    /// Who.
+    pub follower_id: Uuid,
+    /// Whom.
+    pub followed_id: Uuid,
+}
+
+/// An article became a favourite.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Favorited {
+    /// Whose.
+    pub user_id: Uuid,
+    /// Which article.
+    pub article_id: Uuid,
+}
+
+/// An article is a favourite no more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Unfavorited {
+    /// Whose.
+    pub user_id: Uuid,
+    /// Which article.
+    pub article_id: Uuid,
+}
+
+impl fmt::Display for Rejection {
+    fn fmt(&self, _: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match *self {}
+    }
+}
+
+impl Command for Follow {
+    const NAME: &'static str = "social.follow";
+    type Reply = ();
+    type Rejection = Rejection;
+}
+
+impl Command for Unfollow {
+    const NAME: &'static str = "social.unfollow";
+    type Reply = ();
+    type Rejection = Rejection;
+}
+
+impl Command for Favorite {
+    const NAME: &'static str = "social.favorite";
+    type Reply = ();
+    type Rejection = Rejection;
+}
+
+impl Command for Unfavorite {
+    const NAME: &'static str = "social.unfavorite";
+    type Reply = ();
+    type Rejection = Rejection;
+}
+
+impl Query for Relate {
+    const NAME: &'static str = "social.relate";
+    type Answer = Relations;
+}
+
+impl Query for ListFollowed {
+    const NAME: &'static str = "social.list_followed";
+    type Answer = Vec<Uuid>;
+}
+
+impl Query for ListFavorites {
+    const NAME: &'static str = "social.list_favorites";
+    type Answer = Vec<Uuid>;
+}
+
+impl Event for Followed {
+    const NAME: &'static str = "social.followed";
+}
+
+impl Event for Unfollowed {
+    const NAME: &'static str = "social.unfollowed";
+}
+
+impl Event for Favorited {
+    const NAME: &'static str = "social.favorited";
+}
+
+impl Event for Unfavorited {
+    const NAME: &'static str = "social.unfavorited";
+}
