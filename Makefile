@@ -11,6 +11,10 @@ help: ## Show this list
 run: tools ## Run the whole umbrella on the embedded store, gateway on 127.0.0.1:4000
 	$(CARGO) run --package umbel -- run
 
+.PHONY: demo
+demo: ## Fill the Conduit that runs with believable data, and say what to look at; BASE=http://host:port/api for another one
+	@sh demo/fill.sh $(BASE)
+
 .PHONY: test
 test: tools ## Run all tests; starts (or as root on Debian installs) a private PostgreSQL unless UMBEL_TEST_POSTGRES_URL is set
 	$(CARGO) test --workspace --quiet

@@ -278,7 +278,7 @@ fn every_actor_comes_back_from_a_panic() {
             published.unwrap_or_else(|error| panic!("after a panic of {target}: {error}"));
             let found = bus.ask_within(accounts::GetUser { user_id: user.id }, PATIENCE).await;
             assert_eq!(found.unwrap().unwrap().username, name, "after a panic of {target}");
-            let list = articles::ListArticles { tag: None, author: None, limit: 1, offset: 0 };
+            let list = articles::ListArticles { limit: 1, ..Default::default() };
             let list = bus.ask_within(list, PATIENCE).await.unwrap();
             assert_eq!(list.total, number as u64 + 1, "after a panic of {target}");
         }

@@ -13,6 +13,7 @@ pub(crate) struct Client {
     agent: Agent,
     base: String,
     token: Option<String>,
+    scheme: &'static str,
     idempotency_key: Option<String>,
 }
 
@@ -30,6 +31,7 @@ impl Client {
             agent: config.build().into(),
             base: format!("http://{address}"),
             token: None,
+            scheme: "Token",
             idempotency_key: None,
         }
     }
@@ -37,6 +39,11 @@ impl Client {
     /// The same gateway, with this token.
     pub(crate) fn with_token(&self, token: &str) -> Self {
         Self { token: Some(token.to_owned()), ..self.clone() }
+    }
+
+    /// The same, with its token announced as this.
+    pub(crate) fn with_scheme(&self, scheme: &'static str) -> Self {
+        Self { scheme, ..self.clone() }
     }
 
     /// The same, with this key on every write.
@@ -57,7 +64,7 @@ impl Client {
     pub(crate) fn try_get(&self, path: &str) -> Result<Answer, ureq::Error> {
         let mut request = self.agent.get(format!("{}{path}", self.base));
         if let Some(token) = &self.token {
-            request = request.header("authorization", format!("Token {token}"));
+            request = request.header("authorization", format!("{} {token}", self.scheme));
         }
         read(request.call()?)
     }
@@ -76,6 +83,22 @@ impl Client {
         self.send("PUT", path, &body.to_string()).unwrap_or_else(|error| panic!("PUT {path}: {error}"))
     }
 
+    /// POST without a body.
+    #[track_caller]
+    pub(crate) fn post_nothing(&self, path: &str) -> Answer {
+        self.send("POST", path, "").unwrap_or_else(|error| panic!("POST {path}: {error}"))
+    }
+
+    #[track_caller]
+    pub(crate) fn delete(&self, path: &str) -> Answer {
+        let mut request = self.agent.delete(format!("{}{path}", self.base));
+        if let Some(token) = &self.token {
+            request = request.header("authorization", format!("{} {token}", self.scheme));
+        }
+        let answer = request.call().and_then(read);
+        answer.unwrap_or_else(|error| panic!("DELETE {path}: {error}"))
+    }
+
     /// Sends a text as it is, to see what happens.
     pub(crate) fn send(&self, method: &str, path: &str, body: &str) -> Result<Answer, ureq::Error> {
         let url = format!("{}{path}", self.base);
@@ -86,7 +109,7 @@ impl Client {
         }
         .header("content-type", "application/json");
         if let Some(token) = &self.token {
-            request = request.header("authorization", format!("Token {token}"));
+            request = request.header("authorization", format!("{} {token}", self.scheme));
         }
         if let Some(key) = &self.idempotency_key {
             request = request.header("idempotency-key", key);

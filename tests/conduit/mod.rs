@@ -1,0 +1,44 @@
+//! Conduit's HTTP contract, over a real umbrella on every store that outlives a process.
+
+mod accounts;
+mod articles;
+mod comments;
+mod contract;
+mod races;
+mod social;
+
+use serde_json::{Value, json};
+
+use crate::support::{Answer, Client, Running, Store, Umbel};
+
+/// Runs the same story on every store.
+fn on_every_store(story: impl Fn(&Client)) {
+    on_every_log(|client, _| story(client));
+}
+
+/// The same, for a story that looks into the log, too.
+fn on_every_log(story: impl Fn(&Client, &Umbel)) {
+    for store in Store::durable() {
+        let umbel = Umbel::new(store);
+        let running: Running = umbel.run();
+        story(&running.client(), &umbel);
+    }
+}
+
+fn ada() -> Value {
+    json!({"user": {"username": "Ada_L", "email": "Ada@example.org", "password": "correct horse"}})
+}
+
+/// The status and the errors of an answer that has nothing else.
+#[track_caller]
+fn error(answer: Answer) -> (u16, Value) {
+    let keys = answer.body.as_object().map(serde_json::Map::len);
+    assert_eq!(keys, Some(1), "{answer:?}");
+    (answer.status, answer.body["errors"].clone())
+}
+
+/// The keys of an article, and of its author.
+fn article_keys(article: &Value) -> Vec<String> {
+    let keys = |value: &Value| value.as_object().unwrap().keys().cloned().collect::<Vec<_>>();
+    [keys(article), keys(&article["author"])].concat()
+}

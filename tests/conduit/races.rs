@@ -1,0 +1,120 @@
+//! What happens at once, and what is sent again.
+
+use serde_json::json;
+
+use super::on_every_store;
+use crate::support::Client;
+
+/// CD-03, CD-04: of many who want one name at once, one gets it; who was refused can take another.
+#[test]
+fn one_of_many_gets_the_name() {
+    on_every_store(|client| {
+        let racers: Vec<_> = (0..8)
+            .map(|racer| {
+                let client = client.clone();
+                std::thread::spawn(move || {
+                    let email = format!("racer{racer}@example.org");
+                    let user =
+                        json!({"user": {"username": "prize", "email": email, "password": "correct horse"}});
+                    client.post("/api/users", &user).status
+                })
+            })
+            .collect();
+        let mut statuses: Vec<_> = racers.into_iter().map(|racer| racer.join().unwrap()).collect();
+        statuses.sort_unstable();
+        assert_eq!(statuses, [201, 409, 409, 409, 409, 409, 409, 409]);
+        for racer in 0..8 {
+            // The e-mail claim of a refused attempt did not leak: all but the winner's are free.
+            let email = format!("racer{racer}@example.org");
+            let user = json!({"user": {"username": format!("r{racer}"), "email": email, "password": "correct horse"}});
+            statuses.push(client.post("/api/users", &user).status);
+        }
+        assert_eq!(statuses.iter().filter(|status| **status == 201).count(), 1 + 7, "{statuses:?}");
+    });
+}
+
+/// CD-03, CD-04: of two who change to one name or address at once, one gets it; the other keeps what it had.
+#[test]
+fn one_of_two_gets_the_new_name() {
+    on_every_store(|client| {
+        for (field, value) in [("username", "prize"), ("email", "prize@example.org")] {
+            let racers: Vec<_> = (0..4).map(|racer| client.register(&format!("{field}{racer}"))).collect();
+            let changes: Vec<_> = racers
+                .iter()
+                .cloned()
+                .map(|racer| {
+                    std::thread::spawn(move || {
+                        racer.put("/api/user", &json!({"user": {field: value}})).status
+                    })
+                })
+                .collect();
+            let statuses: Vec<_> = changes.into_iter().map(|change| change.join().unwrap()).collect();
+            let winners = statuses.iter().filter(|status| **status == 200).count();
+            assert_eq!(winners, 1, "{field}: {statuses:?}");
+            assert!(statuses.iter().all(|status| [200, 409].contains(status)), "{statuses:?}");
+            for (racer, status) in racers.iter().zip(&statuses) {
+                let kept = racer.get("/api/user").body["user"][field] == value;
+                assert_eq!(kept, *status == 200);
+            }
+            // What the winner had is free.
+            let winner = statuses.iter().position(|status| *status == 200).unwrap();
+            let free = json!({"user": {
+                "username": if field == "username" { format!("{field}{winner}") } else { "free".into() },
+                "email": format!("{field}{winner}@{}.org", if field == "email" { "example" } else { "free" }),
+                "password": "correct horse",
+            }});
+            assert_eq!(client.post("/api/users", &free).status, 201);
+        }
+    });
+}
+
+/// CD-05: articles of one title that are published at once get slugs of their own.
+#[test]
+fn articles_of_one_title_do_not_meet() {
+    on_every_store(|client| {
+        let ada = client.register("ada");
+        let publish = |ada: Client| std::thread::spawn(move || ada.publish("Once", &["once"]));
+        let publishers: Vec<_> = (0..6).map(|_| publish(ada.clone())).collect();
+        let mut slugs: Vec<_> = publishers.into_iter().map(|one| one.join().unwrap()).collect();
+        slugs.sort();
+        slugs.dedup();
+        assert_eq!(slugs.len(), 6, "{slugs:?}");
+        assert_eq!(client.get("/api/articles?tag=once").body["articlesCount"], 6);
+    });
+}
+
+/// A key means "the same request again": it repeats nobody's reply to anything else, and stores nothing twice.
+#[test]
+fn an_idempotency_key_stands_for_one_request() {
+    const KEY: &str = "0190f5e2-8a4b-7c3d-9e1f-2a3b4c5d6e7f";
+    let user = |name: &str, password: &str| json!({"user": {"username": name, "email": format!("{name}@example.org"), "password": password}});
+    let article = |title: &str, body: &str| json!({"article": {"title": title, "description": "d", "body": body, "tagList": []}});
+    on_every_store(|client| {
+        let anybody = client.with_idempotency_key(KEY);
+        let ada = anybody.post("/api/users", &user("ada", "correct horse"));
+        assert_eq!(ada.status, 201, "{ada:?}");
+        // Another body is another request: somebody else's, or an attempt at ada's name.
+        let bob = anybody.post("/api/users", &user("bob", "correct horse"));
+        assert_eq!((bob.status, &bob.body["user"]["username"]), (201, &json!("bob")), "{bob:?}");
+        let guess = anybody.post("/api/users", &user("ada", "wrong guess"));
+        assert_eq!((guess.status, guess.body.get("user")), (409, None), "{guess:?}");
+        let again = anybody.post("/api/users", &user("ada", "correct horse"));
+        assert_eq!((again.status, &again.body["user"]["email"]), (201, &ada.body["user"]["email"]));
+
+        let ada = anybody.with_token(again.body["user"]["token"].as_str().unwrap());
+        let first = ada.post("/api/articles", &article("Once", "One."));
+        let other = ada.post("/api/articles", &article("Twice", "Two."));
+        assert_eq!((first.status, other.status), (201, 201), "{first:?} {other:?}");
+        let again = ada.post("/api/articles", &article("Once", "One."));
+        assert_eq!((again.status, &again.body), (201, &first.body));
+        for answer in [first, other] {
+            let slug = answer.body["article"]["slug"].as_str().unwrap();
+            assert_eq!(
+                client.get(&format!("/api/articles/{slug}")).body,
+                answer.body,
+                "what it said is stored"
+            );
+        }
+        assert_eq!(client.get("/api/articles").body["articlesCount"], 2);
+    });
+}
