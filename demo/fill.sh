@@ -8,7 +8,8 @@
 set -eu
 
 BASE=${1:-http://127.0.0.1:4000/api}
-PASSWORD='analytical engine'
+# As in the README's first steps, whose ada then takes part.
+PASSWORD='correct horse'
 ANSWER=$(mktemp)
 trap 'rm -f "$ANSWER"' EXIT
 

@@ -52,6 +52,48 @@ fn two_processes_serve_the_same_data() {
     check_events(&first);
 }
 
+/// CD-07, CD-08 over two nodes with one secret: whoever acts on one and reads on the other sees the same, soon after.
+#[test]
+fn two_gateways_are_one_conduit() {
+    let Store::Postgres(schema) = Store::postgres() else { unreachable!("it was asked for") };
+    let secret = "one secret for both of these nodes";
+    let mut second = Umbel::new(Store::Sqlite);
+    second.set("UMBEL__STORE__URL", schema.url());
+    second.set("UMBEL__STORE__SCHEMA", schema.name());
+    second.set("UMBEL__GATEWAY__JWT_SECRET", secret);
+    let mut first = Umbel::new(Store::Postgres(schema));
+    first.set("UMBEL__GATEWAY__JWT_SECRET", secret);
+    let (one, two) = (first.run(), second.run());
+
+    let (ada, bob) = (one.client().register("ada"), one.client().register("bob"));
+    let slug = ada.publish("On Engines", &[]);
+    let (ada_there, bob_there) = (two.client().with_token(ada.token()), two.client().with_token(bob.token()));
+    crate::support::eventually("ada on the other node", || {
+        (bob_there.post_nothing("/api/profiles/ada/follow").status == 200).then_some(())
+    });
+    crate::support::eventually("the article on the other node", || {
+        let liked = bob_there.post_nothing(&format!("/api/articles/{slug}/favorite"));
+        (liked.status == 200).then_some(())
+    });
+    for bob in [&bob, &bob_there] {
+        crate::support::eventually("the same feed on both nodes", || {
+            let feed = bob.get("/api/articles/feed");
+            let article = &feed.body["articles"][0];
+            (article["favoritesCount"] == 1 && article["favorited"] == true).then_some(())
+        });
+    }
+    // Once more on the other node is no second time.
+    assert_eq!(
+        bob.post_nothing(&format!("/api/articles/{slug}/favorite")).body["article"]["favoritesCount"],
+        1
+    );
+    assert_eq!(ada_there.delete(&format!("/api/articles/{slug}")).status, 204);
+    crate::support::eventually("the article to be gone here", || {
+        (one.client().get(&format!("/api/articles/{slug}")).status == 404).then_some(())
+    });
+    check_events(&first);
+}
+
 /// Positions are contiguous, whoever wrote.
 fn check_events(umbel: &Umbel) {
     let positions: Vec<_> = umbel.events().iter().map(|event| event["position"].as_u64().unwrap()).collect();

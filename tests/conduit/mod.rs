@@ -32,9 +32,9 @@ fn ada() -> Value {
 /// The status and the errors of an answer that has nothing else.
 #[track_caller]
 fn error(answer: Answer) -> (u16, Value) {
-    let keys = answer.body.as_object().map(serde_json::Map::len);
-    assert_eq!(keys, Some(1), "{answer:?}");
-    (answer.status, answer.body["errors"].clone())
+    let Answer { status, mut body } = answer;
+    assert_eq!(body.as_object().map(serde_json::Map::len), Some(1), "{status} {body}");
+    (status, body["errors"].take())
 }
 
 /// The keys of an article, and of its author.

@@ -41,6 +41,11 @@ pub(crate) fn find(settings: &GatewaySettings) -> Result<Secret> {
 
 /// The secret as it is set; `None` when there is a place for one and nothing there.
 fn given(settings: &GatewaySettings) -> Result<Option<Secret>> {
+    if !settings.jwt_secret_before.expose().is_empty() {
+        long_enough(settings.jwt_secret_before.clone()).context(
+            "[gateway] jwt_secret_before (variable UMBEL__GATEWAY__JWT_SECRET_BEFORE) cannot be used",
+        )?;
+    }
     let path = settings.jwt_secret_file.as_str();
     if !settings.jwt_secret.expose().is_empty() {
         let secret = long_enough(settings.jwt_secret.clone());

@@ -24,6 +24,8 @@ pub struct GatewaySettings {
     pub jwt_secret: Secret,
     /// A file with the secret, made with a fresh one when it does not exist. Empty: `jwt_secret` must be set.
     pub jwt_secret_file: String,
+    /// What signed the tokens before `jwt_secret`, 32 bytes or more: they are good until they expire. Empty: none.
+    pub jwt_secret_before: Secret,
     /// Seconds for which a token is valid, up to ten years.
     #[serde(deserialize_with = "within::<_, _, 1, 315_360_000>")]
     pub jwt_lifetime_s: u64,
@@ -115,6 +117,7 @@ mod tests {
     fn with(key: &str, value: impl Into<serde_json::Value>) -> Result<GatewaySettings, String> {
         let mut settings = json!({
             "address": "127.0.0.1:0", "workers": 2, "body_limit_bytes": 1000, "jwt_secret": "", "jwt_secret_file": "",
+            "jwt_secret_before": "",
             "jwt_lifetime_s": 60, "cors_allowed_origins": "*", "request_deadline_ms": 5000,
             "login_failures_max": 10, "login_failures_per_address_max": 100, "login_failures_within_s": 60,
             "login_failures_kept_max": 100, "client_address_header": "",

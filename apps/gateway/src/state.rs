@@ -38,7 +38,11 @@ impl State {
     pub(crate) fn new(settings: &GatewaySettings, secret: &Secret, bus: Bus, readiness: Readiness) -> Self {
         Self {
             bus,
-            tokens: Tokens::new(secret, Duration::from_secs(settings.jwt_lifetime_s)),
+            tokens: Tokens::new(
+                secret,
+                &settings.jwt_secret_before,
+                Duration::from_secs(settings.jwt_lifetime_s),
+            ),
             pepper: Uuid::new_v5(
                 &Uuid::NAMESPACE_URL,
                 format!("umbel/pepper/{}", secret.expose()).as_bytes(),

@@ -13,7 +13,8 @@ use crate::settings::Secret;
 #[derive(Clone)]
 pub(crate) struct Tokens {
     encoding: EncodingKey,
-    decoding: DecodingKey,
+    /// The key that signs now, and the one before it while its tokens are still good.
+    decoding: Vec<DecodingKey>,
     validation: Validation,
     lifetime: Duration,
 }
@@ -37,13 +38,18 @@ struct Claims {
 }
 
 impl Tokens {
-    pub(crate) fn new(secret: &Secret, lifetime: Duration) -> Self {
+    /// `before` is what signed until now, or empty.
+    pub(crate) fn new(secret: &Secret, before: &Secret, lifetime: Duration) -> Self {
         let mut validation = Validation::new(Algorithm::HS256);
         // Checked here against the moment that is handed in, not by the library against a clock of its own.
         validation.validate_exp = false;
         Self {
             encoding: EncodingKey::from_secret(secret.expose().as_bytes()),
-            decoding: DecodingKey::from_secret(secret.expose().as_bytes()),
+            decoding: [secret, before]
+                .into_iter()
+                .filter(|secret| !secret.expose().is_empty())
+                .map(|secret| DecodingKey::from_secret(secret.expose().as_bytes()))
+                .collect(),
             validation,
             lifetime,
         }
@@ -60,8 +66,8 @@ impl Tokens {
 
     /// Whom the token stands for.
     pub(crate) fn verify(&self, token: &str, now: Timestamp) -> Result<Uuid, TokenError> {
-        let token = jsonwebtoken::decode::<Claims>(token, &self.decoding, &self.validation);
-        let claims = token.map_err(|_| TokenError::Invalid)?.claims;
+        let decode = |key| jsonwebtoken::decode::<Claims>(token, key, &self.validation).ok();
+        let claims = self.decoding.iter().find_map(decode).ok_or(TokenError::Invalid)?.claims;
         if claims.exp > seconds(now) { Ok(claims.sub) } else { Err(TokenError::Expired) }
     }
 }
@@ -79,7 +85,7 @@ mod tests {
     const HOUR: Duration = Duration::from_secs(3600);
 
     fn tokens(secret: &str) -> Tokens {
-        Tokens::new(&Secret::new(secret), HOUR)
+        Tokens::new(&Secret::new(secret), &Secret::default(), HOUR)
     }
 
     #[test]
@@ -89,6 +95,18 @@ mod tests {
         assert_eq!(tokens.verify(&token, NOW), Ok(ID));
         assert_eq!(tokens.verify(&token, NOW.plus(HOUR - Duration::from_secs(1))), Ok(ID));
         assert_eq!(tokens.verify(&token, NOW.plus(HOUR)), Err(TokenError::Expired));
+    }
+
+    #[test]
+    fn a_new_secret_does_not_log_everybody_out() {
+        let token = tokens("one").issue(ID, NOW).unwrap();
+        let rotated = Tokens::new(&Secret::new("two"), &Secret::new("one"), HOUR);
+        assert_eq!(rotated.verify(&token, NOW), Ok(ID));
+        assert_eq!(rotated.verify(&token, NOW.plus(HOUR)), Err(TokenError::Expired));
+        let fresh = rotated.issue(ID, NOW).unwrap();
+        assert_eq!(tokens("two").verify(&fresh, NOW), Ok(ID), "the new one signs");
+        assert_eq!(tokens("two").verify(&token, NOW), Err(TokenError::Invalid));
+        assert_eq!(tokens("two").verify(&tokens("").issue(ID, NOW).unwrap(), NOW), Err(TokenError::Invalid));
     }
 
     #[test]

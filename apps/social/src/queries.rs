@@ -1,6 +1,9 @@
 //! Answers from the read model.
 
+use std::iter::repeat_with;
+
 use contracts::social::{ArticleRelation, LISTED_MAX, ListFavorites, ListFollowed, Relate, Relations};
+use tokio::try_join;
 use umbel_host::{AskError, ReadModels};
 use uuid::Uuid;
 
@@ -9,25 +12,24 @@ use crate::{
     relations::{FavoriteDocument, FavoritesDocument, FollowDocument},
 };
 
-/// Three reads whatever the page holds, and one for a viewer who is nobody.
+/// Three reads at once, whatever the page holds; a viewer who is nobody has to do with nothing.
 pub(crate) async fn relate(models: ReadModels, query: Relate) -> Result<Relations, AskError> {
     let Relate { viewer_id, user_ids, article_ids } = query;
-    let counts = models.get_many::<FavoritesDocument>(article_ids.iter().copied()).await?;
-    let (followed, favorites) = match viewer_id {
-        None => (Vec::new(), vec![None; article_ids.len()]),
-        Some(viewer) => {
-            let with = |other: &Uuid| pair(viewer, *other);
-            let follows = models.get_many::<FollowDocument>(user_ids.iter().map(with)).await?;
-            let followed = follows.into_iter().flatten().map(|follow| follow.followed_id).collect();
-            (followed, models.get_many::<FavoriteDocument>(article_ids.iter().map(with)).await?)
-        }
-    };
+    let with = |other: &Uuid| viewer_id.map(|viewer| pair(viewer, *other));
+    let (follows, favorites, counts) = try_join!(
+        models.get_many::<FollowDocument>(user_ids.iter().filter_map(with)),
+        models.get_many::<FavoriteDocument>(article_ids.iter().filter_map(with)),
+        models.get_many::<FavoritesDocument>(article_ids.iter().copied()),
+    )?;
+    let favorites = favorites.into_iter().chain(repeat_with(|| None));
     let relation = |((article_id, count), favorite): ((Uuid, Option<FavoritesDocument>), Option<_>)| {
         let favorites = count.map_or(0, |known| known.count);
         ArticleRelation { article_id, favorite: favorite.is_some(), favorites }
     };
-    let articles = article_ids.into_iter().zip(counts).zip(favorites).map(relation).collect();
-    Ok(Relations { followed, articles })
+    Ok(Relations {
+        followed: follows.into_iter().flatten().map(|follow| follow.followed_id).collect(),
+        articles: article_ids.into_iter().zip(counts).zip(favorites).map(relation).collect(),
+    })
 }
 
 pub(crate) async fn list_followed(models: ReadModels, query: ListFollowed) -> Result<Vec<Uuid>, AskError> {
