@@ -2,7 +2,7 @@
 
 use std::{env, process::ExitCode, str::FromStr, time::Instant};
 
-use umbel_simulator::{Bug, Failure, Run};
+use umbel_simulator::{Bug, Failure, Run, Seen};
 
 fn main() -> ExitCode {
     match run() {
@@ -24,12 +24,18 @@ fn run() -> Result<bool, String> {
         return Ok(tell(run));
     }
     let began = Instant::now();
+    let mut seen = Seen::new();
     for number in 0..runs {
-        if let Err(failure) = (Run { seed: run.seed.wrapping_add(number), ..run }).live() {
-            report(failure);
-            return Ok(false);
+        match (Run { seed: run.seed.wrapping_add(number), ..run }).live() {
+            Ok(in_one) => in_one.into_iter().for_each(|(what, times)| *seen.entry(what).or_default() += times),
+            Err(failure) => {
+                report(failure);
+                return Ok(false);
+            }
         }
     }
+    let seen: Vec<_> = seen.iter().map(|(what, times)| format!("{what} {times}")).collect();
+    println!("{}", seen.join(", "));
     let took = began.elapsed();
     let rate = u128::from(runs) * 1000 / took.as_millis().max(1);
     println!("{runs} runs from {run}: nothing broken, {:.1} s, {rate} runs per second", took.as_secs_f32());

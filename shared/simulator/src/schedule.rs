@@ -103,6 +103,8 @@ pub(crate) enum Event {
     Aside { to: Address, place: Place, held: Held },
     /// Workers of a node are started again.
     Restart { node: usize, life: u64, workers: Vec<usize> },
+    /// A worker of a node fails.
+    Fail { node: usize, life: u64 },
     /// A node starts.
     Start { node: usize },
     /// Something befalls a node or a worker.
@@ -119,6 +121,7 @@ impl Event {
             | Self::Announce { node, .. }
             | Self::Poll { node, .. }
             | Self::Changed { node, .. }
+            | Self::Fail { node, .. }
             | Self::Restart { node, .. } => Some(*node),
             Self::Answer { to, .. }
             | Self::Write { to }

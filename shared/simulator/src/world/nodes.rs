@@ -142,6 +142,11 @@ impl World {
         }
     }
 
+    /// A worker fails again, unless its process is another one by now.
+    pub(super) fn fail_again(&mut self, node: usize, life: u64) -> Result<(), Broken> {
+        if self.nodes[node].life == life && !self.quiet { self.fail_worker(node) } else { Ok(()) }
+    }
+
     /// A worker ends, and its supervisor decides.
     fn fail_worker(&mut self, node: usize) -> Result<(), Broken> {
         let Some(process) = self.nodes[node].process.as_mut().filter(|one| !one.stopping) else { return Ok(()) };
@@ -156,6 +161,12 @@ impl World {
         let order = process.supervisor.ended(&self.shape, worker, ending, self.now, jitter)?;
         self.say(|| format!("node {node}: worker {worker} has ended, {ending:?}: {order:?}"));
         self.drop_worker(node, worker);
+        // What has failed likely fails again.
+        let life = self.nodes[node].life;
+        if !self.quiet && self.chances.faults.one_in(2) {
+            let after = self.chances.faults.between(1, 1500);
+            self.after(after, Event::Fail { node, life });
+        }
         match order {
             Order::StayDown => {}
             Order::GiveUp => {
