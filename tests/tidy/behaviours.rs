@@ -17,7 +17,6 @@ const HELD_IN_PART: &[(&str, &str)] = &[
     ("CM-08", "metadata is on every event; that it is a map goes without saying"),
     ("CM-11", "there are no hooks; the causes reach callers and the tree"),
     ("PJ-05", "positions are independent; two versions of a projection do not yet run side by side"),
-    ("SU-08", "the store tells how far it looked; there are no durable subscriptions yet"),
 ];
 
 #[test]

@@ -40,13 +40,14 @@ pub struct Options {
     pub batch_max: u32,
     /// How long a batch that is not full waits for more events. 0: it is sent as it is.
     pub batch_within_ms: Millis,
-    /// Events that wait here for a consumer or are being handled, at most. What is beyond stays in the log.
+    /// Events that wait here for a consumer or are being handled, at most. What is beyond stays in the log. Of dead letters that
+    /// are tried again, one batch is in hand besides.
     pub buffer_max: u32,
     /// Consumers in this process at most.
     pub consumers_max: u32,
     /// A checkpoint is saved once so many events were done since the last one.
     pub checkpoint_after: u32,
-    /// A checkpoint is saved once something was done and so much time has passed.
+    /// A checkpoint is saved once something was done, or read and not selected, and so much time has passed.
     pub checkpoint_within_ms: Millis,
     /// How long a lease lasts that is not renewed: how long an owner that died keeps its partitions. It is renewed after a
     /// third of it.

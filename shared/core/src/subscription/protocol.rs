@@ -83,7 +83,7 @@ pub enum Input<E> {
     Join {
         /// Which.
         consumer: ConsumerId,
-        /// Events it holds at a time, at most.
+        /// Events it holds at a time, at most. 0 counts as 1.
         capacity: u32,
     },
     /// A consumer is gone, crashed or not; what it held goes to others, in order.
@@ -180,7 +180,8 @@ pub enum Effect<E> {
         /// Events at most.
         limit: u32,
     },
-    /// Hand events, or dead letters, to a consumer; never both at once. Not answered; each event ends in an [`Input::Ack`], [`Input::Fail`] or [`Input::Leave`].
+    /// Hand events, or dead letters, to a consumer; never both at once. Not answered; each event ends in an [`Input::Ack`],
+    /// [`Input::Fail`] or [`Input::Leave`].
     Deliver {
         /// To whom.
         consumer: ConsumerId,

@@ -343,14 +343,30 @@ impl<E> Queue<E> {
         if lane.is_over() {
             self.lanes.remove(&key);
         }
-        if before != after {
-            self.unlist(key, before);
-            self.list(key, after);
+        match (before, after) {
+            (Some(before), Some(after)) if (before.place, before.holder) == (after.place, after.holder) => {
+                // The common case, and no more than counting.
+                self.add(after.holder, after.items);
+                self.remove(before.holder, before.items);
+            }
+            _ => {
+                self.unlist(key, before);
+                self.list(key, after);
+            }
         }
     }
 
     fn list(&mut self, key: Key, listed: Option<Listed>) {
         let Some(Listed { place, holder, items }) = listed else { return };
+        self.add(holder, items).lanes.insert((place, key));
+    }
+
+    fn unlist(&mut self, key: Key, listed: Option<Listed>) {
+        let Some(Listed { place, holder, items }) = listed else { return };
+        self.remove(holder, items).lanes.remove(&(place, key));
+    }
+
+    fn add(&mut self, holder: Option<ConsumerId>, items: usize) -> &mut Ready {
         let ready = match holder {
             None => &mut self.free,
             Some(holder) => {
@@ -358,22 +374,19 @@ impl<E> Queue<E> {
                 self.kept.entry(holder).or_default()
             }
         };
-        ready.lanes.insert((place, key));
         ready.items += items;
+        ready
     }
 
-    fn unlist(&mut self, key: Key, listed: Option<Listed>) {
-        let Some(Listed { place, holder, items }) = listed else { return };
+    fn remove(&mut self, holder: Option<ConsumerId>, items: usize) -> &mut Ready {
         let ready = match holder {
-            None => Some(&mut self.free),
+            None => &mut self.free,
             Some(holder) => {
                 self.kept_items -= items;
-                self.kept.get_mut(&holder)
+                self.kept.entry(holder).or_default()
             }
         };
-        if let Some(ready) = ready {
-            ready.lanes.remove(&(place, key));
-            ready.items -= items;
-        }
+        ready.items -= items;
+        ready
     }
 }

@@ -83,6 +83,8 @@ impl<E: Clone> Machine<E> {
         self.next_ask = self.now;
         if asked.leaving {
             self.leaving_failed();
+        } else {
+            self.stopping_failed();
         }
     }
 

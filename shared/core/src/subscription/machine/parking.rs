@@ -84,10 +84,13 @@ impl<E: Clone> Machine<E> {
         let Some(lane) = self.queue.lane(key) else { return };
         let failing = lane.entries.iter().any(|entry| entry.failure.is_some());
         if failing || lane.parking > 0 || lane.parked_in >= since {
-            self.queue.look_again(key);
-            self.chores = true;
-            if let Some(partition) = self.partition_mut(number) {
-                partition.take = true;
+            if lane.entries.is_empty() {
+                self.chores = true;
+                if let Some(partition) = self.partition_mut(number) {
+                    partition.take = true;
+                }
+            } else {
+                self.queue.look_again(key);
             }
         } else if !self.letters.has_key(key) && lane.gate == Gate::Parked {
             self.queue.set_gate(key, number, Gate::Open);

@@ -3,7 +3,7 @@
 use super::Machine;
 use crate::subscription::{Effect, partition::Partition};
 
-/// Failures in a row after which nothing is waited for any more while stopping. What was not saved is handled again, and a lease
+/// Failures after which nothing is waited for any more while stopping. What was not saved is handled again, and a lease
 /// that was not given back runs out.
 const FAILURES_MOST: u32 = 5;
 

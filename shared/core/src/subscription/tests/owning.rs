@@ -194,6 +194,21 @@ fn a_paused_subscription_keeps_its_leases_and_sends_nothing() {
     assert_eq!(rig.sent(), [(A, vec![2])]);
 }
 
+/// Word that something changed is worth one request at once, and none while one is under way.
+#[test]
+fn word_of_a_change_is_followed_at_once() {
+    let mut rig = Rig::idle(options());
+    rig.tell(Input::Changed);
+    assert!(rig.lease().claim.is_empty());
+    assert_eq!(rig.tell(Input::Changed), []);
+    rig.tell(Input::Leased(stand(2, &[(Some(OTHER), 1)])));
+    assert_eq!(rig.after(10), []);
+    rig.tell(Input::Changed);
+    assert!(rig.lease().claim.is_empty());
+    rig.tell(Input::Leased(stand(1, &[(None, 1)])));
+    assert_eq!(rig.lease().claim, [0]);
+}
+
 /// Whatever a store says, nothing breaks and nothing is asked in a loop.
 #[test]
 fn odd_answers_do_no_harm() {

@@ -142,7 +142,7 @@ fn a_batch_waits_until_it_is_full_or_its_time_is_up() {
     assert_eq!(rig.sent(), []);
 }
 
-/// EH-14: what failed and what comes behind it of its key waits, and is sent in order when its time has come; other keys go on.
+/// What failed and what comes behind it of its key waits, and is sent in order when its time has come; other keys go on.
 #[test]
 fn a_retry_holds_its_key_back() {
     let mut rig = Rig::with(options(), &[9], &["a", "b", "a", "a"]);

@@ -3,7 +3,7 @@
 use super::rig::{A, B, NODE, Rig, leases, options, place};
 use crate::subscription::{Effect, Input, JoinError, Verdict};
 
-/// EH-10, SU-19: whoever stops sends nothing more, waits for what is held, saves it, and gives the leases back; so the next begins
+/// EH-10: whoever stops sends nothing more, waits for what is held, saves it, and gives the leases back; so the next begins
 /// behind it.
 #[test]
 fn what_is_held_is_waited_for_and_saved() {

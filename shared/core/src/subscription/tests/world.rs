@@ -21,6 +21,9 @@ use node::{Node, Op, Outcome};
 use random::Random;
 use store::Store;
 
+/// Something that a node, or the store for it, may do next.
+type Act = fn(&mut World, usize) -> Result<(), Broken>;
+
 /// What was broken.
 pub(super) type Broken = String;
 
@@ -57,7 +60,7 @@ impl World {
             consumers_max: 3,
             checkpoint_after: random.between(1, 20),
             checkpoint_within_ms: u64::from(random.between(1, 300)),
-            lease_ms: 3000,
+            lease_ms: u64::from(if random.one_in(2) { random.between(300, 1500) } else { 3000 }),
             ..Options::new(SubscriptionName::new("test.world").unwrap())
         };
         let mut world = Self {
@@ -83,23 +86,57 @@ impl World {
         world
     }
 
-    /// Lets so many things happen.
+    /// Lets so many things happen: mostly what is to be done, by anybody and in any order, and disturbances between.
     pub(super) fn run(&mut self, steps: u32) -> Result<(), Broken> {
         for _ in 0..steps {
-            let node = self.random.below(self.nodes.len());
-            match self.random.below(100) {
-                0..=21 => self.carry_out(node)?,
-                22..=41 => self.answer(node)?,
-                42..=49 => self.append(),
-                50..=54 => self.announce()?,
-                55..=72 => self.consume(node)?,
-                73..=77 => self.join(node)?,
-                78..=92 => self.pass_time()?,
-                93 => self.let_consumer_leave(node)?,
-                94 => self.operate(),
-                95 | 96 => self.fault(node)?,
-                _ => self.poll(node)?,
+            if self.random.one_in(3) {
+                self.disturb()?;
+            } else {
+                self.go_on()?;
             }
+        }
+        Ok(())
+    }
+
+    fn go_on(&mut self) -> Result<(), Broken> {
+        let mut choices: Vec<(Act, usize)> = Vec::new();
+        for at in 0..self.nodes.len() {
+            let node = &self.nodes[at];
+            if node.ops.iter().any(|op| op.outcome.is_none() && op.earliest.is_none_or(|at| at <= self.now)) {
+                choices.push((Self::carry_out, at));
+            }
+            if self.is_frozen(at) {
+                continue;
+            }
+            if node.ops.iter().any(|op| op.outcome.is_some()) {
+                choices.push((Self::answer, at));
+            }
+            // Consumers take their time.
+            if node.consumers.values().any(|held| !held.is_empty()) && self.random.one_in(3) {
+                choices.push((Self::consume, at));
+            }
+            if node.wake.is_some_and(|wake| wake <= self.now) {
+                choices.push((Self::tick, at));
+            }
+        }
+        if choices.is_empty() {
+            return self.pass_time();
+        }
+        let (act, at) = choices[self.random.below(choices.len())];
+        act(self, at)
+    }
+
+    fn disturb(&mut self) -> Result<(), Broken> {
+        let node = self.random.below(self.nodes.len());
+        match self.random.below(100) {
+            0..=9 => self.append(),
+            10..=34 => self.announce()?,
+            35..=49 => self.join(node)?,
+            50..=53 => self.let_consumer_leave(node)?,
+            54..=59 => self.poll(node)?,
+            60..=91 => self.pass_time()?,
+            92..=95 => self.operate(),
+            _ => self.fault(node)?,
         }
         Ok(())
     }
@@ -205,7 +242,7 @@ impl World {
         }
         let verdict = match self.random.below(6) {
             0 => Verdict::Skip,
-            1 | 2 => Verdict::Park,
+            1 => Verdict::Park,
             _ => Verdict::Retry { after_ms: u64::from(self.random.between(0, 400)) },
         };
         self.fail(node, consumer, place, verdict)
@@ -279,30 +316,24 @@ impl World {
     }
 
     fn pass_time(&mut self) -> Result<(), Broken> {
-        let next = self.nodes.iter().filter_map(|node| node.wake).min();
+        let next = self.nodes.iter().filter_map(|node| node.wake).filter(|at| *at > self.now).min();
         self.now = match next {
-            Some(next) if next > self.now && !self.random.one_in(3) => next,
+            Some(next) if self.random.one_in(3) => next,
             // Now and then a long time passes in which nothing else happens: requests are on their way beyond leases.
-            _ if self.random.one_in(20) => self.now + u64::from(self.random.between(1000, 5000)),
-            _ => self.now + u64::from(self.random.between(1, 200)),
+            _ if self.random.one_in(60) => self.now + u64::from(self.random.between(1000, 5000)),
+            _ => self.now + u64::from(self.random.between(1, 100)),
         };
-        self.tick()
+        Ok(())
     }
 
-    /// Every node whose moment has come is woken, now or somewhat later.
-    fn tick(&mut self) -> Result<(), Broken> {
-        for node in 0..self.nodes.len() {
-            if self.nodes[node].wake.is_some_and(|at| at <= self.now) && !self.random.one_in(4) {
-                self.input(node, Input::Tick)?;
-            }
-        }
-        Ok(())
+    fn tick(&mut self, node: usize) -> Result<(), Broken> {
+        self.input(node, Input::Tick)
     }
 
     /// An operator does something.
     fn operate(&mut self) {
-        match self.random.below(6) {
-            0 => self.store.paused = !self.store.paused,
+        match self.random.below(8) {
+            0 => self.store.paused = self.random.one_in(3),
             1 => {
                 if let Some(place) = self.store.discard_one(&mut self.random) {
                     self.trace.push(format!("{} an operator discards {place}", self.now));
@@ -314,7 +345,7 @@ impl World {
     }
 
     fn fault(&mut self, node: usize) -> Result<(), Broken> {
-        match self.random.below(5) {
+        match self.random.below(9) {
             0 | 1 => {
                 // What was on its way to the store may still arrive.
                 for at in 0..self.nodes[node].ops.len() {
