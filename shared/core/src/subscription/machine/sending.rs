@@ -4,7 +4,7 @@ use super::{Machine, count, stopping::Stopping};
 use crate::{
     store::Failure,
     subscription::{
-        ConsumerId, Delivery, Effect, JoinError, Millis, Verdict, consumers::Consumer, lane::Gate,
+        ConsumerId, Delivery, Effect, JoinError, Key, Millis, Verdict, consumers::Consumer, lane::Gate,
         letters::State,
     },
     time::Timestamp,
@@ -138,19 +138,39 @@ impl<E: Clone> Machine<E> {
 
     pub(super) fn acknowledge(&mut self, consumer: ConsumerId, place: Place) {
         if self.holds_letter(consumer, place) {
-            self.counters.acknowledged += 1;
-            self.letter_over(consumer, place, crate::subscription::Settling::Done);
-            return;
+            return self.letter_acknowledged(consumer, place);
         }
         let Some(covered) = self.consumers.acknowledge(consumer, place) else {
             self.out.push(Effect::NotHeld { consumer, place });
             return;
         };
         for (place, key) in covered {
-            self.counters.acknowledged += 1;
-            if let Some(number) = self.queue.finish(key, place) {
-                self.done(number, place, true);
-            }
+            self.handled(key, place);
+        }
+    }
+
+    pub(super) fn acknowledge_one(&mut self, consumer: ConsumerId, place: Place) {
+        if self.holds_letter(consumer, place) {
+            return self.letter_acknowledged(consumer, place);
+        }
+        let Some(key) = self.consumers.get(consumer).and_then(|one| one.held.get(&place)).copied() else {
+            self.out.push(Effect::NotHeld { consumer, place });
+            return;
+        };
+        self.consumers.let_go(consumer, std::iter::once(place));
+        self.handled(key, place);
+    }
+
+    fn letter_acknowledged(&mut self, consumer: ConsumerId, place: Place) {
+        self.counters.acknowledged += 1;
+        self.letter_over(consumer, place, crate::subscription::Settling::Done);
+    }
+
+    /// A consumer has handled an event that it held.
+    fn handled(&mut self, key: Key, place: Place) {
+        self.counters.acknowledged += 1;
+        if let Some(number) = self.queue.finish(key, place) {
+            self.done(number, place, true);
         }
     }
 
