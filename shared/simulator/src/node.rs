@@ -8,7 +8,7 @@ use std::{
 use umbel_core::{
     Place,
     store::{Append, LeaseState},
-    subscription::{ConsumerId, Effect, Key, Machine, Millis, NodeId},
+    subscription::{ConsumerId, Effect, Key, Machine, Millis, NodeId, Verdict},
 };
 
 use crate::supervision::Supervisor;
@@ -74,18 +74,45 @@ pub(crate) struct Runner {
     pub(crate) stopping: bool,
     /// How far was read.
     pub(crate) read_to: Place,
+    /// What consumers have said and it has not heard yet.
+    pub(crate) commands: VecDeque<(ConsumerId, Command)>,
+    /// Counts the batches it has sent.
+    pub(crate) batches: u64,
     /// What is on its way to the store.
     pub(crate) requests: Vec<Effect<u64>>,
     /// The last checkpoint of each lease that it asked for.
     pub(crate) saved: BTreeMap<(u32, u64), Place>,
 }
 
-/// A consumer, with what it holds.
+/// A consumer. Between it and its runner are queues: what one has said, the other one hears later.
 #[derive(Debug, Default)]
 pub(crate) struct Consumer {
-    pub(crate) held: BTreeMap<Place, Held>,
-    /// Whether its next moment is set.
+    /// What the machine takes it to hold: the key of each, and whether it is a letter.
+    pub(crate) given: BTreeMap<Place, (Key, bool)>,
+    /// Batches on their way to it.
+    pub(crate) inbox: VecDeque<Batch>,
+    /// What it has in its hands itself.
+    pub(crate) hands: BTreeMap<Place, Held>,
+    /// By key, the last batch that was sent before an event of it failed: what that and those before it have of the key comes again.
+    pub(crate) stale: BTreeMap<Key, u64>,
+    /// Whether its next moment is set, or it waits for an answer.
     pub(crate) busy: bool,
+}
+
+/// Events on their way to a consumer.
+#[derive(Debug)]
+pub(crate) struct Batch {
+    /// Counts the batches of the runner.
+    pub(crate) number: u64,
+    pub(crate) events: Vec<(Place, Held)>,
+}
+
+/// What a consumer says to its runner.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Command {
+    Ack(Place),
+    Fail(Place, Held, Verdict),
+    Leave,
 }
 
 /// An event in a consumer's hands.

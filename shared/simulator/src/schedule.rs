@@ -97,6 +97,8 @@ pub(crate) enum Event {
     Wake { to: Address, at: Millis },
     /// A consumer wants events.
     Join { to: Address },
+    /// A runner hears what a consumer has said.
+    Obey { to: Address },
     /// A consumer does something with what it holds.
     Work { to: Address, consumer: ConsumerId },
     /// A consumer gets back what a bug has kept aside.
@@ -127,6 +129,7 @@ impl Event {
             | Self::Write { to }
             | Self::Wake { to, .. }
             | Self::Join { to }
+            | Self::Obey { to }
             | Self::Aside { to, .. }
             | Self::Work { to, .. } => Some(to.node),
             _ => None,

@@ -129,6 +129,7 @@ impl World {
             Event::Changed { node, subscription } => return self.changed(node, subscription),
             Event::Wake { to, at } => return self.wake(to, at),
             Event::Join { to } => return self.join(to),
+            Event::Obey { to } => return self.obey(to),
             Event::Work { to, consumer } => return self.work(to, consumer),
             Event::Aside { to, place, held } => return self.aside(to, place, held),
             Event::Restart { node, life, workers } => return self.restart(node, life, &workers),

@@ -8,7 +8,7 @@ use umbel_core::{
     subscription::{Due, Input, Item, Key, Parking, SettledLetter, Settling},
 };
 
-use super::{Subscription, size};
+use super::{Log, Subscription, size};
 use crate::{bug::Bug, random::Random};
 
 /// A dead letter.
@@ -73,7 +73,7 @@ impl Subscription {
             .collect()
     }
 
-    pub(super) fn settle(&mut self, settled: &[SettledLetter]) -> Input<u64> {
+    pub(super) fn settle(&mut self, log: &Log, settled: &[SettledLetter]) -> Input<u64> {
         let (mut refused, mut gone) = (BTreeSet::new(), BTreeSet::new());
         for one in settled {
             if !self.is_current(one.partition, one.epoch) {
@@ -82,8 +82,10 @@ impl Subscription {
             }
             match &one.settling {
                 Settling::Done => {
-                    let removed = self.letters.remove(&one.place);
-                    gone.extend(removed.map(|letter| (one.partition, letter.key)));
+                    self.letters.remove(&one.place);
+                    // The same again gets the same answer, though the letter itself is gone.
+                    let entry = log.entries.get(size(one.place.get().saturating_sub(1)));
+                    gone.extend(entry.map(|entry| (one.partition, entry.key)));
                 }
                 Settling::Failed(failure) => {
                     if let Some(letter) = self.letters.get_mut(&one.place) {

@@ -81,7 +81,7 @@ impl Subscription {
             Effect::Save(checkpoints) => Input::Saved { refused: self.save(checkpoints) },
             Effect::Park(letters) => Input::Parked { refused: self.park(letters) },
             Effect::TakeLetters { partitions, limit } => Input::Letters(self.take(partitions, *limit)),
-            Effect::Settle(settled) => self.settle(settled),
+            Effect::Settle(settled) => self.settle(log, settled),
             _ => return None,
         })
     }

@@ -59,6 +59,8 @@ impl World {
             leases: Vec::new(),
             stopping: false,
             read_to: Place::START,
+            commands: VecDeque::new(),
+            batches: 0,
             requests: Vec::new(),
             saved: BTreeMap::new(),
         });

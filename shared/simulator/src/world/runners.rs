@@ -11,7 +11,7 @@ use umbel_core::{
 use super::World;
 use crate::{
     bug::Bug,
-    node::{Held, Runner},
+    node::{Batch, Held, Runner},
     oracle::Broken,
     schedule::{Address, Event, Part, Request},
 };
@@ -109,18 +109,14 @@ impl World {
         self.say(|| format!("  {effect:?}"));
         match effect {
             Effect::Deliver { consumer, batch } => self.deliver(to, consumer, &batch),
-            Effect::Revoke { consumer, places } => {
-                self.count("revoked event");
-                let consumer = self.runner(to).and_then(|runner| runner.consumers.get_mut(&consumer));
-                let consumer = consumer.ok_or("machine: it revokes from a stranger")?;
-                let mut unknown = places.iter().filter(|place| consumer.held.remove(place).is_none());
-                match unknown.next() {
-                    Some(place) => Err(format!("machine: it revokes {place}, which is not held")),
-                    None => Ok(()),
-                }
-            }
+            Effect::Revoke { consumer, places } => self.revoke(to, consumer, &places),
             Effect::Refuse { error, .. } => Err(format!("machine: it refuses a consumer: {error}")),
-            Effect::NotHeld { place, .. } => Err(format!("machine: it does not know that {place} is held")),
+            Effect::NotHeld { consumer, place } => {
+                let consumer = self.runner(to).and_then(|runner| runner.consumers.get(&consumer));
+                let given = consumer.is_some_and(|consumer| consumer.given.contains_key(&place));
+                // Revoked before the word came.
+                if given { Err(format!("machine: it does not know that {place} is held")) } else { Ok(()) }
+            }
             Effect::Wake { at } => {
                 let Some(process) = &self.nodes[to.node].process else { return Ok(()) };
                 let at = process.began + at;
@@ -183,9 +179,29 @@ impl World {
         }
     }
 
+    /// Events are somebody else's now. What is on its way is taken back; what is in the consumer's hands it may handle all the same.
+    fn revoke(&mut self, to: Address, id: ConsumerId, places: &[Place]) -> Result<(), Broken> {
+        self.count("revoked event");
+        let notices = self.chances.consumers.one_in(2);
+        let consumer = self.runner(to).and_then(|runner| runner.consumers.get_mut(&id));
+        let consumer = consumer.ok_or("machine: it revokes from a stranger")?;
+        for place in places {
+            if consumer.given.remove(place).is_none() {
+                return Err(format!("machine: it revokes {place}, which is not held"));
+            }
+            for batch in &mut consumer.inbox {
+                batch.events.retain(|(at, _)| at != place);
+            }
+            if notices {
+                consumer.hands.remove(place);
+            }
+        }
+        Ok(())
+    }
+
     fn deliver(&mut self, to: Address, id: ConsumerId, batch: &[Delivery<u64>]) -> Result<(), Broken> {
         let subscription = Self::subscription(to);
-        let partitions = self.shape.options[subscription].partitions;
+        let (partitions, capacity) = (self.shape.options[subscription].partitions, self.shape.capacity);
         let books = &self.oracle.subscriptions[subscription];
         let again = batch.iter().any(|one| books.is_over(one.item.place));
         let Some(runner) = self.runner(to) else { return Ok(()) };
@@ -193,19 +209,28 @@ impl World {
             return Err("machine: it is stopping and still sends".into());
         }
         let epochs: Vec<_> = runner.machine.owned().collect();
+        let mut events = Vec::new();
         for Delivery { item, letter, .. } in batch {
             let others = runner.consumers.iter().filter(|(other, _)| **other != id);
-            if others.flat_map(|(_, other)| other.held.values()).any(|held| held.key == item.key) {
+            if others.flat_map(|(_, other)| other.given.values()).any(|(key, _)| *key == item.key) {
                 return Err(format!("machine: {item:?} is sent, and another consumer holds of its key"));
             }
             let partition = item.key.partition(partitions);
             let lease = epochs.iter().find(|lease| lease.partition == partition);
             let epoch = lease.ok_or("machine: it sends of a partition that it does not own")?.epoch;
-            let held = Held { key: item.key, letter: *letter, epoch, handled: false };
             let consumer = runner.consumers.get_mut(&id).ok_or("machine: it sends to a stranger")?;
-            if consumer.held.insert(item.place, held).is_some() {
+            if consumer.given.insert(item.place, (item.key, *letter)).is_some() {
                 return Err(format!("machine: {} is sent twice to one consumer", item.place));
             }
+            events.push((item.place, Held { key: item.key, letter: *letter, epoch, handled: false }));
+        }
+        runner.batches += 1;
+        let batch_sent = Batch { number: runner.batches, events };
+        let consumer = runner.consumers.get_mut(&id).ok_or("machine: it sends to a stranger")?;
+        consumer.inbox.push_back(batch_sent);
+        let held = consumer.given.len();
+        if !u32::try_from(held).is_ok_and(|held| held <= capacity) {
+            return Err(format!("machine: {id:?} is given {held} events, more than it can hold"));
         }
         if again {
             self.count("redelivery");
