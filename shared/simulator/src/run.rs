@@ -2,10 +2,14 @@
 
 use std::{collections::BTreeMap, fmt};
 
+use umbel_core::subscription::Key;
+
 use crate::{bug::Bug, world::World};
 
 /// Lines of a trace that are shown of a failure.
 const TRACE_TAIL: usize = 60;
+/// With what all ids of a world begin.
+const NO_ID: &str = "00000000-0000-0000-0000-00000000";
 
 /// A run. The same again leads to the same.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,9 +72,13 @@ impl Run {
         let mut world = World::new(self.seed, self.bug, true);
         let steps = self.steps.unwrap_or(world.shape.steps);
         let broken = world.live(steps).err();
-        let mut lines = vec![format!("{:?}", world.shape)];
-        lines.extend(world.trace.unwrap_or_default());
-        Told { lines, broken }
+        let readable = |line: String| {
+            let streams = world.shape.streams.iter();
+            let line = line.replace(NO_ID, "#");
+            streams.fold(line, |line, stream| line.replace(&format!("{:?}", Key::of(stream.as_str())), stream.as_str()))
+        };
+        let lines = std::iter::once(format!("{:?}", world.shape)).chain(world.trace.unwrap_or_default());
+        Told { lines: lines.map(readable).collect(), broken: broken.map(readable) }
     }
 }
 

@@ -1,6 +1,6 @@
 //! What is going to happen, by the moment; what is due at the same moment comes in an order by chance.
 
-use std::{collections::BTreeMap, rc::Rc};
+use std::{collections::BTreeMap, fmt, rc::Rc};
 
 use umbel_core::{
     Place,
@@ -24,6 +24,16 @@ pub(crate) struct Address {
     pub(crate) incarnation: u64,
 }
 
+/// As traces name it.
+impl fmt::Display for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.part {
+            Part::Writer => write!(f, "node {} writer", self.node),
+            Part::Runner(subscription) => write!(f, "node {} sub {subscription}", self.node),
+        }
+    }
+}
+
 /// A worker of a node that talks with the store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Part {
@@ -42,6 +52,23 @@ pub(crate) enum Request {
     Commit { group: Group, view: View, mark: usize },
     /// Something for a subscription.
     Keep { subscription: usize, node: NodeId, effect: Effect<u64> },
+}
+
+/// As traces tell it.
+impl fmt::Display for Request {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (what, group) = match self {
+            Self::Look(group) => ("Look".to_owned(), group),
+            Self::Commit { group, view, mark } => {
+                let again = if view.resolving { ", perhaps again," } else { "" };
+                (format!("Commit{again} behind {mark}"), group)
+            }
+            Self::Keep { effect, .. } => return write!(f, "{effect:?}"),
+        };
+        let streams = group.iter().flat_map(|append| &append.streams);
+        let ids = streams.flat_map(|stream| &stream.events).map(|event| event.id.0.as_u128());
+        write!(f, "{what} events {:?}", ids.collect::<Vec<_>>())
+    }
 }
 
 /// What a worker hears of its request.
@@ -94,7 +121,7 @@ pub(crate) enum Event {
     /// A node hears that a subscription was changed.
     Changed { node: usize, subscription: usize },
     /// A machine wanted to be woken.
-    Wake { to: Address, at: Millis },
+    Wake { to: Address },
     /// A consumer wants events.
     Join { to: Address },
     /// A runner hears what a consumer has said.
@@ -127,7 +154,7 @@ impl Event {
             | Self::Restart { node, .. } => Some(*node),
             Self::Answer { to, .. }
             | Self::Write { to }
-            | Self::Wake { to, .. }
+            | Self::Wake { to }
             | Self::Join { to }
             | Self::Obey { to }
             | Self::Aside { to, .. }

@@ -88,7 +88,7 @@ impl Shape {
                 within: ms(random.between(1000, 10_000)),
             },
             backoff: Backoff { min: ms(random.between(1, 100)), max: ms(random.between(100, 1000)) },
-            steps: random.small(200, 1500),
+            steps: random.small(200, 2500),
             faults: Faults::new(random),
         }
     }
@@ -104,7 +104,7 @@ fn options(number: u32, random: &mut Random) -> Options {
         consumers_max: 3,
         checkpoint_after: random.small(1, 20),
         checkpoint_within_ms: random.between(1, 300),
-        lease_ms: 3000,
+        lease_ms: random.between(700, 3000),
         ..Options::new(name)
     }
 }
@@ -116,14 +116,14 @@ impl Faults {
         Self {
             before_commit: rate(100),
             after_commit: rate(100),
-            long_request: rate(30),
+            long_request: rate(40),
             lost: rate(300),
             doubled: rate(300),
             late: rate(300),
-            crash_within: rate(3),
+            crash_within: rate(4),
             consumer_fails: rate(300),
-            consumer_odd: rate(60),
-            node_every: Some(rate(10)).filter(|rate| *rate > 0).map(|rate| Millis::from(rate) * 200),
+            consumer_odd: rate(80),
+            node_every: Some(rate(10)).filter(|rate| *rate > 0).map(|rate| Millis::from(rate) * 120),
             operate_every: Some(rate(10)).filter(|rate| *rate > 0).map(|rate| Millis::from(rate) * 200),
             resets: rate(2) == 1,
         }

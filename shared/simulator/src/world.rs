@@ -12,7 +12,7 @@ mod writers;
 
 use std::collections::BTreeMap;
 
-use umbel_core::subscription::Millis;
+use umbel_core::subscription::{Input, Millis};
 
 use crate::{
     bug::Bug,
@@ -127,7 +127,8 @@ impl World {
             Event::Announce { node, head } => return self.announce(node, head),
             Event::Poll { node, life } => return self.poll(node, life),
             Event::Changed { node, subscription } => return self.changed(node, subscription),
-            Event::Wake { to, at } => return self.wake(to, at),
+            // More often than it was asked for does no harm.
+            Event::Wake { to } => return self.give(to, Input::Tick),
             Event::Join { to } => return self.join(to),
             Event::Obey { to } => return self.obey(to),
             Event::Work { to, consumer } => return self.work(to, consumer),

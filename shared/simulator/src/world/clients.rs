@@ -80,7 +80,7 @@ impl World {
             4..=6 => ExpectedVersion::Exact(version),
             // Somebody who has not seen the last event.
             7 => ExpectedVersion::Exact(Version::new(version.get().saturating_sub(1))),
-            8 => ExpectedVersion::NoStream,
+            8 if version == Version::START || self.chances.clients.one_in(4) => ExpectedVersion::NoStream,
             _ => ExpectedVersion::StreamExists,
         };
         let events = (0..self.chances.clients.between(1, 4)).map(|_| self.fresh_event()).collect();

@@ -114,7 +114,7 @@ impl World {
 
     fn handle(&mut self, to: Address, id: ConsumerId, place: Place, held: Held) -> Result<(), Broken> {
         let Part::Runner(subscription) = to.part else { return Ok(()) };
-        self.say(|| format!("node {} sub {subscription}: {id:?} handles {place} of {:?}", to.node, held.key));
+        self.say(|| format!("{to}: {id:?} handles {place} of {:?}", held.key));
         if let Some(held) = self.consumer(to, id).and_then(|consumer| consumer.hands.get_mut(&place)) {
             held.handled = true;
         }
@@ -223,7 +223,7 @@ impl World {
         if self.runner(to).is_none() {
             return Ok(());
         }
-        self.say(|| format!("node {} sub {subscription}: {place} is handled at last", to.node));
+        self.say(|| format!("{to}: {place} is handled at last"));
         let books = &mut self.oracle.subscriptions[subscription];
         books.handled(&self.oracle.log, place, held.key, held.epoch)
     }

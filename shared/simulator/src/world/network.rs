@@ -17,14 +17,14 @@ impl World {
         let failure = failure_of(&request);
         let faults = self.shape.faults;
         if self.chances.faults.happens(faults.before_commit) {
-            self.say(|| format!("{from:?}: {request:?} will not reach the store"));
+            self.say(|| format!("{from}: this will not reach the store: {request}"));
             self.count("lost request");
             self.after(there, Event::Answer { to: from, answer: failure });
             return;
         }
         let answered = !self.chances.faults.happens(faults.after_commit);
         if !answered {
-            self.say(|| format!("{from:?}: the answer to {request:?} will be lost"));
+            self.say(|| format!("{from}: the answer to this will be lost: {request}"));
             self.count("lost answer");
             let noticed = if self.chances.faults.one_in(4) { self.delay() } else { there + self.delay() };
             self.after(noticed, Event::Answer { to: from, answer: failure });
@@ -43,7 +43,7 @@ impl World {
         if !self.is_there(from) && self.chances.faults.one_in(2) {
             return Ok(());
         }
-        self.say(|| format!("store: {from:?} {request:?}"));
+        self.say(|| format!("store for {from}: {request}"));
         let answer = match request {
             Request::Look(group) => {
                 let (view, mark) = self.store.log.look(group.iter().map(AsRef::as_ref));

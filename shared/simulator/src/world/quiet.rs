@@ -8,7 +8,7 @@ use crate::{oracle::Broken, schedule::Event, shape::Faults};
 /// Until when everything must be at rest once faults have ceased.
 const REST_WITHIN: Millis = 300_000;
 /// For how long partitions may still find their owners.
-const SETTLE_WITHIN: Millis = 15_000;
+const SETTLE_WITHIN: Millis = 10_000;
 /// How long nothing may happen then.
 const REST_FOR: Millis = 5_000;
 

@@ -5,7 +5,7 @@ use std::mem::discriminant;
 use umbel_core::{
     Place,
     store::Checkpoint,
-    subscription::{ConsumerId, Delivery, Effect, Input, Millis},
+    subscription::{ConsumerId, Delivery, Effect, Input},
 };
 
 use super::World;
@@ -55,12 +55,6 @@ impl World {
         Ok(())
     }
 
-    /// The moment has come for which a machine asked. More often does no harm.
-    pub(super) fn wake(&mut self, to: Address, at: Millis) -> Result<(), Broken> {
-        debug_assert!(at <= self.now, "nobody is woken before the time");
-        self.give(to, Input::Tick)
-    }
-
     pub(super) fn runner_hears(&mut self, to: Address, input: Input<u64>) -> Result<(), Broken> {
         let Some(runner) = self.runner(to) else { return Ok(()) };
         let kind = request_kind(&input);
@@ -84,7 +78,7 @@ impl World {
         let effects = runner.machine.step(clock, input.clone());
         let (buffered, letters) = (runner.machine.buffered(), runner.machine.letters_in_hand());
         let again = runner.machine.step(clock, Input::Tick);
-        self.say(|| format!("node {} sub {} hears {input:?}", to.node, Self::subscription(to)));
+        self.say(|| format!("{to} hears {input:?}"));
         if !again.is_empty() {
             return Err(format!("machine: what is due was not done at once: {again:?} after {effects:?}"));
         }
@@ -124,7 +118,7 @@ impl World {
                     return Err(format!("machine: it wants to be woken at {at}"));
                 }
                 let after = at - self.now + self.lateness();
-                self.after(after, Event::Wake { to, at });
+                self.after(after, Event::Wake { to });
                 Ok(())
             }
             Effect::Stopped => {
