@@ -27,7 +27,9 @@ fn run() -> Result<bool, String> {
     let mut seen = Seen::new();
     for number in 0..runs {
         match (Run { seed: run.seed.wrapping_add(number), ..run }).live() {
-            Ok(in_one) => in_one.into_iter().for_each(|(what, times)| *seen.entry(what).or_default() += times),
+            Ok(in_one) => {
+                in_one.into_iter().for_each(|(what, times)| *seen.entry(what).or_default() += times)
+            }
             Err(failure) => {
                 report(failure);
                 return Ok(false);

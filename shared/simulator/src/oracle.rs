@@ -67,7 +67,12 @@ impl Oracle {
             }
             *version = entry.version;
             if let Some(before) = self.places.insert(entry.id, index) {
-                return Err(format!("log: {} is stored at {} and again at {}", entry.id.0, before + 1, index + 1));
+                return Err(format!(
+                    "log: {} is stored at {} and again at {}",
+                    entry.id.0,
+                    before + 1,
+                    index + 1
+                ));
             }
             let Some(intent) = self.intents.get(&entry.id) else {
                 return Err(format!("log: nobody wanted {entry:?}: the ids of a try differ from its first"));
@@ -86,7 +91,10 @@ impl Oracle {
         for (number, stream) in append.streams.iter().enumerate() {
             for event in &stream.events {
                 let Some(index) = self.places.get(&event.id) else {
-                    return Err(format!("log: intent {intent} was acknowledged, and {} is not stored", event.id.0));
+                    return Err(format!(
+                        "log: intent {intent} was acknowledged, and {} is not stored",
+                        event.id.0
+                    ));
                 };
                 last = last.max(Some(*index));
             }
@@ -104,7 +112,12 @@ impl Oracle {
     }
 
     /// Invariant 3: what was refused is not in the log, and never will be. That is known when no other try is under way.
-    pub(crate) fn refused(&mut self, intent: usize, append: &Append, error: &AppendError) -> Result<(), Broken> {
+    pub(crate) fn refused(
+        &mut self,
+        intent: usize,
+        append: &Append,
+        error: &AppendError,
+    ) -> Result<(), Broken> {
         if let Some(id) = ids(append).find(|id| self.places.contains_key(id)) {
             return Err(format!("log: intent {intent} was refused ({error}), and {} is stored", id.0));
         }
@@ -113,7 +126,13 @@ impl Oracle {
     }
 
     /// Whether what an outcome says is true.
-    pub(crate) fn told(&mut self, intent: usize, append: &Append, said: &Outcome, alone: bool) -> Result<(), Broken> {
+    pub(crate) fn told(
+        &mut self,
+        intent: usize,
+        append: &Append,
+        said: &Outcome,
+        alone: bool,
+    ) -> Result<(), Broken> {
         match said {
             Ok(appended) => self.acknowledged(intent, append, appended),
             Err(error) if alone => self.refused(intent, append, error),

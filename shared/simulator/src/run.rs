@@ -75,7 +75,9 @@ impl Run {
         let readable = |line: String| {
             let streams = world.shape.streams.iter();
             let line = line.replace(NO_ID, "#");
-            streams.fold(line, |line, stream| line.replace(&format!("{:?}", Key::of(stream.as_str())), stream.as_str()))
+            streams.fold(line, |line, stream| {
+                line.replace(&format!("{:?}", Key::of(stream.as_str())), stream.as_str())
+            })
         };
         let lines = std::iter::once(format!("{:?}", world.shape)).chain(world.trace.unwrap_or_default());
         Told { lines: lines.map(readable).collect(), broken: broken.map(readable) }

@@ -96,7 +96,9 @@ impl Supervisor {
         let recent = self.restarts.iter().filter(|then| now - **then <= shape.intensity.within).count();
         let full = u32::try_from(recent).is_ok_and(|recent| recent >= shape.intensity.max_restarts);
         let broken = |what: &str| {
-            Err(format!("supervision: {what}: worker {worker} {ending:?}, {recent} recent restarts, {verdict:?}"))
+            Err(format!(
+                "supervision: {what}: worker {worker} {ending:?}, {recent} recent restarts, {verdict:?}"
+            ))
         };
         match verdict {
             Verdict::StayDown if wanted => broken("a worker that must run stays down"),

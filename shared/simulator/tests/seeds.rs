@@ -9,10 +9,17 @@ fn nothing_is_broken_whatever_fails() {
     let mut seen = Seen::new();
     for seed in 0..300 {
         match Run::of(seed).live() {
-            Ok(in_one) => in_one.into_iter().for_each(|(what, times)| *seen.entry(what).or_default() += times),
+            Ok(in_one) => {
+                in_one.into_iter().for_each(|(what, times)| *seen.entry(what).or_default() += times)
+            }
             Err(failure) => {
                 let failure = failure.shrink();
-                panic!("{}\n{}\nmake sim {} TRACE=1", failure.trace().join("\n"), failure.broken, failure.run);
+                panic!(
+                    "{}\n{}\nmake sim {} TRACE=1",
+                    failure.trace().join("\n"),
+                    failure.broken,
+                    failure.run
+                );
             }
         }
     }

@@ -55,7 +55,13 @@ impl Books {
     }
 
     /// Invariant 6: the first time that an event is handled, everything before it of its key is over.
-    pub(crate) fn handled(&mut self, log: &[Entry], place: Place, key: Key, epoch: u64) -> Result<(), Broken> {
+    pub(crate) fn handled(
+        &mut self,
+        log: &[Entry],
+        place: Place,
+        key: Key,
+        epoch: u64,
+    ) -> Result<(), Broken> {
         self.ever.insert(place);
         if self.is_stale(key, epoch) || !self.over.insert(place) || place <= self.base {
             return Ok(());
@@ -114,7 +120,9 @@ impl Books {
             let mut passed = passed.filter(|(_, key)| key.partition(self.partitions) == partition);
             let open = passed.find(|(at, _)| !self.over.contains(at) && !kept.is_parked(*at));
             if let Some((at, _)) = open {
-                return tell(format!("it passed event {at}, which is not done, from {before} to {checkpoint}"));
+                return tell(format!(
+                    "it passed event {at}, which is not done, from {before} to {checkpoint}"
+                ));
             }
             *before = *checkpoint;
         }

@@ -54,8 +54,7 @@ impl Subscription {
                 continue;
             }
             let partition = one.item.key.partition(self.partition_count());
-            let letter =
-                Letter { partition, key: one.item.key, failure: one.failure.clone(), retry: false };
+            let letter = Letter { partition, key: one.item.key, failure: one.failure.clone(), retry: false };
             self.letters.entry(one.item.place).or_insert(letter);
         }
         refused.into_iter().collect()

@@ -62,7 +62,9 @@ impl World {
                 let most = self.chances.delays.between(1, 40);
                 let kept = &mut self.store.subscriptions[subscription];
                 let before: Vec<_> = kept.partitions.clone();
-                let Some(heard) = kept.execute(&self.store.log, &effect, self.now, most) else { return Ok(()) };
+                let Some(heard) = kept.execute(&self.store.log, &effect, self.now, most) else {
+                    return Ok(());
+                };
                 self.judge(subscription, &effect, &heard)?;
                 if let Effect::Save(checkpoints) = &effect {
                     for (number, (before, after)) in

@@ -89,7 +89,8 @@ impl World {
         let poll_every = self.shape.poll_every;
         self.after(poll_every, Event::Poll { node, life });
         let Some(process) = &self.nodes[node].process else { return Ok(()) };
-        let idle = process.writer.as_ref().is_none_or(|writer| writer.group.is_none() && writer.queue.is_empty());
+        let idle =
+            process.writer.as_ref().is_none_or(|writer| writer.group.is_none() && writer.queue.is_empty());
         if process.stopping && idle && process.runners.iter().all(Option::is_none) {
             self.say(|| format!("node {node} has stopped"));
             self.count("node stopped");
@@ -101,7 +102,9 @@ impl World {
 
     /// A process is to stop in order.
     pub(super) fn stop(&mut self, node: usize) -> Result<(), Broken> {
-        let Some(process) = self.nodes[node].process.as_mut().filter(|one| !one.stopping) else { return Ok(()) };
+        let Some(process) = self.nodes[node].process.as_mut().filter(|one| !one.stopping) else {
+            return Ok(());
+        };
         process.stopping = true;
         for runner in process.runners.iter_mut().flatten() {
             runner.stopping = true;
@@ -151,7 +154,9 @@ impl World {
 
     /// A worker ends, and its supervisor decides.
     fn fail_worker(&mut self, node: usize) -> Result<(), Broken> {
-        let Some(process) = self.nodes[node].process.as_mut().filter(|one| !one.stopping) else { return Ok(()) };
+        let Some(process) = self.nodes[node].process.as_mut().filter(|one| !one.stopping) else {
+            return Ok(());
+        };
         let running = &process.supervisor.running;
         let workers: Vec<_> = (0..running.len()).filter(|worker| running[*worker]).collect();
         if workers.is_empty() {

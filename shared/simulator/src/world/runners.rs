@@ -74,11 +74,14 @@ impl World {
         let now = self.now;
         let Some(process) = self.nodes[to.node].process.as_mut() else { return Ok(()) };
         let clock = now - process.began;
+        if self.runner(to).is_none() {
+            return Ok(());
+        }
+        self.say(|| format!("{to} hears {input:?}"));
         let Some(runner) = self.runner(to) else { return Ok(()) };
-        let effects = runner.machine.step(clock, input.clone());
+        let effects = runner.machine.step(clock, input);
         let (buffered, letters) = (runner.machine.buffered(), runner.machine.letters_in_hand());
         let again = runner.machine.step(clock, Input::Tick);
-        self.say(|| format!("{to} hears {input:?}"));
         if !again.is_empty() {
             return Err(format!("machine: what is due was not done at once: {again:?} after {effects:?}"));
         }

@@ -74,8 +74,10 @@ impl World {
         }
         let all = foreign.iter().chain(&own);
         let here = match self.bug {
-            Some(Bug::WaitLooksAtOnePartition) => all.filter(|(partition, _)| *partition == 0).count() == 0
-                || foreign.iter().chain(&own).any(|(number, reached)| *number == 0 && *reached >= place),
+            Some(Bug::WaitLooksAtOnePartition) => {
+                all.filter(|(partition, _)| *partition == 0).count() == 0
+                    || foreign.iter().chain(&own).any(|(number, reached)| *number == 0 && *reached >= place)
+            }
             _ => all.map(|(_, reached)| *reached).min().is_some_and(|least| least >= place),
         };
         here || (!foreign.is_empty() && stored)

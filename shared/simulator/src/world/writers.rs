@@ -70,7 +70,8 @@ impl World {
         }
         if self.bug == Some(Bug::WriterAnswersEarly) {
             let mut log = view.clone();
-            let plan = umbel_core::store::plan::plan(std::mem::take(&mut log), group.iter().map(AsRef::as_ref));
+            let plan =
+                umbel_core::store::plan::plan(std::mem::take(&mut log), group.iter().map(AsRef::as_ref));
             let head = umbel_core::Position::new(crate::store::count(mark));
             let outcomes = plan.outcomes.into_iter().map(|one| one.map(|planned| planned.at(head))).collect();
             self.tell(to, outcomes);
