@@ -28,7 +28,9 @@ fn run() -> Result<bool, String> {
     for number in 0..runs {
         match (Run { seed: run.seed.wrapping_add(number), ..run }).live() {
             Ok(in_one) => {
-                in_one.into_iter().for_each(|(what, times)| *seen.entry(what).or_default() += times)
+                for (what, times) in in_one {
+                    *seen.entry(what).or_default() += times;
+                }
             }
             Err(failure) => {
                 report(failure);

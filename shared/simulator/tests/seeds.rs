@@ -10,7 +10,9 @@ fn nothing_is_broken_whatever_fails() {
     for seed in 0..300 {
         match Run::of(seed).live() {
             Ok(in_one) => {
-                in_one.into_iter().for_each(|(what, times)| *seen.entry(what).or_default() += times)
+                for (what, times) in in_one {
+                    *seen.entry(what).or_default() += times;
+                }
             }
             Err(failure) => {
                 let failure = failure.shrink();

@@ -206,7 +206,10 @@ impl World {
             consumer.hands.retain(|_, other| other.key != held.key);
             consumer.stale.insert(held.key, before);
         } else {
-            consumer.hands.remove(&place);
+            // It was taken away before the word came, and so was what the consumer still has of the key: it lets go of that, as it
+            // will not handle anything behind what has failed.
+            let Consumer { given, hands, .. } = consumer;
+            hands.retain(|at, other| other.key != held.key || given.contains_key(at) && *at != place);
         }
         consumer.busy = false;
         if is_given && verdict == Verdict::Skip {
