@@ -108,9 +108,9 @@ pub(crate) struct Batch {
 }
 
 /// What a consumer says to its runner.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) enum Command {
-    Ack(Place),
+    Ack(Vec<Place>),
     Fail(Place, Held, Verdict),
     Leave,
 }

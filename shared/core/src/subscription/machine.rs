@@ -203,7 +203,9 @@ impl<E: Clone> Machine<E> {
             Input::Join { consumer, capacity } => self.join(consumer, capacity),
             Input::Leave { consumer } => self.leave(consumer),
             Input::Ack { consumer, place } => self.acknowledge(consumer, place),
-            Input::AckOne { consumer, place } => self.acknowledge_one(consumer, place),
+            Input::AckEach { consumer, places } => {
+                places.into_iter().for_each(|place| self.acknowledge_one(consumer, place));
+            }
             Input::Fail { consumer, place, verdict, error, at } => {
                 self.fail(consumer, place, verdict, error, at);
             }

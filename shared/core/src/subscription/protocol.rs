@@ -99,13 +99,13 @@ pub enum Input<E> {
         /// Which event.
         place: Place,
     },
-    /// A consumer has handled this event, whatever else it holds. What a consumer holds may have been sent again and not have reached it
-    /// yet: whoever answers for one over a queue says for each event that it was handled.
-    AckOne {
+    /// A consumer has handled these events, whatever else it holds. What it holds may have been sent again and not have reached it yet:
+    /// whoever answers for one over a queue says of each event that it was handled.
+    AckEach {
         /// Which consumer.
         consumer: ConsumerId,
-        /// Which event.
-        place: Place,
+        /// Which events.
+        places: Vec<Place>,
     },
     /// A consumer could not handle this event; it has handled nothing of the same key behind it, and will not. From now on it
     /// holds nothing of the key: what it had and did not acknowledge, before this event or behind it, is sent again in order.

@@ -127,11 +127,9 @@ impl World {
         let Some(consumer) = self.consumer(to, id) else { return };
         let handled = consumer.hands.iter().filter(|(_, held)| held.handled);
         let handled: Vec<_> = handled.map(|(place, _)| *place).collect();
-        for place in handled {
-            if let Some(consumer) = self.consumer(to, id) {
-                consumer.hands.remove(&place);
-            }
-            self.tell_runner(to, id, Command::Ack(place));
+        consumer.hands.retain(|_, held| !held.handled);
+        if !handled.is_empty() {
+            self.tell_runner(to, id, Command::Ack(handled));
         }
     }
 
@@ -147,7 +145,7 @@ impl World {
             if let Some(consumer) = self.consumer(to, id) {
                 consumer.hands.remove(&place);
             }
-            self.tell_runner(to, id, Command::Ack(place));
+            self.tell_runner(to, id, Command::Ack(vec![place]));
             return;
         }
         if let Some(consumer) = self.consumer(to, id) {
@@ -170,9 +168,11 @@ impl World {
         };
         let Some(consumer) = self.consumer(to, id) else { return Ok(()) };
         match command {
-            Command::Ack(place) => {
-                consumer.given.remove(&place);
-                self.give(to, Input::AckOne { consumer: id, place })
+            Command::Ack(places) => {
+                for place in &places {
+                    consumer.given.remove(place);
+                }
+                self.give(to, Input::AckEach { consumer: id, places })
             }
             Command::Leave => {
                 if let Some(runner) = self.runner(to) {

@@ -180,16 +180,16 @@ fn a_failure_that_is_skipped_is_done() {
     assert_eq!(rig.machine.settled_to().collect::<Vec<_>>(), [(0, place(1))]);
 }
 
-/// An acknowledgement of one event says nothing of others: one that failed and was sent again at once is still to be handled.
+/// An acknowledgement of single events says nothing of others: one that failed and was sent again at once is still to be handled.
 #[test]
-fn an_acknowledgement_of_one_covers_no_other() {
+fn an_acknowledgement_of_single_events_covers_no_other() {
     let mut rig = Rig::with(options(), &[9], &["a", "b"]);
     rig.fail(A, 1, Verdict::Retry { after_ms: 0 });
     assert_eq!(rig.sent(), [(A, vec![1])]);
-    rig.tell(Input::AckOne { consumer: A, place: place(2) });
+    rig.tell(Input::AckEach { consumer: A, places: vec![place(2)] });
     assert_eq!(rig.machine.settled_to().collect::<Vec<_>>(), [(0, place(0))]);
-    rig.tell(Input::AckOne { consumer: A, place: place(1) });
+    rig.tell(Input::AckEach { consumer: A, places: vec![place(1)] });
     assert_eq!(rig.machine.settled_to().collect::<Vec<_>>(), [(0, place(2))]);
     let again = Effect::NotHeld { consumer: A, place: place(1) };
-    assert!(rig.tell(Input::AckOne { consumer: A, place: place(1) }).contains(&again));
+    assert!(rig.tell(Input::AckEach { consumer: A, places: vec![place(1)] }).contains(&again));
 }
