@@ -5,6 +5,7 @@ mod looking;
 mod pooler;
 mod settings;
 mod store;
+mod subscriptions;
 mod tenants;
 mod transfer;
 mod upkeep;

@@ -10,4 +10,5 @@ mod followers;
 mod nodes;
 mod races;
 mod recovery;
+mod supervision;
 mod tidy;

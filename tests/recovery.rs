@@ -14,6 +14,7 @@ use std::{
 use actix::System;
 use contracts::{accounts, articles};
 use serde_json::json;
+use umbel_bus::Bus;
 use umbel_core::RecordedEvent;
 use umbel_host::{DispatchOptions, Foundation};
 use umbel_settings::{LoadOptions, Settings};
@@ -204,7 +205,8 @@ fn judge_all(place: &StorePlace, writings: &[Writing]) {
     assert!(accepted.stored > 0 && accepted.refused > 0, "{accepted}");
 }
 
-/// UX-13: SIGTERM under load drains: exit code 0, everything acknowledged is in the log.
+/// UX-13: SIGTERM under load drains: exit code 0, everything acknowledged is in the log, and every projection that had a say in
+/// an acknowledgement has written how far it is.
 #[test]
 fn sigterm_drains() {
     for store in Store::durable() {
@@ -217,10 +219,23 @@ fn sigterm_drains() {
         let exit = running.wait();
         assert_eq!(exit.code, Some(0), "{}", exit.stdout);
         let acknowledged = load.stop();
+        let last = umbel.events().iter().filter_map(|event| published(event, &acknowledged)).max().unwrap();
+        let checkpoint = async |bus: Bus| bus.store().load_checkpoint("articles.list/1").await.unwrap();
+        let checkpoint = with_store(&umbel.place(), checkpoint);
+        assert!(
+            checkpoint.get() >= last,
+            "the list stands at {checkpoint}, position {last} was acknowledged"
+        );
 
         let running = umbel.run();
         check(&umbel, &running.client(), &acknowledged);
     }
+}
+
+/// Where the article was published, if it is one of these.
+fn published(event: &serde_json::Value, slugs: &BTreeSet<String>) -> Option<u64> {
+    let slug = (event["type"] == "articles.published/1").then(|| event["data"]["slug"].as_str())??;
+    slugs.contains(slug).then(|| event["position"].as_u64())?
 }
 
 /// Invariant 9, UX-10: each actor of the umbrella is made to panic in turn - bus, store, every component of every app -
@@ -258,7 +273,14 @@ fn every_actor_comes_back_from_a_panic() {
         };
         let author = bus.dispatch_with(register("ada"), strong()).await.unwrap().reply;
         let targets = bus.fault_targets();
-        for part in ["bus", "store/writer", "store/reader", "accounts/account", "articles/article"] {
+        for part in [
+            "bus",
+            "umbel/umbel.tree",
+            "store/writer",
+            "store/reader",
+            "accounts/account",
+            "articles/article",
+        ] {
             assert!(targets.iter().any(|target| target == part), "{part} takes faults: {targets:?}");
         }
         for (number, target) in targets.iter().enumerate() {

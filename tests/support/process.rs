@@ -176,6 +176,11 @@ impl Running {
         });
     }
 
+    /// The number of the process.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Everything it has printed.
     pub(crate) fn output(&self) -> String {
         let mut text = String::new();

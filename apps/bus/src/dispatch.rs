@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, fmt, time::Duration};
 
 use serde_json::Value;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::Instant;
 use umbel_core::{
     Command, CommandId, EventName, Json, Metadata, Position, Request, StreamNameError,
     store::{AppendError, StoreError},
@@ -15,7 +15,7 @@ use crate::{
     edge,
     envelope::SendError,
     handle::{self, Bus, RETRY_AFTER},
-    routes::Progress,
+    visible::Consistency,
 };
 
 /// A command on its way to its owner.
@@ -38,6 +38,9 @@ pub struct DispatchContext {
     pub metadata: Metadata,
     /// When the caller stops waiting.
     pub deadline: Instant,
+    /// The handlers of events that it is dispatched by, the outermost first: they wait for it, so nobody who carries it out
+    /// waits for them.
+    pub within: Vec<&'static str>,
 }
 
 /// What a caller may ask of one dispatch.
@@ -49,18 +52,7 @@ pub struct DispatchOptions {
     custom: BTreeMap<String, Value>,
     consistency: Consistency,
     deadline: Option<Duration>,
-}
-
-/// What must be visible before a dispatch returns.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub enum Consistency {
-    /// Nothing: the events are stored, projections follow.
-    #[default]
-    Eventual,
-    /// Every projection of this process that listens to one of the events written.
-    Strong,
-    /// The projections with these names, which run in this process.
-    Named(Vec<String>),
+    within: Vec<&'static str>,
 }
 
 /// A command that was carried out.
@@ -88,12 +80,12 @@ pub enum DispatchError<R> {
         /// How often it was decided.
         attempts: u32,
     },
-    /// It is stored and will stay so, but its projections did not follow in time. Do not try again; wait.
+    /// It is stored and will stay so, but whoever listens did not follow in time. Do not try again; wait.
     #[error("stored at position {position}, not yet visible in {waiting_for:?}")]
     NotYetVisible {
         /// Position of its last event.
         position: Position,
-        /// The projections that lag.
+        /// The projections and handlers that lag.
         waiting_for: Vec<String>,
         /// Its reply.
         reply: Json,
@@ -146,7 +138,7 @@ pub enum Outcome {
 }
 
 impl DispatchOptions {
-    /// Return only when the effect is visible in every projection of this process that listens to it.
+    /// Return only when the effect is visible: see [`Consistency::Strong`].
     #[must_use]
     pub fn strong(self) -> Self {
         self.consistency(Consistency::Strong)
@@ -187,6 +179,13 @@ impl DispatchOptions {
         self
     }
 
+    /// The handler of events that dispatches it, with those that it works for itself: it is not waited for, as it waits itself.
+    #[must_use]
+    pub fn within(mut self, handlers: &[&'static str]) -> Self {
+        self.within.extend(handlers);
+        self
+    }
+
     /// An entry for the metadata of its events.
     #[must_use]
     pub fn metadata(mut self, key: impl Into<String>, value: impl Into<Value>) -> Self {
@@ -220,8 +219,9 @@ impl Bus {
         let deadline = handle::within(within);
         let consistency = options.consistency.clone();
         let context = options.into_context(deadline);
+        let within = context.within.clone();
         let dispatched = self.dispatch_in(command, context).await?;
-        self.await_visible(dispatched, &consistency, deadline).await
+        self.await_visible(dispatched, &consistency, &within, deadline).await
     }
 
     /// Sends a command within a context that exists already, such as that of the command which caused it.
@@ -248,16 +248,12 @@ impl Bus {
         &self,
         dispatched: Dispatched<R>,
         consistency: &Consistency,
+        within: &[&'static str],
         deadline: Instant,
     ) -> Result<Dispatched<R>, DispatchError<E>> {
         let Some(position) = dispatched.position else { return Ok(dispatched) };
-        let awaited = consistency.awaited(&self.progress(), dispatched.events.as_deref());
-        let mut waiting_for = Vec::new();
-        for projection in awaited {
-            if timeout_at(deadline, self.passes(&projection, position)).await.is_err() {
-                waiting_for.push(projection);
-            }
-        }
+        let awaited = consistency.awaited(&self.progress(), dispatched.events.as_deref(), within);
+        let waiting_for = self.lagging(awaited, position, deadline).await;
         if waiting_for.is_empty() {
             return Ok(dispatched);
         }
@@ -266,24 +262,6 @@ impl Bus {
             Ok(reply) => DispatchError::NotYetVisible { position, waiting_for, reply },
             Err(error) => DispatchError::Failed { reason: format!("the reply has no JSON form: {error}") },
         })
-    }
-
-    /// Resolves when the projection has passed the position, whichever of its incarnations does: while it is
-    /// down this waits for the next.
-    async fn passes(&self, projection: &str, position: Position) {
-        let mut tables = self.tables();
-        loop {
-            tables.borrow_and_update();
-            let progress = self.progress().into_iter().find(|progress| progress.projection == projection);
-            if let Some(mut progress) = progress
-                && progress.position.wait_for(|reached| *reached >= position).await.is_ok()
-            {
-                return;
-            }
-            if tables.changed().await.is_err() {
-                return;
-            }
-        }
     }
 }
 
@@ -299,23 +277,7 @@ impl DispatchOptions {
                 custom: self.custom,
             },
             deadline,
-        }
-    }
-}
-
-impl Consistency {
-    /// The names of the projections to wait for. One that is named and does not run here is waited for as well:
-    /// nobody can say of it that the effect is visible.
-    fn awaited(&self, running: &[Progress], written: Option<&[EventName]>) -> Vec<String> {
-        let listens = |progress: &&Progress| {
-            written.is_none_or(|written| written.iter().any(|name| progress.events.contains(&&**name)))
-        };
-        match self {
-            Self::Eventual => Vec::new(),
-            Self::Strong => {
-                running.iter().filter(listens).map(|progress| progress.projection.to_owned()).collect()
-            }
-            Self::Named(names) => names.clone(),
+            within: self.within,
         }
     }
 }

@@ -5,17 +5,22 @@ use std::{pin::pin, sync::Arc, time::Duration};
 use actix::Addr;
 use arc_swap::{ArcSwap, ArcSwapOption};
 use tokio::{
-    sync::{OwnedSemaphorePermit, watch},
+    sync::{Notify, OwnedSemaphorePermit, watch},
     time::{Instant, timeout_at},
 };
-use umbel_core::{Position, Request};
+use umbel_core::{
+    Position, Request,
+    store::{AllPage, ReadAll},
+};
 
 use crate::{
     actor::{BusActor, Register, Unregister},
+    commons::Commons,
     envelope::{Envelope, SendError},
     routes::{Destination, Progress, RouteError, RouteSet, Routes},
     settings::BusSettings,
     store::Store,
+    tail::{Moment, Tail},
     topics::Registry,
 };
 
@@ -41,7 +46,11 @@ pub(crate) struct Shared {
     actor: ArcSwapOption<Addr<BusActor>>,
     /// The log's last position as far as this process knows: wakes those who follow the log.
     head: watch::Sender<Position>,
+    /// Tells of each one more who asks for it.
+    follower: Notify,
+    tail: Tail,
     topics: Registry,
+    commons: Commons,
     settings: BusSettings,
 }
 
@@ -55,7 +64,10 @@ impl Bus {
                 generation: watch::Sender::new(0),
                 actor: ArcSwapOption::empty(),
                 head: watch::Sender::new(Position::START),
+                follower: Notify::new(),
+                tail: Tail::new(settings.tail_max_events, settings.tail_max_bytes),
                 topics: Registry::new(&settings),
+                commons: Commons::default(),
                 settings,
             }),
         }
@@ -200,7 +212,47 @@ impl Bus {
     /// in the store.
     #[must_use]
     pub fn head(&self) -> watch::Receiver<Position> {
-        self.shared.head.subscribe()
+        let head = self.shared.head.subscribe();
+        self.shared.follower.notify_waiters();
+        head
+    }
+
+    /// Whether somebody follows the log: holds what [`Bus::head`] gave.
+    #[must_use]
+    pub fn is_followed(&self) -> bool {
+        self.shared.head.receiver_count() > 0
+    }
+
+    /// What this process has committed lately.
+    #[must_use]
+    pub fn tail(&self) -> &Tail {
+        &self.shared.tail
+    }
+
+    /// The moment before a group of appends is stored, if what it commits is to be kept in the tail: somebody follows.
+    #[must_use]
+    pub fn tail_from_here(&self) -> Option<Moment> {
+        (self.is_followed() && self.tail().is_on()).then(|| self.tail().moment())
+    }
+
+    /// A page of the log from the tail, if it has it.
+    pub(crate) fn tail_page(&self, request: &ReadAll) -> Option<AllPage> {
+        let head = *self.shared.head.borrow();
+        self.tail().page(request, head)
+    }
+
+    /// Waits until somebody follows the log.
+    pub async fn followed(&self) {
+        let mut one_more = pin!(self.shared.follower.notified());
+        loop {
+            // From here on nobody is missed.
+            one_more.as_mut().enable();
+            if self.is_followed() {
+                return;
+            }
+            one_more.as_mut().await;
+            one_more.set(self.shared.follower.notified());
+        }
     }
 
     /// Tells followers that the log goes at least this far. The store calls it after a commit.
@@ -218,7 +270,14 @@ impl Bus {
         self.routes().owners().map(|(request, owner)| (request, Arc::clone(owner))).collect()
     }
 
-    /// How far the projections of this process have come.
+    /// The one value of this type that all holders of this bus share, made when it is first asked for: for components of one
+    /// process that have something in common beside messages, such as one connection to the store for all readers of a name.
+    #[must_use]
+    pub fn common<T: Default + Send + Sync + 'static>(&self) -> Arc<T> {
+        self.shared.commons.get()
+    }
+
+    /// How far the projections and handlers of this process have come.
     #[must_use]
     pub fn progress(&self) -> Vec<Progress> {
         self.routes().progress.clone()

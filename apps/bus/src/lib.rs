@@ -15,6 +15,7 @@
 mod actor;
 mod alone;
 mod ask;
+mod commons;
 mod dispatch;
 pub mod edge;
 mod envelope;
@@ -25,7 +26,10 @@ mod handle;
 mod routes;
 mod settings;
 mod store;
+mod tail;
 pub mod topics;
+mod tree;
+mod visible;
 
 #[cfg(test)]
 mod tests;
@@ -33,18 +37,19 @@ mod tests;
 pub use actor::{BusActor, worker};
 pub use alone::alone;
 pub use ask::{Ask, AskError};
-pub use dispatch::{
-    Consistency, Dispatch, DispatchContext, DispatchError, DispatchOptions, Dispatched, Outcome,
-};
+pub use dispatch::{Dispatch, DispatchContext, DispatchError, DispatchOptions, Dispatched, Outcome};
 pub use envelope::{Answered, Envelope, SendError};
 #[cfg(feature = "faults")]
 pub use fault::InjectPanic;
 pub use gate::Gate;
 pub use handle::Bus;
-pub use routes::{Progress, RouteError, RouteSet};
+pub use routes::{Progress, RouteError, RouteSet, Stand};
 pub use settings::{BusSettings, at_least_one};
 pub use store::Store;
+pub use tail::{Moment, PageBounds, Removing, Tail};
 pub use topics::{Subscriber, Topics};
+pub use tree::GetTree;
+pub use visible::Consistency;
 
 /// The guide's examples, which are doctests by this.
 #[cfg(doctest)]

@@ -50,19 +50,31 @@ pub(crate) struct Destination<'a, R: Request> {
     pub(crate) places: &'a Arc<Semaphore>,
 }
 
-/// How far one projection has come, for those who wait for it.
+/// How far one projection or handler of events has come, for those who wait for it.
 #[derive(Clone, Debug)]
 pub struct Progress {
     /// The component that owns it, as in its [`RouteSet`].
     pub owner: Arc<str>,
-    /// The projection's name.
-    pub projection: &'static str,
+    /// Its name.
+    pub name: &'static str,
+    /// Whether it is waited for where strong consistency is asked for.
+    pub strong: bool,
     /// Names of the events it listens to.
     pub events: &'static [&'static str],
-    /// Everything up to here is in its documents.
+    /// Where it stands.
+    pub stand: Stand,
+}
+
+/// Where a projection or a handler stands, as it tells itself.
+#[derive(Clone, Debug)]
+pub struct Stand {
+    /// Everything up to here has had its effect.
     pub position: watch::Receiver<Position>,
     /// What keeps it from going on, while something does; it tries again by itself.
     pub held_up: watch::Receiver<Option<String>>,
+    /// Whether other nodes do a part of its work. Then what they have done shows in the store first: in the checkpoints of the
+    /// subscription with its name.
+    pub elsewhere: watch::Receiver<bool>,
 }
 
 /// What one component answers; registered as a whole, replacing what that component had before.
@@ -124,14 +136,27 @@ impl RouteSet {
     /// The component runs this projection.
     #[must_use]
     pub fn projects(
-        mut self,
+        self,
         projection: &'static str,
         events: &'static [&'static str],
         position: watch::Receiver<Position>,
         held_up: watch::Receiver<Option<String>>,
     ) -> Self {
+        let stand = Stand { position, held_up, elsewhere: watch::channel(false).1 };
+        self.follows(projection, true, events, stand)
+    }
+
+    /// The component runs this handler of events, or has a share in it.
+    #[must_use]
+    pub fn follows(
+        mut self,
+        name: &'static str,
+        strong: bool,
+        events: &'static [&'static str],
+        stand: Stand,
+    ) -> Self {
         let owner = Arc::clone(&self.owner);
-        self.progress.push(Progress { owner, projection, events, position, held_up });
+        self.progress.push(Progress { owner, name, strong, events, stand });
         self
     }
 

@@ -6,7 +6,7 @@ use serde::{Deserialize, Deserializer, de::Error as _};
 
 use crate::topics::check_name;
 
-/// Bounds and times of the bus, each at least 1. They are documented in `config/default.toml`.
+/// Bounds and times of the bus, each at least 1 but for those of the tail. They are documented in `config/default.toml`.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct BusSettings {
@@ -16,6 +16,10 @@ pub struct BusSettings {
     /// How long a send may take when the caller does not say, in milliseconds.
     #[serde(deserialize_with = "at_least_one")]
     pub default_deadline_ms: u64,
+    /// Events of this process that are kept for those who follow the log; none when it is 0.
+    pub tail_max_events: usize,
+    /// Bytes of data and metadata of these; nothing is kept when it is 0.
+    pub tail_max_bytes: usize,
     /// Notices that a subscriber of a topic may lag behind before it misses some, when it does not say.
     #[serde(deserialize_with = "at_least_one")]
     pub topic_capacity: usize,
@@ -64,6 +68,8 @@ impl Default for BusSettings {
         Self {
             mailbox_capacity: 1024,
             default_deadline_ms: 5000,
+            tail_max_events: 4096,
+            tail_max_bytes: 8 << 20,
             topic_capacity: 1024,
             topics: Vec::new(),
             topics_max: 10_000,

@@ -1,6 +1,7 @@
 //! Requests to the store, as verbs. The store is one more owner on the bus.
 
 mod pages;
+mod subscriptions;
 
 use tokio::time::Instant;
 use umbel_core::{
@@ -54,11 +55,18 @@ impl Store {
         self.read(request).await
     }
 
-    /// Reads a page of the log.
+    /// Reads a page of the log. Going forward from what this process has just appended itself, while somebody follows the log, it is
+    /// answered from memory: then the page ends, and its head is, where the log does by what this process knows, as if it had
+    /// been read a moment ago.
     ///
     /// # Errors
     /// See [`StoreError`].
     pub async fn read_all(&self, request: ReadAll) -> Result<AllPage, StoreError> {
+        if let Some(page) = self.bus.tail_page(&request) {
+            // Whoever reads page after page from memory lets others have their turns.
+            tokio::task::consume_budget().await;
+            return Ok(page);
+        }
         self.read(request).await
     }
 

@@ -11,6 +11,7 @@ use umbel_supervision::{Group, Policy, Worker};
 
 use crate::{
     aggregate,
+    event_handler::{self, BatchHandler, EventHandler},
     handler::{command_worker, query_worker},
     handling::Handling,
     projection,
@@ -23,9 +24,10 @@ type Start = Arc<dyn Fn(&str, Bus, &HostSettings) -> Worker + Send + Sync>;
 
 /// A domain app: a name and the components it declares. Each becomes a supervised actor on the app's own thread.
 ///
-/// Recorders and subscribers of topics start first, then projections, then aggregates, then handlers, each in the order declared,
-/// and they stop in reverse: what a handler dispatches to its own app finds its owner until the last handler is done, whoever can
-/// write can be waited for, and what they publish at the very end is recorded.
+/// Recorders and subscribers of topics start first, then projections, then aggregates, then handlers of commands and queries, then
+/// handlers of events, each in the order declared, and they stop in reverse: what a handler dispatches to its own app finds its
+/// owner until the last handler is done, projections can be waited for by whoever can write, and what they publish at the very end
+/// is recorded.
 #[derive(Clone)]
 pub struct App {
     name: &'static str,
@@ -33,7 +35,9 @@ pub struct App {
     listeners: Vec<Start>,
     projections: Vec<Start>,
     aggregates: Vec<Start>,
+    /// Handlers of commands and queries.
     handlers: Vec<Start>,
+    event_handlers: Vec<Start>,
 }
 
 impl App {
@@ -44,6 +48,7 @@ impl App {
             name,
             listeners: Vec::new(),
             projections: Vec::new(),
+            event_handlers: Vec::new(),
             aggregates: Vec::new(),
             handlers: Vec::new(),
         }
@@ -66,6 +71,22 @@ impl App {
     #[must_use]
     pub fn projection<P: Projection>(mut self) -> Self {
         self.projections.push(Arc::new(|app, bus, settings| projection::worker::<P>(app, bus, settings)));
+        self
+    }
+
+    /// Events in, side effects out, at least once.
+    #[must_use]
+    pub fn handler<H: EventHandler>(mut self) -> Self {
+        self.event_handlers
+            .push(Arc::new(|app, bus, settings| event_handler::worker::<H>(app, bus, settings)));
+        self
+    }
+
+    /// Batches of events in, side effects out, at least once.
+    #[must_use]
+    pub fn batch_handler<H: BatchHandler>(mut self) -> Self {
+        self.event_handlers
+            .push(Arc::new(|app, bus, settings| event_handler::batch_worker::<H>(app, bus, settings)));
         self
     }
 
@@ -129,7 +150,8 @@ impl App {
 
     /// What it declares, in the order in which they start.
     fn workers(&self) -> impl Iterator<Item = &Start> {
-        self.listeners.iter().chain(&self.projections).chain(&self.aggregates).chain(&self.handlers)
+        let before = self.listeners.iter().chain(&self.projections);
+        before.chain(&self.aggregates).chain(&self.handlers).chain(&self.event_handlers)
     }
 }
 

@@ -1,18 +1,21 @@
 //! Runs what a domain app declares as supervised actors, alone or as an umbrella.
 //!
 //! Owns the [`App`] declaration and the hosts behind it: an actor per live aggregate, an actor per projection, an
-//! actor per query and per command handler. A domain author writes pure functions and a declaration; locks,
+//! actor per query and per command handler, a runner per subscription with its consumers. A domain author writes pure functions and a declaration; locks,
 //! retries, checkpoints, restarts and shutdown live here.
 //!
 //! Promises:
 //! - commands to one aggregate are decided one at a time, on state that was true when the append succeeded;
 //! - an event's effect on a projection's documents happens exactly once;
+//! - an event reaches each handler at least once, in order for each key, and is handled, skipped or kept as a dead letter before the
+//!   handler's checkpoint passes it;
 //! - nothing waits without a bound: mailboxes, work in flight, retries and caches have limits in the settings.
 //!
 //! Knows nothing about any domain app or database.
 
 mod aggregate;
 mod app;
+mod event_handler;
 mod exit;
 mod handler;
 mod handling;
@@ -21,15 +24,31 @@ mod read_models;
 mod recorder;
 mod settings;
 mod standalone;
+mod subscription;
 mod umbrella;
 
 pub use aggregate::{StateError, state_at, state_at_from_snapshot};
 pub use app::App;
+pub use event_handler::{
+    BatchHandler, Cause, EventHandler, Failure, FailurePolicy, HandlerContext, HandlerOptions, HandlerStart,
+    Memory, Pauses, Verdict,
+};
 pub use exit::{ExitStatus, Failed, OrExit, conclude};
 pub use handling::Handling;
 pub use read_models::{Found, ReadModels};
 pub use settings::HostSettings;
 pub use standalone::{overview, standalone};
+pub use subscription::{
+    AckError, Batch, Delivered, OnFailure, SubscribeError, Subscriber, Subscription, SubscriptionSettings,
+    SubscriptionView, subscribe, subscriptions,
+};
 pub use umbrella::{Foundation, RunError, StopSignals, TreeView, Umbrella};
 
-pub use umbel_bus::{AskError, Bus, DispatchError, DispatchOptions, Dispatched, Outcome, topics};
+pub use umbel_bus::{
+    AskError, Bus, Consistency, DispatchError, DispatchOptions, Dispatched, GetTree, Outcome, topics,
+};
+
+/// The guide's examples, which are doctests by this.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/guides/subscriptions.md")]
+struct GuideToSubscriptions;

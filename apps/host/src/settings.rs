@@ -5,6 +5,8 @@ use std::time::Duration;
 use serde::Deserialize;
 use umbel_bus::at_least_one;
 
+use crate::subscription::SubscriptionSettings;
+
 /// Bounds and times of the hosts, each at least 1 but for `conflict_retries`. They are documented in
 /// `config/default.toml`.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
@@ -42,6 +44,9 @@ pub struct HostSettings {
     /// How long notices are kept that do not say so themselves.
     #[serde(deserialize_with = "at_least_one")]
     pub notices_ttl_ms: u64,
+    /// Subscriptions and handlers of events: a section of their own, `[subscriptions]`.
+    #[serde(skip)]
+    pub subscriptions: SubscriptionSettings,
 }
 
 impl HostSettings {
@@ -76,6 +81,7 @@ impl Default for HostSettings {
             notices_batch_within_ms: 200,
             notices_waiting_max: 10_000,
             notices_ttl_ms: 604_800_000,
+            subscriptions: SubscriptionSettings::default(),
         }
     }
 }
@@ -112,7 +118,11 @@ mod tests {
             "notices_waiting_max",
             "notices_ttl_ms",
         ];
-        for key in bus.into_iter().chain(host.map(|key| format!("host.{key}"))) {
+        let subscriptions =
+            ["lease_ms", "poll_ms", "buffer", "batch", "checkpoint_after", "retry_min_ms", "retry_max_ms"]
+                .map(|key| format!("subscriptions.{key}"));
+        let host = host.map(|key| format!("host.{key}"));
+        for key in bus.into_iter().chain(host).chain(subscriptions) {
             let load = |value: &str| {
                 let overrides = vec![(key.clone(), value.to_owned())];
                 let settings = Settings::load(&LoadOptions { overrides, ..LoadOptions::default() }).unwrap();

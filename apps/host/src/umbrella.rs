@@ -2,7 +2,7 @@
 
 use std::{
     fmt,
-    future::pending,
+    future::{pending, ready},
     io,
     sync::{Arc, OnceLock},
     time::Duration,
@@ -12,15 +12,19 @@ use tokio::{
     signal::unix::{Signal, SignalKind, signal},
     time::{Instant, timeout},
 };
-use umbel_bus::{Bus, BusSettings};
+use umbel_bus::{AskError, Bus, BusSettings, GetTree};
 use umbel_settings::{LoadOptions, Settings};
-use umbel_supervision::{Child, Group, Outcome, Policy, Supervisor, Tree, TreeNode, install_panic_hook};
+use umbel_supervision::{
+    Child, Group, Outcome, Policy, Supervisor, Tree, TreeNode, Worker, install_panic_hook,
+};
 use umbel_telemetry::TelemetrySettings;
 
 use crate::{
     app::App,
     exit::{ExitStatus, Failed},
+    handler::query_worker,
     settings::HostSettings,
+    subscription::Registry,
 };
 
 /// Stopping in order takes at most so many times `supervision.stop_within_ms`: parts stop one after the other, but
@@ -121,12 +125,11 @@ impl Foundation {
     /// # Errors
     /// When a setting of the bus, the hosts or the supervision is wrong.
     pub fn from_settings(settings: Settings) -> anyhow::Result<Self> {
-        Ok(Self {
-            bus: Bus::new(settings.section::<BusSettings>("bus")?),
-            host: settings.section("host")?,
-            policy: settings.section("supervision")?,
-            settings,
-        })
+        let bus = Bus::new(settings.section::<BusSettings>("bus")?);
+        let host =
+            HostSettings { subscriptions: settings.section("subscriptions")?, ..settings.section("host")? };
+        bus.common::<Registry>().configure(&host.subscriptions);
+        Ok(Self { bus, host, policy: settings.section("supervision")?, settings })
     }
 
     /// What every group of the tree is promised.
@@ -135,12 +138,18 @@ impl Foundation {
         self.policy.clone()
     }
 
-    /// An umbrella with this name that holds the bus and nothing else yet.
+    /// An umbrella with this name that holds the bus, which answers [`GetTree`], and nothing else yet.
     #[must_use]
     pub fn umbrella(&self, name: &str) -> Umbrella {
-        let root = Group::new(name, self.policy.clone()).child(umbel_bus::worker(&self.bus));
         let (bus, host, policy) = (self.bus.clone(), self.host.clone(), self.policy.clone());
-        Umbrella { bus, host, policy, root, view: TreeView::default() }
+        let view = TreeView::default();
+        let root = Group::new(name, policy.clone()).child(umbel_bus::worker(&bus)).child(tree_worker(
+            name,
+            bus.clone(),
+            &host,
+            view.clone(),
+        ));
+        Umbrella { bus, host, policy, root, view }
     }
 }
 
@@ -271,6 +280,15 @@ impl TreeView {
         paths.retain(|path| path.split('/').nth(1) != Some(except));
         paths
     }
+}
+
+/// Answers what the tree looks like, on a thread of its own: whoever asks does so because another one may be blocked.
+fn tree_worker(umbrella: &str, bus: Bus, settings: &HostSettings, view: TreeView) -> Worker {
+    let answer = move |_, GetTree| {
+        let tree = view.tree().map(Tree::snapshot);
+        ready(tree.ok_or_else(|| AskError::unavailable("the supervision tree is not started")))
+    };
+    query_worker(umbrella, bus, settings, answer).own_thread()
 }
 
 fn has_not_ended(worker: &TreeNode) -> bool {

@@ -2,10 +2,15 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test that meets what it does not expect must fail")]
 
 mod bank;
+mod probe;
+mod rigging;
 mod world;
 
 mod aggregates;
 mod commands;
+mod consistency;
+mod event_handlers;
+mod failures;
 mod faults;
 mod handlers;
 mod nodes;
@@ -13,5 +18,6 @@ mod projections;
 mod recorder;
 mod replay;
 mod stores;
+mod subscriptions;
 mod topics;
 mod umbrella;

@@ -26,8 +26,8 @@ async fn deposits(world: &World) -> u64 {
 
 fn reached(world: &World, projection: &str) -> Position {
     let progress = world.bus.progress();
-    let found = progress.iter().find(|progress| progress.projection == projection);
-    found.map_or(Position::START, |progress| *progress.position.borrow())
+    let found = progress.iter().find(|progress| progress.name == projection);
+    found.map_or(Position::START, |progress| *progress.stand.position.borrow())
 }
 
 /// Given a log that exists already, a projection catches up by pages, each event once; what it does not listen to is stepped
@@ -249,6 +249,7 @@ fn what_holds_it_up_is_told_until_it_has_passed() {
         let world = World::with(&store, &[bank::fussy()], host).await;
         let mut progress = world.bus.progress().pop().unwrap();
         progress
+            .stand
             .held_up
             .wait_for(|reason| reason.as_ref().is_some_and(|why| why.contains("panicked")))
             .await
@@ -257,7 +258,7 @@ fn what_holds_it_up_is_told_until_it_has_passed() {
 
         SULKS.store(false, Ordering::SeqCst);
         world.passed(FUSSY, Position::new(4)).await;
-        progress.held_up.wait_for(Option::is_none).await.unwrap();
+        progress.stand.held_up.wait_for(Option::is_none).await.unwrap();
         store.page_limit().wait_for(|limit| *limit == 100).await.unwrap();
         assert_eq!(deposits(&world).await, 4);
     });

@@ -25,7 +25,7 @@ use crate::{
 };
 
 /// Runs a test once over each store, with a fresh one.
-fn on_every_store(test: impl AsyncFn(Arc<Rigged>)) {
+pub(crate) fn on_every_store(test: impl AsyncFn(Arc<Rigged>)) {
     run(test(Arc::default()));
     run(async {
         let directory = tempfile::tempdir().unwrap();

@@ -29,7 +29,10 @@ use umbel_persistence::{
 };
 use umbel_supervision::{Backoff, Group, Intensity, Outcome, Policy, Supervisor};
 
-use crate::bank::{self, Balance, Deposited, GetBalance};
+use crate::{
+    bank::{self, Balance, Deposited, GetBalance},
+    rigging::Rigging,
+};
 
 /// A deadline that no test reaches unless something is wrong.
 pub(crate) const AMPLE: Duration = Duration::from_secs(30);
@@ -44,7 +47,7 @@ pub(crate) struct World {
 
 /// A store, the one in memory unless said otherwise, with a door before the appends and events of others behind it.
 pub(crate) struct Rigged {
-    inner: Arc<dyn Adapter>,
+    pub(crate) inner: Arc<dyn Adapter>,
     /// While shut, appends wait.
     shut: watch::Sender<bool>,
     /// So many groups to come are preceded by somebody else's deposit to the account "contested".
@@ -67,6 +70,7 @@ pub(crate) struct Rigged {
     lost_keeps: AtomicU32,
     /// How many notices each request brought.
     batches: Mutex<Vec<usize>>,
+    pub(crate) subscriptions: Rigging,
 }
 
 /// Runs a test on an actix system of its own, whose threads end with it.
@@ -99,7 +103,10 @@ impl World {
     }
 
     pub(crate) async fn with(store: &Arc<Rigged>, apps: &[App], host: HostSettings) -> Self {
-        let bus = Bus::new(BusSettings::default());
+        Self::on(Bus::new(BusSettings::default()), store, apps, host).await
+    }
+
+    pub(crate) async fn on(bus: Bus, store: &Arc<Rigged>, apps: &[App], host: HostSettings) -> Self {
         let store_settings = StoreSettings { poll_interval_ms: 10, ..StoreSettings::default() };
         let store = umbel_persistence::group_over(Arc::clone(store) as _, &store_settings, &bus, policy());
         let root = Group::new("test", policy()).child(umbel_bus::worker(&bus)).child(store);
@@ -132,9 +139,9 @@ impl World {
     /// Waits until the projection has passed this position.
     pub(crate) async fn passed(&self, projection: &str, position: Position) {
         loop {
-            let found = self.bus.progress().into_iter().find(|progress| progress.projection == projection);
+            let found = self.bus.progress().into_iter().find(|progress| progress.name == projection);
             if let Some(mut progress) = found
-                && progress.position.wait_for(|reached| *reached >= position).await.is_ok()
+                && progress.stand.position.wait_for(|reached| *reached >= position).await.is_ok()
             {
                 return;
             }
@@ -181,6 +188,7 @@ impl Rigged {
             notices_refused: AtomicU32::default(),
             lost_keeps: AtomicU32::default(),
             batches: Mutex::default(),
+            subscriptions: Rigging::default(),
         }
     }
 
@@ -239,11 +247,11 @@ impl Rigged {
 }
 
 /// Whether one is left, and takes it.
-fn take(counter: &AtomicU32) -> bool {
+pub(crate) fn take(counter: &AtomicU32) -> bool {
     counter.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1)).is_ok()
 }
 
-fn lost() -> StoreError {
+pub(crate) fn lost() -> StoreError {
     StoreError::OutcomeUnknown { reason: "the test lost the answer".into() }
 }
 

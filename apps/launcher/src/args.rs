@@ -4,7 +4,7 @@ use std::io::{self, IsTerminal, Write};
 
 use anyhow::anyhow;
 use clap::Args;
-use umbel_core::{ExpectedVersion, StreamName, Timestamp, Version};
+use umbel_core::{ExpectedVersion, StreamName, Timestamp, Version, subscription::SubscriptionName};
 use umbel_host::{ExitStatus, Failed};
 
 /// How the answer is printed.
@@ -67,6 +67,11 @@ pub(crate) fn readable_stream(name: &str) -> Result<StreamName, String> {
 /// A stream of an app.
 pub(crate) fn stream(name: &str) -> Result<StreamName, String> {
     StreamName::new(name).map_err(|error| error.to_string())
+}
+
+/// A durable subscription.
+pub(crate) fn subscription(name: &str) -> Result<SubscriptionName, String> {
+    SubscriptionName::new(name).map_err(|error| error.to_string())
 }
 
 /// An event's name.

@@ -4,7 +4,8 @@ use clap::Args;
 use umbel_core::{
     RecordedEvent, StreamName, Version,
     document::Direction,
-    store::{Act, ActRecord, ReadError, ReadStream, Removal},
+    store::{Act, ActRecord, LetterFilter, ReadError, ReadStream, Removal},
+    subscription::Start,
 };
 use umbel_host::Failed;
 use umbel_settings::LoadOptions;
@@ -82,12 +83,41 @@ fn described(ActRecord { act, events, links }: &ActRecord) -> String {
             format!("archived through position {through}: {}", counted(*events, "event"))
         }
         Act::ForgetSubject { subject } => format!("forgot {subject}"),
+        Act::PauseSubscription { subscription } => format!("paused subscription {subscription}"),
+        Act::ResumeSubscription { subscription } => format!("resumed subscription {subscription}"),
+        Act::ResetSubscription { subscription, start } => {
+            let start = match start {
+                Start::Origin => "the first event".to_owned(),
+                Start::Current => "what came next".to_owned(),
+                Start::After(place) => format!("what is behind {place}"),
+            };
+            format!("reset subscription {subscription} to {start}: {} discarded", letters(*events))
+        }
+        Act::DeleteSubscription { subscription } => {
+            format!("deleted subscription {subscription}: {} discarded", letters(*events))
+        }
+        Act::RetryLetters { filter, .. } => {
+            format!("asked for {} to be tried again{}", letters(*events), of(filter))
+        }
+        Act::DiscardLetters { filter, .. } => format!("discarded {}{}", letters(*events), of(filter)),
+        Act::EditLetter { subscription, place, .. } => {
+            format!("edited the dead letter of {subscription} at {place}")
+        }
     }
+}
+
+fn letters(count: u64) -> String {
+    counted(count, "dead letter")
+}
+
+/// Of which subscription they were, if it was one.
+fn of(filter: &LetterFilter) -> String {
+    filter.subscription.as_ref().map_or_else(String::new, |name| format!(" of {name}"))
 }
 
 #[cfg(test)]
 mod tests {
-    use umbel_core::ExpectedVersion;
+    use umbel_core::{ExpectedVersion, subscription::SubscriptionName};
 
     use super::*;
 
@@ -101,5 +131,15 @@ mod tests {
         let act = Act::TruncateStream { stream, before: Version::new(3), removal: Removal::Soft };
         let record = ActRecord { act, events: 0, links: 0 };
         assert_eq!(described(&record), "truncated stream a-1 before version 3");
+        let subscription = SubscriptionName::new("mail.welcome").unwrap();
+        let filter = LetterFilter { subscription: Some(subscription.clone()), ..LetterFilter::default() };
+        let record = ActRecord { act: Act::RetryLetters { filter, limit: 9 }, events: 1, links: 0 };
+        assert_eq!(described(&record), "asked for 1 dead letter to be tried again of mail.welcome");
+        let act = Act::ResetSubscription { subscription, start: Start::Origin };
+        let record = ActRecord { act, events: 0, links: 0 };
+        assert_eq!(
+            described(&record),
+            "reset subscription mail.welcome to the first event: 0 dead letters discarded"
+        );
     }
 }

@@ -10,6 +10,7 @@ use crate::{
     apps,
     audit::{self, AuditArgs},
     bench::BenchCommand,
+    dead_letters::DeadLettersCommand,
     events::EventsCommand,
     notices::NoticesCommand,
     outbox::OutboxCommand,
@@ -17,7 +18,9 @@ use crate::{
     snapshots::SnapshotsCommand,
     store::StoreCommand,
     streams::StreamsCommand,
+    subscriptions::SubscriptionsCommand,
     tenants::TenantsCommand,
+    tree::{self, TreeArgs},
 };
 
 const EXIT_CODES: &str = "\
@@ -35,6 +38,7 @@ const EXAMPLES: &str = "\
 Examples:
   umbel run
   umbel run --only accounts,articles --set store.url=postgres://umbel@localhost/conduit
+  umbel tree
   umbel store status
   umbel events tail --follow
   umbel streams list --sort version --desc
@@ -72,6 +76,9 @@ enum Command {
     /// Run the umbrella until a signal: bus, store, apps and gateway under one supervisor
     #[command(after_help = RUN_EXAMPLES)]
     Run(RunArgs),
+    /// Print the supervision tree of what runs: states, restarts, last causes
+    #[command(after_help = tree::EXAMPLES)]
+    Tree(TreeArgs),
     /// The log: look at it, write it out, take it in
     #[command(subcommand)]
     Events(EventsCommand),
@@ -84,6 +91,12 @@ enum Command {
     /// Print the acts of upkeep: what was removed, moved or forgotten, by whom and why
     #[command(after_help = audit::EXAMPLES)]
     Audit(AuditArgs),
+    /// Durable subscriptions: how far they are behind, pause, reset, delete
+    #[command(subcommand)]
+    Subscriptions(SubscriptionsCommand),
+    /// Events that subscriptions could not handle: list, try again, edit, discard
+    #[command(subcommand)]
+    DeadLetters(DeadLettersCommand),
     /// Kept states of long streams
     #[command(subcommand)]
     Snapshots(SnapshotsCommand),
@@ -122,10 +135,13 @@ impl Cli {
         let options = self.settings.into_options(LoadOptions::from_process());
         match self.command {
             Command::Run(args) => run::run(&options, &args),
+            Command::Tree(args) => tree::tree(&quiet(options), &args),
             Command::Events(command) => command.execute(&quiet(options)),
             Command::Streams(command) => command.execute(&quiet(options)),
             Command::Store(command) => command.execute(&quiet(options)),
             Command::Audit(args) => audit::audit(&quiet(options), &args),
+            Command::Subscriptions(command) => command.execute(&quiet(options)),
+            Command::DeadLetters(command) => command.execute(&quiet(options)),
             Command::Snapshots(command) => command.execute(&quiet(options)),
             Command::Outbox(command) => command.execute(&quiet(options)),
             Command::Notices(command) => command.execute(&quiet(options)),
@@ -224,6 +240,12 @@ mod tests {
             "umbel store archive",
             "umbel store archive --through 1 --before 2026-01-31",
             "umbel outbox list",
+            "umbel subscriptions reset a.b",
+            "umbel subscriptions reset a.b --origin --current",
+            "umbel dead-letters edit a.b 1",
+            "umbel dead-letters show a.b first",
+            "umbel dead-letters retry --chunk 0",
+            "umbel dead-letters list --place 1 --through 2",
             "umbel tenants create",
         ] {
             assert_eq!(parse(line).unwrap_err().exit_code(), 2, "{line}");

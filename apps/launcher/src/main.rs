@@ -8,6 +8,8 @@ mod args;
 mod audit;
 mod bench;
 mod cli;
+mod control;
+mod dead_letters;
 mod events;
 mod notices;
 mod outbox;
@@ -18,8 +20,10 @@ mod run;
 mod snapshots;
 mod store;
 mod streams;
+mod subscriptions;
 mod tenants;
 mod tool;
+mod tree;
 
 use std::process::ExitCode;
 

@@ -10,6 +10,7 @@ use umbel_settings::LoadOptions;
 use crate::{
     apps::{APPS, GATEWAY},
     cli::RunArgs,
+    control::{self, ControlSettings},
     print::say,
 };
 
@@ -34,7 +35,14 @@ fn compose(foundation: &Foundation, only: &[String], bound: &BoundAddress) -> an
     let (settings, bus) = (&foundation.settings, &foundation.bus);
     let wanted = |part: &str| only.is_empty() || only.iter().any(|wanted| wanted == part);
     let store = umbel_persistence::group(&settings.section("store")?, bus, foundation.policy());
-    let mut umbrella = foundation.umbrella("umbel").with(store);
+    let mut umbrella = foundation.umbrella("umbel");
+    // Early, so that it answers while others start or stop, however long that takes.
+    let control: ControlSettings = settings.section("control")?;
+    if let Some(place) = control::Place::parse(&control.socket)? {
+        let environment = settings.environment().name.clone();
+        umbrella = umbrella.with(control::worker(place, control, bus.clone(), environment));
+    }
+    umbrella = umbrella.with(store);
     for (_, make) in APPS.iter().filter(|(name, _)| wanted(name)) {
         umbrella = umbrella.with_app(&make(settings)?);
     }
@@ -64,10 +72,10 @@ fn readiness(view: TreeView, bus: Bus) -> Readiness {
     })
 }
 
-/// The projections that are held up. The reasons stay in the log: they may quote events.
+/// The projections and handlers that are held up. The reasons stay in the log: they may quote events.
 fn held_up(bus: &Bus) -> Vec<String> {
-    let progress = bus.progress().into_iter().filter(|progress| progress.held_up.borrow().is_some());
-    progress.map(|progress| format!("the projection {} is held up", progress.projection)).collect()
+    let progress = bus.progress().into_iter().filter(|progress| progress.stand.held_up.borrow().is_some());
+    progress.map(|progress| format!("{} is held up", progress.name)).collect()
 }
 
 fn first_thing_to_try(address: SocketAddr) -> String {
@@ -110,7 +118,7 @@ mod tests {
     fn composes_what_was_asked_for() {
         let only_articles = ["articles".to_owned()];
         for (only, parts) in [(&[][..], parts().collect()), (&only_articles, vec!["articles"])] {
-            let expected = [vec!["bus", "store"], parts].concat();
+            let expected = [vec!["bus", "umbel.tree", "store"], parts].concat();
             let (foundation, bound) = (foundation(), BoundAddress::default());
             let bus = foundation.bus.clone();
             let umbrella = compose(&foundation, only, &bound).unwrap();
@@ -127,7 +135,7 @@ mod tests {
                 let (_reason, reason) = watch::channel(Some("a poison event".to_owned()));
                 let routes = RouteSet::new("test/list").projects("test.list", &[], position, reason);
                 bus.register(routes).await.unwrap();
-                assert_eq!(held_up(&bus), ["the projection test.list is held up"]);
+                assert_eq!(held_up(&bus), ["test.list is held up"]);
                 assert_eq!(bound.get().is_some(), only.is_empty());
                 supervisor.shut_down().await;
                 assert!(view.not_up(GATEWAY).contains(&"umbel/store/reader".to_owned()));
@@ -139,6 +147,8 @@ mod tests {
     fn a_wrong_setting_of_a_part_is_refused_before_anything_starts() {
         for (key, value) in [
             ("store.url", "mysql://h"),
+            ("control.socket", "{pid}/umbel.sock"),
+            ("control.connections_max", "0"),
             ("accounts.argon2_lanes", "0"),
             ("gateway.address", "x"),
             ("gateway.jwt_secret", "short"),

@@ -214,6 +214,12 @@ impl From<PerformError> for Stop {
             PerformError::WrongExpectedVersion { .. } => {
                 failed(format!("{error}; look at it again with `umbel streams show`"))
             }
+            PerformError::SubscriptionNotFound(_) => {
+                failed(format!("{error}; `umbel subscriptions list` shows which there are"))
+            }
+            PerformError::LetterNotFound { .. } => {
+                failed(format!("{error}; `umbel dead-letters list` shows which there are"))
+            }
             error => failed(error.to_string()),
         }
     }

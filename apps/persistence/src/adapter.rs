@@ -4,25 +4,27 @@
 //! [`umbel_core::store::plan`], who waits for whom by the store actor. All adapters pass the same conformance
 //! suite.
 //!
-//! The port has four sides; each adapter keeps them in files of the same names.
+//! The port has five sides; each adapter keeps them in files of the same names.
 
 mod extras;
 mod log;
 mod read_models;
+mod subscriptions;
 mod upkeep;
 
 pub use extras::Extras;
 pub use log::Log;
 pub use read_models::ReadModels;
+pub use subscriptions::Subscriptions;
 pub use upkeep::{SubjectKey, Upkeep};
 
 /// A database that keeps everything.
 ///
 /// Requests come checked (sizes, page limits, permissions). Futures may be dropped by a caller that has waited long
 /// enough; what they began then still ends whole or not at all.
-pub trait Adapter: Log + ReadModels + Upkeep + Extras {}
+pub trait Adapter: Log + ReadModels + Upkeep + Extras + Subscriptions {}
 
-impl<T: Log + ReadModels + Upkeep + Extras> Adapter for T {}
+impl<T: Log + ReadModels + Upkeep + Extras + Subscriptions> Adapter for T {}
 
 /// Takes the place of a method while an adapter is being built.
 pub(crate) fn missing<T: Send + 'static>()

@@ -1,13 +1,30 @@
 //! How each request but the append is answered: bounded and permitted here, carried out by the adapter.
 
+macro_rules! answers {
+    ($($request:ident: |$asked:ident, $desk:ident| $answer:expr $(, too_late: $late:path)?;)+) => {
+        $(impl Answer for $request {
+            fn answer(self, $desk: &Desk) -> BoxedAnswer<'_, Self> {
+                let $asked = self;
+                $answer
+            }
+
+            $(fn too_late() -> StoreError {
+                $late()
+            })?
+        })+
+    };
+}
+
+mod subscriptions;
+
 use std::sync::Arc;
 
 use futures_util::future::{BoxFuture, ready};
-use umbel_bus::edge;
+use umbel_bus::{Bus, edge};
 use umbel_core::{
     Request,
     store::{
-        ClearOutbox, DeleteSnapshot, FindCommand, FindEvent, GetDocuments, GetStatus, GetStreamInfo,
+        Act, ClearOutbox, DeleteSnapshot, FindCommand, FindEvent, GetDocuments, GetStatus, GetStreamInfo,
         KeepNotices, LinkEvents, ListNotices, ListSnapshots, ListStreams, LoadCheckpoint, LoadSnapshot,
         Perform, PerformError, QueryDocuments, ReadAll, ReadOutbox, ReadStream, SaveProjection, SaveSnapshot,
         StoreError, SweepNotices, VerifyStore,
@@ -20,6 +37,7 @@ use crate::{adapter::Adapter, settings::StoreSettings, vault::Vault};
 pub(crate) struct Desk {
     pub(crate) adapter: Arc<dyn Adapter>,
     pub(crate) vault: Arc<Vault>,
+    pub(crate) bus: Bus,
     pub(crate) settings: StoreSettings,
 }
 
@@ -43,28 +61,13 @@ fn unknown() -> StoreError {
 }
 
 impl Desk {
-    pub(crate) fn new(vault: Arc<Vault>, settings: StoreSettings) -> Self {
-        Self { adapter: Arc::clone(vault.adapter()), vault, settings }
+    pub(crate) fn new(vault: Arc<Vault>, bus: Bus, settings: StoreSettings) -> Self {
+        Self { adapter: Arc::clone(vault.adapter()), vault, bus, settings }
     }
 
     fn page(&self, limit: u32) -> u32 {
         limit.min(self.settings.page_size_max)
     }
-}
-
-macro_rules! answers {
-    ($($request:ident: |$asked:ident, $desk:ident| $answer:expr $(, too_late: $late:path)?;)+) => {
-        $(impl Answer for $request {
-            fn answer(self, $desk: &Desk) -> BoxedAnswer<'_, Self> {
-                let $asked = self;
-                $answer
-            }
-
-            $(fn too_late() -> StoreError {
-                $late()
-            })?
-        })+
-    };
 }
 
 answers! {
@@ -113,9 +116,17 @@ impl Answer for Perform {
             _ if self.act.is_hard() && !desk.settings.allow_hard_removal => Some(PerformError::NotAllowed),
             _ => None,
         };
-        match refusal {
-            Some(refusal) => Box::pin(ready(Err(refusal))),
-            None => Box::pin(desk.vault.perform(self, edge::now())),
+        let act = refusal.map_or_else(|| desk.within_bounds(self.act), Err);
+        match act {
+            Err(refusal) => Box::pin(ready(Err(refusal))),
+            Ok(act) => Box::pin(async move {
+                let removes = act.is_hard() || matches!(act, Act::ForgetSubject { .. });
+                // Until it is answered, or nobody waits for it any more.
+                let _removing = removes.then(|| desk.bus.tail().removing());
+                let performed = desk.vault.perform(Self { act, ..self }, edge::now()).await?;
+                desk.bus.announce_head(performed.position);
+                Ok(performed)
+            }),
         }
     }
 

@@ -6,6 +6,7 @@
 use std::sync::Arc;
 
 use tokio::sync::{mpsc, oneshot};
+use umbel_bus::{Bus, BusSettings};
 use umbel_core::{
     ExpectedVersion, Timestamp,
     store::{Append, AppendError, Appended, PerformError, Removal},
@@ -18,8 +19,10 @@ use crate::{
     vault::Vault,
 };
 
+pub(crate) mod kept;
 mod streamed;
 mod subject_keys;
+mod tail;
 pub(crate) mod upgrade;
 
 /// The cases of the suite, which asks as apps do, and those of the port beneath, for the adapter that a function opens
@@ -43,6 +46,16 @@ macro_rules! cases {
         #[test]
         fn whatever_the_pages_the_sequence_is_the_same() {
             super::streamed::whatever_the_pages_the_sequence_is_the_same($adapter());
+        }
+
+        #[test]
+        fn what_is_read_from_memory_is_what_the_store_has() {
+            super::tail::what_is_read_from_memory_is_what_the_store_has($adapter());
+        }
+
+        #[test]
+        fn what_is_removed_is_not_read_from_memory() {
+            super::tail::what_is_removed_is_not_read_from_memory($adapter());
         }
 
         #[test]
@@ -149,7 +162,11 @@ impl Harness {
         let (appends, queued) = mpsc::channel(256);
         tokio::spawn(form_groups(Arc::clone(&vault), queued));
         let settings = StoreSettings { allow_hard_removal: true, ..StoreSettings::default() };
-        Self { desk: Desk::new(vault, settings), appends, _guard: Box::new(guard) }
+        Self {
+            desk: Desk::new(vault, Bus::new(BusSettings::default()), settings),
+            appends,
+            _guard: Box::new(guard),
+        }
     }
 }
 

@@ -4,6 +4,7 @@
 
 mod adapter;
 mod answer;
+mod copies;
 mod page;
 mod part;
 mod reader;
@@ -11,6 +12,7 @@ mod settings;
 mod sweeper;
 mod tenants;
 mod vault;
+mod watcher;
 mod writer;
 
 #[cfg(test)]
@@ -22,7 +24,7 @@ pub mod memory;
 pub mod postgres;
 pub mod sqlite;
 
-pub use adapter::{Adapter, Extras, Log, ReadModels, SubjectKey, Upkeep};
+pub use adapter::{Adapter, Extras, Log, ReadModels, SubjectKey, Subscriptions, Upkeep};
 pub use part::{group, group_over, open, open_existing, quiet_group_over};
 pub use settings::{StoreSettings, StoreUrl, StoreUrlError};
 pub use tenants::{Tenant, Tenants};

@@ -65,8 +65,15 @@ pub async fn open_existing(settings: &StoreSettings) -> anyhow::Result<Arc<dyn A
 }
 
 pub(crate) fn postgres_options(settings: &StoreSettings) -> PostgresOptions {
-    let &StoreSettings { pooler, max_connections, max_statements, page_max_bytes, .. } = settings;
-    PostgresOptions { pooler, max_connections, max_statements, page_max_bytes, ..PostgresOptions::default() }
+    let &StoreSettings { pooler, listen, max_connections, max_statements, page_max_bytes, .. } = settings;
+    PostgresOptions {
+        pooler,
+        listen,
+        max_connections,
+        max_statements,
+        page_max_bytes,
+        ..PostgresOptions::default()
+    }
 }
 
 /// The store as a branch of the supervision tree.

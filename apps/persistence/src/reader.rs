@@ -1,18 +1,19 @@
 //! The reader: the actor that answers everything but appends.
 //!
-//! It also looks every now and then whether another process has appended, and wakes those who follow the log.
+//! While it lives it also watches for what other processes append, and wakes those who follow the log.
 
-use std::{future::Future, sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use actix::{Actor, AsyncContext, Context, Handler, ResponseFuture, WrapFuture};
 use futures_util::future::ready;
-use tokio::time::{sleep, timeout_at};
+use tokio::time::timeout_at;
 use umbel_bus::{Answered, Bus, Envelope, Gate, RouteSet};
 use umbel_core::store::{
-    ClearOutbox, DeleteSnapshot, FindCommand, FindEvent, GetDocuments, GetStatus, GetStreamInfo, KeepNotices,
-    LinkEvents, ListNotices, ListSnapshots, ListStreams, LoadCheckpoint, LoadSnapshot, Perform,
-    QueryDocuments, ReadAll, ReadOutbox, ReadStream, SaveProjection, SaveSnapshot, StoreError, SweepNotices,
-    VerifyStore,
+    ClearOutbox, DeleteSnapshot, FindCommand, FindEvent, GetDocuments, GetStatus, GetStreamInfo, KeepLeases,
+    KeepNotices, LinkEvents, ListLetters, ListNotices, ListSnapshots, ListStreams, ListSubscriptions,
+    LoadCheckpoint, LoadSnapshot, OpenSubscription, ParkLetters, Perform, QueryDocuments, ReadAll,
+    ReadOutbox, ReadParkedKeys, ReadStream, SaveCheckpoints, SaveProjection, SaveSnapshot, SettleLetters,
+    StoreError, SweepNotices, TakeLetters, VerifyStore,
 };
 use umbel_supervision::{Drain, Tether};
 
@@ -20,6 +21,7 @@ use crate::{
     answer::{Answer, Desk},
     settings::StoreSettings,
     vault::Vault,
+    watcher::watch,
 };
 
 /// Requests it works on at the same time for every connection there is: enough to keep the connections busy.
@@ -28,7 +30,6 @@ const IN_FLIGHT_PER_CONNECTION: usize = 16;
 /// Answers reads and saves projections, many at a time.
 pub(crate) struct Reader {
     desk: Arc<Desk>,
-    bus: Bus,
     gate: Gate,
     /// Tells the supervisor when this actor is gone.
     _tether: Tether,
@@ -37,7 +38,7 @@ pub(crate) struct Reader {
 impl Reader {
     pub(crate) fn new(vault: Arc<Vault>, bus: Bus, settings: StoreSettings, tether: Tether) -> Self {
         let gate = Gate::new(settings.max_connections.max(1) * IN_FLIGHT_PER_CONNECTION);
-        Self { desk: Arc::new(Desk::new(vault, settings)), bus, gate, _tether: tether }
+        Self { desk: Arc::new(Desk::new(vault, bus, settings)), gate, _tether: tether }
     }
 
     /// The routes of a reader at this address.
@@ -65,24 +66,19 @@ impl Reader {
             .answers::<KeepNotices>(address.clone().recipient())
             .answers::<ListNotices>(address.clone().recipient())
             .answers::<SweepNotices>(address.clone().recipient())
+            .answers::<OpenSubscription>(address.clone().recipient())
+            .answers::<KeepLeases>(address.clone().recipient())
+            .answers::<SaveCheckpoints>(address.clone().recipient())
+            .answers::<ListSubscriptions>(address.clone().recipient())
+            .answers::<ParkLetters>(address.clone().recipient())
+            .answers::<ReadParkedKeys>(address.clone().recipient())
+            .answers::<TakeLetters>(address.clone().recipient())
+            .answers::<SettleLetters>(address.clone().recipient())
+            .answers::<ListLetters>(address.clone().recipient())
             .answers::<GetStatus>(address.clone().recipient());
         #[cfg(feature = "faults")]
         let routes = routes.panics_at(address.clone().recipient());
         routes
-    }
-
-    /// Looks for foreign appends for as long as the actor lives. A store that does not answer is asked again.
-    fn watch(&self) -> impl Future<Output = ()> + use<> {
-        let (adapter, bus, every) =
-            (Arc::clone(&self.desk.adapter), self.bus.clone(), self.desk.settings.poll_interval());
-        async move {
-            loop {
-                if let Ok(status) = adapter.status().await {
-                    bus.announce_head(status.head);
-                }
-                sleep(every.max(Duration::from_millis(1))).await;
-            }
-        }
     }
 }
 
@@ -90,8 +86,8 @@ impl Actor for Reader {
     type Context = Context<Self>;
 
     fn started(&mut self, context: &mut Self::Context) {
-        let watch = self.watch().into_actor(self);
-        context.spawn(watch);
+        let (adapter, every) = (Arc::clone(&self.desk.adapter), self.desk.settings.poll_interval());
+        context.spawn(watch(adapter, self.desk.bus.clone(), every).into_actor(self));
     }
 }
 

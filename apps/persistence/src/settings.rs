@@ -19,6 +19,8 @@ pub struct StoreSettings {
     pub schema: String,
     /// Whether a pooler in transaction mode is between this process and PostgreSQL.
     pub pooler: bool,
+    /// Whether the processes of a PostgreSQL store tell each other of appends.
+    pub listen: bool,
     /// Connections for reading.
     #[serde(deserialize_with = "up_to::<10_000, _, _>")]
     pub max_connections: usize,
@@ -152,6 +154,7 @@ impl Default for StoreSettings {
             url: "sqlite:data/umbel.db".to_owned(),
             schema: "umbel".to_owned(),
             pooler: false,
+            listen: true,
             max_connections: 8,
             max_statements: 512,
             queue_capacity: 4096,

@@ -24,8 +24,11 @@ use umbel_core::{
     EventId, Json, NewEvent, Payload, RecordedEvent, Subject, Timestamp,
     personal::{FORGOTTEN_KEY, KNOWN_KEY, SEALED_KEY},
     store::{
-        Act, Append, AppendError, Appended, InvalidAppend, Perform, PerformError, Performed, StoreError,
+        Act, Append, AppendError, Appended, InvalidAppend, LetterFilter, ListLetters, Perform, PerformError,
+        Performed, StoreError,
     },
+    subscription::SubscriptionName,
+    version::Place as LetterPlace,
 };
 
 use self::{
@@ -125,6 +128,9 @@ impl Vault {
 
     /// Does an act. A subject that it forgets is forgotten here as well.
     pub(crate) async fn perform(&self, request: Perform, now: Timestamp) -> Result<Performed, PerformError> {
+        if let Act::EditLetter { subscription, place, data: Some(_) } = &request.act {
+            self.check_edit(subscription, *place).await?;
+        }
         let Act::ForgetSubject { subject } = request.act.clone() else {
             return self.adapter.perform(request, now).await;
         };
@@ -134,6 +140,31 @@ impl Vault {
             self.keys.has_left(&subject);
         }
         performed
+    }
+
+    /// Whether the data of a letter may be replaced: only those of an event without a subject. A letter that is not there is for
+    /// the adapter to refuse.
+    async fn check_edit(
+        &self,
+        subscription: &SubscriptionName,
+        place: LetterPlace,
+    ) -> Result<(), PerformError> {
+        let filter = LetterFilter {
+            subscription: Some(subscription.clone()),
+            place: Some(place),
+            ..LetterFilter::default()
+        };
+        let page = self.adapter.list_letters(ListLetters { filter, after: None, limit: 1 }).await?;
+        let Some(letter) = page.letters.first() else { return Ok(()) };
+        let refused = |reason: String| Err(PerformError::DataRefused { reason });
+        match self.adapter.find_event(letter.event_id).await? {
+            None => refused("its event is gone; discard it".into()),
+            Some(RecordedEvent { subject: Some(subject), .. }) => refused(format!(
+                "its event has the subject {subject}, whose personal data must not be kept in the clear; repair it by an event of \
+                 its own"
+            )),
+            Some(_) => Ok(()),
+        }
     }
 
     /// Seals what is personal in these appends; for each of them, whether it may be stored.

@@ -9,11 +9,11 @@ use actix::{
     Actor, ActorContext, ActorFutureExt, AsyncContext, Context, Handler, WrapFuture,
     dev::{MessageResponse, OneshotSender},
 };
-use umbel_bus::{Answered, Bus, Envelope, edge};
+use umbel_bus::{Answered, Bus, Envelope, Moment, PageBounds, edge};
 use umbel_core::store::{Append, AppendError, Appended, StoreError};
 use umbel_supervision::{Drain, Tether};
 
-use crate::{settings::StoreSettings, vault::Vault};
+use crate::{copies::Copies, settings::StoreSettings, vault::Vault};
 
 /// Takes appends and stores them group by group.
 pub(crate) struct Writer {
@@ -28,6 +28,14 @@ pub(crate) struct Writer {
 
 /// Where an append's outcome goes.
 type ReplyTo = Option<OneshotSender<Answered<Append>>>;
+
+/// A group that was stored, until those who wait for it are told.
+struct Done {
+    outcomes: Vec<Result<Appended, AppendError>>,
+    replies: Vec<ReplyTo>,
+    /// For those who follow the log, if anybody did when it was begun.
+    copies: Option<(Moment, Copies)>,
+}
 
 /// An append that waits, with its bytes of payload.
 type Waiting = (Append, usize, ReplyTo);
@@ -51,6 +59,7 @@ pub(crate) enum Outcome {
 
 impl Writer {
     pub(crate) fn new(vault: Arc<Vault>, bus: Bus, settings: StoreSettings, tether: Tether) -> Self {
+        bus.tail().bound_pages(PageBounds { events: settings.page_size_max, bytes: settings.page_max_bytes });
         Self { vault, bus, settings, queue: Rc::default(), draining: false, _tether: tether }
     }
 
@@ -78,21 +87,26 @@ impl Writer {
             }
             return;
         }
-        let vault = Arc::clone(&self.vault);
-        let stored = async move { vault.append(group, edge::now()).await };
-        context.spawn(stored.into_actor(self).map(|outcomes, writer, context: &mut Context<Self>| {
+        let (vault, now) = (Arc::clone(&self.vault), edge::now());
+        let copies = self.bus.tail_from_here().map(|moment| (moment, Copies::of(&group, now)));
+        let stored = async move { Done { outcomes: vault.append(group, now).await, replies, copies } };
+        context.spawn(stored.into_actor(self).map(|done, writer, context: &mut Context<Self>| {
             // The database would be idle while many callers are told: first the next group gets on its way.
             writer.write(context);
             if writer.queue.borrow().writing {
                 let on_its_way = tokio::task::yield_now().into_actor(writer);
-                context.spawn(on_its_way.map(|(), writer, _| writer.answer(outcomes, replies)));
+                context.spawn(on_its_way.map(|(), writer, _| writer.answer(done)));
             } else {
-                writer.answer(outcomes, replies);
+                writer.answer(done);
             }
         }));
     }
 
-    fn answer(&self, outcomes: Vec<Result<Appended, AppendError>>, replies: Vec<ReplyTo>) {
+    fn answer(&self, Done { outcomes, replies, copies }: Done) {
+        // Whoever hears of the new head finds its events.
+        if let Some((moment, copies)) = copies {
+            self.bus.tail().keep(moment, copies.recorded(&outcomes));
+        }
         let positions = outcomes.iter().flatten().filter_map(|appended| appended.last_position);
         if let Some(head) = positions.max() {
             self.bus.announce_head(head);

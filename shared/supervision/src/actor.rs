@@ -3,6 +3,9 @@
 //! actix gives no reliable sign of an actor's end: a panic in a handler kills only the actor's task, and `stopped()` runs
 //! even then. The one thing that happens for certain is that the actor's fields are dropped; so one field, the
 //! [`Tether`], reports from its `Drop`.
+//!
+//! actix calls `stopping()` and `stopped()` also while a panic of the actor unwinds, and then drops its fields: a second panic
+//! in any of these aborts the process. Keep them free of what may panic.
 
 use actix::{Actor, Addr, Context, Handler, Message};
 use anyhow::{Error, anyhow};
@@ -22,7 +25,7 @@ impl Message for Drain {
 }
 
 /// Kept by a supervised actor as a field for as long as it lives: its drop tells the runner that the actor is gone, and
-/// whether it went down in a panic.
+/// whether it went down in a panic. Fields are dropped in their order; as the last one it sees the others' panics, too.
 #[must_use = "dropping the tether reports the actor's end; keep it in the actor"]
 pub struct Tether {
     report: Option<oneshot::Sender<Ending>>,
@@ -68,6 +71,9 @@ impl WorkerContext {
     {
         let (report, mut gone) = oneshot::channel();
         let address = make(Tether { report: Some(report), failure: None });
+        // For when this future is dropped in the midst of it, by a task of the worker that fails or by a deadline: nobody would
+        // wait for the actor any more, so it shall go.
+        let _left_behind = Farewell(&address);
         let announced = async {
             // Lets the actor's `started()` have its turn, so that a failure there is a failure to start.
             tokio::task::yield_now().await;
@@ -92,6 +98,16 @@ impl WorkerContext {
             Ok(Ending::GaveUp(cause)) => Err(cause.context("failed while stopping")),
             Ok(Ending::Stopped) | Err(_) => Ok(()),
         }
+    }
+}
+
+/// Asks an actor to end, without waiting for it; one that has ended does not mind.
+struct Farewell<'a, A: Actor<Context = Context<A>> + Handler<Drain>>(&'a Addr<A>);
+
+impl<A: Actor<Context = Context<A>> + Handler<Drain>> Drop for Farewell<'_, A> {
+    fn drop(&mut self) {
+        // A full mailbox: then it ends when its last address is dropped, when its successor is registered.
+        drop(self.0.try_send(Drain));
     }
 }
 

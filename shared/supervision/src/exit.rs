@@ -10,6 +10,8 @@ pub(crate) enum Exit {
     Done,
     /// It did not.
     Failed(Failure),
+    /// Its own thread is blocked or gone: the incarnation was left behind there.
+    Lost(Failure),
 }
 
 /// What went wrong, and where at first: the path stays that of the worker when the failure climbs the tree.
@@ -21,11 +23,19 @@ pub(crate) struct Failure {
 
 impl Exit {
     pub(crate) fn failed(path: &Arc<str>, cause: impl Into<String>) -> Self {
-        Self::Failed(Failure { path: Arc::clone(path), cause: cause.into() })
+        Self::Failed(Failure::of(path, cause))
+    }
+
+    pub(crate) fn lost(path: &Arc<str>, cause: impl Into<String>) -> Self {
+        Self::Lost(Failure::of(path, cause))
     }
 }
 
 impl Failure {
+    pub(crate) fn of(path: &Arc<str>, cause: impl Into<String>) -> Self {
+        Self { path: Arc::clone(path), cause: cause.into() }
+    }
+
     /// The cause as told about the node at `path`: names the origin when that is another node.
     pub(crate) fn told_about(&self, path: &str) -> String {
         if &*self.path == path { self.cause.clone() } else { self.to_string() }

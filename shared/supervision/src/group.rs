@@ -166,7 +166,7 @@ impl GroupRun {
                 actix::spawn(run(group, node, signals, first_start))
             }
             Child::Worker(worker) if worker.own_thread => {
-                actix::spawn(worker::on_own_thread(worker, path, signals, heartbeat))
+                actix::spawn(worker::on_own_thread(worker, node, signals, heartbeat))
             }
             Child::Worker(worker) => match self.living_thread() {
                 Ok(thread) => actix::spawn(worker::on_thread(&worker, path, signals, &thread.handle())),
@@ -181,7 +181,7 @@ impl GroupRun {
 
     fn living_thread(&mut self) -> std::io::Result<&Thread> {
         if self.thread.as_ref().is_none_or(|(thread, _)| !thread.is_alive()) {
-            let thread = Thread::start()?;
+            let thread = Thread::start(Arc::clone(&self.node))?;
             let pulse = Box::pin(thread.pulse(self.group.policy.heartbeat));
             self.thread = Some((thread, pulse));
         }
@@ -193,7 +193,7 @@ impl GroupRun {
         self.has_been_up[child] = true;
         self.starting = None;
         self.node.children[child].enter(State::Up);
-        tracing::debug!(child = &*self.node.children[child].path, "up");
+        tracing::debug!(path = &*self.node.children[child].path, "up");
     }
 
     fn announce_if_up(&mut self) {
@@ -201,7 +201,7 @@ impl GroupRun {
             self.first_start = false;
             if !self.ready.send_replace(true) {
                 self.node.enter(State::Up);
-                tracing::info!(group = &*self.node.path, "up");
+                tracing::info!(path = &*self.node.path, "up");
             }
         }
     }
@@ -236,16 +236,23 @@ impl GroupRun {
             Child::Group(_) => Some((&mut running.task).await),
             Child::Worker(_) => timeout(within, &mut running.task).await.ok(),
         };
-        let (state, cause) = match exit {
+        let cause = match exit {
             Some(Ok(Exit::Done)) => return node.enter(State::Stopped),
-            Some(Ok(Exit::Failed(failure))) => (State::Stopped, failure.told_about(&node.path)),
-            Some(Err(error)) => (State::Stopped, error.to_string()),
+            Some(Ok(Exit::Failed(failure))) => failure.told_about(&node.path),
+            Some(Ok(Exit::Lost(failure))) => return note_abandoned(&node, &failure.told_about(&node.path)),
+            Some(Err(error)) => error.to_string(),
             None => {
                 running.task.abort();
-                (State::Abandoned, format!("did not stop within {within:?}; abandoned"))
+                return note_abandoned(&node, &format!("did not stop within {within:?}; abandoned"));
             }
         };
-        tracing::warn!(child = &*node.path, cause, "stopped, but not cleanly");
-        node.enter_because(state, &cause);
+        tracing::warn!(path = &*node.path, cause, "stopped, but not cleanly");
+        node.enter_because(State::Stopped, &cause);
     }
+}
+
+/// One line of the log for each incarnation that is left behind.
+fn note_abandoned(node: &Node, cause: &str) {
+    let abandoned = node.abandon_because(cause);
+    tracing::warn!(path = &*node.path, cause, abandoned, "abandoned");
 }

@@ -14,6 +14,12 @@
 //!   use does not get better by trying again. Later failures are retried, within the intensity.
 //! - Beyond its intensity a group stops its children and fails as a child of its parent; beyond the root's the tree
 //!   ends with [`Outcome::Escalated`]. Nothing here ends the process: the binary does, with its own exit code.
+//! - A panic, wherever it happens, ends no thread: it fails the worker or the actor it happens in, and the message is its
+//!   cause. In a task that belongs to no worker, or in blocking work, it is logged and counted at the node whose thread it
+//!   is ([`TreeNode::panics`]); [`WorkerContext::spawn`] is for tasks that shall fail their worker. The one exception is
+//!   Rust's own: a panic in a `Drop` (or in an actor's `stopping` or `stopped`) *while* another one unwinds aborts the
+//!   process.
+//! - Each restart, abandonment and escalation is one line of the log: path, cause, how often by now.
 //! - The supervisor runs on a thread of its own. It never waits for a supervised thread without a deadline, and what
 //!   an abandoned incarnation reports later reaches nobody.
 //! - The decision ([`decision`]) knows neither clock nor randomness; both are handed to it.
@@ -41,6 +47,7 @@ pub mod decision;
 mod actor;
 mod context;
 mod panics;
+mod tasks;
 mod tree;
 
 mod exit;
@@ -59,3 +66,8 @@ pub use policy::{Backoff, Heartbeat, Intensity, Policy, Restart, Strategy};
 pub use spec::{Child, Group, Worker};
 pub use supervisor::{Outcome, Supervisor};
 pub use tree::{Kind, NotUp, State, Tree, TreeNode};
+
+/// The guide's examples, which are doctests by this.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/guides/supervision.md")]
+struct GuideToSupervision;

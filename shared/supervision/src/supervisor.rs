@@ -8,7 +8,7 @@ use tokio::sync::watch;
 
 use crate::exit::Exit;
 use crate::group;
-use crate::panics::install_panic_hook;
+use crate::panics::{self, install_panic_hook};
 use crate::spec::Group;
 use crate::tree::{Node, State, Tree};
 use crate::worker::Signals;
@@ -59,6 +59,7 @@ impl Supervisor {
     pub fn start(root: Group) -> Self {
         install_panic_hook();
         let (tree, node) = Tree::of(&root);
+        panics::adopt(&node);
         let (stop, stop_seen) = watch::channel(false);
         let (report, outcome) = watch::channel(None);
         let supervisor = Self { tree, root: Arc::clone(&node), stop: stop.clone(), outcome };
@@ -109,7 +110,7 @@ fn conclude(root: &Node, exit: Exit, was_up: bool) -> Outcome {
             let paths = root.abandoned();
             if paths.is_empty() { Outcome::Stopped } else { Outcome::Abandoned { paths } }
         }
-        Exit::Failed(failure) => {
+        Exit::Failed(failure) | Exit::Lost(failure) => {
             root.enter_because(State::Failed, &failure.told_about(&root.path));
             let (path, cause) = (failure.path.to_string(), failure.cause);
             if was_up { Outcome::Escalated { path, cause } } else { Outcome::FailedToStart { path, cause } }

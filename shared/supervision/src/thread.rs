@@ -2,12 +2,15 @@
 
 use std::future::{Future, pending};
 use std::io;
+use std::sync::Arc;
 
 use actix::{Arbiter, ArbiterHandle};
 use tokio::sync::oneshot;
 use tokio::time::{Instant, sleep, timeout};
 
+use crate::panics;
 use crate::policy::Heartbeat;
+use crate::tree::Node;
 
 /// An arbiter that is told to stop when this is dropped. It is never joined: a blocked one would take the supervisor with
 /// it. If it ever wakes it ends, and everything on it is dropped.
@@ -16,8 +19,15 @@ pub(crate) struct Thread {
 }
 
 impl Thread {
-    pub(crate) fn start() -> io::Result<Self> {
-        Ok(Self { arbiter: Arbiter::try_new()? })
+    /// Panics on it are told to the node.
+    pub(crate) fn start(node: Arc<Node>) -> io::Result<Self> {
+        let arbiter = Arbiter::try_new()?;
+        // Kept by a task of its own, so that it lasts as long as the thread: also when that was given up and wakes again.
+        arbiter.spawn(async move {
+            let _owned = panics::own_this_runtime(node);
+            pending::<()>().await;
+        });
+        Ok(Self { arbiter })
     }
 
     pub(crate) fn is_alive(&self) -> bool {

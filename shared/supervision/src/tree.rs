@@ -1,14 +1,18 @@
 //! What the tree looks like right now. The runner writes, anybody reads; nothing here decides.
 
 use std::fmt;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 
 use crate::policy::Restart;
 use crate::spec::{Child, Group};
+
+mod node;
+
+pub(crate) use node::Node;
 
 /// A handle to the tree, valid for as long as anybody holds it, also after the tree has ended.
 #[derive(Clone)]
@@ -18,26 +22,35 @@ pub struct Tree {
 }
 
 /// A node of the tree with everything below it, at one moment.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TreeNode {
     /// The name it was given, without its ancestors'.
     pub name: String,
     /// Whether it is a worker or a group.
     pub kind: Kind,
+    /// When it is started again.
+    pub restart: Restart,
     /// Where it is in its life.
     pub state: State,
+    /// Milliseconds since it came up, if it is.
+    pub up_ms: Option<u64>,
     /// How often it has been started again.
     pub restarts: u32,
     /// Why it ended or was restarted the last time, if it ever was.
     pub last_cause: Option<String>,
+    /// How often an incarnation was left behind, because it did not stop, did not get ready, or blocked its thread.
+    pub abandoned: u32,
+    /// Panics on the node's own threads, whoever was hit and whoever caught them: its workers, what they have spawned, the
+    /// blocking work they wait for. A worker on its group's thread has none of its own. The root counts what no node owns, too.
+    pub panics: u32,
+    /// What the last of them said, and where.
+    pub last_panic: Option<String>,
     /// The children of a group, in the declared order.
     pub children: Vec<TreeNode>,
-    #[serde(skip)]
-    restart: Restart,
 }
 
 /// What a node is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Kind {
     /// A future on some thread.
@@ -47,7 +60,7 @@ pub enum Kind {
 }
 
 /// Where a node is in its life.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum State {
     /// Not ready yet.
@@ -74,23 +87,6 @@ pub struct NotUp {
     pub reason: String,
     /// What it looked like then.
     pub tree: Box<TreeNode>,
-}
-
-/// The runner's side of one node.
-pub(crate) struct Node {
-    pub(crate) path: Arc<str>,
-    pub(crate) children: Vec<Arc<Node>>,
-    name: String,
-    kind: Kind,
-    restart: Restart,
-    status: Mutex<Status>,
-    changes: Arc<watch::Sender<u64>>,
-}
-
-struct Status {
-    state: State,
-    restarts: u32,
-    last_cause: Option<String>,
 }
 
 impl Tree {
@@ -159,15 +155,15 @@ impl TreeNode {
         matches!(self.state, State::Stopped | State::Failed | State::Abandoned)
     }
 
-    fn write(&self, out: &mut fmt::Formatter<'_>, lead: &str, branch: &str, width: usize) -> fmt::Result {
-        let label = format!("{lead}{branch}{}", self.name);
-        write!(out, "{label:width$}  {}", self.state)?;
-        if self.restarts > 0 {
-            write!(out, ", restarts: {}", self.restarts)?;
-        }
-        if let Some(cause) = &self.last_cause {
-            write!(out, ", last cause: {}", cause.lines().next().unwrap_or_default())?;
-        }
+    /// This node and all below it, each with its name as a branch of an ASCII tree.
+    pub fn branches(&self) -> Vec<(String, &TreeNode)> {
+        let mut lines = Vec::new();
+        self.draw("", "", &mut lines);
+        lines
+    }
+
+    fn draw<'a>(&'a self, lead: &str, branch: &str, lines: &mut Vec<(String, &'a TreeNode)>) {
+        lines.push((format!("{lead}{branch}{}", self.name), self));
         let below = match branch {
             "" => lead.to_owned(),
             "`-- " => format!("{lead}    "),
@@ -175,23 +171,37 @@ impl TreeNode {
         };
         for (index, child) in self.children.iter().enumerate() {
             let last = index + 1 == self.children.len();
-            writeln!(out)?;
-            child.write(out, &below, if last { "`-- " } else { "|-- " }, width)?;
+            child.draw(&below, if last { "`-- " } else { "|-- " }, lines);
         }
-        Ok(())
     }
 
-    /// How wide the column of names must be.
-    fn width(&self, depth: usize) -> usize {
-        let below = self.children.iter().map(|child| child.width(depth + 1)).max().unwrap_or(0);
-        below.max(4 * depth + self.name.chars().count())
+    /// Its state and what has happened to it, on one line.
+    fn write(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "{}", self.state)?;
+        if self.restarts > 0 {
+            write!(out, ", restarts: {}", self.restarts)?;
+        }
+        if let Some(cause) = &self.last_cause {
+            write!(out, ", last cause: {}", cause.lines().next().unwrap_or_default())?;
+        }
+        if let Some(panic) = &self.last_panic {
+            write!(out, ", panics: {}, last: {}", self.panics, panic.lines().next().unwrap_or_default())?;
+        }
+        Ok(())
     }
 }
 
 /// An ASCII tree, a line for each node, without a newline at the end.
 impl fmt::Display for TreeNode {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.write(out, "", "", self.width(0))
+        let lines = self.branches();
+        let width = lines.iter().map(|(label, _)| label.chars().count()).max().unwrap_or_default();
+        for (index, (label, node)) in lines.iter().enumerate() {
+            let end = if index == 0 { "" } else { "\n" };
+            write!(out, "{end}{label:width$}  ")?;
+            node.write(out)?;
+        }
+        Ok(())
     }
 }
 
@@ -206,79 +216,5 @@ impl fmt::Display for State {
             Self::Failed => "failed",
             Self::Abandoned => "abandoned",
         })
-    }
-}
-
-impl Node {
-    fn of(child: &Child, parent: &str, changes: &Arc<watch::Sender<u64>>) -> Arc<Self> {
-        let path: Arc<str> =
-            if parent.is_empty() { child.name().into() } else { format!("{parent}/{}", child.name()).into() };
-        let (kind, children) = match child {
-            Child::Worker(_) => (Kind::Worker, Vec::new()),
-            Child::Group(group) => {
-                (Kind::Group, group.children.iter().map(|below| Self::of(below, &path, changes)).collect())
-            }
-        };
-        Arc::new(Self {
-            path,
-            children,
-            name: child.name().to_owned(),
-            kind,
-            restart: child.restart_kind(),
-            status: Mutex::new(Status { state: State::Starting, restarts: 0, last_cause: None }),
-            changes: Arc::clone(changes),
-        })
-    }
-
-    /// It has come to another point of its life.
-    pub(crate) fn enter(&self, state: State) {
-        self.change(|status| status.state = state);
-    }
-
-    /// It has come there because of this.
-    pub(crate) fn enter_because(&self, state: State, cause: &str) {
-        self.change(|status| {
-            status.state = state;
-            status.last_cause = Some(cause.to_owned());
-        });
-    }
-
-    /// It is going to be started again because of this.
-    pub(crate) fn restart_because(&self, cause: &str) {
-        self.change(|status| {
-            status.state = State::Restarting;
-            status.restarts += 1;
-            status.last_cause = Some(cause.to_owned());
-        });
-    }
-
-    /// Paths of this node and those below it that were abandoned, in the declared order.
-    pub(crate) fn abandoned(&self) -> Vec<String> {
-        let own = (self.status().state == State::Abandoned).then(|| self.path.to_string());
-        own.into_iter().chain(self.children.iter().flat_map(|child| child.abandoned())).collect()
-    }
-
-    fn change(&self, change: impl FnOnce(&mut Status)) {
-        change(&mut self.status());
-        self.changes.send_modify(|version| *version += 1);
-    }
-
-    fn snapshot(&self) -> TreeNode {
-        let children = self.children.iter().map(|child| child.snapshot()).collect();
-        let status = self.status();
-        TreeNode {
-            name: self.name.clone(),
-            kind: self.kind,
-            state: status.state,
-            restarts: status.restarts,
-            last_cause: status.last_cause.clone(),
-            children,
-            restart: self.restart,
-        }
-    }
-
-    /// Each change under the lock is whole, so a panic elsewhere cannot have left half of one.
-    fn status(&self) -> MutexGuard<'_, Status> {
-        self.status.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -7,14 +7,17 @@ use std::future::{Future, pending};
 use std::sync::Arc;
 
 use actix::ArbiterHandle;
-use tokio::sync::{oneshot, watch};
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::task::JoinError;
 
 use crate::context::WorkerContext;
 use crate::exit::Exit;
 use crate::panics;
 use crate::policy::Heartbeat;
 use crate::spec::Worker;
+use crate::tasks::{Owner, Tasks};
 use crate::thread::Thread;
+use crate::tree::Node;
 
 /// The two signals between a child and its group.
 pub(crate) struct Signals {
@@ -32,11 +35,12 @@ pub(crate) fn on_thread(
     thread: &ArbiterHandle,
 ) -> impl Future<Output = Exit> + 'static {
     let (report, exit) = oneshot::channel();
-    let context = WorkerContext::new(Arc::clone(&path), signals.ready, signals.stop);
+    let (tasks, failure) = Tasks::new();
+    let context = WorkerContext::new(Arc::clone(&path), signals.ready, signals.stop, Arc::clone(&tasks));
     let factory = Arc::clone(&worker.factory);
     // When the thread has ended the report is dropped with the closure, which is how we learn it.
     thread.spawn_fn(move || {
-        actix::spawn(incarnate(factory, context, report));
+        actix::spawn(incarnate(factory, context, Owner(tasks), failure, report));
     });
     async move {
         match exit.await {
@@ -51,11 +55,12 @@ pub(crate) fn on_thread(
 /// block its thread, and its group's `start_within` bounds that.
 pub(crate) async fn on_own_thread(
     worker: Worker,
-    path: Arc<str>,
+    node: Arc<Node>,
     signals: Signals,
     heartbeat: Option<Heartbeat>,
 ) -> Exit {
-    let thread = match Thread::start() {
+    let path = Arc::clone(&node.path);
+    let thread = match Thread::start(node) {
         Ok(thread) => thread,
         Err(error) => return Exit::failed(&path, format!("cannot start a thread: {error}")),
     };
@@ -69,32 +74,46 @@ pub(crate) async fn on_own_thread(
     };
     tokio::select! {
         exit = on_thread(&worker, Arc::clone(&path), signals, &thread.handle()) => exit,
-        cause = pulse => Exit::failed(&path, cause),
+        cause = pulse => Exit::lost(&path, cause),
     }
 }
 
 /// On the worker's thread: makes and runs the future in a task of its own, so that its panic is caught, and reports its
-/// end - unless the incarnation is abandoned first, which shows as a closed report.
+/// end - unless the incarnation is abandoned first, which shows as a closed report. The end of one of the worker's own
+/// tasks in a failure is the worker's.
 async fn incarnate(
     factory: crate::spec::Factory,
     context: WorkerContext,
+    tasks: Owner,
+    mut failure: mpsc::Receiver<String>,
     mut report: oneshot::Sender<Result<(), String>>,
 ) {
     if report.is_closed() {
         return;
     }
     let mut task = actix::spawn(async move { factory(context).await });
-    let ended = tokio::select! {
-        ended = &mut task => ended,
+    let result = tokio::select! {
+        biased;
+        Some(cause) = failure.recv() => {
+            task.abort();
+            // So that what it holds is free for the next incarnation.
+            drop(task.await);
+            Err(cause)
+        }
+        ended = &mut task => told(ended),
         () = report.closed() => return task.abort(),
     };
-    let result = match ended {
+    tasks.0.end().await;
+    // Abandoned in this very moment: nobody wants to know.
+    drop(report.send(result));
+}
+
+fn told(ended: Result<anyhow::Result<()>, JoinError>) -> Result<(), String> {
+    match ended {
         Ok(result) => result.map_err(|error| format!("{error:#}")),
         Err(error) => Err(match error.try_into_panic() {
             Ok(payload) => format!("panicked: {}", panics::describe(&*payload)),
             Err(error) => error.to_string(),
         }),
-    };
-    // Abandoned in this very moment: nobody wants to know.
-    drop(report.send(result));
+    }
 }

@@ -272,3 +272,20 @@ fn store_errors_become_what_the_caller_can_do() {
         assert!(matches!(DispatchError::<()>::from_store("c", &error), DispatchError::Failed { .. }));
     }
 }
+
+/// SC-04: a dispatch within a handler does not wait for that handler, named or not; whoever carries it out knows, and does not
+/// either.
+#[test]
+fn a_dispatch_within_a_handler_does_not_wait_for_it() {
+    run(async {
+        let (bus, _supervisor) = bus().await;
+        let scribe = Scribe::on(&bus).await;
+        let _waits = projection(&bus, "test.waits", &["test.happened"]).await;
+        let named = Consistency::Named(vec!["test.waits".into()]);
+        for options in [strong(), DispatchOptions::default().consistency(named)] {
+            let options = options.within(&["test.waits"]);
+            bus.dispatch_with(Write(Some(9)), options).await.unwrap();
+            assert_eq!(scribe.last().within, ["test.waits"]);
+        }
+    });
+}

@@ -123,6 +123,23 @@ fn requests_of_different_kinds_do_not_mix() {
     });
 }
 
+/// Whoever holds the head follows the log; one who waits for a follower learns of it.
+#[tokio::test]
+async fn it_is_known_whether_somebody_follows_the_log() {
+    let bus = Bus::new(BusSettings::default());
+    drop(bus.head());
+    assert!(!bus.is_followed(), "nobody does any more");
+    let (waiting, following) = (bus.clone(), bus.clone());
+    let waiting = tokio::spawn(async move { waiting.followed().await });
+    others_run().await;
+    assert!(!waiting.is_finished());
+    let head = following.head();
+    waiting.await.unwrap();
+    assert!(bus.is_followed());
+    bus.followed().await;
+    drop(head);
+}
+
 #[test]
 fn the_head_only_moves_forward() {
     let bus = Bus::new(BusSettings::default());

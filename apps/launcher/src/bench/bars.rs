@@ -25,9 +25,9 @@ pub(super) struct Appending {
 
 /// Two processes to one with all callers.
 pub(super) const PROCESSES: Bar = Bar::AtLeast(0.75);
-/// The whole log to the streamed query.
+/// The whole log to the streamed query, decoded likewise.
 pub(super) const READ_ALL: Bar = Bar::AtLeast(0.65);
-/// Streams of 1,000 to the bare query.
+/// Streams of 1,000 to the bare query, decoded likewise.
 pub(super) const READ_ONE: Bar = Bar::AtLeast(0.7);
 /// Catching up with a checkpoint per batch, to the streamed query.
 pub(super) const CATCH_UP: Bar = Bar::AtLeast(0.5);

@@ -1,4 +1,5 @@
-//! W3: reading the log, streams, and events by type, beside bare queries of the same rows.
+//! W3: reading the log, streams, and events by type, beside bare queries of the same rows,
+//! decoded to the same values and not decoded at all.
 
 use std::{sync::Arc, time::Instant};
 
@@ -6,13 +7,13 @@ use anyhow::ensure;
 use futures_util::future::LocalBoxFuture;
 use umbel_bus::Store;
 use umbel_core::{Event, Position, RecordedEvent, StreamName, store::Selector};
-use umbel_persistence::floor::{Rows, Scan};
+use umbel_persistence::floor::{Decode, Rows, Scan};
 
 use super::{
     append::UMBEL,
     args::ReadArgs,
     bars::{self, Bar},
-    event::{Logged, MARKED_EVERY, Marked},
+    event::{self, Logged, MARKED_EVERY, Marked},
     fill::{Filled, STREAM_EVENTS, fill},
     lab::{Lab, Site},
     pages,
@@ -21,6 +22,8 @@ use super::{
 };
 
 pub(super) const BARE_QUERY: &str = "floor bare query";
+/// The same work as reads do here: rows, and of each the typed value.
+const DECODED_QUERY: &str = "floor decoded query";
 
 /// Streams read one after the other in one round.
 const STREAMS: u64 = 50;
@@ -49,6 +52,7 @@ pub(super) enum What {
 pub(super) struct Scans {
     pub(super) scan: Scan,
     pub(super) rows: Vec<Rows>,
+    pub(super) decode: Option<Decode>,
     pub(super) events: u64,
 }
 
@@ -114,13 +118,15 @@ impl Comparison {
     async fn run(self, lab: &Lab, scan: Option<&Scan>, rounds: u32) -> anyhow::Result<Report> {
         let Self { workload, text, what, rows, events, bar } = self;
         let page = lab.scratch.settings().page_size_max;
+        let scans = |decode| scan.cloned().map(|scan| Scans { scan, rows: rows.clone(), decode, events });
         let series = Contest::default()
             .with(UMBEL, Reads { store: lab.bus.store(), what, page, events })
-            .with_some(BARE_QUERY, scan.cloned().map(|scan| Scans { scan, rows, events }))
+            .with_some(DECODED_QUERY, scans(Some(event::decode as Decode)))
+            .with_some(BARE_QUERY, scans(None))
             .run(rounds)
             .await?;
         let report = Report::new(workload, text, &lab.status, rounds).with("events", events);
-        Ok(report.measured(series).ratio(UMBEL, BARE_QUERY, bar))
+        Ok(report.measured(series).ratio(UMBEL, DECODED_QUERY, bar).ratio(UMBEL, BARE_QUERY, None))
     }
 }
 
@@ -152,7 +158,10 @@ impl Scans {
     async fn scan(&self) -> anyhow::Result<Round> {
         let (begin, mut events) = (Instant::now(), 0);
         for rows in &self.rows {
-            events += self.scan.read(rows.clone()).await?.rows;
+            let scanned = self.scan.read(rows.clone(), self.decode).await?;
+            let decoded = if self.decode.is_some() { scanned.rows } else { 0 };
+            ensure!(scanned.decoded == decoded, "only {} rows could be decoded", scanned.decoded);
+            events += scanned.rows;
         }
         ensure!(events == self.events, "stepped through {events} rows instead of {}", self.events);
         Ok(Round { units: events, took: begin.elapsed(), latencies: Vec::new() })

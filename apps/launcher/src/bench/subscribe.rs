@@ -56,7 +56,7 @@ async fn catch_up(site: &Site, args: &SubscribeArgs) -> anyhow::Result<Report> {
     let batch = lab.host.projection_batch;
     let series = Contest::default()
         .with(UMBEL, CatchUps { store, batch, events, done: 0 })
-        .with_some(BARE_QUERY, scan.map(|scan| Scans { scan, rows: vec![Rows::All], events }))
+        .with_some(BARE_QUERY, scan.map(|scan| Scans { scan, rows: vec![Rows::All], decode: None, events }))
         .run(rounds)
         .await?;
     let what = format!("catching up with {events} events, a checkpoint every {batch}");

@@ -17,7 +17,8 @@ Examples:
 
 Its events stay, but for their personal fields, which nobody can read any more: not here, not in a backup, unless the backup
 still holds the key. Snapshots of streams with such events are void; those states are folded from the events again.
-Read models, replies of commands, the outbox, kept notices, claims and exports keep what they were given; rebuild or remove those.
+Read models, replies of commands, the outbox, kept notices, claims, exports and errors of dead letters keep what they were given;
+rebuild, remove or discard those.
 Other running processes may read the fields for two seconds more.";
 
 #[derive(Debug, Args)]

@@ -1,8 +1,11 @@
 //! The log: appending and reading.
 
-use futures_util::future::BoxFuture;
+use futures_util::{
+    future::BoxFuture,
+    stream::{self, BoxStream},
+};
 use umbel_core::{
-    Timestamp,
+    Position, Timestamp,
     event::RecordedEvent,
     id::{CommandId, EventId},
     store::{
@@ -51,4 +54,11 @@ pub trait Log: Send + Sync + 'static {
 
     /// Which adapter, where, and how far the log goes.
     fn status(&self) -> BoxFuture<'_, Result<StoreStatus, StoreError>>;
+
+    /// The log's head again and again, as the database tells of it by itself when some process has appended; without an end,
+    /// and mended by itself. A hint: one may be missed, or be one that is known. Costs nothing before it is first asked for
+    /// one. Silent where the database tells nothing, or no other process can append.
+    fn heads(&self) -> BoxStream<'static, Position> {
+        Box::pin(stream::pending())
+    }
 }

@@ -21,16 +21,26 @@ const AMPLE: Duration = Duration::from_secs(60);
 /// RD-03, RD-04: given a log with gaps, partly in the archive, and pages of 1, 2 and many, when it or a stream is streamed
 /// either way, then it is the same whole sequence; a stream that is unknown, deleted or gone is its error at the first step.
 pub(super) fn whatever_the_pages_the_sequence_is_the_same<A: Adapter, G>(open: impl Future<Output = (A, G)>) {
+    let settings = StoreSettings { allow_hard_removal: true, ..StoreSettings::default() };
+    with_store(open, &settings, |bus, _| async move { check(&bus).await });
+}
+
+/// Runs a case over the actors of a store, on an actix system of its own.
+pub(super) fn with_store<A: Adapter, G, F: Future<Output = ()>>(
+    open: impl Future<Output = (A, G)>,
+    settings: &StoreSettings,
+    case: impl FnOnce(Bus, Arc<dyn Adapter>) -> F,
+) {
     let system = actix::System::new();
     system.block_on(async {
         let (adapter, _guard) = open.await;
         let bus = Bus::new(BusSettings::default());
-        let settings = StoreSettings { allow_hard_removal: true, ..StoreSettings::default() };
-        let store = group_over(Arc::new(adapter), &settings, &bus, Policy::default());
+        let adapter: Arc<dyn Adapter> = Arc::new(adapter);
+        let store = group_over(Arc::clone(&adapter), settings, &bus, Policy::default());
         let root = Group::new("test", Policy::default()).child(umbel_bus::worker(&bus)).child(store);
         let supervisor = Supervisor::start(root);
         supervisor.tree().wait_until_up(AMPLE).await.unwrap();
-        tokio::time::timeout(AMPLE, check(&bus)).await.expect("the case hangs");
+        tokio::time::timeout(AMPLE, case(bus, adapter)).await.expect("the case hangs");
         supervisor.shut_down().await;
         actix::System::current().stop();
     });

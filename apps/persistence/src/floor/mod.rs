@@ -21,7 +21,7 @@ pub(crate) use self::{
     scan::Step,
 };
 pub use self::{
-    scan::{Rows, Scan, Scanned},
+    scan::{Decode, Rows, Scan, Scanned},
     scratch::{Found, Scratch},
 };
 use crate::{postgres, settings::StoreUrl, sqlite};

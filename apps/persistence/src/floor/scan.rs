@@ -1,4 +1,5 @@
-//! The floor of reading: one bare statement on one connection, its rows stepped through and nothing made of them.
+//! The floor of reading: one bare statement on one connection, its rows stepped through, and nothing made of them or only the
+//! value that their data says.
 
 use std::sync::Arc;
 
@@ -23,6 +24,9 @@ pub enum Rows {
     At(Arc<[Position]>),
 }
 
+/// Makes of an event's data what its reader wants of it, and drops that; says whether it could.
+pub type Decode = fn(&[u8]) -> bool;
+
 /// What was stepped through.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Scanned {
@@ -30,11 +34,13 @@ pub struct Scanned {
     pub rows: u64,
     /// Bytes in their columns, as the database hands them over.
     pub bytes: u64,
+    /// Rows whose data was decoded.
+    pub decoded: u64,
 }
 
 /// Steps through rows.
 pub(crate) trait Step: Send + Sync {
-    fn step(&self, rows: Rows) -> BoxFuture<'_, Result<Scanned, StoreError>>;
+    fn step(&self, rows: Rows, decode: Option<Decode>) -> BoxFuture<'_, Result<Scanned, StoreError>>;
 }
 
 impl Scan {
@@ -53,20 +59,21 @@ impl Scan {
         })
     }
 
-    /// Steps through these events.
+    /// Steps through these events, and decodes their data if told how.
     ///
     /// # Errors
     /// What the database says.
-    pub async fn read(&self, rows: Rows) -> Result<Scanned, StoreError> {
-        self.0.step(rows).await
+    pub async fn read(&self, rows: Rows, decode: Option<Decode>) -> Result<Scanned, StoreError> {
+        self.0.step(rows, decode).await
     }
 }
 
 impl Scanned {
-    /// One more row.
-    pub(crate) fn count(&mut self, bytes: u64) {
+    /// One more row, with its data.
+    pub(crate) fn count(&mut self, bytes: u64, data: Option<&[u8]>, decode: Option<Decode>) {
         self.rows += 1;
         self.bytes += bytes;
+        self.decoded += u64::from(decode.zip(data).is_some_and(|(decode, data)| decode(data)));
     }
 }
 

@@ -37,7 +37,7 @@ async fn scan(scratch: &Scratch) {
     let appended = store.append(group, Timestamp::from_micros(1)).await;
     assert!(appended.iter().all(Result::is_ok), "{appended:?}");
     let scan = Scan::open(scratch).await.unwrap().expect("a durable store has statements");
-    let count = async |rows| scan.read(rows).await.unwrap();
+    let count = async |rows| scan.read(rows, None).await.unwrap();
     let all = count(Rows::All).await;
     assert_eq!(all.rows, 4);
     // Each has an id of 16 bytes at least.
@@ -47,6 +47,8 @@ async fn scan(scratch: &Scratch) {
     assert_eq!(count(Rows::Stream(StreamName::new("c-1").unwrap())).await, Scanned::default());
     let at = [2, 3, 9].map(Position::new);
     assert_eq!(count(Rows::At(Arc::new(at))).await.rows, 2);
+    let is_object: Decode = |data| data.starts_with(b"{");
+    assert_eq!(scan.read(Rows::All, Some(is_object)).await.unwrap(), Scanned { decoded: 4, ..all });
 }
 
 #[test]

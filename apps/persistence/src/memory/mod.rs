@@ -5,10 +5,12 @@
 mod append;
 mod documents;
 mod extras;
+mod letters;
 mod log;
 mod read_models;
 mod state;
 mod stream;
+mod subscriptions;
 mod upkeep;
 mod verify;
 

@@ -8,10 +8,11 @@ use umbel_core::{
         Appended, ClaimName, KeptNotice, Snapshot, Waiting,
         plan::{EventPlace, StreamState},
     },
+    subscription::SubscriptionName,
 };
 use uuid::Uuid;
 
-use super::{documents::Documents, stream::Stream};
+use super::{documents::Documents, stream::Stream, subscriptions::Subscription};
 use crate::adapter::SubjectKey;
 
 /// All of it. Each side of the port has its methods in the file of its name.
@@ -36,6 +37,9 @@ pub(super) struct State {
     pub(super) outbox: BTreeMap<u64, Waiting>,
     /// The last number ever given.
     pub(super) outbox_head: u64,
+    pub(super) subscriptions: BTreeMap<SubscriptionName, Subscription>,
+    /// The first epoch that no lease of a deleted subscription had, should there be one of that name again.
+    pub(super) past_epochs: HashMap<SubscriptionName, u64>,
     /// In the order of their list.
     pub(super) notices: BTreeMap<(Timestamp, Uuid), KeptNotice>,
 }

@@ -98,14 +98,22 @@ impl State {
         let Perform { id, act, metadata } = request;
         let state = act.stream().and_then(|stream| self.stream_state(stream));
         act.check(state.as_ref(), self.head)?;
-        let Done { events, links } = self.act(&act, now);
+        let Done { events, links } = self.act(&act, now)?;
+        let act = act.recorded();
         let record = ActRecord { act, events, links }.encode();
         let record = record.map_err(|error| StoreError::Failed { reason: error.to_string() })?;
         let position = self.record(&StreamName::audit(), NewEvent::new(id, record, metadata), now);
         Ok(Performed { position, events, links })
     }
 
-    fn act(&mut self, act: &Act, now: Timestamp) -> Done {
+    fn act(&mut self, act: &Act, now: Timestamp) -> Result<Done, PerformError> {
+        if let Some(letters) = self.act_on_subscription(act)? {
+            return Ok(Done { events: letters, links: 0 });
+        }
+        Ok(self.act_on_log(act, now))
+    }
+
+    fn act_on_log(&mut self, act: &Act, now: Timestamp) -> Done {
         match act {
             Act::DeleteStream { stream, removal: Removal::Soft, .. } => {
                 if let Some(stream) = self.streams.get_mut(stream) {
@@ -129,6 +137,7 @@ impl State {
                 self.subjects.insert(subject.clone(), SubjectKey::Forgotten);
                 Done::default()
             }
+            _ => Done::default(),
         }
     }
 

@@ -24,7 +24,10 @@ impl State {
         rule(Rule::EventIds, self.in_events(|event| self.positions.get(&event.id) != Some(&event.position)));
         rule(Rule::References, self.in_events(|event| !self.is_in_its_stream(event) || !has_a_type(event)));
         rule(Rule::Links, self.in_streams(Self::wrong_links));
-        rule(Rule::Checkpoints, self.beyond_head(self.checkpoints.iter()));
+        rule(
+            Rule::Checkpoints,
+            [self.beyond_head(self.checkpoints.iter()), self.wrong_checkpoints()].concat(),
+        );
         rule(Rule::Snapshots, self.wrong_snapshots());
         let commands = self.commands.iter();
         let recorded = commands.filter_map(|(id, before)| Some((id, before.last_position.as_ref()?)));
@@ -32,6 +35,7 @@ impl State {
         rule(Rule::Archive, self.beyond_head([("the archive", &self.archived_to)]));
         rule(Rule::Payloads, self.in_events(|event| !is_readable(&event.data)));
         rule(Rule::SubjectKeys, self.in_events(|event| self.has_lost_its_key(event)));
+        rule(Rule::Letters, self.wrong_letters());
         findings.sort();
         findings
     }
@@ -155,6 +159,7 @@ mod tests {
     use umbel_core::{
         ExpectedVersion, Metadata, Subject, Timestamp,
         store::{Act, Append, LinkEvents, OutboxEntry, Perform, Removal, Snapshot, Waiting},
+        version::Place,
     };
     use umbel_testkit::conformance::{Events, command, position, stream, version};
     use uuid::Uuid;
@@ -194,6 +199,7 @@ mod tests {
         };
         store.state().snapshots.insert(s(), snapshot);
         store.state().checkpoints.insert("test.one/1".into(), position(5));
+        crate::conformance::kept::fill(&store).await;
         store
     }
 
@@ -250,6 +256,16 @@ mod tests {
             state.commands.values_mut().for_each(|before| before.last_position = Some(position(9)));
         };
         assert_eq!(found(commands).await, [Rule::Commands]);
+        let checkpoint = |state: &mut State| {
+            let kept = state.subscriptions.values_mut().next().unwrap();
+            kept.partitions[1].checkpoint = Place::new(99);
+        };
+        assert_eq!(found(checkpoint).await, [Rule::Checkpoints]);
+        let letter = |state: &mut State| {
+            let kept = state.subscriptions.values_mut().next().unwrap();
+            kept.letters.values_mut().next().unwrap().position = position(99);
+        };
+        assert_eq!(found(letter).await, [Rule::Letters]);
         assert_eq!(found(|state| state.archived_to = position(6)).await, [Rule::Archive]);
         let unreadable = |state: &mut State| {
             state.events.get_mut(&position(2)).unwrap().data = Json::from_store("{").into();

@@ -16,12 +16,14 @@ use crate::postgres::{
 };
 
 /// In order, each once published never changed.
-pub(super) const MIGRATIONS: [(i32, &str, &str); 5] = [
+pub(super) const MIGRATIONS: [(i32, &str, &str); 7] = [
     (1, "log", include_str!("migrations/0001_log.sql")),
     (2, "append", include_str!("migrations/0002_append.sql")),
     (3, "documents", include_str!("migrations/0003_documents.sql")),
     (4, "upkeep", include_str!("migrations/0004_upkeep.sql")),
     (5, "extras", include_str!("migrations/0005_extras.sql")),
+    (6, "subscriptions", include_str!("migrations/0006_subscriptions.sql")),
+    (7, "letters", include_str!("migrations/0007_letters.sql")),
 ];
 
 const BOOKKEEPING: &str = r"

@@ -4,8 +4,8 @@
 //! reads. Statements are in `sql/`, tables and functions in `migrations/`.
 //!
 //! Promises, beside those of [`Log`]: positions have no gaps and become visible in order, whoever writes;
-//! several adapters may work on one schema, and two schemas share nothing. A lost connection is replaced by itself;
-//! an append whose connection was lost is settled with its own ids, never stored twice.
+//! several adapters may work on one schema, and tell each other of appends; two schemas share nothing. A lost connection
+//! is replaced by itself; an append whose connection was lost is settled with its own ids, never stored twice.
 //!
 //! Every statement names its schema, and correctness relies on no session: no setting, no lock, no temporary table.
 //! Speed does, for statements are prepared once on each connection, and settings guide the planner. Behind a pooler in
@@ -16,11 +16,13 @@ mod error;
 mod extras;
 pub(crate) mod floor;
 mod migrate;
+mod news;
 mod pool;
 mod reader;
 mod recent;
 mod sql;
 mod statement;
+mod subscriptions;
 mod target;
 #[cfg(test)]
 mod tests;
@@ -32,7 +34,10 @@ mod writer;
 
 use std::{sync::Arc, time::Duration};
 
-use futures_util::future::BoxFuture;
+use futures_util::{
+    future::BoxFuture,
+    stream::{self, BoxStream},
+};
 use umbel_core::{
     Json, Position, Timestamp,
     document::{DocumentKey, DocumentQuery},
@@ -46,6 +51,7 @@ use umbel_core::{
 };
 
 use self::{
+    news::{Announcer, Listener},
     pool::Pool,
     reader::Reader,
     sql::{Schema, Statements},
@@ -83,8 +89,10 @@ pub struct PostgresOptions {
     /// Whether a pooler in transaction mode is between: then nothing is prepared, and nothing set for longer than a
     /// transaction. Works without a pooler, too, only slower.
     pub pooler: bool,
-    /// Connections for reading and for projections; one more is for appending, and another one for links and acts of upkeep
-    /// once there was one.
+    /// Whether to tell other processes of appends by NOTIFY, and to hear of theirs by LISTEN; never behind a pooler.
+    pub listen: bool,
+    /// Connections for reading and for projections; one more is for appending, another one for links and acts of upkeep
+    /// once there was one, and another one for listening once somebody follows the log.
     pub max_connections: usize,
     /// Bytes of data and metadata in one page; an event that is larger is a page of its own.
     pub page_max_bytes: usize,
@@ -115,6 +123,7 @@ impl Default for PostgresOptions {
     fn default() -> Self {
         Self {
             pooler: false,
+            listen: true,
             max_connections: 8,
             page_max_bytes: PAGE_MAX_BYTES,
             max_statements: 512,
@@ -140,9 +149,18 @@ enum Sharing {
 /// The store in one schema of a PostgreSQL database.
 #[derive(Debug)]
 pub struct Postgres {
-    reader: Reader,
+    reader: Arc<Reader>,
     writer: Writer,
     upkeeper: Arc<Upkeeper>,
+    /// `None` where processes do not tell each other.
+    news: Option<News>,
+}
+
+/// Both ends of what processes tell each other.
+#[derive(Debug)]
+struct News {
+    announcer: Arc<Announcer>,
+    listener: Listener,
 }
 
 impl Postgres {
@@ -201,11 +219,25 @@ impl Postgres {
             Sharing::Alone => Arc::new(Pool::new(&target, options)?),
             Sharing::OfUrl => Pool::shared(url, &target, options)?,
         };
+        let reader = Arc::new(Reader::new(Arc::clone(&target), Arc::clone(&statements), pool, options));
+        // A session that listens is what poolers do not like.
+        let news = (options.listen && !options.pooler).then(|| News {
+            announcer: Announcer::new(Arc::clone(&reader), &schema),
+            listener: Listener::new(&target, &statements, &schema, options),
+        });
         Ok(Self {
-            reader: Reader::new(Arc::clone(&target), Arc::clone(&statements), pool, options),
+            reader,
+            news,
             upkeeper: Arc::new(Upkeeper::new(Arc::clone(&target), Arc::clone(&statements), options)),
             writer: Writer::new(target, statements, options),
         })
+    }
+
+    /// Tells other processes, if this one is to: the log goes at least so far.
+    fn tell(&self, head: Position) {
+        if let Some(news) = &self.news {
+            news.announcer.committed(head);
+        }
     }
 }
 
@@ -215,7 +247,13 @@ impl Log for Postgres {
         group: Vec<Append>,
         now: Timestamp,
     ) -> BoxFuture<'_, Vec<Result<Appended, AppendError>>> {
-        Box::pin(async move { self.writer.append(&group, now).await })
+        Box::pin(async move {
+            let outcomes = self.writer.append(&group, now).await;
+            if let Some(head) = outcomes.iter().flatten().filter_map(|done| done.last_position).max() {
+                self.tell(head);
+            }
+            outcomes
+        })
     }
 
     fn read_stream(&self, request: ReadStream) -> BoxFuture<'_, Result<StreamPage, ReadError>> {
@@ -244,6 +282,13 @@ impl Log for Postgres {
 
     fn status(&self) -> BoxFuture<'_, Result<StoreStatus, StoreError>> {
         Box::pin(self.reader.status())
+    }
+
+    fn heads(&self) -> BoxStream<'static, Position> {
+        match &self.news {
+            Some(news) => news.listener.heads(),
+            None => Box::pin(stream::pending()),
+        }
     }
 }
 

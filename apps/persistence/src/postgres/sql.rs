@@ -69,7 +69,7 @@ macro_rules! statements {
 }
 
 statements! {
-    append_group, append_known, write_claims, write_commands, write_documents, write_outbox, save_projection, clear_documents,
+    append_group, append_known, append_one, write_claims, write_commands, write_documents, write_outbox, save_projection, clear_documents,
     lock_log, find_streams, find_claims, find_commands, find_events,
     find_event, find_positions, name_streams, name_kinds, stream_info, list_streams, read_stream, read_stream_whole,
     read_all_forward, read_all_backward, select_range, select_kinds, select_conversation, find_spans,
@@ -80,8 +80,12 @@ statements! {
     verify_log, verify_positions, verify_versions, verify_removals, verify_event_ids, verify_references, verify_kinds,
     verify_spans, verify_stray_spans, verify_links, verify_checkpoints, verify_snapshots, verify_documents,
     verify_commands, verify_archive, verify_payloads, verify_subject_keys,
+    verify_subscriptions, verify_subscription_checkpoints, verify_letters,
     load_snapshot, save_snapshot, delete_snapshot, list_snapshots, read_outbox, clear_outbox,
-    keep_notices, list_notices, list_notices_of_topic, list_notices_of_transaction, sweep_notices,
+    announce, keep_notices, list_notices, list_notices_of_topic, list_notices_of_transaction, sweep_notices,
+    open_subscription, list_subscriptions, keep_leases, save_subscription_checkpoints,
+    park_letters, read_parked_keys, take_letters, settle_letters, list_letters,
+    pause_subscription, reset_subscription, delete_subscription, retry_letters, discard_letters, edit_letter,
 }
 
 /// The header is for readers of the file; the server gets the statement.

@@ -1,14 +1,15 @@
 //! Where the database is, and how to open a connection to it.
 
-use std::{fmt, time::Duration};
+use std::{fmt, future::Future, time::Duration};
 
-use tokio::task::JoinHandle;
+use futures_util::future::poll_fn;
+use tokio::{sync::watch, task::JoinHandle};
 use tokio_postgres::{
-    Client, Config, Error,
+    AsyncMessage, Client, Config, Error,
     config::{Host, SslMode},
 };
 use tokio_postgres_rustls::MakeRustlsConnect;
-use umbel_core::store::StoreError;
+use umbel_core::{Position, store::StoreError};
 
 use crate::postgres::{
     PostgresOptions,
@@ -22,7 +23,8 @@ const UNACKNOWLEDGED_LIMIT: Duration = Duration::from_secs(15);
 
 /// For the planner, not for correctness. Every statement here is short and served by an index, also while statistics
 /// still say that the tables are empty; compiling one costs more than running it.
-pub(super) const SETTINGS: &str = "SET jit = off; SET enable_seqscan = off";
+pub(super) const SETTINGS: &str =
+    "SET jit = off; SET enable_seqscan = off; SET plan_cache_mode = force_generic_plan";
 
 /// Everything needed to open a connection.
 #[derive(Clone)]
@@ -116,8 +118,12 @@ impl Target {
     /// # Errors
     /// Unavailable, or failed with what to do about it.
     pub(super) async fn open(&self) -> Result<(Client, Driving), StoreError> {
-        // The limit in the configuration covers the socket only, not a server that accepts and says nothing.
-        match tokio::time::timeout(self.connect_timeout, self.connect()).await {
+        self.in_time(self.connect()).await
+    }
+
+    /// The limit in the configuration covers the socket only, not a server that accepts and says nothing.
+    async fn in_time<T>(&self, opening: impl Future<Output = Result<T, Error>>) -> Result<T, StoreError> {
+        match tokio::time::timeout(self.connect_timeout, opening).await {
             Ok(Ok(opened)) => Ok(opened),
             Ok(Err(error)) => Err(self.explain(&error)),
             Err(_) => Err(StoreError::Unavailable {
@@ -140,6 +146,36 @@ impl Target {
             client.batch_execute(&self.settings).await?;
         }
         Ok((client, driving))
+    }
+
+    /// A new connection that listens to a channel of positions: it holds the last of those that were heard, until the connection
+    /// ends. What is no position is not meant for us.
+    ///
+    /// # Errors
+    /// As [`Target::open`].
+    pub(super) async fn listen(
+        &self,
+        channel: &str,
+    ) -> Result<(Client, watch::Receiver<Position>, Driving), StoreError> {
+        let connect = async {
+            let mut config = self.config.clone();
+            // It waits for ever, and whoever looks at the server's sessions shall see for what.
+            config.application_name(format!("{} listener", config.get_application_name().unwrap_or("umbel")));
+            let (client, mut connection) = config.connect(self.tls.clone()).await?;
+            let (tell, heard) = watch::channel(Position::START);
+            let driving = Driving(Some(tokio::spawn(async move {
+                while let Some(Ok(message)) = poll_fn(|context| connection.poll_message(context)).await {
+                    if let AsyncMessage::Notification(news) = message
+                        && let Ok(position) = news.payload().parse()
+                    {
+                        tell.send_replace(Position::new(position));
+                    }
+                }
+            })));
+            client.batch_execute(&format!("{}; LISTEN \"{channel}\"", self.settings)).await?;
+            Ok((client, heard, driving))
+        };
+        self.in_time(connect).await
     }
 
     /// The caller's form of an error that a connection met.

@@ -5,6 +5,7 @@ mod conversations;
 mod kinds;
 mod locks;
 mod migrations;
+mod news;
 mod outages;
 mod outbox;
 mod plans;

@@ -81,7 +81,10 @@ impl Upkeep for Postgres {
             let (upkeeper, slot) = self.upkeeper.take_turn().await;
             let act = request.clone();
             match to_its_end(async move { upkeeper.perform(slot, act, now).await }).await? {
-                Done::Now(performed) => Ok(performed),
+                Done::Now(performed) => {
+                    self.tell(performed.position);
+                    Ok(performed)
+                }
                 Done::Before => match self.find_event(request.id).await? {
                     Some(event) => request.done_before(&event),
                     None => Err(PerformError::OtherEvent { id: request.id }),

@@ -12,6 +12,7 @@ mod log;
 mod read_models;
 mod schema;
 mod sql;
+mod subscriptions;
 mod upkeep;
 mod worker;
 mod writer;

@@ -18,7 +18,7 @@ use super::{
 /// How long a connection waits for another process's write.
 const BUSY_TIMEOUT_MS: u32 = 5000;
 /// Prepared statements kept per connection: all fixed ones, and the document queries an application has.
-const CACHED_STATEMENTS: usize = 128;
+const CACHED_STATEMENTS: usize = 192;
 
 /// A step of the schema. Once released it never changes; what is to be different comes as another one.
 pub(super) struct Migration {
@@ -31,6 +31,7 @@ pub(super) const MIGRATIONS: &[Migration] = &[
     Migration { number: 1, name: "log", sql: include_str!("migrations/0001_log.sql") },
     Migration { number: 2, name: "read_models", sql: include_str!("migrations/0002_read_models.sql") },
     Migration { number: 3, name: "extras", sql: include_str!("migrations/0003_extras.sql") },
+    Migration { number: 4, name: "subscriptions", sql: include_str!("migrations/0004_subscriptions.sql") },
 ];
 
 /// Opens the file for writing, creating it and its directories, and brings its schema up to date. A file that is

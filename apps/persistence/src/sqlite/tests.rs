@@ -72,8 +72,14 @@ async fn reopening_keeps_everything() {
         read_log(&store).await
     };
 
+    let subscribed = {
+        let store = Sqlite::open(&path).unwrap();
+        crate::conformance::kept::fill(&store).await
+    };
+
     let store = Sqlite::open(&path).unwrap();
     assert_eq!(read_log(&store).await, before);
+    crate::conformance::kept::check(&store, &subscribed).await;
     assert_eq!(store.status().await.unwrap().head, position(3));
     let found = store.find_command(command(1, "0").id).await.unwrap().unwrap();
     assert_eq!(found.repeated, Some(command(1, "\"reply\"").reply));

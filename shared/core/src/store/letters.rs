@@ -3,6 +3,9 @@
 //! The letters of a key are a queue. Its first is *due* when somebody asked for it to be tried again, or when nothing is wrong with
 //! it: it only waited for one that is gone now. So what waits behind a letter follows by itself once that is handled or
 //! discarded, up to the next one that has failed.
+//!
+//! An error's text, and data that an operator has edited, are kept as they are, and may say something about a person. They are no part
+//! of the log: forgetting a subject does not reach them, discarding the letter does.
 
 use serde::{Deserialize, Serialize};
 
@@ -17,10 +20,16 @@ use crate::{
     version::{Place, Position},
 };
 
+/// Bytes that are kept of an error; a longer one is cut.
+pub const ERROR_MAX_BYTES: usize = 4096;
+
+/// Bytes that are kept of a key's words; longer ones are cut. The key itself is not.
+pub const KEY_MAX_BYTES: usize = 1024;
+
 /// What went wrong with an event.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Failure {
-    /// The last error, in words.
+    /// The last error, in words; [`ERROR_MAX_BYTES`] of it are kept.
     pub error: String,
     /// How often it was tried.
     pub attempts: u32,
@@ -39,7 +48,7 @@ pub struct NewLetter {
     pub place: Place,
     /// Its key.
     pub key: Key,
-    /// Its key in words.
+    /// Its key in words; [`KEY_MAX_BYTES`] of them are kept.
     pub key_text: String,
     /// The event.
     pub event_id: EventId,
@@ -116,6 +125,9 @@ pub struct LetterFilter {
     /// With this event name.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub event_name: Option<EventName>,
+    /// Behind this place.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub after: Option<Place>,
     /// At this place or before.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub through: Option<Place>,
@@ -177,6 +189,69 @@ pub struct Letter {
     /// What is handed to the handler instead of the event's data, if an operator has edited it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub edited: Option<Json>,
+}
+
+impl NewLetter {
+    /// As stores keep it: without what is too long or what a database cannot hold.
+    #[must_use]
+    pub fn cut(self) -> Self {
+        let (key_text, failure) = (cut(self.key_text, KEY_MAX_BYTES), self.failure.map(Failure::cut));
+        Self { key_text, failure, ..self }
+    }
+}
+
+impl Failure {
+    /// As stores keep it; see [`NewLetter::cut`].
+    #[must_use]
+    pub fn cut(self) -> Self {
+        Self { error: cut(self.error, ERROR_MAX_BYTES), ..self }
+    }
+}
+
+impl LetterFilter {
+    /// With its texts as stores keep those of letters; see [`NewLetter::cut`].
+    #[must_use]
+    pub fn cut(self) -> Self {
+        let key = self.key.map(|key| cut(key, KEY_MAX_BYTES));
+        let error_contains = self.error_contains.map(|text| text.replace('\0', REPLACEMENT));
+        Self { key, error_contains, ..self }
+    }
+
+    /// Whether a letter is meant.
+    #[must_use]
+    pub fn matches(&self, letter: &Letter) -> bool {
+        let Self { subscription, place, key, event_name, after, through, error_contains, failed } = self;
+        let has_error = |text: &String| letter.failure.as_ref().is_some_and(|one| one.error.contains(text));
+        subscription.as_ref().is_none_or(|name| *name == letter.subscription)
+            && place.is_none_or(|place| place == letter.place)
+            && key.as_ref().is_none_or(|key| *key == letter.key_text)
+            && event_name.as_ref().is_none_or(|name| *name == letter.event_name)
+            && after.is_none_or(|after| letter.place > after)
+            && through.is_none_or(|through| letter.place <= through)
+            && error_contains.as_ref().is_none_or(has_error)
+            && failed.is_none_or(|failed| failed == letter.failure.is_some())
+    }
+}
+
+impl Letter {
+    /// Whether it is to be handled, once it is the first of its key.
+    #[must_use]
+    pub const fn is_wanted(&self) -> bool {
+        self.retry || self.failure.is_none()
+    }
+}
+
+/// What stands for a character that databases do not hold.
+const REPLACEMENT: &str = "\u{fffd}";
+
+/// The beginning of a text, in whole characters, without NUL, which PostgreSQL does not hold.
+pub(crate) fn cut(mut text: String, max_bytes: usize) -> String {
+    if text.contains('\0') {
+        text = text.replace('\0', REPLACEMENT);
+    }
+    let end = (0..=max_bytes.min(text.len())).rev().find(|end| text.is_char_boundary(*end));
+    text.truncate(end.unwrap_or(0));
+    text
 }
 
 /// The answer names the partitions that were refused.

@@ -28,8 +28,8 @@ pub use documents::{
 };
 pub use error::StoreError;
 pub use letters::{
-    Failure, Letter, LetterFilter, LetterPage, LettersSettled, ListLetters, NewLetter, ParkLetters,
-    ReadParkedKeys, SettleLetters, TakeLetters,
+    ERROR_MAX_BYTES, Failure, KEY_MAX_BYTES, Letter, LetterFilter, LetterPage, LettersSettled, ListLetters,
+    NewLetter, ParkLetters, ReadParkedKeys, SettleLetters, TakeLetters,
 };
 pub use link::{LinkError, LinkEvents};
 pub use notices::{KeepNotices, KeptNotice, ListNotices, Recorded, SweepNotices};
@@ -44,8 +44,8 @@ pub use snapshot::{
 };
 pub use streams::{ListStreams, StreamList, StreamSort};
 pub use subscriptions::{
-    Checkpoint, KeepLeases, Lease, LeaseState, Leases, ListSubscriptions, OpenError, OpenSubscription,
-    PartitionState, SaveCheckpoints, SubscriptionState,
+    Checkpoint, KeepLeases, LEASE_MAX_MS, Lease, LeaseState, Leases, ListSubscriptions, OpenError,
+    OpenSubscription, PARTITIONS_MAX, PartitionState, SOURCE_MAX_BYTES, SaveCheckpoints, SubscriptionState,
 };
 pub use upkeep::{Act, ActRecord, Perform, PerformError, Performed, Removal};
 pub use verify::{FINDINGS_MAX_PER_RULE, Finding, Rule, VerifyStore};

@@ -6,11 +6,20 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     message::Request,
-    store::StoreError,
+    store::{StoreError, letters::cut},
     subscription::{NodeId, Start, SubscriptionName},
     time::Timestamp,
     version::Place,
 };
+
+/// Partitions that a subscription may have.
+pub const PARTITIONS_MAX: u32 = 1024;
+
+/// Bytes that are kept of what a subscription follows, in words; a longer text is cut.
+pub const SOURCE_MAX_BYTES: usize = 1024;
+
+/// Milliseconds that a lease may last, a day; a longer one lasts so long. A node that died keeps its partitions for that time.
+pub const LEASE_MAX_MS: u64 = 86_400_000;
 
 /// Opens a subscription: makes it if it is not there yet. What is stored of one that is there stays as it is: another start is
 /// an operator's to ask for ([`Act::ResetSubscription`](crate::store::Act)).
@@ -18,7 +27,7 @@ use crate::{
 pub struct OpenSubscription {
     /// Its name.
     pub name: SubscriptionName,
-    /// Its partitions, at least 1.
+    /// Its partitions, from 1 to [`PARTITIONS_MAX`].
     pub partitions: u32,
     /// Where it begins. [`Start::Current`] is resolved against the log's head, or that of `stream`, when it is made.
     pub start: Start,
@@ -31,13 +40,17 @@ pub struct OpenSubscription {
 /// Asks for leases of a subscription's partitions, in one transaction: `release` are given back, `hold` are renewed, `claim` are
 /// taken if nobody has them or the lease of whoever has them has run out. The node counts as one of the subscription's members
 /// for as long as a lease lasts, whether or not it gets one.
+///
+/// A lease that has run out is renewed all the same as long as nobody has taken the partition. A partition that the node itself
+/// holds is not claimed anew: after a lost answer, the next one says which epoch the node has. A subscription that is not there
+/// (any more) has no partitions, and nobody is its member.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KeepLeases {
     /// Of which subscription.
     pub subscription: SubscriptionName,
     /// For whom.
     pub node: NodeId,
-    /// How long from now on.
+    /// How long from now on, [`LEASE_MAX_MS`] at most.
     pub lease_ms: u64,
     /// Leases to renew. One whose epoch is not that of the partition any more was lost and is left alone.
     pub hold: Vec<Lease>,
@@ -54,7 +67,7 @@ pub struct KeepLeases {
 pub struct Lease {
     /// Which partition, from 0.
     pub partition: u32,
-    /// Counts the leases of this partition. Whoever comes with an older one is refused.
+    /// Counts the leases of this partition, also over the subscription's deletion. Whoever comes with an older one is refused.
     pub epoch: u64,
 }
 
@@ -74,7 +87,7 @@ pub struct Leases {
 pub struct LeaseState {
     /// Which partition, from 0.
     pub partition: u32,
-    /// Counts its leases; 0 before the first.
+    /// Counts its leases; one that nobody holds before the first. Rises also when all leases are taken away.
     pub epoch: u64,
     /// Who holds it. `None` when nobody does, or the lease has run out.
     pub owner: Option<NodeId>,
@@ -128,7 +141,7 @@ pub struct SubscriptionState {
     /// The stream that its places are versions of, if not of the log.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub stream: Option<crate::StreamName>,
-    /// Where it began, or was reset to.
+    /// Where it began, or was reset to; never [`Start::Current`], but what that was.
     pub start: Start,
     /// Whether an operator has paused it.
     pub paused: bool,
@@ -182,9 +195,53 @@ pub enum OpenError {
         /// What was asked for.
         asked: String,
     },
+    /// It asks for none, or for more than are possible.
+    #[error("a subscription has from 1 to {PARTITIONS_MAX} partitions, not {asked}")]
+    WrongPartitions {
+        /// What was asked for.
+        asked: u32,
+    },
     /// The store could not do it.
     #[error(transparent)]
     Store(#[from] StoreError),
+}
+
+impl OpenSubscription {
+    /// Checks what is asked for by itself.
+    ///
+    /// # Errors
+    /// When no subscription can have so many partitions.
+    pub fn check(&self) -> Result<(), OpenError> {
+        if (1..=PARTITIONS_MAX).contains(&self.partitions) {
+            Ok(())
+        } else {
+            Err(OpenError::WrongPartitions { asked: self.partitions })
+        }
+    }
+
+    /// With its text as stores keep it.
+    #[must_use]
+    pub fn cut(self) -> Self {
+        Self { source: cut(self.source, SOURCE_MAX_BYTES), ..self }
+    }
+
+    /// Compares what is asked for with what is there afterwards.
+    ///
+    /// # Errors
+    /// When something else is kept under this name.
+    pub fn compare(&self, state: SubscriptionState) -> Result<SubscriptionState, OpenError> {
+        let what = |stream: &Option<crate::StreamName>| {
+            stream.as_ref().map_or_else(|| "the log".to_owned(), |stream| format!("stream {stream}"))
+        };
+        if state.stream != self.stream {
+            let (stored, asked) = (what(&state.stream), what(&self.stream));
+            return Err(OpenError::FollowsOther { name: state.name, stored, asked });
+        }
+        match u32::try_from(state.partitions.len()).unwrap_or(u32::MAX) {
+            stored if stored == self.partitions => Ok(state),
+            stored => Err(OpenError::PartitionsDiffer { name: state.name, stored, asked: self.partitions }),
+        }
+    }
 }
 
 impl Request for OpenSubscription {

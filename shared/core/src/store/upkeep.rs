@@ -88,22 +88,24 @@ pub enum Act {
         /// Which.
         subscription: SubscriptionName,
     },
-    /// Asks for dead letters to be tried again, each with all that were parked before it under the same key.
+    /// Asks for dead letters to be tried again, each with all that are before it under the same key. Those that it was asked for already
+    /// do not count. The filter is recorded with the act, as it is.
     RetryLetters {
         /// Which.
         filter: LetterFilter,
-        /// How many at most, the oldest first, beside those before them.
+        /// How many at most, sorted by subscription and place, beside those before them; the store's `page_size_max` bounds it.
         limit: u32,
     },
     /// Removes dead letters unhandled.
     DiscardLetters {
         /// Which.
         filter: LetterFilter,
-        /// How many at most, the oldest first.
+        /// How many at most, sorted by subscription and place; the store's `page_size_max` bounds it.
         limit: u32,
     },
     /// Hands other data to the handler than the event has when the letter is tried again. The event stays as it is. What the new data
-    /// are is not recorded, as they may be personal.
+    /// are is not recorded, as they may be personal. For the same reason data of an event that has a subject cannot be replaced: they
+    /// would be kept in the clear, and stay when the subject is forgotten.
     EditLetter {
         /// Of which subscription.
         subscription: SubscriptionName,
@@ -179,6 +181,12 @@ pub enum PerformError {
         /// Where.
         place: Place,
     },
+    /// The data of a dead letter cannot be replaced by these.
+    #[error("the dead letter stays as it is: {reason}")]
+    DataRefused {
+        /// Why.
+        reason: String,
+    },
     /// Hard removal is switched off.
     #[error("hard removal is not allowed here; the setting store.allow_hard_removal allows it")]
     NotAllowed,
@@ -199,20 +207,21 @@ pub struct ActRecord {
     /// What was done.
     #[serde(flatten)]
     pub act: Act,
-    /// Events that were removed from the log, or moved to the archive.
+    /// Events that were removed from the log, or moved to the archive; or dead letters that the act was about.
     pub events: u64,
     /// Links that were removed.
     pub links: u64,
 }
 
 impl Perform {
-    /// The answer from the event that has its id: what was done the first time.
+    /// The answer from the event that has its id: what was done the first time. What is not recorded is not compared.
     ///
     /// # Errors
     /// [`PerformError::OtherEvent`] when that event does not record this act.
     pub fn done_before(&self, event: &RecordedEvent) -> Result<Performed, PerformError> {
         let record = event.data.decode::<ActRecord>().ok();
-        match record.filter(|record| event.stream == StreamName::audit() && record.act == self.act) {
+        match record.filter(|record| event.stream == StreamName::audit() && record.act == self.act.recorded())
+        {
             Some(ActRecord { events, links, .. }) => {
                 Ok(Performed { position: event.position, events, links })
             }
@@ -282,6 +291,17 @@ impl Act {
         }
     }
 
+    /// What of it is recorded.
+    #[must_use]
+    pub fn recorded(&self) -> Self {
+        match self.clone() {
+            Self::EditLetter { subscription, place, .. } => {
+                Self::EditLetter { subscription, place, data: None }
+            }
+            act => act,
+        }
+    }
+
     /// Whether it needs the permission to remove for good.
     #[must_use]
     pub const fn is_hard(&self) -> bool {
@@ -290,6 +310,27 @@ impl Act {
             Self::DeleteStream { removal: Removal::Hard, .. }
                 | Self::TruncateStream { removal: Removal::Hard, .. }
         )
+    }
+
+    /// What to say when a subscription that it names is not there, or else the dead letter. `None` when it names neither.
+    #[must_use]
+    pub fn missing(&self, subscription_is: bool) -> Option<PerformError> {
+        let (name, place) = match self {
+            Self::PauseSubscription { subscription }
+            | Self::ResumeSubscription { subscription }
+            | Self::ResetSubscription { subscription, .. }
+            | Self::DeleteSubscription { subscription } => (Some(subscription), None),
+            Self::RetryLetters { filter, .. } | Self::DiscardLetters { filter, .. } => {
+                (filter.subscription.as_ref(), filter.place)
+            }
+            Self::EditLetter { subscription, place, .. } => (Some(subscription), Some(*place)),
+            _ => (None, None),
+        };
+        let subscription = name?.clone();
+        match place {
+            Some(place) if !subscription_is => Some(PerformError::LetterNotFound { subscription, place }),
+            _ => Some(PerformError::SubscriptionNotFound(subscription)),
+        }
     }
 
     /// The stream it is about, if it is about one.

@@ -40,7 +40,7 @@ pub enum Rule {
     Spans,
     /// A link points to an event, once for each stream.
     Links,
-    /// A projection's checkpoint is not beyond the log's head.
+    /// A projection's checkpoint is not beyond the log's head, nor is that of a subscription that follows the log.
     Checkpoints,
     /// A snapshot is of a stream that is there, and not beyond its last version.
     Snapshots,
@@ -54,6 +54,11 @@ pub enum Rule {
     Payloads,
     /// A subject of whom an event holds sealed personal data has a key, or was forgotten.
     SubjectKeys,
+    /// A subscription's partitions are numbered from 0, without a gap, and each belongs to a subscription that is there.
+    Subscriptions,
+    /// A dead letter belongs to the partition of its key, of a subscription that is there, and is of an event that the log has come
+    /// to. It may be of one that is gone.
+    Letters,
 }
 
 /// At most so many findings of one rule are told; a damaged store can have millions. Where there are so many of one, there may

@@ -273,6 +273,8 @@ pub struct SettledLetter {
     pub epoch: u64,
     /// Which.
     pub place: Place,
+    /// Its key, for the answer: the letter itself may be gone when the same is settled again.
+    pub key: Key,
     /// How it went.
     pub settling: Settling,
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::GroupRun;
+use super::{GroupRun, note_abandoned};
 use crate::decision::{Ending, Jitter, Verdict};
 use crate::exit::{Exit, Failure};
 use crate::policy::Restart;
@@ -14,11 +14,10 @@ use crate::tree::State;
 
 impl GroupRun {
     pub(super) async fn on_late(&mut self, child: usize) -> Option<Failure> {
-        self.abandon(child);
-        let within = self.group.policy.start_within;
+        let cause = format!("not ready within {:?}", self.group.policy.start_within);
+        self.abandon(child, &cause);
         let path = Arc::clone(&self.node.children[child].path);
-        self.obey(&[child], Ending::Failed, Failure { path, cause: format!("not ready within {within:?}") })
-            .await
+        self.obey(&[child], Ending::Failed, Failure { path, cause }).await
     }
 
     pub(super) async fn on_end(&mut self, child: usize, exit: Exit) -> Option<Failure> {
@@ -36,6 +35,10 @@ impl GroupRun {
                 self.obey(&[child], Ending::Done, Failure { path, cause }).await
             }
             Exit::Failed(failure) => self.obey(&[child], Ending::Failed, failure).await,
+            Exit::Lost(failure) => {
+                note_abandoned(&self.node.children[child], &failure.cause);
+                self.obey(&[child], Ending::Failed, failure).await
+            }
         }
     }
 
@@ -48,7 +51,7 @@ impl GroupRun {
         };
         let lost: Vec<usize> = (0..self.running.len()).filter(on_it).collect();
         for child in &lost {
-            self.abandon(*child);
+            self.abandon(*child, &cause);
         }
         // With one worker on the thread it is clear which one it was.
         let path = match lost[..] {
@@ -58,7 +61,8 @@ impl GroupRun {
         self.obey(&lost, Ending::Failed, Failure { path, cause }).await
     }
 
-    fn abandon(&mut self, child: usize) {
+    fn abandon(&mut self, child: usize, cause: &str) {
+        note_abandoned(&self.node.children[child], cause);
         if let Some(running) = self.running[child].take() {
             running.stop.send_replace(true);
             running.task.abort();
@@ -85,20 +89,27 @@ impl GroupRun {
                 None
             }
             Verdict::StayDown => {
-                tracing::warn!(child = &*failure.path, cause = failure.cause, "ended, and stays down");
+                tracing::warn!(path = &*failure.path, cause = failure.cause, "ended, and stays down");
                 self.mark_failed(ended, &failure);
                 None
             }
             Verdict::Restart { stop, start, after } => {
-                tracing::warn!(child = &*failure.path, cause = failure.cause, ?after, "failed; restarting");
                 self.restart(ended, &failure, &stop, start, after).await;
                 None
             }
             Verdict::Escalate => {
                 self.mark_failed(ended, &failure);
                 let (path, intensity) = (&self.node.path, self.group.policy.intensity);
-                tracing::error!(group = &**path, child = &*failure.path, cause = failure.cause, "gives up");
                 let (most, within) = (intensity.max_restarts, intensity.within);
+                let Failure { path: child, cause } = &failure;
+                tracing::error!(
+                    path = &**path,
+                    cause,
+                    child = &**child,
+                    restarts = most,
+                    ?within,
+                    "gives up"
+                );
                 let cause =
                     format!("{}; {path} gave up (max_restarts = {most} within {within:?})", failure.cause);
                 Some(Failure { path: failure.path, cause })
@@ -115,21 +126,26 @@ impl GroupRun {
         after: Duration,
     ) {
         for child in ended.iter().filter(|child| start.contains(child)) {
-            let node = &self.node.children[*child];
-            node.restart_because(&failure.told_about(&node.path));
+            self.note_restart(*child, &failure.told_about(&self.node.children[*child].path), after);
         }
         self.mark_failed(ended.iter().filter(|child| !start.contains(child)), failure);
         for child in stop {
             if self.running[*child].is_some() {
                 self.stop(*child).await;
                 if start.contains(child) {
-                    self.node.children[*child]
-                        .restart_because(&format!("restarted along with {}", failure.path));
+                    self.note_restart(*child, &format!("restarted along with {}", failure.path), after);
                 }
             }
         }
         self.pending.extend(start);
         self.not_before = Instant::now() + after;
+    }
+
+    /// One line of the log for each child that is started again.
+    fn note_restart(&self, child: usize, cause: &str, after: Duration) {
+        let node = &self.node.children[child];
+        let restarts = node.restart_because(cause);
+        tracing::warn!(path = &*node.path, cause, restarts, ?after, "restarting");
     }
 
     fn mark_failed<'a>(&self, children: impl IntoIterator<Item = &'a usize>, failure: &Failure) {

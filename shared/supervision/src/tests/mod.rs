@@ -1,8 +1,11 @@
 //! The runner with real actix Systems, threads and (short) real time. Every wait is for a condition.
 
 mod actors;
+mod log;
+mod places;
 mod restarts;
 mod starting_and_stopping;
+mod tasks;
 mod threads;
 
 use std::future::Future;

@@ -95,6 +95,7 @@ fn a_blocked_group_is_replaced_while_its_siblings_keep_answering() {
         let cause = node(&seen, "stuck/blocker").last_cause.unwrap();
         assert!(cause.contains("its thread is blocked: no answer to the heartbeat within 500ms"), "{cause}");
         assert_eq!(node(&seen, "stuck/beside").restarts, 1, "it lost the same thread");
+        assert_eq!(node(&seen, "stuck/blocker").abandoned, 1);
         assert_eq!(node(&seen, "other/sibling").restarts, 0);
         assert_ne!(control.threads.recv().await.unwrap(), old_thread);
 
@@ -121,7 +122,7 @@ fn a_worker_that_blocks_its_own_thread_is_replaced_alone() {
         control.block.notify_one();
         let seen = restarted(&tree, "blocker", 1).await;
         ask(&asked).await;
-        assert_eq!(node(&seen, "beside").restarts, 0);
+        assert_eq!((node(&seen, "beside").restarts, node(&seen, "blocker").abandoned), (0, 1));
         assert_ne!(control.threads.recv().await.unwrap(), old_thread);
         control.release.send(()).unwrap();
         assert!((&mut control.gone).await.is_err(), "dropped at last");

@@ -170,6 +170,36 @@ macro_rules! store_conformance {
             a_snapshot_is_forgotten_with_its_subject,
             a_snapshot_from_before_is_not_kept,
         ]);
+        $crate::store_conformance!(@cases $factory, leases, [
+            one_of_the_racing_claims_wins,
+            a_lease_runs_out_and_another_takes_over,
+            a_lease_that_nobody_took_is_renewed,
+            leases_are_given_back,
+            members_are_counted_and_forgotten,
+            checkpoints_only_move_forward,
+        ]);
+        $crate::store_conformance!(@cases $factory, letters, [
+            letters_are_kept_once,
+            a_letter_is_due_when_it_is_first_and_wanted,
+            a_retry_takes_along_what_is_before,
+            settling_again_changes_nothing,
+            lost_leases_touch_no_letters,
+            filters_select_letters,
+            discarded_letters_are_gone,
+            an_edited_letter_holds_other_data,
+            a_removed_event_leaves_its_letter,
+            long_texts_are_cut,
+        ]);
+        $crate::store_conformance!(@cases $factory, subscriptions, [
+            a_subscription_is_made_once,
+            a_start_is_resolved_when_it_is_made,
+            many_open_at_once_and_one_makes_it,
+            subscriptions_are_listed_by_name,
+            a_paused_subscription_keeps_its_leases,
+            a_reset_begins_elsewhere,
+            a_deleted_subscription_begins_anew,
+            an_unknown_subscription_is_refused,
+        ]);
         $crate::store_conformance!(@case $factory, random_appends_agree_with_the_planner);
         $crate::store_conformance!(@case $factory, random_acts_agree_with_the_oracle);
     };
@@ -210,6 +240,8 @@ mod tests {
             include_str!("archive.rs"),
             include_str!("audit.rs"),
             include_str!("health.rs"),
+            include_str!("leases.rs"),
+            include_str!("letters.rs"),
             include_str!("links.rs"),
             include_str!("notices.rs"),
             include_str!("outbox.rs"),
@@ -217,6 +249,7 @@ mod tests {
             include_str!("removal.rs"),
             include_str!("snapshots.rs"),
             include_str!("streams.rs"),
+            include_str!("subscriptions.rs"),
             include_str!("truncation.rs"),
             include_str!("model.rs"),
             include_str!("acts.rs"),

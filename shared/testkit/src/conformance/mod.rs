@@ -14,6 +14,7 @@ mod log;
 mod model;
 mod oracle;
 mod run;
+mod subscribing;
 
 pub mod append;
 pub mod archive;
@@ -23,6 +24,8 @@ pub mod commands;
 pub mod concurrency;
 pub mod documents;
 pub mod health;
+pub mod leases;
+pub mod letters;
 pub mod links;
 pub mod notices;
 pub mod outbox;
@@ -35,6 +38,7 @@ pub mod removal;
 pub mod selectors;
 pub mod snapshots;
 pub mod streams;
+pub mod subscriptions;
 pub mod truncation;
 
 pub use acts::random_acts_agree_with_the_oracle;
@@ -56,10 +60,12 @@ use umbel_core::{
     document::{DocumentKey, DocumentQuery},
     store::{
         AllPage, Append, AppendError, Appended, ClearOutbox, DeleteSnapshot, DocumentPage, FindCommand,
-        FindEvent, GetDocuments, GetStatus, GetStreamInfo, KeepNotices, LinkEvents, ListNotices,
-        ListSnapshots, ListStreams, LoadCheckpoint, LoadSnapshot, Perform, QueryDocuments, ReadAll,
-        ReadError, ReadOutbox, ReadStream, SaveProjection, SaveProjectionError, SaveSnapshot, StoreError,
-        StoreStatus, StreamInfo, StreamPage, SweepNotices, VerifyStore,
+        FindEvent, GetDocuments, GetStatus, GetStreamInfo, KeepLeases, KeepNotices, LinkEvents, ListLetters,
+        ListNotices, ListSnapshots, ListStreams, ListSubscriptions, LoadCheckpoint, LoadSnapshot,
+        OpenSubscription, ParkLetters, Perform, QueryDocuments, ReadAll, ReadError, ReadOutbox,
+        ReadParkedKeys, ReadStream, SaveCheckpoints, SaveProjection, SaveProjectionError, SaveSnapshot,
+        SettleLetters, StoreError, StoreStatus, StreamInfo, StreamPage, SweepNotices, TakeLetters,
+        VerifyStore,
     },
 };
 
@@ -168,4 +174,6 @@ store_under_test! {
     LinkEvents, Perform, VerifyStore,
     LoadSnapshot, SaveSnapshot, DeleteSnapshot, ListSnapshots,
     ReadOutbox, ClearOutbox, KeepNotices, ListNotices, SweepNotices,
+    OpenSubscription, KeepLeases, SaveCheckpoints, ListSubscriptions,
+    ParkLetters, ReadParkedKeys, TakeLetters, SettleLetters, ListLetters,
 }

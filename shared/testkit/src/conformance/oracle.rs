@@ -132,7 +132,8 @@ impl Oracle {
                 self.archived_to = self.archived_to.max(*through);
                 (moved.try_into().unwrap(), 0)
             }
-            Act::ForgetSubject { .. } => (0, 0),
+            // Nothing else takes anything from streams.
+            _ => (0, 0),
         }
     }
 

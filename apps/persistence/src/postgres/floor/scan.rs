@@ -1,4 +1,4 @@
-//! The floor of reading on PostgreSQL: a streamed query, its columns in binary, looked at and not decoded.
+//! The floor of reading on PostgreSQL: a streamed query, its columns in binary, looked at, and at most the data decoded.
 
 use std::{error::Error as StdError, pin::pin, sync::Arc};
 
@@ -11,7 +11,7 @@ use umbel_core::store::StoreError;
 
 use super::target;
 use crate::{
-    floor::{Rows, Scanned, Step},
+    floor::{Decode, Rows, Scanned, Step},
     postgres::target::{Driving, Target},
 };
 
@@ -25,8 +25,11 @@ pub(crate) struct Scanner {
     target: Arc<Target>,
 }
 
-/// How many bytes a column has, whatever its type.
-struct Size(u64);
+/// A column's bytes, whatever its type.
+struct Raw<'a>(&'a [u8]);
+
+/// The column that holds an event's data, as JSON.
+const DATA: &str = "data";
 
 impl Scanner {
     pub(crate) async fn open(url: &str, schema: &str) -> Result<Self, StoreError> {
@@ -41,7 +44,7 @@ impl Scanner {
         Ok(Self { all, stream, at, client, _driving: driving, target })
     }
 
-    async fn query(&self, rows: &Rows) -> Result<Scanned, Error> {
+    async fn query(&self, rows: &Rows, decode: Option<Decode>) -> Result<Scanned, Error> {
         let query = async |statement: &Statement, parameter: Option<&(dyn ToSql + Sync)>| {
             self.client.query_raw(statement, parameter).await
         };
@@ -53,36 +56,41 @@ impl Scanner {
                 query(&self.at, Some(&positions)).await
             }
         };
-        count(rows?).await
+        count(rows?, decode).await
     }
 }
 
-async fn count(rows: RowStream) -> Result<Scanned, Error> {
-    let (mut rows, mut scanned) = (pin!(rows), Scanned::default());
+async fn count(rows: RowStream, decode: Option<Decode>) -> Result<Scanned, Error> {
+    let (mut rows, mut scanned, mut data_at) = (pin!(rows), Scanned::default(), None);
     while let Some(row) = rows.try_next().await? {
-        let mut bytes = 0;
+        let named = || row.columns().iter().position(|column| column.name() == DATA);
+        let data_at = *data_at.get_or_insert_with(named);
+        let (mut bytes, mut data) = (0, None);
         for column in 0..row.len() {
-            let Size(size) = row.try_get(column)?;
-            bytes += size;
+            let Raw(raw) = row.try_get(column)?;
+            bytes += u64::try_from(raw.len()).unwrap_or(u64::MAX);
+            if Some(column) == data_at {
+                data = Some(raw);
+            }
         }
-        scanned.count(bytes);
+        scanned.count(bytes, data, decode);
     }
     Ok(scanned)
 }
 
 impl Step for Scanner {
-    fn step(&self, rows: Rows) -> BoxFuture<'_, Result<Scanned, StoreError>> {
-        Box::pin(async move { self.query(&rows).await.map_err(|error| self.target.explain(&error)) })
+    fn step(&self, rows: Rows, decode: Option<Decode>) -> BoxFuture<'_, Result<Scanned, StoreError>> {
+        Box::pin(async move { self.query(&rows, decode).await.map_err(|error| self.target.explain(&error)) })
     }
 }
 
-impl<'a> FromSql<'a> for Size {
+impl<'a> FromSql<'a> for Raw<'a> {
     fn from_sql(_: &Type, raw: &'a [u8]) -> Result<Self, Box<dyn StdError + Sync + Send>> {
-        Ok(Self(u64::try_from(raw.len())?))
+        Ok(Self(raw))
     }
 
     fn from_sql_null(_: &Type) -> Result<Self, Box<dyn StdError + Sync + Send>> {
-        Ok(Self(0))
+        Ok(Self(&[]))
     }
 
     fn accepts(_: &Type) -> bool {

@@ -130,7 +130,8 @@ impl Reader {
         let cut_at = rows.events.last().map(|event| event.position).filter(|_| rows.room.is_full());
         let head = Position::from_i64(rows.first.as_ref().map_or(0, |row| row.get(HEAD)));
         let found = Found { count: rows.events.len(), last: rows.events.last().map(|event| event.position) };
-        Ok(Part { head, found, events: self.named(rows.events).await?, cut_at, room: rows.room })
+        let room = rows.room;
+        Ok(Part { head, found, events: self.named(rows).await?, cut_at, room })
     }
 }
 

@@ -16,7 +16,7 @@ impl Reader {
     ) -> Result<Option<RecordedEvent>, StoreError> {
         let columns = Columns { first: 0, linked_at: None };
         let rows = self.query_events(&self.statements.find_event, &[&id.0], columns, self.room()).await?;
-        Ok(self.named(rows.events).await?.pop())
+        Ok(self.named(rows).await?.pop())
     }
 
     pub(in crate::postgres) async fn find_command(

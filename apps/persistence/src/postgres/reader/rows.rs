@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use tokio_postgres::Row;
 use umbel_core::{
-    EventId, EventType, Metadata, Payload, Position, RecordedEvent, StreamName, Subject, Timestamp, Version,
+    EventId, EventName, EventType, Metadata, Payload, Position, RecordedEvent, StreamName, Subject, Version,
     document::Direction, store::StoreError,
 };
 
@@ -29,6 +29,9 @@ const STREAM: usize = 11;
 /// How many there are: where further columns begin.
 pub(super) const COLUMNS: usize = 12;
 
+/// Events that a page is expected to hold, for which there is room from the start. Larger ones grow.
+const EXPECTED: usize = 256;
+
 /// Bytes of rows that are received although the page has no room for them: as many as cost less than a new connection.
 const DRAINED_MAX_BYTES: usize = 4 << 20;
 
@@ -49,22 +52,18 @@ pub(super) struct EventRows {
     drained: usize,
     /// For what is the same in all of them.
     pub(super) first: Option<Row>,
-    pub(super) events: Vec<Unnamed>,
+    /// The events. Their names are still to come: an event is large, so it is made once, where it stays.
+    pub(super) events: Vec<RecordedEvent>,
+    /// Their streams and kinds.
+    numbers: Vec<Numbers>,
+    /// What stands for the names until then.
+    nameless: (StreamName, EventType),
     damage: Option<String>,
 }
 
-/// An event whose stream and kind are still numbers.
-pub(super) struct Unnamed {
-    pub(super) position: Position,
-    pub(super) version: Version,
-    /// Bytes of data and metadata.
-    len_bytes: usize,
-    id: EventId,
-    recorded_at: Timestamp,
-    data: Payload,
-    subject: Option<Subject>,
-    metadata: Metadata,
-    linked_at: Option<Version>,
+/// The stream and the kind of an event.
+#[derive(Clone, Copy, Debug)]
+struct Numbers {
     stream: i64,
     kind: i32,
 }
@@ -87,30 +86,32 @@ impl Reader {
         }
     }
 
-    /// The same events with their names, but for those that were removed since they were read: names come from a
+    /// The events of rows with their names, but for those that were removed since they were read: names come from a
     /// statement of its own. So how far a page looked is told by what was read, and not by what is left of it.
-    pub(super) async fn named(&self, unnamed: Vec<Unnamed>) -> Result<Vec<RecordedEvent>, StoreError> {
-        let streams: Vec<i64> = unnamed.iter().map(|event| event.stream).collect();
-        let kinds: Vec<i32> = unnamed.iter().map(|event| event.kind).collect();
+    pub(super) async fn named(&self, rows: EventRows) -> Result<Vec<RecordedEvent>, StoreError> {
+        let EventRows { mut events, numbers, .. } = rows;
+        let streams: Vec<i64> = numbers.iter().map(|numbers| numbers.stream).collect();
+        let kinds: Vec<i32> = numbers.iter().map(|numbers| numbers.kind).collect();
         let (streams, kinds) = (self.stream_names(&streams).await?, self.event_types(&kinds).await?);
-        let mut events = Vec::with_capacity(unnamed.len());
         let mut nameless = Vec::new();
-        for ((event, stream), event_type) in unnamed.into_iter().zip(streams).zip(kinds) {
+        for ((event, stream), event_type) in events.iter_mut().zip(streams).zip(kinds) {
             let Some(stream) = stream else {
                 nameless.push(event.position.to_i64());
                 continue;
             };
-            let event_type = event_type.ok_or_else(|| StoreError::Corrupt {
+            event.stream = stream;
+            event.event_type = event_type.ok_or_else(|| StoreError::Corrupt {
                 reason: format!(
                     "PostgreSQL at {}: event {}: its kind has no row",
                     self.target.place(),
                     event.position
                 ),
             })?;
-            events.push(event.named(stream, event_type));
         }
         if !nameless.is_empty() {
             self.make_sure_they_are_gone(&nameless).await?;
+            let gone: BTreeSet<_> = nameless.into_iter().collect();
+            events.retain(|event| !gone.contains(&event.position.to_i64()));
         }
         Ok(events)
     }
@@ -152,7 +153,9 @@ impl Reader {
 
 impl EventRows {
     fn new(columns: Columns, room: Room) -> Self {
-        Self { columns, room, drained: 0, first: None, events: Vec::new(), damage: None }
+        let nameless = (StreamName::all(), EventType { name: EventName::known(""), schema: 0 });
+        let (events, numbers) = (Vec::with_capacity(EXPECTED), Vec::with_capacity(EXPECTED));
+        Self { columns, room, drained: 0, first: None, events, numbers, nameless, damage: None }
     }
 
     /// Makes sure that events are in the order of a key. They are, as plans go; SQL promises it only for a sort of its own,
@@ -163,9 +166,9 @@ impl EventRows {
     pub(super) fn put_in_order<K: Ord>(
         &mut self,
         direction: Direction,
-        key: fn(&Unnamed) -> K,
+        key: fn(&RecordedEvent) -> K,
     ) -> Result<(), StoreError> {
-        let precedes = |one: &Unnamed, other: &Unnamed| match direction {
+        let precedes = |one: &RecordedEvent, other: &RecordedEvent| match direction {
             Direction::Forward => key(one) <= key(other),
             Direction::Backward => key(one) >= key(other),
         };
@@ -175,10 +178,13 @@ impl EventRows {
                               lower store.page_size_max or raise store.page_max_bytes";
                 return Err(StoreError::Failed { reason: reason.to_owned() });
             }
-            self.events.sort_by_key(key);
+            let numbers = std::mem::take(&mut self.numbers);
+            let mut rows: Vec<_> = std::mem::take(&mut self.events).into_iter().zip(numbers).collect();
+            rows.sort_by_key(|(event, _)| key(event));
             if direction == Direction::Backward {
-                self.events.reverse();
+                rows.reverse();
             }
+            (self.events, self.numbers) = rows.into_iter().unzip();
         }
         Ok(())
     }
@@ -190,10 +196,8 @@ impl Gather for EventRows {
             self.drained = self.drained.saturating_add(row.raw_size_bytes());
             return;
         }
-        match Unnamed::of(&row, self.columns) {
-            Ok(Some(event)) if self.room.takes(event.len_bytes) => self.events.push(event),
-            Ok(_) => {}
-            Err(what) => self.damage = self.damage.take().or(Some(what)),
+        if let Err(what) = self.take(&row) {
+            self.damage.get_or_insert(what);
         }
         if self.first.is_none() {
             self.first = Some(row);
@@ -205,10 +209,11 @@ impl Gather for EventRows {
     }
 }
 
-impl Unnamed {
-    /// Columns by place: this runs for every event read.
-    fn of(row: &Row, Columns { first, linked_at }: Columns) -> Result<Option<Self>, String> {
-        let Some(position) = row.get::<_, Option<i64>>(first) else { return Ok(None) };
+impl EventRows {
+    /// Makes an event of a row that holds one, if there is room for it. Columns by place: this runs for every event read.
+    fn take(&mut self, row: &Row) -> Result<(), String> {
+        let Columns { first, linked_at } = self.columns;
+        let Some(position) = row.get::<_, Option<i64>>(first) else { return Ok(()) };
         let wrong = |error: tokio_postgres::Error| {
             format!("event {position}: {}", crate::postgres::error::describe(&error))
         };
@@ -227,39 +232,28 @@ impl Unnamed {
         };
         let subject = row.try_get::<_, Option<&str>>(first + SUBJECT).map_err(wrong)?;
         let linked_at = linked_at.and_then(|column| row.get::<_, Option<i64>>(column));
-        Ok(Some(Self {
-            position: Position::from_i64(position),
-            version: Version::from_i64(row.try_get(first + VERSION).map_err(wrong)?),
-            len_bytes,
-            id: EventId(row.try_get(first + EVENT_ID).map_err(wrong)?),
-            recorded_at,
-            data,
-            subject: subject.map(Subject::from_store),
-            metadata: Metadata {
-                correlation_id: row.try_get(first + CORRELATION_ID).map_err(wrong)?,
-                causation_id: row.try_get(first + CAUSATION_ID).map_err(wrong)?,
-                custom,
-            },
-            linked_at: linked_at.map(Version::from_i64),
-            stream: row.try_get(first + STREAM).map_err(wrong)?,
-            kind: row.try_get(first + KIND).map_err(wrong)?,
-        }))
-    }
-
-    fn named(self, stream: StreamName, event_type: EventType) -> RecordedEvent {
-        let Self { position, version, id, recorded_at, data, subject, metadata, linked_at, .. } = self;
-        RecordedEvent {
-            position,
-            stream,
-            version,
-            id,
-            event_type,
-            recorded_at,
-            data,
-            subject,
-            metadata,
-            linked_at,
+        let version = Version::from_i64(row.try_get(first + VERSION).map_err(wrong)?);
+        let id = EventId(row.try_get(first + EVENT_ID).map_err(wrong)?);
+        let correlation_id = row.try_get(first + CORRELATION_ID).map_err(wrong)?;
+        let causation_id = row.try_get(first + CAUSATION_ID).map_err(wrong)?;
+        let stream = row.try_get(first + STREAM).map_err(wrong)?;
+        let kind = row.try_get(first + KIND).map_err(wrong)?;
+        if self.room.takes(len_bytes) {
+            self.numbers.push(Numbers { stream, kind });
+            self.events.push(RecordedEvent {
+                position: Position::from_i64(position),
+                stream: self.nameless.0.clone(),
+                version,
+                id,
+                event_type: self.nameless.1.clone(),
+                recorded_at,
+                data,
+                subject: subject.map(Subject::from_store),
+                metadata: Metadata { correlation_id, causation_id, custom },
+                linked_at: linked_at.map(Version::from_i64),
+            });
         }
+        Ok(())
     }
 }
 

@@ -76,7 +76,7 @@ impl Reader {
             stream = rows.first.as_ref().map(Stream::of).ok_or_else(not_found)?;
         }
         let found = rows.events.len();
-        let events = self.named(rows.events).await?;
+        let events = self.named(rows).await?;
         Ok((events.len() == found).then_some(StreamPage { events, version: stream.version }))
     }
 }

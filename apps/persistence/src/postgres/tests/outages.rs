@@ -35,6 +35,11 @@ struct Told {
     unknown: Vec<EventId>,
 }
 
+/// Tells nobody of its appends: where the next answer of the server is cut off, it shall be that to an append.
+fn silent() -> PostgresOptions {
+    PostgresOptions { listen: false, ..PostgresOptions::default() }
+}
+
 /// Appends to a stream of its own, version by version, until told to stop; counts what was acknowledged.
 async fn load(adapter: Arc<Postgres>, stop: Arc<AtomicBool>, count: watch::Sender<usize>) -> Told {
     let mut told = Told::default();
@@ -106,7 +111,7 @@ async fn a_cut_connection_loses_and_doubles_nothing() {
 async fn an_answer_lost_on_its_way_is_found_again() {
     let schema = schema();
     let proxy = CuttingProxy::start(schema.url()).unwrap();
-    let adapter = Postgres::connect(proxy.url(), schema.name(), PostgresOptions::default()).await.unwrap();
+    let adapter = Postgres::connect(proxy.url(), schema.name(), silent()).await.unwrap();
     append(&adapter, to("any", ExpectedVersion::Any)).await.unwrap();
     append(&adapter, to("exact", exact(0))).await.unwrap();
     for (name, expected) in [("any", ExpectedVersion::Any), ("exact", exact(1))] {
@@ -127,7 +132,7 @@ async fn an_answer_lost_on_its_way_is_found_again() {
 async fn a_stalled_writer_does_not_keep_the_log() {
     let schema = schema();
     let other = adapter(&schema).await;
-    let options = PostgresOptions { stall_limit: Duration::from_millis(500), ..PostgresOptions::default() };
+    let options = PostgresOptions { stall_limit: Duration::from_millis(500), ..silent() };
     let proxy = CuttingProxy::start(schema.url()).unwrap();
     let stalling = Postgres::connect(proxy.url(), schema.name(), options).await.unwrap();
     let command = |number: u64| {
@@ -162,7 +167,7 @@ async fn a_stalled_writer_does_not_keep_the_log() {
 async fn a_refused_append_fails_alone_also_after_a_lost_answer() {
     let schema = schema();
     let proxy = CuttingProxy::start(schema.url()).unwrap();
-    let adapter = Postgres::connect(proxy.url(), schema.name(), PostgresOptions::default()).await.unwrap();
+    let adapter = Postgres::connect(proxy.url(), schema.name(), silent()).await.unwrap();
     let guard = "CREATE FUNCTION {schema}.refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
             RAISE EXCEPTION 'taken' USING ERRCODE = 'unique_violation'; END $$;
         CREATE TRIGGER refuse BEFORE INSERT ON {schema}.events FOR EACH ROW

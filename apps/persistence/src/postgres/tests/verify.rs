@@ -18,7 +18,7 @@ use super::{
 use crate::{Extras, Log, ReadModels, Upkeep, postgres::Postgres};
 
 /// What is damaged, and mended from a copy.
-const TABLES: [&str; 14] = [
+const TABLES: [&str; 17] = [
     "log",
     "streams",
     "kinds",
@@ -33,6 +33,9 @@ const TABLES: [&str; 14] = [
     "commands",
     "outbox",
     "subject_keys",
+    "subscriptions",
+    "subscription_partitions",
+    "letters",
 ];
 
 #[derive(Serialize, Deserialize)]
@@ -79,6 +82,7 @@ async fn populate(adapter: &Postgres) {
         writes: changes.apply(std::collections::BTreeMap::new()).unwrap(),
     };
     adapter.save_projection(request).await.unwrap();
+    crate::conformance::kept::fill(adapter).await;
 }
 
 async fn save(adapter: &Postgres, name: &str) {
@@ -109,8 +113,8 @@ fn rules(findings: &[Finding]) -> Vec<Rule> {
 #[tokio::test]
 async fn every_damage_is_found() {
     use Rule::{
-        Archive, Checkpoints, Commands, Documents, EventIds, Links, Log, Payloads, Positions, References,
-        Snapshots, Spans, SubjectKeys, Versions,
+        Archive, Checkpoints, Commands, Documents, EventIds, Letters, Links, Log, Payloads, Positions,
+        References, Snapshots, Spans, SubjectKeys, Subscriptions, Versions,
     };
     let last = "(SELECT max(position) FROM {}.events)";
     let last_of_a = "stream_id = (SELECT stream_id FROM {}.streams WHERE name = 'a-1') AND version = 6";
@@ -188,6 +192,18 @@ async fn every_damage_is_found() {
             &[SubjectKeys],
             "holds personal data of ada, whose key is lost",
         ),
+        (
+            "UPDATE {}.subscription_partitions SET checkpoint = 999 WHERE partition = 1",
+            &[Checkpoints],
+            "subscription kept has partition 1 at 999",
+        ),
+        ("DELETE FROM {}.subscription_partitions WHERE partition = 0", &[Subscriptions, Letters], "from 1 to 3"),
+        ("DELETE FROM {}.subscriptions", &[Subscriptions], "partitions of kept: there is no such subscription"),
+        ("DELETE FROM {}.subscription_partitions", &[Subscriptions, Letters], "kept has no partitions"),
+        ("UPDATE {}.letters SET position = 999 WHERE place = 1", &[Letters], "letter at 1 of kept"),
+        ("UPDATE {}.letters SET partition = partition + 1 WHERE place = 1", &[Letters], "letter at 1 of kept"),
+        ("UPDATE {}.letters SET head = NOT head WHERE place = 2", &[Letters], "letter at 2 of kept"),
+        ("DELETE FROM {}.letters WHERE place = 2", &[Letters], "letters and has"),
     ];
     let schema = schema();
     let adapter = adapter(&schema).await;

@@ -10,7 +10,9 @@ use umbel_core::{
 };
 
 use super::{Begun, Connection, Slot, Upkeeper};
-use crate::postgres::{reader::Param, sql::Statements, statement::ask_one, types::PgTimestamp};
+use crate::postgres::{
+    reader::Param, sql::Statements, statement::ask_one, subscriptions::Asked, types::PgTimestamp,
+};
 
 /// What became of it.
 pub(super) enum Done {
@@ -49,8 +51,18 @@ impl Upkeeper {
             self.release(&mut slot, connection).await;
             return checked.map(|()| Done::Before);
         }
-        let removed = connection.act(&self.statements, &request.act, state.as_ref(), now).await;
-        let removed = removed.map_err(|error| self.explain(&error))?;
+        let asked = Asked::of(connection.session.client(), &self.statements, &request.act).await;
+        let removed = match asked.map_err(|error| self.explain(&error))? {
+            Some(Asked::Letters(events)) => Removed { events, links: 0 },
+            Some(Asked::Missing(missing)) => {
+                self.release(&mut slot, connection).await;
+                return Err(missing);
+            }
+            None => {
+                let removed = connection.act(&self.statements, &request.act, state.as_ref(), now).await;
+                removed.map_err(|error| self.explain(&error))?
+            }
+        };
         let record = recording(&request, removed)?;
         let recorded = connection.session.finish(&record, view, now).await;
         let position = recorded.map_err(|error| self.target.explain_write(&error))?;
@@ -84,6 +96,7 @@ impl Connection {
             Act::ForgetSubject { subject } => {
                 self.run(&statements.forget_subject, &[&subject.as_str(), &now]).await
             }
+            _ => Ok(Removed::default()),
         }
     }
 

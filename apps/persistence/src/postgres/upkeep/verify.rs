@@ -116,7 +116,7 @@ impl Walk {
     }
 }
 
-fn rules(statements: &Statements) -> [(Rule, Walk, &str); 17] {
+fn rules(statements: &Statements) -> [(Rule, Walk, &str); 20] {
     [
         (Rule::Log, Walk::Whole, &statements.verify_log),
         (Rule::Positions, Walk::Whole, &statements.verify_positions),
@@ -135,5 +135,8 @@ fn rules(statements: &Statements) -> [(Rule, Walk, &str); 17] {
         (Rule::Archive, Walk::Whole, &statements.verify_archive),
         (Rule::Payloads, Walk::Positions, &statements.verify_payloads),
         (Rule::SubjectKeys, Walk::Positions, &statements.verify_subject_keys),
+        (Rule::Checkpoints, Walk::Whole, &statements.verify_subscription_checkpoints),
+        (Rule::Subscriptions, Walk::Whole, &statements.verify_subscriptions),
+        (Rule::Letters, Walk::Whole, &statements.verify_letters),
     ]
 }

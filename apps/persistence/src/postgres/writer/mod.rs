@@ -12,11 +12,11 @@ mod rows;
 mod session;
 mod settle;
 
-use std::{sync::Arc, time::Duration};
+use std::{pin::Pin, sync::Arc, time::Duration};
 
 use tokio::{
     sync::Mutex,
-    time::{Instant, timeout},
+    time::{Instant, Sleep, sleep, timeout},
 };
 use tokio_postgres::Error;
 use umbel_core::{
@@ -66,6 +66,9 @@ pub(super) struct Writer {
 struct State {
     /// Taken out while a group is under way: one that is abandoned takes its connection with it.
     session: Option<Session>,
+    /// The limit of the group under way. One timer for all groups of a session: to move it on costs nothing, but each new one would
+    /// wake the thread that is about to wait for the database.
+    limit: Option<Pin<Box<Sleep>>>,
     cache: Cache,
     kinds: Kinds,
     caution: Caution,
@@ -95,23 +98,31 @@ impl Writer {
                 Err(error) => return group.finish(&error),
             },
         };
-        let stored = match timeout(self.group_timeout, state.store(&session, &mut group)).await {
-            Ok(Ok(())) => {
+        let mut limit = state.limit.take().unwrap_or_else(|| Box::pin(sleep(self.group_timeout)));
+        limit.as_mut().reset(Instant::now() + self.group_timeout);
+        let stored = tokio::select! {
+            biased;
+            stored = state.store(&session, &mut group) => Some(stored),
+            () = &mut limit => None,
+        };
+        let stored = match stored {
+            Some(Ok(())) => {
                 state.session = Some(session);
+                state.limit = Some(limit);
                 Ok(())
             }
-            Ok(Err(error)) if kind(&error) == Kind::Lost => {
+            Some(Err(error)) if kind(&error) == Kind::Lost => {
                 drop(session);
                 Err(self.target.explain(&error))
             }
-            Ok(Err(error)) if may_be_of_one(&error) && group.open_count() > 1 => {
+            Some(Err(error)) if may_be_of_one(&error) && group.open_count() > 1 => {
                 let deadline = Instant::now() + self.group_timeout;
                 self.store_one_by_one(&mut state, session, &mut group, deadline, false).await
             }
             // The database said no: nothing of what is open was stored. The connection may be in the middle of a
             // transaction; the next group gets a new one.
-            Ok(Err(error)) => return group.finish(&self.target.explain(&error)),
-            Err(_) => {
+            Some(Err(error)) => return group.finish(&self.target.explain(&error)),
+            None => {
                 drop(session);
                 Err(self.no_answer(self.group_timeout))
             }
@@ -124,7 +135,7 @@ impl Writer {
 
     /// A session that is ready for use, within a limit: preparing its statements may wait for a locked table.
     async fn reconnect(&self, state: &mut State, within: Duration) -> Result<Session, StoreError> {
-        (state.cache, state.kinds) = (Cache::default(), Kinds::default());
+        (state.cache, state.kinds, state.limit) = (Cache::default(), Kinds::default(), None);
         let opening = Session::open(&self.target, &self.statements, self.stall_limit);
         timeout(within, opening).await.unwrap_or_else(|_| {
             let place = self.target.place();

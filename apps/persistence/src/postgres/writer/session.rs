@@ -1,5 +1,6 @@
 //! The writer's connection: its statements, prepared once, and the two exchanges an append is made of.
 
+mod append;
 mod upkeep;
 
 use std::{
@@ -49,8 +50,8 @@ pub(in crate::postgres) struct Session {
     /// [`BEGIN`] with its limit.
     begin: String,
     append_group: Ready,
-    /// `None` where the setting of the connection that it needs does not last.
-    append_known: Option<Ready>,
+    /// The usual case; `None` where the setting of the connection that it needs does not last.
+    usual: Option<Usual>,
     write_claims: Ready,
     write_commands: Ready,
     write_documents: Ready,
@@ -60,6 +61,13 @@ pub(in crate::postgres) struct Session {
     find_claims: Ready,
     find_commands: Ready,
     find_events: Ready,
+}
+
+/// The statements of the usual case: streams and kinds are known.
+#[derive(Debug)]
+struct Usual {
+    append_known: Ready,
+    append_one: Ready,
 }
 
 /// What is held of the streams of a plan when it is written.
@@ -104,6 +112,7 @@ impl Session {
         let prepared = future::try_join_all([
             prepare(&statements.append_group),
             prepare(&statements.append_known),
+            prepare(&statements.append_one),
             prepare(&statements.write_claims),
             prepare(&statements.write_commands),
             prepare(&statements.write_documents),
@@ -119,6 +128,7 @@ impl Session {
         let [
             append_group,
             append_known,
+            append_one,
             write_claims,
             write_commands,
             write_documents,
@@ -128,7 +138,7 @@ impl Session {
             find_claims,
             find_commands,
             find_events,
-        ] = <[Ready; 11]>::try_from(prepared).expect("as many come back as were prepared");
+        ] = <[Ready; 12]>::try_from(prepared).expect("as many come back as were prepared");
         // Zero would mean no limit.
         let begin = BEGIN.replace("{stall_ms}", &stall_limit.as_millis().max(1).to_string());
         // Where settings do not last, the transaction sets them for itself.
@@ -138,7 +148,7 @@ impl Session {
             _driving: driving,
             begin,
             append_group,
-            append_known: (!target.is_pooled()).then_some(append_known),
+            usual: (!target.is_pooled()).then_some(Usual { append_known, append_one }),
             write_claims,
             write_commands,
             write_documents,
@@ -261,76 +271,6 @@ impl Session {
         documents?;
         outbox?;
         committed.map(|()| base)
-    }
-
-    /// `None` when this is no usual case after all.
-    async fn append_known(
-        &self,
-        rows: &EventRows<'_>,
-        kind_ids: &Vec<i32>,
-        revision: i64,
-        now: PgTimestamp,
-    ) -> Result<Option<Base>, Error> {
-        let Some(statement) = &self.append_known else { return Ok(None) };
-        let count = i64::try_from(rows.ids.len()).unwrap_or(i64::MAX);
-        let params: [Param<'_>; 13] = [
-            &revision,
-            &now,
-            &count,
-            &rows.stream_ids,
-            &rows.stream_versions,
-            &rows.ids,
-            kind_ids,
-            &rows.correlation_ids,
-            &rows.causation_ids,
-            &rows.subjects,
-            &rows.data,
-            &rows.bytes,
-            &rows.metadata,
-        ];
-        let rows = statement.ask(&self.client, &params).await?;
-        Ok(rows.first().map(|row| Base { position: row.get("base_position"), stream: 0, kinds: Vec::new() }))
-    }
-
-    async fn append(
-        &self,
-        rows: &EventRows<'_>,
-        kind_ids: &Vec<i32>,
-        head: Option<i64>,
-        revision: i64,
-        now: PgTimestamp,
-    ) -> Result<Base, Error> {
-        let row = self
-            .append_group
-            .ask_one(
-                &self.client,
-                &[
-                    &head,
-                    &revision,
-                    &now,
-                    &rows.streams,
-                    &rows.versions,
-                    &rows.new_streams,
-                    &rows.kind_categories,
-                    &rows.kind_types,
-                    &rows.kind_schemas,
-                    &rows.stream_ids,
-                    &rows.stream_versions,
-                    &rows.ids,
-                    kind_ids,
-                    &rows.correlation_ids,
-                    &rows.causation_ids,
-                    &rows.subjects,
-                    &rows.data,
-                    &rows.bytes,
-                    &rows.metadata,
-                    &rows.recorded_at,
-                    &rows.new_at,
-                ],
-            )
-            .await?;
-        let kinds = row.get::<_, Option<Vec<i32>>>("new_kinds").unwrap_or_default();
-        Ok(Base { position: row.get("base_position"), stream: row.get("base_stream"), kinds })
     }
 
     async fn claims(&self, plan: &Plan<'_>) -> Result<(), Error> {

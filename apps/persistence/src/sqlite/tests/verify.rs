@@ -47,6 +47,7 @@ async fn populated() -> (TempDir, PathBuf) {
         data: Json::parse("0").unwrap(),
     };
     store.save_snapshot(snapshot).await.unwrap();
+    crate::conformance::kept::fill(&store).await;
     (directory, path)
 }
 
@@ -70,8 +71,8 @@ async fn found(path: &Path) -> Vec<Finding> {
 #[tokio::test]
 async fn every_damage_is_found() {
     use Rule::{
-        Archive, Checkpoints, Commands, Documents, EventIds, Links, Log, Payloads, Positions, References,
-        Snapshots, Spans, SubjectKeys, Versions,
+        Archive, Checkpoints, Commands, Documents, EventIds, Letters, Links, Log, Payloads, Positions,
+        References, Snapshots, Spans, SubjectKeys, Subscriptions, Versions,
     };
     let damages: &[(&str, &[Rule], &str)] = &[
         ("DELETE FROM log", &[Log], "0 rows instead of one"),
@@ -142,6 +143,18 @@ async fn every_damage_is_found() {
             &[SubjectKeys],
             "position 6000 holds personal data of ada, whose key is lost",
         ),
+        (
+            "UPDATE subscription_partitions SET checkpoint = 99999 WHERE partition = 1",
+            &[Checkpoints],
+            "subscription kept has partition 1 at 99999",
+        ),
+        ("DELETE FROM subscription_partitions WHERE partition = 0", &[Subscriptions, Letters], "from 1 to 3"),
+        ("DELETE FROM subscriptions", &[Subscriptions], "partitions of kept: there is no such subscription"),
+        ("DELETE FROM subscription_partitions", &[Subscriptions, Letters], "kept has no partitions"),
+        ("UPDATE letters SET position = 99999 WHERE place = 1", &[Letters], "letter at 1 of kept"),
+        ("UPDATE letters SET partition = partition + 1 WHERE place = 1", &[Letters], "letter at 1 of kept"),
+        ("UPDATE letters SET head = 1 - head WHERE place = 2", &[Letters], "letter at 2 of kept"),
+        ("DELETE FROM letters WHERE place = 2", &[Letters], "letters"),
     ];
     let (directory, sound) = populated().await;
     assert_eq!(found(&sound).await, []);

@@ -15,6 +15,7 @@ use crate::sqlite::{
         FORGET_SUBJECT, MOVE_ARCHIVE, REMOVE_ARCHIVED, REMOVE_EVENTS, REMOVE_LINKS, REMOVE_LINKS_TO,
         SOFT_DELETE_STREAM, TRUNCATE_STREAM, Table,
     },
+    subscriptions,
     writer::Writer,
 };
 
@@ -55,7 +56,8 @@ pub(super) fn perform(
     request: &Perform,
     now: Timestamp,
 ) -> Result<Result<Performed, PerformError>, Fault> {
-    let wipes = request.act.is_hard() || matches!(request.act, Act::ForgetSubject { .. });
+    let wipes = request.act.is_hard()
+        || matches!(request.act, Act::ForgetSubject { .. } | Act::DiscardLetters { .. });
     if wipes {
         writer.overwrite_deleted(true)?;
     }
@@ -92,7 +94,11 @@ fn try_perform(
         return Ok(Err(refusal));
     }
     transaction.prepare_cached(BEGIN_UPKEEP)?.execute([])?;
-    let done = act(&transaction, &request.act, stream.map(|stream| stream.key), now)?;
+    let done = match subscriptions::act(&transaction, &request.act)? {
+        Some(Ok(events)) => Done { events, links: 0 },
+        Some(Err(missing)) => return Ok(Err(missing)),
+        None => act(&transaction, &request.act, stream.map(|stream| stream.key), now)?,
+    };
     transaction.prepare_cached(END_UPKEEP)?.execute([])?;
     let performed = match record(&transaction, kinds, log, request, &done, now)? {
         Ok(performed) => performed,
@@ -146,6 +152,7 @@ fn act(
             transaction.prepare_cached(FORGET_SUBJECT)?.execute(parameters)?;
             Ok(Done::default())
         }
+        _ => Ok(Done::default()),
     }
 }
 

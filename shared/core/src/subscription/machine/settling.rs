@@ -148,6 +148,7 @@ impl<E: Clone> Machine<E> {
                 partition: letter.partition,
                 epoch: letter.epoch,
                 place,
+                key: letter.item.key,
                 settling: settling.clone(),
             });
         }

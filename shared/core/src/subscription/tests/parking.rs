@@ -94,8 +94,13 @@ fn a_letter_that_fails_again_is_recorded() {
     rig.fail(A, 1, Verdict::Park);
     let last_at = crate::Timestamp::from_micros(i64::try_from(rig.now).unwrap());
     let failure = Failure { error: "no".into(), attempts: 3, first_at, last_at };
-    let settled =
-        SettledLetter { partition: 0, epoch: 1, place: place(1), settling: Settling::Failed(failure) };
+    let settled = SettledLetter {
+        partition: 0,
+        epoch: 1,
+        place: place(1),
+        key: crate::subscription::Key::of("a"),
+        settling: Settling::Failed(failure),
+    };
     assert_eq!(settles(&rig), [settled]);
     rig.tell(Input::Settled { free: Vec::new(), refused: Vec::new() });
     assert!(!takes(&rig));

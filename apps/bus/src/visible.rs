@@ -1,0 +1,152 @@
+//! Waiting until what was stored has had its effect, here and on other nodes.
+//!
+//! Whoever runs in this process tells itself how far it has come. What other nodes do shows in the store, as checkpoints: these are
+//! looked up with growing pauses, and only when other nodes have a part in the work.
+
+use std::{future::pending, pin::pin, time::Duration};
+
+use futures_util::future::join_all;
+use tokio::time::{Instant, sleep, timeout_at};
+use umbel_core::{
+    EventName, Place, Position,
+    store::{ListSubscriptions, StoreError},
+    subscription::SubscriptionName,
+};
+
+use crate::{
+    handle::Bus,
+    routes::{Progress, Stand},
+};
+
+/// Pauses between looks at stored checkpoints grow from the first to the last of these.
+const LOOK_MIN: Duration = Duration::from_millis(5);
+const LOOK_MAX: Duration = Duration::from_millis(100);
+
+/// What must be visible before a dispatch returns.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Consistency {
+    /// Nothing: the events are stored, projections and handlers follow.
+    #[default]
+    Eventual,
+    /// Every projection, and every handler that is declared strong, of this process that listens to one of the events written.
+    Strong,
+    /// The projections and handlers with these names. Those of other nodes count as well: a handler or reader by its name, a
+    /// projection that does not run here by the name and version of its checkpoint, such as `articles.list/1`.
+    Named(Vec<String>),
+}
+
+impl Consistency {
+    /// The names of those to wait for. One that is named and unknown is waited for as well: nobody can say of it that the effect
+    /// is visible. Handlers that themselves wait for this dispatch are not waited for.
+    pub(crate) fn awaited(
+        &self,
+        running: &[Progress],
+        written: Option<&[EventName]>,
+        within: &[&str],
+    ) -> Vec<String> {
+        let listens = |progress: &&Progress| {
+            written.is_none_or(|written| written.iter().any(|name| progress.events.contains(&&**name)))
+        };
+        let mut awaited = match self {
+            Self::Eventual => Vec::new(),
+            Self::Strong => {
+                let strong = running.iter().filter(|progress| progress.strong).filter(listens);
+                strong.map(|progress| progress.name.to_owned()).collect()
+            }
+            Self::Named(names) => names.clone(),
+        };
+        awaited.retain(|name| !within.contains(&name.as_str()));
+        awaited
+    }
+}
+
+impl Bus {
+    /// Waits until all of these have passed the position; those that have not by the deadline.
+    pub(crate) async fn lagging(
+        &self,
+        awaited: Vec<String>,
+        position: Position,
+        deadline: Instant,
+    ) -> Vec<String> {
+        let waits = awaited.into_iter().map(|name| async {
+            let passed = timeout_at(deadline, self.passes(&name, position)).await;
+            passed.err().map(|_| name)
+        });
+        join_all(waits).await.into_iter().flatten().collect()
+    }
+
+    /// Resolves when the projection or handler has passed the position, whichever of its incarnations does: while it is down
+    /// this waits for the next.
+    async fn passes(&self, name: &str, position: Position) {
+        let mut tables = self.tables();
+        loop {
+            tables.borrow_and_update();
+            let found = self.progress().into_iter().find(|progress| progress.name == name);
+            let passed = async {
+                match found {
+                    Some(progress) => self.passed_by(name, progress.stand, position).await,
+                    None => self.passed_elsewhere(name, position).await,
+                }
+            };
+            tokio::select! {
+                passed = passed => if passed { return },
+                changed = tables.changed() => {
+                    if changed.is_err() {
+                        return;
+                    }
+                    continue;
+                }
+            }
+            // It is gone from here: the next table tells what came after it.
+            if tables.changed().await.is_err() {
+                return;
+            }
+        }
+    }
+
+    /// Whether one that runs here has passed the position; `false` when it has ended before.
+    async fn passed_by(&self, name: &str, stand: Stand, position: Position) -> bool {
+        let Stand { position: mut reached, mut elsewhere, .. } = stand;
+        let mut elsewhere = pin!(async {
+            if elsewhere.wait_for(|elsewhere| *elsewhere).await.is_ok() {
+                self.passed_elsewhere(name, position).await
+            } else {
+                pending().await
+            }
+        });
+        tokio::select! {
+            biased;
+            here = reached.wait_for(|reached| *reached >= position) => here.is_ok(),
+            passed = &mut elsewhere => passed,
+        }
+    }
+
+    /// Resolves, with `true`, when the checkpoints that are stored have passed the position.
+    async fn passed_elsewhere(&self, name: &str, position: Position) -> bool {
+        let mut pause = LOOK_MIN;
+        loop {
+            match self.stored_place(name).await {
+                Ok(Some(place)) if place >= Place::from(position) => return true,
+                Ok(_) => {}
+                Err(error) => tracing::debug!(name, %error, "cannot look how far it has come; looking again"),
+            }
+            sleep(pause).await;
+            pause = (pause * 2).min(LOOK_MAX);
+        }
+    }
+
+    /// How far all nodes together have come: the least of the partitions' checkpoints, or the checkpoint of a projection.
+    async fn stored_place(&self, name: &str) -> Result<Option<Place>, StoreError> {
+        let store = self.store();
+        if let Ok(name) = SubscriptionName::new(name) {
+            let request = ListSubscriptions { name: Some(name), after: None, limit: 1 };
+            if let Some(subscription) = store.list_subscriptions(request).await?.pop() {
+                // Places of a stream cannot be compared with positions of the log.
+                let of_the_log = subscription.stream.is_none();
+                let least = subscription.partitions.iter().map(|partition| partition.checkpoint).min();
+                return Ok(least.filter(|_| of_the_log));
+            }
+        }
+        Ok(Some(store.load_checkpoint(name).await?.into()))
+    }
+}

@@ -1,0 +1,223 @@
+//! One consumer of a handler's subscription: calls the handler, says what became of each event.
+
+use std::{collections::BTreeSet, panic::AssertUnwindSafe, sync::Arc};
+
+use anyhow::{anyhow, bail};
+use futures_util::FutureExt;
+use tokio::sync::watch;
+use umbel_core::subscription::{Key, Verdict as Settled};
+use umbel_supervision::{Stopping, describe_panic};
+
+use super::{
+    BatchHandler, EventHandler, HandlerContext, HandlerStart, Verdict,
+    failure::Memories,
+    options::FailurePolicy,
+    run::{Trouble, decode, handle, handle_batch, judge},
+};
+use crate::subscription::{AckError, Delivered, Link, Subscriber, Taken, millis};
+
+/// Calls a handler for the events of one consumer.
+pub(super) struct Consumer<H> {
+    handler: Option<H>,
+    pub(super) start: HandlerStart,
+    pub(super) policy: FailurePolicy,
+    pub(super) memories: Arc<Memories>,
+    pub(super) stopping: Stopping,
+    /// Whether another consumer of the handler has failed, so that all end.
+    pub(super) halted: watch::Receiver<bool>,
+}
+
+/// A batch at hand.
+pub(super) struct Hand {
+    link: Link,
+    taken: Arc<Taken>,
+    /// Keys of which nothing more of this batch is to be handled: it comes again.
+    failed: BTreeSet<Key>,
+}
+
+/// How a handler takes events.
+pub(super) trait Way<H: EventHandler> {
+    /// Handles a batch, and says what became of it.
+    async fn take(consumer: &mut Consumer<H>, batch: Vec<Delivered>, hand: Hand) -> anyhow::Result<()>;
+}
+
+/// One after the other.
+pub(super) struct Singly;
+
+/// All together.
+pub(super) struct Together;
+
+impl<H: EventHandler> Consumer<H> {
+    pub(super) fn new(
+        start: HandlerStart,
+        policy: FailurePolicy,
+        memories: Arc<Memories>,
+        stopping: Stopping,
+        halted: watch::Receiver<bool>,
+    ) -> Self {
+        Self { handler: None, start, policy, memories, stopping, halted }
+    }
+
+    /// Handles what comes until told to stop, between two events. Then it leaves, so that others get what it has not handled.
+    ///
+    /// # Errors
+    /// When the handler says stop, or cannot begin, or the subscription ends here.
+    pub(super) async fn consume<W: Way<H>>(mut self, mut subscriber: Subscriber) -> anyhow::Result<()> {
+        let outcome = self.consume_all::<W>(&mut subscriber).await;
+        subscriber.close().await;
+        outcome
+    }
+
+    async fn consume_all<W: Way<H>>(&mut self, subscriber: &mut Subscriber) -> anyhow::Result<()> {
+        self.handler().await?;
+        while !self.is_over() {
+            let mut halted = self.halted.clone();
+            let batch = tokio::select! {
+                biased;
+                () = self.stopping.clone() => break,
+                _ = halted.wait_for(|halted| *halted) => break,
+                batch = subscriber.next() => batch,
+            };
+            let Some(batch) = batch else {
+                bail!("the subscription has ended: {}", subscriber.link.why_ended())
+            };
+            let (events, taken) = batch.into_parts();
+            let hand = Hand { link: subscriber.link.clone(), taken, failed: BTreeSet::new() };
+            W::take(self, events, hand).await?;
+        }
+        Ok(())
+    }
+
+    /// Whether to handle nothing more.
+    fn is_over(&self) -> bool {
+        *self.halted.borrow() || self.stopping.clone().now_or_never().is_some()
+    }
+
+    /// The handler, made anew if there is none.
+    async fn handler(&mut self) -> anyhow::Result<&mut H> {
+        let handler = match self.handler.take() {
+            Some(handler) => handler,
+            None => self.init().await?,
+        };
+        Ok(self.handler.insert(handler))
+    }
+
+    async fn init(&self) -> anyhow::Result<H> {
+        let made = AssertUnwindSafe(async { H::init(&self.start).await }).catch_unwind().await;
+        match made {
+            Ok(Ok(handler)) => Ok(handler),
+            Ok(Err(error)) => Err(anyhow!("{} cannot begin: {error}", H::NAME)),
+            Err(panic) => Err(anyhow!("{} panicked when it began: {}", H::NAME, describe_panic(&*panic))),
+        }
+    }
+
+    /// Handles one event and says what became of it.
+    async fn take_one(&mut self, delivered: &Delivered, hand: &mut Hand) -> anyhow::Result<()> {
+        if hand.is_not_to_be_handled(delivered) {
+            return Ok(());
+        }
+        let handled = match decode::<H>(delivered) {
+            Ok(Some(event)) => {
+                let context = HandlerContext::new::<H>(&self.start, delivered);
+                handle(self.handler().await?, event, &context).await
+            }
+            // The store selects by name, so this is an event of a stream, which it does not select from.
+            Ok(None) => Ok(()),
+            Err(trouble) => Err(trouble),
+        };
+        match handled {
+            Ok(()) => {
+                if delivered.attempt > 1 {
+                    self.memories.take(delivered.place);
+                }
+                hand.link.ack_unheard(vec![delivered.place]).await.map_err(Into::into)
+            }
+            Err(trouble) => self.fail(delivered, hand, trouble).await,
+        }
+    }
+
+    /// Says what becomes of an event that was not handled.
+    async fn fail(
+        &mut self,
+        delivered: &Delivered,
+        hand: &mut Hand,
+        trouble: Trouble<H::Error>,
+    ) -> anyhow::Result<()> {
+        let place = delivered.place;
+        let mut memory = self.memories.take(place);
+        let (verdict, error) = judge::<H>(delivered, &trouble, self.policy, &mut memory);
+        if matches!(trouble, Trouble::Panicked(_)) {
+            // Nobody knows in which state it was left.
+            self.handler = None;
+        }
+        let event = &delivered.event;
+        tracing::warn!(handler = H::NAME, position = %event.position, event = %event.event_type,
+            attempt = delivered.attempt, %error, ?verdict, "an event could not be handled");
+        let settled = match verdict {
+            Verdict::Retry { after } => Settled::Retry { after_ms: millis(after) },
+            Verdict::Skip => Settled::Skip,
+            Verdict::Park => Settled::Park,
+            Verdict::Stop { reason } => {
+                bail!("{} stops at the event at position {}: {reason}", H::NAME, event.position)
+            }
+        };
+        if matches!(settled, Settled::Retry { .. }) {
+            self.memories.keep(place, memory);
+        }
+        hand.failed.insert(delivered.key);
+        match hand.link.fail(place, delivered.key, settled, error).await {
+            // It is somebody else's by now, who finds out for himself.
+            Ok(()) | Err(AckError::NotHeld { .. }) => Ok(()),
+            Err(error) => Err(error.into()),
+        }
+    }
+}
+
+impl<H: EventHandler> Way<H> for Singly {
+    async fn take(consumer: &mut Consumer<H>, batch: Vec<Delivered>, mut hand: Hand) -> anyhow::Result<()> {
+        for delivered in &batch {
+            if consumer.is_over() {
+                break;
+            }
+            consumer.take_one(delivered, &mut hand).await?;
+        }
+        Ok(())
+    }
+}
+
+impl<H: BatchHandler> Way<H> for Together {
+    async fn take(consumer: &mut Consumer<H>, batch: Vec<Delivered>, mut hand: Hand) -> anyhow::Result<()> {
+        let (mut wanted, mut places) = (Vec::new(), Vec::new());
+        for delivered in &batch {
+            if hand.is_not_to_be_handled(delivered) {
+                continue;
+            }
+            match decode::<H>(delivered) {
+                Ok(event) => {
+                    places.push(delivered.place);
+                    let context = HandlerContext::new::<H>(&consumer.start, delivered);
+                    wanted.extend(event.map(|event| (event, context)));
+                }
+                Err(trouble) => consumer.fail(delivered, &mut hand, trouble).await?,
+            }
+        }
+        let handled = match wanted.is_empty() {
+            true => Ok(()),
+            false => handle_batch(consumer.handler().await?, wanted).await,
+        };
+        let Err(trouble) = handled else { return Ok(hand.link.ack_unheard(places).await?) };
+        if matches!(trouble, Trouble::Panicked(_)) {
+            consumer.handler = None;
+        }
+        tracing::warn!(handler = H::NAME, events = places.len(), error = %trouble.cause(),
+            "a batch could not be handled; its events are handled one by one");
+        Singly::take(consumer, batch, hand).await
+    }
+}
+
+impl Hand {
+    /// Whether it will come again, here or elsewhere.
+    fn is_not_to_be_handled(&self, delivered: &Delivered) -> bool {
+        self.failed.contains(&delivered.key) || self.taken.has(delivered.place)
+    }
+}

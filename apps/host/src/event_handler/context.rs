@@ -1,0 +1,159 @@
+//! What a handler of events has at hand.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use umbel_bus::{Bus, DispatchError, DispatchOptions, Dispatched, edge};
+use umbel_core::{Command, CommandId, Place, RecordedEvent, Timestamp, subscription::Key};
+use uuid::Uuid;
+
+use crate::{event_handler::EventHandler, read_models::ReadModels, subscription::Delivered};
+
+/// What a handler has at hand when it begins.
+#[derive(Clone, Debug)]
+pub struct HandlerStart {
+    pub(super) bus: Bus,
+    pub(super) head: Place,
+}
+
+/// The surroundings of one event.
+#[derive(Debug)]
+pub struct HandlerContext {
+    recorded: Arc<RecordedEvent>,
+    place: Place,
+    attempt: u32,
+    letter: bool,
+    replay: bool,
+    bus: Bus,
+    handler: &'static str,
+    /// By name, how many commands were dispatched for this event.
+    dispatched: Mutex<BTreeMap<&'static str, u32>>,
+}
+
+impl HandlerStart {
+    /// The last place there was when the worker of the handler started: events up to there are a replay.
+    #[must_use]
+    pub const fn head(&self) -> Place {
+        self.head
+    }
+
+    /// The bus.
+    #[must_use]
+    pub const fn bus(&self) -> &Bus {
+        &self.bus
+    }
+
+    /// The read models.
+    #[must_use]
+    pub fn models(&self) -> ReadModels {
+        ReadModels::new(self.bus.store(), self.bus.default_deadline())
+    }
+}
+
+impl HandlerContext {
+    pub(super) fn new<H: EventHandler>(start: &HandlerStart, delivered: &Delivered) -> Self {
+        Self {
+            recorded: Arc::clone(&delivered.event),
+            place: delivered.place,
+            attempt: delivered.attempt,
+            letter: delivered.letter,
+            replay: delivered.place <= start.head,
+            bus: start.bus.clone(),
+            handler: H::NAME,
+            dispatched: Mutex::default(),
+        }
+    }
+
+    /// The event as it was recorded: its position, time and metadata.
+    #[must_use]
+    pub fn recorded(&self) -> &RecordedEvent {
+        &self.recorded
+    }
+
+    /// Its place in what the handler follows.
+    #[must_use]
+    pub const fn place(&self) -> Place {
+        self.place
+    }
+
+    /// Which attempt this is: 1 for the first.
+    #[must_use]
+    pub const fn attempt(&self) -> u32 {
+        self.attempt
+    }
+
+    /// Whether it is a dead letter that is tried again.
+    #[must_use]
+    pub const fn is_letter(&self) -> bool {
+        self.letter
+    }
+
+    /// Whether the event was there before the worker of this handler started.
+    #[must_use]
+    pub const fn is_replay(&self) -> bool {
+        self.replay
+    }
+
+    /// Dispatches a command because of this event: in its conversation, with the event as its cause, and with an id that depends on
+    /// the handler, the event, and how many commands of this name came before. So when the event is handled again, the command is
+    /// not carried out again: its first reply comes back.
+    ///
+    /// # Errors
+    /// See [`DispatchError`].
+    pub async fn dispatch<C: Command>(
+        &self,
+        command: C,
+    ) -> Result<Dispatched<C::Reply>, DispatchError<C::Rejection>> {
+        let options = self.options().command_id(self.next_id(C::NAME));
+        self.bus.dispatch_with(command, options).await
+    }
+
+    /// Options for [`Bus::dispatch_with`], for a dispatch because of this event: in its conversation, with the event as its cause.
+    /// Where they ask for strong consistency, this handler is not waited for. They say no id: handled again, the event leads to
+    /// another command.
+    #[must_use]
+    pub fn options(&self) -> DispatchOptions {
+        let event = self.recorded.id.0;
+        let conversation = self.recorded.metadata.correlation_id.unwrap_or(event);
+        DispatchOptions::default().correlation_id(conversation).caused_by(event).within(&[self.handler])
+    }
+
+    /// The id that [`Self::dispatch`] would give to the next command of this name.
+    pub fn next_id(&self, command: &'static str) -> CommandId {
+        let number = {
+            let mut dispatched = self.dispatched.lock().unwrap_or_else(PoisonError::into_inner);
+            let count = dispatched.entry(command).or_default();
+            *count += 1;
+            *count
+        };
+        let text = format!("{} {} {command} {number}", self.handler, self.recorded.id.0);
+        let half = |salt: &str| u128::from(Key::of(&format!("{salt} {text}")).to_i64().cast_unsigned());
+        CommandId(Uuid::from_u128((half("first") << 64) | half("second")))
+    }
+
+    /// The bus.
+    #[must_use]
+    pub const fn bus(&self) -> &Bus {
+        &self.bus
+    }
+
+    /// The read models.
+    #[must_use]
+    pub fn models(&self) -> ReadModels {
+        ReadModels::new(self.bus.store(), self.bus.default_deadline())
+    }
+
+    /// This moment.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        edge::now()
+    }
+
+    /// An id nobody has used.
+    #[must_use]
+    pub fn fresh_id(&self) -> Uuid {
+        edge::fresh_id()
+    }
+}

@@ -1,0 +1,96 @@
+//! What went wrong with an event, and what shall become of it.
+
+use std::{
+    collections::BTreeMap,
+    fmt,
+    sync::{Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use serde_json::{Map, Value};
+use umbel_core::{DecodeError, Place, RecordedEvent};
+
+/// An event that could not be handled.
+#[derive(Debug)]
+pub struct Failure<'a, E> {
+    /// Which event.
+    pub recorded: &'a RecordedEvent,
+    /// Which attempt it was: 1 for the first.
+    pub attempt: u32,
+    /// Whether it is a dead letter that was tried again.
+    pub letter: bool,
+    /// What went wrong.
+    pub cause: Cause<'a, E>,
+    /// What the options or the settings say of it: for failures of which the handler has no opinion of its own.
+    pub policy: Verdict,
+}
+
+/// What went wrong with an event.
+#[derive(Clone, Copy, Debug)]
+pub enum Cause<'a, E> {
+    /// The handler gave this error.
+    Error(&'a E),
+    /// The handler panicked, with this message. What it knew is lost: it begins anew.
+    Panicked(&'a str),
+    /// This program cannot read the event.
+    Unreadable(&'a DecodeError),
+}
+
+/// What shall become of an event that could not be handled.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// It is handled again after this time; its key waits, others do not. A dead letter waits until somebody asks for it again.
+    Retry {
+        /// How long.
+        after: Duration,
+    },
+    /// It counts as handled.
+    Skip,
+    /// It becomes a dead letter, and what comes behind it of the same key waits there, too.
+    Park,
+    /// The handler fails with this reason, and its supervisor decides. The event is not handled; it comes again.
+    Stop {
+        /// Why.
+        reason: String,
+    },
+}
+
+/// What a handler notes of an event from one attempt to the next, as long as the process lives.
+pub type Memory = Map<String, Value>;
+
+/// The memories of all events that are tried again.
+#[derive(Debug, Default)]
+pub(super) struct Memories(Mutex<BTreeMap<Place, Memory>>);
+
+/// Memories at most: far more than events that wait for a retry. Then the oldest are forgotten.
+const MEMORIES_MAX: usize = 10_000;
+
+impl Memories {
+    pub(super) fn take(&self, place: Place) -> Memory {
+        self.all().remove(&place).unwrap_or_default()
+    }
+
+    pub(super) fn keep(&self, place: Place, memory: Memory) {
+        let mut all = self.all();
+        if !memory.is_empty() {
+            all.insert(place, memory);
+        }
+        while all.len() > MEMORIES_MAX {
+            all.pop_first();
+        }
+    }
+
+    fn all(&self) -> MutexGuard<'_, BTreeMap<Place, Memory>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<E: fmt::Display> fmt::Display for Cause<'_, E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Error(error) => error.fmt(f),
+            Self::Panicked(message) => write!(f, "panicked: {message}"),
+            Self::Unreadable(error) => error.fmt(f),
+        }
+    }
+}

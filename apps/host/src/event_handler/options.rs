@@ -1,0 +1,236 @@
+//! How a handler of events is run.
+
+use std::{fmt, sync::Arc, time::Duration};
+
+use umbel_core::{
+    RecordedEvent, StreamName,
+    subscription::{Key, Start},
+};
+
+use super::failure::Verdict;
+use crate::subscription::{OnFailure, SubscriptionSettings};
+
+type KeyFn = Arc<dyn Fn(&RecordedEvent) -> String + Send + Sync>;
+
+/// How a handler of events is run. What is not said comes from the settings, section `[subscriptions]`.
+#[derive(Clone, Default)]
+pub struct HandlerOptions {
+    pub(super) start: Start,
+    pub(super) stream: Option<StreamName>,
+    pub(super) categories: Option<Arc<[String]>>,
+    pub(super) partitions: Option<u32>,
+    pub(super) concurrency: Option<u32>,
+    pub(super) key: Option<KeyFn>,
+    pub(super) batch: Option<u32>,
+    pub(super) batch_within: Duration,
+    pub(super) ahead: Option<u32>,
+    pub(super) checkpoint: Option<(u32, Duration)>,
+    pub(super) policy: Option<FailurePolicy>,
+    pub(super) own_thread: bool,
+}
+
+/// What becomes of an event that cannot be handled, when the handler does not decide itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FailurePolicy {
+    /// The handler fails, and its supervisor decides.
+    Stop,
+    /// It is tried again for ever; events of other keys do not wait.
+    Backoff(Pauses),
+    /// It is tried again some times and then becomes a dead letter.
+    Park {
+        /// How often it is tried again.
+        retries: u32,
+        /// With which pauses.
+        pauses: Pauses,
+    },
+}
+
+/// Pauses that double from attempt to attempt, up to a longest one. Each is between the half and the whole of that, so that events
+/// that failed together do not come again together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Pauses {
+    /// Before the first retry.
+    pub min: Duration,
+    /// The longest.
+    pub max: Duration,
+}
+
+impl HandlerOptions {
+    /// Where it begins when nothing is stored under its name. Unless said, with the first event there is.
+    #[must_use]
+    pub fn start(mut self, start: Start) -> Self {
+        self.start = start;
+        self
+    }
+
+    /// Only events of this stream, links included. Nobody can wait for such a handler.
+    #[must_use]
+    pub fn stream(mut self, stream: StreamName) -> Self {
+        self.stream = Some(stream);
+        self
+    }
+
+    /// Only events of streams of these categories.
+    #[must_use]
+    pub fn categories<T: Into<String>>(mut self, categories: impl IntoIterator<Item = T>) -> Self {
+        self.categories = Some(categories.into_iter().map(Into::into).collect());
+        self
+    }
+
+    /// How many events, or batches, are handled at a time in each process. One unless said. Events of one key are still handled in
+    /// order.
+    #[must_use]
+    pub fn concurrency(mut self, concurrency: u32) -> Self {
+        self.concurrency = Some(concurrency);
+        self
+    }
+
+    /// Into how many partitions its events fall, each of which one node handles at a time. One unless said: then one node does all.
+    /// Fixed when the handler first runs.
+    #[must_use]
+    pub fn partitions(mut self, partitions: u32) -> Self {
+        self.partitions = Some(partitions);
+        self
+    }
+
+    /// What must be handled in order: events for which this gives the same text. Unless said, those of a stream.
+    #[must_use]
+    pub fn key(mut self, key: impl Fn(&RecordedEvent) -> String + Send + Sync + 'static) -> Self {
+        self.key = Some(Arc::new(key));
+        self
+    }
+
+    /// For handlers of batches: events in one, at most, and how long one that is not full waits for more.
+    #[must_use]
+    pub fn batch(mut self, events: u32, within: Duration) -> Self {
+        (self.batch, self.batch_within) = (Some(events), within);
+        self
+    }
+
+    /// Events in the hands of each of the concurrent consumers, the one being handled included. Few where handling takes long and
+    /// others could do it.
+    #[must_use]
+    pub fn ahead(mut self, events: u32) -> Self {
+        self.ahead = Some(events);
+        self
+    }
+
+    /// When checkpoints are saved: after so many events, or so long after one was handled.
+    #[must_use]
+    pub fn checkpoint(mut self, after: u32, within: Duration) -> Self {
+        self.checkpoint = Some((after, within));
+        self
+    }
+
+    /// What becomes of events that cannot be handled.
+    #[must_use]
+    pub fn on_failure(mut self, policy: FailurePolicy) -> Self {
+        self.policy = Some(policy);
+        self
+    }
+
+    /// For handlers that block: a thread of their own. While it is blocked for longer than a lease lasts, another node may take
+    /// over.
+    #[must_use]
+    pub fn own_thread(mut self) -> Self {
+        self.own_thread = true;
+        self
+    }
+}
+
+impl FailurePolicy {
+    pub(super) fn of(settings: &SubscriptionSettings) -> Self {
+        let (min, max) = (settings.retry_min_ms, settings.retry_max_ms);
+        let pauses = Pauses { min: Duration::from_millis(min), max: Duration::from_millis(max) };
+        match settings.on_failure {
+            OnFailure::Stop => Self::Stop,
+            OnFailure::Backoff => Self::Backoff(pauses),
+            OnFailure::Park => Self::Park { retries: settings.retries_max, pauses },
+        }
+    }
+
+    /// What becomes of an event after this attempt, which failed with this error.
+    pub(super) fn verdict(self, recorded: &RecordedEvent, attempt: u32, error: &str) -> Verdict {
+        let retry = |pauses: Pauses| Verdict::Retry { after: pauses.after(attempt, recorded) };
+        match self {
+            Self::Stop => Verdict::Stop { reason: error.to_owned() },
+            Self::Backoff(pauses) => retry(pauses),
+            Self::Park { retries, pauses } if attempt <= retries => retry(pauses),
+            Self::Park { .. } => Verdict::Park,
+        }
+    }
+}
+
+impl Pauses {
+    /// The pause after this attempt, 1 for the first. The same attempt at the same event always pauses as long.
+    fn after(self, attempt: u32, recorded: &RecordedEvent) -> Duration {
+        let doublings = attempt.saturating_sub(1).min(31);
+        let whole = self.min.saturating_mul(1 << doublings).min(self.max);
+        let spread = Key::of(&format!("{} {attempt}", recorded.id.0)).partition(1024);
+        whole / 2 + (whole / 2).saturating_mul(spread) / 1024
+    }
+}
+
+impl fmt::Debug for HandlerOptions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("HandlerOptions")
+            .field("start", &self.start)
+            .field("partitions", &self.partitions)
+            .field("concurrency", &self.concurrency)
+            .field("policy", &self.policy)
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use umbel_core::{EventId, Json, Metadata, Position, Timestamp, Version};
+    use uuid::Uuid;
+
+    use super::*;
+
+    fn event(number: u128) -> RecordedEvent {
+        RecordedEvent {
+            position: Position::new(1),
+            stream: StreamName::new("a-1").unwrap(),
+            version: Version::new(1),
+            id: EventId(Uuid::from_u128(number)),
+            event_type: "test.happened/1".parse().unwrap(),
+            recorded_at: Timestamp::from_micros(0),
+            data: Json::parse("{}").unwrap().into(),
+            subject: None,
+            metadata: Metadata::default(),
+            linked_at: None,
+        }
+    }
+
+    /// EH-04: pauses grow, are capped, and differ between events.
+    #[test]
+    fn pauses_grow_and_are_capped() {
+        let pauses = Pauses { min: Duration::from_millis(100), max: Duration::from_secs(1) };
+        for number in 0..50 {
+            let mut whole = pauses.min;
+            for attempt in 1..100 {
+                let pause = pauses.after(attempt, &event(number));
+                assert!(pause >= whole / 2 && pause <= whole, "{pause:?} after {attempt}");
+                whole = (whole * 2).min(pauses.max);
+            }
+        }
+        assert_ne!(pauses.after(3, &event(1)), pauses.after(3, &event(2)));
+    }
+
+    /// EH-04: each policy, attempt by attempt.
+    #[test]
+    fn policies_decide_by_the_attempt() {
+        let pauses = Pauses { min: Duration::from_millis(100), max: Duration::from_secs(1) };
+        let event = event(1);
+        let verdict = |policy: FailurePolicy, attempt| policy.verdict(&event, attempt, "broken");
+        let stop = Verdict::Stop { reason: "broken".into() };
+        assert_eq!(verdict(FailurePolicy::Stop, 1), stop);
+        let retries =
+            |policy| (1..20).filter(|at| matches!(verdict(policy, *at), Verdict::Retry { .. })).count();
+        assert_eq!(retries(FailurePolicy::Backoff(pauses)), 19);
+        let park = FailurePolicy::Park { retries: 3, pauses };
+        assert_eq!((retries(park), verdict(park, 4)), (3, Verdict::Park));
+    }
+}

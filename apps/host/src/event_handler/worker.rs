@@ -1,0 +1,138 @@
+//! The worker of a handler: its consumers, under one supervision.
+
+use std::sync::Arc;
+
+use futures_util::future::join_all;
+use tokio::sync::watch;
+use umbel_bus::{Bus, RouteSet};
+use umbel_core::{EventSet, Place, store::Selector, subscription::SubscriptionName};
+use umbel_supervision::{Worker, WorkerContext};
+
+use super::{
+    BatchHandler, EventHandler, HandlerOptions, HandlerStart,
+    consumer::{Consumer, Singly, Together, Way},
+    failure::Memories,
+    options::FailurePolicy,
+};
+use crate::{
+    settings::HostSettings,
+    subscription::{Registry, Subscriber, Subscription, subscribe},
+};
+
+/// How soon a handler that callers wait for saves its checkpoints, unless it says itself: on other nodes they wait for these.
+const STRONG_CHECKPOINT_MS: u64 = 20;
+
+/// The worker of a handler of events.
+pub(crate) fn worker<H: EventHandler>(app: &str, bus: Bus, settings: &HostSettings) -> Worker {
+    make::<H, Singly>(app, bus, settings, false)
+}
+
+/// The worker of a handler of batches.
+pub(crate) fn batch_worker<H: BatchHandler>(app: &str, bus: Bus, settings: &HostSettings) -> Worker {
+    make::<H, Together>(app, bus, settings, true)
+}
+
+fn make<H: EventHandler, W: Way<H>>(app: &str, bus: Bus, settings: &HostSettings, batches: bool) -> Worker {
+    let owner: Arc<str> = format!("{app}/{}", H::NAME).into();
+    bus.common::<Registry>().configure(&settings.subscriptions);
+    let worker = Worker::new(H::NAME, move |context| {
+        let (bus, owner) = (bus.clone(), Arc::clone(&owner));
+        async move { run::<H, W>(bus, owner, context, batches).await }
+    });
+    if H::options().own_thread { worker.own_thread() } else { worker }
+}
+
+async fn run<H: EventHandler, W: Way<H>>(
+    bus: Bus,
+    owner: Arc<str>,
+    context: WorkerContext,
+    batches: bool,
+) -> anyhow::Result<()> {
+    let options = H::options();
+    let concurrency = options.concurrency.unwrap_or(1).max(1);
+    let policy = options.policy.unwrap_or(FailurePolicy::of(&bus.common::<Registry>().settings()));
+    let start = HandlerStart { bus: bus.clone(), head: head(&bus, &options).await? };
+    let memories = Arc::<Memories>::default();
+    let (halt, halted) = watch::channel(false);
+    let subscription = subscription::<H>(options, concurrency, batches)?;
+    let mut subscribers = Vec::new();
+    for _ in 0..concurrency {
+        subscribers.push(subscribe(&bus, subscription.clone()).await?);
+    }
+    register::<H>(&bus, owner, &subscribers).await?;
+    context.ready();
+    let consumers = subscribers.into_iter().map(|subscriber| {
+        let (start, memories, halted) = (start.clone(), Arc::clone(&memories), halted.clone());
+        let consumer = Consumer::<H>::new(start, policy, memories, context.stopping(), halted);
+        let halt = &halt;
+        // When one of them fails the others end what they have in hand, so that nothing is broken off.
+        async move {
+            let consumed = consumer.consume::<W>(subscriber).await;
+            if consumed.is_err() {
+                halt.send_replace(true);
+            }
+            consumed
+        }
+    });
+    join_all(consumers).await.into_iter().collect()
+}
+
+/// The subscription of a handler.
+fn subscription<H: EventHandler>(
+    options: HandlerOptions,
+    concurrency: u32,
+    batches: bool,
+) -> anyhow::Result<Subscription> {
+    let HandlerOptions { start, stream, categories, partitions, key, batch, batch_within, .. } = options;
+    let subscription = Subscription::of(SubscriptionName::new(H::NAME)?).start(start).consumers(concurrency);
+    let mut subscription = match stream {
+        Some(stream) => subscription
+            .stream(stream)
+            .filter(|event| H::Event::NAMES.iter().any(|name| event.event_type.name == *name)),
+        None => {
+            let names = H::Event::NAMES.iter().map(|&name| name.to_owned()).collect();
+            subscription.log(Selector { names: Some(names), categories, ..Selector::all() })
+        }
+    };
+    if let Some(partitions) = partitions {
+        subscription = subscription.partitions(partitions);
+    }
+    if let Some(key) = key {
+        subscription = subscription.key(move |event| key(event));
+    }
+    let tuning = &mut subscription.tuning;
+    if batches {
+        (tuning.batch, tuning.batch_within) = (batch, batch_within);
+    }
+    tuning.ahead = options.ahead;
+    match options.checkpoint {
+        Some((after, within)) => {
+            (tuning.checkpoint_after, tuning.checkpoint_within) = (Some(after), Some(within));
+        }
+        None if H::STRONG => {
+            tuning.checkpoint_within = Some(std::time::Duration::from_millis(STRONG_CHECKPOINT_MS));
+        }
+        None => {}
+    }
+    Ok(subscription)
+}
+
+/// The last place of what the handler follows.
+async fn head(bus: &Bus, options: &HandlerOptions) -> anyhow::Result<Place> {
+    crate::subscription::head(&bus.store(), options.stream.as_ref()).await.map_err(Into::into)
+}
+
+/// Lets others wait for the handler.
+async fn register<H: EventHandler>(
+    bus: &Bus,
+    owner: Arc<str>,
+    subscribers: &[Subscriber],
+) -> anyhow::Result<()> {
+    let Some(subscriber) = subscribers.first() else { return Ok(()) };
+    if H::options().stream.is_none() {
+        let stand = subscriber.link.told.stand();
+        let routes = RouteSet::new(owner).follows(H::NAME, H::STRONG, H::Event::NAMES, stand);
+        bus.register(routes).await?;
+    }
+    Ok(())
+}

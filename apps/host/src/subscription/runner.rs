@@ -1,0 +1,348 @@
+//! The runner of a subscription: carries out what the machine says, and tells it what became of it. It decides nothing itself.
+
+use std::{
+    collections::{BTreeMap, VecDeque},
+    sync::{Arc, PoisonError, atomic::Ordering::Relaxed},
+    time::Duration,
+};
+
+use futures_util::{FutureExt, StreamExt, future::BoxFuture, stream::FuturesUnordered};
+use tokio::{
+    sync::{mpsc, oneshot, watch},
+    time::{Instant, sleep_until},
+};
+use umbel_core::{
+    Place, Position,
+    store::LeaseState,
+    subscription::{ConsumerId, Effect, Input, JoinError, Machine, Millis, NodeId, Options, Source},
+};
+
+use super::{
+    consumers::{Command, Consumers, Event, Join, NotHeld},
+    effects::{Backend, Done},
+    view::Told,
+};
+
+/// How many words of consumers are heard before anything else has its turn.
+const COMMANDS_AT_ONCE: usize = 64;
+
+/// Runs one subscription in this process, until its last consumer has left.
+pub(crate) struct Runner {
+    machine: Machine<Event>,
+    options: Options,
+    backend: Backend,
+    told: Arc<Told>,
+    poll: Duration,
+    commands: mpsc::Receiver<Command>,
+    consumers: Consumers,
+    /// Who is told at the very end that nothing is left to do.
+    farewells: Vec<oneshot::Sender<()>>,
+    /// Resolves with each consumer that is gone.
+    leaving: FuturesUnordered<BoxFuture<'static, ConsumerId>>,
+    work: FuturesUnordered<BoxFuture<'static, Done>>,
+    /// Whether somebody looks how far the source goes; and whether to look once more after that.
+    looking: bool,
+    look_again: bool,
+    head: watch::Receiver<Position>,
+    /// Where the clock of the machine began.
+    began: Instant,
+    wake: Option<Millis>,
+    /// When stopping in order has taken too long.
+    stop_by: Option<Instant>,
+    /// How all partitions stood when that was asked last.
+    leases: Vec<LeaseState>,
+    /// By kind of work, why it failed the last time.
+    troubles: BTreeMap<&'static str, String>,
+    stopped: bool,
+}
+
+/// What a runner is made of.
+pub(crate) struct Parts {
+    pub(crate) node: NodeId,
+    pub(crate) options: Options,
+    /// Where a transient one begins.
+    pub(crate) start: Option<Place>,
+    pub(crate) backend: Backend,
+    pub(crate) told: Arc<Told>,
+    pub(crate) poll: Duration,
+    pub(crate) commands: mpsc::Receiver<Command>,
+    pub(crate) head: watch::Receiver<Position>,
+}
+
+/// What the machine said to a consumer's command.
+#[derive(Default)]
+struct Said {
+    refused: Option<JoinError>,
+    not_held: Vec<Place>,
+}
+
+impl Runner {
+    pub(crate) fn new(parts: Parts) -> Self {
+        let Parts { node, options, start, backend, told, poll, commands, head } = parts;
+        Self {
+            machine: match start {
+                Some(start) => Machine::transient(options.clone(), node, start),
+                None => Machine::new(options.clone(), node),
+            },
+            options,
+            backend,
+            told,
+            poll,
+            commands,
+            consumers: Consumers::default(),
+            farewells: Vec::new(),
+            leaving: FuturesUnordered::new(),
+            work: FuturesUnordered::new(),
+            looking: false,
+            look_again: false,
+            head,
+            began: Instant::now(),
+            wake: None,
+            stop_by: None,
+            leases: Vec::new(),
+            troubles: BTreeMap::new(),
+            stopped: false,
+        }
+    }
+
+    /// Runs it from its first consumer to its last.
+    pub(crate) async fn run(&mut self, first: Join) {
+        self.join(first);
+        self.give(Input::Tick);
+        self.announced();
+        self.tell();
+        let mut next_look = Instant::now() + self.poll;
+        while !self.stopped {
+            let wake = self.wake.map(|at| self.began + Duration::from_millis(at));
+            tokio::select! {
+                biased;
+                Some(command) = self.commands.recv() => self.obey(command),
+                Some(done) = self.work.next() => self.done(done),
+                Some(consumer) = self.leaving.next() => self.leave(consumer),
+                () = at(wake) => {
+                    self.wake = None;
+                    self.give(Input::Tick);
+                }
+                () = at(self.stop_by) => {
+                    tracing::warn!(subscription = %self.options.name, "not stopped in time; stopping at once");
+                    self.stop_by = None;
+                    self.give(Input::StopNow);
+                }
+                Ok(()) = self.head.changed() => self.announced(),
+                () = sleep_until(next_look) => {
+                    next_look = Instant::now() + self.poll;
+                    self.look();
+                }
+            }
+            // What consumers said meanwhile is told to others at once, and not one by one.
+            for _ in 0..COMMANDS_AT_ONCE {
+                let Ok(command) = self.commands.try_recv() else { break };
+                self.obey(command);
+            }
+            self.tell();
+        }
+    }
+
+    fn obey(&mut self, command: Command) {
+        match command {
+            Command::Join(join) => self.join(join),
+            Command::Ack { consumer, places, answer } => {
+                let said = self.give(Input::AckEach { consumer, places });
+                if let Some(answer) = answer {
+                    reply(answer, said.not_held);
+                }
+            }
+            Command::Fail { consumer, place, verdict, error, at, answer } => {
+                let before = self.consumers.last_batch();
+                let said = self.give(Input::Fail { consumer, place, verdict, error, at });
+                reply(answer, if said.not_held.is_empty() { Ok(before) } else { Err(NotHeld) });
+            }
+        }
+    }
+
+    fn join(&mut self, join: Join) {
+        let Join { consumer, capacity, batches, gone, answer } = join;
+        let left = batches.clone();
+        // Before the machine hears of it, as it may send something at once.
+        self.consumers.add(consumer, batches, gone);
+        let said = self.give(Input::Join { consumer, capacity });
+        match said.refused {
+            Some(error) => {
+                self.consumers.remove(consumer);
+                reply(answer, Err(error));
+            }
+            None => {
+                self.leaving.push(async move { left.closed().map(|()| consumer).await }.boxed());
+                reply(answer, Ok(()));
+            }
+        }
+        self.told.consumers.store(count(self.consumers.len()), Relaxed);
+    }
+
+    /// A consumer is gone. What it said before counts.
+    fn leave(&mut self, consumer: ConsumerId) {
+        while let Ok(command) = self.commands.try_recv() {
+            self.obey(command);
+        }
+        let Some(gone) = self.consumers.remove(consumer) else { return };
+        self.told.consumers.store(count(self.consumers.len()), Relaxed);
+        self.give(Input::Leave { consumer });
+        if self.consumers.is_empty() && self.stop_by.is_none() {
+            self.farewells.push(gone);
+            self.stop_by = Some(Instant::now() + Duration::from_millis(self.options.lease_ms));
+            self.give(Input::Stop);
+        }
+    }
+
+    fn done(&mut self, done: Done) {
+        let Done { work, input, trouble } = done;
+        if work == "look" {
+            self.looking = false;
+            if std::mem::take(&mut self.look_again) {
+                self.look();
+            }
+        }
+        match trouble {
+            Some(error) => {
+                tracing::warn!(subscription = %self.options.name, work, %error, "trying again after a pause");
+                self.troubles.insert(work, error);
+            }
+            None => {
+                self.troubles.remove(work);
+            }
+        }
+        let first = self.troubles.iter().next().map(|(work, error)| format!("{work}: {error}"));
+        replace(&self.told.held_up, first);
+        if let Some(input) = input {
+            self.give(input);
+        }
+    }
+
+    /// The log goes further than before.
+    fn announced(&mut self) {
+        let head = *self.head.borrow_and_update();
+        match self.backend.spec.source {
+            Source::Log(_) => drop(self.give(Input::Head(head.into()))),
+            // It may go on elsewhere: look.
+            Source::Stream(_) => self.look(),
+        }
+    }
+
+    fn look(&mut self) {
+        if std::mem::replace(&mut self.looking, true) {
+            self.look_again = true;
+        } else {
+            self.work.push(self.backend.clone().look().boxed());
+        }
+    }
+
+    /// Gives the machine an input and does what it says.
+    fn give(&mut self, input: Input<Event>) -> Said {
+        let (mut said, mut inputs) = (Said::default(), VecDeque::from([input]));
+        while let Some(input) = inputs.pop_front() {
+            self.note(&input);
+            let now = u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX);
+            for effect in self.machine.step(now, input) {
+                inputs.extend(self.carry_out(effect, &mut said));
+            }
+        }
+        said
+    }
+
+    /// Does what the machine says; what is to be told to it at once.
+    fn carry_out(&mut self, effect: Effect<Event>, said: &mut Said) -> Option<Input<Event>> {
+        let backend = self.backend.clone();
+        let work = match effect {
+            Effect::Lease(request) => backend.lease(request).boxed(),
+            Effect::LoadParked { partition, epoch } => backend.parked_keys(partition, epoch).boxed(),
+            Effect::Fetch { after, limit } => backend.fetch(after, limit).boxed(),
+            Effect::Save(checkpoints) => backend.save(checkpoints).boxed(),
+            Effect::Park(parkings) => backend.park(parkings).boxed(),
+            Effect::TakeLetters { partitions, limit } => {
+                let epochs = self.machine.owned().map(|lease| (lease.partition, lease.epoch)).collect();
+                backend.letters(partitions, limit, epochs).boxed()
+            }
+            Effect::Settle(settled) => backend.settle(settled).boxed(),
+            Effect::Deliver { consumer, batch } => {
+                if !self.consumers.send(consumer, batch) {
+                    tracing::error!(subscription = %self.options.name, consumer = consumer.0,
+                        "a consumer holds more than it can; it is taken for lost");
+                    self.consumers.remove(consumer);
+                    return Some(Input::Leave { consumer });
+                }
+                return None;
+            }
+            Effect::Revoke { consumer, places } => {
+                self.consumers.revoke(consumer, &places);
+                return None;
+            }
+            Effect::Refuse { error, .. } => {
+                said.refused = Some(error);
+                return None;
+            }
+            Effect::NotHeld { place, .. } => {
+                said.not_held.push(place);
+                return None;
+            }
+            Effect::Wake { at } => {
+                self.wake = Some(at);
+                return None;
+            }
+            Effect::Stopped => {
+                self.stopped = true;
+                return None;
+            }
+        };
+        self.work.push(work);
+        None
+    }
+
+    /// What the runner itself remembers of what happens.
+    fn note(&mut self, input: &Input<Event>) {
+        match input {
+            Input::Leased(leases) => self.leases = leases.partitions.clone(),
+            Input::Head(head) | Input::Fetched { head, .. } => {
+                self.told.head.fetch_max(head.get(), Relaxed);
+            }
+            _ => {}
+        }
+    }
+
+    /// Tells others how it stands.
+    fn tell(&self) {
+        let own: BTreeMap<_, _> = self.machine.settled_to().collect();
+        let is_foreign = |state: &&LeaseState| !own.contains_key(&state.partition);
+        let foreign: Vec<_> = self.leases.iter().filter(is_foreign).map(|state| state.checkpoint).collect();
+        // Other nodes' partitions count by their checkpoints at the last look.
+        let least = foreign.iter().chain(own.values()).min().copied().unwrap_or_default();
+        replace(&self.told.elsewhere, !foreign.is_empty() || own.is_empty());
+        replace(&self.told.reached, Position::new(least.get()));
+        *self.told.counters.lock().unwrap_or_else(PoisonError::into_inner) = self.machine.counters();
+    }
+}
+
+/// Tells those who wait for another value, if it is another one.
+fn replace<T: PartialEq>(told: &watch::Sender<T>, now: T) {
+    told.send_if_modified(|before| {
+        let changed = *before != now;
+        *before = now;
+        changed
+    });
+}
+
+/// Resolves at this moment; never without one.
+async fn at(moment: Option<Instant>) {
+    match moment {
+        Some(moment) => sleep_until(moment).await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Answers whoever asked, who may have gone: then nobody wants to know.
+fn reply<T>(to: oneshot::Sender<T>, answer: T) {
+    drop(to.send(answer).err());
+}
+
+fn count(number: usize) -> u64 {
+    u64::try_from(number).unwrap_or(u64::MAX)
+}

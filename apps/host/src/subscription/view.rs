@@ -1,0 +1,64 @@
+//! What a subscription tells of itself: counters, how far it has come, what keeps it from going on.
+
+use std::sync::{
+    Mutex, PoisonError,
+    atomic::{AtomicU64, Ordering::Relaxed},
+};
+
+use tokio::sync::watch;
+use umbel_bus::Stand;
+use umbel_core::{
+    Place, Position,
+    subscription::{Counters, SubscriptionName},
+};
+
+/// What a subscription did in this process, and where it stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SubscriptionView {
+    /// Its name.
+    pub name: SubscriptionName,
+    /// Consumers in this process.
+    pub consumers: u64,
+    /// What happened in this process since it runs here.
+    pub counters: Counters,
+    /// Everything up to here is done, as far as it is known here.
+    pub reached: Place,
+    /// How many places there are behind that, wanted or not.
+    pub lag: u64,
+    /// What keeps it from going on.
+    pub held_up: Option<String>,
+}
+
+/// What the runner tells and others read.
+#[derive(Debug, Default)]
+pub(crate) struct Told {
+    pub(crate) consumers: AtomicU64,
+    pub(crate) counters: Mutex<Counters>,
+    pub(crate) head: AtomicU64,
+    pub(crate) reached: watch::Sender<Position>,
+    pub(crate) held_up: watch::Sender<Option<String>>,
+    pub(crate) elsewhere: watch::Sender<bool>,
+}
+
+impl Told {
+    /// For those who wait for it.
+    pub(crate) fn stand(&self) -> Stand {
+        Stand {
+            position: self.reached.subscribe(),
+            held_up: self.held_up.subscribe(),
+            elsewhere: self.elsewhere.subscribe(),
+        }
+    }
+
+    pub(crate) fn view(&self, name: SubscriptionName) -> SubscriptionView {
+        let reached = self.reached.borrow().get();
+        SubscriptionView {
+            name,
+            consumers: self.consumers.load(Relaxed),
+            counters: *self.counters.lock().unwrap_or_else(PoisonError::into_inner),
+            reached: Place::new(reached),
+            lag: self.head.load(Relaxed).saturating_sub(reached),
+            held_up: self.held_up.borrow().clone(),
+        }
+    }
+}

@@ -1,0 +1,215 @@
+//! Waiting for handlers of events, here and on other nodes.
+
+use std::{sync::Arc, sync::atomic::Ordering, time::Duration};
+
+use umbel_bus::{Consistency, DispatchOptions};
+use umbel_core::Place;
+use umbel_host::{App, DispatchError, HandlerOptions};
+
+use crate::{
+    bank::{self, Account, deposit},
+    event_handlers::stored,
+    probe::{Act, Journal, Note, Probe, probes, scripted},
+    stores::on_every_store,
+    world::*,
+};
+
+probes! {
+    Strong "strong.one" strong true => HandlerOptions::default();
+    Lax "strong.lax" => HandlerOptions::default();
+    Split "strong.split" strong true => HandlerOptions::default().partitions(4);
+}
+
+async fn with(app: App, script: impl Fn(&Note) -> Act + Send + 'static) -> (World, Arc<Journal>) {
+    over(&Arc::default(), app, script).await
+}
+
+async fn over(
+    store: &Arc<Rigged>,
+    app: App,
+    script: impl Fn(&Note) -> Act + Send + 'static,
+) -> (World, Arc<Journal>) {
+    let bus = scripted(script);
+    let journal = bus.common::<Journal>();
+    (World::on(bus, store, &[bank::app(), app], settings()).await, journal)
+}
+
+fn app() -> App {
+    App::new("strong")
+}
+
+fn strong() -> DispatchOptions {
+    DispatchOptions::default().strong()
+}
+
+fn named(names: &[&str]) -> DispatchOptions {
+    let names = names.iter().map(|&name| name.to_owned()).collect();
+    DispatchOptions::default().consistency(Consistency::Named(names))
+}
+
+/// SC-01: given a handler that is declared strong, a strong dispatch returns when it has handled what was written; it does not wait for
+/// others.
+#[test]
+fn a_strong_dispatch_waits_for_strong_handlers() {
+    run(async {
+        let app = app().handler::<Probe<Strong>>().handler::<Probe<Lax>>();
+        let script = |note: &Note| if note.handler == "strong.lax" { Act::Wait } else { Act::Handle };
+        let (world, journal) = with(app, script).await;
+        for amount in 1..=20 {
+            let done = world.bus.dispatch_with(deposit("ada", amount), strong()).await.unwrap();
+            assert_eq!(journal.done().last().unwrap().position, done.position.unwrap());
+        }
+        journal.open();
+        world.stop().await;
+    });
+}
+
+/// SC-02: given a strong handler that is too slow, the answer is "stored, not yet visible", with the handler's name. SC-03: given no
+/// events, a strong dispatch returns at once all the same.
+#[test]
+fn a_slow_handler_makes_it_not_yet_visible() {
+    run(async {
+        let (world, journal) = with(app().handler::<Probe<Strong>>(), |_| Act::Wait).await;
+        let outcome = world.bus.dispatch_with(deposit("ada", 1), strong().deadline(SHORT)).await;
+        let Err(DispatchError::NotYetVisible { position, waiting_for, .. }) = outcome else {
+            panic!("{outcome:?}")
+        };
+        assert_eq!(waiting_for, ["strong.one"]);
+        assert_eq!(world.history("ada").await[0].position, position);
+        world.bus.dispatch_with(deposit("ada", 0), strong()).await.unwrap();
+        journal.open();
+        world.stop().await;
+    });
+}
+
+/// SC-04: a strong handler that dispatches and waits for everybody does not wait for itself.
+#[test]
+fn a_handler_does_not_wait_for_itself() {
+    run(async {
+        let (world, journal) = with(app().handler::<Probe<Strong>>(), |note| match &*note.account {
+            "ada" => Act::Deposit("bob"),
+            _ => Act::Handle,
+        })
+        .await;
+        world.bus.dispatch_with(deposit("ada", 5), strong()).await.unwrap();
+        let done = journal.until_done(2).await;
+        assert_eq!(done.iter().map(|note| &*note.account).collect::<Vec<_>>(), ["ada", "bob"]);
+        let caused = world.history("bob").await.remove(0);
+        let cause = world.history("ada").await.remove(0);
+        assert_eq!(caused.metadata.causation_id, Some(cause.id.0));
+        assert_eq!(caused.metadata.correlation_id, cause.metadata.correlation_id);
+        world.stop().await;
+    });
+}
+
+/// SC-05: given names, only these are waited for.
+#[test]
+fn only_those_that_are_named_are_waited_for() {
+    run(async {
+        let app = app().handler::<Probe<Strong>>().handler::<Probe<Lax>>();
+        let script = |note: &Note| if note.handler == "strong.one" { Act::Wait } else { Act::Handle };
+        let (world, journal) = with(app, script).await;
+        let done = world.bus.dispatch_with(deposit("ada", 1), named(&["strong.lax"])).await.unwrap();
+        assert_eq!(journal.done().last().unwrap().position, done.position.unwrap());
+        let late = world.bus.dispatch_with(deposit("ada", 1), named(&["strong.one"]).deadline(SHORT)).await;
+        assert!(matches!(late, Err(DispatchError::NotYetVisible { .. })), "{late:?}");
+        journal.open();
+        world.stop().await;
+    });
+}
+
+/// SC-06: a handler that runs on another node only is waited for by its name, and so is a projection by that of its checkpoint.
+#[test]
+fn handlers_of_other_nodes_count() {
+    on_every_store(async |store| {
+        let (there, journal) = over(&store, app().handler::<Probe<Lax>>(), |note| {
+            if note.amount == 7 { Act::Wait } else { Act::Handle }
+        })
+        .await;
+        let here = World::with(&store, &[App::new("bank").aggregate::<Account>()], settings()).await;
+        for _ in 0..3 {
+            let options = named(&["strong.lax", "bank.balances/1"]);
+            let done = here.bus.dispatch_with(deposit("ada", 1), options).await.unwrap();
+            assert_eq!(journal.done().last().unwrap().position, done.position.unwrap());
+            there.passed("bank.balances", done.position.unwrap()).await;
+        }
+        let late = here.bus.dispatch_with(deposit("ada", 7), named(&["strong.lax"]).deadline(SHORT)).await;
+        assert!(matches!(late, Err(DispatchError::NotYetVisible { .. })), "{late:?}");
+        let unknown = here.bus.dispatch_with(deposit("ada", 1), named(&["nobody"]).deadline(SHORT)).await;
+        assert!(matches!(unknown, Err(DispatchError::NotYetVisible { .. })), "{unknown:?}");
+        journal.open();
+        here.stop().await;
+        there.stop().await;
+    });
+}
+
+/// SC-06: a handler whose partitions are shared by nodes is passed when all of them are; where all are here, nobody looks into
+/// the store.
+#[test]
+fn a_shared_handler_is_passed_when_all_its_partitions_are() {
+    on_every_store(async |store| {
+        let split = || app().handler::<Probe<Split>>();
+        let (here, ours) = over(&store, split(), |_| Act::Handle).await;
+        here.bus.dispatch_with(deposit("first", 1), strong()).await.unwrap();
+        let looked = store.subscriptions.lists.load(Ordering::SeqCst);
+        here.bus.dispatch_with(deposit("second", 1), strong()).await.unwrap();
+        assert_eq!(store.subscriptions.lists.load(Ordering::SeqCst), looked);
+
+        let (there, theirs) = over(&store, split(), |_| Act::Handle).await;
+        let mut number = 0;
+        // Until the other node has got its share.
+        while theirs.done().is_empty() {
+            number += 1;
+            let account = format!("a{number}");
+            let done = here.bus.dispatch_with(deposit(&account, 1), strong()).await.unwrap();
+            let position = done.position.unwrap();
+            let handled = |journal: &Journal| journal.done().iter().any(|note| note.position == position);
+            assert!(handled(&ours) || handled(&theirs), "{position}");
+        }
+        there.stop().await;
+        here.stop().await;
+    });
+}
+
+/// SC-07: given one batch of events of several streams, whoever waits for any of them returns.
+#[test]
+fn everybody_who_waits_for_an_event_of_a_batch_returns() {
+    run(async {
+        let (world, journal) = with(app().batch_handler::<Probe<Strong>>(), |note| {
+            if note.amount == 1 { Act::Wait } else { Act::Handle }
+        })
+        .await;
+        let first = world.bus.dispatch(deposit("ada", 1)).await.unwrap().position.unwrap();
+        journal.until_begun(1).await;
+        let sends = ["a", "b", "c", "d", "e"]
+            .map(|account| world.bus.dispatch_with(deposit(account, 2), strong().deadline(AMPLE)));
+        let opens = async {
+            world.passed("bank.balances", umbel_core::Position::new(first.get() + 5)).await;
+            journal.open();
+        };
+        let (outcomes, ()) = futures_util::future::join(futures_util::future::join_all(sends), opens).await;
+        for outcome in outcomes {
+            outcome.unwrap();
+        }
+        assert!(journal.done().iter().any(|note| note.together > 1), "{:?}", journal.done());
+        world.stop().await;
+    });
+}
+
+/// After a restart, a strong dispatch does not wait for what was handled before: checkpoints count.
+#[test]
+fn checkpoints_count_after_a_restart() {
+    run(async {
+        let store = Arc::default();
+        let (world, _) = over(&store, app().handler::<Probe<Strong>>(), |_| Act::Handle).await;
+        world.bus.dispatch_with(deposit("ada", 1), strong()).await.unwrap();
+        world.stop().await;
+        let (world, journal) = over(&store, app().handler::<Probe<Strong>>(), |_| Act::Handle).await;
+        stored(&world, "strong.one", Place::new(1)).await;
+        let done =
+            world.bus.dispatch_with(deposit("ada", 1), strong().deadline(Duration::from_secs(20))).await;
+        assert_eq!(done.unwrap().position, journal.done().last().map(|note| note.position));
+        assert_eq!(journal.done().len(), 1);
+        world.stop().await;
+    });
+}

@@ -1,0 +1,80 @@
+//! `umbel dead-letters list`.
+
+use clap::Args;
+use umbel_core::store::{Letter, ListLetters};
+use umbel_host::Failed;
+use umbel_settings::LoadOptions;
+
+use super::filter::FilterArgs;
+use crate::{
+    args::JsonArg,
+    print::{Column, Printer, counted, moment, number, shortened, text},
+    tool::{PAGE, with_store},
+};
+
+pub(super) const EXAMPLES: &str = "\
+Examples:
+  umbel dead-letters list --failed
+  umbel dead-letters list --subscription mail.welcome --error timeout --limit 20
+  umbel dead-letters list --json | jq -r .error";
+
+const COLUMNS: [Column; 9] = [
+    text("subscription"),
+    number("place"),
+    text("key"),
+    text("event"),
+    text("parked"),
+    number("tries"),
+    text("failed"),
+    text("asked for"),
+    text("error"),
+];
+
+#[derive(Debug, Args)]
+pub(crate) struct ListArgs {
+    #[command(flatten)]
+    filter: FilterArgs,
+    /// N letters at most; without it all
+    #[arg(long, value_name = "N")]
+    limit: Option<u64>,
+    #[command(flatten)]
+    json: JsonArg,
+}
+
+pub(super) fn list(options: &LoadOptions, args: &ListArgs) -> Result<(), Failed> {
+    with_store(options, async |tool| {
+        let mut printer = Printer::new(args.json.json, COLUMNS);
+        let (mut after, mut shown, mut left) = (None, 0, args.limit.unwrap_or(u64::MAX));
+        loop {
+            let limit = u32::try_from(left).unwrap_or(PAGE).min(PAGE);
+            let page =
+                tool.store().list_letters(ListLetters { filter: args.filter.get(), after, limit }).await?;
+            printer.rows(&page.letters, cells)?;
+            let count = u64::try_from(page.letters.len()).unwrap_or(left);
+            (shown, left) = (shown + count, left - count.min(left));
+            match page.letters.into_iter().next_back() {
+                Some(last) if left > 0 => after = Some((last.subscription, last.place)),
+                _ => {
+                    let all = counted(page.total, "dead letter");
+                    return Ok(printer.words(&format!("{shown} of {all}\n"))?);
+                }
+            }
+        }
+    })
+}
+
+fn cells(letter: &Letter) -> [String; 9] {
+    let failure = letter.failure.as_ref();
+    let asked = if letter.retry { "yes" } else { "" };
+    [
+        letter.subscription.to_string(),
+        letter.place.to_string(),
+        shortened(&letter.key_text),
+        letter.event_name.to_string(),
+        letter.parked_at.to_millis_string(),
+        failure.map_or_else(String::new, |failure| failure.attempts.to_string()),
+        moment(failure.map(|failure| failure.last_at)),
+        asked.to_owned(),
+        failure.map_or_else(|| "waits behind another".to_owned(), |failure| shortened(&failure.error)),
+    ]
+}

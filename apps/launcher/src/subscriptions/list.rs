@@ -1,0 +1,78 @@
+//! `umbel subscriptions list`.
+
+use clap::Args;
+use umbel_core::{store::ListSubscriptions, subscription::SubscriptionName};
+use umbel_host::Failed;
+use umbel_settings::LoadOptions;
+
+use super::seen::Seen;
+use crate::{
+    args::{JsonArg, subscription},
+    print::{Column, Printer, number, text},
+    tool::{PAGE, with_store},
+};
+
+pub(super) const EXAMPLES: &str = "\
+Examples:
+  umbel subscriptions list
+  umbel subscriptions list --json | jq 'select(.lag_seconds > 60) | .name'
+
+Behind are events of the log, or of the one stream, after the lowest checkpoint, also those that the subscription does not select.";
+
+const COLUMNS: [Column; 8] = [
+    text("subscription"),
+    text("follows"),
+    text("state"),
+    number("behind"),
+    number("seconds"),
+    number("owned"),
+    number("nodes"),
+    number("dead letters"),
+];
+
+#[derive(Debug, Args)]
+pub(crate) struct ListArgs {
+    /// Only subscriptions behind this one
+    #[arg(long, value_name = "NAME", value_parser = subscription)]
+    after: Option<SubscriptionName>,
+    /// N subscriptions at most; without it all
+    #[arg(long, value_name = "N")]
+    limit: Option<u64>,
+    #[command(flatten)]
+    json: JsonArg,
+}
+
+pub(super) fn list(options: &LoadOptions, args: &ListArgs) -> Result<(), Failed> {
+    with_store(options, async |tool| {
+        let mut printer = Printer::new(args.json.json, COLUMNS);
+        let (mut after, mut left) = (args.after.clone(), args.limit.unwrap_or(u64::MAX));
+        while left > 0 {
+            let limit = u32::try_from(left).unwrap_or(PAGE).min(PAGE);
+            let page =
+                tool.store().list_subscriptions(ListSubscriptions { name: None, after, limit }).await?;
+            let Some(last) = page.last() else { break };
+            after = Some(last.name.clone());
+            left -= u64::try_from(page.len()).unwrap_or(left).min(left);
+            let mut seen = Vec::with_capacity(page.len());
+            for state in page {
+                seen.push(Seen::of(tool, state).await?);
+            }
+            printer.rows(&seen, cells)?;
+        }
+        Ok(())
+    })
+}
+
+fn cells(seen: &Seen) -> [String; 8] {
+    let state = &seen.state;
+    [
+        state.name.to_string(),
+        state.source.clone(),
+        seen.doing().to_owned(),
+        seen.lag_events.to_string(),
+        seen.lag_seconds.to_string(),
+        format!("{}/{}", seen.owned, state.partitions.len()),
+        state.members.to_string(),
+        seen.dead_letters.to_string(),
+    ]
+}

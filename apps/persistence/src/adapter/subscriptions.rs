@@ -1,0 +1,59 @@
+//! Durable subscriptions: which there are, who owns their partitions, how far each has come, and their dead letters.
+//!
+//! Leases run out by one clock for all nodes. A database that serves several of them uses its own; `now` is for those that live in
+//! one process.
+
+use futures_util::future::BoxFuture;
+use umbel_core::{
+    Timestamp,
+    store::{
+        KeepLeases, Leases, Letter, LetterPage, LettersSettled, ListLetters, ListSubscriptions, OpenError,
+        OpenSubscription, ParkLetters, ReadParkedKeys, SaveCheckpoints, SettleLetters, StoreError,
+        SubscriptionState, TakeLetters,
+    },
+    subscription::Key,
+};
+
+/// Keeps subscriptions. The acts that pause, reset or delete them, and those about dead letters, are
+/// [`Upkeep::perform`](super::Upkeep::perform)'s.
+pub trait Subscriptions: Send + Sync + 'static {
+    /// Makes a subscription unless it is there; what is there afterwards. Of several that ask at once, one makes it and all get the
+    /// same answer.
+    fn open_subscription(
+        &self,
+        request: OpenSubscription,
+        now: Timestamp,
+    ) -> BoxFuture<'_, Result<SubscriptionState, OpenError>>;
+
+    /// Gives back, renews and claims leases, in this order and in one transaction; how they stand afterwards.
+    fn keep_leases(&self, request: KeepLeases, now: Timestamp) -> BoxFuture<'_, Result<Leases, StoreError>>;
+
+    /// Moves checkpoints forward; the partitions that were refused, in order, each once.
+    fn save_checkpoints(&self, request: SaveCheckpoints) -> BoxFuture<'_, Result<Vec<u32>, StoreError>>;
+
+    /// A page of the subscriptions, by name.
+    fn list_subscriptions(
+        &self,
+        request: ListSubscriptions,
+        now: Timestamp,
+    ) -> BoxFuture<'_, Result<Vec<SubscriptionState>, StoreError>>;
+
+    /// Keeps dead letters, each once; the partitions that were refused, in order, each once.
+    fn park_letters(
+        &self,
+        request: ParkLetters,
+        now: Timestamp,
+    ) -> BoxFuture<'_, Result<Vec<u32>, StoreError>>;
+
+    /// The keys of a partition that have dead letters, each once, in no order.
+    fn read_parked_keys(&self, request: ReadParkedKeys) -> BoxFuture<'_, Result<Vec<Key>, StoreError>>;
+
+    /// Dead letters that are due, by place.
+    fn take_letters(&self, request: TakeLetters) -> BoxFuture<'_, Result<Vec<Letter>, StoreError>>;
+
+    /// Removes dead letters that are done, and records how the others failed; what that led to, each in order and once.
+    fn settle_letters(&self, request: SettleLetters) -> BoxFuture<'_, Result<LettersSettled, StoreError>>;
+
+    /// A page of the dead letters, by subscription and place.
+    fn list_letters(&self, request: ListLetters) -> BoxFuture<'_, Result<LetterPage, StoreError>>;
+}

@@ -1,0 +1,326 @@
+//! Subscriptions: their leases and checkpoints.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    ops::Bound,
+    time::Duration,
+};
+
+use futures_util::future::BoxFuture;
+use umbel_core::{
+    Position, StreamName, Timestamp, Version,
+    store::{
+        Act, Checkpoint, KeepLeases, LeaseState, Leases, Letter, LetterPage, LettersSettled, ListLetters,
+        ListSubscriptions, OpenError, OpenSubscription, ParkLetters, PartitionState, PerformError,
+        ReadParkedKeys, SaveCheckpoints, SettleLetters, StoreError, SubscriptionState, TakeLetters,
+    },
+    subscription::{Key, NodeId, Start, SubscriptionName},
+    version::Place,
+};
+
+use super::{Memory, count, size, state::State};
+use crate::adapter::Subscriptions;
+
+/// A subscription as it is kept.
+#[derive(Debug)]
+pub(super) struct Subscription {
+    source: String,
+    pub(super) stream: Option<StreamName>,
+    start: Start,
+    paused: bool,
+    created_at: Timestamp,
+    /// Nodes that take part, and until when.
+    members: BTreeMap<NodeId, Timestamp>,
+    pub(super) partitions: Vec<Partition>,
+    pub(super) letters: BTreeMap<Place, Letter>,
+}
+
+/// A partition as it is kept.
+#[derive(Clone, Debug)]
+pub(super) struct Partition {
+    pub(super) epoch: u64,
+    /// Who had the last lease, unless it was given back or taken away, and until when.
+    owner: Option<(NodeId, Timestamp)>,
+    pub(super) checkpoint: Place,
+}
+
+impl Subscriptions for Memory {
+    fn open_subscription(
+        &self,
+        request: OpenSubscription,
+        now: Timestamp,
+    ) -> BoxFuture<'_, Result<SubscriptionState, OpenError>> {
+        Box::pin(async move { request.compare(self.state().open_subscription(&request, now)) })
+    }
+
+    fn keep_leases(&self, request: KeepLeases, now: Timestamp) -> BoxFuture<'_, Result<Leases, StoreError>> {
+        Box::pin(async move {
+            let mut state = self.state();
+            let none = || Leases { paused: false, members: 0, partitions: Vec::new() };
+            let subscription = state.subscriptions.get_mut(&request.subscription);
+            Ok(subscription.map_or_else(none, |subscription| subscription.keep_leases(&request, now)))
+        })
+    }
+
+    fn save_checkpoints(&self, request: SaveCheckpoints) -> BoxFuture<'_, Result<Vec<u32>, StoreError>> {
+        Box::pin(async move {
+            let mut state = self.state();
+            let mut refused = BTreeSet::new();
+            for Checkpoint { partition, epoch, place } in request.checkpoints {
+                match state.leased(&request.subscription, partition, epoch) {
+                    Some(leased) => leased.checkpoint = leased.checkpoint.max(place),
+                    None => drop(refused.insert(partition)),
+                }
+            }
+            Ok(refused.into_iter().collect())
+        })
+    }
+
+    fn list_subscriptions(
+        &self,
+        request: ListSubscriptions,
+        now: Timestamp,
+    ) -> BoxFuture<'_, Result<Vec<SubscriptionState>, StoreError>> {
+        Box::pin(async move {
+            let state = self.state();
+            let after = request.after.as_ref().map_or(Bound::Unbounded, Bound::Excluded);
+            let behind = state.subscriptions.range::<SubscriptionName, _>((after, Bound::Unbounded));
+            let wanted = behind.filter(|(name, _)| request.name.as_ref().is_none_or(|asked| asked == *name));
+            let page = wanted.take(size(request.limit));
+            Ok(page.map(|(name, subscription)| subscription.state(name, now)).collect())
+        })
+    }
+
+    fn park_letters(
+        &self,
+        request: ParkLetters,
+        now: Timestamp,
+    ) -> BoxFuture<'_, Result<Vec<u32>, StoreError>> {
+        Box::pin(async move { Ok(self.state().park_letters(request, now)) })
+    }
+
+    fn read_parked_keys(&self, request: ReadParkedKeys) -> BoxFuture<'_, Result<Vec<Key>, StoreError>> {
+        Box::pin(async move {
+            let state = self.state();
+            let subscription = state.subscriptions.get(&request.subscription).into_iter();
+            let letters = subscription.flat_map(Subscription::heads);
+            let here = letters.filter(|letter| letter.partition == request.partition);
+            Ok(here.map(|letter| letter.key).collect())
+        })
+    }
+
+    fn take_letters(&self, request: TakeLetters) -> BoxFuture<'_, Result<Vec<Letter>, StoreError>> {
+        Box::pin(async move {
+            let state = self.state();
+            let subscription = state.subscriptions.get(&request.subscription).into_iter();
+            let heads = subscription.flat_map(Subscription::heads);
+            let due = heads
+                .filter(|letter| letter.is_wanted() && request.partitions.contains(&letter.partition))
+                .take(size(request.limit));
+            Ok(due.cloned().collect())
+        })
+    }
+
+    fn settle_letters(&self, request: SettleLetters) -> BoxFuture<'_, Result<LettersSettled, StoreError>> {
+        Box::pin(async move { Ok(self.state().settle_letters(request)) })
+    }
+
+    fn list_letters(&self, request: ListLetters) -> BoxFuture<'_, Result<LetterPage, StoreError>> {
+        Box::pin(async move { Ok(self.state().list_letters(&request)) })
+    }
+}
+
+impl State {
+    fn open_subscription(&mut self, request: &OpenSubscription, now: Timestamp) -> SubscriptionState {
+        let (start, checkpoint) = self.resolved(request.start, request.stream.as_ref());
+        let epoch = self.past_epochs.get(&request.name).copied().unwrap_or(0);
+        let make = || Subscription {
+            source: request.source.clone(),
+            stream: request.stream.clone(),
+            start,
+            paused: false,
+            created_at: now,
+            members: BTreeMap::new(),
+            partitions: vec![Partition { epoch, owner: None, checkpoint }; size(request.partitions)],
+            letters: BTreeMap::new(),
+        };
+        let kept = self.subscriptions.entry(request.name.clone()).or_insert_with(make);
+        kept.state(&request.name, now)
+    }
+
+    /// What a start means now, and the checkpoint that leads there.
+    fn resolved(&self, start: Start, stream: Option<&StreamName>) -> (Start, Place) {
+        let at = match start {
+            Start::Origin => return (start, Place::START),
+            Start::After(place) => place,
+            Start::Current => stream.map_or_else(|| self.head.into(), |name| self.end_of(name).into()),
+        };
+        (Start::After(at), at)
+    }
+
+    fn end_of(&self, name: &StreamName) -> Version {
+        self.streams.get(name).map_or(Version::START, |stream| stream.version)
+    }
+
+    /// The partition, if this is the epoch of its last lease.
+    pub(super) fn leased(
+        &mut self,
+        name: &SubscriptionName,
+        partition: u32,
+        epoch: u64,
+    ) -> Option<&mut Partition> {
+        let partition = self.subscriptions.get_mut(name)?.partitions.get_mut(size(partition))?;
+        (partition.epoch == epoch).then_some(partition)
+    }
+
+    /// Does an act about subscriptions or their dead letters; how many letters it was about, or `None` when it is another act.
+    pub(super) fn act_on_subscription(&mut self, act: &Act) -> Result<Option<u64>, PerformError> {
+        let unknown = |name: &SubscriptionName| PerformError::SubscriptionNotFound(name.clone());
+        let letters = match act {
+            Act::PauseSubscription { subscription: name }
+            | Act::ResumeSubscription { subscription: name } => {
+                let kept = self.subscriptions.get_mut(name).ok_or_else(|| unknown(name))?;
+                kept.paused = matches!(act, Act::PauseSubscription { .. });
+                0
+            }
+            Act::ResetSubscription { subscription: name, start } => {
+                let stream = self.subscriptions.get(name).ok_or_else(|| unknown(name))?.stream.clone();
+                let (start, checkpoint) = self.resolved(*start, stream.as_ref());
+                let kept = self.subscriptions.get_mut(name).ok_or_else(|| unknown(name))?;
+                kept.start = start;
+                for partition in &mut kept.partitions {
+                    *partition = Partition { epoch: partition.epoch + 1, owner: None, checkpoint };
+                }
+                count(std::mem::take(&mut kept.letters).len())
+            }
+            Act::DeleteSubscription { subscription: name } => {
+                let deleted = self.subscriptions.remove(name).ok_or_else(|| unknown(name))?;
+                let last = deleted.partitions.iter().map(|partition| partition.epoch).max();
+                self.past_epochs.insert(name.clone(), last.unwrap_or(0) + 1);
+                count(deleted.letters.len())
+            }
+            Act::RetryLetters { filter, limit } => self.retry_letters(filter, *limit)?,
+            Act::DiscardLetters { filter, limit } => self.discard_letters(filter, *limit)?,
+            Act::EditLetter { subscription, place, data } => {
+                self.edit_letter(subscription, *place, data.clone())?
+            }
+            _ => return Ok(None),
+        };
+        Ok(Some(letters))
+    }
+
+    /// What is kept for places that cannot be, and that do not go together.
+    pub(super) fn wrong_checkpoints(&self) -> Vec<String> {
+        let wrong = |(name, subscription): (&SubscriptionName, &Subscription)| {
+            let beyond = |at: Place| subscription.stream.is_none() && at > Place::from(self.head);
+            let partitions = subscription.partitions.iter().enumerate();
+            let beyond = partitions.filter(|(_, partition)| beyond(partition.checkpoint)).map(
+                |(number, Partition { checkpoint, .. })| {
+                    format!(
+                        "subscription {name} has partition {number} at {checkpoint}, the log ends at {}",
+                        self.head
+                    )
+                },
+            );
+            beyond.collect::<Vec<_>>()
+        };
+        self.subscriptions.iter().flat_map(wrong).collect()
+    }
+
+    /// Dead letters of partitions that their subscription does not have, or of events that the log has not come to.
+    pub(super) fn wrong_letters(&self) -> Vec<String> {
+        let wrong = |(name, subscription): (&SubscriptionName, &Subscription)| {
+            let is_wrong = |letter: &&Letter| {
+                let partition =
+                    letter.key.partition(u32::try_from(subscription.partitions.len()).unwrap_or(0));
+                letter.partition != partition
+                    || letter.position > self.head
+                    || letter.position == Position::START
+            };
+            let letters = subscription.letters.values().filter(is_wrong);
+            let tell = |letter: &Letter| {
+                let Letter { place, partition, position, .. } = letter;
+                format!(
+                    "subscription {name} has a dead letter at {place} of partition {partition}, of position {position}"
+                )
+            };
+            letters.map(tell).collect::<Vec<_>>()
+        };
+        self.subscriptions.iter().flat_map(wrong).collect()
+    }
+}
+
+impl Subscription {
+    fn keep_leases(&mut self, request: &KeepLeases, now: Timestamp) -> Leases {
+        let until = now.plus(Duration::from_millis(request.lease_ms));
+        self.members.retain(|node, until| *until > now && *node != request.node);
+        if !request.leave {
+            self.members.insert(request.node, until);
+        }
+        let mine = |partition: &Partition, epoch| {
+            partition.epoch == epoch && partition.owner.is_some_and(|(owner, _)| owner == request.node)
+        };
+        for (leases, owner) in [(&request.release, None), (&request.hold, Some((request.node, until)))] {
+            for lease in leases {
+                let partition = self.partitions.get_mut(size(lease.partition));
+                if let Some(partition) = partition.filter(|partition| mine(partition, lease.epoch)) {
+                    partition.owner = owner;
+                }
+            }
+        }
+        for number in &request.claim {
+            let partition = self.partitions.get_mut(size(*number));
+            if let Some(partition) = partition.filter(|partition| partition.owner(now).is_none()) {
+                partition.epoch += 1;
+                partition.owner = Some((request.node, until));
+            }
+        }
+        self.leases(now)
+    }
+
+    fn leases(&self, now: Timestamp) -> Leases {
+        let state = |(partition, kept): (u32, &Partition)| LeaseState {
+            partition,
+            epoch: kept.epoch,
+            owner: kept.owner(now),
+            checkpoint: kept.checkpoint,
+            letters: count(self.letters_of(partition).count()),
+            due: self.heads().any(|letter| letter.partition == partition && letter.is_wanted()),
+        };
+        let partitions = (0..).zip(&self.partitions).map(state).collect();
+        Leases { paused: self.paused, members: self.members(now), partitions }
+    }
+
+    fn state(&self, name: &SubscriptionName, now: Timestamp) -> SubscriptionState {
+        let state = |(partition, kept): (u32, &Partition)| PartitionState {
+            partition,
+            checkpoint: kept.checkpoint,
+            epoch: kept.epoch,
+            owner: kept.owner(now),
+            letters: count(self.letters_of(partition).count()),
+            oldest_letter_at: self.letters_of(partition).map(|letter| letter.parked_at).min(),
+        };
+        SubscriptionState {
+            name: name.clone(),
+            source: self.source.clone(),
+            stream: self.stream.clone(),
+            start: self.start,
+            paused: self.paused,
+            created_at: self.created_at,
+            members: self.members(now),
+            partitions: (0..).zip(&self.partitions).map(state).collect(),
+        }
+    }
+
+    fn members(&self, now: Timestamp) -> u32 {
+        let there = self.members.values().filter(|until| **until > now).count();
+        u32::try_from(there).unwrap_or(u32::MAX)
+    }
+}
+
+impl Partition {
+    /// Who holds it.
+    fn owner(&self, now: Timestamp) -> Option<NodeId> {
+        self.owner.filter(|(_, until)| *until > now).map(|(owner, _)| owner)
+    }
+}

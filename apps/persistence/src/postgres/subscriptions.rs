@@ -1,0 +1,88 @@
+//! Durable subscriptions and their dead letters. Each request is one statement; leases run out by the server's clock.
+
+mod acts;
+mod leases;
+mod letters;
+
+use futures_util::future::BoxFuture;
+use umbel_core::{
+    Timestamp,
+    store::{
+        KeepLeases, Leases, Letter, LetterPage, LettersSettled, ListLetters, ListSubscriptions, OpenError,
+        OpenSubscription, ParkLetters, ReadParkedKeys, SaveCheckpoints, SettleLetters, StoreError,
+        SubscriptionState, TakeLetters,
+    },
+    subscription::{Key, Start},
+};
+
+pub(super) use self::acts::Asked;
+use super::Postgres;
+use crate::adapter::Subscriptions;
+
+impl Subscriptions for Postgres {
+    fn open_subscription(
+        &self,
+        request: OpenSubscription,
+        _now: Timestamp,
+    ) -> BoxFuture<'_, Result<SubscriptionState, OpenError>> {
+        Box::pin(self.reader.open_subscription(request))
+    }
+
+    fn keep_leases(&self, request: KeepLeases, _now: Timestamp) -> BoxFuture<'_, Result<Leases, StoreError>> {
+        Box::pin(self.reader.keep_leases(request))
+    }
+
+    fn save_checkpoints(&self, request: SaveCheckpoints) -> BoxFuture<'_, Result<Vec<u32>, StoreError>> {
+        Box::pin(self.reader.save_checkpoints(request))
+    }
+
+    fn list_subscriptions(
+        &self,
+        request: ListSubscriptions,
+        _now: Timestamp,
+    ) -> BoxFuture<'_, Result<Vec<SubscriptionState>, StoreError>> {
+        Box::pin(self.reader.list_subscriptions(request))
+    }
+
+    fn park_letters(
+        &self,
+        request: ParkLetters,
+        _now: Timestamp,
+    ) -> BoxFuture<'_, Result<Vec<u32>, StoreError>> {
+        Box::pin(self.reader.park_letters(request))
+    }
+
+    fn read_parked_keys(&self, request: ReadParkedKeys) -> BoxFuture<'_, Result<Vec<Key>, StoreError>> {
+        Box::pin(self.reader.read_parked_keys(request))
+    }
+
+    fn take_letters(&self, request: TakeLetters) -> BoxFuture<'_, Result<Vec<Letter>, StoreError>> {
+        Box::pin(self.reader.take_letters(request))
+    }
+
+    fn settle_letters(&self, request: SettleLetters) -> BoxFuture<'_, Result<LettersSettled, StoreError>> {
+        Box::pin(self.reader.settle_letters(request))
+    }
+
+    fn list_letters(&self, request: ListLetters) -> BoxFuture<'_, Result<LetterPage, StoreError>> {
+        Box::pin(self.reader.list_letters(request))
+    }
+}
+
+/// A count, or an epoch, as columns have it. None that is healthy is beyond.
+fn to_i64(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}
+
+fn to_u32(number: i64) -> u32 {
+    u32::try_from(number).unwrap_or(u32::MAX)
+}
+
+/// The place behind which a start is, and whether that is the end of what is followed.
+fn start_columns(start: Start) -> (Option<i64>, bool) {
+    match start {
+        Start::Origin => (None, false),
+        Start::Current => (None, true),
+        Start::After(place) => (Some(place.to_i64()), false),
+    }
+}

@@ -1,0 +1,132 @@
+//! Subscriptions, their leases and checkpoints.
+
+use tokio_postgres::Row;
+use umbel_core::{
+    StreamName,
+    store::{
+        KeepLeases, Lease, LeaseState, Leases, ListSubscriptions, OpenError, OpenSubscription,
+        PartitionState, SaveCheckpoints, StoreError, SubscriptionState,
+    },
+    subscription::{NodeId, Start, SubscriptionName},
+    version::Place,
+};
+use uuid::Uuid;
+
+use super::{start_columns, to_i64, to_u32};
+use crate::postgres::{reader::Reader, types::PgTimestamp};
+
+impl Reader {
+    pub(super) async fn open_subscription(
+        &self,
+        request: OpenSubscription,
+    ) -> Result<SubscriptionState, OpenError> {
+        let OpenSubscription { name, partitions, start, stream, source } = &request;
+        let (start, current) = start_columns(*start);
+        let stream = stream.as_ref().map(StreamName::as_str);
+        let partitions = i64::from(*partitions);
+        let sql = &self.statements().open_subscription;
+        let rows = self.write(sql, &[&name.as_str(), &partitions, &start, &current, &stream, source]).await?;
+        let missing = || StoreError::Corrupt { reason: format!("subscription {name} has no partitions") };
+        request.compare(states(&rows)?.pop().ok_or_else(missing)?)
+    }
+
+    pub(super) async fn list_subscriptions(
+        &self,
+        request: ListSubscriptions,
+    ) -> Result<Vec<SubscriptionState>, StoreError> {
+        let name = request.name.as_ref().map(SubscriptionName::as_str);
+        let after = request.after.as_ref().map(SubscriptionName::as_str);
+        let limit = i64::from(request.limit);
+        states(&self.query(&self.statements().list_subscriptions, &[&name, &after, &limit]).await?)
+    }
+
+    pub(super) async fn keep_leases(&self, request: KeepLeases) -> Result<Leases, StoreError> {
+        let KeepLeases { subscription, node, lease_ms, hold, claim, release, leave } = &request;
+        let (release, release_epochs) = lease_columns(release);
+        let (hold, hold_epochs) = lease_columns(hold);
+        let claim: Vec<_> = claim.iter().map(|partition| i64::from(*partition)).collect();
+        let (name, lease_ms) = (subscription.as_str(), to_i64(*lease_ms));
+        let sql = &self.statements().keep_leases;
+        let rows = self
+            .write(
+                sql,
+                &[&name, &node.0, &lease_ms, leave, &release, &release_epochs, &hold, &hold_epochs, &claim],
+            )
+            .await?;
+        Ok(Leases {
+            paused: rows.first().is_some_and(|row| row.get("paused")),
+            members: rows.first().map_or(0, |row| to_u32(row.get("members"))),
+            partitions: rows.iter().map(lease_state).collect(),
+        })
+    }
+
+    pub(super) async fn save_checkpoints(&self, request: SaveCheckpoints) -> Result<Vec<u32>, StoreError> {
+        let each = || request.checkpoints.iter();
+        let partitions: Vec<_> = each().map(|one| i64::from(one.partition)).collect();
+        let epochs: Vec<_> = each().map(|one| to_i64(one.epoch)).collect();
+        let places: Vec<_> = each().map(|one| one.place.to_i64()).collect();
+        let sql = &self.statements().save_subscription_checkpoints;
+        let refused =
+            self.write(sql, &[&request.subscription.as_str(), &partitions, &epochs, &places]).await?;
+        Ok(refused.iter().map(|row| to_u32(row.get("partition"))).collect())
+    }
+}
+
+fn lease_columns(leases: &[Lease]) -> (Vec<i64>, Vec<i64>) {
+    leases.iter().map(|lease| (i64::from(lease.partition), to_i64(lease.epoch))).unzip()
+}
+
+fn lease_state(row: &Row) -> LeaseState {
+    LeaseState {
+        partition: to_u32(row.get("partition")),
+        epoch: row.get::<_, i64>("epoch").unsigned_abs(),
+        owner: row.get::<_, Option<Uuid>>("owner").map(NodeId),
+        checkpoint: Place::from_i64(row.get("checkpoint")),
+        letters: row.get::<_, i64>("letters").unsigned_abs(),
+        due: row.get("due"),
+    }
+}
+
+/// What rows tell of subscriptions, one for each partition.
+fn states(rows: &[Row]) -> Result<Vec<SubscriptionState>, StoreError> {
+    let mut states: Vec<SubscriptionState> = Vec::new();
+    for row in rows {
+        let name: &str = row.get("name");
+        if states.last().is_none_or(|state| state.name.as_str() != name) {
+            states.push(state(name, row)?);
+        }
+        if let Some(state) = states.last_mut() {
+            state.partitions.push(partition_state(row));
+        }
+    }
+    Ok(states)
+}
+
+fn state(name: &str, row: &Row) -> Result<SubscriptionState, StoreError> {
+    let (PgTimestamp(created_at), start) = (row.get("created_at"), row.get::<_, Option<i64>>("start_after"));
+    Ok(SubscriptionState {
+        name: subscription_name(name)?,
+        source: row.get("source"),
+        stream: row.get::<_, Option<&str>>("stream").map(StreamName::from_store),
+        start: start.map_or(Start::Origin, |place| Start::After(Place::from_i64(place))),
+        paused: row.get("paused"),
+        created_at,
+        members: to_u32(row.get("members")),
+        partitions: Vec::new(),
+    })
+}
+
+fn partition_state(row: &Row) -> PartitionState {
+    PartitionState {
+        partition: to_u32(row.get("partition")),
+        checkpoint: Place::from_i64(row.get("checkpoint")),
+        epoch: row.get::<_, i64>("epoch").unsigned_abs(),
+        owner: row.get::<_, Option<Uuid>>("owner").map(NodeId),
+        letters: row.get::<_, i64>("letters").unsigned_abs(),
+        oldest_letter_at: row.get::<_, Option<PgTimestamp>>("oldest_letter_at").map(|PgTimestamp(at)| at),
+    }
+}
+
+pub(super) fn subscription_name(name: &str) -> Result<SubscriptionName, StoreError> {
+    SubscriptionName::new(name).map_err(|error| StoreError::Corrupt { reason: error.to_string() })
+}

@@ -1,0 +1,71 @@
+-- Durable subscriptions: leases and checkpoints of their partitions, who takes part, and dead letters.
+
+CREATE TABLE subscriptions (
+    name        TEXT    NOT NULL PRIMARY KEY,
+    -- What it follows, in words.
+    source      TEXT    NOT NULL,
+    -- The stream that its places are versions of; null when they are positions of the log.
+    stream      TEXT,
+    -- The place behind which it began; null is with the first event.
+    start_after INTEGER,
+    paused      INTEGER NOT NULL DEFAULT 0,
+    created_at  INTEGER NOT NULL
+) STRICT;
+
+-- The first epoch that no lease of a deleted subscription had: whoever still holds one of them is refused by its successor.
+CREATE TABLE past_epochs (
+    name  TEXT    NOT NULL PRIMARY KEY,
+    epoch INTEGER NOT NULL
+) STRICT;
+
+-- The owner stays when its lease has run out, so that it may still renew it.
+CREATE TABLE subscription_partitions (
+    subscription TEXT    NOT NULL,
+    partition    INTEGER NOT NULL,
+    epoch        INTEGER NOT NULL,
+    owner        BLOB,
+    expires_at   INTEGER,
+    checkpoint   INTEGER NOT NULL,
+    -- How many dead letters it has.
+    letters      INTEGER NOT NULL DEFAULT 0,
+    PRIMARY KEY (subscription, partition),
+    CHECK ((owner IS NULL) = (expires_at IS NULL))
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE subscription_members (
+    subscription TEXT    NOT NULL,
+    node         BLOB    NOT NULL,
+    expires_at   INTEGER NOT NULL,
+    PRIMARY KEY (subscription, node)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE letters (
+    subscription    TEXT    NOT NULL,
+    place           INTEGER NOT NULL,
+    partition       INTEGER NOT NULL,
+    key             INTEGER NOT NULL,
+    key_text        TEXT    NOT NULL,
+    event_id        BLOB    NOT NULL,
+    position        INTEGER NOT NULL,
+    event_name      TEXT    NOT NULL,
+    -- What went wrong; null when it only waits behind another one of its key.
+    error           TEXT,
+    attempts        INTEGER,
+    first_failed_at INTEGER,
+    last_failed_at  INTEGER,
+    parked_at       INTEGER NOT NULL,
+    retry           INTEGER NOT NULL DEFAULT 0,
+    -- Whether it is the first of its key.
+    head            INTEGER NOT NULL DEFAULT 0,
+    edited          TEXT,
+    -- Serves the list.
+    PRIMARY KEY (subscription, place),
+    CHECK ((error IS NULL) = (attempts IS NULL)),
+    CHECK ((error IS NULL) = (first_failed_at IS NULL)),
+    CHECK ((error IS NULL) = (last_failed_at IS NULL))
+) STRICT;
+-- Serve the queue of a key, the keys of a partition, what is due, and the oldest of a partition.
+CREATE INDEX letters_by_key ON letters (subscription, partition, key, place);
+CREATE INDEX letters_first ON letters (subscription, partition, key, place) WHERE head = 1;
+CREATE INDEX letters_due ON letters (subscription, partition, place) WHERE head = 1 AND (retry = 1 OR error IS NULL);
+CREATE INDEX letters_by_age ON letters (subscription, partition, parked_at);

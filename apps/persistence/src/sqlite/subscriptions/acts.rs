@@ -1,0 +1,110 @@
+//! Acts about subscriptions and dead letters, within the transaction that records them.
+
+use rusqlite::{Connection, OptionalExtension, params};
+use umbel_core::{
+    Json, StreamName,
+    store::{Act, Letter, LetterFilter, PerformError},
+    subscription::SubscriptionName,
+    version::Place,
+};
+
+use super::{leases::start_after, letters};
+use crate::sqlite::sql::{
+    DELETE_LETTERS, DELETE_PARTITIONS, DELETE_SUBSCRIPTION, EDIT_LETTER, FIND_SUBSCRIPTION, KEEP_EPOCH,
+    MOVE_START, PAUSE_SUBSCRIPTION, REMOVE_MEMBERS, RESET_PARTITIONS, RETRY_LETTERS,
+};
+
+/// Does an act, if it is one of these: about how many dead letters it was, or what is missing.
+pub(in crate::sqlite) fn act(
+    connection: &Connection,
+    act: &Act,
+) -> rusqlite::Result<Option<Result<usize, PerformError>>> {
+    if let Some(missing) = missing(connection, act)? {
+        return Ok(Some(Err(missing)));
+    }
+    let letters = match act {
+        Act::PauseSubscription { subscription } => pause(connection, subscription, true)?,
+        Act::ResumeSubscription { subscription } => pause(connection, subscription, false)?,
+        Act::ResetSubscription { subscription, start } => {
+            let start =
+                start_after(connection, *start, stream(connection, subscription)?.flatten().as_ref())?;
+            let name = subscription.as_str();
+            connection.prepare_cached(MOVE_START)?.execute(params![name, start.map(Place::to_i64)])?;
+            let checkpoint = start.unwrap_or_default().to_i64();
+            connection.prepare_cached(RESET_PARTITIONS)?.execute(params![name, checkpoint])?;
+            connection.prepare_cached(DELETE_LETTERS)?.execute([name])?
+        }
+        Act::DeleteSubscription { subscription } => delete(connection, subscription.as_str())?,
+        Act::RetryLetters { filter, limit } => retry(connection, filter, *limit)?,
+        Act::DiscardLetters { filter, limit } => discard(connection, filter, *limit)?,
+        Act::EditLetter { subscription, place, data } => {
+            let row = params![subscription.as_str(), place.to_i64(), data.as_ref().map(Json::as_str)];
+            connection.prepare_cached(EDIT_LETTER)?.execute(row)?
+        }
+        Act::DeleteStream { .. }
+        | Act::TruncateStream { .. }
+        | Act::Archive { .. }
+        | Act::ForgetSubject { .. } => return Ok(None),
+    };
+    Ok(Some(Ok(letters)))
+}
+
+/// What the act names and is not there.
+fn missing(connection: &Connection, act: &Act) -> rusqlite::Result<Option<PerformError>> {
+    Ok(match act.missing(false) {
+        Some(PerformError::SubscriptionNotFound(name)) if stream(connection, &name)?.is_none() => {
+            Some(PerformError::SubscriptionNotFound(name))
+        }
+        Some(PerformError::LetterNotFound { subscription, place }) => {
+            if stream(connection, &subscription)?.is_none() {
+                return Ok(Some(PerformError::SubscriptionNotFound(subscription)));
+            }
+            let letter = letters::find(connection, &subscription, place)?;
+            letter.is_none().then_some(PerformError::LetterNotFound { subscription, place })
+        }
+        _ => None,
+    })
+}
+
+/// The stream that a subscription follows, `Some(None)` for the log; `None` when it is not there.
+fn stream(connection: &Connection, name: &SubscriptionName) -> rusqlite::Result<Option<Option<StreamName>>> {
+    let mut statement = connection.prepare_cached(FIND_SUBSCRIPTION)?;
+    let stream = statement.query_row([name.as_str()], |row| row.get::<_, Option<String>>(0)).optional()?;
+    Ok(stream.map(|stream| stream.map(StreamName::from_store)))
+}
+
+fn pause(connection: &Connection, name: &SubscriptionName, paused: bool) -> rusqlite::Result<usize> {
+    connection.prepare_cached(PAUSE_SUBSCRIPTION)?.execute(params![name.as_str(), paused])?;
+    Ok(0)
+}
+
+fn delete(connection: &Connection, name: &str) -> rusqlite::Result<usize> {
+    connection.prepare_cached(KEEP_EPOCH)?.execute([name])?;
+    let discarded = connection.prepare_cached(DELETE_LETTERS)?.execute([name])?;
+    // All of them: no lease lasts so long.
+    connection.prepare_cached(REMOVE_MEMBERS)?.execute(params![name, i64::MAX, None::<&[u8]>])?;
+    connection.prepare_cached(DELETE_PARTITIONS)?.execute([name])?;
+    connection.prepare_cached(DELETE_SUBSCRIPTION)?.execute([name])?;
+    Ok(discarded)
+}
+
+fn retry(connection: &Connection, filter: &LetterFilter, limit: u32) -> rusqlite::Result<usize> {
+    let mut asked = 0;
+    for Letter { subscription, partition, key, place, .. } in
+        letters::meant(connection, filter, None, true, limit)?
+    {
+        let queue = params![subscription.as_str(), partition, key.to_i64(), place.to_i64()];
+        asked += connection.prepare_cached(RETRY_LETTERS)?.execute(queue)?;
+    }
+    Ok(asked)
+}
+
+fn discard(connection: &Connection, filter: &LetterFilter, limit: u32) -> rusqlite::Result<usize> {
+    let mut discarded = 0;
+    for Letter { subscription, partition, key, place, .. } in
+        letters::meant(connection, filter, None, false, limit)?
+    {
+        discarded += usize::from(letters::remove(connection, &subscription, partition, key, place)?);
+    }
+    Ok(discarded)
+}

@@ -1,0 +1,188 @@
+//! Subscriptions, their leases and checkpoints.
+
+use std::{collections::BTreeSet, time::Duration};
+
+use rusqlite::{Connection, Row, params};
+use umbel_core::{
+    StreamName, Timestamp, Version,
+    store::{
+        Checkpoint, KeepLeases, LeaseState, Leases, ListSubscriptions, OpenSubscription, PartitionState,
+        SaveCheckpoints, SubscriptionState,
+    },
+    subscription::{NodeId, Start, SubscriptionName},
+    version::Place,
+};
+use uuid::Uuid;
+
+use super::to_i64;
+use crate::sqlite::{
+    error::Fault,
+    log::{find_stream, log},
+    sql::{
+        CLAIM_LEASE, INSERT_PARTITION, INSERT_SUBSCRIPTION, KEEP_LEASE, LIST_LEASES, LIST_SUBSCRIPTIONS,
+        PUT_MEMBER, REMOVE_MEMBERS, SAVE_CHECKPOINT,
+    },
+    writer::Writer,
+};
+
+pub(super) fn open(
+    writer: &mut Writer,
+    request: &OpenSubscription,
+    now: Timestamp,
+) -> Result<Option<SubscriptionState>, Fault> {
+    let (transaction, _kinds) = writer.begin()?;
+    let OpenSubscription { name, partitions, start, stream, source } = request;
+    let start = start_after(&transaction, *start, stream.as_ref())?;
+    let row = params![
+        name.as_str(),
+        source,
+        stream.as_ref().map(StreamName::as_str),
+        start.map(Place::to_i64),
+        now.as_micros()
+    ];
+    if transaction.prepare_cached(INSERT_SUBSCRIPTION)?.execute(row)? > 0 {
+        for partition in 0..*partitions {
+            let row = params![name.as_str(), partition, start.unwrap_or_default().to_i64()];
+            transaction.prepare_cached(INSERT_PARTITION)?.execute(row)?;
+        }
+    }
+    let one = ListSubscriptions { name: Some(name.clone()), after: None, limit: 1 };
+    let state = list(&transaction, &one, now)?.pop();
+    transaction.commit().map_err(Fault::Commit)?;
+    Ok(state)
+}
+
+/// The place behind which a start is now; `None` for the first event.
+pub(super) fn start_after(
+    connection: &Connection,
+    start: Start,
+    stream: Option<&StreamName>,
+) -> rusqlite::Result<Option<Place>> {
+    Ok(match (start, stream) {
+        (Start::Origin, _) => None,
+        (Start::After(place), _) => Some(place),
+        (Start::Current, None) => Some(log(connection)?.head.into()),
+        (Start::Current, Some(stream)) => {
+            let row = find_stream(connection, stream)?;
+            Some(row.map_or(Version::START, |row| row.version).into())
+        }
+    })
+}
+
+pub(super) fn list(
+    connection: &Connection,
+    request: &ListSubscriptions,
+    now: Timestamp,
+) -> rusqlite::Result<Vec<SubscriptionState>> {
+    let name = request.name.as_ref().map(SubscriptionName::as_str);
+    // Every name is behind the empty text.
+    let after = request.after.as_ref().map_or("", SubscriptionName::as_str);
+    let mut statement = connection.prepare_cached(LIST_SUBSCRIPTIONS)?;
+    let mut rows = statement.query(params![name, after, request.limit, now.as_micros()])?;
+    let mut states: Vec<SubscriptionState> = Vec::new();
+    while let Some(row) = rows.next()? {
+        let name = subscription_name(row, 0)?;
+        if states.last().is_none_or(|state| state.name != name) {
+            states.push(state(name, row)?);
+        }
+        if let Some(state) = states.last_mut() {
+            state.partitions.push(partition_state(row)?);
+        }
+    }
+    Ok(states)
+}
+
+pub(super) fn keep(writer: &mut Writer, request: &KeepLeases, now: Timestamp) -> Result<Leases, Fault> {
+    let (transaction, _kinds) = writer.begin()?;
+    let (name, node) = (request.subscription.as_str(), request.node.0.as_bytes());
+    let until = now.plus(Duration::from_millis(request.lease_ms)).as_micros();
+    let leaves = request.leave.then_some(node);
+    transaction.prepare_cached(REMOVE_MEMBERS)?.execute(params![name, now.as_micros(), leaves])?;
+    let found = leases(&transaction, request, now)?;
+    if found.partitions.is_empty() {
+        return Ok(found);
+    }
+    if !request.leave {
+        transaction.prepare_cached(PUT_MEMBER)?.execute(params![name, node, until])?;
+    }
+    for (leases, until) in [(&request.release, None), (&request.hold, Some(until))] {
+        for lease in leases {
+            let row = params![name, lease.partition, to_i64(lease.epoch), node, until];
+            transaction.prepare_cached(KEEP_LEASE)?.execute(row)?;
+        }
+    }
+    for partition in &request.claim {
+        let row = params![name, partition, node, until, now.as_micros()];
+        transaction.prepare_cached(CLAIM_LEASE)?.execute(row)?;
+    }
+    let leases = leases(&transaction, request, now)?;
+    transaction.commit().map_err(Fault::Commit)?;
+    Ok(leases)
+}
+
+fn leases(connection: &Connection, request: &KeepLeases, now: Timestamp) -> rusqlite::Result<Leases> {
+    let mut leases = Leases { paused: false, members: 0, partitions: Vec::new() };
+    let mut statement = connection.prepare_cached(LIST_LEASES)?;
+    let mut rows = statement.query(params![request.subscription.as_str(), now.as_micros()])?;
+    while let Some(row) = rows.next()? {
+        (leases.paused, leases.members) = (row.get(0)?, row.get(1)?);
+        leases.partitions.push(LeaseState {
+            partition: row.get(2)?,
+            epoch: row.get::<_, i64>(3)?.unsigned_abs(),
+            owner: node(row, 4)?,
+            checkpoint: Place::from_i64(row.get(5)?),
+            letters: row.get::<_, i64>(6)?.unsigned_abs(),
+            due: row.get(7)?,
+        });
+    }
+    Ok(leases)
+}
+
+pub(super) fn save_checkpoints(writer: &mut Writer, request: &SaveCheckpoints) -> Result<Vec<u32>, Fault> {
+    let (transaction, _kinds) = writer.begin()?;
+    let mut refused = BTreeSet::new();
+    for Checkpoint { partition, epoch, place } in &request.checkpoints {
+        let row = params![request.subscription.as_str(), partition, to_i64(*epoch), place.to_i64()];
+        if transaction.prepare_cached(SAVE_CHECKPOINT)?.execute(row)? == 0 {
+            refused.insert(*partition);
+        }
+    }
+    transaction.commit().map_err(Fault::Commit)?;
+    Ok(refused.into_iter().collect())
+}
+
+fn state(name: SubscriptionName, row: &Row<'_>) -> rusqlite::Result<SubscriptionState> {
+    let start: Option<i64> = row.get(3)?;
+    Ok(SubscriptionState {
+        name,
+        source: row.get(1)?,
+        stream: row.get::<_, Option<String>>(2)?.map(StreamName::from_store),
+        start: start.map_or(Start::Origin, |place| Start::After(Place::from_i64(place))),
+        paused: row.get(4)?,
+        created_at: Timestamp::from_micros(row.get(5)?),
+        members: row.get(6)?,
+        partitions: Vec::new(),
+    })
+}
+
+fn partition_state(row: &Row<'_>) -> rusqlite::Result<PartitionState> {
+    Ok(PartitionState {
+        partition: row.get(7)?,
+        epoch: row.get::<_, i64>(8)?.unsigned_abs(),
+        owner: node(row, 9)?,
+        checkpoint: Place::from_i64(row.get(10)?),
+        letters: row.get::<_, i64>(11)?.unsigned_abs(),
+        oldest_letter_at: row.get::<_, Option<i64>>(12)?.map(Timestamp::from_micros),
+    })
+}
+
+fn node(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<NodeId>> {
+    let bytes: Option<[u8; 16]> = row.get(column)?;
+    Ok(bytes.map(|bytes| NodeId(Uuid::from_bytes(bytes))))
+}
+
+pub(super) fn subscription_name(row: &Row<'_>, column: usize) -> rusqlite::Result<SubscriptionName> {
+    SubscriptionName::new(row.get::<_, String>(column)?).map_err(|error| {
+        rusqlite::Error::FromSqlConversionFailure(column, rusqlite::types::Type::Text, Box::new(error))
+    })
+}

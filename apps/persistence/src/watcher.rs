@@ -1,0 +1,33 @@
+//! Watches for what other processes append, and wakes those who follow the log here.
+
+use std::{sync::Arc, time::Duration};
+
+use futures_util::StreamExt as _;
+use tokio::time::sleep;
+use umbel_bus::Bus;
+
+use crate::adapter::Adapter;
+
+/// Looks at the log's head every so often, and once somebody follows the log also hears what the database tells by itself.
+/// What it hears comes sooner; what it overhears is seen at the next look. A store that does not answer is asked again.
+pub(crate) async fn watch(adapter: Arc<dyn Adapter>, bus: Bus, every: Duration) {
+    tokio::join!(look(&*adapter, &bus, every), hear(&*adapter, &bus));
+}
+
+async fn look(adapter: &dyn Adapter, bus: &Bus, every: Duration) {
+    loop {
+        if let Ok(status) = adapter.status().await {
+            bus.announce_head(status.head);
+        }
+        sleep(every.max(Duration::from_millis(1))).await;
+    }
+}
+
+/// What this process has appended itself comes back to it here, and is no news.
+async fn hear(adapter: &dyn Adapter, bus: &Bus) {
+    bus.followed().await;
+    let mut heads = adapter.heads();
+    while let Some(head) = heads.next().await {
+        bus.announce_head(head);
+    }
+}

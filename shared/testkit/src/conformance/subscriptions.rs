@@ -1,0 +1,260 @@
+//! Subscriptions: making, listing, pausing, resetting and deleting them.
+
+use std::sync::Arc;
+
+use tokio::task::JoinSet;
+use umbel_core::{
+    ExpectedVersion::Any,
+    store::{
+        Act, Checkpoint, KeepLeases, Lease, ListSubscriptions, OpenError, OpenSubscription, PARTITIONS_MAX,
+        ParkLetters, PerformError, ReadParkedKeys, SOURCE_MAX_BYTES, SaveCheckpoints, SettleLetters,
+        TakeLetters,
+    },
+    subscription::{Settling, Start},
+};
+
+use super::{
+    Events, StoreUnderTest, put, stream,
+    subscribing::{
+        PARTITIONS, act, at_place, failed, healthy, leases, letter, name, node, of_node, owned, owners, park,
+        place, settled, state, to_log,
+    },
+};
+
+/// What is there is not changed by who opens it again, whatever they ask for; it has as many partitions as it was made with, and
+/// follows what it followed.
+pub async fn a_subscription_is_made_once<S: StoreUnderTest>(store: S) {
+    let made = store.ask(to_log("s")).await.unwrap();
+    assert_eq!((&made.name, &*made.source, &made.stream), (&name("s"), "log", &None));
+    assert_eq!((made.start, made.paused, made.members), (Start::Origin, false, 0));
+    let numbers: Vec<_> = made.partitions.iter().map(|one| (one.partition, one.checkpoint)).collect();
+    assert_eq!(numbers, [0, 1, 2, 3].map(|number| (number, place(0))));
+    assert!(made.partitions.iter().all(|one| one.owner.is_none() && one.letters == 0));
+
+    let other = OpenSubscription { start: Start::After(place(7)), source: "other".into(), ..to_log("s") };
+    assert_eq!(store.ask(other).await, Ok(made.clone()));
+    let (stored, asked) = (PARTITIONS, 5);
+    let differing = store.ask(OpenSubscription { partitions: asked, ..to_log("s") }).await;
+    assert_eq!(differing, Err(OpenError::PartitionsDiffer { name: name("s"), stored, asked }));
+    let elsewhere = store.ask(OpenSubscription { stream: Some(stream("a")), ..to_log("s") }).await;
+    let (stored, asked) = ("the log".into(), "stream a".into());
+    assert_eq!(elsewhere, Err(OpenError::FollowsOther { name: name("s"), stored, asked }));
+    for asked in [0, PARTITIONS_MAX + 1] {
+        let wrong = store.ask(OpenSubscription { partitions: asked, ..to_log("new") }).await;
+        assert_eq!(wrong, Err(OpenError::WrongPartitions { asked }));
+    }
+    assert_eq!(state(&store, "s").await, made);
+
+    let source = "ü".repeat(SOURCE_MAX_BYTES);
+    let most = OpenSubscription { partitions: PARTITIONS_MAX, source: source.clone(), ..to_log("most") };
+    let most = store.ask(most).await.unwrap();
+    assert_eq!(most.partitions.len(), usize::try_from(PARTITIONS_MAX).unwrap());
+    assert_eq!(most.source, source[..SOURCE_MAX_BYTES]);
+    healthy(&store).await;
+}
+
+/// Where a subscription begins is decided when it is made, and kept.
+pub async fn a_start_is_resolved_when_it_is_made<S: StoreUnderTest>(store: S) {
+    let events = Events::default();
+    put(&store, events.append("a", Any, 3)).await;
+    put(&store, events.append("b", Any, 2)).await;
+    let mut made = Vec::new();
+    for (number, start, of, expected) in [
+        (0, Start::Origin, None, Start::Origin),
+        (1, Start::Current, None, Start::After(place(5))),
+        (2, Start::Current, Some("a"), Start::After(place(3))),
+        (3, Start::Current, Some("not-yet"), Start::After(place(0))),
+        (4, Start::After(place(2)), Some("a"), Start::After(place(2))),
+        (5, Start::After(place(4)), None, Start::After(place(4))),
+        (6, Start::Origin, Some("b"), Start::Origin),
+    ] {
+        let request = OpenSubscription { start, stream: of.map(stream), ..to_log(&format!("s{number}")) };
+        let state = store.ask(request.clone()).await.unwrap();
+        assert_eq!((state.start, &state.stream), (expected, &request.stream), "{request:?}");
+        let at = if let Start::After(at) = expected { at } else { place(0) };
+        assert!(state.partitions.iter().all(|one| one.checkpoint == at), "{request:?}");
+        made.push((request, state));
+    }
+    put(&store, events.append("not-yet", Any, 2)).await;
+    for (request, state) in made {
+        assert_eq!(store.ask(request).await, Ok(state), "what was current then");
+    }
+    healthy(&store).await;
+}
+
+/// Of many that open a subscription at once, one makes it, and all hear of the same.
+pub async fn many_open_at_once_and_one_makes_it<S: StoreUnderTest>(store: S) {
+    let store = Arc::new(store);
+    let mut tasks = JoinSet::new();
+    for number in 1..=8 {
+        let store = Arc::clone(&store);
+        let (start, source) = (Start::After(place(number)), number.to_string());
+        tasks.spawn(async move { store.ask(OpenSubscription { start, source, ..to_log("s") }).await });
+    }
+    let answers: Vec<_> = tasks.join_all().await.into_iter().map(Result::unwrap).collect();
+    assert!(answers.iter().all(|answer| *answer == answers[0]), "{answers:?}");
+    let begun = answers[0].source.parse().unwrap();
+    assert_eq!(answers[0].start, Start::After(place(begun)), "all of it is of one of them");
+    assert_eq!(state(&*store, "s").await, answers[0]);
+}
+
+/// Subscriptions are listed by name, byte by byte, page by page.
+pub async fn subscriptions_are_listed_by_name<S: StoreUnderTest>(store: S) {
+    for subscription in ["b", "ä", "a", "B", "a-1", "a b"] {
+        store.ask(to_log(subscription)).await.unwrap();
+    }
+    for limit in [1, 2, 4, 100] {
+        let (mut names, mut after) = (Vec::new(), None);
+        loop {
+            let page =
+                store.ask(ListSubscriptions { name: None, after: after.clone(), limit }).await.unwrap();
+            assert!(page.len() <= limit.try_into().unwrap());
+            let Some(last) = page.last() else { break };
+            after = Some(last.name.clone());
+            assert!(page.iter().all(|one| one.partitions.len() == 4), "{page:?}");
+            names.extend(page.into_iter().map(|one| one.name.to_string()));
+        }
+        assert_eq!(names, ["B", "a", "a b", "a-1", "b", "ä"], "by {limit}");
+    }
+    let none = ListSubscriptions { name: Some(name("A")), after: None, limit: 9 };
+    assert_eq!(store.ask(none).await, Ok(vec![]));
+}
+
+/// A pause is told with the leases, and takes none away.
+pub async fn a_paused_subscription_keeps_its_leases<S: StoreUnderTest>(store: S) {
+    let events = Events::default();
+    let hold = owned(&store).await;
+    let keep = || KeepLeases { hold: hold.clone(), ..of_node("s", 1) };
+    for (paused, act_of) in [
+        (true, Act::PauseSubscription { subscription: name("s") }),
+        (true, Act::PauseSubscription { subscription: name("s") }),
+        (false, Act::ResumeSubscription { subscription: name("s") }),
+    ] {
+        assert_eq!(act(&store, &events, act_of).await.events, 0);
+        let kept = store.ask(keep()).await.unwrap();
+        assert_eq!(
+            (kept.paused, leases(&kept), owners(&kept)),
+            (paused, hold.clone(), vec![Some(node(1)); 4])
+        );
+        assert_eq!(state(&store, "s").await.paused, paused);
+    }
+}
+
+/// A reset moves every checkpoint, back too, takes every lease away at once and discards the dead letters.
+pub async fn a_reset_begins_elsewhere<S: StoreUnderTest>(store: S) {
+    let events = Events::default();
+    put(&store, events.append("a", Any, 9)).await;
+    let hold = owned(&store).await;
+    let checkpoints = hold.iter().map(|lease| checkpoint(*lease, 8)).collect::<Vec<_>>();
+    let save = || SaveCheckpoints { subscription: name("s"), checkpoints: checkpoints.clone() };
+    assert_eq!(store.ask(save()).await, Ok(vec![]));
+    let dead = [letter(&hold, 3, "k", Some(failed("no", 1))), letter(&hold, 4, "l", None)];
+    for (start, expected, discarded) in [
+        (Start::After(place(2)), Start::After(place(2)), 2),
+        (Start::Origin, Start::Origin, 0),
+        (Start::Current, Start::After(place(11)), 0),
+    ] {
+        if discarded > 0 {
+            park(&store, dead.clone()).await;
+        }
+        let reset = Act::ResetSubscription { subscription: name("s"), start };
+        assert_eq!(act(&store, &events, reset).await.events, discarded);
+        let now = state(&store, "s").await;
+        let at = if let Start::After(at) = expected { at } else { place(0) };
+        assert_eq!(now.start, expected);
+        assert!(now.partitions.iter().all(|one| one.checkpoint == at && one.letters == 0), "{now:?}");
+        assert!(now.partitions.iter().all(|one| one.owner.is_none() && one.epoch > 1), "{now:?}");
+        assert_eq!(store.ask(save()).await, Ok(vec![0, 1, 2, 3]), "its lease is gone");
+        let lost = store.ask(KeepLeases { hold: hold.clone(), ..of_node("s", 1) }).await.unwrap();
+        assert_eq!(owners(&lost), [None; 4]);
+        healthy(&store).await;
+    }
+    let claim = vec![0];
+    let again = store.ask(KeepLeases { claim, ..of_node("s", 1) }).await.unwrap();
+    assert_eq!((again.partitions[0].epoch, again.partitions[0].checkpoint), (5, place(11)));
+}
+
+/// SU-19: opened again, a subscription goes on where it stood; deleted and opened again, it begins where its start says, and whoever
+/// had it before is refused.
+pub async fn a_deleted_subscription_begins_anew<S: StoreUnderTest>(store: S) {
+    let events = Events::default();
+    put(&store, events.append("a", Any, 9)).await;
+    let hold = owned(&store).await;
+    let save = |place| SaveCheckpoints {
+        subscription: name("s"),
+        checkpoints: hold.iter().map(|lease| checkpoint(*lease, place)).collect(),
+    };
+    assert_eq!(store.ask(save(5)).await, Ok(vec![]));
+    let dead = letter(&hold, 3, "k", Some(failed("no", 1)));
+    park(&store, [dead.clone()]).await;
+    let release = hold.clone();
+    store.ask(KeepLeases { release, leave: true, ..of_node("s", 1) }).await.unwrap();
+    let again = OpenSubscription { start: Start::After(place(1)), ..to_log("s") };
+    let kept = store.ask(again.clone()).await.unwrap();
+    assert!(kept.partitions.iter().all(|one| one.checkpoint == place(5)), "{kept:?}");
+
+    let delete = Act::DeleteSubscription { subscription: name("s") };
+    assert_eq!(act(&store, &events, delete.clone()).await.events, 1);
+    assert_eq!(store.ask(ListSubscriptions { name: None, after: None, limit: 9 }).await, Ok(vec![]));
+    let refused = store.ask(events.perform(delete.clone())).await;
+    assert_eq!(refused, Err(PerformError::SubscriptionNotFound(name("s"))));
+    let anew = store.ask(again.clone()).await.unwrap();
+    assert!(anew.partitions.iter().all(|one| one.checkpoint == place(1) && one.letters == 0), "{anew:?}");
+    let claim = (0..PARTITIONS).collect::<Vec<_>>();
+    for _ in 0..2 {
+        let taken = store.ask(KeepLeases { claim: claim.clone(), ..of_node("s", 2) }).await.unwrap();
+        assert_eq!(owners(&taken), [Some(node(2)); 4]);
+        let old = leases(&taken).into_iter().zip(&hold).all(|(new, old)| new.epoch > old.epoch);
+        assert!(old, "{taken:?}");
+        assert_eq!(store.ask(save(9)).await, Ok(vec![0, 1, 2, 3]), "by who had it before");
+        let parked = ParkLetters { subscription: name("s"), letters: vec![dead.clone()] };
+        assert_eq!(store.ask(parked).await, Ok(vec![dead.lease.partition]));
+        // And so over each further life.
+        act(&store, &events, delete.clone()).await;
+        store.ask(again.clone()).await.unwrap();
+    }
+    healthy(&store).await;
+}
+
+/// What is not there has no leases and no letters, and cannot be acted on.
+pub async fn an_unknown_subscription_is_refused<S: StoreUnderTest>(store: S) {
+    let (events, subscription) = (Events::default(), name("none"));
+    let lease = Lease { partition: 2, epoch: 0 };
+    let keep = KeepLeases { hold: vec![lease], claim: vec![0], release: vec![lease], ..of_node("none", 1) };
+    let leases = store.ask(keep).await.unwrap();
+    assert_eq!((leases.paused, leases.members, leases.partitions), (false, 0, vec![]));
+    let letter = letter(&[lease; 4], 1, "k", None);
+    let checkpoints = vec![checkpoint(lease, 1)];
+    assert_eq!(
+        store.ask(SaveCheckpoints { subscription: subscription.clone(), checkpoints }).await,
+        Ok(vec![2])
+    );
+    let letters = vec![letter.clone()];
+    assert_eq!(store.ask(ParkLetters { subscription: subscription.clone(), letters }).await, Ok(vec![2]));
+    let settled = vec![settled(&letter, Settling::Done)];
+    let settled = store.ask(SettleLetters { subscription: subscription.clone(), settled }).await.unwrap();
+    assert_eq!((settled.free, settled.refused), (vec![], vec![2]));
+    let keys = ReadParkedKeys { subscription: subscription.clone(), partition: 2 };
+    assert_eq!(store.ask(keys).await, Ok(vec![]));
+    let take = TakeLetters { subscription: subscription.clone(), partitions: vec![2], limit: 9 };
+    assert_eq!(store.ask(take).await, Ok(vec![]));
+
+    let filter = umbel_core::store::LetterFilter { subscription: Some(subscription.clone()), ..at_place(1) };
+    for act in [
+        Act::PauseSubscription { subscription: subscription.clone() },
+        Act::ResumeSubscription { subscription: subscription.clone() },
+        Act::ResetSubscription { subscription: subscription.clone(), start: Start::Current },
+        Act::DeleteSubscription { subscription: subscription.clone() },
+        Act::RetryLetters { filter: filter.clone(), limit: 1 },
+        Act::DiscardLetters { filter, limit: 1 },
+        Act::EditLetter { subscription: subscription.clone(), place: place(1), data: None },
+    ] {
+        let refused = store.ask(events.perform(act.clone())).await;
+        assert_eq!(refused, Err(PerformError::SubscriptionNotFound(subscription.clone())), "{act:?}");
+    }
+    assert_eq!(super::read_log(&store).await, []);
+}
+
+fn checkpoint(Lease { partition, epoch }: Lease, at: u64) -> Checkpoint {
+    Checkpoint { partition, epoch, place: place(at) }
+}

@@ -1,0 +1,181 @@
+//! Durable subscriptions and their dead letters as an operator meets them.
+
+use serde_json::{Value, json};
+use umbel_core::{
+    EventId, Position, Timestamp,
+    store::{
+        Checkpoint, Failure, KeepLeases, Lease, NewLetter, OpenSubscription, ParkLetters, SaveCheckpoints,
+    },
+    subscription::{Key, NodeId, Start, SubscriptionName},
+    version::Place,
+};
+use uuid::Uuid;
+
+use super::lines::{log, text};
+use crate::support::{Store, Umbel, with_store};
+
+/// A store with 70 events and the subscription `mail.welcome`: at position 60, with an owner, and six dead letters, of which the first of
+/// each of two keys has failed and one has a key of its own.
+#[track_caller]
+fn filled(store: Store) -> Umbel {
+    let umbel = Umbel::new(store);
+    umbel.json(&["store", "init"]);
+    assert_eq!(umbel.command_fed(&["events", "import"], &text(&log(70))).code, Some(0));
+    let events = umbel.events();
+    let ids: Vec<EventId> =
+        events.iter().map(|event| EventId(event["id"].as_str().unwrap().parse().unwrap())).collect();
+    with_store(&umbel.place(), async |bus| {
+        let (store, name) = (bus.store(), SubscriptionName::new("mail.welcome").unwrap());
+        let (partitions, start, source) = (1, Start::Origin, "log".to_owned());
+        let open = OpenSubscription { name: name.clone(), partitions, start, stream: None, source };
+        store.open_subscription(open).await.unwrap();
+        let keep = KeepLeases {
+            subscription: name.clone(),
+            node: NodeId(Uuid::from_u128(7)),
+            lease_ms: 600_000,
+            hold: Vec::new(),
+            claim: vec![0],
+            release: Vec::new(),
+            leave: false,
+        };
+        let epoch = store.keep_leases(keep).await.unwrap().partitions[0].epoch;
+        let at = Timestamp::from_micros(1_000_000);
+        let letter = |(number, key, error): (u64, &str, Option<&str>)| NewLetter {
+            lease: Lease { partition: 0, epoch },
+            place: Place::new(number),
+            key: Key::of(key),
+            key_text: key.to_owned(),
+            event_id: ids[usize::try_from(number).unwrap() - 1],
+            position: Position::new(number),
+            event_name: "test.happened".into(),
+            failure: error.map(|error| Failure {
+                error: error.into(),
+                attempts: 2,
+                first_at: at,
+                last_at: at,
+            }),
+        };
+        let letters = [
+            (3, "ada", Some("connection refused")),
+            (5, "ada", None),
+            (7, "grace", Some("connection reset")),
+            (9, "grace", None),
+            (11, "ada", None),
+            (13, "linus", Some("no such address")),
+        ];
+        let letters = letters.map(letter).to_vec();
+        assert_eq!(store.park_letters(ParkLetters { subscription: name.clone(), letters }).await, Ok(vec![]));
+        let checkpoints = vec![Checkpoint { partition: 0, epoch, place: Place::new(60) }];
+        let saved = SaveCheckpoints { subscription: name, checkpoints };
+        assert_eq!(store.save_checkpoints(saved).await, Ok(vec![]));
+    });
+    umbel
+}
+
+/// A subscription is seen with how far it is behind, paused, resumed, reset and deleted; each is recorded.
+#[test]
+fn subscriptions_are_looked_after() {
+    for store in Store::durable() {
+        let umbel = filled(store);
+        let of = |command: &str, more: &[&str]| {
+            umbel.json(&[&["subscriptions", command, "mail.welcome"], more].concat()).remove(0)
+        };
+        let listed = umbel.json(&["subscriptions", "list"]);
+        assert_eq!(listed, [of("show", &[])]);
+        let one = &listed[0];
+        assert_eq!((&one["lag_events"], &one["owners"], &one["owned"]), (&json!(10), &json!(1), &json!(1)));
+        assert_eq!(
+            (&one["members"], &one["dead_letters"], &one["paused"]),
+            (&json!(1), &json!(6), &json!(false))
+        );
+        assert!(one["lag_seconds"].as_u64().unwrap() > 0, "{one}");
+        let table = umbel.command_output(&["subscriptions", "list"]).stdout;
+        assert!(table.contains("mail.welcome") && table.contains("running"), "{table}");
+        let shown = umbel.command_output(&["subscriptions", "show", "mail.welcome"]).stdout;
+        assert!(shown.contains("10 events") && shown.contains("checkpoint"), "{shown}");
+
+        of("pause", &["--reason", "moving"]);
+        assert_eq!(of("show", &[])["paused"], true);
+        of("resume", &[]);
+        assert_eq!(of("show", &[])["paused"], false);
+        for command in [&["reset", "mail.welcome", "--origin"][..], &["delete", "mail.welcome"]] {
+            let exit = umbel.command_output(&[&["subscriptions"], command].concat());
+            assert!(exit.code == Some(2) && exit.stderr.contains("--yes"), "{exit:?}");
+        }
+        assert_eq!(of("reset", &["--after", "20", "--yes"])["events"], 6);
+        let reset = of("show", &[]);
+        assert_eq!((&reset["partitions"][0]["checkpoint"], &reset["owned"]), (&json!(20), &json!(0)));
+        of("delete", &["--yes"]);
+        assert_eq!(umbel.json(&["subscriptions", "list"]).len(), 0);
+        for command in ["show", "pause"] {
+            let missing = umbel.command_output(&["subscriptions", command, "mail.welcome"]);
+            assert!(missing.code == Some(1) && missing.stderr.contains("subscriptions list"), "{missing:?}");
+        }
+        let audit = umbel.command_output(&["audit"]).stdout;
+        for act in ["paused subscription", "moving", "6 dead letters discarded", "deleted subscription"] {
+            assert!(audit.contains(act), "{act} in {audit}");
+        }
+        assert_eq!(umbel.json(&["store", "verify"]).len(), 0);
+    }
+}
+
+/// Dead letters are found by what is known of them, tried again and discarded in chunks, and edited.
+#[test]
+fn dead_letters_are_looked_after() {
+    for store in Store::durable() {
+        let umbel = filled(store);
+        let list = |filters: &[&str]| -> Vec<u64> {
+            let letters = umbel.json(&[&["dead-letters", "list"], filters].concat());
+            letters.iter().map(|letter| letter["place"].as_u64().unwrap()).collect()
+        };
+        let asked = || -> Vec<u64> {
+            let mut letters = umbel.json(&["dead-letters", "list"]);
+            letters.retain(|letter| letter["retry"] == true);
+            letters.iter().map(|letter| letter["place"].as_u64().unwrap()).collect()
+        };
+        assert_eq!(list(&[]), [3, 5, 7, 9, 11, 13]);
+        assert_eq!(list(&["--failed"]), [3, 7, 13]);
+        assert_eq!(list(&["--error", "connection"]), [3, 7]);
+        assert_eq!(list(&["--key", "ada", "--through", "5", "--subscription", "mail.welcome"]), [3, 5]);
+        assert_eq!(list(&["--event", "test.other"]), [0; 0]);
+        assert_eq!(list(&["--limit", "2"]), [3, 5]);
+        let table = umbel.command_output(&["dead-letters", "list", "--limit", "1"]).stdout;
+        assert!(table.contains("connection refused") && table.ends_with("1 of 6 dead letters\n"), "{table}");
+
+        let many = |command: &str, more: &[&str]| -> Value {
+            umbel.json(&[&["dead-letters", command], more].concat()).remove(0)
+        };
+        let dry = many("retry", &["--failed", "--dry-run"]);
+        assert_eq!(dry, json!({"matching": 3, "letters": 0, "dry_run": true}));
+        assert_eq!(asked(), [0; 0]);
+        let done = many("retry", &["--key", "ada", "--place", "5"]);
+        assert_eq!((&done["matching"], &done["letters"]), (&json!(1), &json!(2)));
+        assert_eq!(asked(), [3, 5]);
+        let done = many("retry", &["--chunk", "1", "--reason", "it is back"]);
+        assert_eq!((&done["matching"], &done["letters"]), (&json!(6), &json!(4)));
+        assert_eq!(asked(), [3, 5, 7, 9, 11, 13]);
+
+        let edit = ["dead-letters", "edit", "mail.welcome", "13", "--data", r#"{"address": "s3cret"}"#];
+        assert_eq!(umbel.json(&edit)[0]["events"], 1);
+        let show = || umbel.json(&["dead-letters", "show", "mail.welcome", "13"]).remove(0);
+        let shown = show();
+        assert_eq!(shown["edited"], json!({"address": "s3cret"}));
+        assert_eq!(shown["event"]["position"], 13);
+        let told = umbel.command_output(&["dead-letters", "show", "mail.welcome", "13"]).stdout;
+        assert!(told.contains("s3cret") && told.contains("no such address"), "{told}");
+        umbel.json(&["dead-letters", "edit", "mail.welcome", "13", "--original"]);
+        assert!(show().get("edited").is_none());
+        let refused = umbel.command_output(&["dead-letters", "edit", "mail.welcome", "13", "--data", "{"]);
+        assert!(refused.code == Some(1) && refused.stderr.contains("JSON"), "{refused:?}");
+        assert!(!umbel.command_output(&["audit", "--json"]).stdout.contains("s3cret"));
+
+        let exit = umbel.command_output(&["dead-letters", "discard", "--place", "3"]);
+        assert!(exit.code == Some(2) && exit.stderr.contains("--yes"), "{exit:?}");
+        assert_eq!(many("discard", &["--key", "ada", "--dry-run"])["matching"], 3);
+        assert_eq!(many("discard", &["--key", "ada", "--chunk", "2", "--yes"])["letters"], 3);
+        assert_eq!(list(&[]), [7, 9, 13]);
+        let missing = umbel.command_output(&["dead-letters", "show", "mail.welcome", "3"]);
+        assert!(missing.code == Some(1) && missing.stderr.contains("dead-letters list"), "{missing:?}");
+        assert_eq!(umbel.json(&["store", "verify"]).len(), 0);
+    }
+}
