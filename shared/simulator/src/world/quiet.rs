@@ -7,10 +7,12 @@ use crate::{oracle::Broken, schedule::Event, shape::Faults};
 
 /// Until when everything must be at rest once faults have ceased.
 const REST_WITHIN: Millis = 300_000;
-/// For how long partitions may still find their owners.
+/// Within which time requests that were slow under faults have arrived, leases of the dead have run out, and shares are even.
 const SETTLE_WITHIN: Millis = 10_000;
-/// How long nothing may happen then.
-const REST_FOR: Millis = 5_000;
+/// How long nothing may be read or saved then, once partitions have found their owners.
+const REST_FOR: Millis = 2_000;
+/// Within which time a node must have stopped in order.
+const STOP_WITHIN: Millis = 6_000;
 
 impl World {
     /// Nothing fails any more and nothing is added: everything that was begun must be settled, all events handled, all letters
@@ -86,9 +88,12 @@ impl World {
             self.stop(node)?;
             let life = self.nodes[node].life;
             let id = self.nodes[node].process.as_ref().map(|process| process.id);
-            self.pass(6000)?;
-            if self.nodes[node].life == life {
-                return Err(format!("rest: node {node} does not stop"));
+            let by = self.now + STOP_WITHIN;
+            while self.nodes[node].life == life {
+                if self.now > by {
+                    return Err(format!("rest: node {node} does not stop"));
+                }
+                self.pass(50)?;
             }
             let mut kept = self.store.subscriptions.iter().flat_map(|kept| &kept.partitions);
             if kept.any(|kept| kept.owner.is_some_and(|(owner, _)| Some(owner) == id)) {
