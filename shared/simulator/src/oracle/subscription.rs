@@ -41,7 +41,7 @@ impl Books {
     }
 
     /// Whether a lease is from before operators let it begin elsewhere.
-    fn is_stale(&self, key: Key, epoch: u64) -> bool {
+    pub(crate) fn is_stale(&self, key: Key, epoch: u64) -> bool {
         epoch < self.since[size(key.partition(self.partitions))]
     }
 

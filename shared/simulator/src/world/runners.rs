@@ -14,6 +14,7 @@ use crate::{
     node::{Batch, Held, Runner},
     oracle::Broken,
     schedule::{Address, Event, Part, Request},
+    store::{Kept, size},
 };
 
 impl World {
@@ -201,7 +202,11 @@ impl World {
         let (partitions, capacity) = (self.shape.options[subscription].partitions, self.shape.capacity);
         let books = &self.oracle.subscriptions[subscription];
         let again = batch.iter().any(|one| books.is_over(one.item.place));
-        let Some(runner) = self.runner(to) else { return Ok(()) };
+        let kept = &self.store.subscriptions[subscription].partitions;
+        let now = self.now;
+        let Some(process) = self.nodes[to.node].process.as_mut() else { return Ok(()) };
+        let node = process.id;
+        let Some(runner) = process.runner(subscription, to.incarnation) else { return Ok(()) };
         if runner.stopping {
             return Err("machine: it is stopping and still sends".into());
         }
@@ -215,6 +220,14 @@ impl World {
             let partition = item.key.partition(partitions);
             let lease = epochs.iter().find(|lease| lease.partition == partition);
             let epoch = lease.ok_or("machine: it sends of a partition that it does not own")?.epoch;
+            let Kept { owner, epoch: current, .. } = kept[size(partition)];
+            let leased = current == epoch && owner.is_some_and(|(owner, until)| owner == node && until > now);
+            if !leased && !books.is_stale(item.key, epoch) {
+                return Err(format!(
+                    "lease: {} is sent under epoch {epoch} of partition {partition}, which stands at {current}: {owner:?}",
+                    item.place
+                ));
+            }
             let consumer = runner.consumers.get_mut(&id).ok_or("machine: it sends to a stranger")?;
             if consumer.given.insert(item.place, (item.key, *letter)).is_some() {
                 return Err(format!("machine: {} is sent twice to one consumer", item.place));
