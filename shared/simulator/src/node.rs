@@ -80,8 +80,6 @@ pub(crate) struct Runner {
     pub(crate) batches: u64,
     /// What is on its way to the store.
     pub(crate) requests: Vec<Effect<u64>>,
-    /// The last checkpoint of each lease that it asked for.
-    pub(crate) saved: BTreeMap<(u32, u64), Place>,
 }
 
 /// A consumer. Between it and its runner are queues: what one has said, the other one hears later.

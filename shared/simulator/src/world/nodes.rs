@@ -62,7 +62,6 @@ impl World {
             commands: VecDeque::new(),
             batches: 0,
             requests: Vec::new(),
-            saved: BTreeMap::new(),
         });
         let to = Address { node, part: Part::Runner(subscription), incarnation };
         for _ in 0..self.chances.consumers.between(1, 2) {
