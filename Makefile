@@ -23,6 +23,11 @@ test: tools ## Run all tests; starts (or as root on Debian installs) a private P
 soak: tools ## Follow the log for a minute while two processes write at full speed; says how much was seen
 	UMBEL_TEST_LONG=1 $(CARGO) test --package umbel-tests followers:: -- --nocapture
 
+.PHONY: sim
+sim: tools ## Simulate clusters under faults, RUNS seeds from SEED on; TRACE=1 tells one, STEPS cuts it, BUG plants one, RELEASE=1 is faster
+	@SEED="$(SEED)" RUNS="$(RUNS)" STEPS="$(STEPS)" TRACE="$(TRACE)" BUG="$(BUG)" \
+		$(CARGO) run --quiet $(if $(RELEASE),--release) --package umbel-simulator
+
 .PHONY: check
 check: tools fmt-check clippy test docs ## What CI runs: format, lints, tests, docs; warnings are errors
 

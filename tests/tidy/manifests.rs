@@ -52,6 +52,12 @@ const TABLE: &[Allowed] = &[
         dev: "",
     },
     Allowed {
+        member: "shared/simulator",
+        reason: "for development: runs the pure protocols against each other; no IO, no async, no clock but its own",
+        normal: "umbel-core umbel-supervision uuid",
+        dev: "",
+    },
+    Allowed {
         member: "apps/bus",
         reason: "moves messages: knows no app and no database",
         normal: "actix anyhow arc-swap futures-util regex-lite serde serde_json thiserror tokio tracing \

@@ -1,0 +1,66 @@
+//! Bugs to plant: each breaks one protocol, to see that the oracle notices.
+
+use std::str::FromStr;
+
+macro_rules! bugs {
+    ($($(#[$doc:meta])* $bug:ident $name:literal,)*) => {
+        /// A bug that can be planted.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub enum Bug {
+            $($(#[$doc])* $bug,)*
+        }
+
+        impl Bug {
+            /// All of them.
+            pub const ALL: &'static [Self] = &[$(Self::$bug,)*];
+
+            /// What it is called.
+            #[must_use]
+            pub const fn name(self) -> &'static str {
+                match self {
+                    $(Self::$bug => $name,)*
+                }
+            }
+        }
+    };
+}
+
+bugs! {
+    /// A writer gives events fresh ids when it tries a group again whose outcome it does not know.
+    WriterForgetsIds "writer-forgets-ids",
+    /// A writer does not say that it tries again: what it finds stored looks like somebody else's.
+    WriterForgetsTheTry "writer-forgets-the-try",
+    /// A writer tells callers that their events are stored when it has sent them to the store.
+    WriterAnswersEarly "writer-answers-early",
+    /// Events become visible some time after later ones did.
+    StoreShowsOutOfOrder "store-shows-out-of-order",
+    /// The store takes what comes under an old lease.
+    StoreIgnoresEpochs "store-ignores-epochs",
+    /// The store says of a key that still has dead letters that it has none.
+    StoreFreesKeysEarly "store-frees-keys-early",
+    /// Checkpoints are saved as far as was read.
+    CheckpointTooEarly "checkpoint-too-early",
+    /// An event that is to be tried again later is kept aside, and what comes behind it passes.
+    RetrySkipsTheQueue "retry-skips-the-queue",
+    /// Whoever becomes owner of a partition does not look which keys have dead letters.
+    LettersForgotten "letters-forgotten",
+    /// A supervisor restarts although its intensity is passed.
+    SupervisorNeverGivesUp "supervisor-never-gives-up",
+    /// A supervisor takes milliseconds for seconds, so that restarts are forgotten too early.
+    SupervisorCountsWrong "supervisor-counts-wrong",
+    /// A wait for visibility looks at the first partition only.
+    WaitLooksAtOnePartition "wait-looks-at-one-partition",
+    /// A wait for visibility counts what other nodes own as done.
+    WaitForgetsOtherNodes "wait-forgets-other-nodes",
+}
+
+impl FromStr for Bug {
+    type Err = String;
+
+    fn from_str(name: &str) -> Result<Self, String> {
+        Self::ALL.iter().copied().find(|bug| bug.name() == name).ok_or_else(|| {
+            let names: Vec<_> = Self::ALL.iter().map(|bug| bug.name()).collect();
+            format!("there is no bug {name}; there are {}", names.join(", "))
+        })
+    }
+}

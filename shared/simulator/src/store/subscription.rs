@@ -1,0 +1,165 @@
+//! What is kept of a subscription: leases, checkpoints, whether it is paused. Its letters are beside it.
+
+use std::collections::BTreeMap;
+
+use umbel_core::{
+    Place,
+    store::{Checkpoint, KeepLeases, Lease, LeaseState, Leases},
+    subscription::{Effect, Input, Item, Millis, NodeId},
+};
+
+use super::{Log, count, letters::Letter, selects, size};
+use crate::bug::Bug;
+
+/// A subscription as it is kept.
+#[derive(Debug)]
+pub(crate) struct Subscription {
+    number: usize,
+    pub(crate) paused: bool,
+    pub(crate) partitions: Vec<Kept>,
+    pub(super) letters: BTreeMap<Place, Letter>,
+    members: BTreeMap<NodeId, Millis>,
+    pub(super) bug: Option<Bug>,
+}
+
+/// A partition as it is kept.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Kept {
+    pub(crate) epoch: u64,
+    /// Who had the last lease, unless it was given back or taken away, and until when.
+    pub(crate) owner: Option<(NodeId, Millis)>,
+    pub(crate) checkpoint: Place,
+}
+
+impl Kept {
+    fn owner(&self, now: Millis) -> Option<NodeId> {
+        self.owner.filter(|(_, until)| *until > now).map(|(node, _)| node)
+    }
+}
+
+impl Subscription {
+    pub(super) fn new(number: usize, partitions: u32, bug: Option<Bug>) -> Self {
+        Self {
+            number,
+            paused: false,
+            partitions: (0..partitions).map(|_| Kept::default()).collect(),
+            letters: BTreeMap::new(),
+            members: BTreeMap::new(),
+            bug,
+        }
+    }
+
+    /// The least of the checkpoints.
+    pub(crate) fn checkpoint(&self) -> Place {
+        self.partitions.iter().map(|kept| kept.checkpoint).min().unwrap_or_default()
+    }
+
+    pub(super) fn partition_count(&self) -> u32 {
+        u32::try_from(self.partitions.len()).unwrap_or(u32::MAX)
+    }
+
+    pub(super) fn is_current(&self, partition: u32, epoch: u64) -> bool {
+        let kept = self.partitions.get(size(partition));
+        self.bug == Some(Bug::StoreIgnoresEpochs) || kept.is_some_and(|kept| kept.epoch == epoch)
+    }
+
+    /// Carries out a request of a machine; it reads at most `most` events. What is no request is answered with nothing.
+    pub(crate) fn execute(
+        &mut self,
+        log: &Log,
+        effect: &Effect<u64>,
+        now: Millis,
+        most: u64,
+    ) -> Option<Input<u64>> {
+        Some(match effect {
+            Effect::Lease(wanted) => Input::Leased(self.lease(wanted, now)),
+            Effect::LoadParked { partition, epoch } => {
+                let (partition, epoch) = (*partition, *epoch);
+                Input::ParkedKeys { partition, epoch, keys: self.parked_keys(partition) }
+            }
+            Effect::Fetch { after, limit } => self.fetch(log, *after, *limit, most, now),
+            Effect::Save(checkpoints) => Input::Saved { refused: self.save(checkpoints) },
+            Effect::Park(letters) => Input::Parked { refused: self.park(letters) },
+            Effect::TakeLetters { partitions, limit } => Input::Letters(self.take(partitions, *limit)),
+            Effect::Settle(settled) => self.settle(log, settled),
+            _ => return None,
+        })
+    }
+
+    fn lease(&mut self, wanted: &KeepLeases, now: Millis) -> Leases {
+        let until = now + wanted.lease_ms;
+        self.members.retain(|node, until| *until > now && *node != wanted.node);
+        if !wanted.leave {
+            self.members.insert(wanted.node, until);
+        }
+        for (leases, owner) in [(&wanted.release, None), (&wanted.hold, Some((wanted.node, until)))] {
+            for Lease { partition, epoch } in leases {
+                let kept = &mut self.partitions[size(*partition)];
+                if kept.epoch == *epoch && kept.owner.is_some_and(|(owner, _)| owner == wanted.node) {
+                    kept.owner = owner;
+                }
+            }
+        }
+        for partition in &wanted.claim {
+            let kept = &mut self.partitions[size(*partition)];
+            if kept.owner(now).is_none() {
+                kept.epoch += 1;
+                kept.owner = Some((wanted.node, until));
+            }
+        }
+        self.stand(now)
+    }
+
+    fn stand(&self, now: Millis) -> Leases {
+        let states = (0..).zip(&self.partitions).map(|(partition, kept)| LeaseState {
+            partition,
+            epoch: kept.epoch,
+            owner: kept.owner(now),
+            checkpoint: kept.checkpoint,
+            letters: count(self.letters_of(partition).count()),
+            due: self.due().any(|(_, letter)| letter.partition == partition),
+        });
+        let members = u32::try_from(self.members.len()).unwrap_or(u32::MAX);
+        Leases { paused: self.paused, members, partitions: states.collect() }
+    }
+
+    fn fetch(&self, log: &Log, after: Place, limit: u32, most: u64, now: Millis) -> Input<u64> {
+        let upto = log.head().min(after.plus(most));
+        let (from, to) = (size(after.get()), size(upto.get()));
+        let mut items = Vec::new();
+        let mut scanned_to = upto.max(after);
+        for index in from..to {
+            let (place, entry) = (super::place_of(index), &log.entries[index]);
+            if !selects(self.number, entry.kind) || !log.is_visible(index, now) {
+                continue;
+            }
+            items.push(Item { place, key: entry.key, event: place.get() });
+            if items.len() == size(limit) {
+                scanned_to = place;
+                break;
+            }
+        }
+        Input::Fetched { items, scanned_to, head: log.head() }
+    }
+
+    fn save(&mut self, checkpoints: &[Checkpoint]) -> Vec<u32> {
+        let mut refused = Vec::new();
+        for one in checkpoints {
+            if self.is_current(one.partition, one.epoch) {
+                let kept = &mut self.partitions[size(one.partition)];
+                kept.checkpoint = kept.checkpoint.max(one.place);
+            } else {
+                refused.push(one.partition);
+            }
+        }
+        refused
+    }
+
+    /// An operator lets it begin elsewhere: all leases are void, and so are all letters.
+    pub(crate) fn reset(&mut self, to: Place) {
+        for kept in &mut self.partitions {
+            *kept = Kept { epoch: kept.epoch + 1, owner: None, checkpoint: to };
+        }
+        self.letters.clear();
+    }
+}

@@ -1,0 +1,266 @@
+//! Runners of subscriptions: they carry out what the machine says and tell it what became of it.
+
+use std::mem::discriminant;
+
+use umbel_core::{
+    Place,
+    store::Checkpoint,
+    subscription::{ConsumerId, Delivery, Effect, Input},
+};
+
+use super::World;
+use crate::{
+    bug::Bug,
+    node::{Batch, Held, Runner},
+    oracle::Broken,
+    schedule::{Address, Event, Part, Request},
+    store::{Kept, size},
+};
+
+impl World {
+    pub(super) fn runner(&mut self, at: Address) -> Option<&mut Runner> {
+        let Part::Runner(subscription) = at.part else { return None };
+        self.nodes[at.node].process.as_mut()?.runner(subscription, at.incarnation)
+    }
+
+    fn subscription(at: Address) -> usize {
+        match at.part {
+            Part::Runner(subscription) => subscription,
+            Part::Writer => 0,
+        }
+    }
+
+    /// The addresses of a node's runners.
+    pub(super) fn runners_of(&self, node: usize) -> Vec<Address> {
+        let Some(process) = &self.nodes[node].process else { return Vec::new() };
+        let runners = process.runners.iter().enumerate();
+        runners
+            .filter_map(|(subscription, runner)| {
+                let incarnation = runner.as_ref()?.incarnation;
+                Some(Address { node, part: Part::Runner(subscription), incarnation })
+            })
+            .collect()
+    }
+
+    pub(super) fn announce(&mut self, node: usize, head: Place) -> Result<(), Broken> {
+        for at in self.runners_of(node) {
+            self.give(at, Input::Head(head))?;
+        }
+        Ok(())
+    }
+
+    pub(super) fn changed(&mut self, node: usize, subscription: usize) -> Result<(), Broken> {
+        for at in self.runners_of(node).into_iter().filter(|at| at.part == Part::Runner(subscription)) {
+            self.give(at, Input::Changed)?;
+        }
+        Ok(())
+    }
+
+    pub(super) fn runner_hears(&mut self, to: Address, input: Input<u64>) -> Result<(), Broken> {
+        let Some(runner) = self.runner(to) else { return Ok(()) };
+        let kind = request_kind(&input);
+        if let Some(at) = runner.requests.iter().position(|request| kind.is_some_and(|is| is(request))) {
+            runner.requests.remove(at);
+        }
+        match &input {
+            Input::Leased(leases) => runner.leases = leases.partitions.clone(),
+            Input::Fetched { scanned_to, .. } => runner.read_to = *scanned_to,
+            _ => {}
+        }
+        self.give(to, input)
+    }
+
+    /// A machine takes something in, and what it says is carried out, one by one. The node may crash in between.
+    pub(super) fn give(&mut self, to: Address, input: Input<u64>) -> Result<(), Broken> {
+        let now = self.now;
+        let Some(process) = self.nodes[to.node].process.as_mut() else { return Ok(()) };
+        let clock = now - process.began;
+        if self.runner(to).is_none() {
+            return Ok(());
+        }
+        self.say(|| format!("{to} hears {input:?}"));
+        let Some(runner) = self.runner(to) else { return Ok(()) };
+        let effects = runner.machine.step(clock, input);
+        let (buffered, letters) = (runner.machine.buffered(), runner.machine.letters_in_hand());
+        let again = runner.machine.step(clock, Input::Tick);
+        if !again.is_empty() {
+            return Err(format!("machine: what is due was not done at once: {again:?} after {effects:?}"));
+        }
+        let options = &self.shape.options[Self::subscription(to)];
+        let within = |many: usize, bound: u32| u32::try_from(many).is_ok_and(|many| many <= bound);
+        if !within(buffered, options.buffer_max) || !within(letters, options.batch_max) {
+            return Err(format!("machine: {buffered} events and {letters} letters wait, more than may"));
+        }
+        for effect in effects {
+            if self.chances.faults.happens(self.shape.faults.crash_within) {
+                self.say(|| format!("node {} crashes before {effect:?}", to.node));
+                self.count("crash between effects");
+                self.crash(to.node);
+                return Ok(());
+            }
+            self.carry_out(to, effect)?;
+        }
+        Ok(())
+    }
+
+    fn carry_out(&mut self, to: Address, effect: Effect<u64>) -> Result<(), Broken> {
+        self.say(|| format!("  {effect:?}"));
+        match effect {
+            Effect::Deliver { consumer, batch } => self.deliver(to, consumer, &batch),
+            Effect::Revoke { consumer, places } => self.revoke(to, consumer, &places),
+            Effect::Refuse { error, .. } => Err(format!("machine: it refuses a consumer: {error}")),
+            Effect::NotHeld { consumer, place } => {
+                let consumer = self.runner(to).and_then(|runner| runner.consumers.get(&consumer));
+                let given = consumer.is_some_and(|consumer| consumer.given.contains_key(&place));
+                // Revoked before the word came.
+                if given { Err(format!("machine: it does not know that {place} is held")) } else { Ok(()) }
+            }
+            Effect::Wake { at } => {
+                let Some(process) = &self.nodes[to.node].process else { return Ok(()) };
+                let at = process.began + at;
+                if at <= self.now {
+                    return Err(format!("machine: it wants to be woken at {at}"));
+                }
+                let after = at - self.now + self.lateness();
+                self.after(after, Event::Wake { to });
+                Ok(())
+            }
+            Effect::Stopped => {
+                if let Some(process) = &mut self.nodes[to.node].process {
+                    process.runners[Self::subscription(to)] = None;
+                }
+                Ok(())
+            }
+            request => self.ask(to, request),
+        }
+    }
+
+    fn ask(&mut self, to: Address, request: Effect<u64>) -> Result<(), Broken> {
+        self.note(&request);
+        let bug = self.bug;
+        let Some(process) = &self.nodes[to.node].process else { return Ok(()) };
+        let node = process.id;
+        let Some(runner) = self.runner(to) else { return Ok(()) };
+        // A partition that was lost and won again is looked up again, whatever becomes of the first answer.
+        let twice = runner.requests.iter().any(|other| discriminant(other) == discriminant(&request))
+            && !matches!(request, Effect::LoadParked { .. });
+        if twice {
+            return Err(format!("machine: one is under way already: {request:?}"));
+        }
+        runner.requests.push(request.clone());
+        let mut effect = request;
+        if let Effect::Save(checkpoints) = &mut effect {
+            for Checkpoint { place, .. } in checkpoints.iter_mut() {
+                if bug == Some(Bug::CheckpointTooEarly) {
+                    *place = runner.read_to.max(*place);
+                }
+            }
+        }
+        self.send(to, Request::Keep { subscription: Self::subscription(to), node, effect });
+        Ok(())
+    }
+
+    fn note(&mut self, request: &Effect<u64>) {
+        match request {
+            Effect::Fetch { .. } | Effect::Save(_) => self.traffic += 1,
+            Effect::Lease(wanted) if !wanted.release.is_empty() && !wanted.leave => {
+                self.count("partition given back");
+            }
+            Effect::Park(letters) if letters.iter().any(|one| one.failure.is_none()) => {
+                self.count("event parked behind a letter");
+            }
+            _ => {}
+        }
+    }
+
+    /// Events are somebody else's now. What is on its way is taken back; what is in the consumer's hands it may handle all the same.
+    fn revoke(&mut self, to: Address, id: ConsumerId, places: &[Place]) -> Result<(), Broken> {
+        self.count("revoked event");
+        let notices = self.chances.consumers.one_in(2);
+        let consumer = self.runner(to).and_then(|runner| runner.consumers.get_mut(&id));
+        let consumer = consumer.ok_or("machine: it revokes from a stranger")?;
+        for place in places {
+            if consumer.given.remove(place).is_none() {
+                return Err(format!("machine: it revokes {place}, which is not held"));
+            }
+            for batch in &mut consumer.inbox {
+                batch.events.retain(|(at, _)| at != place);
+            }
+            if notices {
+                consumer.hands.remove(place);
+            }
+        }
+        Ok(())
+    }
+
+    fn deliver(&mut self, to: Address, id: ConsumerId, batch: &[Delivery<u64>]) -> Result<(), Broken> {
+        let subscription = Self::subscription(to);
+        let (partitions, capacity) = (self.shape.options[subscription].partitions, self.shape.capacity);
+        let books = &self.oracle.subscriptions[subscription];
+        let again = batch.iter().any(|one| books.is_over(one.item.place));
+        let kept = &self.store.subscriptions[subscription].partitions;
+        let now = self.now;
+        let Some(process) = self.nodes[to.node].process.as_mut() else { return Ok(()) };
+        let node = process.id;
+        let Some(runner) = process.runner(subscription, to.incarnation) else { return Ok(()) };
+        if runner.stopping {
+            return Err("machine: it is stopping and still sends".into());
+        }
+        let epochs: Vec<_> = runner.machine.owned().collect();
+        let mut events = Vec::new();
+        for Delivery { item, letter, .. } in batch {
+            let others = runner.consumers.iter().filter(|(other, _)| **other != id);
+            if others.flat_map(|(_, other)| other.given.values()).any(|(key, _)| *key == item.key) {
+                return Err(format!("machine: {item:?} is sent, and another consumer holds of its key"));
+            }
+            let partition = item.key.partition(partitions);
+            let lease = epochs.iter().find(|lease| lease.partition == partition);
+            let epoch = lease.ok_or("machine: it sends of a partition that it does not own")?.epoch;
+            let Kept { owner, epoch: current, .. } = kept[size(partition)];
+            let leased = current == epoch && owner.is_some_and(|(owner, until)| owner == node && until > now);
+            if !leased && !books.is_stale(item.key, epoch) {
+                return Err(format!(
+                    "lease: {} is sent under epoch {epoch} of partition {partition}, which stands at {current}: {owner:?}",
+                    item.place
+                ));
+            }
+            let consumer = runner.consumers.get_mut(&id).ok_or("machine: it sends to a stranger")?;
+            if consumer.given.insert(item.place, (item.key, *letter)).is_some() {
+                return Err(format!("machine: {} is sent twice to one consumer", item.place));
+            }
+            events.push((item.place, Held { key: item.key, letter: *letter, epoch, handled: false }));
+        }
+        runner.batches += 1;
+        let batch_sent = Batch { number: runner.batches, events };
+        let consumer = runner.consumers.get_mut(&id).ok_or("machine: it sends to a stranger")?;
+        consumer.inbox.push_back(batch_sent);
+        let held = consumer.given.len();
+        if !u32::try_from(held).is_ok_and(|held| held <= capacity) {
+            return Err(format!("machine: {id:?} is given {held} events, more than it can hold"));
+        }
+        if again {
+            self.count("redelivery");
+        }
+        if batch.iter().any(|one| one.attempt > 1) {
+            self.count("retry");
+        }
+        self.make_busy(to, id);
+        Ok(())
+    }
+}
+
+/// Of which kind the request was that this answers.
+fn request_kind(input: &Input<u64>) -> Option<fn(&Effect<u64>) -> bool> {
+    Some(match input {
+        Input::Leased(_) | Input::LeaseFailed => |one| matches!(one, Effect::Lease(_)),
+        Input::ParkedKeys { .. } | Input::ParkedKeysFailed { .. } => {
+            |one| matches!(one, Effect::LoadParked { .. })
+        }
+        Input::Fetched { .. } | Input::FetchFailed => |one| matches!(one, Effect::Fetch { .. }),
+        Input::Saved { .. } | Input::SaveFailed => |one| matches!(one, Effect::Save(_)),
+        Input::Parked { .. } | Input::ParkFailed => |one| matches!(one, Effect::Park(_)),
+        Input::Letters(_) | Input::LettersFailed => |one| matches!(one, Effect::TakeLetters { .. }),
+        Input::Settled { .. } | Input::SettleFailed => |one| matches!(one, Effect::Settle(_)),
+        _ => return None,
+    })
+}

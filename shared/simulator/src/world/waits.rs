@@ -1,0 +1,85 @@
+//! Waiting for visibility: a client that was told a position asks whether everything up to there has had its effect.
+
+use umbel_core::{Place, Position, subscription::Millis};
+
+use super::World;
+use crate::{bug::Bug, oracle::Broken, schedule::Event};
+
+/// Pause between two looks.
+const LOOK_EVERY: Millis = 40;
+
+/// A client that waits.
+#[derive(Debug)]
+pub(crate) struct Wait {
+    node: usize,
+    life: u64,
+    subscription: usize,
+    place: Place,
+    until: Millis,
+    pub(crate) is_over: bool,
+}
+
+impl World {
+    /// Now and then a client waits until what it has appended is visible.
+    pub(super) fn begin_wait(&mut self, position: Option<Position>) {
+        let Some(position) = position.filter(|_| self.chances.clients.one_in(2)) else { return };
+        let node = self.chances.clients.below(self.nodes.len());
+        let wait = Wait {
+            node,
+            life: self.nodes[node].life,
+            subscription: self.chances.clients.below(self.shape.options.len()),
+            place: position.into(),
+            until: self.now + self.chances.clients.between(100, 10_000),
+            is_over: false,
+        };
+        self.waits.push(wait);
+        self.after(0, Event::Look { wait: self.waits.len() - 1 });
+    }
+
+    pub(super) fn open_waits(&self) -> usize {
+        self.waits.iter().filter(|wait| !wait.is_over).count()
+    }
+
+    /// A client looks whether everything is visible.
+    pub(super) fn look(&mut self, at: usize) -> Result<(), Broken> {
+        let Wait { node, life, subscription, place, until, .. } = self.waits[at];
+        let gone = self.nodes[node].life != life;
+        if gone || self.now > until && !self.quiet {
+            self.waits[at].is_over = true;
+            return Ok(());
+        }
+        if !self.is_visible(node, subscription, place) {
+            self.after(LOOK_EVERY, Event::Look { wait: at });
+            return Ok(());
+        }
+        self.waits[at].is_over = true;
+        self.count("visible");
+        self.say(|| format!("node {node} says of subscription {subscription} that it has passed {place}"));
+        self.oracle.subscriptions[subscription].visible(&self.oracle.log, place)
+    }
+
+    /// What a node can say: its own partitions are as far as it knows, others as far as their checkpoints. If others have a part
+    /// in the work, the store is asked as well.
+    fn is_visible(&self, node: usize, subscription: usize, place: Place) -> bool {
+        let stored = self.store.subscriptions[subscription].checkpoint() >= place;
+        let process = self.nodes[node].process.as_ref();
+        let runner = process.and_then(|process| process.runners[subscription].as_ref());
+        let Some(runner) = runner.filter(|runner| !runner.leases.is_empty()) else { return stored };
+        let own: Vec<_> = runner.machine.settled_to().collect();
+        let is_own = |partition: u32| own.iter().any(|(number, _)| *number == partition);
+        let foreign = runner.leases.iter().filter(|state| !is_own(state.partition));
+        let mut foreign: Vec<_> = foreign.map(|state| (state.partition, state.checkpoint)).collect();
+        if self.bug == Some(Bug::WaitForgetsOtherNodes) && !own.is_empty() {
+            foreign.clear();
+        }
+        let all = foreign.iter().chain(&own);
+        let here = match self.bug {
+            Some(Bug::WaitLooksAtOnePartition) => {
+                all.filter(|(partition, _)| *partition == 0).count() == 0
+                    || foreign.iter().chain(&own).any(|(number, reached)| *number == 0 && *reached >= place)
+            }
+            _ => all.map(|(_, reached)| *reached).min().is_some_and(|least| least >= place),
+        };
+        here || (!foreign.is_empty() && stored)
+    }
+}
