@@ -45,7 +45,8 @@ pub use subscription::{
 pub use umbrella::{Foundation, RunError, StopSignals, TreeView, Umbrella};
 
 pub use umbel_bus::{
-    AskError, Bus, Consistency, DispatchError, DispatchOptions, Dispatched, GetTree, Outcome, topics,
+    AskError, Bus, Consistency, DispatchError, DispatchOptions, Dispatched, Done, GetTree, Halt, Middleware,
+    Outcome, Passage, Refusal, Returned, Returning, topics,
 };
 
 /// The guide's examples, which are doctests by this.

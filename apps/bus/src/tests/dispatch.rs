@@ -50,7 +50,7 @@ impl Handler<Envelope<Dispatch<Write>>> for Scribe {
         self.contexts.lock().unwrap().push(context);
         let events = (!self.forgetful).then(|| vec![EventName::known("test.happened")]);
         let position = position.map(Position::new);
-        Some(Ok(Dispatched { reply: "done".to_owned(), position, events, repeated: false }))
+        Some(Ok(Dispatched { position, events, ..Dispatched::reply_only("done".to_owned()) }))
     }
 }
 
