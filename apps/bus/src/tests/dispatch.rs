@@ -1,5 +1,7 @@
 //! What travels with a command, and what a dispatch waits for.
 
+mod middleware;
+
 use std::sync::Mutex;
 
 use serde::{Deserialize, Serialize};

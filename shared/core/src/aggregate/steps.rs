@@ -8,12 +8,7 @@ use crate::store::ClaimName;
 /// A decision in the making: each step sees the state after the events of the steps before it. The first error discards all of it, and
 /// no step behind it runs.
 ///
-/// ```ignore
-/// Steps::on(self)
-///     .then(|account| account.withdraw(command.amount))
-///     .then(|account| account.warn_if_low())
-///     .reply(|account| account.balance)
-/// ```
+/// The guide to commands and aggregates has examples.
 #[must_use = "ends with `reply` or `done`"]
 pub struct Steps<A: Aggregate, R> {
     progress: Result<Progress<A>, R>,
