@@ -11,11 +11,6 @@ const DOCUMENT: &str = "docs/behaviours.md";
 
 /// Ids that tests name and the list does not yet: what is missing of them.
 const HELD_IN_PART: &[(&str, &str)] = &[
-    ("AG-12", "the state of an aggregate can be asked of the store, not yet of the aggregate's host"),
-    ("CM-04", "a second owner is refused when it registers; there are no routers to nest"),
-    ("CM-05", "there is one form of answer, and not yet a choice"),
-    ("CM-08", "metadata is on every event; that it is a map goes without saying"),
-    ("CM-11", "there are no hooks; the causes reach callers and the tree"),
     ("PJ-05", "positions are independent; two versions of a projection do not yet run side by side"),
 ];
 

@@ -5,7 +5,8 @@ use std::{collections::BTreeMap, fmt, time::Duration};
 use serde_json::Value;
 use tokio::time::Instant;
 use umbel_core::{
-    Command, CommandId, EventName, Json, Metadata, Position, Request, StreamNameError,
+    Command, CommandId, EventName, ExpectedVersion, Json, Metadata, Position, Request, StreamNameError,
+    Version,
     store::{AppendError, StoreError},
 };
 use uuid::Uuid;
@@ -15,6 +16,7 @@ use crate::{
     edge,
     envelope::SendError,
     handle::{self, Bus, RETRY_AFTER},
+    returning::{Refusal, Returned, Returning},
     visible::Consistency,
 };
 
@@ -41,6 +43,10 @@ pub struct DispatchContext {
     /// The handlers of events that it is dispatched by, the outermost first: they wait for it, so nobody who carries it out
     /// waits for them.
     pub within: Vec<&'static str>,
+    /// What to return beside the reply.
+    pub returning: Returning,
+    /// The version that its aggregate must have.
+    pub expected: Option<ExpectedVersion>,
 }
 
 /// What a caller may ask of one dispatch.
@@ -49,23 +55,29 @@ pub struct DispatchOptions {
     command_id: Option<CommandId>,
     correlation_id: Option<Uuid>,
     causation_id: Option<Uuid>,
-    custom: BTreeMap<String, Value>,
+    pub(crate) custom: BTreeMap<String, Value>,
     consistency: Consistency,
     deadline: Option<Duration>,
     within: Vec<&'static str>,
+    pub(crate) returning: Option<Returning>,
+    pub(crate) expected: Option<ExpectedVersion>,
 }
 
 /// A command that was carried out.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Dispatched<R> {
     /// Its reply.
     pub reply: R,
     /// Position of the last event it led to, if any.
     pub position: Option<Position>,
+    /// Version of its aggregate after it; `None` when it is not known, as for a repeated command or one of a handler.
+    pub version: Option<Version>,
     /// Names of the events it led to; `None` when they are not known, as for a repeated command.
     pub events: Option<Vec<EventName>>,
     /// Whether this id was carried out before: nothing happened now, this is the first reply.
     pub repeated: bool,
+    /// What else was asked for by [`DispatchOptions::returning`]; `None` when nothing was, or it is not known any more.
+    pub returned: Option<Box<Returned>>,
 }
 
 /// Why a command was not carried out, or not visibly so; by what the caller can do.
@@ -74,6 +86,9 @@ pub enum DispatchError<R> {
     /// The domain says no. Nothing was stored. Change the command.
     #[error("rejected")]
     Rejected(R),
+    /// It was turned back before the domain was asked. Nothing was stored. Do as it says.
+    #[error(transparent)]
+    Refused(Refusal),
     /// Others kept writing to the same stream. Nothing was stored. Try again.
     #[error("another writer was faster {attempts} times in a row; nothing was stored, try again")]
     Conflict {
@@ -218,10 +233,8 @@ impl Bus {
         let within = options.deadline.unwrap_or(self.settings().default_deadline());
         let deadline = handle::within(within);
         let consistency = options.consistency.clone();
-        let context = options.into_context(deadline);
-        let within = context.within.clone();
-        let dispatched = self.dispatch_in(command, context).await?;
-        self.await_visible(dispatched, &consistency, &within, deadline).await
+        let context = options.into_context(deadline, self.settings().returning);
+        self.conduct(command, context, &consistency).await
     }
 
     /// Sends a command within a context that exists already, such as that of the command which caused it.
@@ -233,7 +246,46 @@ impl Bus {
         command: C,
         context: DispatchContext,
     ) -> Result<Dispatched<C::Reply>, DispatchError<C::Rejection>> {
+        self.conduct(command, context, &Consistency::Eventual).await
+    }
+
+    /// With middleware around it, if there is any.
+    async fn conduct<C: Command>(
+        &self,
+        command: C,
+        context: DispatchContext,
+        consistency: &Consistency,
+    ) -> Result<Dispatched<C::Reply>, DispatchError<C::Rejection>> {
+        match self.middleware() {
+            None => self.dispatch_straight(command, context, consistency).await,
+            // In a box, so that dispatches without middleware stay as small as they are.
+            Some(chain) => Box::pin(self.dispatch_through(&chain, command, context, consistency)).await,
+        }
+    }
+
+    /// Sends a command to its owner and waits for what shall be visible.
+    pub(crate) async fn dispatch_straight<C: Command>(
+        &self,
+        command: C,
+        context: DispatchContext,
+        consistency: &Consistency,
+    ) -> Result<Dispatched<C::Reply>, DispatchError<C::Rejection>> {
+        context.metadata.check().map_err(|error| DispatchError::Refused(error.into()))?;
         let deadline = context.deadline;
+        if *consistency == Consistency::Eventual {
+            return self.hand_in(command, context, deadline).await;
+        }
+        let within = context.within.clone();
+        let dispatched = self.hand_in(command, context, deadline).await?;
+        self.await_visible(dispatched, consistency, &within, deadline).await
+    }
+
+    async fn hand_in<C: Command>(
+        &self,
+        command: C,
+        context: DispatchContext,
+        deadline: Instant,
+    ) -> Result<Dispatched<C::Reply>, DispatchError<C::Rejection>> {
         self.send(Dispatch { command, context }, deadline).await.map_err(|error| match error {
             SendError::Refused(error) => error,
             SendError::NoOwner { .. } => DispatchError::NoHandler { command: C::NAME },
@@ -266,7 +318,7 @@ impl Bus {
 }
 
 impl DispatchOptions {
-    fn into_context(self, deadline: Instant) -> DispatchContext {
+    fn into_context(self, deadline: Instant, returning: Returning) -> DispatchContext {
         let command_id = self.command_id.unwrap_or_else(|| CommandId(edge::fresh_id()));
         DispatchContext {
             command_id,
@@ -278,11 +330,33 @@ impl DispatchOptions {
             },
             deadline,
             within: self.within,
+            returning: self.returning.unwrap_or(returning),
+            expected: self.expected,
         }
     }
 }
 
 impl<R> DispatchError<R> {
+    /// A word for the kind of error, which stays as it is: for logs, counters and whoever reads them.
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::Rejected(_) => "rejected",
+            Self::Refused(Refusal::Halted { .. }) => "halted",
+            Self::Refused(Refusal::WrongVersion { .. }) => "wrong_version",
+            Self::Refused(Refusal::NoVersion) => "no_version",
+            Self::Refused(Refusal::Metadata(_)) => "bad_metadata",
+            Self::Conflict { .. } => "conflict",
+            Self::NotYetVisible { .. } => "not_yet_visible",
+            Self::BadIdentity { .. } => "bad_identity",
+            Self::NoHandler { .. } => "no_handler",
+            Self::Unavailable { .. } => "unavailable",
+            Self::Timeout { outcome: Outcome::NothingStored, .. } => "timeout_nothing_stored",
+            Self::Timeout { outcome: Outcome::Unknown, .. } => "timeout",
+            Self::Failed { .. } => "failed",
+        }
+    }
+
     /// Something is down for now and nothing was stored.
     pub fn unavailable(reason: impl Into<String>) -> Self {
         Self::Unavailable { reason: reason.into(), retry_after: RETRY_AFTER }

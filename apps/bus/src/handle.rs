@@ -17,6 +17,7 @@ use crate::{
     actor::{BusActor, Register, Unregister},
     commons::Commons,
     envelope::{Envelope, SendError},
+    middleware::{Chain, Middleware},
     routes::{Destination, Progress, RouteError, RouteSet, Routes},
     settings::BusSettings,
     store::Store,
@@ -51,6 +52,8 @@ pub(crate) struct Shared {
     tail: Tail,
     topics: Registry,
     commons: Commons,
+    /// Nothing as long as there is none, which is what every dispatch looks at.
+    middleware: ArcSwapOption<Chain>,
     settings: BusSettings,
 }
 
@@ -68,6 +71,7 @@ impl Bus {
                 tail: Tail::new(settings.tail_max_events, settings.tail_max_bytes),
                 topics: Registry::new(&settings),
                 commons: Commons::default(),
+                middleware: ArcSwapOption::empty(),
                 settings,
             }),
         }
@@ -275,6 +279,21 @@ impl Bus {
     #[must_use]
     pub fn common<T: Default + Send + Sync + 'static>(&self) -> Arc<T> {
         self.shared.commons.get()
+    }
+
+    /// Stands around every dispatch of this process from now on, within what was added before it.
+    pub fn add_middleware(&self, middleware: impl Middleware) {
+        let one: Arc<dyn crate::middleware::Around> = Arc::new(middleware);
+        self.shared.middleware.rcu(|chain| {
+            let mut chain = chain.as_deref().cloned().unwrap_or_default();
+            chain.push(Arc::clone(&one));
+            Some(Arc::new(chain))
+        });
+    }
+
+    /// What stands around dispatches, if anything does.
+    pub(crate) fn middleware(&self) -> Option<Arc<Chain>> {
+        self.shared.middleware.load_full()
     }
 
     /// How far the projections and handlers of this process have come.

@@ -161,7 +161,7 @@ impl Handler<Envelope<Dispatch<Add>>> for Adder {
         let answer: Answered<Dispatch<Add>> = envelope.open().map(|dispatch| match dispatch.command {
             Add::Number(number) => {
                 self.sum += number;
-                Ok(Dispatched { reply: self.sum, position: None, events: None, repeated: false })
+                Ok(Dispatched::reply_only(self.sum))
             }
             Add::Fail => panic!("asked to"),
         });

@@ -1,12 +1,14 @@
 //! What a domain app is made of, as a declaration.
 
-use std::{fmt, future::Future, sync::Arc};
+use std::{collections::HashMap, fmt, future::Future, sync::Arc};
 
 use umbel_bus::{
     AskError, Bus, DispatchError,
     topics::{SubscriberId, Subscription, TopicHandler, topic_worker},
 };
-use umbel_core::{Aggregate, Command, Projection, Query, store::Recorded};
+use umbel_core::{
+    Aggregate, Command, CommandSet, CommandVisitor, Decide, Projection, Query, store::Recorded,
+};
 use umbel_supervision::{Group, Policy, Worker};
 
 use crate::{
@@ -38,7 +40,39 @@ pub struct App {
     /// Handlers of commands and queries.
     handlers: Vec<Start>,
     event_handlers: Vec<Start>,
+    /// What can be there only once, in the order declared.
+    declared: Vec<Declared>,
 }
+
+/// Something that has one owner among all apps of an umbrella.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Declared {
+    /// What it is, in words.
+    kind: &'static str,
+    /// Its name, of which there is one in its kind.
+    name: &'static str,
+    /// Which component of the app declares it.
+    by: &'static str,
+}
+
+/// Two components that declare the same. Remove one of them, or give it another name.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "the {kind} {name} is declared twice: by {first} and by {second}; it can have one owner only, so remove one or rename it"
+)]
+pub struct DeclaredTwice {
+    /// What it is.
+    pub kind: &'static str,
+    /// Its name.
+    pub name: &'static str,
+    /// App and component that declare it first.
+    pub first: String,
+    /// App and component that declare it again.
+    pub second: String,
+}
+
+/// Notes the commands of an aggregate.
+struct Commands<'a>(&'a mut Vec<Declared>);
 
 impl App {
     /// An app without components.
@@ -51,6 +85,7 @@ impl App {
             event_handlers: Vec::new(),
             aggregates: Vec::new(),
             handlers: Vec::new(),
+            declared: Vec::new(),
         }
     }
 
@@ -60,9 +95,42 @@ impl App {
         self.name
     }
 
+    /// All that another app declares, as part of this one: so that a large app is put together from parts, which may themselves have
+    /// parts. Its name counts for nothing. What a part declares is owned and found as if it were declared here.
+    #[must_use]
+    pub fn include(mut self, part: Self) -> Self {
+        self.listeners.extend(part.listeners);
+        self.projections.extend(part.projections);
+        self.aggregates.extend(part.aggregates);
+        self.handlers.extend(part.handlers);
+        self.event_handlers.extend(part.event_handlers);
+        self.declared.extend(part.declared);
+        self
+    }
+
+    /// Checks that nothing which can have one owner only is declared twice, within an app, its parts, or among several apps.
+    /// An umbrella checks this before it starts anything.
+    ///
+    /// # Errors
+    /// The first that is.
+    pub fn check<'a>(apps: impl IntoIterator<Item = &'a Self>) -> Result<(), DeclaredTwice> {
+        let mut known: HashMap<_, String> = HashMap::new();
+        for app in apps {
+            for Declared { kind, name, by } in &app.declared {
+                let second = format!("{}/{by}", app.name);
+                if let Some(first) = known.insert((*kind, *name), second.clone()) {
+                    return Err(DeclaredTwice { kind, name, first, second });
+                }
+            }
+        }
+        Ok(())
+    }
+
     /// Commands in, events out, under an optimistic lock.
     #[must_use]
     pub fn aggregate<A: Aggregate + Unpin>(mut self) -> Self {
+        self.declares("aggregate", A::CATEGORY, A::CATEGORY);
+        A::Commands::visit(&mut Commands(&mut self.declared));
         self.aggregates.push(Arc::new(|app, bus, settings| aggregate::worker::<A>(app, bus, settings)));
         self
     }
@@ -70,6 +138,7 @@ impl App {
     /// Events in, documents out, exactly once.
     #[must_use]
     pub fn projection<P: Projection>(mut self) -> Self {
+        self.declares("projection", P::NAME, P::NAME);
         self.projections.push(Arc::new(|app, bus, settings| projection::worker::<P>(app, bus, settings)));
         self
     }
@@ -77,6 +146,7 @@ impl App {
     /// Events in, side effects out, at least once.
     #[must_use]
     pub fn handler<H: EventHandler>(mut self) -> Self {
+        self.declares("handler of events", H::NAME, H::NAME);
         self.event_handlers
             .push(Arc::new(|app, bus, settings| event_handler::worker::<H>(app, bus, settings)));
         self
@@ -85,6 +155,7 @@ impl App {
     /// Batches of events in, side effects out, at least once.
     #[must_use]
     pub fn batch_handler<H: BatchHandler>(mut self) -> Self {
+        self.declares("handler of events", H::NAME, H::NAME);
         self.event_handlers
             .push(Arc::new(|app, bus, settings| event_handler::batch_worker::<H>(app, bus, settings)));
         self
@@ -120,6 +191,7 @@ impl App {
         F: Fn(Handling, C) -> Fut + Clone + Send + Sync + Unpin + 'static,
         Fut: Future<Output = Result<C::Reply, DispatchError<C::Rejection>>> + 'static,
     {
+        self.declares("command", C::NAME, C::NAME);
         self.handlers.push(Arc::new(move |app, bus, settings| {
             command_worker::<C, F, Fut>(app, bus, settings, handler.clone())
         }));
@@ -134,6 +206,7 @@ impl App {
         F: Fn(ReadModels, Q) -> Fut + Clone + Send + Sync + Unpin + 'static,
         Fut: Future<Output = Result<Q::Answer, AskError>> + 'static,
     {
+        self.declares("query", Q::NAME, Q::NAME);
         self.handlers.push(Arc::new(move |app, bus, settings| {
             query_worker::<Q, F, Fut>(app, bus, settings, handler.clone())
         }));
@@ -148,10 +221,23 @@ impl App {
         })
     }
 
+    fn declares(&mut self, kind: &'static str, name: &'static str, by: &'static str) {
+        self.declared.push(Declared { kind, name, by });
+    }
+
     /// What it declares, in the order in which they start.
     fn workers(&self) -> impl Iterator<Item = &Start> {
         let before = self.listeners.iter().chain(&self.projections);
         before.chain(&self.aggregates).chain(&self.handlers).chain(&self.event_handlers)
+    }
+}
+
+impl<A: Aggregate> CommandVisitor<A> for Commands<'_> {
+    fn command<C: Command>(&mut self)
+    where
+        A: Decide<C>,
+    {
+        self.0.push(Declared { kind: "command", name: C::NAME, by: A::CATEGORY });
     }
 }
 

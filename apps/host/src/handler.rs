@@ -5,7 +5,9 @@ use std::{future::Future, marker::PhantomData};
 use actix::{Actor, Addr, Context, Handler, ResponseFuture};
 use futures_util::future::ready;
 use tokio::time::timeout_at;
-use umbel_bus::{Answered, Ask, AskError, Bus, Dispatch, DispatchError, Envelope, Gate, Outcome, RouteSet};
+use umbel_bus::{
+    Answered, Ask, AskError, Bus, Dispatch, DispatchError, Envelope, Gate, Outcome, Refusal, RouteSet,
+};
 use umbel_core::{Command, Query};
 use umbel_supervision::{Drain, Tether, Worker};
 
@@ -123,6 +125,9 @@ where
         let Some(Dispatch { command, context: dispatch }) = envelope.open() else {
             return Box::pin(ready(None));
         };
+        if dispatch.expected.is_some() {
+            return Box::pin(ready(Some(Err(DispatchError::Refused(Refusal::NoVersion)))));
+        }
         let place = self.gate.enter(self, context);
         let (handler, deadline) = (self.handler.clone(), dispatch.deadline);
         let handling = Handling::new(self.bus.clone(), dispatch);

@@ -5,7 +5,7 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use umbel_bus::{Bus, DispatchContext, DispatchError, Dispatched, Outcome, edge};
+use umbel_bus::{Bus, DispatchContext, DispatchError, Dispatched, Outcome, Returning, edge};
 use umbel_core::{Command, CommandId, EventName, Position, Timestamp};
 use uuid::Uuid;
 
@@ -47,6 +47,8 @@ impl Handling {
         let mut context = self.context.clone();
         let part = self.begin_part();
         context.command_id = self.part_id(part);
+        // What the caller wants back is wanted of the whole.
+        context.returning = Returning::Reply;
         let outcome = self.bus.dispatch_in(command, context).await;
         let mut written = self.written();
         let dispatched = outcome.inspect_err(|_| {
@@ -91,8 +93,10 @@ impl Handling {
         Dispatched {
             reply,
             position: written.position,
+            version: None,
             events: written.events.take(),
             repeated: written.repeated,
+            returned: None,
         }
     }
 
@@ -102,6 +106,7 @@ impl Handling {
             error,
             DispatchError::Unavailable { .. }
                 | DispatchError::Conflict { .. }
+                | DispatchError::Refused(_)
                 | DispatchError::NoHandler { .. }
                 | DispatchError::BadIdentity { .. }
                 | DispatchError::Timeout { outcome: Outcome::NothingStored, .. }

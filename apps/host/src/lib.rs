@@ -28,7 +28,7 @@ mod subscription;
 mod umbrella;
 
 pub use aggregate::{StateError, state_at, state_at_from_snapshot};
-pub use app::App;
+pub use app::{App, DeclaredTwice};
 pub use event_handler::{
     BatchHandler, Cause, EventHandler, Failure, FailurePolicy, HandlerContext, HandlerOptions, HandlerStart,
     Memory, Pauses, Verdict,
@@ -45,10 +45,16 @@ pub use subscription::{
 pub use umbrella::{Foundation, RunError, StopSignals, TreeView, Umbrella};
 
 pub use umbel_bus::{
-    AskError, Bus, Consistency, DispatchError, DispatchOptions, Dispatched, GetTree, Outcome, topics,
+    AskError, Bus, Consistency, DispatchError, DispatchOptions, Dispatched, Done, GetTree, Halt, Middleware,
+    Outcome, Passage, Refusal, Returned, Returning, topics,
 };
 
 /// The guide's examples, which are doctests by this.
 #[cfg(doctest)]
 #[doc = include_str!("../../../docs/guides/subscriptions.md")]
 struct GuideToSubscriptions;
+
+/// The guide's examples, which are doctests by this.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/guides/commands-and-aggregates.md")]
+struct GuideToCommandsAndAggregates;

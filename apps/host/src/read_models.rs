@@ -3,9 +3,11 @@
 use tokio::time::Instant;
 use umbel_bus::{AskError, Store};
 use umbel_core::{
-    Document, Json,
+    Aggregate, Document, Json, Version,
     document::{DocumentKey, DocumentQuery},
 };
+
+use crate::aggregate::{StateError, state_at};
 
 /// Reads documents. Handed to every query and command handler; cheap to clone.
 #[derive(Clone, Debug)]
@@ -50,6 +52,20 @@ impl ReadModels {
         }
         let bodies = self.store.get_documents(keys).await?;
         bodies.into_iter().map(|body| body.map(|body| decode(&body)).transpose()).collect()
+    }
+
+    /// The state of an aggregate of this app as it is, and its version, whether or not it is in memory anywhere: folded from its
+    /// snapshot, if it has one, and the events since. No actor is made for it. For rare questions; what is asked often is a projection's.
+    ///
+    /// # Errors
+    /// When the store does not answer, the id names no aggregate, or its stream cannot be read.
+    pub async fn state<A: Aggregate>(&self, id: &str) -> Result<(A, Version), AskError> {
+        state_at(&self.store, id, None).await.map_err(|error| match error {
+            StateError::Store(error) => error.into(),
+            error @ (StateError::Identity(_) | StateError::Failed { .. }) => {
+                AskError::Failed { reason: error.to_string() }
+            }
+        })
     }
 
     /// The documents that match.

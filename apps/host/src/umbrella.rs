@@ -12,7 +12,7 @@ use tokio::{
     signal::unix::{Signal, SignalKind, signal},
     time::{Instant, timeout},
 };
-use umbel_bus::{AskError, Bus, BusSettings, GetTree};
+use umbel_bus::{AskError, Bus, BusSettings, GetTree, Middleware};
 use umbel_settings::{LoadOptions, Settings};
 use umbel_supervision::{
     Child, Group, Outcome, Policy, Supervisor, Tree, TreeNode, Worker, install_panic_hook,
@@ -20,7 +20,7 @@ use umbel_supervision::{
 use umbel_telemetry::TelemetrySettings;
 
 use crate::{
-    app::App,
+    app::{App, DeclaredTwice},
     exit::{ExitStatus, Failed},
     handler::query_worker,
     settings::HostSettings,
@@ -53,6 +53,8 @@ pub struct Umbrella {
     policy: Policy,
     root: Group,
     view: TreeView,
+    /// What was added by [`Umbrella::with_app`].
+    apps: Vec<App>,
 }
 
 /// The tree of an umbrella, for parts of it that report on the whole: they are made before it is started. Clones
@@ -63,6 +65,9 @@ pub struct TreeView(Arc<OnceLock<Tree>>);
 /// Why an umbrella ended that was not told to, or did not end in order.
 #[derive(Debug, thiserror::Error)]
 pub enum RunError {
+    /// Its apps contradict each other; nothing was started.
+    #[error(transparent)]
+    DeclaredTwice(#[from] DeclaredTwice),
     /// A part did not come up the first time.
     #[error("{path} could not start: {cause}")]
     FailedToStart {
@@ -149,7 +154,7 @@ impl Foundation {
             &host,
             view.clone(),
         ));
-        Umbrella { bus, host, policy, root, view }
+        Umbrella { bus, host, policy, root, view, apps: Vec::new() }
     }
 }
 
@@ -163,9 +168,17 @@ impl Umbrella {
 
     /// Adds a domain app.
     #[must_use]
-    pub fn with_app(self, app: &App) -> Self {
+    pub fn with_app(mut self, app: &App) -> Self {
+        self.apps.push(app.clone());
         let group = app.group(&self.bus, &self.host, self.policy.clone());
         self.with(group)
+    }
+
+    /// Puts middleware around every dispatch of the process, within what was added before it; see [`Middleware`].
+    #[must_use]
+    pub fn with_middleware(self, middleware: impl Middleware) -> Self {
+        self.bus.add_middleware(middleware);
+        self
     }
 
     /// Its tree, as it will be once it is started.
@@ -192,6 +205,7 @@ impl Umbrella {
     /// # Errors
     /// When it ended otherwise than in order; see [`RunError`].
     pub fn run(self, announce: impl AsyncFnOnce(&Tree)) -> Result<(), RunError> {
+        App::check(&self.apps)?;
         let system = actix::System::new();
         let outcome = system.block_on(async move {
             let mut signals = StopSignals::listen().map_err(RunError::NoSignals)?;
@@ -335,7 +349,7 @@ impl RunError {
 impl From<RunError> for Failed {
     fn from(error: RunError) -> Self {
         let status = match error {
-            RunError::FailedToStart { .. } => ExitStatus::StartFailed,
+            RunError::FailedToStart { .. } | RunError::DeclaredTwice(_) => ExitStatus::StartFailed,
             RunError::Escalated { .. } => ExitStatus::Escalated,
             RunError::NotStopped { .. }
             | RunError::Abandoned { .. }

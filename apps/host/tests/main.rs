@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test that meets what it does not expect must fail")]
 
 mod bank;
+mod pot;
 mod probe;
 mod rigging;
 mod world;
@@ -13,6 +14,7 @@ mod event_handlers;
 mod failures;
 mod faults;
 mod handlers;
+mod kit;
 mod nodes;
 mod projections;
 mod recorder;

@@ -70,6 +70,8 @@ pub(crate) struct Rigged {
     lost_keeps: AtomicU32,
     /// How many notices each request brought.
     batches: Mutex<Vec<usize>>,
+    /// So many snapshots to come are refused.
+    snapshots_refused: AtomicU32,
     pub(crate) subscriptions: Rigging,
 }
 
@@ -188,6 +190,7 @@ impl Rigged {
             notices_refused: AtomicU32::default(),
             lost_keeps: AtomicU32::default(),
             batches: Mutex::default(),
+            snapshots_refused: AtomicU32::default(),
             subscriptions: Rigging::default(),
         }
     }
@@ -239,6 +242,14 @@ impl Rigged {
     /// How many notices each request brought.
     pub(crate) fn batches(&self) -> Vec<usize> {
         self.batches.lock().unwrap().clone()
+    }
+
+    pub(crate) fn refuse_snapshots(&self, times: u32) {
+        self.snapshots_refused.store(times, Ordering::SeqCst);
+    }
+
+    pub(crate) fn snapshots_to_refuse(&self) -> u32 {
+        self.snapshots_refused.load(Ordering::SeqCst)
     }
 
     pub(crate) fn lose_saves(&self, times: u32) {
@@ -376,6 +387,9 @@ impl Extras for Rigged {
     }
 
     fn save_snapshot(&self, snapshot: Snapshot) -> BoxFuture<'_, Result<bool, StoreError>> {
+        if take(&self.snapshots_refused) {
+            return Box::pin(async { Err(StoreError::Unavailable { reason: "told to refuse".into() }) });
+        }
         self.inner.save_snapshot(snapshot)
     }
 

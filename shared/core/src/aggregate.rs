@@ -1,10 +1,21 @@
 //! Aggregates: decide what happens, evolve by what happened. Pure functions; the host does the rest.
 
+mod lifespan;
+mod snapshots;
+mod steps;
+
 use std::{cell::RefCell, fmt};
 
 use uuid::Uuid;
 
-use crate::{event::EventSet, message::Command, store::ClaimName, time::Timestamp};
+use crate::{
+    document::Changes, event::EventSet, message::Command, metadata::Metadata, store::ClaimName,
+    stream::StreamName, time::Timestamp, version::Version,
+};
+
+pub use lifespan::{After, Asked, Lifespan, Why};
+pub use snapshots::Snapshots;
+pub use steps::{Named, Steps};
 
 /// A consistency boundary: its state is the fold of one stream's events, and commands to it are decided one
 /// at a time under an optimistic lock on that stream.
@@ -19,12 +30,46 @@ pub trait Aggregate: Default + Send + 'static {
     /// The state after an event. Facts are not argued with: this cannot fail.
     #[must_use]
     fn evolve(self, event: &Self::Event) -> Self;
+
+    /// Whether and how often snapshots are taken: none unless it says so. Taken after the caller has its answer; one that
+    /// fails costs nothing but the log's word of it.
+    #[must_use]
+    fn snapshots() -> Snapshots<Self> {
+        Snapshots::none()
+    }
+
+    /// How long it stays in memory after this: as the settings say, unless it says otherwise.
+    #[must_use]
+    fn lifespan(after: After<'_, Self::Event>) -> Lifespan {
+        let _unused = after;
+        Lifespan::Default
+    }
+
+    /// What documents are written in the transaction that stores the event: none unless it says so. They are there when
+    /// the command is answered; if they cannot be written, nothing is stored.
+    ///
+    /// A document belongs to one aggregate, under whose lock it is written: its key is the aggregate's id, or begins with the id
+    /// and `/`. No projection writes to its collection. Documents of many aggregates, or that shall be built anew when
+    /// their rule changes, are for a [`Projection`](crate::Projection).
+    fn inline(event: &Self::Event, happening: &Happening<'_>, changes: &mut Changes) {
+        let _unused = (event, happening, changes);
+    }
 }
 
 /// How an aggregate decides one kind of command.
 pub trait Decide<C: Command>: Aggregate {
     /// Which aggregate the command is for: the part of the stream name after the category.
     fn identify(command: &C) -> String;
+
+    /// Whether the command is let through to [`Self::decide`], which is asked after this, on the same state: for what concerns who
+    /// asks rather than what is asked, such as the metadata in the context.
+    ///
+    /// # Errors
+    /// The domain's rejection: the command is cancelled.
+    fn before_decide(&self, command: &C, context: &Context<'_>) -> Result<(), C::Rejection> {
+        let _unused = (command, context);
+        Ok(())
+    }
 
     /// What happens, or why nothing does. Called again on fresh state when another writer was faster.
     ///
@@ -58,9 +103,24 @@ pub struct Decision<E, R> {
     pub release: Vec<ClaimName>,
 }
 
-/// What a decision may know beside state and command: the moment, and fresh ids. The host supplies both.
+/// Where and when an event happens that is about to be stored.
+#[derive(Clone, Copy, Debug)]
+pub struct Happening<'a> {
+    /// The aggregate's stream.
+    pub stream: &'a StreamName,
+    /// The version that the event gets.
+    pub version: Version,
+    /// The moment of the decision.
+    pub at: Timestamp,
+    /// What travels with the event.
+    pub metadata: &'a Metadata,
+}
+
+/// What a decision may know beside state and command: the moment, fresh ids, and what travels with the command. The host supplies
+/// them.
 pub struct Context<'a> {
     now: Timestamp,
+    metadata: Option<&'a Metadata>,
     fresh_ids: RefCell<&'a mut dyn FnMut() -> Uuid>,
 }
 
@@ -115,7 +175,20 @@ impl<E> From<Vec<E>> for Decision<E, ()> {
 impl<'a> Context<'a> {
     /// A context for one decision.
     pub fn new(now: Timestamp, fresh_ids: &'a mut dyn FnMut() -> Uuid) -> Self {
-        Self { now, fresh_ids: RefCell::new(fresh_ids) }
+        Self { now, metadata: None, fresh_ids: RefCell::new(fresh_ids) }
+    }
+
+    /// The same, of a command with which this travels.
+    #[must_use]
+    pub fn with_metadata(mut self, metadata: &'a Metadata) -> Self {
+        self.metadata = Some(metadata);
+        self
+    }
+
+    /// What travels with the command and will be on its events: the conversation, the cause, entries of the caller.
+    #[must_use]
+    pub fn metadata(&self) -> Option<&'a Metadata> {
+        self.metadata
     }
 
     /// The moment of the decision.

@@ -25,14 +25,17 @@ pub mod subscription;
 pub mod time;
 pub mod version;
 
-pub use aggregate::{Aggregate, CommandSet, CommandVisitor, Context, Decide, Decision};
+pub use aggregate::{
+    After, Aggregate, CommandSet, CommandVisitor, Context, Decide, Decision, Happening, Lifespan, Snapshots,
+    Steps,
+};
 pub use document::{Changes, Document};
 pub use event::{DecodeError, EncodedEvent, Event, EventSet, EventType, NewEvent, RecordedEvent};
 pub use event_name::EventName;
 pub use id::{CommandId, EventId};
 pub use json::Json;
 pub use message::{Command, Notice, Query, Request};
-pub use metadata::Metadata;
+pub use metadata::{Metadata, MetadataError};
 pub use names::NameError;
 pub use payload::{Payload, PayloadError};
 pub use personal::{Personal, Subject};

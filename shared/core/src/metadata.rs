@@ -23,7 +23,54 @@ pub struct Metadata {
     pub custom: BTreeMap<String, Value>,
 }
 
+/// Why something cannot be the application's own entries of metadata.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum MetadataError {
+    /// Entries have names.
+    #[error("metadata is a map of entries with names, not {found}")]
+    NoMap {
+        /// What it is instead.
+        found: &'static str,
+    },
+    /// It has no JSON form.
+    #[error("metadata has no JSON form: {0}")]
+    NoJson(String),
+    /// An entry without a name, or with that of a field of its own.
+    #[error("metadata may not have an entry {key:?}: {}", if key.is_empty() { "it has no name" } else { "that is a field of its own" })]
+    Key {
+        /// The entry's name.
+        key: String,
+    },
+}
+
+/// The application's own entries as the fields of a value.
+///
+/// # Errors
+/// See [`MetadataError`].
+pub fn entries_of(value: &impl Serialize) -> Result<BTreeMap<String, Value>, MetadataError> {
+    let found = match serde_json::to_value(value).map_err(|error| MetadataError::NoJson(error.to_string()))? {
+        Value::Object(entries) => return Ok(entries.into_iter().collect()),
+        Value::Null => "nothing",
+        Value::Bool(_) => "a truth value",
+        Value::Number(_) => "a number",
+        Value::String(_) => "a text",
+        Value::Array(_) => "a list",
+    };
+    Err(MetadataError::NoMap { found })
+}
+
 impl Metadata {
+    /// Whether each of the application's own entries has a name of its own.
+    ///
+    /// # Errors
+    /// The first that does not.
+    pub fn check(&self) -> Result<(), MetadataError> {
+        // Beside the entries stand the fields of this type, in one object.
+        let wrong = |key: &&String| matches!(key.as_str(), "" | "correlation_id" | "causation_id");
+        let key = self.custom.keys().find(wrong);
+        key.map_or(Ok(()), |key| Err(MetadataError::Key { key: key.clone() }))
+    }
+
     /// Metadata of something that begins a conversation.
     #[must_use]
     pub fn correlated(correlation_id: Uuid) -> Self {
@@ -81,6 +128,27 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    /// CM-08: given what is no map, or an entry that would pass for a field, it is refused; a map is taken.
+    #[test]
+    fn metadata_is_a_map_of_entries_with_names() {
+        for (value, found) in [
+            (json!(null), "nothing"),
+            (json!(true), "a truth value"),
+            (json!(1), "a number"),
+            (json!("who"), "a text"),
+            (json!([["who", "ada"]]), "a list"),
+        ] {
+            assert_eq!(entries_of(&value), Err(MetadataError::NoMap { found }));
+        }
+        let custom = entries_of(&json!({"who": "ada", "n": {"m": 1}})).unwrap();
+        let metadata = Metadata { custom, ..Metadata::default() };
+        assert_eq!((metadata.custom["who"].as_str(), metadata.check()), (Some("ada"), Ok(())));
+        for key in ["", "correlation_id", "causation_id"] {
+            let wrong = metadata.clone().with(key, 1);
+            assert_eq!(wrong.check(), Err(MetadataError::Key { key: key.to_owned() }));
+        }
+    }
 
     /// The entries are an object themselves.
     #[test]

@@ -1,5 +1,7 @@
 //! What travels with a command, and what a dispatch waits for.
 
+mod middleware;
+
 use std::sync::Mutex;
 
 use serde::{Deserialize, Serialize};
@@ -50,7 +52,7 @@ impl Handler<Envelope<Dispatch<Write>>> for Scribe {
         self.contexts.lock().unwrap().push(context);
         let events = (!self.forgetful).then(|| vec![EventName::known("test.happened")]);
         let position = position.map(Position::new);
-        Some(Ok(Dispatched { reply: "done".to_owned(), position, events, repeated: false }))
+        Some(Ok(Dispatched { position, events, ..Dispatched::reply_only("done".to_owned()) }))
     }
 }
 

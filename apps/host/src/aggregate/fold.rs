@@ -33,6 +33,31 @@ impl<A: Aggregate> Fold<A> {
         Self { stream, state: A::default(), version: Version::START }
     }
 
+    /// Begins with the snapshot of its stream, if snapshots of it are used, there is one that is not beyond `until`, and this
+    /// program can read it.
+    pub(super) async fn begin_with_snapshot(&mut self, store: &Store, until: Option<Version>) {
+        let snapshots = A::snapshots();
+        if !snapshots.are_used() {
+            return;
+        }
+        let found = match store.load_snapshot(self.stream.clone()).await {
+            Ok(found) => found.filter(|snapshot| until.is_none_or(|until| snapshot.version <= until)),
+            Err(error) => {
+                tracing::warn!(stream = %self.stream, %error, "no snapshot to be had; folding the stream from its start");
+                return;
+            }
+        };
+        let Some(snapshot) = found else { return };
+        match catch_unwind(AssertUnwindSafe(|| snapshots.read(&snapshot))) {
+            Ok(Some(Ok(state))) => (self.state, self.version) = (state, snapshot.version),
+            Ok(Some(Err(error))) => tracing::warn!(%error, "folding the stream from its start instead"),
+            Ok(None) => {}
+            Err(_) => {
+                tracing::warn!(stream = %self.stream, "reading its snapshot panicked; folding it from its start instead");
+            }
+        }
+    }
+
     /// Evolves by everything that was appended behind its version, up to `until` if that is not the end; says whether there
     /// was anything.
     pub(super) async fn catch_up(&mut self, store: &Store, until: Option<Version>) -> Result<bool, Trouble> {

@@ -3,14 +3,11 @@
 use std::{
     collections::HashMap,
     panic::{AssertUnwindSafe, catch_unwind},
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering},
-    },
+    sync::Arc,
     time::Duration,
 };
 
-use actix::{Actor, Addr, AsyncContext, Context, Handler, ResponseFuture};
+use actix::{Actor, Addr, AsyncContext, Context, Handler, Message, ResponseFuture};
 #[cfg(feature = "faults")]
 use futures_util::future::join_all;
 use futures_util::future::ready;
@@ -22,7 +19,10 @@ use umbel_core::{Aggregate, Command, CommandSet, CommandVisitor, Decide, StreamN
 use umbel_supervision::{Drain, Tether, Worker};
 
 use crate::{
-    aggregate::instance::{CarryOut, Instance},
+    aggregate::{
+        instance::{CarryOut, Instance},
+        stay::{Stay, Waiting},
+    },
     settings::HostSettings,
 };
 
@@ -40,12 +40,13 @@ pub(crate) struct AggregateHost<A: Aggregate + Unpin> {
 struct Live<A: Aggregate + Unpin> {
     address: Addr<Instance<A>>,
     used: Instant,
-    /// Commands on their way to it or being carried out.
-    waiting: Arc<AtomicUsize>,
+    stay: Arc<Stay>,
+    /// Whether a time is running at whose end it is looked at.
+    timed: bool,
 }
 
-/// Counts a command as waiting for its instance, or being carried out, until it is dropped.
-pub(super) struct Waiting(Arc<AtomicUsize>);
+/// The last command of this instance has said how long it stays.
+pub(super) struct Review(pub(super) StreamName);
 
 /// Collects the routes of all commands of an aggregate.
 struct Collect<A: Aggregate + Unpin> {
@@ -97,21 +98,22 @@ impl<A: Aggregate + Unpin> CommandVisitor<A> for Collect<A> {
 
 impl<A: Aggregate + Unpin> AggregateHost<A> {
     /// The instance of a stream, made if it is not in memory or has died.
-    fn instance(&mut self, stream: &StreamName) -> (Addr<Instance<A>>, Arc<AtomicUsize>) {
+    fn instance(&mut self, stream: &StreamName, context: &Context<Self>) -> (Addr<Instance<A>>, Arc<Stay>) {
         if !self.live.get(stream).is_some_and(|live| live.address.connected()) {
             self.make_room();
-            let instance = Instance::new(stream.clone(), self.bus.store(), self.settings.conflict_retries);
+            let (host, retries) = (context.address().downgrade(), self.settings.conflict_retries);
+            let instance = Instance::new(stream.clone(), self.bus.store(), retries, host);
             let address = Instance::create(|context| {
                 context.set_mailbox_capacity(self.settings.aggregate_waiting_max);
                 instance
             });
-            let live = Live { address, used: Instant::now(), waiting: Arc::default() };
+            let live = Live { address, used: Instant::now(), stay: Arc::default(), timed: false };
             self.live.insert(stream.clone(), live);
         }
         match self.live.get_mut(stream) {
             Some(live) => {
                 live.used = Instant::now();
-                (live.address.clone(), Arc::clone(&live.waiting))
+                (live.address.clone(), Arc::clone(&live.stay))
             }
             // Inserted above; nothing else runs in between.
             None => unreachable!("an instance just made is in the table"),
@@ -136,33 +138,55 @@ impl<A: Aggregate + Unpin> AggregateHost<A> {
         }
     }
 
-    /// Lets go of instances that nobody has used for a while.
+    /// Lets go of instances that nobody has used for as long as they stay.
     fn evict(&mut self) {
-        let idle = self.settings.aggregate_idle();
+        let default = self.settings.aggregate_idle();
         let now = Instant::now();
         self.live.retain(|_, live| {
-            live.address.connected() && (!live.is_idle() || now.duration_since(live.used) < idle)
+            let stays = || live.stay.keep(default).is_none_or(|keep| now.duration_since(live.used) < keep);
+            live.address.connected() && (!live.is_idle() || stays())
         });
+    }
+
+    /// Lets go of an instance if its time is over, or looks again when it is. One that is at work says so again at its end.
+    fn review(&mut self, stream: StreamName, context: &mut Context<Self>) {
+        let default = self.settings.aggregate_idle();
+        let Some(live) = self.live.get_mut(&stream) else { return };
+        let Some(keep) = live.stay.keep(default).filter(|_| live.is_idle()) else { return };
+        let left = keep.saturating_sub(live.used.elapsed());
+        if left.is_zero() {
+            self.live.remove(&stream);
+        } else if !live.timed {
+            live.timed = true;
+            context.run_later(left, move |host, context| {
+                if let Some(live) = host.live.get_mut(&stream) {
+                    live.timed = false;
+                }
+                host.review(stream, context);
+            });
+        }
     }
 }
 
 impl<A: Aggregate + Unpin> Live<A> {
     fn is_idle(&self) -> bool {
-        self.waiting.load(Ordering::Acquire) == 0
+        self.stay.waiting() == 0
     }
 }
 
-impl Waiting {
-    fn new(count: Arc<AtomicUsize>) -> Self {
-        count.fetch_add(1, Ordering::AcqRel);
-        Self(count)
+impl<A: Aggregate + Unpin> Handler<Review> for AggregateHost<A> {
+    type Result = ();
+
+    fn handle(&mut self, Review(stream): Review, context: &mut Self::Context) {
+        if let Some(live) = self.live.get_mut(&stream) {
+            live.used = Instant::now();
+        }
+        self.review(stream, context);
     }
 }
 
-impl Drop for Waiting {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::AcqRel);
-    }
+impl Message for Review {
+    type Result = ();
 }
 
 impl<A: Aggregate + Unpin> Actor for AggregateHost<A> {
@@ -187,13 +211,13 @@ where
             Ok(stream) => stream,
             Err(error) => return Box::pin(ready(Some(Err(error)))),
         };
-        let (instance, waiting) = self.instance(&stream);
-        let before = waiting.load(Ordering::Acquire);
+        let (instance, stay) = self.instance(&stream, context);
+        let before = stay.waiting();
         if before >= self.settings.aggregate_waiting_max.max(1) {
             let reason = format!("{before} commands wait for {stream} already");
             return Box::pin(ready(Some(Err(DispatchError::unavailable(reason)))));
         }
-        let (place, waiting) = (self.gate.enter(self, context), Waiting::new(waiting));
+        let (place, waiting) = (self.gate.enter(self, context), Waiting::new(stay));
         let deadline = envelope.deadline();
         Box::pin(async move {
             let outcome = tokio::time::timeout_at(deadline, instance.send(CarryOut(dispatch, waiting))).await;

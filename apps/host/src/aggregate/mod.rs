@@ -7,8 +7,10 @@
 mod cell;
 mod fold;
 mod host;
+mod inline;
 mod instance;
 mod replay;
+mod stay;
 
 pub(crate) use host::worker;
 pub use replay::{StateError, state_at, state_at_from_snapshot};

@@ -26,7 +26,8 @@ pub enum StateError {
 }
 
 /// The state of an aggregate as of a version, or as it is now, and the version of its last event. A version that its stream has
-/// not come to yet gives the present state; an aggregate that nothing happened to is in its first state, at version 0.
+/// not come to yet gives the present state; an aggregate that nothing happened to is in its first state, at version 0. Where
+/// the aggregate declares [snapshots](Aggregate::snapshots), folding begins with that of its stream.
 ///
 /// # Errors
 /// See [`StateError`].
@@ -35,7 +36,9 @@ pub async fn state_at<A: Aggregate>(
     id: &str,
     version: Option<Version>,
 ) -> Result<(A, Version), StateError> {
-    folded(Fold::new(StreamName::of(A::CATEGORY, id)?), store, version).await
+    let mut fold = Fold::new(StreamName::of(A::CATEGORY, id)?);
+    fold.begin_with_snapshot(store, version).await;
+    folded(fold, store, version).await
 }
 
 /// The same, beginning with the snapshot of its stream if there is one that is not beyond the version. One of another state or shape

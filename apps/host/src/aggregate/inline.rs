@@ -1,0 +1,61 @@
+//! Documents that are written in the transaction which stores an aggregate's events.
+
+use std::{
+    collections::BTreeMap,
+    panic::{AssertUnwindSafe, catch_unwind},
+};
+
+use umbel_bus::Store;
+use umbel_core::{
+    Aggregate, Changes, Happening, Metadata, StreamName, Timestamp, Version,
+    document::{DocumentKey, DocumentWrite},
+};
+
+use crate::aggregate::fold::Trouble;
+
+/// What these events, which come after `version`, do to the aggregate's documents. They are read here and written under the lock of the
+/// stream: whoever changes them in between has moved its version.
+pub(super) async fn documents<A: Aggregate>(
+    store: &Store,
+    (stream, version): (&StreamName, Version),
+    events: &[A::Event],
+    at: Timestamp,
+    metadata: &Metadata,
+) -> Result<Vec<DocumentWrite>, Trouble> {
+    let changes = catch_unwind(AssertUnwindSafe(|| {
+        let mut changes = Changes::default();
+        let mut version = version;
+        for event in events {
+            version = version.next();
+            A::inline(event, &Happening { stream, version, at, metadata }, &mut changes);
+        }
+        changes
+    }));
+    let changes = changes.map_err(|_| panicked(stream))?;
+    if changes.is_empty() {
+        return Ok(Vec::new());
+    }
+    let keys = changes.keys();
+    if let Some(key) = keys.iter().find(|key| !belongs(key, stream)) {
+        return Err(Trouble::Failed(format!(
+            "{stream} may not write document {:?} of {}: its key must be {2:?} or begin with {2:?} and /",
+            key.key,
+            key.collection,
+            stream.id(),
+        )));
+    }
+    let bodies = store.get_documents(keys.clone()).await.map_err(Trouble::Store)?;
+    let loaded: BTreeMap<_, _> =
+        keys.into_iter().zip(bodies).filter_map(|(key, body)| Some((key, body?))).collect();
+    let applied = catch_unwind(AssertUnwindSafe(|| changes.apply(loaded))).map_err(|_| panicked(stream))?;
+    applied.map_err(|error| Trouble::Failed(format!("a document of {stream} cannot be changed: {error}")))
+}
+
+/// Whether a document is one that only this aggregate writes.
+fn belongs(key: &DocumentKey, stream: &StreamName) -> bool {
+    key.key.strip_prefix(stream.id()).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
+fn panicked(stream: &StreamName) -> Trouble {
+    Trouble::Failed(format!("changing the documents of {stream} panicked"))
+}
