@@ -193,6 +193,24 @@ fn bench_reports_itself_and_cleans_up() {
     }
 }
 
+/// The bench of subscriptions runs real ones on each store: from the origin, live, and live across two adapters, beside their floors.
+#[test]
+fn bench_measures_subscriptions() {
+    for store in Store::durable() {
+        let umbel = Umbel::new(store);
+        let few = ["bench", "subscribe", "--events", "1000", "--appends", "5", "--rounds", "1"];
+        let reports = umbel.json(&few);
+        let rows = |report: &Value| -> Vec<String> {
+            let measured = report["rows"].as_array().unwrap().iter();
+            let measured = measured.filter(|row| row["per_second"].as_f64().is_some_and(|rate| rate > 0.0));
+            measured.map(|row| row["name"].as_str().unwrap().to_owned()).collect()
+        };
+        let [catch_up, live] = &reports[..] else { panic!("{reports:?}") };
+        assert_eq!(rows(catch_up), ["umbel", "projection", "floor bare query"], "{catch_up}");
+        assert_eq!(rows(live), ["umbel", "across", "floor group commit"], "{live}");
+    }
+}
+
 /// What a bench that was killed with -9 has left behind, the next one removes.
 #[test]
 fn a_killed_bench_is_cleaned_up_after() {

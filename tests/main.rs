@@ -6,6 +6,7 @@ mod support;
 
 mod cli;
 mod conduit;
+mod failover;
 mod followers;
 mod nodes;
 mod races;

@@ -20,13 +20,14 @@ pub(crate) enum Workload {
     Append(AppendArgs),
     /// Read the log, streams, and events by type, beside a bare query of the same rows
     Read(ReadArgs),
-    /// Catch up with the log beside a bare query, and follow it live beside a bare commit
+    /// Catch up with the log by a durable subscription beside a bare query, and follow it live beside a bare commit
     Subscribe(SubscribeArgs),
     /// Dispatch commands to aggregates beside bare appends through the same store, and load a long aggregate
     Command(CommandArgs),
     /// Append to a long log beside an empty one, and look at the memory that filling and reading it take
     Growth(GrowthArgs),
-    /// Publish notices in memory beside bare channels
+    /// Publish notices in memory beside bare channels, and beside a subscriber that stalls
+    #[command(visible_alias = "bus")]
     Publish(PublishArgs),
     /// Look at the memory and the processor time of an umbrella that has nothing to do
     Idle(IdleArgs),

@@ -29,7 +29,7 @@ pub(super) const PROCESSES: Bar = Bar::AtLeast(0.75);
 pub(super) const READ_ALL: Bar = Bar::AtLeast(0.65);
 /// Streams of 1,000 to the bare query, decoded likewise.
 pub(super) const READ_ONE: Bar = Bar::AtLeast(0.7);
-/// Catching up with a checkpoint per batch, to the streamed query.
+/// A durable subscription that catches up with a checkpoint per batch, to the streamed query.
 pub(super) const CATCH_UP: Bar = Bar::AtLeast(0.5);
 /// Live in one process to one bare commit: half of all events, and 99 of a hundred.
 pub(super) const LIVE_P50: Bar = Bar::AtMost(1.3);
@@ -44,11 +44,15 @@ pub(super) const HOT_AGGREGATE: Bar = Bar::AtLeast(0.4);
 pub(super) const LOADING: Bar = Bar::AtLeast(0.7);
 /// A long log to an empty one.
 pub(super) const GROWTH: Bar = Bar::AtLeast(0.85);
-/// MiB that memory may grow by while a log is filled, caught up with and exported: not with the log's length.
+/// MiB that memory may grow by while a log is filled, caught up with and exported, or a subscription catches up with it: not with the
+/// log's length.
 pub(super) const GROWTH_MIB: Bar = Bar::AtMost(64.0);
 /// Publishing to one and to ten subscribers, to bare channels.
 pub(super) const PUBLISH_ONE: Bar = Bar::AtLeast(0.17);
 pub(super) const PUBLISH_TEN: Bar = Bar::AtLeast(0.55);
+/// Nine subscribers beside one that stalls, to those beside one that reads; MiB that memory may grow by meanwhile.
+pub(super) const STALLED: Bar = Bar::AtLeast(0.9);
+pub(super) const STALLED_MIB: Bar = Bar::AtMost(16.0);
 /// The whole umbrella with nothing to do: MiB resident, and percent of a core.
 pub(super) const IDLE_MIB: Bar = Bar::AtMost(60.0);
 pub(super) const IDLE_PERCENT: Bar = Bar::AtMost(1.0);

@@ -1,25 +1,22 @@
-//! Following the log live: from the call of an append to its event in the hands of a follower.
+//! Following the log live: from the call of an append to its event in the hands of a durable subscription's subscriber.
 
 use std::time::{Duration, Instant};
 
 use actix::Arbiter;
-use anyhow::{Context, ensure};
+use anyhow::{Context, bail, ensure};
 use futures_util::future::LocalBoxFuture;
 use tokio::{sync::mpsc, time::timeout};
 use umbel_bus::{Bus, Store};
-use umbel_core::{Position, store::Selector};
+use umbel_core::Position;
+use umbel_host::{Subscription, subscribe};
 
 use super::{
     load::{Appends, Plan, Target},
-    pages,
     rounds::{Round, Subject},
 };
 
 /// Events on the way from the follower: one append is in flight at a time.
 const SEEN: usize = 1024;
-
-/// Events per page: more than are ever new.
-const PAGE: u32 = 100;
 
 /// Enough of one round, where a follower learns of events so late that all of them would take minutes.
 const ROUND_MAX: Duration = Duration::from_secs(2);
@@ -43,10 +40,10 @@ impl Live {
     /// Appends to a store what is followed through a bus.
     pub(super) fn start(store: Store, follower: &Bus, plan: &Plan) -> Self {
         let (tell, seen) = mpsc::channel(SEEN);
-        let (thread, bus) = (Arbiter::new(), follower.clone());
+        let (thread, bus, name) = (Arbiter::new(), follower.clone(), format!("bench.{}", plan.prefix));
         thread.spawn(async move {
             // Nobody listens any more when telling fails.
-            if let Err(error) = follow(&bus, &tell).await {
+            if let Err(error) = follow(&bus, &name, &tell).await {
                 drop(tell.send(Err(error)).await);
             }
         });
@@ -82,24 +79,23 @@ impl Live {
     }
 }
 
-/// Tells when each event arrived, from the log's present end on.
-async fn follow(bus: &Bus, tell: &mpsc::Sender<anyhow::Result<(Position, Instant)>>) -> anyhow::Result<()> {
-    let (store, mut head, selector) = (bus.store(), bus.head(), Selector::all());
-    let mut reached = Position::START;
-    loop {
-        head.borrow_and_update();
-        let page = pages::page(&store, reached, &selector, PAGE).await?;
+/// Subscribes, and tells when each event arrived.
+async fn follow(
+    bus: &Bus,
+    name: &str,
+    tell: &mpsc::Sender<anyhow::Result<(Position, Instant)>>,
+) -> anyhow::Result<()> {
+    let mut subscriber = subscribe(bus, Subscription::named(name)?).await?;
+    while let Some(batch) = subscriber.next().await {
         let arrived = Instant::now();
-        for event in &page.events {
-            if tell.send(Ok((event.position, arrived))).await.is_err() {
+        for one in &batch {
+            if tell.send(Ok((one.event.position, arrived))).await.is_err() {
                 return Ok(());
             }
         }
-        reached = page.scanned_to;
-        if reached >= page.head {
-            head.changed().await?;
-        }
+        batch.ack().await?;
     }
+    bail!("{}", subscriber.ended().unwrap_or_default())
 }
 
 impl Subject for Live {

@@ -24,6 +24,7 @@ mod publish;
 mod read;
 mod report;
 mod rounds;
+mod stalled;
 mod subscribe;
 mod suite;
 mod worker;
@@ -116,6 +117,7 @@ mod tests {
             "command --commands 50",
             "growth --events 1000 --appends 50",
             "publish --notices 2000",
+            "bus --notices 100",
         ] {
             let workload = args(&format!("{line} --rounds 1 --url memory:"));
             let measured = workload.measure(options.clone(), |report| assert!(report.contains("1 round")));

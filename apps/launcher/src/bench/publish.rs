@@ -15,16 +15,17 @@ use super::{
     lab::{Lab, Site},
     report::Report,
     rounds::{Contest, Round, Subject},
+    stalled,
 };
 
 const CHANNELS: &str = "bare channels";
 
-/// Places in a bare channel.
-const CAPACITY: usize = 1024;
+/// Places in a bare channel, and in the queue of a subscriber.
+pub(super) const CAPACITY: usize = 1024;
 
 /// Notices after which the publisher lets the subscribers come to it: what a task may receive before tokio lets others
 /// have their turn, so that they keep up and none is missed.
-const AT_ONCE: u64 = 100;
+pub(super) const AT_ONCE: u64 = 100;
 
 /// About 100 bytes, shared by all who get it.
 #[derive(Clone, Debug)]
@@ -47,7 +48,7 @@ impl Notice for Announced {
     const TOPIC: &'static str = "bench.announced";
 }
 
-/// To one subscriber, and to ten.
+/// To one subscriber, to ten, and to ten of which one stalls.
 pub(super) async fn run(site: &Site, args: &PublishArgs) -> anyhow::Result<()> {
     let lab = site.open().await?;
     for (workload, subscribers, bar) in [("W6 one", 1, bars::PUBLISH_ONE), ("W6 ten", 10, bars::PUBLISH_TEN)]
@@ -58,7 +59,7 @@ pub(super) async fn run(site: &Site, args: &PublishArgs) -> anyhow::Result<()> {
         let report = report.with("subscribers", subscribers).measured(series.await?);
         site.tell(&report.ratio(UMBEL, CHANNELS, bar));
     }
-    Ok(())
+    stalled::run(site, &lab, args).await
 }
 
 fn subjects(lab: &Lab, notices: u64, subscribers: u64) -> Contest<'static> {

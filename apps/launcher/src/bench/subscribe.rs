@@ -1,14 +1,15 @@
-//! W4: following the log, from its beginning beside a bare query, and live beside a bare commit.
+//! W4: durable subscriptions, from the beginning of the log beside a bare query, and live beside a bare commit.
 
 use std::time::Instant;
 
 use anyhow::{Context, ensure};
 use futures_util::future::LocalBoxFuture;
-use umbel_bus::Store;
+use umbel_bus::{Bus, Store};
 use umbel_core::{
     Position,
     store::{SaveProjection, Selector},
 };
+use umbel_host::{Subscription, subscribe};
 use umbel_persistence::floor::{Floors, Rows, Scan};
 
 use super::{
@@ -16,10 +17,12 @@ use super::{
     args::SubscribeArgs,
     bars,
     event::Logged,
+    figures::rounded,
     fill::fill,
     lab::Site,
     live::Live,
     load::{Appends, Plan, Target},
+    memory::Memory,
     pages,
     read::{BARE_QUERY, Scans},
     report::{Figure, Report},
@@ -27,6 +30,18 @@ use super::{
 };
 
 const ACROSS: &str = "across";
+const PROJECTION: &str = "projection";
+
+/// Subscribes from the origin, once in each round under a name of its own, and takes everything: a page, its events decoded, an
+/// acknowledgement and with it a checkpoint for each batch.
+struct Subscriptions {
+    bus: Bus,
+    /// Events per batch.
+    batch: u32,
+    /// Events that must be met.
+    events: u64,
+    done: u32,
+}
 
 /// Follows the log to its end as a projection does: a page, its events decoded, and its checkpoint, in turns.
 struct CatchUps {
@@ -54,14 +69,21 @@ async fn catch_up(site: &Site, args: &SubscribeArgs) -> anyhow::Result<Report> {
     let events = fill(&store, args.events).await?.events();
     let scan = Scan::open(&lab.scratch).await?;
     let batch = lab.host.projection_batch;
+    let before = Memory::own()?;
     let series = Contest::default()
-        .with(UMBEL, CatchUps { store, batch, events, done: 0 })
+        .with(UMBEL, Subscriptions { bus: lab.bus.clone(), batch, events, done: 0 })
+        .with(PROJECTION, CatchUps { store, batch, events, done: 0 })
         .with_some(BARE_QUERY, scan.map(|scan| Scans { scan, rows: vec![Rows::All], decode: None, events }))
         .run(rounds)
         .await?;
-    let what = format!("catching up with {events} events, a checkpoint every {batch}");
+    let grown = Memory::own()?.resident_mib - before.resident_mib;
+    let what = format!(
+        "a durable subscription from the origin, and a projection, over {events} events, a checkpoint every {batch}"
+    );
     let report = Report::new("W4a", what, &lab.status, rounds).with("events", events).with("batch", batch);
-    Ok(report.measured(series).ratio(UMBEL, BARE_QUERY, bars::CATCH_UP))
+    let report = report.measured(series).ratio(UMBEL, BARE_QUERY, bars::CATCH_UP);
+    let report = report.ratio(PROJECTION, BARE_QUERY, None);
+    Ok(report.value("grown by", rounded(grown, 1), "MiB", bars::GROWTH_MIB))
 }
 
 async fn live(site: &Site, args: &SubscribeArgs) -> anyhow::Result<Report> {
@@ -81,7 +103,7 @@ async fn live(site: &Site, args: &SubscribeArgs) -> anyhow::Result<Report> {
         .run(rounds)
         .await?;
     let what = format!(
-        "from the call of an append to the handler, {} events a round, in one process and across two adapters",
+        "from the call of an append to the subscriber, {} events a round, in one process and across two adapters",
         args.appends
     );
     let commit = (GROUP_COMMIT, Figure::P50);
@@ -91,6 +113,33 @@ async fn live(site: &Site, args: &SubscribeArgs) -> anyhow::Result<Report> {
         .ratio_of((UMBEL, Figure::P50), commit, bars::LIVE_P50)
         .ratio_of((UMBEL, Figure::P99), commit, bars::LIVE_P99)
         .median_of((ACROSS, Figure::P50), "ms", bars::LIVE_ACROSS_MS))
+}
+
+impl Subscriptions {
+    async fn catch_up(&mut self) -> anyhow::Result<Round> {
+        self.done += 1;
+        let subscription = Subscription::named(format!("bench.catch-up.{}", self.done))?
+            .batch(self.batch)
+            .checkpoint_after(self.batch);
+        let (begin, mut events) = (Instant::now(), 0);
+        let mut subscriber = subscribe(&self.bus, subscription).await?;
+        while events < self.events {
+            let batch = subscriber.next().await.context("the subscription has ended")?;
+            batch.events().iter().try_for_each(|one| pages::decode::<Logged>(&one.event))?;
+            batch.ack().await?;
+            events += u64::try_from(batch.events().len())?;
+        }
+        // Its last checkpoint is saved with that.
+        subscriber.close().await;
+        ensure!(events == self.events, "got {events} events instead of {}", self.events);
+        Ok(Round { units: events, took: begin.elapsed(), latencies: Vec::new() })
+    }
+}
+
+impl Subject for Subscriptions {
+    fn round(&mut self) -> LocalBoxFuture<'_, anyhow::Result<Round>> {
+        Box::pin(self.catch_up())
+    }
 }
 
 impl CatchUps {
