@@ -83,9 +83,9 @@ impl ApiError {
                 "server",
                 "did not answer in time; it may have been done, try again with the same Idempotency-Key",
             ),
-            DispatchError::NotYetVisible { .. } | DispatchError::Refused(_) | DispatchError::Failed { .. } => {
-                Self::internal()
-            }
+            DispatchError::NotYetVisible { .. }
+            | DispatchError::Refused(_)
+            | DispatchError::Failed { .. } => Self::internal(),
         }
     }
 }
