@@ -305,26 +305,52 @@ fn letters_are_retried_in_part_edited_and_discarded() {
     });
 }
 
+/// An event of a newer program.
+fn unreadable() -> NewEvent {
+    NewEvent {
+        id: EventId(umbel_bus::edge::fresh_id()),
+        event_type: "bank.withdrawn/2".parse().unwrap(),
+        data: Json::parse("{}").unwrap().into(),
+        subject: None,
+        metadata: Metadata::default(),
+    }
+}
+
 /// An event that this program cannot read follows the same policy as any other that cannot be handled.
 #[test]
 fn an_unreadable_event_is_a_failure_like_any_other() {
     run(async {
         let (world, journal) =
             over(&Arc::default(), app().handler::<Probe<Parking>>(), |_| Act::Handle).await;
-        let newer = NewEvent {
-            id: EventId(umbel_bus::edge::fresh_id()),
-            event_type: "bank.withdrawn/2".parse().unwrap(),
-            data: Json::parse("{}").unwrap().into(),
-            subject: None,
-            metadata: Metadata::default(),
-        };
         let stream = StreamName::new("account-newer").unwrap();
-        world.bus.store().append(Append::to_stream(stream, ExpectedVersion::Any, vec![newer])).await.unwrap();
+        let append = Append::to_stream(stream, ExpectedVersion::Any, vec![unreadable()]);
+        world.bus.store().append(append).await.unwrap();
         write(&world, &[("a", 1)]).await;
         let parked = until_letters(&world, "failing.parking", 1).await;
         assert!(parked[0].failure.as_ref().unwrap().error.contains("schema version"), "{parked:?}");
         assert_eq!(told(&journal.until_done(1).await), [("a", 1)]);
         world.stop().await;
+    });
+}
+
+/// A batch with an event that this program cannot read is taken apart before anything of it is handled: what is before it of the same key
+/// is handled once.
+#[test]
+fn a_batch_with_an_unreadable_event_is_taken_apart() {
+    run(async {
+        let (world, journal) =
+            over(&Arc::default(), app().batch_handler::<Probe<Batches>>(), |_| Act::Handle).await;
+        let mut append = foreign_deposit("a", 1);
+        append.streams[0].events.push(unreadable());
+        world.bus.store().append(append).await.unwrap();
+        write(&world, &[("b", 2)]).await;
+        until_letters(&world, "failing.batches", 1).await;
+        stored(&world, "failing.batches", umbel_core::Place::new(3)).await;
+        assert_eq!(journal.until_done(2).await.len(), 2);
+        world.stop().await;
+        let mut begun = journal.begun();
+        begun.sort_by_key(|note| note.place);
+        assert_eq!(told(&begun), [("a", 1), ("b", 2)]);
     });
 }
 

@@ -287,6 +287,81 @@ fn a_failed_event_comes_again_before_those_behind_it() {
     });
 }
 
+/// SU-05: an acknowledgement is for what came with that batch or before it: an event that failed before and came again since then is not
+/// covered by it, and is not handled.
+#[test]
+fn an_acknowledgement_does_not_cover_what_came_again_later() {
+    run(async {
+        let world = world().await;
+        append(&world, &["a", "b", "c", "d"]).await;
+        let mut subscriber = joined(&world.bus, reader().batch(2).ahead(6)).await;
+        let (first, second) = (subscriber.next().await.unwrap(), subscriber.next().await.unwrap());
+        assert_eq!((places(&first), places(&second)), (vec![1, 2], vec![3, 4]));
+        first.fail(Place::new(1), Verdict::Retry { after_ms: 0 }, "not now").await.unwrap();
+        let again = subscriber.next().await.unwrap();
+        assert_eq!((places(&again), again.events()[0].attempt), (vec![1], 2));
+        second.ack().await.unwrap();
+        let early = first.ack_to(Place::new(1)).await;
+        assert!(matches!(early, Err(AckError::NotHeld { .. })), "{early:?}");
+        again.ack_to(Place::new(1)).await.expect("it is still in hand");
+        stored(&world, "test.reader", Place::new(4)).await;
+        world.stop().await;
+    });
+}
+
+/// SU-05: given one task that waits for the next batch while another says that an event has failed, what comes next at once is in
+/// hand, and its acknowledgement counts.
+#[test]
+fn what_comes_before_a_failure_is_answered_can_be_acknowledged() {
+    run(async {
+        let world = world().await;
+        append(&world, &["a", "a", "a"]).await;
+        let mut subscriber = joined(&world.bus, reader().batch(1).ahead(1)).await;
+        for (place, verdict, then) in [(1, Verdict::Retry { after_ms: 0 }, 1), (2, Verdict::Skip, 3)] {
+            let batch = subscriber.next().await.unwrap();
+            assert_eq!(places(&batch), [place]);
+            let mut failing = Box::pin(batch.fail(Place::new(place), verdict, "not now"));
+            // Asked first, so that it has the next delivery before the other hears that its word has arrived.
+            let next = tokio::select! {
+                biased;
+                next = subscriber.next() => next.unwrap(),
+                failed = &mut failing => panic!("answered before the next one came: {failed:?}"),
+            };
+            failing.await.unwrap();
+            assert_eq!(places(&next), [then]);
+            next.ack_to(Place::new(then)).await.expect("it is in hand");
+        }
+        stored(&world, "test.reader", Place::new(3)).await;
+        world.stop().await;
+    });
+}
+
+/// SU-05: given an event in hand from before a reset, when it is acknowledged after the reset, then the replayed one that is on its way
+/// does not count as handled.
+#[test]
+fn an_acknowledgement_from_before_a_reset_is_not_for_what_is_replayed() {
+    on_every_store(async |store| {
+        let world = World::with(&store, &[], settings()).await;
+        append(&world, &["a"]).await;
+        let subscription = || reader().batch(1).ahead(1).lease(Duration::from_millis(300));
+        let mut subscriber = joined(&world.bus, subscription()).await;
+        let before = subscriber.next().await.unwrap();
+        assert_eq!(places(&before), [1]);
+        let name = SubscriptionName::new("test.reader").unwrap();
+        perform(&world, Upkeep::ResetSubscription { subscription: name, start: Start::Origin }).await;
+        let delivered = || subscriptions(&world.bus).pop().unwrap().counters.delivered;
+        while delivered() < 2 {
+            tokio::task::yield_now().await;
+        }
+        let late = before.ack().await;
+        assert!(matches!(late, Err(AckError::NotHeld { .. })), "{late:?}");
+        let replayed = subscriber.next().await.unwrap();
+        assert_eq!(places(&replayed), [1]);
+        replayed.ack_to(Place::new(1)).await.expect("it is in hand");
+        world.stop().await;
+    });
+}
+
 /// SU-17: of two nodes one is active; when it dies without a word, the other takes over where the stored position is, once the lease
 /// has run out. SU-18: what the first one still held is not its own any more, and saying that it was handled changes nothing.
 #[test]
@@ -312,6 +387,64 @@ fn another_node_takes_over() {
         append(&there, &["c"]).await;
         assert_eq!(take(&mut second, 1).await, [3]);
         stored(&there, "test.reader", Place::new(3)).await;
+        there.stop().await;
+    });
+}
+
+/// UX-12: a subscription whose thread is blocked is run anew by whoever subscribes next in the same process, as another node: once the
+/// lease has run out. When the old one wakes it has nothing any more.
+#[test]
+fn a_subscription_on_a_blocked_thread_is_replaced() {
+    on_every_store(async |store| {
+        let world = World::with(&store, &[], settings()).await;
+        append(&world, &["a", "b"]).await;
+        let quick = || reader().batch(1).ahead(1).lease(Duration::from_millis(300));
+        let (bus, (says, said), (wake, woken)) =
+            (world.bus.clone(), tokio::sync::oneshot::channel(), std::sync::mpsc::channel::<()>());
+        let blocked = std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+            runtime.block_on(async {
+                let mut first = joined(&bus, quick()).await;
+                let held = first.next().await.unwrap();
+                says.send(places(&held)).unwrap();
+                woken.recv().unwrap();
+                drop(held.ack().await);
+                first.close().await;
+            });
+        });
+        assert_eq!(said.await.unwrap(), [1]);
+        let mut second = joined(&world.bus, quick()).await;
+        assert_eq!(take(&mut second, 2).await, [1, 2]);
+        wake.send(()).unwrap();
+        tokio::task::spawn_blocking(|| blocked.join().unwrap()).await.unwrap();
+        append(&world, &["c"]).await;
+        assert_eq!(take(&mut second, 1).await, [3]);
+        stored(&world, "test.reader", Place::new(3)).await;
+        assert_eq!(subscriptions(&world.bus).len(), 1, "the old one does not speak for the new one");
+        world.stop().await;
+    });
+}
+
+/// UX-16: a subscriber that does not even take what was taken from it again counts as gone in the end. It is told so, and others get what
+/// it held: the subscription does not go on without subscribers.
+#[test]
+fn who_takes_nothing_at_all_counts_as_gone() {
+    on_every_store(async |store| {
+        let here = World::with(&store, &[], settings()).await;
+        let there = World::with(&store, &[], settings()).await;
+        append(&here, &["a"]).await;
+        let quick = || reader().batch(1).ahead(1).lease(Duration::from_millis(300));
+        let mut stalled = joined(&here.bus, quick()).await;
+        while stalled.ended().is_none() {
+            let subscription = SubscriptionName::new("test.reader").unwrap();
+            perform(&here, Upkeep::ResetSubscription { subscription, start: Start::Origin }).await;
+            tokio::task::yield_now().await;
+        }
+        assert!(stalled.next().await.is_none());
+        let mut other = joined(&there.bus, quick()).await;
+        assert_eq!(places(&other.next().await.unwrap()), [1]);
+        stalled.close().await;
+        here.stop().await;
         there.stop().await;
     });
 }

@@ -30,6 +30,8 @@ pub(super) struct Consumer<H> {
 /// A batch at hand.
 pub(super) struct Hand {
     link: Link,
+    /// Which batch it is.
+    number: u64,
     taken: Arc<Taken>,
     /// Keys of which nothing more of this batch is to be handled: it comes again.
     failed: BTreeSet<Key>,
@@ -79,10 +81,10 @@ impl<H: EventHandler> Consumer<H> {
                 batch = subscriber.next() => batch,
             };
             let Some(batch) = batch else {
-                bail!("the subscription has ended: {}", subscriber.link.why_ended())
+                bail!("the subscription has ended: {}", subscriber.ended().unwrap_or_default())
             };
-            let (events, taken) = batch.into_parts();
-            let hand = Hand { link: subscriber.link.clone(), taken, failed: BTreeSet::new() };
+            let (events, number, taken) = batch.into_parts();
+            let hand = Hand { link: subscriber.link.clone(), number, taken, failed: BTreeSet::new() };
             W::take(self, events, hand).await?;
         }
         Ok(())
@@ -130,7 +132,7 @@ impl<H: EventHandler> Consumer<H> {
                 if delivered.attempt > 1 {
                     self.memories.take(delivered.place);
                 }
-                hand.link.ack_unheard(vec![delivered.place]).await.map_err(Into::into)
+                hand.link.ack_unheard(hand.number, vec![delivered.place]).await.map_err(Into::into)
             }
             Err(trouble) => self.fail(delivered, hand, trouble).await,
         }
@@ -165,7 +167,7 @@ impl<H: EventHandler> Consumer<H> {
             self.memories.keep(place, memory);
         }
         hand.failed.insert(delivered.key);
-        match hand.link.fail(place, delivered.key, settled, error).await {
+        match hand.link.fail(hand.number, place, delivered.key, settled, error).await {
             // It is somebody else's by now, who finds out for himself.
             Ok(()) | Err(AckError::NotHeld { .. }) => Ok(()),
             Err(error) => Err(error.into()),
@@ -186,26 +188,22 @@ impl<H: EventHandler> Way<H> for Singly {
 }
 
 impl<H: BatchHandler> Way<H> for Together {
-    async fn take(consumer: &mut Consumer<H>, batch: Vec<Delivered>, mut hand: Hand) -> anyhow::Result<()> {
-        let (mut wanted, mut places) = (Vec::new(), Vec::new());
-        for delivered in &batch {
-            if hand.is_not_to_be_handled(delivered) {
-                continue;
-            }
-            match decode::<H>(delivered) {
-                Ok(event) => {
-                    places.push(delivered.place);
-                    let context = HandlerContext::new::<H>(&consumer.start, delivered);
-                    wanted.extend(event.map(|event| (event, context)));
-                }
-                Err(trouble) => consumer.fail(delivered, &mut hand, trouble).await?,
-            }
-        }
+    async fn take(consumer: &mut Consumer<H>, batch: Vec<Delivered>, hand: Hand) -> anyhow::Result<()> {
+        let at_hand = || batch.iter().filter(|delivered| !hand.is_not_to_be_handled(delivered));
+        let decoded = at_hand().map(|delivered| Ok((delivered, decode::<H>(delivered)?)));
+        let Ok(decoded) = decoded.collect::<Result<Vec<_>, Trouble<H::Error>>>() else {
+            // When it fails, what is in hand of its key goes back, also what is before it: that is handled first, and said to be.
+            return Singly::take(consumer, batch, hand).await;
+        };
+        let places: Vec<_> = decoded.iter().map(|(delivered, _)| delivered.place).collect();
+        let context = |delivered| HandlerContext::new::<H>(&consumer.start, delivered);
+        let wanted = decoded.into_iter().filter_map(|(delivered, event)| Some((event?, context(delivered))));
+        let wanted: Vec<_> = wanted.collect();
         let handled = match wanted.is_empty() {
             true => Ok(()),
             false => handle_batch(consumer.handler().await?, wanted).await,
         };
-        let Err(trouble) = handled else { return Ok(hand.link.ack_unheard(places).await?) };
+        let Err(trouble) = handled else { return Ok(hand.link.ack_unheard(hand.number, places).await?) };
         if matches!(trouble, Trouble::Panicked(_)) {
             consumer.handler = None;
         }

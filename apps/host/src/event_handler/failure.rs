@@ -39,7 +39,8 @@ pub enum Cause<'a, E> {
 /// What shall become of an event that could not be handled.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Verdict {
-    /// It is handled again after this time; its key waits, others do not. A dead letter waits until somebody asks for it again.
+    /// It is handled again after this time; its key waits, others do not. So is a dead letter that was asked for, as long as this process
+    /// keeps the lease; nothing is recorded of it meanwhile, and it stays a letter that was asked for.
     Retry {
         /// How long.
         after: Duration,

@@ -18,17 +18,20 @@ pub(crate) type Event = Arc<RecordedEvent>;
 /// What a consumer says.
 pub(crate) enum Command {
     Join(Join),
-    /// It has handled these events.
+    /// It has handled these events, as they were sent with this batch or one before it.
     Ack {
         consumer: ConsumerId,
+        number: u64,
         places: Vec<Place>,
         /// Answered with those that it does not hold.
         answer: Option<oneshot::Sender<Vec<Place>>>,
     },
-    /// It could not handle this event.
+    /// It could not handle this event, as it was sent with this batch.
     Fail {
         consumer: ConsumerId,
+        number: u64,
         place: Place,
+        key: Key,
         verdict: Verdict,
         error: String,
         at: Timestamp,
@@ -42,6 +45,8 @@ pub(crate) struct Join {
     pub(crate) consumer: ConsumerId,
     pub(crate) capacity: u32,
     pub(crate) batches: mpsc::Sender<Sent>,
+    /// Closed when the consumer leaves. None of its queue's ends, which would keep that open.
+    pub(crate) left: oneshot::Receiver<()>,
     /// Dropped once the consumer has left and nothing of it is left to do.
     pub(crate) gone: oneshot::Sender<()>,
     pub(crate) answer: oneshot::Sender<Result<(), JoinError>>,
@@ -73,27 +78,47 @@ pub(crate) struct Consumers {
 struct Consumer {
     batches: mpsc::Sender<Sent>,
     gone: oneshot::Sender<()>,
-    /// Batches that it may still have.
-    sent: Vec<(BTreeSet<Place>, Weak<Taken>)>,
+    /// What it may hold. An event that was sent again is there as it was sent last: a place does not say which delivery is meant.
+    sent: BTreeMap<Place, Way>,
+}
+
+/// The last delivery of an event.
+struct Way {
+    key: Key,
+    number: u64,
+    taken: Weak<Taken>,
 }
 
 /// What a consumer has in its hands, as it knows itself: what is on its way to it is not there yet.
 #[derive(Debug, Default)]
 pub(crate) struct Hands {
-    held: BTreeMap<Place, (Key, bool)>,
+    held: BTreeMap<Place, Held>,
     /// By key, the last batch that was sent before an event of it failed. What that and those before it have of the key will be sent
     /// again behind the event, and is not to be handled.
     stale: BTreeMap<Key, u64>,
 }
 
+/// An event in hand.
+#[derive(Debug)]
+struct Held {
+    key: Key,
+    letter: bool,
+    /// The batch it came with.
+    number: u64,
+}
+
 impl Consumers {
     pub(crate) fn add(&mut self, id: ConsumerId, batches: mpsc::Sender<Sent>, gone: oneshot::Sender<()>) {
-        self.all.insert(id, Consumer { batches, gone, sent: Vec::new() });
+        self.all.insert(id, Consumer { batches, gone, sent: BTreeMap::new() });
     }
 
-    /// The consumer is gone; what tells it that nothing of it is left to do.
+    /// The consumer is gone, and what it has or is on its way to it is somebody else's; what tells it that nothing of it is left to do.
     pub(crate) fn remove(&mut self, id: ConsumerId) -> Option<oneshot::Sender<()>> {
-        self.all.remove(&id).map(|consumer| consumer.gone)
+        let Consumer { gone, sent, .. } = self.all.remove(&id)?;
+        for (place, way) in sent {
+            way.taken.upgrade().into_iter().for_each(|taken| taken.add(place));
+        }
+        Some(gone)
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -113,10 +138,10 @@ impl Consumers {
     pub(crate) fn send(&mut self, id: ConsumerId, deliveries: Vec<Delivery<Event>>) -> bool {
         self.batches += 1;
         let Some(consumer) = self.all.get_mut(&id) else { return false };
-        let (places, taken) = (deliveries.iter().map(|one| one.item.place).collect(), Arc::default());
-        consumer.sent.retain(|(_, taken)| taken.strong_count() > 0);
-        consumer.sent.push((places, Arc::downgrade(&taken)));
-        match consumer.batches.try_send(Sent { number: self.batches, deliveries, taken }) {
+        let (number, taken) = (self.batches, Arc::<Taken>::default());
+        let way = |key| Way { key, number, taken: Arc::downgrade(&taken) };
+        consumer.sent.extend(deliveries.iter().map(|one| (one.item.place, way(one.item.key))));
+        match consumer.batches.try_send(Sent { number, deliveries, taken }) {
             // One that is gone is noticed in its turn.
             Ok(()) | Err(mpsc::error::TrySendError::Closed(_)) => true,
             Err(mpsc::error::TrySendError::Full(_)) => false,
@@ -124,18 +149,39 @@ impl Consumers {
     }
 
     /// These are somebody else's now.
-    pub(crate) fn revoke(&self, id: ConsumerId, places: &[Place]) {
-        let Some(consumer) = self.all.get(&id) else { return };
-        for (sent, taken) in &consumer.sent {
-            let Some(taken) = taken.upgrade() else { continue };
-            taken.add(places.iter().filter(|place| sent.contains(place)));
+    pub(crate) fn revoke(&mut self, id: ConsumerId, places: &[Place]) {
+        let Some(consumer) = self.all.get_mut(&id) else { return };
+        for place in places {
+            let taken = consumer.sent.remove(place).and_then(|way| way.taken.upgrade());
+            taken.into_iter().for_each(|taken| taken.add(*place));
         }
+    }
+
+    /// Whether what a consumer says of this event, which it got with this batch or one before it, is about its last delivery. One
+    /// that came again since then is not handled, whatever became of the one before.
+    pub(crate) fn is_current(&self, id: ConsumerId, place: Place, number: u64) -> bool {
+        let way = self.all.get(&id).and_then(|consumer| consumer.sent.get(&place));
+        way.is_some_and(|way| way.number <= number)
+    }
+
+    /// These are handled.
+    pub(crate) fn done(&mut self, id: ConsumerId, places: &[Place]) {
+        let Some(consumer) = self.all.get_mut(&id) else { return };
+        for place in places {
+            consumer.sent.remove(place);
+        }
+    }
+
+    /// This one has failed: nothing of its key that was sent up to this batch counts any more.
+    pub(crate) fn failed(&mut self, id: ConsumerId, key: Key, batch: u64) {
+        let Some(consumer) = self.all.get_mut(&id) else { return };
+        consumer.sent.retain(|_, way| way.key != key || way.number > batch);
     }
 }
 
 impl Taken {
-    fn add<'a>(&self, places: impl Iterator<Item = &'a Place>) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).extend(places);
+    fn add(&self, place: Place) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(place);
     }
 
     pub(crate) fn has(&self, place: Place) -> bool {
@@ -145,37 +191,42 @@ impl Taken {
 
 impl Hands {
     /// Takes a batch, but for what will be sent again and what is somebody else's by now.
-    pub(crate) fn take(&mut self, sent: Sent) -> (Vec<Delivery<Event>>, Arc<Taken>) {
-        let Sent { number, mut deliveries, taken } = sent;
+    pub(crate) fn take(&mut self, sent: &mut Sent) {
+        let Sent { number, deliveries, taken } = sent;
+        let number = *number;
         self.stale.retain(|_, last| number <= *last);
         let stale = &self.stale;
         deliveries.retain(|one| !stale.contains_key(&one.item.key) && !taken.has(one.item.place));
-        self.held.extend(deliveries.iter().map(|one| (one.item.place, (one.item.key, one.letter))));
-        (deliveries, taken)
+        let held = |letter, key| Held { key, letter, number };
+        self.held.extend(deliveries.iter().map(|one| (one.item.place, held(one.letter, one.item.key))));
     }
 
-    /// Events up to this place, and these letters, as far as they are held.
-    pub(crate) fn up_to(&self, place: Place, letters: &[Place]) -> Vec<Place> {
-        let held = self.held.iter();
-        let wanted =
-            held.filter(|(at, (_, letter))| if *letter { letters.contains(at) } else { **at <= place });
+    /// Events up to this place, and these letters, as far as they are held and came with this batch or before it: one that came
+    /// again later is another matter.
+    pub(crate) fn up_to(&self, number: u64, place: Place, letters: &[Place]) -> Vec<Place> {
+        let wanted = self.held.iter().filter(|(at, held)| {
+            held.number <= number && if held.letter { letters.contains(at) } else { **at <= place }
+        });
         wanted.map(|(at, _)| *at).collect()
     }
 
     pub(crate) fn is_letter(&self, place: Place) -> bool {
-        self.held.get(&place).is_some_and(|(_, letter)| *letter)
+        self.held.get(&place).is_some_and(|held| held.letter)
     }
 
-    /// These are handled.
-    pub(crate) fn done(&mut self, places: &[Place]) {
+    /// These are handled, as they came with this batch or before it.
+    pub(crate) fn done(&mut self, number: u64, places: &[Place]) {
         for place in places {
-            self.held.remove(place);
+            if self.held.get(place).is_some_and(|held| held.number <= number) {
+                self.held.remove(place);
+            }
         }
     }
 
-    /// An event of this key has failed. What was sent of the key up to this batch comes again.
+    /// An event of this key has failed. What was sent of the key up to this batch comes again; it may have come already.
     pub(crate) fn failed(&mut self, key: Key, batch: u64) {
-        self.held.retain(|_, (held, _)| *held != key);
-        self.stale.insert(key, batch);
+        self.held.retain(|_, held| held.key != key || held.number > batch);
+        let last = self.stale.entry(key).or_default();
+        *last = (*last).max(batch);
     }
 }

@@ -1,6 +1,6 @@
 //! What the machine wants done with the store, and what became of it.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, fmt, sync::Arc};
 
 use umbel_bus::Store;
 use umbel_core::{
@@ -15,10 +15,38 @@ use umbel_core::{
 
 use super::{consumers::Event, spec::Spec};
 
+/// A kind of work for the store.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Work {
+    Fetch,
+    Lease,
+    Letters,
+    Look,
+    Park,
+    ParkedKeys,
+    Save,
+    Settle,
+}
+
+impl fmt::Display for Work {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Fetch => "fetch",
+            Self::Lease => "lease",
+            Self::Letters => "letters",
+            Self::Look => "look",
+            Self::Park => "park",
+            Self::ParkedKeys => "parked_keys",
+            Self::Save => "save",
+            Self::Settle => "settle",
+        })
+    }
+}
+
 /// What came of an effect.
 pub(crate) struct Done {
     /// Which kind of work it was.
-    pub(crate) work: &'static str,
+    pub(crate) work: Work,
     /// What the machine is told. Nothing when nothing is to be told.
     pub(crate) input: Option<Input<Event>>,
     /// Why it failed.
@@ -34,7 +62,7 @@ pub(crate) struct Backend {
 
 impl Done {
     fn of<T>(
-        work: &'static str,
+        work: Work,
         outcome: Result<T, impl ToString>,
         done: impl FnOnce(T) -> Input<Event>,
         failed: Input<Event>,
@@ -48,18 +76,18 @@ impl Done {
 
 impl Backend {
     pub(crate) async fn lease(self, request: KeepLeases) -> Done {
-        Done::of("lease", self.store.keep_leases(request).await, Input::Leased, Input::LeaseFailed)
+        Done::of(Work::Lease, self.store.keep_leases(request).await, Input::Leased, Input::LeaseFailed)
     }
 
     pub(crate) async fn parked_keys(self, partition: u32, epoch: u64) -> Done {
         let request = ReadParkedKeys { subscription: self.spec.name.clone(), partition };
         let found = self.store.read_parked_keys(request).await;
         let failed = Input::ParkedKeysFailed { partition, epoch };
-        Done::of("parked_keys", found, |keys| Input::ParkedKeys { partition, epoch, keys }, failed)
+        Done::of(Work::ParkedKeys, found, |keys| Input::ParkedKeys { partition, epoch, keys }, failed)
     }
 
     pub(crate) async fn fetch(self, after: Place, limit: u32) -> Done {
-        Done::of("fetch", self.page(after, limit).await, |page| page, Input::FetchFailed)
+        Done::of(Work::Fetch, self.page(after, limit).await, |page| page, Input::FetchFailed)
     }
 
     async fn page(&self, after: Place, limit: u32) -> Result<Input<Event>, StoreError> {
@@ -114,7 +142,7 @@ impl Backend {
     pub(crate) async fn look(self) -> Done {
         let head = self.head().await;
         let input = head.as_ref().ok().map(|head| Input::Head(*head));
-        Done { work: "look", input, trouble: head.err().map(|error| error.to_string()) }
+        Done { work: Work::Look, input, trouble: head.err().map(|error| error.to_string()) }
     }
 
     /// The last place there is.
@@ -129,14 +157,14 @@ impl Backend {
     pub(crate) async fn save(self, checkpoints: Vec<Checkpoint>) -> Done {
         let request = SaveCheckpoints { subscription: self.spec.name.clone(), checkpoints };
         let saved = self.store.save_checkpoints(request).await;
-        Done::of("save", saved, |refused| Input::Saved { refused }, Input::SaveFailed)
+        Done::of(Work::Save, saved, |refused| Input::Saved { refused }, Input::SaveFailed)
     }
 
     pub(crate) async fn park(self, parkings: Vec<Parking<Event>>) -> Done {
         let letters = parkings.into_iter().map(|parking| self.letter(parking)).collect();
         let request = ParkLetters { subscription: self.spec.name.clone(), letters };
         let parked = self.store.park_letters(request).await;
-        Done::of("park", parked, |refused| Input::Parked { refused }, Input::ParkFailed)
+        Done::of(Work::Park, parked, |refused| Input::Parked { refused }, Input::ParkFailed)
     }
 
     fn letter(&self, parking: Parking<Event>) -> NewLetter {
@@ -156,7 +184,7 @@ impl Backend {
     /// Takes letters that are due, each with its event. One whose event is gone is settled here: there is nothing left to handle.
     pub(crate) async fn letters(self, partitions: Vec<u32>, limit: u32, epochs: BTreeMap<u32, u64>) -> Done {
         let due = self.due(partitions, limit, &epochs).await;
-        Done::of("letters", due, Input::Letters, Input::LettersFailed)
+        Done::of(Work::Letters, due, Input::Letters, Input::LettersFailed)
     }
 
     async fn due(
@@ -222,7 +250,7 @@ impl Backend {
         let request = SettleLetters { subscription: self.spec.name.clone(), settled };
         let answer = self.store.settle_letters(request).await;
         let done = |done: LettersSettled| Input::Settled { free: done.free, refused: done.refused };
-        Done::of("settle", answer, done, Input::SettleFailed)
+        Done::of(Work::Settle, answer, done, Input::SettleFailed)
     }
 }
 

@@ -7,10 +7,14 @@ use std::{
         Arc, Mutex, MutexGuard, OnceLock, PoisonError,
         atomic::{AtomicU64, Ordering::Relaxed},
     },
+    time::Duration,
 };
 
 use futures_util::FutureExt;
-use tokio::sync::{Mutex as AsyncMutex, mpsc, oneshot, watch};
+use tokio::{
+    sync::{Mutex as AsyncMutex, mpsc, oneshot, watch},
+    time::timeout,
+};
 use umbel_bus::{Bus, edge};
 use umbel_core::{
     Place,
@@ -37,6 +41,7 @@ const BATCHES_MAX: usize = 1 << 16;
 
 /// The runners of one bus.
 pub(crate) struct Registry {
+    /// The node that its runners are, as long as none of them had to be given up.
     node: NodeId,
     consumers: AtomicU64,
     settings: Mutex<SubscriptionSettings>,
@@ -46,8 +51,17 @@ pub(crate) struct Registry {
 /// Where the runner of a name is, if there is one. Whoever starts or joins one holds it meanwhile.
 #[derive(Default)]
 struct Slot {
-    live: AsyncMutex<Option<Live>>,
+    live: AsyncMutex<Running>,
     told: Mutex<Option<Arc<Told>>>,
+}
+
+/// What runs in a slot.
+#[derive(Default)]
+struct Running {
+    live: Option<Live>,
+    /// As which node, if not as that of the registry. A runner that has ended for sure leaves its leases to the next one, which is the
+    /// same node; one that was given up may wake any time, and must share neither leases nor epochs with the one in its place.
+    node: Option<NodeId>,
 }
 
 /// A runner.
@@ -95,7 +109,8 @@ pub enum SubscribeError {
 /// Joins a subscription: makes it in the store if it is not there yet, and runs it in this process if it does not run yet. All
 /// subscribers with one name in a process share its events; so do those of other nodes, partition by partition.
 ///
-/// It runs on the thread of whoever subscribes first, which must not be blocked for as long as a lease lasts.
+/// It runs on the thread of whoever subscribes first. When that thread is blocked, its partitions go to other nodes once the lease has
+/// run out; and whoever subscribes here meanwhile waits for as long as a lease lasts, and then runs it anew on his own thread.
 ///
 /// # Errors
 /// See [`SubscribeError`].
@@ -110,8 +125,8 @@ pub async fn subscribe<T>(bus: &Bus, subscription: Subscription<T>) -> Result<Su
     let capacity = tuning.capacity(&options);
     let consumer = ConsumerId(registry.consumers.fetch_add(1, Relaxed));
     let asked = Asked { consumer, capacity };
-    let Joined { link, batches, gone } = registry.join(bus, spec, options, asked, &settings).await?;
-    Ok(Subscriber { link, batches, gone, map })
+    let Joined { link, batches, staying, gone } = registry.join(bus, spec, options, asked, &settings).await?;
+    Ok(Subscriber { link, batches, staying, gone, map })
 }
 
 /// What the subscriptions of this process tell of themselves, by name. Transient ones tell nothing.
@@ -132,6 +147,7 @@ struct Asked {
 /// Its own ends of the ways between it and the runner.
 struct Door {
     batches: mpsc::Receiver<Sent>,
+    staying: oneshot::Sender<()>,
     gone: oneshot::Receiver<()>,
     said: oneshot::Receiver<Result<(), JoinError>>,
 }
@@ -140,6 +156,7 @@ struct Door {
 struct Joined {
     link: Link,
     batches: mpsc::Receiver<Sent>,
+    staying: oneshot::Sender<()>,
     gone: oneshot::Receiver<()>,
 }
 
@@ -150,9 +167,10 @@ impl Asked {
         let room = usize::try_from(capacity).unwrap_or(usize::MAX).min(BATCHES_MAX);
         let (batches, received) = mpsc::channel(room.saturating_mul(2));
         let (gone, is_gone) = oneshot::channel();
+        let (staying, left) = oneshot::channel();
         let (answer, said) = oneshot::channel();
-        let join = Join { consumer, capacity, batches, gone, answer };
-        (join, Door { batches: received, gone: is_gone, said })
+        let join = Join { consumer, capacity, batches, left, gone, answer };
+        (join, Door { batches: received, staying, gone: is_gone, said })
     }
 }
 
@@ -187,20 +205,29 @@ impl Registry {
     ) -> Result<Joined, SubscribeError> {
         // A transient one is alone: it has a slot of its own that nobody else finds.
         let slot = if options.durable { self.slot(&spec.name) } else { Arc::default() };
-        let mut live = slot.live.lock().await;
-        while let Some(running) = live.as_ref() {
-            match running.join(&spec, &options, asked).await {
-                Err(SubscribeError::Join { error: JoinError::Stopping, .. }) => {}
-                joined => return joined,
+        let mut running = slot.live.lock().await;
+        if let Some(live) = running.live.as_ref() {
+            let patience = Duration::from_millis(options.lease_ms);
+            let answered = timeout(patience, live.join(&spec, &options, asked)).await;
+            let has_ended = match answered {
+                Ok(Err(SubscribeError::Join { error: JoinError::Stopping, .. })) => {
+                    // It takes as long to stop as a lease lasts, at most, and then some to say that it has.
+                    timeout(patience * 2, live.ended()).await.is_ok()
+                }
+                Ok(joined) => return joined,
+                Err(_) => false,
+            };
+            if !has_ended {
+                tracing::error!(subscription = %spec.name, "its runner does not answer, as if its thread were blocked; \
+                    another one takes its place here, and waits for its leases to run out");
+                running.node = Some(NodeId(edge::fresh_id()));
             }
-            let mut ended = running.running.clone();
-            // An error says that it has ended.
-            while ended.changed().await.is_ok() {}
-            *live = None;
+            running.live = None;
         }
-        let (running, joined) = self.start(bus, spec, options, asked, settings, &slot).await?;
-        *live = Some(running);
-        Ok(joined)
+        let node = running.node.unwrap_or(self.node);
+        let (live, door) = self.start(bus, spec, options, asked, settings, (&slot, node)).await?;
+        // Known before it has answered, so that nobody starts another one if this is not waited for.
+        running.live.insert(live).admit(asked, door).await
     }
 
     /// Starts a runner with its first consumer.
@@ -211,8 +238,8 @@ impl Registry {
         options: Options,
         asked: Asked,
         settings: &SubscriptionSettings,
-        slot: &Arc<Slot>,
-    ) -> Result<(Live, Joined), SubscribeError> {
+        (slot, node): (&Arc<Slot>, NodeId),
+    ) -> Result<(Live, Door), SubscribeError> {
         let (spec, store) = (Arc::new(spec), bus.store());
         let backend = Backend { store, spec: Arc::clone(&spec) };
         let start = open(&backend, &options).await?;
@@ -228,7 +255,7 @@ impl Registry {
             running: is_running,
         };
         let mut runner = Runner::new(Parts {
-            node: self.node,
+            node,
             options,
             start,
             backend,
@@ -238,9 +265,9 @@ impl Registry {
             head: bus.head(),
         });
         let (first, door) = asked.knock();
-        slot.tell(Some(told));
+        slot.tell(Arc::clone(&told));
         // Whatever ends the runner, also the end of its thread, is noticed by what it held being dropped.
-        let at_the_end = AtTheEnd { slot: Arc::clone(slot), _running: running };
+        let at_the_end = AtTheEnd { slot: Arc::clone(slot), told, _running: running };
         tokio::spawn(async move {
             let outcome = AssertUnwindSafe(runner.run(first)).catch_unwind().await;
             let reason = match outcome {
@@ -255,8 +282,7 @@ impl Registry {
             drop(ended.set(reason));
             drop((runner, at_the_end));
         });
-        let joined = live.admit(asked, door).await?;
-        Ok((live, joined))
+        Ok((live, door))
     }
 }
 
@@ -303,8 +329,15 @@ impl Live {
         self.admit(asked, door).await
     }
 
+    /// Resolves when it has ended.
+    async fn ended(&self) {
+        let mut running = self.running.clone();
+        // An error says so.
+        while running.changed().await.is_ok() {}
+    }
+
     async fn admit(&self, asked: Asked, door: Door) -> Result<Joined, SubscribeError> {
-        let Door { batches, gone, said } = door;
+        let Door { batches, staying, gone, said } = door;
         let name = self.options.name.clone();
         match said.await.unwrap_or(Err(JoinError::Stopping)) {
             Ok(()) => {}
@@ -318,19 +351,20 @@ impl Live {
             told: Arc::clone(&self.told),
             ended: Arc::clone(&self.ended),
         };
-        Ok(Joined { link, batches, gone })
+        Ok(Joined { link, batches, staying, gone })
     }
 }
 
 /// Kept by a runner's task: dropped when it ends, however it does.
 struct AtTheEnd {
     slot: Arc<Slot>,
+    told: Arc<Told>,
     _running: watch::Sender<()>,
 }
 
 impl Drop for AtTheEnd {
     fn drop(&mut self) {
-        self.slot.tell(None);
+        self.slot.untell(&self.told);
     }
 }
 
@@ -339,8 +373,14 @@ impl Slot {
         self.told.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    fn tell(&self, told: Option<Arc<Told>>) {
-        *self.told.lock().unwrap_or_else(PoisonError::into_inner) = told;
+    fn tell(&self, told: Arc<Told>) {
+        *self.told.lock().unwrap_or_else(PoisonError::into_inner) = Some(told);
+    }
+
+    /// Nothing is told any more, unless another runner has begun to.
+    fn untell(&self, told: &Arc<Told>) {
+        let mut telling = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        telling.take_if(|now| Arc::ptr_eq(now, told));
     }
 }
 

@@ -19,7 +19,7 @@ use umbel_core::{
 
 use super::{
     consumers::{Command, Consumers, Event, Join, NotHeld},
-    effects::{Backend, Done},
+    effects::{Backend, Done, Work},
     view::Told,
 };
 
@@ -52,7 +52,7 @@ pub(crate) struct Runner {
     /// How all partitions stood when that was asked last.
     leases: Vec<LeaseState>,
     /// By kind of work, why it failed the last time.
-    troubles: BTreeMap<&'static str, String>,
+    troubles: BTreeMap<Work, String>,
     stopped: bool,
 }
 
@@ -146,23 +146,33 @@ impl Runner {
     fn obey(&mut self, command: Command) {
         match command {
             Command::Join(join) => self.join(join),
-            Command::Ack { consumer, places, answer } => {
+            Command::Ack { consumer, number, places, answer } => {
+                let is_current = |place: &Place| self.consumers.is_current(consumer, *place, number);
+                let (places, mut not_held): (Vec<_>, Vec<_>) = places.into_iter().partition(is_current);
+                // Before the machine hears of it, as it may send one of them again at once.
+                self.consumers.done(consumer, &places);
                 let said = self.give(Input::AckEach { consumer, places });
                 if let Some(answer) = answer {
-                    reply(answer, said.not_held);
+                    not_held.extend(said.not_held);
+                    reply(answer, not_held);
                 }
             }
-            Command::Fail { consumer, place, verdict, error, at, answer } => {
+            Command::Fail { consumer, number, place, key, verdict, error, at, answer } => {
+                if !self.consumers.is_current(consumer, place, number) {
+                    return reply(answer, Err(NotHeld));
+                }
                 let before = self.consumers.last_batch();
                 let said = self.give(Input::Fail { consumer, place, verdict, error, at });
+                if said.not_held.is_empty() {
+                    self.consumers.failed(consumer, key, before);
+                }
                 reply(answer, if said.not_held.is_empty() { Ok(before) } else { Err(NotHeld) });
             }
         }
     }
 
     fn join(&mut self, join: Join) {
-        let Join { consumer, capacity, batches, gone, answer } = join;
-        let left = batches.clone();
+        let Join { consumer, capacity, batches, left, gone, answer } = join;
         // Before the machine hears of it, as it may send something at once.
         self.consumers.add(consumer, batches, gone);
         let said = self.give(Input::Join { consumer, capacity });
@@ -172,31 +182,40 @@ impl Runner {
                 reply(answer, Err(error));
             }
             None => {
-                self.leaving.push(async move { left.closed().map(|()| consumer).await }.boxed());
+                // Its other end says nothing, it is dropped.
+                self.leaving.push(left.map(move |_dropped| consumer).boxed());
                 reply(answer, Ok(()));
             }
         }
         self.told.consumers.store(count(self.consumers.len()), Relaxed);
     }
 
-    /// A consumer is gone. What it said before counts.
+    /// A consumer leaves. What it said before counts.
     fn leave(&mut self, consumer: ConsumerId) {
         while let Ok(command) = self.commands.try_recv() {
             self.obey(command);
         }
-        let Some(gone) = self.consumers.remove(consumer) else { return };
+        for input in self.gone(consumer) {
+            self.give(input);
+        }
+    }
+
+    /// A consumer is gone, of its own will or not; what the machine is told. With the last one it stops.
+    fn gone(&mut self, consumer: ConsumerId) -> Vec<Input<Event>> {
+        let Some(gone) = self.consumers.remove(consumer) else { return Vec::new() };
         self.told.consumers.store(count(self.consumers.len()), Relaxed);
-        self.give(Input::Leave { consumer });
+        let mut inputs = vec![Input::Leave { consumer }];
         if self.consumers.is_empty() && self.stop_by.is_none() {
             self.farewells.push(gone);
             self.stop_by = Some(Instant::now() + Duration::from_millis(self.options.lease_ms));
-            self.give(Input::Stop);
+            inputs.push(Input::Stop);
         }
+        inputs
     }
 
     fn done(&mut self, done: Done) {
         let Done { work, input, trouble } = done;
-        if work == "look" {
+        if work == Work::Look {
             self.looking = false;
             if std::mem::take(&mut self.look_again) {
                 self.look();
@@ -204,11 +223,11 @@ impl Runner {
         }
         match trouble {
             Some(error) => {
-                tracing::warn!(subscription = %self.options.name, work, %error, "trying again after a pause");
+                tracing::warn!(subscription = %self.options.name, %work, %error, "trying again after a pause");
                 self.troubles.insert(work, error);
             }
             None => {
-                self.troubles.remove(work);
+                self.troubles.remove(&work);
             }
         }
         let first = self.troubles.iter().next().map(|(work, error)| format!("{work}: {error}"));
@@ -250,7 +269,7 @@ impl Runner {
     }
 
     /// Does what the machine says; what is to be told to it at once.
-    fn carry_out(&mut self, effect: Effect<Event>, said: &mut Said) -> Option<Input<Event>> {
+    fn carry_out(&mut self, effect: Effect<Event>, said: &mut Said) -> Vec<Input<Event>> {
         let backend = self.backend.clone();
         let work = match effect {
             Effect::Lease(request) => backend.lease(request).boxed(),
@@ -267,34 +286,33 @@ impl Runner {
                 if !self.consumers.send(consumer, batch) {
                     tracing::error!(subscription = %self.options.name, consumer = consumer.0,
                         "a consumer holds more than it can; it is taken for lost");
-                    self.consumers.remove(consumer);
-                    return Some(Input::Leave { consumer });
+                    return self.gone(consumer);
                 }
-                return None;
+                return Vec::new();
             }
             Effect::Revoke { consumer, places } => {
                 self.consumers.revoke(consumer, &places);
-                return None;
+                return Vec::new();
             }
             Effect::Refuse { error, .. } => {
                 said.refused = Some(error);
-                return None;
+                return Vec::new();
             }
             Effect::NotHeld { place, .. } => {
                 said.not_held.push(place);
-                return None;
+                return Vec::new();
             }
             Effect::Wake { at } => {
                 self.wake = Some(at);
-                return None;
+                return Vec::new();
             }
             Effect::Stopped => {
                 self.stopped = true;
-                return None;
+                return Vec::new();
             }
         };
         self.work.push(work);
-        None
+        Vec::new()
     }
 
     /// What the runner itself remembers of what happens.

@@ -22,6 +22,8 @@ use super::{
 pub struct Subscriber<T = Arc<RecordedEvent>> {
     pub(crate) link: Link,
     pub(crate) batches: mpsc::Receiver<Sent>,
+    /// Dropped with it, which says that it leaves.
+    pub(crate) staying: oneshot::Sender<()>,
     /// Resolves once it has left and nothing of it is left to do.
     pub(crate) gone: oneshot::Receiver<()>,
     pub(crate) map: MapFn<T>,
@@ -44,6 +46,8 @@ pub(crate) struct Link {
 pub struct Batch<T = Arc<RecordedEvent>> {
     events: Vec<Delivered<T>>,
     link: Link,
+    /// Which batch of the subscription it is.
+    number: u64,
     taken: Arc<Taken>,
 }
 
@@ -92,19 +96,20 @@ impl<T> Subscriber<T> {
         &self.link.name
     }
 
-    /// The next batch; waits for it. `None` when the subscription has ended here, and [`Self::ended`] says why. May be dropped
+    /// The next batch; waits for it. `None` when the subscription has ended for it, and [`Self::ended`] says why. May be dropped
     /// while it waits.
     pub async fn next(&mut self) -> Option<Batch<T>> {
         loop {
-            let sent = self.batches.recv().await?;
-            let (deliveries, taken) = self.link.hands().take(sent);
-            if !deliveries.is_empty() {
-                return Some(self.batch(deliveries, taken));
+            let mut sent = self.batches.recv().await?;
+            self.link.hands().take(&mut sent);
+            if !sent.deliveries.is_empty() {
+                return Some(self.batch(sent));
             }
         }
     }
 
-    fn batch(&self, deliveries: Vec<Delivery<Event>>, taken: Arc<Taken>) -> Batch<T> {
+    fn batch(&self, sent: Sent) -> Batch<T> {
+        let Sent { number, deliveries, taken } = sent;
         let delivered = |Delivery { item, attempt, letter }: Delivery<Event>| Delivered {
             event: (self.map)(&item.event),
             place: item.place,
@@ -113,20 +118,23 @@ impl<T> Subscriber<T> {
             letter,
         };
         let events = deliveries.into_iter().map(delivered).collect();
-        Batch { events, link: self.link.clone(), taken }
+        Batch { events, link: self.link.clone(), number, taken }
     }
 
-    /// Why the subscription has ended here; `None` while it goes on.
+    /// Why the subscription has ended for this subscriber; `None` while it goes on.
     #[must_use]
     pub fn ended(&self) -> Option<String> {
-        self.link.commands.is_closed().then(|| self.link.why_ended())
+        if self.link.commands.is_closed() {
+            return Some(self.link.why_ended());
+        }
+        self.batches.is_closed().then(|| "it did not take what was sent to it and counts as gone".to_owned())
     }
 
     /// Leaves, and waits until that is done: for the last subscriber in this process, until what was acknowledged is saved and other
     /// nodes may take over.
     pub async fn close(self) {
-        let Self { batches, gone, .. } = self;
-        drop(batches);
+        let Self { batches, staying, gone, .. } = self;
+        drop((batches, staying));
         // An error is the answer: the other end is dropped when all is done.
         drop(gone.await);
     }
@@ -134,25 +142,27 @@ impl<T> Subscriber<T> {
 
 impl Link {
     /// These are handled. Without waiting for an answer.
-    pub(crate) async fn ack_unheard(&self, places: Vec<Place>) -> Result<(), AckError> {
-        self.hands().done(&places);
-        let command = Command::Ack { consumer: self.consumer, places, answer: None };
+    pub(crate) async fn ack_unheard(&self, number: u64, places: Vec<Place>) -> Result<(), AckError> {
+        self.hands().done(number, &places);
+        let command = Command::Ack { consumer: self.consumer, number, places, answer: None };
         self.commands.send(command).await.map_err(|_| self.has_ended())
     }
 
     /// These are handled; those of them that were not held.
-    async fn ack(&self, places: Vec<Place>) -> Result<Vec<Place>, AckError> {
+    async fn ack(&self, number: u64, places: Vec<Place>) -> Result<Vec<Place>, AckError> {
         let (answer, said) = oneshot::channel();
-        let command = Command::Ack { consumer: self.consumer, places: places.clone(), answer: Some(answer) };
+        let (consumer, named) = (self.consumer, places.clone());
+        let command = Command::Ack { consumer, number, places: named, answer: Some(answer) };
         self.commands.send(command).await.map_err(|_| self.has_ended())?;
         let not_held = said.await.map_err(|_| self.has_ended())?;
-        self.hands().done(&places);
+        self.hands().done(number, &places);
         Ok(not_held)
     }
 
     /// An event could not be handled; of its key, nothing behind it was, and will be sent again.
     pub(crate) async fn fail(
         &self,
+        number: u64,
         place: Place,
         key: Key,
         verdict: Verdict,
@@ -160,7 +170,7 @@ impl Link {
     ) -> Result<(), AckError> {
         let (answer, said) = oneshot::channel();
         let (consumer, at) = (self.consumer, edge::now());
-        let command = Command::Fail { consumer, place, verdict, error, at, answer };
+        let command = Command::Fail { consumer, number, place, key, verdict, error, at, answer };
         self.commands.send(command).await.map_err(|_| self.has_ended())?;
         let said = said.await.map_err(|_| self.has_ended())?;
         let before = said.map_err(|NotHeld| self.not_held(place))?;
@@ -192,7 +202,8 @@ impl<T> Batch<T> {
         &self.events
     }
 
-    /// All of it is handled, but for what has failed, and so is what this subscriber took before it.
+    /// All of it is handled, but for what has failed, and so is what this subscriber took before it. What came again since then is not
+    /// covered: it is a delivery of its own.
     ///
     /// # Errors
     /// See [`AckError`]; what could be acknowledged is.
@@ -200,25 +211,28 @@ impl<T> Batch<T> {
         let place_of = |one: &Delivered<T>| one.place;
         let last = self.events.iter().filter(|one| !one.letter).map(place_of).max().unwrap_or_default();
         let letters: Vec<_> = self.events.iter().filter(|one| one.letter).map(place_of).collect();
-        let places = self.link.hands().up_to(last, &letters);
-        let not_held = self.link.ack(places).await?;
+        let places = self.link.hands().up_to(self.number, last, &letters);
+        let not_held = self.link.ack(self.number, places).await?;
         let own = not_held.into_iter().find(|place| self.events.iter().any(|one| one.place == *place));
         own.map_or(Ok(()), |place| Err(self.link.not_held(place)))
     }
 
-    /// The event at this place is handled, and so are all others that this subscriber took before it. A dead letter is
-    /// acknowledged alone.
+    /// The event at this place is handled, and so are all others that this subscriber took before it, in this batch or an earlier one;
+    /// what it took with a later batch is not covered. A dead letter is acknowledged alone.
     ///
     /// # Errors
     /// See [`AckError`].
     pub async fn ack_to(&self, place: Place) -> Result<(), AckError> {
         let places = {
             let hands = self.link.hands();
-            if hands.is_letter(place) { vec![place] } else { hands.up_to(place, &[]) }
+            match hands.is_letter(place) {
+                true => hands.up_to(self.number, Place::START, &[place]),
+                false => hands.up_to(self.number, place, &[]),
+            }
         };
         // Asked in any case: whoever has nothing in hand may have to be told that the subscription has ended.
         let held = places.contains(&place);
-        let not_held = self.link.ack(places).await?;
+        let not_held = self.link.ack(self.number, places).await?;
         if held && !not_held.contains(&place) { Ok(()) } else { Err(self.link.not_held(place)) }
     }
 
@@ -235,7 +249,7 @@ impl<T> Batch<T> {
     ) -> Result<(), AckError> {
         let found = self.events.iter().find(|delivered| delivered.place == place).map(|found| found.key);
         let key = found.ok_or_else(|| self.link.not_held(place))?;
-        self.link.fail(place, key, verdict, error.into()).await
+        self.link.fail(self.number, place, key, verdict, error.into()).await
     }
 
     /// Places of this batch that are somebody else's by now: another node has taken the partition over. Whatever is said of them
@@ -247,8 +261,8 @@ impl<T> Batch<T> {
     }
 
     /// The events themselves, for those who say what becomes of each on their own.
-    pub(crate) fn into_parts(self) -> (Vec<Delivered<T>>, Arc<Taken>) {
-        (self.events, self.taken)
+    pub(crate) fn into_parts(self) -> (Vec<Delivered<T>>, u64, Arc<Taken>) {
+        (self.events, self.number, self.taken)
     }
 }
 
