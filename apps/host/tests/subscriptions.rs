@@ -400,7 +400,7 @@ fn a_subscription_on_a_blocked_thread_is_replaced() {
         append(&world, &["a", "b"]).await;
         let quick = || reader().batch(1).ahead(1).lease(Duration::from_millis(300));
         let (bus, (says, said), (wake, woken)) =
-            (world.bus.clone(), tokio::sync::oneshot::channel(), std::sync::mpsc::channel::<()>());
+            (world.bus.clone(), tokio::sync::oneshot::channel(), std::sync::mpsc::sync_channel::<()>(1));
         let blocked = std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
             runtime.block_on(async {
