@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, sync::Arc, time::Duration};
 use umbel_bus::Bus;
 use umbel_core::{
     EventId, ExpectedVersion, Place, RecordedEvent, StreamName,
-    store::{Act as Upkeep, Append, LinkEvents, Removal, Selector},
+    store::{Act as Upkeep, Append, LinkEvents, ListSubscriptions, Removal, Selector},
     subscription::{JoinError, Start, SubscriptionName, Verdict},
 };
 use umbel_host::{AckError, Batch, SubscribeError, Subscriber, Subscription, subscribe, subscriptions};
@@ -400,7 +400,7 @@ fn a_subscription_on_a_blocked_thread_is_replaced() {
         append(&world, &["a", "b"]).await;
         let quick = || reader().batch(1).ahead(1).lease(Duration::from_millis(300));
         let (bus, (says, said), (wake, woken)) =
-            (world.bus.clone(), tokio::sync::oneshot::channel(), std::sync::mpsc::channel::<()>());
+            (world.bus.clone(), tokio::sync::oneshot::channel(), std::sync::mpsc::sync_channel::<()>(1));
         let blocked = std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
             runtime.block_on(async {
@@ -413,8 +413,16 @@ fn a_subscription_on_a_blocked_thread_is_replaced() {
             });
         });
         assert_eq!(said.await.unwrap(), [1]);
+        let epoch = async || {
+            let name = SubscriptionName::new("test.reader").unwrap();
+            let request = ListSubscriptions { name: Some(name), after: None, limit: 1 };
+            let found = world.bus.store().list_subscriptions(request).await.unwrap().pop().unwrap();
+            found.partitions[0].epoch
+        };
+        let before = epoch().await;
         let mut second = joined(&world.bus, quick()).await;
         assert_eq!(take(&mut second, 2).await, [1, 2]);
+        assert!(epoch().await > before, "what the old one saves does not count");
         wake.send(()).unwrap();
         tokio::task::spawn_blocking(|| blocked.join().unwrap()).await.unwrap();
         append(&world, &["c"]).await;
