@@ -22,7 +22,8 @@ use crate::{
 const LOOK_MIN: Duration = Duration::from_millis(5);
 const LOOK_MAX: Duration = Duration::from_millis(100);
 
-/// What must be visible before a dispatch returns.
+/// What must be visible before a dispatch returns. Of a handler that is all events that it is done with: also one that it skipped, or that
+/// became a dead letter, counts, so the answer does not say that the effect is there.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Consistency {
     /// Nothing: the events are stored, projections and handlers follow.
