@@ -367,7 +367,7 @@ fn parts_are_put_together_and_contradictions_are_refused() {
     run(async {
         let nested = App::new("whole").include(App::new("part").include(pot::app())).include(bank::app());
         App::check([&nested]).unwrap();
-        let world = World::with(&Arc::default(), &[nested.clone()], settings()).await;
+        let world = World::with(&Arc::default(), std::slice::from_ref(&nested), settings()).await;
         world.bus.dispatch(fill("p", 1)).await.unwrap();
         let transfer = Transfer { from: "a".into(), to: vec!["b".into()], amount: 0 };
         assert_eq!(world.bus.dispatch(transfer).await.unwrap().reply, 0);
