@@ -104,7 +104,7 @@ async fn save(store: Store, snapshot: Snapshot) {
         Ok(true) => tracing::debug!(%stream, %version, "snapshot kept"),
         Ok(false) => tracing::debug!(%stream, %version, "there is a newer snapshot already"),
         Err(error) => {
-            tracing::warn!(%stream, %version, %error, "no snapshot was kept; the next one is tried when it is due");
+            tracing::warn!(%stream, %version, %error, "no snapshot was kept; the next is tried when it is due");
         }
     }
 }
