@@ -29,6 +29,8 @@ pub(super) struct Subscription {
     start: Start,
     paused: bool,
     created_at: Timestamp,
+    /// The epoch that its partitions began with, which no earlier one of its name had.
+    incarnation: u64,
     /// Nodes that take part, and until when.
     members: BTreeMap<NodeId, Timestamp>,
     pub(super) partitions: Vec<Partition>,
@@ -56,9 +58,10 @@ impl Subscriptions for Memory {
     fn keep_leases(&self, request: KeepLeases, now: Timestamp) -> BoxFuture<'_, Result<Leases, StoreError>> {
         Box::pin(async move {
             let mut state = self.state();
-            let none = || Leases { paused: false, members: 0, partitions: Vec::new() };
+            let gone = || Leases { gone: true, ..Leases::default() };
             let subscription = state.subscriptions.get_mut(&request.subscription);
-            Ok(subscription.map_or_else(none, |subscription| subscription.keep_leases(&request, now)))
+            let asked = subscription.filter(|there| there.incarnation == request.incarnation);
+            Ok(asked.map_or_else(gone, |subscription| subscription.keep_leases(&request, now)))
         })
     }
 
@@ -140,6 +143,7 @@ impl State {
             start,
             paused: false,
             created_at: now,
+            incarnation: epoch,
             members: BTreeMap::new(),
             partitions: vec![Partition { epoch, owner: None, checkpoint }; size(request.partitions)],
             letters: BTreeMap::new(),
@@ -288,7 +292,7 @@ impl Subscription {
             due: self.heads().any(|letter| letter.partition == partition && letter.is_wanted()),
         };
         let partitions = (0..).zip(&self.partitions).map(state).collect();
-        Leases { paused: self.paused, members: self.members(now), partitions }
+        Leases { gone: false, paused: self.paused, members: self.members(now), partitions }
     }
 
     fn state(&self, name: &SubscriptionName, now: Timestamp) -> SubscriptionState {
@@ -307,6 +311,7 @@ impl Subscription {
             start: self.start,
             paused: self.paused,
             created_at: self.created_at,
+            incarnation: self.incarnation,
             members: self.members(now),
             partitions: (0..).zip(&self.partitions).map(state).collect(),
         }

@@ -29,6 +29,8 @@ use stopping::Stopping;
 pub struct Machine<E> {
     options: Options,
     node: NodeId,
+    /// Which subscription of its name it is, see [`KeepLeases::incarnation`](crate::store::KeepLeases).
+    incarnation: u64,
     now: Millis,
     /// Counts the inputs.
     step: u64,
@@ -101,12 +103,13 @@ pub struct Counters {
 }
 
 impl<E: Clone> Machine<E> {
-    /// A machine for a durable subscription. With options that say it is not durable, it begins with the first event there is; see
-    /// [`Self::transient`].
+    /// A machine for a durable subscription, the one that was opened:
+    /// [`SubscriptionState::incarnation`](crate::store::SubscriptionState::incarnation) says which. With options that say it is not
+    /// durable, it begins with the first event there is; see [`Self::transient`].
     #[must_use]
-    pub fn new(options: Options, node: NodeId) -> Self {
+    pub fn new(options: Options, node: NodeId, incarnation: u64) -> Self {
         if options.durable {
-            Self::build(options, node)
+            Self { incarnation, ..Self::build(options, node) }
         } else {
             Self::transient(options, node, Place::START)
         }
@@ -140,6 +143,7 @@ impl<E: Clone> Machine<E> {
             partitions: (0..options.partitions).map(|_| None).collect(),
             options,
             node,
+            incarnation: 0,
             now: 0,
             step: 0,
             out: Vec::new(),

@@ -236,6 +236,9 @@ pub enum Effect<E> {
         /// When.
         at: Millis,
     },
+    /// The subscription is there no more: it was deleted, and may have been made anew, in whatever shape. Nothing is owned any more,
+    /// and [`Self::Stopped`] follows at once. Whoever wants to go on opens it again.
+    Gone,
     /// It has stopped: everything is saved that could be, and nothing further will be asked for.
     Stopped,
 }

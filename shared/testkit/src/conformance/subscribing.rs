@@ -50,11 +50,12 @@ pub(super) fn to_log(subscription: &str) -> OpenSubscription {
     }
 }
 
-/// Asks for nothing but to take part.
+/// Asks for nothing but to take part in the first one of that name.
 #[must_use]
 pub(super) fn of_node(subscription: &str, number: u128) -> KeepLeases {
     KeepLeases {
         subscription: name(subscription),
+        incarnation: 0,
         node: node(number),
         lease_ms: LONG,
         hold: Vec::new(),

@@ -6,7 +6,7 @@ use tokio::task::JoinSet;
 use umbel_core::{
     ExpectedVersion::Any,
     store::{
-        Act, Checkpoint, KeepLeases, Lease, ListSubscriptions, OpenError, OpenSubscription, PARTITIONS_MAX,
+        Act, Checkpoint, KeepLeases, Lease, Leases, ListSubscriptions, OpenError, OpenSubscription, PARTITIONS_MAX,
         ParkLetters, PerformError, ReadParkedKeys, SOURCE_MAX_BYTES, SaveCheckpoints, SettleLetters,
         TakeLetters,
     },
@@ -174,8 +174,8 @@ pub async fn a_reset_begins_elsewhere<S: StoreUnderTest>(store: S) {
     assert_eq!((again.partitions[0].epoch, again.partitions[0].checkpoint), (5, place(11)));
 }
 
-/// SU-19: opened again, a subscription goes on where it stood; deleted and opened again, it begins where its start says, and whoever
-/// had it before is refused.
+/// SU-19, SU-24: opened again, a subscription goes on where it stood; deleted and opened again, it begins where its start says, and whoever
+/// had it before is refused and told.
 pub async fn a_deleted_subscription_begins_anew<S: StoreUnderTest>(store: S) {
     let events = Events::default();
     put(&store, events.append("a", Any, 9)).await;
@@ -201,8 +201,16 @@ pub async fn a_deleted_subscription_begins_anew<S: StoreUnderTest>(store: S) {
     let anew = store.ask(again.clone()).await.unwrap();
     assert!(anew.partitions.iter().all(|one| one.checkpoint == place(1) && one.letters == 0), "{anew:?}");
     let claim = (0..PARTITIONS).collect::<Vec<_>>();
+    let mut incarnation = anew.incarnation;
+    assert!(incarnation > kept.incarnation);
     for _ in 0..2 {
-        let taken = store.ask(KeepLeases { claim: claim.clone(), ..of_node("s", 2) }).await.unwrap();
+        let stale = KeepLeases { hold: hold.clone(), claim: claim.clone(), ..of_node("s", 1) };
+        assert_eq!(store.ask(stale).await, Ok(Leases { gone: true, ..Leases::default() }), "another one's");
+        let keep = || KeepLeases { incarnation, ..of_node("s", 2) };
+        let taken = store.ask(KeepLeases { claim: claim.clone(), ..keep() }).await.unwrap();
+        let late = KeepLeases { release: leases(&taken), leave: true, ..of_node("s", 2) };
+        assert!(store.ask(late).await.unwrap().gone, "of an earlier life");
+        assert_eq!((taken.members, store.ask(keep()).await), (1, Ok(taken.clone())));
         assert_eq!(owners(&taken), [Some(node(2)); 4]);
         let old = leases(&taken).into_iter().zip(&hold).all(|(new, old)| new.epoch > old.epoch);
         assert!(old, "{taken:?}");
@@ -211,7 +219,10 @@ pub async fn a_deleted_subscription_begins_anew<S: StoreUnderTest>(store: S) {
         assert_eq!(store.ask(parked).await, Ok(vec![dead.lease.partition]));
         // And so over each further life.
         act(&store, &events, delete.clone()).await;
-        store.ask(again.clone()).await.unwrap();
+        assert!(store.ask(keep()).await.unwrap().gone);
+        let next = store.ask(again.clone()).await.unwrap().incarnation;
+        assert!(next > incarnation);
+        incarnation = next;
     }
     healthy(&store).await;
 }
@@ -222,7 +233,7 @@ pub async fn an_unknown_subscription_is_refused<S: StoreUnderTest>(store: S) {
     let lease = Lease { partition: 2, epoch: 0 };
     let keep = KeepLeases { hold: vec![lease], claim: vec![0], release: vec![lease], ..of_node("none", 1) };
     let leases = store.ask(keep).await.unwrap();
-    assert_eq!((leases.paused, leases.members, leases.partitions), (false, 0, vec![]));
+    assert_eq!(leases, Leases { gone: true, ..Leases::default() });
     let letter = letter(&[lease; 4], 1, "k", None);
     let checkpoints = vec![checkpoint(lease, 1)];
     assert_eq!(

@@ -9,7 +9,9 @@ CREATE TABLE subscriptions (
     -- The place behind which it began; null is with the first event.
     start_after INTEGER,
     paused      INTEGER NOT NULL DEFAULT 0,
-    created_at  INTEGER NOT NULL
+    created_at  INTEGER NOT NULL,
+    -- The epoch that its partitions began with, which no earlier one of its name had.
+    incarnation INTEGER NOT NULL
 ) STRICT;
 
 -- The first epoch that no lease of a deleted subscription had: whoever still holds one of them is refused by its successor.

@@ -1,6 +1,6 @@
 //! Leases: who owns what, from when, until when, and what becomes of it.
 
-use super::rig::{A, B, NODE, OTHER, Rig, leases, options, place};
+use super::rig::{A, B, INCARNATION, NODE, OTHER, Rig, leases, options, place};
 use crate::{
     store::{Lease, Leases},
     subscription::{Effect, Input, NodeId, Options, Verdict},
@@ -209,6 +209,44 @@ fn word_of_a_change_is_followed_at_once() {
     assert_eq!(rig.lease().claim, [0]);
 }
 
+/// SU-24: an owner whose subscription was deleted, and perhaps made anew in another shape, holds on to nothing: whoever handles an
+/// event is told, why it ends is said, and nothing more is asked for or saved.
+#[test]
+fn a_deleted_subscription_ends_its_owner() {
+    let of_two = Options { partitions: 2, ..options() };
+    let mut rig = Rig::with(of_two, &[9], &["a", "b", "c"]);
+    let (consumer, held) = rig.sent()[0].clone();
+    rig.ack(A, 1);
+    rig.after(1000);
+    assert_eq!(rig.lease().incarnation, INCARNATION);
+    let mut gone = stand(1, &[(Some(NODE), 9)]);
+    gone.gone = true;
+    rig.tell(Input::Leased(gone));
+    let (revoked, last) = rig.effects.split_at(rig.effects.len() - 2);
+    assert_eq!(last, [Effect::Gone, Effect::Stopped]);
+    let mut places: Vec<_> = Vec::new();
+    for effect in revoked {
+        let Effect::Revoke { consumer: whom, places: of_one } = effect else { panic!("{effect:?}") };
+        assert_eq!(*whom, consumer);
+        places.extend(of_one.iter().map(|place| place.get()));
+    }
+    places.sort_unstable();
+    assert_eq!((places.as_slice(), held.len()), (&held[1..], 3));
+    assert!(rig.machine.has_stopped());
+    assert_eq!((rig.machine.owned().count(), rig.machine.buffered()), (0, 0));
+    assert_eq!(rig.after(60_000), []);
+}
+
+/// One that is being left is not missed.
+#[test]
+fn who_leaves_a_deleted_subscription_has_left() {
+    let mut rig = Rig::new(options());
+    rig.tell(Input::Stop);
+    assert!(rig.lease().leave);
+    rig.tell(Input::Leased(Leases { gone: true, ..Leases::default() }));
+    assert_eq!(rig.effects, [Effect::Stopped]);
+}
+
 /// Whatever a store says, nothing breaks and nothing is asked in a loop.
 #[test]
 fn odd_answers_do_no_harm() {
@@ -217,7 +255,7 @@ fn odd_answers_do_no_harm() {
         odd.partitions[0].partition = partition;
         odd
     };
-    let none = Leases { paused: false, members: 0, partitions: Vec::new() };
+    let none = Leases::default();
     for answer in
         [none, odd(0, 0, 0, None), odd(9, 77, 3, None), odd(0, 77, 3, Some(NODE)), odd(0, 0, 9, Some(OTHER))]
     {

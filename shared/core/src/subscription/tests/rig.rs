@@ -12,6 +12,8 @@ use crate::{
 };
 
 pub(super) const NODE: NodeId = NodeId(Uuid::from_u128(1));
+/// Which subscription of its name it is.
+pub(super) const INCARNATION: u64 = 7;
 pub(super) const OTHER: NodeId = NodeId(Uuid::from_u128(2));
 pub(super) const A: ConsumerId = ConsumerId(1);
 pub(super) const B: ConsumerId = ConsumerId(2);
@@ -41,13 +43,13 @@ pub(super) fn key(text: &str) -> Key {
 pub(super) fn leases(partitions: u32, owner: Option<NodeId>, epoch: u64) -> Leases {
     let state =
         |partition| LeaseState { partition, epoch, owner, checkpoint: Place::START, letters: 0, due: false };
-    Leases { paused: false, members: 1, partitions: (0..partitions).map(state).collect() }
+    Leases { members: 1, partitions: (0..partitions).map(state).collect(), ..Leases::default() }
 }
 
 impl Rig {
     /// A machine that has done nothing yet.
     pub(super) fn idle(options: Options) -> Self {
-        Self { machine: Machine::new(options, NODE), now: 10_000, effects: Vec::new() }
+        Self { machine: Machine::new(options, NODE, INCARNATION), now: 10_000, effects: Vec::new() }
     }
 
     /// A machine that owns all partitions and has not read yet.

@@ -150,6 +150,7 @@ impl Store {
             due: !kept.due().is_empty(),
         });
         Leases {
+            gone: false,
             paused: self.paused,
             members: u32::try_from(self.members.len()).unwrap(),
             partitions: states.collect(),
