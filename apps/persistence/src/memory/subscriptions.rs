@@ -190,12 +190,7 @@ impl State {
             Act::ResetSubscription { subscription: name, start } => {
                 let stream = self.subscriptions.get(name).ok_or_else(|| unknown(name))?.stream.clone();
                 let (start, checkpoint) = self.resolved(*start, stream.as_ref());
-                let kept = self.subscriptions.get_mut(name).ok_or_else(|| unknown(name))?;
-                kept.start = start;
-                for partition in &mut kept.partitions {
-                    *partition = Partition { epoch: partition.epoch + 1, owner: None, checkpoint };
-                }
-                count(std::mem::take(&mut kept.letters).len())
+                self.subscriptions.get_mut(name).ok_or_else(|| unknown(name))?.reset(start, checkpoint)
             }
             Act::DeleteSubscription { subscription: name } => {
                 let deleted = self.subscriptions.remove(name).ok_or_else(|| unknown(name))?;
@@ -211,6 +206,13 @@ impl State {
             _ => return Ok(None),
         };
         Ok(Some(letters))
+    }
+
+    /// A stream is gone for good, and one of its name begins with version 1 again: so does whatever follows it.
+    pub(super) fn reset_followers(&mut self, stream: &StreamName) {
+        for kept in self.subscriptions.values_mut().filter(|kept| kept.stream.as_ref() == Some(stream)) {
+            kept.reset(Start::Origin, Place::START);
+        }
     }
 
     /// What is kept for places that cannot be, and that do not go together.
@@ -255,6 +257,15 @@ impl State {
 }
 
 impl Subscription {
+    /// Lets it begin elsewhere; how many dead letters it had.
+    fn reset(&mut self, start: Start, checkpoint: Place) -> u64 {
+        self.start = start;
+        for partition in &mut self.partitions {
+            *partition = Partition { epoch: partition.epoch + 1, owner: None, checkpoint };
+        }
+        count(std::mem::take(&mut self.letters).len())
+    }
+
     fn keep_leases(&mut self, request: &KeepLeases, now: Timestamp) -> Leases {
         let until = now.plus(Duration::from_millis(request.lease_ms));
         self.members.retain(|node, until| *until > now && *node != request.node);
@@ -271,6 +282,11 @@ impl Subscription {
                     partition.owner = owner;
                 }
             }
+        }
+        if request.leave {
+            let own =
+                |partition: &&mut Partition| partition.owner.is_some_and(|(owner, _)| owner == request.node);
+            self.partitions.iter_mut().filter(own).for_each(|partition| partition.owner = None);
         }
         for number in &request.claim {
             let partition = self.partitions.get_mut(size(*number));

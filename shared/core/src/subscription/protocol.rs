@@ -135,8 +135,15 @@ pub enum Input<E> {
     },
     /// [`Effect::Park`] failed, or it is unknown whether it did. Parking again is safe.
     ParkFailed,
-    /// [`Effect::TakeLetters`] was answered, with one letter of a key at most.
-    Letters(Vec<Due<E>>),
+    /// [`Effect::TakeLetters`] was answered.
+    Letters {
+        /// What is due, with one letter of a key at most.
+        due: Vec<Due<E>>,
+        /// Keys that have no dead letters any more: the event of the last one was gone, and it was settled without being handled.
+        free: Vec<(u32, Key)>,
+        /// Whether asking again may bring others: there were as many as were asked for, or some were settled whose events are gone.
+        more: bool,
+    },
     /// [`Effect::TakeLetters`] failed.
     LettersFailed,
     /// [`Effect::Settle`] was answered.

@@ -17,6 +17,8 @@ CREATE TABLE {schema}.subscriptions (
     -- The epoch that its partitions began with, which no earlier one of its name had.
     incarnation bigint NOT NULL
 );
+-- Serves the end of a stream.
+CREATE INDEX subscriptions_by_stream ON {schema}.subscriptions (stream) WHERE stream IS NOT NULL;
 
 -- The first epoch that no lease of a deleted subscription had: whoever still holds one of them is refused by its successor.
 CREATE TABLE {schema}.past_epochs (
@@ -148,8 +150,8 @@ BEGIN
     ORDER BY p.partition FOR NO KEY UPDATE;
 END $$;
 
--- Gives back, renews and claims leases, and counts the node as a member or, when it leaves, no longer; how all partitions
--- stand then. No row: there is no such subscription, or another one of that name.
+-- Gives back, renews and claims leases, and counts the node as a member or, when it leaves, no longer: then nothing is its own
+-- either. How all partitions stand then. No row: there is no such subscription, or another one of that name.
 CREATE FUNCTION {schema}.keep_leases(
     p_name text, p_incarnation bigint, p_node uuid, p_lease_ms bigint, p_leave boolean, p_release bigint[], p_release_epochs bigint[],
     p_hold bigint[], p_hold_epochs bigint[], p_claim bigint[]
@@ -170,7 +172,7 @@ BEGIN
     IF NOT FOUND THEN
         RETURN;
     END IF;
-    PERFORM {schema}.lock_partitions(p_name, p_release || p_hold || p_claim);
+    PERFORM {schema}.lock_partitions(p_name, CASE WHEN NOT p_leave THEN p_release || p_hold || p_claim END);
     -- Whoever waited for the locks counts from then on.
     moment := clock_timestamp();
     until := moment + p_lease_ms * interval '1 millisecond';
@@ -183,6 +185,10 @@ BEGIN
     UPDATE {schema}.subscription_partitions p SET owner = NULL, expires_at = NULL
     FROM unnest(p_release, p_release_epochs) AS lease (partition, epoch)
     WHERE p.subscription = p_name AND p.partition = lease.partition AND p.epoch = lease.epoch AND p.owner = p_node;
+    IF p_leave THEN
+        UPDATE {schema}.subscription_partitions p SET owner = NULL, expires_at = NULL
+        WHERE p.subscription = p_name AND p.owner = p_node;
+    END IF;
     UPDATE {schema}.subscription_partitions p SET expires_at = until
     FROM unnest(p_hold, p_hold_epochs) AS lease (partition, epoch)
     WHERE p.subscription = p_name AND p.partition = lease.partition AND p.epoch = lease.epoch AND p.owner = p_node;
@@ -262,6 +268,22 @@ BEGIN
     WHERE subscription = p_name;
     DELETE FROM {schema}.letters WHERE subscription = p_name;
     GET DIAGNOSTICS discarded = ROW_COUNT;
+    RETURN discarded;
+END $$;
+
+-- A stream is gone for good, and one of its name begins with version 1 again: so does whatever follows it. Returns how many dead
+-- letters went.
+CREATE FUNCTION {schema}.reset_followers(p_stream text) RETURNS bigint LANGUAGE plpgsql
+SET jit = off SET enable_seqscan = off
+AS $$
+DECLARE
+    follower text;
+    discarded bigint := 0;
+BEGIN
+    FOR follower IN SELECT name FROM {schema}.subscriptions WHERE stream = p_stream ORDER BY name LOOP
+        -- One that is deleted at this moment says -1.
+        discarded := discarded + greatest({schema}.reset_subscription(follower, NULL, false), 0);
+    END LOOP;
     RETURN discarded;
 END $$;
 

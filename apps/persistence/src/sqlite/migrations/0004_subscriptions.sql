@@ -13,6 +13,8 @@ CREATE TABLE subscriptions (
     -- The epoch that its partitions began with, which no earlier one of its name had.
     incarnation INTEGER NOT NULL
 ) STRICT;
+-- Serves the end of a stream.
+CREATE INDEX subscriptions_by_stream ON subscriptions (stream) WHERE stream IS NOT NULL;
 
 -- The first epoch that no lease of a deleted subscription had: whoever still holds one of them is refused by its successor.
 CREATE TABLE past_epochs (

@@ -19,8 +19,8 @@ use crate::sqlite::{
     error::Fault,
     log::{find_stream, log},
     sql::{
-        CLAIM_LEASE, INSERT_PARTITION, INSERT_SUBSCRIPTION, KEEP_LEASE, LIST_LEASES, LIST_SUBSCRIPTIONS,
-        PUT_MEMBER, REMOVE_MEMBERS, SAVE_CHECKPOINT,
+        CLAIM_LEASE, INSERT_PARTITION, INSERT_SUBSCRIPTION, KEEP_LEASE, LEAVE_LEASES, LIST_LEASES,
+        LIST_SUBSCRIPTIONS, PUT_MEMBER, REMOVE_MEMBERS, SAVE_CHECKPOINT,
     },
     writer::Writer,
 };
@@ -110,6 +110,9 @@ pub(super) fn keep(writer: &mut Writer, request: &KeepLeases, now: Timestamp) ->
             let row = params![name, lease.partition, to_i64(lease.epoch), node, until];
             transaction.prepare_cached(KEEP_LEASE)?.execute(row)?;
         }
+    }
+    if request.leave {
+        transaction.prepare_cached(LEAVE_LEASES)?.execute(params![name, node])?;
     }
     for partition in &request.claim {
         let row = params![name, partition, node, until, now.as_micros()];

@@ -44,6 +44,8 @@ impl<E: Clone> Machine<E> {
         let wanted = hold.iter().map(|lease| lease.partition).chain(claim.iter().copied()).collect();
         self.lease.start(Asked { at: self.now, wanted, leaving });
         self.member = true;
+        // Who wants it sooner says so meanwhile.
+        self.next_ask = self.now.saturating_add(self.options.lease_ms / 3);
         self.out.push(Effect::Lease(KeepLeases {
             subscription: self.options.name.clone(),
             incarnation: self.incarnation,
@@ -74,7 +76,6 @@ impl<E: Clone> Machine<E> {
             return;
         }
         self.chores = true;
-        self.next_ask = asked.at.saturating_add(self.options.lease_ms / 3);
         self.paused = leases.paused;
         for state in &leases.partitions {
             self.compare(state, &asked);

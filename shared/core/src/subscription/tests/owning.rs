@@ -2,7 +2,7 @@
 
 use super::rig::{A, B, INCARNATION, NODE, OTHER, Rig, leases, options, place};
 use crate::{
-    store::{Lease, Leases},
+    store::{LEASE_MAX_MS, Lease, Leases},
     subscription::{Effect, Input, NodeId, Options, Verdict},
 };
 
@@ -194,13 +194,29 @@ fn a_paused_subscription_keeps_its_leases_and_sends_nothing() {
     assert_eq!(rig.sent(), [(A, vec![2])]);
 }
 
-/// Word that something changed is worth one request at once, and none while one is under way.
+/// A lease lasts no longer than the store lets it, whatever the options say.
+#[test]
+fn a_lease_lasts_no_longer_than_the_store_lets_it() {
+    for (late, sent) in [(1, vec![(A, vec![2])]), (0, vec![])] {
+        let long = Options { lease_ms: 10 * LEASE_MAX_MS, ..options() };
+        let mut rig = Rig::with(long, &[1], &["a", "a"]);
+        rig.now += LEASE_MAX_MS - late;
+        rig.ack(A, 1);
+        assert_eq!(rig.sent(), sent);
+        assert_eq!(rig.lease().lease_ms, LEASE_MAX_MS);
+    }
+}
+
+/// Word that something changed is worth one request at once, and one more after the one that is under way, which may have been too
+/// early to tell.
 #[test]
 fn word_of_a_change_is_followed_at_once() {
     let mut rig = Rig::idle(options());
     rig.tell(Input::Changed);
     assert!(rig.lease().claim.is_empty());
     assert_eq!(rig.tell(Input::Changed), []);
+    rig.tell(Input::Leased(stand(2, &[(Some(OTHER), 1)])));
+    assert!(rig.lease().claim.is_empty());
     rig.tell(Input::Leased(stand(2, &[(Some(OTHER), 1)])));
     assert_eq!(rig.after(10), []);
     rig.tell(Input::Changed);

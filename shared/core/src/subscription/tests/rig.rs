@@ -5,7 +5,8 @@ use uuid::Uuid;
 use crate::{
     store::{Checkpoint, KeepLeases, LeaseState, Leases},
     subscription::{
-        ConsumerId, Effect, Input, Item, Key, Machine, Millis, NodeId, Options, SubscriptionName, Verdict,
+        ConsumerId, Due, Effect, Input, Item, Key, Machine, Millis, NodeId, Options, SubscriptionName,
+        Verdict,
     },
     time::Timestamp,
     version::Place,
@@ -112,6 +113,11 @@ impl Rig {
             .collect();
         let head = items.last().map_or(place(from - 1), |item| item.place);
         self.tell(Input::Fetched { items, scanned_to: head, head });
+    }
+
+    /// These letters are due, and no others.
+    pub(super) fn letters(&mut self, due: Vec<Due<u64>>) {
+        self.tell(Input::Letters { due, free: Vec::new(), more: false });
     }
 
     /// What was sent last: to whom, and which places.
