@@ -31,6 +31,7 @@ fn filled(store: Store) -> Umbel {
         store.open_subscription(open).await.unwrap();
         let keep = KeepLeases {
             subscription: name.clone(),
+            incarnation: 0,
             node: NodeId(Uuid::from_u128(7)),
             lease_ms: 600_000,
             hold: Vec::new(),

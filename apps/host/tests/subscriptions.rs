@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, sync::Arc, time::Duration};
 use umbel_bus::Bus;
 use umbel_core::{
     EventId, ExpectedVersion, Place, RecordedEvent, StreamName,
-    store::{Act as Upkeep, Append, LinkEvents, Removal, Selector},
+    store::{Act as Upkeep, Append, LinkEvents, OpenError, OpenSubscription, Removal, Selector},
     subscription::{JoinError, Start, SubscriptionName, Verdict},
 };
 use umbel_host::{AckError, Batch, SubscribeError, Subscriber, Subscription, subscribe, subscriptions};
@@ -490,6 +490,38 @@ fn the_position_is_kept_until_it_is_deleted() {
         let mut subscriber = joined(&world.bus, reader().start(Start::After(Place::new(1)))).await;
         // With the record of the deletion.
         assert_eq!(take(&mut subscriber, 3).await, [2, 3, 4]);
+        world.stop().await;
+    });
+}
+
+/// SU-24: deleted while it runs, a subscription ends here and says why; and who subscribes again finds what is there by then, in
+/// another shape.
+#[test]
+fn a_subscription_that_is_deleted_while_it_runs_ends() {
+    on_every_store(async |store| {
+        let world = World::with(&store, &[], settings()).await;
+        append(&world, &["a", "b"]).await;
+        let mut subscriber = joined(&world.bus, reader()).await;
+        assert_eq!(take(&mut subscriber, 2).await, [1, 2]);
+        let name = SubscriptionName::new("test.reader").unwrap();
+        perform(&world, Upkeep::DeleteSubscription { subscription: name.clone() }).await;
+        let (start, source) = (Start::Origin, "log".to_owned());
+        let anew = OpenSubscription { name, partitions: 3, start, stream: None, source };
+        world.bus.store().open_subscription(anew.clone()).await.unwrap();
+        while let Some(batch) = subscriber.next().await {
+            drop(batch.ack().await);
+        }
+        let reason = subscriber.ended().unwrap();
+        assert!(reason.contains("it was deleted"), "{reason}");
+        let again = subscribe(&world.bus, reader()).await.map(drop);
+        assert!(
+            matches!(again, Err(SubscribeError::Open(OpenError::PartitionsDiffer { stored: 3, .. }))),
+            "{again:?}"
+        );
+        let kept = world.bus.store().open_subscription(anew).await.unwrap();
+        assert!(
+            kept.partitions.iter().all(|one| one.checkpoint == Place::START && one.epoch == kept.incarnation)
+        );
         world.stop().await;
     });
 }

@@ -184,7 +184,7 @@ impl Backend {
     /// Takes letters that are due, each with its event. One whose event is gone is settled here: there is nothing left to handle.
     pub(crate) async fn letters(self, partitions: Vec<u32>, limit: u32, epochs: BTreeMap<u32, u64>) -> Done {
         let due = self.due(partitions, limit, &epochs).await;
-        Done::of(Work::Letters, due, Input::Letters, Input::LettersFailed)
+        Done::of(Work::Letters, due, |letters| letters, Input::LettersFailed)
     }
 
     async fn due(
@@ -192,10 +192,11 @@ impl Backend {
         partitions: Vec<u32>,
         limit: u32,
         epochs: &BTreeMap<u32, u64>,
-    ) -> Result<Vec<Due<Event>>, StoreError> {
+    ) -> Result<Input<Event>, StoreError> {
         let subscription = self.spec.name.clone();
         let letters = self.store.take_letters(TakeLetters { subscription, partitions, limit }).await?;
-        let (mut due, mut gone) = (Vec::new(), Vec::new());
+        let mut more = u32::try_from(letters.len()).is_ok_and(|found| found >= limit);
+        let (mut due, mut gone, mut free) = (Vec::new(), Vec::new(), Vec::new());
         for letter in letters {
             match self.event_of(&letter).await? {
                 Some(event) => due.push(Due {
@@ -220,9 +221,12 @@ impl Backend {
         }
         if !gone.is_empty() {
             let subscription = self.spec.name.clone();
-            self.store.settle_letters(SettleLetters { subscription, settled: gone }).await?;
+            let settled = self.store.settle_letters(SettleLetters { subscription, settled: gone }).await?;
+            // The next ones of their keys may be due now. What was refused would only come again.
+            more = settled.refused.is_empty();
+            free = settled.free;
         }
-        Ok(due)
+        Ok(Input::Letters { due, free, more })
     }
 
     /// The event of a letter, with the data that an operator has put in its place.

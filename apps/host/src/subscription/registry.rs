@@ -26,7 +26,7 @@ use umbel_supervision::describe_panic;
 use super::{
     consumers::{Command, Join, Sent},
     effects::Backend,
-    runner::{Parts, Runner},
+    runner::{Begin, Ended, Parts, Runner},
     settings::SubscriptionSettings,
     spec::{Spec, Subscription},
     subscriber::{Link, Subscriber},
@@ -242,7 +242,7 @@ impl Registry {
     ) -> Result<(Live, Door), SubscribeError> {
         let (spec, store) = (Arc::new(spec), bus.store());
         let backend = Backend { store, spec: Arc::clone(&spec) };
-        let start = open(&backend, &options).await?;
+        let begin = open(&backend, &options).await?;
         let (commands, heard) = mpsc::channel(COMMANDS_MAX);
         let (running, is_running) = watch::channel(());
         let (told, ended) = (Arc::<Told>::default(), Arc::<OnceLock<String>>::default());
@@ -257,7 +257,7 @@ impl Registry {
         let mut runner = Runner::new(Parts {
             node,
             options,
-            start,
+            begin,
             backend,
             told: Arc::clone(&told),
             poll: settings.poll(),
@@ -271,7 +271,11 @@ impl Registry {
         tokio::spawn(async move {
             let outcome = AssertUnwindSafe(runner.run(first)).catch_unwind().await;
             let reason = match outcome {
-                Ok(()) => "its last subscriber here has left".to_owned(),
+                Ok(Ended::Left) => "its last subscriber here has left".to_owned(),
+                Ok(Ended::Gone) => {
+                    tracing::warn!(subscription = %spec.name, "a subscription that runs here was deleted");
+                    "it was deleted, and may have been made anew".to_owned()
+                }
                 Err(panic) => {
                     let cause = describe_panic(&*panic);
                     tracing::error!(subscription = %spec.name, cause, "a subscription has crashed; it begins anew");
@@ -287,7 +291,7 @@ impl Registry {
 }
 
 /// Opens a durable subscription, or resolves where a transient one begins.
-async fn open(backend: &Backend, options: &Options) -> Result<Option<Place>, SubscribeError> {
+async fn open(backend: &Backend, options: &Options) -> Result<Begin, SubscribeError> {
     let spec = &backend.spec;
     if options.durable {
         let stream = match &spec.source {
@@ -301,11 +305,11 @@ async fn open(backend: &Backend, options: &Options) -> Result<Option<Place>, Sub
             stream,
             source: spec.source.to_string(),
         };
-        backend.store.open_subscription(request).await?;
         // What is stored counts.
-        return Ok(None);
+        let incarnation = backend.store.open_subscription(request).await?.incarnation;
+        return Ok(Begin::Kept { incarnation });
     }
-    Ok(Some(match spec.start {
+    Ok(Begin::After(match spec.start {
         Start::Origin => Place::START,
         Start::Current => backend.head().await?,
         Start::After(place) => place,

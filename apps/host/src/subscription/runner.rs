@@ -53,15 +53,37 @@ pub(crate) struct Runner {
     leases: Vec<LeaseState>,
     /// By kind of work, why it failed the last time.
     troubles: BTreeMap<Work, String>,
+    /// Whether what it runs is there no more.
+    gone: bool,
     stopped: bool,
+}
+
+/// What a subscription goes on from.
+#[derive(Clone, Copy)]
+pub(crate) enum Begin {
+    /// From what the store keeps of the one that was opened.
+    Kept {
+        /// Which one of its name.
+        incarnation: u64,
+    },
+    /// Behind this place, as a transient one.
+    After(Place),
+}
+
+/// Why a runner has ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Ended {
+    /// Its last subscriber here has left.
+    Left,
+    /// What it ran is there no more.
+    Gone,
 }
 
 /// What a runner is made of.
 pub(crate) struct Parts {
     pub(crate) node: NodeId,
     pub(crate) options: Options,
-    /// Where a transient one begins.
-    pub(crate) start: Option<Place>,
+    pub(crate) begin: Begin,
     pub(crate) backend: Backend,
     pub(crate) told: Arc<Told>,
     pub(crate) poll: Duration,
@@ -78,11 +100,11 @@ struct Said {
 
 impl Runner {
     pub(crate) fn new(parts: Parts) -> Self {
-        let Parts { node, options, start, backend, told, poll, commands, head } = parts;
+        let Parts { node, options, begin, backend, told, poll, commands, head } = parts;
         Self {
-            machine: match start {
-                Some(start) => Machine::transient(options.clone(), node, start),
-                None => Machine::new(options.clone(), node),
+            machine: match begin {
+                Begin::After(place) => Machine::transient(options.clone(), node, place),
+                Begin::Kept { incarnation } => Machine::new(options.clone(), node, incarnation),
             },
             options,
             backend,
@@ -101,12 +123,13 @@ impl Runner {
             stop_by: None,
             leases: Vec::new(),
             troubles: BTreeMap::new(),
+            gone: false,
             stopped: false,
         }
     }
 
-    /// Runs it from its first consumer to its last.
-    pub(crate) async fn run(&mut self, first: Join) {
+    /// Runs it from its first consumer to its last, or until it is deleted.
+    pub(crate) async fn run(&mut self, first: Join) -> Ended {
         self.join(first);
         self.give(Input::Tick);
         self.announced();
@@ -141,6 +164,7 @@ impl Runner {
             }
             self.tell();
         }
+        if self.gone { Ended::Gone } else { Ended::Left }
     }
 
     fn obey(&mut self, command: Command) {
@@ -304,6 +328,10 @@ impl Runner {
             }
             Effect::Wake { at } => {
                 self.wake = Some(at);
+                return Vec::new();
+            }
+            Effect::Gone => {
+                self.gone = true;
                 return Vec::new();
             }
             Effect::Stopped => {

@@ -33,6 +33,7 @@ pub(crate) async fn fill(store: &dyn Adapter) -> Kept {
     store.open_subscription(open, now).await.unwrap();
     let keep = KeepLeases {
         subscription: name.clone(),
+        incarnation: 0,
         node: NodeId(Uuid::from_u128(7)),
         lease_ms: LEASE_MS,
         hold: Vec::new(),

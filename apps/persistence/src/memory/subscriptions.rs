@@ -29,6 +29,8 @@ pub(super) struct Subscription {
     start: Start,
     paused: bool,
     created_at: Timestamp,
+    /// The epoch that its partitions began with, which no earlier one of its name had.
+    incarnation: u64,
     /// Nodes that take part, and until when.
     members: BTreeMap<NodeId, Timestamp>,
     pub(super) partitions: Vec<Partition>,
@@ -56,9 +58,10 @@ impl Subscriptions for Memory {
     fn keep_leases(&self, request: KeepLeases, now: Timestamp) -> BoxFuture<'_, Result<Leases, StoreError>> {
         Box::pin(async move {
             let mut state = self.state();
-            let none = || Leases { paused: false, members: 0, partitions: Vec::new() };
+            let gone = || Leases { gone: true, ..Leases::default() };
             let subscription = state.subscriptions.get_mut(&request.subscription);
-            Ok(subscription.map_or_else(none, |subscription| subscription.keep_leases(&request, now)))
+            let asked = subscription.filter(|there| there.incarnation == request.incarnation);
+            Ok(asked.map_or_else(gone, |subscription| subscription.keep_leases(&request, now)))
         })
     }
 
@@ -140,6 +143,7 @@ impl State {
             start,
             paused: false,
             created_at: now,
+            incarnation: epoch,
             members: BTreeMap::new(),
             partitions: vec![Partition { epoch, owner: None, checkpoint }; size(request.partitions)],
             letters: BTreeMap::new(),
@@ -186,12 +190,7 @@ impl State {
             Act::ResetSubscription { subscription: name, start } => {
                 let stream = self.subscriptions.get(name).ok_or_else(|| unknown(name))?.stream.clone();
                 let (start, checkpoint) = self.resolved(*start, stream.as_ref());
-                let kept = self.subscriptions.get_mut(name).ok_or_else(|| unknown(name))?;
-                kept.start = start;
-                for partition in &mut kept.partitions {
-                    *partition = Partition { epoch: partition.epoch + 1, owner: None, checkpoint };
-                }
-                count(std::mem::take(&mut kept.letters).len())
+                self.subscriptions.get_mut(name).ok_or_else(|| unknown(name))?.reset(start, checkpoint)
             }
             Act::DeleteSubscription { subscription: name } => {
                 let deleted = self.subscriptions.remove(name).ok_or_else(|| unknown(name))?;
@@ -207,6 +206,13 @@ impl State {
             _ => return Ok(None),
         };
         Ok(Some(letters))
+    }
+
+    /// A stream is gone for good, and one of its name begins with version 1 again: so does whatever follows it.
+    pub(super) fn reset_followers(&mut self, stream: &StreamName) {
+        for kept in self.subscriptions.values_mut().filter(|kept| kept.stream.as_ref() == Some(stream)) {
+            kept.reset(Start::Origin, Place::START);
+        }
     }
 
     /// What is kept for places that cannot be, and that do not go together.
@@ -251,6 +257,15 @@ impl State {
 }
 
 impl Subscription {
+    /// Lets it begin elsewhere; how many dead letters it had.
+    fn reset(&mut self, start: Start, checkpoint: Place) -> u64 {
+        self.start = start;
+        for partition in &mut self.partitions {
+            *partition = Partition { epoch: partition.epoch + 1, owner: None, checkpoint };
+        }
+        count(std::mem::take(&mut self.letters).len())
+    }
+
     fn keep_leases(&mut self, request: &KeepLeases, now: Timestamp) -> Leases {
         let until = now.plus(Duration::from_millis(request.lease_ms));
         self.members.retain(|node, until| *until > now && *node != request.node);
@@ -267,6 +282,11 @@ impl Subscription {
                     partition.owner = owner;
                 }
             }
+        }
+        if request.leave {
+            let own =
+                |partition: &&mut Partition| partition.owner.is_some_and(|(owner, _)| owner == request.node);
+            self.partitions.iter_mut().filter(own).for_each(|partition| partition.owner = None);
         }
         for number in &request.claim {
             let partition = self.partitions.get_mut(size(*number));
@@ -288,7 +308,7 @@ impl Subscription {
             due: self.heads().any(|letter| letter.partition == partition && letter.is_wanted()),
         };
         let partitions = (0..).zip(&self.partitions).map(state).collect();
-        Leases { paused: self.paused, members: self.members(now), partitions }
+        Leases { gone: false, paused: self.paused, members: self.members(now), partitions }
     }
 
     fn state(&self, name: &SubscriptionName, now: Timestamp) -> SubscriptionState {
@@ -307,6 +327,7 @@ impl Subscription {
             start: self.start,
             paused: self.paused,
             created_at: self.created_at,
+            incarnation: self.incarnation,
             members: self.members(now),
             partitions: (0..).zip(&self.partitions).map(state).collect(),
         }

@@ -123,6 +123,7 @@ impl State {
             }
             Act::DeleteStream { stream, removal: Removal::Hard, .. } => {
                 self.snapshots.remove(stream);
+                self.reset_followers(stream);
                 let removed = self.streams.remove(stream);
                 removed.map_or_else(Done::default, |removed| self.remove(stream, &removed.places))
             }

@@ -83,7 +83,7 @@ statements! {
     verify_subscriptions, verify_subscription_checkpoints, verify_letters,
     load_snapshot, save_snapshot, delete_snapshot, list_snapshots, read_outbox, clear_outbox,
     announce, keep_notices, list_notices, list_notices_of_topic, list_notices_of_transaction, sweep_notices,
-    open_subscription, list_subscriptions, keep_leases, save_subscription_checkpoints,
+    open_subscription, reset_followers, list_subscriptions, keep_leases, save_subscription_checkpoints,
     park_letters, read_parked_keys, take_letters, settle_letters, list_letters,
     pause_subscription, reset_subscription, delete_subscription, retry_letters, discard_letters, edit_letter,
 }

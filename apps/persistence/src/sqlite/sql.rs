@@ -142,6 +142,8 @@ statements! {
     KEEP_LEASE = "subscriptions/keep_lease",
     CLAIM_LEASE = "subscriptions/claim_lease",
     LIST_LEASES = "subscriptions/list_leases",
+    LIST_FOLLOWERS = "subscriptions/list_followers",
+    LEAVE_LEASES = "subscriptions/leave_leases",
     HAS_LEASE = "subscriptions/has_lease",
     SAVE_CHECKPOINT = "subscriptions/save_checkpoint",
     PAUSE_SUBSCRIPTION = "subscriptions/pause_subscription",

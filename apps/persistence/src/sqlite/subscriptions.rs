@@ -15,7 +15,7 @@ use umbel_core::{
     subscription::Key,
 };
 
-pub(super) use self::acts::act;
+pub(super) use self::acts::{act, reset_followers};
 use super::Sqlite;
 use crate::adapter::Subscriptions;
 

@@ -43,11 +43,15 @@ pub struct OpenSubscription {
 ///
 /// A lease that has run out is renewed all the same as long as nobody has taken the partition. A partition that the node itself
 /// holds is not claimed anew: after a lost answer, the next one says which epoch the node has. A subscription that is not there
-/// (any more) has no partitions, and nobody is its member.
+/// any more, or is there in another incarnation, is [gone](Leases::gone): nothing changes, and nothing is granted.
+///
+/// A node that leaves gives back all it holds, whether or not `release` names it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KeepLeases {
     /// Of which subscription.
     pub subscription: SubscriptionName,
+    /// Which one of that name: what [`SubscriptionState::incarnation`] said when it was opened.
+    pub incarnation: u64,
     /// For whom.
     pub node: NodeId,
     /// How long from now on, [`LEASE_MAX_MS`] at most.
@@ -58,7 +62,7 @@ pub struct KeepLeases {
     pub claim: Vec<u32>,
     /// Leases to give back.
     pub release: Vec<Lease>,
-    /// Whether the node is leaving: then it is no member any more.
+    /// Whether the node is leaving: then it is no member any more, and nothing is its own.
     pub leave: bool,
 }
 
@@ -72,8 +76,11 @@ pub struct Lease {
 }
 
 /// How the leases of a subscription stand.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Leases {
+    /// Whether the subscription that was asked about is there no more: it was deleted, and may have been made anew in another shape.
+    /// Then nothing else is told.
+    pub gone: bool,
     /// Whether an operator has paused it.
     pub paused: bool,
     /// Nodes that take part, the one that asked included (unless it left).
@@ -147,6 +154,9 @@ pub struct SubscriptionState {
     pub paused: bool,
     /// When it was made.
     pub created_at: Timestamp,
+    /// Which one of this name it is: rises with each deletion. Whoever runs it asks for leases of this one.
+    #[serde(skip)]
+    pub incarnation: u64,
     /// Nodes that take part.
     pub members: u32,
     /// Its partitions, in order.

@@ -71,7 +71,7 @@ mod tests {
             due: false,
         };
         let partitions = (0..).zip(owners.iter().copied()).map(state).collect();
-        Leases { paused: false, members, partitions }
+        Leases { members, partitions, ..Leases::default() }
     }
 
     fn owned(partitions: &[u32]) -> Vec<Owned> {

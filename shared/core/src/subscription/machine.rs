@@ -13,7 +13,7 @@ use super::{
     pending::Pending, queue::Queue,
 };
 use crate::{
-    store::{Checkpoint, Lease},
+    store::{Checkpoint, LEASE_MAX_MS, Lease},
     version::Place,
 };
 use stopping::Stopping;
@@ -29,6 +29,8 @@ use stopping::Stopping;
 pub struct Machine<E> {
     options: Options,
     node: NodeId,
+    /// Which subscription of its name it is, see [`KeepLeases::incarnation`](crate::store::KeepLeases).
+    incarnation: u64,
     now: Millis,
     /// Counts the inputs.
     step: u64,
@@ -70,7 +72,8 @@ pub struct Machine<E> {
     unsaved_since: Option<Millis>,
 
     park: Pending<Vec<parking::Batch>>,
-    take: Pending<Vec<Lease>>,
+    /// With the step in which it began.
+    take: Pending<(u64, Vec<Lease>)>,
     /// With the step in which it began.
     settle: Pending<(u64, Vec<Place>)>,
     /// Whether it is unknown what became of a settling, so that keys may be free without a word.
@@ -101,12 +104,13 @@ pub struct Counters {
 }
 
 impl<E: Clone> Machine<E> {
-    /// A machine for a durable subscription. With options that say it is not durable, it begins with the first event there is; see
-    /// [`Self::transient`].
+    /// A machine for a durable subscription, the one that was opened:
+    /// [`SubscriptionState::incarnation`](crate::store::SubscriptionState::incarnation) says which. With options that say it is not
+    /// durable, it begins with the first event there is; see [`Self::transient`].
     #[must_use]
-    pub fn new(options: Options, node: NodeId) -> Self {
+    pub fn new(options: Options, node: NodeId, incarnation: u64) -> Self {
         if options.durable {
-            Self::build(options, node)
+            Self { incarnation, ..Self::build(options, node) }
         } else {
             Self::transient(options, node, Place::START)
         }
@@ -135,11 +139,13 @@ impl<E: Clone> Machine<E> {
         ] {
             *bound = (*bound).max(1);
         }
-        options.lease_ms = options.lease_ms.max(3);
+        // No longer than the store lets one last, whatever was asked for.
+        options.lease_ms = options.lease_ms.clamp(3, LEASE_MAX_MS);
         Self {
             partitions: (0..options.partitions).map(|_| None).collect(),
             options,
             node,
+            incarnation: 0,
             now: 0,
             step: 0,
             out: Vec::new(),
@@ -213,7 +219,7 @@ impl<E: Clone> Machine<E> {
             Input::SaveFailed => self.save_failed(),
             Input::Parked { refused } => self.parked(&refused),
             Input::ParkFailed => self.park_failed(),
-            Input::Letters(due) => self.letters_due(due),
+            Input::Letters { due, free, more } => self.letters_due(due, &free, more),
             Input::LettersFailed => self.letters_failed(),
             Input::Settled { free, refused } => self.settled(&free, &refused),
             Input::SettleFailed => self.settle_failed(),

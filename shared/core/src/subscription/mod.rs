@@ -26,7 +26,6 @@ mod letters;
 mod partition;
 mod pending;
 mod queue;
-mod retry;
 
 #[cfg(test)]
 mod tests;
@@ -39,4 +38,3 @@ pub use protocol::{
     ConsumerId, Delivery, Due, Effect, Input, Item, JoinError, Millis, Parking, SettledLetter, Settling,
     Verdict,
 };
-pub use retry::{ErrorClass, Exhausted, Resolution, RetryPolicies, RetryPolicy};

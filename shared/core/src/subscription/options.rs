@@ -50,7 +50,7 @@ pub struct Options {
     /// A checkpoint is saved once something was done, or read and not selected, and so much time has passed.
     pub checkpoint_within_ms: Millis,
     /// How long a lease lasts that is not renewed: how long an owner that died keeps its partitions. It is renewed after a
-    /// third of it.
+    /// third of it. [`LEASE_MAX_MS`](crate::store::LEASE_MAX_MS) at most; a longer one counts as that.
     pub lease_ms: Millis,
     /// Whether there are checkpoints, leases and dead letters at all. A transient subscription lives as long as this process
     /// and touches nothing that is stored under its name.

@@ -135,8 +135,15 @@ pub enum Input<E> {
     },
     /// [`Effect::Park`] failed, or it is unknown whether it did. Parking again is safe.
     ParkFailed,
-    /// [`Effect::TakeLetters`] was answered, with one letter of a key at most.
-    Letters(Vec<Due<E>>),
+    /// [`Effect::TakeLetters`] was answered.
+    Letters {
+        /// What is due, with one letter of a key at most.
+        due: Vec<Due<E>>,
+        /// Keys that have no dead letters any more: the event of the last one was gone, and it was settled without being handled.
+        free: Vec<(u32, Key)>,
+        /// Whether asking again may bring others: there were as many as were asked for, or some were settled whose events are gone.
+        more: bool,
+    },
     /// [`Effect::TakeLetters`] failed.
     LettersFailed,
     /// [`Effect::Settle`] was answered.
@@ -236,6 +243,9 @@ pub enum Effect<E> {
         /// When.
         at: Millis,
     },
+    /// The subscription is there no more: it was deleted, and may have been made anew, in whatever shape. Nothing is owned any more,
+    /// and [`Self::Stopped`] follows at once. Whoever wants to go on opens it again.
+    Gone,
     /// It has stopped: everything is saved that could be, and nothing further will be asked for.
     Stopped,
 }

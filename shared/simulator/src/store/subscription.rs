@@ -80,7 +80,11 @@ impl Subscription {
             Effect::Fetch { after, limit } => self.fetch(log, *after, *limit, most, now),
             Effect::Save(checkpoints) => Input::Saved { refused: self.save(checkpoints) },
             Effect::Park(letters) => Input::Parked { refused: self.park(letters) },
-            Effect::TakeLetters { partitions, limit } => Input::Letters(self.take(partitions, *limit)),
+            Effect::TakeLetters { partitions, limit } => {
+                let due = self.take(partitions, *limit);
+                let more = due.len() == size(*limit);
+                Input::Letters { due, free: Vec::new(), more }
+            }
             Effect::Settle(settled) => self.settle(log, settled),
             _ => return None,
         })
@@ -98,6 +102,11 @@ impl Subscription {
                 if kept.epoch == *epoch && kept.owner.is_some_and(|(owner, _)| owner == wanted.node) {
                     kept.owner = owner;
                 }
+            }
+        }
+        if wanted.leave {
+            for kept in &mut self.partitions {
+                kept.owner = kept.owner.filter(|(owner, _)| *owner != wanted.node);
             }
         }
         for partition in &wanted.claim {
@@ -120,7 +129,7 @@ impl Subscription {
             due: self.due().any(|(_, letter)| letter.partition == partition),
         });
         let members = u32::try_from(self.members.len()).unwrap_or(u32::MAX);
-        Leases { paused: self.paused, members, partitions: states.collect() }
+        Leases { paused: self.paused, gone: false, members, partitions: states.collect() }
     }
 
     fn fetch(&self, log: &Log, after: Place, limit: u32, most: u64, now: Millis) -> Input<u64> {

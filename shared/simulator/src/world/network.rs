@@ -106,7 +106,7 @@ impl World {
             Input::Parked { refused } if !refused.is_empty() => self.count("refused letter"),
             Input::Settled { refused, .. } if !refused.is_empty() => self.count("refused settling"),
             Input::Settled { free, .. } if !free.is_empty() => self.count("freed key"),
-            Input::Letters(due) if !due.is_empty() => self.count("due letter"),
+            Input::Letters { due, .. } if !due.is_empty() => self.count("due letter"),
             Input::ParkedKeys { keys, .. } if !keys.is_empty() => self.count("key found parked"),
             _ => {}
         }

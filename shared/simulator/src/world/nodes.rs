@@ -20,6 +20,9 @@ use crate::{
 /// How long a process is given to stop in order.
 const STOP_WITHIN: Millis = 8000;
 
+/// Nobody deletes a subscription here, so each is always the first of its name.
+const INCARNATION: u64 = 0;
+
 impl World {
     /// A process starts.
     pub(super) fn start(&mut self, node: usize) -> Result<(), Broken> {
@@ -54,7 +57,7 @@ impl World {
         let Some(slot) = process.runners.get_mut(subscription) else { return Ok(()) };
         *slot = Some(Runner {
             incarnation,
-            machine: Machine::new(self.shape.options[subscription].clone(), process.id),
+            machine: Machine::new(self.shape.options[subscription].clone(), process.id, INCARNATION),
             consumers: BTreeMap::new(),
             leases: Vec::new(),
             stopping: false,

@@ -259,7 +259,7 @@ fn request_kind(input: &Input<u64>) -> Option<fn(&Effect<u64>) -> bool> {
         Input::Fetched { .. } | Input::FetchFailed => |one| matches!(one, Effect::Fetch { .. }),
         Input::Saved { .. } | Input::SaveFailed => |one| matches!(one, Effect::Save(_)),
         Input::Parked { .. } | Input::ParkFailed => |one| matches!(one, Effect::Park(_)),
-        Input::Letters(_) | Input::LettersFailed => |one| matches!(one, Effect::TakeLetters { .. }),
+        Input::Letters { .. } | Input::LettersFailed => |one| matches!(one, Effect::TakeLetters { .. }),
         Input::Settled { .. } | Input::SettleFailed => |one| matches!(one, Effect::Settle(_)),
         _ => return None,
     })

@@ -175,6 +175,7 @@ macro_rules! store_conformance {
             a_lease_runs_out_and_another_takes_over,
             a_lease_that_nobody_took_is_renewed,
             leases_are_given_back,
+            who_leaves_leaves_nothing_behind,
             members_are_counted_and_forgotten,
             checkpoints_only_move_forward,
         ]);
@@ -197,6 +198,7 @@ macro_rules! store_conformance {
             subscriptions_are_listed_by_name,
             a_paused_subscription_keeps_its_leases,
             a_reset_begins_elsewhere,
+            a_stream_deleted_for_good_begins_anew_for_its_followers,
             a_deleted_subscription_begins_anew,
             an_unknown_subscription_is_refused,
         ]);

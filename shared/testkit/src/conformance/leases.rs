@@ -119,6 +119,19 @@ pub async fn leases_are_given_back<S: StoreUnderTest>(store: S) {
     healthy(&store).await;
 }
 
+/// Who leaves gives back all it has, whatever it names: it may have forgotten what it held when an earlier farewell was lost.
+pub async fn who_leaves_leaves_nothing_behind<S: StoreUnderTest>(store: S) {
+    let mine = owned(&store).await;
+    let release = vec![lease(3, 1)];
+    store.ask(KeepLeases { release, ..of_node("s", 1) }).await.unwrap();
+    let other = store.ask(KeepLeases { claim: vec![3], ..of_node("s", 2) }).await.unwrap();
+    assert_eq!(owners(&other)[3], Some(node(2)));
+    let left = store.ask(KeepLeases { leave: true, ..of_node("s", 1) }).await.unwrap();
+    assert_eq!((owners(&left), left.members), (vec![None, None, None, Some(node(2))], 1));
+    assert_eq!(leases(&left)[..3], mine[..3], "their epochs stay");
+    healthy(&store).await;
+}
+
 /// Who asks takes part, with or without a lease, until it leaves or is not heard of any more.
 pub async fn members_are_counted_and_forgotten<S: StoreUnderTest>(store: S) {
     store.ask(to_log("s")).await.unwrap();

@@ -50,11 +50,12 @@ pub(super) fn to_log(subscription: &str) -> OpenSubscription {
     }
 }
 
-/// Asks for nothing but to take part.
+/// Asks for nothing but to take part in the first one of that name.
 #[must_use]
 pub(super) fn of_node(subscription: &str, number: u128) -> KeepLeases {
     KeepLeases {
         subscription: name(subscription),
+        incarnation: 0,
         node: node(number),
         lease_ms: LONG,
         hold: Vec::new(),
@@ -67,8 +68,13 @@ pub(super) fn of_node(subscription: &str, number: u128) -> KeepLeases {
 /// Makes the subscription `s` with a node that owns all its partitions; their leases.
 pub(super) async fn owned<S: StoreUnderTest>(store: &S) -> Vec<Lease> {
     store.ask(to_log("s")).await.unwrap();
+    owned_of(store, "s").await
+}
+
+/// Lets a node own all partitions of a subscription; their leases.
+pub(super) async fn owned_of<S: StoreUnderTest>(store: &S, subscription: &str) -> Vec<Lease> {
     let claim = (0..PARTITIONS).collect();
-    leases(&store.ask(KeepLeases { claim, ..of_node("s", 1) }).await.unwrap())
+    leases(&store.ask(KeepLeases { claim, ..of_node(subscription, 1) }).await.unwrap())
 }
 
 /// The leases of all partitions, whoever has them.

@@ -6,9 +6,9 @@ use tokio::task::JoinSet;
 use umbel_core::{
     ExpectedVersion::Any,
     store::{
-        Act, Checkpoint, KeepLeases, Lease, ListSubscriptions, OpenError, OpenSubscription, PARTITIONS_MAX,
-        ParkLetters, PerformError, ReadParkedKeys, SOURCE_MAX_BYTES, SaveCheckpoints, SettleLetters,
-        TakeLetters,
+        Act, Checkpoint, KeepLeases, Lease, Leases, ListSubscriptions, OpenError, OpenSubscription,
+        PARTITIONS_MAX, ParkLetters, PerformError, ReadParkedKeys, Removal, SOURCE_MAX_BYTES,
+        SaveCheckpoints, SettleLetters, TakeLetters,
     },
     subscription::{Settling, Start},
 };
@@ -16,8 +16,8 @@ use umbel_core::{
 use super::{
     Events, StoreUnderTest, put, stream,
     subscribing::{
-        PARTITIONS, act, at_place, failed, healthy, leases, letter, name, node, of_node, owned, owners, park,
-        place, settled, state, to_log,
+        PARTITIONS, act, at_place, failed, healthy, leases, letter, letter_at, name, node, of_node, owned,
+        owned_of, owners, park, place, settled, state, to_log,
     },
 };
 
@@ -174,8 +174,49 @@ pub async fn a_reset_begins_elsewhere<S: StoreUnderTest>(store: S) {
     assert_eq!((again.partitions[0].epoch, again.partitions[0].checkpoint), (5, place(11)));
 }
 
-/// SU-19: opened again, a subscription goes on where it stood; deleted and opened again, it begins where its start says, and whoever
-/// had it before is refused.
+/// SU-25: a stream that is deleted for good begins with version 1 again, and so does whatever follows it: all its events come, and
+/// no old dead letter is in their way. What follows something else stays where it was, and so it does after a soft deletion.
+pub async fn a_stream_deleted_for_good_begins_anew_for_its_followers<S: StoreUnderTest>(store: S) {
+    let events = Events::default();
+    put(&store, events.append("a", Any, 9)).await;
+    put(&store, events.append("b", Any, 9)).await;
+    let start = Start::After(place(1));
+    for (subscription, of) in [("s", Some("a")), ("t", Some("a")), ("other", Some("b")), ("log", None)] {
+        store.ask(OpenSubscription { start, stream: of.map(stream), ..to_log(subscription) }).await.unwrap();
+    }
+    let hold = owned_of(&store, "s").await;
+    owned_of(&store, "other").await;
+    let checkpoints = hold.iter().map(|lease| checkpoint(*lease, 8)).collect();
+    let save = SaveCheckpoints { subscription: name("s"), checkpoints };
+    assert_eq!(store.ask(save.clone()).await, Ok(vec![]));
+    let dead = letter(&hold, 3, "k", Some(failed("no", 1)));
+    park(&store, [dead.clone()]).await;
+    let untouched = [state(&store, "other").await, state(&store, "log").await];
+
+    let delete = |removal| Act::DeleteStream { stream: stream("a"), expected: Any, removal };
+    let before = state(&store, "s").await;
+    act(&store, &events, delete(Removal::Soft)).await;
+    assert_eq!(state(&store, "s").await, before);
+    assert_eq!(act(&store, &events, delete(Removal::Hard)).await.events, 9, "of the log alone");
+    for subscription in ["s", "t"] {
+        let now = state(&store, subscription).await;
+        assert_eq!(now.start, Start::Origin);
+        assert!(now.partitions.iter().all(|one| one.checkpoint == place(0) && one.letters == 0), "{now:?}");
+        assert!(now.partitions.iter().all(|one| one.owner.is_none() && one.epoch > 0), "{now:?}");
+    }
+    assert_eq!([state(&store, "other").await, state(&store, "log").await], untouched);
+    assert_eq!(store.ask(save).await, Ok(vec![0, 1, 2, 3]), "its lease is gone");
+    put(&store, events.append("a", Any, 3)).await;
+    let hold = owned_of(&store, "s").await;
+    let anew = letter(&hold, 3, "k", Some(failed("again", 2)));
+    park(&store, [anew]).await;
+    let parked = letter_at(&store, 3).await.unwrap();
+    assert_eq!(parked.failure.map(|failure| failure.error).as_deref(), Some("again"));
+    healthy(&store).await;
+}
+
+/// SU-19, SU-24: opened again, a subscription goes on where it stood; deleted and opened again, it begins where its start says, and whoever
+/// had it before is refused and told.
 pub async fn a_deleted_subscription_begins_anew<S: StoreUnderTest>(store: S) {
     let events = Events::default();
     put(&store, events.append("a", Any, 9)).await;
@@ -201,8 +242,16 @@ pub async fn a_deleted_subscription_begins_anew<S: StoreUnderTest>(store: S) {
     let anew = store.ask(again.clone()).await.unwrap();
     assert!(anew.partitions.iter().all(|one| one.checkpoint == place(1) && one.letters == 0), "{anew:?}");
     let claim = (0..PARTITIONS).collect::<Vec<_>>();
+    let mut incarnation = anew.incarnation;
+    assert!(incarnation > kept.incarnation);
     for _ in 0..2 {
-        let taken = store.ask(KeepLeases { claim: claim.clone(), ..of_node("s", 2) }).await.unwrap();
+        let stale = KeepLeases { hold: hold.clone(), claim: claim.clone(), ..of_node("s", 1) };
+        assert_eq!(store.ask(stale).await, Ok(Leases { gone: true, ..Leases::default() }), "another one's");
+        let keep = || KeepLeases { incarnation, ..of_node("s", 2) };
+        let taken = store.ask(KeepLeases { claim: claim.clone(), ..keep() }).await.unwrap();
+        let late = KeepLeases { release: leases(&taken), leave: true, ..of_node("s", 2) };
+        assert!(store.ask(late).await.unwrap().gone, "of an earlier life");
+        assert_eq!((taken.members, store.ask(keep()).await), (1, Ok(taken.clone())));
         assert_eq!(owners(&taken), [Some(node(2)); 4]);
         let old = leases(&taken).into_iter().zip(&hold).all(|(new, old)| new.epoch > old.epoch);
         assert!(old, "{taken:?}");
@@ -211,7 +260,10 @@ pub async fn a_deleted_subscription_begins_anew<S: StoreUnderTest>(store: S) {
         assert_eq!(store.ask(parked).await, Ok(vec![dead.lease.partition]));
         // And so over each further life.
         act(&store, &events, delete.clone()).await;
-        store.ask(again.clone()).await.unwrap();
+        assert!(store.ask(keep()).await.unwrap().gone);
+        let next = store.ask(again.clone()).await.unwrap().incarnation;
+        assert!(next > incarnation);
+        incarnation = next;
     }
     healthy(&store).await;
 }
@@ -222,7 +274,7 @@ pub async fn an_unknown_subscription_is_refused<S: StoreUnderTest>(store: S) {
     let lease = Lease { partition: 2, epoch: 0 };
     let keep = KeepLeases { hold: vec![lease], claim: vec![0], release: vec![lease], ..of_node("none", 1) };
     let leases = store.ask(keep).await.unwrap();
-    assert_eq!((leases.paused, leases.members, leases.partitions), (false, 0, vec![]));
+    assert_eq!(leases, Leases { gone: true, ..Leases::default() });
     let letter = letter(&[lease; 4], 1, "k", None);
     let checkpoints = vec![checkpoint(lease, 1)];
     assert_eq!(

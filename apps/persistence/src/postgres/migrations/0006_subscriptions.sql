@@ -13,8 +13,12 @@ CREATE TABLE {schema}.subscriptions (
     -- The place behind which it began; null is with the first event.
     start_after bigint,
     paused boolean NOT NULL DEFAULT false,
-    created_at timestamptz NOT NULL
+    created_at timestamptz NOT NULL,
+    -- The epoch that its partitions began with, which no earlier one of its name had.
+    incarnation bigint NOT NULL
 );
+-- Serves the end of a stream.
+CREATE INDEX subscriptions_by_stream ON {schema}.subscriptions (stream) WHERE stream IS NOT NULL;
 
 -- The first epoch that no lease of a deleted subscription had: whoever still holds one of them is refused by its successor.
 CREATE TABLE {schema}.past_epochs (
@@ -78,7 +82,7 @@ CREATE INDEX letters_by_event_name ON {schema}.letters (subscription, event_name
 -- Subscriptions by name, a row for each partition: one of them, or so many behind a name.
 CREATE FUNCTION {schema}.list_subscriptions(p_name text, p_after text, p_limit bigint) RETURNS TABLE (
     name text, source text, stream text, start_after bigint, paused boolean, created_at timestamptz, members bigint,
-    partition bigint, epoch bigint, owner uuid, checkpoint bigint, letters bigint, oldest_letter_at timestamptz
+    partition bigint, epoch bigint, owner uuid, checkpoint bigint, letters bigint, oldest_letter_at timestamptz, incarnation bigint
 ) LANGUAGE sql STABLE
 SET jit = off SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off
 AS $$
@@ -87,7 +91,7 @@ AS $$
             WHERE m.subscription = s.name AND m.expires_at > clock_timestamp()),
         p.partition, p.epoch, CASE WHEN p.expires_at > clock_timestamp() THEN p.owner END, p.checkpoint, p.letters,
         (SELECT min(l.parked_at) FROM {schema}.letters l
-            WHERE l.subscription = s.name AND l.partition = p.partition)
+            WHERE l.subscription = s.name AND l.partition = p.partition), s.incarnation
     FROM (
         SELECT * FROM {schema}.subscriptions
         WHERE (p_name IS NULL OR subscriptions.name = p_name) AND (p_after IS NULL OR subscriptions.name > p_after)
@@ -111,23 +115,25 @@ CREATE FUNCTION {schema}.open_subscription(
     p_name text, p_partitions bigint, p_start bigint, p_current boolean, p_stream text, p_source text
 ) RETURNS TABLE (
     name text, source text, stream text, start_after bigint, paused boolean, created_at timestamptz, members bigint,
-    partition bigint, epoch bigint, owner uuid, checkpoint bigint, letters bigint, oldest_letter_at timestamptz
+    partition bigint, epoch bigint, owner uuid, checkpoint bigint, letters bigint, oldest_letter_at timestamptz, incarnation bigint
 ) LANGUAGE plpgsql
 SET jit = off SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off
 AS $$
 #variable_conflict use_column
+DECLARE
+    first_epoch bigint;
 BEGIN
     IF NOT EXISTS (SELECT FROM {schema}.subscriptions s WHERE s.name = p_name) THEN
         IF p_current THEN
             p_start := {schema}.current_place(p_stream);
         END IF;
-        INSERT INTO {schema}.subscriptions (name, source, stream, start_after, created_at)
-        VALUES (p_name, p_source, p_stream, p_start, clock_timestamp())
+        first_epoch := coalesce((SELECT e.epoch FROM {schema}.past_epochs e WHERE e.name = p_name), 0);
+        INSERT INTO {schema}.subscriptions (name, source, stream, start_after, created_at, incarnation)
+        VALUES (p_name, p_source, p_stream, p_start, clock_timestamp(), first_epoch)
         ON CONFLICT DO NOTHING;
         IF FOUND THEN
             INSERT INTO {schema}.subscription_partitions (subscription, partition, epoch, checkpoint)
-            SELECT p_name, number, coalesce((SELECT e.epoch FROM {schema}.past_epochs e WHERE e.name = p_name), 0),
-                coalesce(p_start, 0)
+            SELECT p_name, number, first_epoch, coalesce(p_start, 0)
             FROM generate_series(0, p_partitions - 1) AS number;
         END IF;
     END IF;
@@ -144,10 +150,10 @@ BEGIN
     ORDER BY p.partition FOR NO KEY UPDATE;
 END $$;
 
--- Gives back, renews and claims leases, and counts the node as a member or, when it leaves, no longer; how all partitions
--- stand then. No row: there is no such subscription.
+-- Gives back, renews and claims leases, and counts the node as a member or, when it leaves, no longer: then nothing is its own
+-- either. How all partitions stand then. No row: there is no such subscription, or another one of that name.
 CREATE FUNCTION {schema}.keep_leases(
-    p_name text, p_node uuid, p_lease_ms bigint, p_leave boolean, p_release bigint[], p_release_epochs bigint[],
+    p_name text, p_incarnation bigint, p_node uuid, p_lease_ms bigint, p_leave boolean, p_release bigint[], p_release_epochs bigint[],
     p_hold bigint[], p_hold_epochs bigint[], p_claim bigint[]
 ) RETURNS TABLE (
     paused boolean, members bigint, partition bigint, epoch bigint, owner uuid, checkpoint bigint, letters bigint,
@@ -161,11 +167,12 @@ DECLARE
     moment timestamptz;
     until timestamptz;
 BEGIN
-    SELECT s.paused INTO is_paused FROM {schema}.subscriptions s WHERE s.name = p_name FOR NO KEY UPDATE;
+    SELECT s.paused INTO is_paused FROM {schema}.subscriptions s
+    WHERE s.name = p_name AND s.incarnation = p_incarnation FOR NO KEY UPDATE;
     IF NOT FOUND THEN
         RETURN;
     END IF;
-    PERFORM {schema}.lock_partitions(p_name, p_release || p_hold || p_claim);
+    PERFORM {schema}.lock_partitions(p_name, CASE WHEN NOT p_leave THEN p_release || p_hold || p_claim END);
     -- Whoever waited for the locks counts from then on.
     moment := clock_timestamp();
     until := moment + p_lease_ms * interval '1 millisecond';
@@ -178,6 +185,10 @@ BEGIN
     UPDATE {schema}.subscription_partitions p SET owner = NULL, expires_at = NULL
     FROM unnest(p_release, p_release_epochs) AS lease (partition, epoch)
     WHERE p.subscription = p_name AND p.partition = lease.partition AND p.epoch = lease.epoch AND p.owner = p_node;
+    IF p_leave THEN
+        UPDATE {schema}.subscription_partitions p SET owner = NULL, expires_at = NULL
+        WHERE p.subscription = p_name AND p.owner = p_node;
+    END IF;
     UPDATE {schema}.subscription_partitions p SET expires_at = until
     FROM unnest(p_hold, p_hold_epochs) AS lease (partition, epoch)
     WHERE p.subscription = p_name AND p.partition = lease.partition AND p.epoch = lease.epoch AND p.owner = p_node;
@@ -257,6 +268,22 @@ BEGIN
     WHERE subscription = p_name;
     DELETE FROM {schema}.letters WHERE subscription = p_name;
     GET DIAGNOSTICS discarded = ROW_COUNT;
+    RETURN discarded;
+END $$;
+
+-- A stream is gone for good, and one of its name begins with version 1 again: so does whatever follows it. Returns how many dead
+-- letters went.
+CREATE FUNCTION {schema}.reset_followers(p_stream text) RETURNS bigint LANGUAGE plpgsql
+SET jit = off SET enable_seqscan = off
+AS $$
+DECLARE
+    follower text;
+    discarded bigint := 0;
+BEGIN
+    FOR follower IN SELECT name FROM {schema}.subscriptions WHERE stream = p_stream ORDER BY name LOOP
+        -- One that is deleted at this moment says -1.
+        discarded := discarded + greatest({schema}.reset_subscription(follower, NULL, false), 0);
+    END LOOP;
     RETURN discarded;
 END $$;
 

@@ -13,7 +13,10 @@ use umbel_core::{
 use uuid::Uuid;
 
 use super::{start_columns, to_i64, to_u32};
-use crate::postgres::{reader::Reader, types::PgTimestamp};
+use crate::postgres::{
+    reader::{Param, Reader},
+    types::PgTimestamp,
+};
 
 impl Reader {
     pub(super) async fn open_subscription(
@@ -41,19 +44,27 @@ impl Reader {
     }
 
     pub(super) async fn keep_leases(&self, request: KeepLeases) -> Result<Leases, StoreError> {
-        let KeepLeases { subscription, node, lease_ms, hold, claim, release, leave } = &request;
+        let KeepLeases { subscription, incarnation, node, lease_ms, hold, claim, release, leave } = &request;
         let (release, release_epochs) = lease_columns(release);
         let (hold, hold_epochs) = lease_columns(hold);
         let claim: Vec<_> = claim.iter().map(|partition| i64::from(*partition)).collect();
-        let (name, lease_ms) = (subscription.as_str(), to_i64(*lease_ms));
+        let (name, incarnation, lease_ms) = (subscription.as_str(), to_i64(*incarnation), to_i64(*lease_ms));
         let sql = &self.statements().keep_leases;
-        let rows = self
-            .write(
-                sql,
-                &[&name, &node.0, &lease_ms, leave, &release, &release_epochs, &hold, &hold_epochs, &claim],
-            )
-            .await?;
+        let params: [Param<'_>; 10] = [
+            &name,
+            &incarnation,
+            &node.0,
+            &lease_ms,
+            leave,
+            &release,
+            &release_epochs,
+            &hold,
+            &hold_epochs,
+            &claim,
+        ];
+        let rows = self.write(sql, &params).await?;
         Ok(Leases {
+            gone: rows.is_empty(),
             paused: rows.first().is_some_and(|row| row.get("paused")),
             members: rows.first().map_or(0, |row| to_u32(row.get("members"))),
             partitions: rows.iter().map(lease_state).collect(),
@@ -111,6 +122,7 @@ fn state(name: &str, row: &Row) -> Result<SubscriptionState, StoreError> {
         start: start.map_or(Start::Origin, |place| Start::After(Place::from_i64(place))),
         paused: row.get("paused"),
         created_at,
+        incarnation: row.get::<_, i64>("incarnation").unsigned_abs(),
         members: to_u32(row.get("members")),
         partitions: Vec::new(),
     })

@@ -84,8 +84,13 @@ impl Connection {
         let now = PgTimestamp(now);
         let key = state.and_then(|state| state.key);
         match act {
-            Act::DeleteStream { removal, .. } => {
-                self.run(&statements.delete_stream, &[&key, &is_hard(*removal), &now]).await
+            Act::DeleteStream { stream, removal, .. } => {
+                let hard = is_hard(*removal);
+                let removed = self.run(&statements.delete_stream, &[&key, &hard, &now]).await?;
+                if hard {
+                    ask_one(self.session.client(), &statements.reset_followers, &[&stream.as_str()]).await?;
+                }
+                Ok(removed)
             }
             Act::TruncateStream { before, removal, .. } => {
                 let version = state.map_or(0, |state| state.version.to_i64());

@@ -9,8 +9,12 @@ CREATE TABLE subscriptions (
     -- The place behind which it began; null is with the first event.
     start_after INTEGER,
     paused      INTEGER NOT NULL DEFAULT 0,
-    created_at  INTEGER NOT NULL
+    created_at  INTEGER NOT NULL,
+    -- The epoch that its partitions began with, which no earlier one of its name had.
+    incarnation INTEGER NOT NULL
 ) STRICT;
+-- Serves the end of a stream.
+CREATE INDEX subscriptions_by_stream ON subscriptions (stream) WHERE stream IS NOT NULL;
 
 -- The first epoch that no lease of a deleted subscription had: whoever still holds one of them is refused by its successor.
 CREATE TABLE past_epochs (

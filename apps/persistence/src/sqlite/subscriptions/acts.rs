@@ -11,7 +11,7 @@ use umbel_core::{
 use super::{leases::start_after, letters};
 use crate::sqlite::sql::{
     DELETE_LETTERS, DELETE_PARTITIONS, DELETE_SUBSCRIPTION, EDIT_LETTER, FIND_SUBSCRIPTION, KEEP_EPOCH,
-    MOVE_START, PAUSE_SUBSCRIPTION, REMOVE_MEMBERS, RESET_PARTITIONS, RETRY_LETTERS,
+    LIST_FOLLOWERS, MOVE_START, PAUSE_SUBSCRIPTION, REMOVE_MEMBERS, RESET_PARTITIONS, RETRY_LETTERS,
 };
 
 /// Does an act, if it is one of these: about how many dead letters it was, or what is missing.
@@ -28,11 +28,7 @@ pub(in crate::sqlite) fn act(
         Act::ResetSubscription { subscription, start } => {
             let start =
                 start_after(connection, *start, stream(connection, subscription)?.flatten().as_ref())?;
-            let name = subscription.as_str();
-            connection.prepare_cached(MOVE_START)?.execute(params![name, start.map(Place::to_i64)])?;
-            let checkpoint = start.unwrap_or_default().to_i64();
-            connection.prepare_cached(RESET_PARTITIONS)?.execute(params![name, checkpoint])?;
-            connection.prepare_cached(DELETE_LETTERS)?.execute([name])?
+            reset(connection, subscription.as_str(), start)?
         }
         Act::DeleteSubscription { subscription } => delete(connection, subscription.as_str())?,
         Act::RetryLetters { filter, limit } => retry(connection, filter, *limit)?,
@@ -76,6 +72,27 @@ fn stream(connection: &Connection, name: &SubscriptionName) -> rusqlite::Result<
 fn pause(connection: &Connection, name: &SubscriptionName, paused: bool) -> rusqlite::Result<usize> {
     connection.prepare_cached(PAUSE_SUBSCRIPTION)?.execute(params![name.as_str(), paused])?;
     Ok(0)
+}
+
+/// Lets a subscription begin elsewhere; how many dead letters it had.
+fn reset(connection: &Connection, name: &str, start: Option<Place>) -> rusqlite::Result<usize> {
+    connection.prepare_cached(MOVE_START)?.execute(params![name, start.map(Place::to_i64)])?;
+    let checkpoint = start.unwrap_or_default().to_i64();
+    connection.prepare_cached(RESET_PARTITIONS)?.execute(params![name, checkpoint])?;
+    connection.prepare_cached(DELETE_LETTERS)?.execute([name])
+}
+
+/// A stream is gone for good, and one of its name begins with version 1 again: so does whatever follows it.
+pub(in crate::sqlite) fn reset_followers(
+    connection: &Connection,
+    stream: &StreamName,
+) -> rusqlite::Result<()> {
+    let mut statement = connection.prepare_cached(LIST_FOLLOWERS)?;
+    let names = statement.query_map([stream.as_str()], |row| row.get::<_, String>(0))?;
+    for name in names.collect::<rusqlite::Result<Vec<_>>>()? {
+        reset(connection, &name, None)?;
+    }
+    Ok(())
 }
 
 fn delete(connection: &Connection, name: &str) -> rusqlite::Result<usize> {

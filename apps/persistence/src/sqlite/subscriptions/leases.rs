@@ -19,8 +19,8 @@ use crate::sqlite::{
     error::Fault,
     log::{find_stream, log},
     sql::{
-        CLAIM_LEASE, INSERT_PARTITION, INSERT_SUBSCRIPTION, KEEP_LEASE, LIST_LEASES, LIST_SUBSCRIPTIONS,
-        PUT_MEMBER, REMOVE_MEMBERS, SAVE_CHECKPOINT,
+        CLAIM_LEASE, INSERT_PARTITION, INSERT_SUBSCRIPTION, KEEP_LEASE, LEAVE_LEASES, LIST_LEASES,
+        LIST_SUBSCRIPTIONS, PUT_MEMBER, REMOVE_MEMBERS, SAVE_CHECKPOINT,
     },
     writer::Writer,
 };
@@ -99,7 +99,7 @@ pub(super) fn keep(writer: &mut Writer, request: &KeepLeases, now: Timestamp) ->
     let leaves = request.leave.then_some(node);
     transaction.prepare_cached(REMOVE_MEMBERS)?.execute(params![name, now.as_micros(), leaves])?;
     let found = leases(&transaction, request, now)?;
-    if found.partitions.is_empty() {
+    if found.gone {
         return Ok(found);
     }
     if !request.leave {
@@ -111,6 +111,9 @@ pub(super) fn keep(writer: &mut Writer, request: &KeepLeases, now: Timestamp) ->
             transaction.prepare_cached(KEEP_LEASE)?.execute(row)?;
         }
     }
+    if request.leave {
+        transaction.prepare_cached(LEAVE_LEASES)?.execute(params![name, node])?;
+    }
     for partition in &request.claim {
         let row = params![name, partition, node, until, now.as_micros()];
         transaction.prepare_cached(CLAIM_LEASE)?.execute(row)?;
@@ -121,11 +124,12 @@ pub(super) fn keep(writer: &mut Writer, request: &KeepLeases, now: Timestamp) ->
 }
 
 fn leases(connection: &Connection, request: &KeepLeases, now: Timestamp) -> rusqlite::Result<Leases> {
-    let mut leases = Leases { paused: false, members: 0, partitions: Vec::new() };
+    let mut leases = Leases { gone: true, ..Leases::default() };
     let mut statement = connection.prepare_cached(LIST_LEASES)?;
-    let mut rows = statement.query(params![request.subscription.as_str(), now.as_micros()])?;
+    let (name, incarnation) = (request.subscription.as_str(), to_i64(request.incarnation));
+    let mut rows = statement.query(params![name, now.as_micros(), incarnation])?;
     while let Some(row) = rows.next()? {
-        (leases.paused, leases.members) = (row.get(0)?, row.get(1)?);
+        (leases.gone, leases.paused, leases.members) = (false, row.get(0)?, row.get(1)?);
         leases.partitions.push(LeaseState {
             partition: row.get(2)?,
             epoch: row.get::<_, i64>(3)?.unsigned_abs(),
@@ -160,6 +164,7 @@ fn state(name: SubscriptionName, row: &Row<'_>) -> rusqlite::Result<Subscription
         start: start.map_or(Start::Origin, |place| Start::After(Place::from_i64(place))),
         paused: row.get(4)?,
         created_at: Timestamp::from_micros(row.get(5)?),
+        incarnation: row.get::<_, i64>(13)?.unsigned_abs(),
         members: row.get(6)?,
         partitions: Vec::new(),
     })

@@ -170,6 +170,7 @@ fn delete(
     let removed = remove(transaction, stream, Version::MAX)?;
     transaction.prepare_cached(DELETE_STREAM)?.execute([stream])?;
     transaction.prepare_cached(DELETE_SNAPSHOT)?.execute([name.as_str()])?;
+    subscriptions::reset_followers(transaction, name)?;
     Ok(removed.into())
 }
 

@@ -44,8 +44,11 @@ impl<E: Clone> Machine<E> {
         let wanted = hold.iter().map(|lease| lease.partition).chain(claim.iter().copied()).collect();
         self.lease.start(Asked { at: self.now, wanted, leaving });
         self.member = true;
+        // Who wants it sooner says so meanwhile.
+        self.next_ask = self.now.saturating_add(self.options.lease_ms / 3);
         self.out.push(Effect::Lease(KeepLeases {
             subscription: self.options.name.clone(),
+            incarnation: self.incarnation,
             node: self.node,
             lease_ms: self.options.lease_ms,
             hold,
@@ -68,8 +71,11 @@ impl<E: Clone> Machine<E> {
             self.over();
             return;
         }
+        if leases.gone {
+            self.gone();
+            return;
+        }
         self.chores = true;
-        self.next_ask = asked.at.saturating_add(self.options.lease_ms / 3);
         self.paused = leases.paused;
         for state in &leases.partitions {
             self.compare(state, &asked);
@@ -86,6 +92,15 @@ impl<E: Clone> Machine<E> {
         } else {
             self.stopping_failed();
         }
+    }
+
+    /// The subscription is there no more. What is there under its name now may be of another shape: only who opens it knows.
+    fn gone(&mut self) {
+        for number in 0..self.options.partitions {
+            self.lose(number);
+        }
+        self.out.push(Effect::Gone);
+        self.over();
     }
 
     /// What the answer says of one partition.

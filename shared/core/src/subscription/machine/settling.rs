@@ -40,12 +40,13 @@ impl<E: Clone> Machine<E> {
         // The store does not know which are in hand; it may name these first.
         let limit = u32::try_from(most + in_hand).unwrap_or(u32::MAX);
         let partitions = leases.iter().map(|lease| lease.partition).collect();
-        self.take.start(leases);
+        self.take.start((self.step, leases));
         self.out.push(Effect::TakeLetters { partitions, limit });
     }
 
-    pub(super) fn letters_due(&mut self, due: Vec<Due<E>>) {
-        let Some(leases) = self.take.answered() else { return };
+    pub(super) fn letters_due(&mut self, due: Vec<Due<E>>, free: &[(u32, Key)], more: bool) {
+        let Some((since, leases)) = self.take.answered() else { return };
+        let (none_due, mut taken) = (due.is_empty(), false);
         let most = count(self.options.batch_max.min(self.options.buffer_max));
         for due in due {
             let (number, key) = (due.partition, due.item.key);
@@ -67,17 +68,30 @@ impl<E: Clone> Machine<E> {
                 self.chores = true;
             } else if !held && self.letters.take(due, lease.epoch) {
                 self.queue.set_gate(key, number, Gate::Parked);
+                taken = true;
+            }
+        }
+        for (partition, key) in free {
+            self.free(*partition, *key, since);
+        }
+        // Not when nothing came of what was there: the same would come again at once.
+        if more && (taken || none_due) {
+            self.take_again(&leases);
+        }
+    }
+
+    fn take_again(&mut self, leases: &[Lease]) {
+        self.chores = true;
+        for lease in leases {
+            if let Some(partition) = self.under(lease.partition, lease.epoch) {
+                partition.take = true;
             }
         }
     }
 
     pub(super) fn letters_failed(&mut self) {
-        self.chores = true;
-        for lease in self.take.failed(self.now).unwrap_or_default() {
-            if let Some(partition) = self.under(lease.partition, lease.epoch) {
-                partition.take = true;
-            }
-        }
+        let (_, leases) = self.take.failed(self.now).unwrap_or_default();
+        self.take_again(&leases);
     }
 
     pub(super) fn open_letters(&mut self) {

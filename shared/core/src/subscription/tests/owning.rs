@@ -1,8 +1,8 @@
 //! Leases: who owns what, from when, until when, and what becomes of it.
 
-use super::rig::{A, B, NODE, OTHER, Rig, leases, options, place};
+use super::rig::{A, B, INCARNATION, NODE, OTHER, Rig, leases, options, place};
 use crate::{
-    store::{Lease, Leases},
+    store::{LEASE_MAX_MS, Lease, Leases},
     subscription::{Effect, Input, NodeId, Options, Verdict},
 };
 
@@ -194,7 +194,21 @@ fn a_paused_subscription_keeps_its_leases_and_sends_nothing() {
     assert_eq!(rig.sent(), [(A, vec![2])]);
 }
 
-/// Word that something changed is worth one request at once, and none while one is under way.
+/// A lease lasts no longer than the store lets it, whatever the options say.
+#[test]
+fn a_lease_lasts_no_longer_than_the_store_lets_it() {
+    for (late, sent) in [(1, vec![(A, vec![2])]), (0, vec![])] {
+        let long = Options { lease_ms: 10 * LEASE_MAX_MS, ..options() };
+        let mut rig = Rig::with(long, &[1], &["a", "a"]);
+        rig.now += LEASE_MAX_MS - late;
+        rig.ack(A, 1);
+        assert_eq!(rig.sent(), sent);
+        assert_eq!(rig.lease().lease_ms, LEASE_MAX_MS);
+    }
+}
+
+/// Word that something changed is worth one request at once, and one more after the one that is under way, which may have been too
+/// early to tell.
 #[test]
 fn word_of_a_change_is_followed_at_once() {
     let mut rig = Rig::idle(options());
@@ -202,11 +216,51 @@ fn word_of_a_change_is_followed_at_once() {
     assert!(rig.lease().claim.is_empty());
     assert_eq!(rig.tell(Input::Changed), []);
     rig.tell(Input::Leased(stand(2, &[(Some(OTHER), 1)])));
+    assert!(rig.lease().claim.is_empty());
+    rig.tell(Input::Leased(stand(2, &[(Some(OTHER), 1)])));
     assert_eq!(rig.after(10), []);
     rig.tell(Input::Changed);
     assert!(rig.lease().claim.is_empty());
     rig.tell(Input::Leased(stand(1, &[(None, 1)])));
     assert_eq!(rig.lease().claim, [0]);
+}
+
+/// SU-24: an owner whose subscription was deleted, and perhaps made anew in another shape, holds on to nothing: whoever handles an
+/// event is told, why it ends is said, and nothing more is asked for or saved.
+#[test]
+fn a_deleted_subscription_ends_its_owner() {
+    let of_two = Options { partitions: 2, ..options() };
+    let mut rig = Rig::with(of_two, &[9], &["a", "b", "c"]);
+    let (consumer, held) = rig.sent()[0].clone();
+    rig.ack(A, 1);
+    rig.after(1000);
+    assert_eq!(rig.lease().incarnation, INCARNATION);
+    let mut gone = stand(1, &[(Some(NODE), 9)]);
+    gone.gone = true;
+    rig.tell(Input::Leased(gone));
+    let (revoked, last) = rig.effects.split_at(rig.effects.len() - 2);
+    assert_eq!(last, [Effect::Gone, Effect::Stopped]);
+    let mut places: Vec<_> = Vec::new();
+    for effect in revoked {
+        let Effect::Revoke { consumer: whom, places: of_one } = effect else { panic!("{effect:?}") };
+        assert_eq!(*whom, consumer);
+        places.extend(of_one.iter().map(|place| place.get()));
+    }
+    places.sort_unstable();
+    assert_eq!((places.as_slice(), held.len()), (&held[1..], 3));
+    assert!(rig.machine.has_stopped());
+    assert_eq!((rig.machine.owned().count(), rig.machine.buffered()), (0, 0));
+    assert_eq!(rig.after(60_000), []);
+}
+
+/// One that is being left is not missed.
+#[test]
+fn who_leaves_a_deleted_subscription_has_left() {
+    let mut rig = Rig::new(options());
+    rig.tell(Input::Stop);
+    assert!(rig.lease().leave);
+    rig.tell(Input::Leased(Leases { gone: true, ..Leases::default() }));
+    assert_eq!(rig.effects, [Effect::Stopped]);
 }
 
 /// Whatever a store says, nothing breaks and nothing is asked in a loop.
@@ -217,7 +271,7 @@ fn odd_answers_do_no_harm() {
         odd.partitions[0].partition = partition;
         odd
     };
-    let none = Leases { paused: false, members: 0, partitions: Vec::new() };
+    let none = Leases::default();
     for answer in
         [none, odd(0, 0, 0, None), odd(9, 77, 3, None), odd(0, 77, 3, Some(NODE)), odd(0, 0, 9, Some(OTHER))]
     {

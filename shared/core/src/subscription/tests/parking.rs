@@ -64,7 +64,7 @@ fn a_key_waits_behind_its_dead_letter_and_comes_back_in_order() {
     // An operator asks for the first: the others follow by themselves.
     say_due(&mut rig);
     for (at, attempts) in [(1, 1), (3, 0), (4, 0)] {
-        rig.tell(Input::Letters(vec![due(at, "a", attempts)]));
+        rig.letters(vec![due(at, "a", attempts)]);
         assert_eq!(rig.sent(), [(A, vec![at])]);
         rig.ack(A, at);
         assert_eq!(settles(&rig).iter().map(|one| one.place).collect::<Vec<_>>(), [place(at)]);
@@ -86,7 +86,7 @@ fn a_letter_that_fails_again_is_recorded() {
     rig.tell(Input::Parked { refused: Vec::new() });
     say_due(&mut rig);
     let first_at = crate::Timestamp::from_micros(77);
-    rig.tell(Input::Letters(vec![Due { first_at: Some(first_at), ..due(1, "a", 1) }]));
+    rig.letters(vec![Due { first_at: Some(first_at), ..due(1, "a", 1) }]);
     rig.fail(A, 1, Verdict::Retry { after_ms: 50 });
     assert_eq!((rig.sent(), settles(&rig)), (vec![], vec![]));
     rig.after(50);
@@ -105,7 +105,7 @@ fn a_letter_that_fails_again_is_recorded() {
     rig.tell(Input::Settled { free: Vec::new(), refused: Vec::new() });
     assert!(!takes(&rig));
     say_due(&mut rig);
-    rig.tell(Input::Letters(vec![due(1, "a", 3)]));
+    rig.letters(vec![due(1, "a", 3)]);
     rig.fail(A, 1, Verdict::Skip);
     assert_eq!(settles(&rig)[0].settling, Settling::Done);
 }
@@ -117,7 +117,7 @@ fn a_letter_of_a_crashed_consumer_goes_to_another() {
     rig.fail(A, 1, Verdict::Park);
     rig.tell(Input::Parked { refused: Vec::new() });
     say_due(&mut rig);
-    rig.tell(Input::Letters(vec![due(1, "a", 1)]));
+    rig.letters(vec![due(1, "a", 1)]);
     assert_eq!(rig.sent(), [(B, vec![1])]);
     rig.leave(B);
     assert_eq!((rig.sent(), settles(&rig)), (vec![(A, vec![1])], vec![]));
@@ -153,7 +153,7 @@ fn a_key_that_is_freed_while_something_of_it_is_being_parked_stays_in_order() {
     rig.fail(A, 1, Verdict::Park);
     rig.tell(Input::Parked { refused: Vec::new() });
     say_due(&mut rig);
-    rig.tell(Input::Letters(vec![due(1, "a", 1)]));
+    rig.letters(vec![due(1, "a", 1)]);
     rig.ack(A, 1);
     rig.tell(Input::Head(place(2)));
     rig.fetched(2, &["a"]);
@@ -165,7 +165,7 @@ fn a_key_that_is_freed_while_something_of_it_is_being_parked_stays_in_order() {
     rig.tell(Input::Parked { refused: Vec::new() });
     assert_eq!((takes(&rig), parks(&rig)), (true, vec![(3, false)]));
     rig.tell(Input::Parked { refused: Vec::new() });
-    rig.tell(Input::Letters(vec![due(2, "a", 0)]));
+    rig.letters(vec![due(2, "a", 0)]);
     assert_eq!(rig.sent(), [(A, vec![2])]);
 }
 
@@ -177,7 +177,7 @@ fn a_key_that_became_free_without_a_word_is_found() {
     rig.fail(A, 1, Verdict::Park);
     rig.tell(Input::Parked { refused: Vec::new() });
     say_due(&mut rig);
-    rig.tell(Input::Letters(vec![due(1, "a", 1)]));
+    rig.letters(vec![due(1, "a", 1)]);
     rig.ack(A, 1);
     rig.tell(Input::SettleFailed);
     rig.after(100);
@@ -201,4 +201,64 @@ fn failed_parking_is_repeated() {
     assert_eq!(parks(&rig), [(1, true), (2, false)]);
     rig.tell(Input::Parked { refused: vec![0] });
     assert_eq!(rig.machine.owned().count(), 0);
+}
+
+/// Letters of any number of keys are tried again without a pause: when there were as many as were asked for, the rest is asked for as
+/// soon as there is room, and not with the next renewal.
+#[test]
+fn a_full_answer_is_followed_by_the_next() {
+    let bounds = Options { batch_max: 2, buffer_max: 9, ..options() };
+    let mut rig = Rig::with(bounds, &[9], &["a", "b", "c", "d"]);
+    for at in 1..=4 {
+        rig.fail(A, at, Verdict::Park);
+        rig.tell(Input::Parked { refused: Vec::new() });
+    }
+    assert_eq!(rig.machine.counters().parked, 4);
+    say_due(&mut rig);
+    let dead = [due(1, "a", 1), due(2, "b", 1), due(3, "c", 1), due(4, "d", 1)];
+    let settled = |text| Input::Settled { free: vec![(0, key(text))], refused: Vec::new() };
+    rig.tell(Input::Letters { due: dead[..2].to_vec(), free: Vec::new(), more: true });
+    assert_eq!((rig.sent(), takes(&rig)), (vec![(A, vec![1, 2])], false), "there is no room");
+    rig.ack(A, 1);
+    rig.tell(settled("a"));
+    assert!(takes(&rig), "{:?}", rig.effects);
+    // One of them is in hand still.
+    rig.tell(Input::Letters { due: dead[1..].to_vec(), free: Vec::new(), more: true });
+    assert_eq!(rig.sent(), [(A, vec![3])]);
+    rig.ack(A, 2);
+    rig.tell(settled("b"));
+    rig.tell(Input::Letters { due: dead[2..].to_vec(), free: Vec::new(), more: false });
+    assert_eq!(rig.sent(), [(A, vec![4])]);
+    rig.ack(A, 3);
+    rig.tell(settled("c"));
+    assert!(!takes(&rig), "that was all");
+}
+
+/// An answer of which nothing is new is not asked for again at once.
+#[test]
+fn an_answer_that_brings_nothing_is_not_asked_for_again() {
+    let bounds = Options { batch_max: 2, ..options() };
+    let mut rig = Rig::with(bounds, &[9], &["a"]);
+    rig.fail(A, 1, Verdict::Park);
+    rig.tell(Input::Parked { refused: Vec::new() });
+    say_due(&mut rig);
+    let other = Due { partition: 9, ..due(1, "a", 1) };
+    rig.tell(Input::Letters { due: vec![other], free: Vec::new(), more: true });
+    assert!(!takes(&rig), "{:?}", rig.effects);
+}
+
+/// The event of a letter may be gone: then its key is free, or the next of the key is asked for.
+#[test]
+fn a_key_whose_last_letter_lost_its_event_is_free() {
+    let mut rig = Rig::with(options(), &[9], &["a"]);
+    rig.fail(A, 1, Verdict::Park);
+    rig.tell(Input::Parked { refused: Vec::new() });
+    say_due(&mut rig);
+    rig.tell(Input::Letters { due: Vec::new(), free: vec![(0, key("a"))], more: true });
+    assert!(takes(&rig), "{:?}", rig.effects);
+    rig.tell(Input::Letters { due: Vec::new(), free: Vec::new(), more: false });
+    assert!(!takes(&rig));
+    rig.tell(Input::Head(place(2)));
+    rig.fetched(2, &["a"]);
+    assert_eq!((rig.sent(), parks(&rig)), (vec![(A, vec![2])], vec![]));
 }

@@ -5,13 +5,16 @@ use uuid::Uuid;
 use crate::{
     store::{Checkpoint, KeepLeases, LeaseState, Leases},
     subscription::{
-        ConsumerId, Effect, Input, Item, Key, Machine, Millis, NodeId, Options, SubscriptionName, Verdict,
+        ConsumerId, Due, Effect, Input, Item, Key, Machine, Millis, NodeId, Options, SubscriptionName,
+        Verdict,
     },
     time::Timestamp,
     version::Place,
 };
 
 pub(super) const NODE: NodeId = NodeId(Uuid::from_u128(1));
+/// Which subscription of its name it is.
+pub(super) const INCARNATION: u64 = 7;
 pub(super) const OTHER: NodeId = NodeId(Uuid::from_u128(2));
 pub(super) const A: ConsumerId = ConsumerId(1);
 pub(super) const B: ConsumerId = ConsumerId(2);
@@ -41,13 +44,13 @@ pub(super) fn key(text: &str) -> Key {
 pub(super) fn leases(partitions: u32, owner: Option<NodeId>, epoch: u64) -> Leases {
     let state =
         |partition| LeaseState { partition, epoch, owner, checkpoint: Place::START, letters: 0, due: false };
-    Leases { paused: false, members: 1, partitions: (0..partitions).map(state).collect() }
+    Leases { members: 1, partitions: (0..partitions).map(state).collect(), ..Leases::default() }
 }
 
 impl Rig {
     /// A machine that has done nothing yet.
     pub(super) fn idle(options: Options) -> Self {
-        Self { machine: Machine::new(options, NODE), now: 10_000, effects: Vec::new() }
+        Self { machine: Machine::new(options, NODE, INCARNATION), now: 10_000, effects: Vec::new() }
     }
 
     /// A machine that owns all partitions and has not read yet.
@@ -110,6 +113,11 @@ impl Rig {
             .collect();
         let head = items.last().map_or(place(from - 1), |item| item.place);
         self.tell(Input::Fetched { items, scanned_to: head, head });
+    }
+
+    /// These letters are due, and no others.
+    pub(super) fn letters(&mut self, due: Vec<Due<u64>>) {
+        self.tell(Input::Letters { due, free: Vec::new(), more: false });
     }
 
     /// What was sent last: to whom, and which places.

@@ -206,7 +206,7 @@ impl World {
             Input::Parked { refused } if !refused.is_empty() => self.count("refused letter"),
             Input::Settled { refused, .. } if !refused.is_empty() => self.count("refused settling"),
             Input::Settled { free, .. } if !free.is_empty() => self.count("freed key"),
-            Input::Letters(due) if !due.is_empty() => self.count("due letter"),
+            Input::Letters { due, .. } if !due.is_empty() => self.count("due letter"),
             Input::ParkedKeys { keys, .. } if !keys.is_empty() => self.count("key found parked"),
             _ => {}
         }
@@ -249,16 +249,25 @@ impl World {
     }
 
     fn acknowledge(&mut self, node: usize, consumer: ConsumerId, place: Place) -> Result<(), Broken> {
+        // Half of them say what they handled one by one, and have handled of other keys nothing.
+        let each = self.random.one_in(2);
         let held = self.nodes[node].consumers.get_mut(&consumer).unwrap();
-        let covered: Vec<_> = if held[&place].1 {
+        let (key, letter) = held[&place];
+        let covered: Vec<_> = if letter {
             vec![place]
         } else {
-            held.iter().filter(|(at, (_, letter))| **at <= place && !letter).map(|(at, _)| *at).collect()
+            let before =
+                held.iter().filter(|(at, (of, letter))| **at <= place && !letter && (!each || *of == key));
+            before.map(|(at, _)| *at).collect()
         };
-        for place in covered {
-            let (key, _) = held.remove(&place).unwrap();
-            Self::handle(&self.store, &mut self.done, key, place)
+        for place in &covered {
+            let (key, _) = held.remove(place).unwrap();
+            Self::handle(&self.store, &mut self.done, key, *place)
                 .map_err(|broken| format!("{}: {broken}", self.now))?;
+        }
+        if each {
+            self.count("acknowledged one by one");
+            return self.input(node, Input::AckEach { consumer, places: covered });
         }
         self.input(node, Input::Ack { consumer, place })
     }

@@ -30,7 +30,7 @@ proptest! {
 #[test]
 fn the_worlds_are_not_dull() {
     let mut seen: BTreeMap<_, u32> = BTreeMap::new();
-    for seed in 0..150 {
+    for seed in 0..400 {
         let mut world = World::new(seed, None);
         world.run(1000).and_then(|()| world.come_to_rest()).unwrap();
         for (what, times) in &world.seen {
@@ -49,6 +49,7 @@ fn the_worlds_are_not_dull() {
         "event parked behind a letter",
         "retry",
         "redelivery",
+        "acknowledged one by one",
     ] {
         assert!(seen.get(what).is_some_and(|times| *times > 1), "{what}: {seen:?}");
     }

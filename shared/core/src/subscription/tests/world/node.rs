@@ -48,7 +48,7 @@ pub(super) struct Node {
 impl Node {
     pub(super) fn new(born: u128, options: Options, bug: Option<Bug>) -> Self {
         let id = NodeId(Uuid::from_u128(born));
-        let mut machine = Machine::new(options, id);
+        let mut machine = Machine::new(options, id, 0);
         machine.bug = bug;
         Self {
             id,

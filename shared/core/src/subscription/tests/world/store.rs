@@ -108,7 +108,7 @@ impl Store {
             Effect::Fetch { after, limit } => self.fetch(*after, *limit, most),
             Effect::Save(checkpoints) => Input::Saved { refused: self.save(checkpoints, node, done)? },
             Effect::Park(letters) => Input::Parked { refused: self.park(letters) },
-            Effect::TakeLetters { partitions, limit } => Input::Letters(self.take(partitions, *limit)),
+            Effect::TakeLetters { partitions, limit } => self.letters_due(partitions, *limit),
             Effect::Settle(settled) => self.settle(settled),
             other => return Err(format!("{other:?} is no request")),
         })
@@ -127,6 +127,10 @@ impl Store {
             if kept.epoch == *epoch {
                 kept.owner = None;
             }
+        }
+        if wanted.leave {
+            let own = |kept: &&mut Kept| kept.owner.is_some_and(|(owner, _)| owner == wanted.node);
+            self.partitions.iter_mut().filter(own).for_each(|kept| kept.owner = None);
         }
         for Lease { partition, epoch } in &wanted.hold {
             let kept = self.kept(*partition);
@@ -150,6 +154,7 @@ impl Store {
             due: !kept.due().is_empty(),
         });
         Leases {
+            gone: false,
             paused: self.paused,
             members: u32::try_from(self.members.len()).unwrap(),
             partitions: states.collect(),
@@ -212,6 +217,12 @@ impl Store {
             self.kept(one.partition).letters.entry(one.item.place).or_insert(letter);
         }
         refused.into_iter().collect()
+    }
+
+    fn letters_due(&self, partitions: &[u32], limit: u32) -> Input<u64> {
+        let due = self.take(partitions, limit);
+        let more = due.len() == usize::try_from(limit).unwrap();
+        Input::Letters { due, free: Vec::new(), more }
     }
 
     fn take(&self, partitions: &[u32], limit: u32) -> Vec<Due<u64>> {
