@@ -220,7 +220,7 @@ fn sigterm_drains() {
         assert_eq!(exit.code, Some(0), "{}", exit.stdout);
         let acknowledged = load.stop();
         let last = umbel.events().iter().filter_map(|event| published(event, &acknowledged)).max().unwrap();
-        let checkpoint = async |bus: Bus| bus.store().load_checkpoint("articles.list/1").await.unwrap();
+        let checkpoint = async |bus: Bus| bus.store().load_checkpoint("articles.list/2").await.unwrap();
         let checkpoint = with_store(&umbel.place(), checkpoint);
         assert!(
             checkpoint.get() >= last,
