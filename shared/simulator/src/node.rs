@@ -86,7 +86,7 @@ pub(crate) struct Runner {
 #[derive(Debug, Default)]
 pub(crate) struct Consumer {
     /// What the machine takes it to hold: the key of each, and whether it is a letter.
-    pub(crate) given: BTreeMap<Place, (Key, bool)>,
+    pub(crate) given: BTreeMap<Place, Given>,
     /// Batches on their way to it.
     pub(crate) inbox: VecDeque<Batch>,
     /// What it has in its hands itself.
@@ -108,7 +108,7 @@ pub(crate) struct Batch {
 /// What a consumer says to its runner.
 #[derive(Clone, Debug)]
 pub(crate) enum Command {
-    Ack(Vec<Place>),
+    Ack(Vec<(Place, u64)>),
     Fail(Place, Held, Verdict),
     Leave,
 }
@@ -120,7 +120,17 @@ pub(crate) struct Held {
     pub(crate) letter: bool,
     /// Of which lease.
     pub(crate) epoch: u64,
+    /// The number of the batch that it came in: what is said of it counts for that delivery only.
+    pub(crate) batch: u64,
     pub(crate) handled: bool,
+}
+
+/// What a runner knows of an event that it has sent.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Given {
+    pub(crate) key: Key,
+    pub(crate) letter: bool,
+    pub(crate) batch: u64,
 }
 
 impl Process {

@@ -126,7 +126,7 @@ impl World {
     fn acknowledge(&mut self, to: Address, id: ConsumerId) {
         let Some(consumer) = self.consumer(to, id) else { return };
         let handled = consumer.hands.iter().filter(|(_, held)| held.handled);
-        let handled: Vec<_> = handled.map(|(place, _)| *place).collect();
+        let handled: Vec<_> = handled.map(|(place, held)| (*place, held.batch)).collect();
         consumer.hands.retain(|_, held| !held.handled);
         if !handled.is_empty() {
             self.tell_runner(to, id, Command::Ack(handled));
@@ -145,7 +145,7 @@ impl World {
             if let Some(consumer) = self.consumer(to, id) {
                 consumer.hands.remove(&place);
             }
-            self.tell_runner(to, id, Command::Ack(vec![place]));
+            self.tell_runner(to, id, Command::Ack(vec![(place, held.batch)]));
             return;
         }
         if let Some(consumer) = self.consumer(to, id) {
@@ -168,7 +168,11 @@ impl World {
         };
         let Some(consumer) = self.consumer(to, id) else { return Ok(()) };
         match command {
-            Command::Ack(places) => {
+            Command::Ack(mut handled) => {
+                // What was sent anew since is not what was handled.
+                let given = &mut consumer.given;
+                handled.retain(|(place, batch)| given.get(place).is_some_and(|given| given.batch == *batch));
+                let places: Vec<_> = handled.into_iter().map(|(place, _)| place).collect();
                 for place in &places {
                     consumer.given.remove(place);
                 }
@@ -196,11 +200,11 @@ impl World {
         let Some(runner) = self.runner(to) else { return Ok(()) };
         let before = runner.batches;
         let Some(consumer) = runner.consumers.get_mut(&id) else { return Ok(()) };
-        let is_given = consumer.given.contains_key(&place);
-        if held.letter {
+        let is_given = consumer.given.get(&place).is_some_and(|given| given.batch == held.batch);
+        if is_given && held.letter {
             consumer.given.remove(&place);
         } else if is_given {
-            consumer.given.retain(|_, (key, letter)| *letter || *key != held.key);
+            consumer.given.retain(|_, given| given.letter || given.key != held.key);
         }
         if is_given {
             consumer.hands.retain(|_, other| other.key != held.key);
@@ -209,7 +213,9 @@ impl World {
             // It was taken away before the word came, and so was what the consumer still has of the key: it lets go of that, as it
             // will not handle anything behind what has failed.
             let Consumer { given, hands, .. } = consumer;
-            hands.retain(|at, other| other.key != held.key || given.contains_key(at) && *at != place);
+            let is_current =
+                |at: &Place, other: &Held| given.get(at).is_some_and(|given| given.batch == other.batch);
+            hands.retain(|at, other| other.key != held.key || is_current(at, other));
         }
         consumer.busy = false;
         if is_given && verdict == Verdict::Skip {
@@ -217,6 +223,10 @@ impl World {
         }
         let at = Timestamp::from_micros(i64::try_from(self.now * 1000).unwrap_or(i64::MAX));
         self.make_busy(to, id);
+        if !is_given {
+            // The runner answers that it is not held, and the machine hears nothing of it.
+            return Ok(());
+        }
         self.give(to, Input::Fail { consumer: id, place, verdict, error: "no".into(), at })
     }
 

@@ -11,7 +11,7 @@ use umbel_core::{
 use super::World;
 use crate::{
     bug::Bug,
-    node::{Batch, Held, Runner},
+    node::{Batch, Given, Held, Runner},
     oracle::Broken,
     schedule::{Address, Event, Part, Request},
     store::{Kept, size},
@@ -210,7 +210,7 @@ impl World {
         let mut events = Vec::new();
         for Delivery { item, letter, .. } in batch {
             let others = runner.consumers.iter().filter(|(other, _)| **other != id);
-            if others.flat_map(|(_, other)| other.given.values()).any(|(key, _)| *key == item.key) {
+            if others.flat_map(|(_, other)| other.given.values()).any(|given| given.key == item.key) {
                 return Err(format!("machine: {item:?} is sent, and another consumer holds of its key"));
             }
             let partition = item.key.partition(partitions);
@@ -225,10 +225,17 @@ impl World {
                 ));
             }
             let consumer = runner.consumers.get_mut(&id).ok_or("machine: it sends to a stranger")?;
-            if consumer.given.insert(item.place, (item.key, *letter)).is_some() {
+            if consumer
+                .given
+                .insert(item.place, Given { key: item.key, letter: *letter, batch: runner.batches + 1 })
+                .is_some()
+            {
                 return Err(format!("machine: {} is sent twice to one consumer", item.place));
             }
-            events.push((item.place, Held { key: item.key, letter: *letter, epoch, handled: false }));
+            events.push((
+                item.place,
+                Held { key: item.key, letter: *letter, epoch, batch: runner.batches + 1, handled: false },
+            ));
         }
         runner.batches += 1;
         let batch_sent = Batch { number: runner.batches, events };
