@@ -7,9 +7,9 @@ use umbel_core::Place;
 use umbel_host::{App, DispatchError, HandlerOptions};
 
 use crate::{
-    bank::{self, Account, deposit},
-    event_handlers::stored,
-    probe::{Act, Journal, Note, Probe, probes, scripted},
+    bank::{Account, deposit},
+    event_handlers::{over, stored, with},
+    probe::{Act, Journal, Note, Probe, probes},
     stores::on_every_store,
     world::*,
 };
@@ -18,20 +18,6 @@ probes! {
     Strong "strong.one" strong true => HandlerOptions::default();
     Lax "strong.lax" => HandlerOptions::default();
     Split "strong.split" strong true => HandlerOptions::default().partitions(4);
-}
-
-async fn with(app: App, script: impl Fn(&Note) -> Act + Send + 'static) -> (World, Arc<Journal>) {
-    over(&Arc::default(), app, script).await
-}
-
-async fn over(
-    store: &Arc<Rigged>,
-    app: App,
-    script: impl Fn(&Note) -> Act + Send + 'static,
-) -> (World, Arc<Journal>) {
-    let bus = scripted(script);
-    let journal = bus.common::<Journal>();
-    (World::on(bus, store, &[bank::app(), app], settings()).await, journal)
 }
 
 fn app() -> App {

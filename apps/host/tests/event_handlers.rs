@@ -27,11 +27,13 @@ probes! {
     All "probe.all" strong true => HandlerOptions::default().concurrency(2).batch(5, Duration::from_millis(5));
 }
 
-async fn with(app: App, script: impl Fn(&Note) -> Act + Send + 'static) -> (World, Arc<Journal>) {
+/// A world with the bank and this app, whose probes do as the script says, on a store of its own.
+pub(crate) async fn with(app: App, script: impl Fn(&Note) -> Act + Send + 'static) -> (World, Arc<Journal>) {
     over(&Arc::default(), app, script).await
 }
 
-async fn over(
+/// The same on a store that is there already.
+pub(crate) async fn over(
     store: &Arc<Rigged>,
     app: App,
     script: impl Fn(&Note) -> Act + Send + 'static,
