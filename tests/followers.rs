@@ -160,7 +160,7 @@ fn one_event(stream: StreamName, event_type: &str) -> StreamAppend {
         subject: None,
         metadata: Metadata::default(),
     };
-    StreamAppend { stream, expected: ExpectedVersion::Any, events: vec![event] }
+    StreamAppend::new(stream, ExpectedVersion::Any, vec![event])
 }
 
 /// What a reader has seen, in the order in which it saw it.

@@ -92,7 +92,7 @@ impl Appends {
                 let first = streams.iter().map(|one| one.events.len() as u64).sum();
                 let events = (first..first + count).map(|number| self.event(number)).collect();
                 let expected = self.expected(&stream);
-                streams.push(StreamAppend { stream, expected, events });
+                streams.push(StreamAppend::new(stream, expected, events));
             }
         }
         if self.dice.once_in(15)

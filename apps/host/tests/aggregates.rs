@@ -213,6 +213,8 @@ fn a_command_that_waited_too_long_is_not_carried_out_later() {
         world.bus.dispatch(deposit("ada", 1)).await.unwrap();
         store.shut();
         let slow = world.bus.dispatch(deposit("ada", 10));
+        // It is said no only when it is known whether the one before it is stored; until then nobody else has a turn.
+        let refused = world.bus.dispatch(withdraw("ada", 1000));
         let hasty = async {
             let options =
                 DispatchOptions::default().deadline(SHORT).command_id(CommandId(Uuid::from_u128(1)));
@@ -223,8 +225,9 @@ fn a_command_that_waited_too_long_is_not_carried_out_later() {
             );
             store.open();
         };
-        let (slow, ()) = futures_util::future::join(slow, hasty).await;
+        let (slow, refused, ()) = futures_util::future::join3(slow, refused, hasty).await;
         assert_eq!(slow.unwrap().reply, 11);
+        assert_eq!(refused, Err(DispatchError::Rejected(No::Insufficient { balance: 11 })));
         assert_eq!(world.bus.dispatch(deposit("ada", 0)).await.unwrap().reply, 11);
     });
 }

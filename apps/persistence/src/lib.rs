@@ -12,6 +12,7 @@ mod settings;
 mod sweeper;
 mod tenants;
 mod vault;
+mod vouching;
 mod watcher;
 mod writer;
 

@@ -13,7 +13,12 @@ use umbel_bus::{Answered, Bus, Envelope, Moment, PageBounds, edge};
 use umbel_core::store::{Append, AppendError, Appended, StoreError};
 use umbel_supervision::{Drain, Tether};
 
-use crate::{copies::Copies, settings::StoreSettings, vault::Vault};
+use crate::{
+    copies::Copies,
+    settings::StoreSettings,
+    vault::Vault,
+    vouching::{Ends, Vouching},
+};
 
 /// Takes appends and stores them group by group.
 pub(crate) struct Writer {
@@ -21,6 +26,7 @@ pub(crate) struct Writer {
     bus: Bus,
     settings: StoreSettings,
     queue: Rc<RefCell<Queue>>,
+    vouching: Vouching,
     draining: bool,
     /// Tells the supervisor when this actor is gone.
     _tether: Tether,
@@ -60,7 +66,15 @@ pub(crate) enum Outcome {
 impl Writer {
     pub(crate) fn new(vault: Arc<Vault>, bus: Bus, settings: StoreSettings, tether: Tether) -> Self {
         bus.tail().bound_pages(PageBounds { events: settings.page_size_max, bytes: settings.page_max_bytes });
-        Self { vault, bus, settings, queue: Rc::default(), draining: false, _tether: tether }
+        Self {
+            vault,
+            bus,
+            settings,
+            queue: Rc::default(),
+            vouching: Vouching::default(),
+            draining: false,
+            _tether: tether,
+        }
     }
 
     fn admit(&self, append: Append) -> Outcome {
@@ -79,7 +93,7 @@ impl Writer {
 
     /// Stores the next group, and goes on until nothing waits.
     fn write(&mut self, context: &mut Context<Self>) {
-        let (group, replies) = self.queue.borrow_mut().next_group(&self.settings);
+        let (mut group, replies) = self.queue.borrow_mut().next_group(&self.settings);
         self.queue.borrow_mut().writing = !group.is_empty();
         if group.is_empty() {
             if self.draining {
@@ -87,10 +101,13 @@ impl Writer {
             }
             return;
         }
+        self.vouching.vouch(&mut group);
+        let ends = Ends::of(&group);
         let (vault, now) = (Arc::clone(&self.vault), edge::now());
         let copies = self.bus.tail_from_here().map(|moment| (moment, Copies::of(&group, now)));
         let stored = async move { Done { outcomes: vault.append(group, now).await, replies, copies } };
         context.spawn(stored.into_actor(self).map(|done, writer, context: &mut Context<Self>| {
+            writer.vouching.remember(ends, &done.outcomes);
             // The database would be idle while many callers are told: first the next group gets on its way.
             writer.write(context);
             if writer.queue.borrow().writing {

@@ -1,93 +1,167 @@
-//! One aggregate's state and the optimistic loop around its decisions.
+//! One aggregate's state, and what is decided on it.
+//!
+//! The state may be ahead of the log: while an append is under way, the next command may be decided on the state that it will lead to,
+//! and its own append goes out behind it, so that both are stored together. What comes of that is only ever believed: each append names
+//! the version and the event it was decided on, so one that was decided on a state that never came to be is refused by the store, and the
+//! command is decided again. Nobody is answered on the strength of what is not stored.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
-
-use umbel_bus::{
-    Dispatch, DispatchContext, DispatchError, Dispatched, Outcome, Refusal, Returned, Store, edge,
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    rc::Rc,
 };
+
+use umbel_bus::{DispatchContext, Store, edge};
 use umbel_core::{
     After, Aggregate, Command, Context, Decide, Decision, EncodedEvent, EventId, EventName, EventSet,
     ExpectedVersion, Json, Lifespan, NewEvent, PayloadError, StreamName, Timestamp, Version,
-    aggregate::{Asked, Why},
     event::EventType,
-    store::{Append, AppendError, Appended, Claims, CommandRecord, Snapshot, StreamAppend},
+    store::{Append, Claims, CommandRecord, Snapshot, StreamAppend},
 };
 
 use crate::aggregate::{
+    caution::Caution,
+    flight::{Airborne, Flight, Landing, Ticket},
     fold::{Fold, Trouble},
-    inline,
 };
 
 /// An aggregate in memory.
-pub(crate) struct Cell<A> {
-    fold: Fold<A>,
+pub(super) struct Cell<A: Aggregate> {
+    /// With what is under way, once something was decided on it.
+    pub(super) fold: Fold<A>,
     /// Whether nothing is known yet, or not any more.
-    stale: bool,
+    pub(super) stale: bool,
     /// Whether the state was begun: with a snapshot, if there was one.
     begun: bool,
     /// Version of the last snapshot that is known of, or was tried.
     snapshot: Version,
-    /// What the domain says about the last command.
-    lifespan: Lifespan,
+    flight: Rc<Flight>,
+    /// The events of the last append that is under way, as long as nothing was decided on them.
+    ahead: Option<Ahead<A::Event>>,
+    /// The last event of the last append that was begun.
+    believed: Option<EventId>,
+    /// Appends up to this one are of no account: what was decided on them is forgotten.
+    forgotten: Ticket,
+    caution: Caution,
+}
+
+/// Events that are about to be stored, and the version after them.
+struct Ahead<E> {
+    ticket: Ticket,
+    events: Vec<E>,
+    version: Version,
 }
 
 /// The domain's yes or no, or trouble on the way to it.
-type Verdict<A, C> = Result<
+pub(super) type Verdict<A, C> = Result<
     Result<Decided<<A as Aggregate>::Event, <C as Command>::Reply>, <C as Command>::Rejection>,
     Trouble,
 >;
 
 /// Events ready to be appended and the decision they came from.
-struct Decided<E, R> {
-    decision: Decision<E, R>,
-    append: Append,
-    names: Vec<EventName>,
-    at: Timestamp,
+pub(super) struct Decided<E, R> {
+    pub(super) decision: Decision<E, R>,
+    pub(super) append: Append,
+    pub(super) names: Vec<EventName>,
+    pub(super) at: Timestamp,
     /// The events in their wire form, if they are to be returned.
-    returned: Vec<EncodedEvent>,
+    pub(super) returned: Vec<EncodedEvent>,
 }
 
 impl<A: Aggregate> Cell<A> {
-    pub(crate) fn new(stream: StreamName) -> Self {
+    pub(super) fn new(stream: StreamName, flight: Rc<Flight>) -> Self {
         Self {
             fold: Fold::new(stream),
             stale: true,
             begun: false,
             snapshot: Version::START,
-            lifespan: Lifespan::Default,
+            forgotten: flight.last(),
+            flight,
+            ahead: None,
+            believed: None,
+            caution: Caution::default(),
         }
     }
 
-    /// Carries out one command, and says how long the aggregate stays in memory after it.
-    pub(crate) async fn carry_out<C: Command>(
-        &mut self,
-        store: &Store,
-        Dispatch { command, context }: Dispatch<C>,
-        retries: u32,
-    ) -> (Result<Dispatched<C::Reply>, DispatchError<C::Rejection>>, Lifespan)
-    where
-        A: Decide<C>,
-    {
-        let store = &store.clone().by(context.deadline);
-        let outcome = self.attempt(store, &command, &context, retries).await;
-        let asked = Asked::of(&command);
-        let lifespan = match &outcome {
-            // Asked about its last event when that was at hand.
-            Ok(done) if done.position.is_some() && !done.repeated => self.lifespan,
-            Ok(_) => lifespan::<A>(After::Nothing(asked)),
-            Err(DispatchError::Rejected(why)) => lifespan::<A>(After::Rejection(asked, Why::of(why))),
-            Err(_) => lifespan::<A>(After::Failure(asked)),
-        };
-        (outcome, lifespan)
+    /// Takes into account what became of appends.
+    pub(super) fn take_note(&mut self) {
+        while let Some((ticket, landing)) = self.flight.next_landed() {
+            let ahead = self.ahead.take_if(|ahead| ahead.ticket == ticket);
+            if landing == Landing::Stored {
+                self.caution.forget();
+            }
+            match (landing, ahead) {
+                (Landing::Stored, Some(ahead)) => self.evolve(&ahead),
+                (Landing::Stored, None) => {}
+                // Nothing was decided on it, so the state is that of before.
+                (Landing::Refused, Some(_)) => {}
+                (Landing::Unsure, Some(_)) => self.stale = true,
+                (Landing::Refused | Landing::Unsure, None) if ticket > self.forgotten => {
+                    self.forget();
+                    self.caution.learn();
+                }
+                (Landing::Refused | Landing::Unsure, None) => {}
+            }
+        }
+    }
+
+    /// Whether the state is that of the log, as far as this process knows.
+    pub(super) fn is_settled(&self) -> bool {
+        self.flight.is_over()
+    }
+
+    /// Waits until it is.
+    pub(super) async fn settle(&mut self) {
+        self.flight.all_landed().await;
+        self.take_note();
+    }
+
+    /// Whether the next command is decided only when this one is stored.
+    pub(super) fn is_cautious(&self) -> bool {
+        self.caution.waits()
+    }
+
+    /// These events are being appended. The next command may be decided on what they lead to.
+    pub(super) fn take_off(&mut self, append: &Append, events: Vec<A::Event>) -> Airborne {
+        let last = append.streams.last().and_then(|stream| stream.events.last());
+        self.believed = last.map(|event| event.id);
+        let airborne = self.flight.take_off();
+        let count = u64::try_from(events.len()).unwrap_or(u64::MAX);
+        let version = Version::new(self.fold.version.get().saturating_add(count));
+        self.ahead = Some(Ahead { ticket: airborne.ticket(), events, version });
+        airborne
+    }
+
+    /// Believes that what is under way will be stored.
+    pub(super) fn look_ahead(&mut self) {
+        if let Some(ahead) = self.ahead.take() {
+            self.evolve(&ahead);
+        }
+    }
+
+    fn evolve(&mut self, ahead: &Ahead<A::Event>) {
+        for event in &ahead.events {
+            if let Err(Trouble::Failed(reason)) = self.fold.evolve(event) {
+                // Stored all the same; the next command loads the state again and meets the panic there.
+                tracing::error!(stream = %self.fold.stream, reason, "state lost after an append");
+                return self.forget();
+            }
+        }
+        self.fold.version = ahead.version;
+    }
+
+    /// Forgets the state: the next command loads it from the log.
+    fn forget(&mut self) {
+        let caution = std::mem::take(&mut self.caution);
+        *self = Self { caution, ..Self::new(self.fold.stream.clone(), Rc::clone(&self.flight)) };
     }
 
     /// Whether a snapshot is to be taken.
-    pub(crate) fn snapshot_is_due(&self) -> bool {
-        !self.stale && A::snapshots().is_due(self.snapshot, self.fold.version)
+    pub(super) fn snapshot_is_due(&self) -> bool {
+        !self.stale && self.is_settled() && A::snapshots().is_due(self.snapshot, self.fold.version)
     }
 
     /// Takes the snapshot that is due, if it still is. One that fails is tried again when the next is due.
-    pub(crate) fn take_snapshot(&mut self) -> Option<Snapshot> {
+    pub(super) fn take_snapshot(&mut self) -> Option<Snapshot> {
         if !self.snapshot_is_due() {
             return None;
         }
@@ -108,106 +182,8 @@ impl<A: Aggregate> Cell<A> {
         }
     }
 
-    /// Carries out one command: decide on the state in memory, append under the optimistic lock, evolve. When the
-    /// lock fails, or when the domain says no on state that another node may have outdated, the state is brought
-    /// up to date and the command is decided again, at most `retries` times.
-    async fn attempt<C: Command>(
-        &mut self,
-        store: &Store,
-        command: &C,
-        context: &DispatchContext,
-        retries: u32,
-    ) -> Result<Dispatched<C::Reply>, DispatchError<C::Rejection>>
-    where
-        A: Decide<C>,
-    {
-        if let Some(first) = self.carried_out_before::<C>(store, context).await? {
-            return Ok(first);
-        }
-        // Whether the state was read from the store during this call.
-        let mut fresh = self.stale;
-        if self.stale {
-            self.catch_up(store).await.map_err(|trouble| trouble.into_error(C::NAME))?;
-        }
-        let mut attempts = 0;
-        loop {
-            attempts += 1;
-            if let Some(expected) = context.expected.filter(|expected| !is_at(self.fold.version, *expected)) {
-                if !fresh {
-                    fresh = true;
-                    self.catch_up(store).await.map_err(|trouble| trouble.into_error(C::NAME))?;
-                    continue;
-                }
-                // The same command may meanwhile have been carried out elsewhere, which moved the version.
-                let before = self.carried_out_before::<C>(store, context).await?;
-                let actual = self.fold.version;
-                return before.ok_or(DispatchError::Refused(Refusal::WrongVersion { expected, actual }));
-            }
-            let mut decided = match self.decide(command, context) {
-                Ok(Ok(decided)) => decided,
-                Ok(Err(_)) if !fresh => {
-                    fresh = true;
-                    self.catch_up(store).await.map_err(|trouble| trouble.into_error(C::NAME))?;
-                    continue;
-                }
-                // The same command may meanwhile have been carried out elsewhere, which may be why this is a no.
-                Ok(Err(rejection)) => {
-                    let before = self.carried_out_before::<C>(store, context).await?;
-                    return before.ok_or(DispatchError::Rejected(rejection));
-                }
-                Err(trouble) => return Err(trouble.into_error(C::NAME)),
-            };
-            if decided.append.streams.is_empty() && !fresh {
-                // "Nothing to do" is a statement about the present as well.
-                fresh = true;
-                if self.catch_up(store).await.map_err(|trouble| trouble.into_error(C::NAME))? {
-                    continue;
-                }
-            }
-            if !decided.decision.events.is_empty() {
-                let (fold, at) = (&self.fold, decided.at);
-                let (here, events) = ((&fold.stream, fold.version), &decided.decision.events);
-                let documents = inline::documents::<A>(store, here, events, at, &context.metadata).await;
-                decided.append.documents = documents.map_err(|trouble| trouble.into_error(C::NAME))?;
-            }
-            match self.write(store, &decided.append).await {
-                Ok(Appended { repeated: Some(reply), last_position, .. }) => {
-                    self.stale = true;
-                    return repeated::<C>(&reply, last_position);
-                }
-                Ok(appended) => return self.commit::<C>(decided, &appended, context),
-                Err(AppendError::WrongExpectedVersion { .. }) if attempts <= retries => {
-                    fresh = true;
-                    self.catch_up(store).await.map_err(|trouble| trouble.into_error(C::NAME))?;
-                }
-                Err(AppendError::WrongExpectedVersion { .. }) => {
-                    return Err(DispatchError::Conflict { attempts });
-                }
-                Err(error) => return Err(self.refused(command, &error)),
-            }
-        }
-    }
-
-    /// The reply kept for a command whose id the caller chose, if it was carried out before.
-    async fn carried_out_before<C: Command>(
-        &self,
-        store: &Store,
-        context: &DispatchContext,
-    ) -> Result<Option<Dispatched<C::Reply>>, DispatchError<C::Rejection>> {
-        if !context.idempotent {
-            return Ok(None);
-        }
-        let found = store.find_command(context.command_id).await;
-        match found.map_err(|error| nothing_stored(DispatchError::from_store(C::NAME, &error)))? {
-            Some(Appended { repeated: Some(reply), last_position, .. }) => {
-                repeated::<C>(&reply, last_position).map(Some)
-            }
-            _ => Ok(None),
-        }
-    }
-
-    /// Evolves by everything appended since; says whether there was anything.
-    async fn catch_up(&mut self, store: &Store) -> Result<bool, Trouble> {
+    /// Evolves by everything appended since; says whether there was anything. Not before everything is settled.
+    pub(super) async fn catch_up(&mut self, store: &Store) -> Result<bool, Trouble> {
         // Left half-way by an error or a caller that goes away, it is some state, but not the present one.
         self.stale = true;
         let mut anything = false;
@@ -223,11 +199,11 @@ impl<A: Aggregate> Cell<A> {
 
     /// Forgets the state, which a panic may have left half-way: the next command loads it from the log.
     fn panicked(&mut self, doing: &str) -> Trouble {
-        *self = Self::new(self.fold.stream.clone());
+        self.forget();
         Trouble::Failed(format!("{doing} {} panicked", self.fold.stream))
     }
 
-    fn decide<C: Command>(&mut self, command: &C, context: &DispatchContext) -> Verdict<A, C>
+    pub(super) fn decide<C: Command>(&mut self, command: &C, context: &DispatchContext) -> Verdict<A, C>
     where
         A: Decide<C>,
     {
@@ -271,7 +247,11 @@ impl<A: Aggregate> Cell<A> {
         let mut append = Append::default();
         if !events.is_empty() {
             let expected = ExpectedVersion::Exact(self.fold.version);
-            append.streams.push(StreamAppend { stream: self.fold.stream.clone(), expected, events });
+            let behind = self.believed.filter(|_| !self.is_settled());
+            append.streams.push(StreamAppend {
+                behind,
+                ..StreamAppend::new(self.fold.stream.clone(), expected, events)
+            });
         }
         append.claims = Claims {
             owner: self.fold.stream.to_string(),
@@ -285,115 +265,14 @@ impl<A: Aggregate> Cell<A> {
         Ok(Decided { decision, append, names, at, returned })
     }
 
-    async fn write(&mut self, store: &Store, append: &Append) -> Result<Appended, AppendError> {
-        if append.streams.is_empty() && append.claims.is_empty() && append.command.is_none() {
-            return Ok(Appended::now(None, Vec::new()));
-        }
-        // Until the answer is in, nobody knows what the stream holds: a call dropped here leaves the cell stale.
-        self.stale = true;
-        let appended = store.append(append.clone()).await;
-        self.stale = !matches!(appended, Ok(_) | Err(AppendError::Claimed { .. }));
-        appended
-    }
-
-    /// Takes over what was stored and answers.
-    fn commit<C: Command>(
-        &mut self,
-        Decided { decision, names, returned, .. }: Decided<A::Event, C::Reply>,
-        appended: &Appended,
-        context: &DispatchContext,
-    ) -> Result<Dispatched<C::Reply>, DispatchError<C::Rejection>> {
-        let after = appended.versions.first().copied().unwrap_or(self.fold.version);
-        let mut done = Dispatched {
-            reply: decision.reply,
-            position: appended.last_position,
-            version: Some(after),
-            events: Some(names),
-            repeated: false,
-            returned: None,
-        };
-        self.stale = true;
-        for event in &decision.events {
-            if let Err(Trouble::Failed(reason)) = self.fold.evolve(event) {
-                // Stored all the same; the next command loads the state again and meets the panic there.
-                tracing::error!(stream = %self.fold.stream, reason, "state lost after an append");
-                *self = Self::new(self.fold.stream.clone());
-                return Ok(done);
-            }
-        }
-        self.fold.version = after;
-        self.stale = false;
-        if let Some(last) = decision.events.last() {
-            self.lifespan = lifespan::<A>(After::Event(last));
-        }
-        if context.returning.events() || context.returning.state() {
-            let state = context.returning.state().then(|| self.reveal()).flatten();
-            done.returned = Some(Box::new(Returned { events: returned, state }));
-        }
-        Ok(done)
-    }
-
     /// The state as callers see it who ask for it, if it has such a form.
-    fn reveal(&self) -> Option<Json> {
+    pub(super) fn reveal(&self) -> Option<Json> {
         let revealed = catch_unwind(AssertUnwindSafe(|| A::snapshots().reveal(&self.fold.state)));
         revealed.ok().flatten().and_then(Result::ok)
-    }
-
-    fn refused<C: Command>(&self, command: &C, error: &AppendError) -> DispatchError<C::Rejection>
-    where
-        A: Decide<C>,
-    {
-        let AppendError::Claimed { claim, .. } = error else {
-            return DispatchError::from_append(C::NAME, error);
-        };
-        match catch_unwind(AssertUnwindSafe(|| A::claimed(command, claim))) {
-            Ok(Some(rejection)) => DispatchError::Rejected(rejection),
-            Ok(None) => DispatchError::from_append(C::NAME, error),
-            Err(_) => DispatchError::Failed { reason: format!("rejecting {} panicked", C::NAME) },
-        }
-    }
-}
-
-impl Trouble {
-    fn into_error<R>(self, command: &'static str) -> DispatchError<R> {
-        match self {
-            Self::Store(error) => nothing_stored(DispatchError::from_store(command, &error)),
-            Self::Failed(reason) => DispatchError::Failed { reason },
-        }
-    }
-}
-
-/// The same error of a step that only reads.
-fn nothing_stored<R>(error: DispatchError<R>) -> DispatchError<R> {
-    match error {
-        DispatchError::Timeout { command, .. } => {
-            DispatchError::Timeout { command, outcome: Outcome::NothingStored }
-        }
-        error => error,
     }
 }
 
 /// How long the aggregate stays in memory after this. A panic says nothing.
-fn lifespan<A: Aggregate>(after: After<'_, A::Event>) -> Lifespan {
+pub(super) fn lifespan<A: Aggregate>(after: After<'_, A::Event>) -> Lifespan {
     catch_unwind(AssertUnwindSafe(|| A::lifespan(after))).unwrap_or_default()
-}
-
-/// Whether a stream at this version is as expected.
-fn is_at(version: Version, expected: ExpectedVersion) -> bool {
-    match expected {
-        ExpectedVersion::Any => true,
-        ExpectedVersion::NoStream => version == Version::START,
-        ExpectedVersion::StreamExists => version > Version::START,
-        ExpectedVersion::Exact(exact) => version == exact,
-    }
-}
-
-fn repeated<C: Command>(
-    reply: &Json,
-    position: Option<umbel_core::Position>,
-) -> Result<Dispatched<C::Reply>, DispatchError<C::Rejection>> {
-    let reply = reply.decode().map_err(|error| DispatchError::Failed {
-        reason: format!("the reply kept for this {} cannot be read: {error}", C::NAME),
-    })?;
-    Ok(Dispatched { position, events: None, repeated: true, ..Dispatched::reply_only(reply) })
 }

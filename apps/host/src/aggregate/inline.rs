@@ -13,15 +13,13 @@ use umbel_core::{
 
 use crate::aggregate::fold::Trouble;
 
-/// What these events, which come after `version`, do to the aggregate's documents. They are read here and written under the lock of the
-/// stream: whoever changes them in between has moved its version.
-pub(super) async fn documents<A: Aggregate>(
-    store: &Store,
+/// What these events, which come after `version`, do to the aggregate's documents.
+pub(super) fn changes<A: Aggregate>(
     (stream, version): (&StreamName, Version),
     events: &[A::Event],
     at: Timestamp,
     metadata: &Metadata,
-) -> Result<Vec<DocumentWrite>, Trouble> {
+) -> Result<Changes, Trouble> {
     let changes = catch_unwind(AssertUnwindSafe(|| {
         let mut changes = Changes::default();
         let mut version = version;
@@ -32,11 +30,7 @@ pub(super) async fn documents<A: Aggregate>(
         changes
     }));
     let changes = changes.map_err(|_| panicked(stream))?;
-    if changes.is_empty() {
-        return Ok(Vec::new());
-    }
-    let keys = changes.keys();
-    if let Some(key) = keys.iter().find(|key| !belongs(key, stream)) {
+    if let Some(key) = changes.keys().iter().find(|key| !belongs(key, stream)) {
         return Err(Trouble::Failed(format!(
             "{stream} may not write document {:?} of {}: its key must be {2:?} or begin with {2:?} and /",
             key.key,
@@ -44,6 +38,20 @@ pub(super) async fn documents<A: Aggregate>(
             stream.id(),
         )));
     }
+    Ok(changes)
+}
+
+/// What these changes make of the documents. They are read here and written under the lock of the stream: whoever changes them in
+/// between has moved its version.
+pub(super) async fn writes(
+    store: &Store,
+    stream: &StreamName,
+    changes: Changes,
+) -> Result<Vec<DocumentWrite>, Trouble> {
+    if changes.is_empty() {
+        return Ok(Vec::new());
+    }
+    let keys = changes.keys();
     let bodies = store.get_documents(keys.clone()).await.map_err(Trouble::Store)?;
     let loaded: BTreeMap<_, _> =
         keys.into_iter().zip(bodies).filter_map(|(key, body)| Some((key, body?))).collect();

@@ -1,25 +1,23 @@
 //! The actor of one live aggregate.
 
-use std::marker::PhantomData;
+use std::{marker::PhantomData, rc::Rc};
 
 use actix::{
-    Actor, ActorContext, ActorFutureExt, AsyncContext, AtomicResponse, Context, Handler, Message, WeakAddr,
-    WrapFuture,
+    Actor, ActorFutureExt, AsyncContext, Context, Handler, Message, ResponseActFuture, WeakAddr, WrapFuture,
 };
 use umbel_bus::{Dispatch, DispatchError, Dispatched, Store};
 use umbel_core::{Aggregate, Command, Decide, Lifespan, StreamName, store::Snapshot};
 
 use crate::aggregate::{
-    cell::Cell,
+    carry_out::Kept,
     host::{AggregateHost, Review},
     stay::Waiting,
 };
 
-/// Keeps one aggregate in memory and carries out its commands one at a time.
+/// Keeps one aggregate in memory. Its commands are decided one at a time, in the order in which they came.
 pub(super) struct Instance<A: Aggregate + Unpin> {
     stream: StreamName,
-    /// Out of its place only while a command is carried out, during which no other message is handled.
-    cell: Option<Cell<A>>,
+    kept: Rc<Kept<A>>,
     store: Store,
     retries: u32,
     /// Told when the domain says how long this stays.
@@ -36,32 +34,23 @@ impl<A: Decide<C>, C: Command> Handler<CarryOut<C>> for Instance<A>
 where
     A: Unpin,
 {
-    type Result = AtomicResponse<Self, <CarryOut<C> as Message>::Result>;
+    type Result = ResponseActFuture<Self, <CarryOut<C> as Message>::Result>;
 
     fn handle(&mut self, CarryOut(dispatch, waiting): CarryOut<C>, _: &mut Context<Self>) -> Self::Result {
-        let (cell, store, retries) = (self.cell.take(), self.store.clone(), self.retries);
+        let (kept, store, retries) = (Rc::clone(&self.kept), self.store.clone(), self.retries);
         let work = async move {
-            let mut cell = cell?;
-            let (outcome, lifespan) = cell.carry_out(&store, dispatch, retries).await;
+            let (outcome, lifespan) = kept.carry_out(&store, dispatch, retries).await;
             waiting.stay(lifespan);
             drop(waiting);
-            Some((cell, outcome, lifespan))
+            (outcome, lifespan)
         };
-        AtomicResponse::new(Box::pin(work.into_actor(self).map(|done, actor, context| match done {
-            Some((cell, outcome, lifespan)) => {
-                if cell.snapshot_is_due() {
-                    context.notify(TakeSnapshot(PhantomData));
-                }
-                actor.cell = Some(cell);
-                actor.tell_host(lifespan);
-                outcome
+        Box::pin(work.into_actor(self).map(|(outcome, lifespan), actor, context| {
+            if actor.kept.snapshot_is_due() {
+                context.notify(TakeSnapshot(PhantomData));
             }
-            None => {
-                // The cell was lost by a panic beneath this actor: let the host make a new one.
-                context.stop();
-                Err(DispatchError::unavailable("the aggregate is being restarted"))
-            }
-        })))
+            actor.tell_host(lifespan);
+            outcome
+        }))
     }
 }
 
@@ -72,7 +61,7 @@ impl<A: Aggregate + Unpin> Instance<A> {
         retries: u32,
         host: WeakAddr<AggregateHost<A>>,
     ) -> Self {
-        Self { cell: Some(Cell::new(stream.clone())), stream, store, retries, host }
+        Self { kept: Rc::new(Kept::new(stream.clone())), stream, store, retries, host }
     }
 
     /// Tells the host when the time of this instance is another one than that of the settings. A host that is too busy to be told
@@ -91,7 +80,7 @@ impl<A: Aggregate + Unpin> Handler<TakeSnapshot<A>> for Instance<A> {
     type Result = ();
 
     fn handle(&mut self, _: TakeSnapshot<A>, _: &mut Context<Self>) {
-        if let Some(snapshot) = self.cell.as_mut().and_then(Cell::take_snapshot) {
+        if let Some(snapshot) = self.kept.take_snapshot() {
             // On its own: commands do not wait for it.
             actix::spawn(save(self.store.clone(), snapshot));
         }

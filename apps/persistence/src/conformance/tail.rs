@@ -126,7 +126,7 @@ fn any_append() -> impl Strategy<Value = Append> {
     let streams = prop::collection::btree_map(any_stream(), (any_expected(), events()), 1..3);
     let recorded_at = prop::option::weighted(0.3, (0..20_i64).prop_map(Timestamp::from_micros));
     (streams, recorded_at).prop_map(|(streams, recorded_at)| {
-        let one = |(stream, (expected, events))| StreamAppend { stream, expected, events };
+        let one = |(stream, (expected, events))| StreamAppend::new(stream, expected, events);
         Append { streams: streams.into_iter().map(one).collect(), recorded_at, ..Append::default() }
     })
 }

@@ -43,6 +43,10 @@ pub struct StreamAppend {
     pub stream: StreamName,
     /// What the writer believes about it.
     pub expected: ExpectedVersion,
+    /// The event that the writer believes to be its last one and that was on its way to the store when this was decided, sent by the
+    /// same process just before. The version alone does not say that: if that append is refused because somebody else was faster, the
+    /// stream has the expected version all the same.
+    pub behind: Option<EventId>,
     /// At least one.
     pub events: Vec<NewEvent>,
 }
@@ -122,6 +126,15 @@ pub enum AppendError {
     /// The writer expected a stream.
     #[error("stream {0} does not exist")]
     StreamNotFound(StreamName),
+    /// The optimistic lock failed: what it was decided on is not known to be stored, see [`StreamAppend::behind`]. Read again and decide
+    /// anew.
+    #[error("stream {stream} is not known to end with event {behind}")]
+    NotBehind {
+        /// Which stream.
+        stream: StreamName,
+        /// What the writer believed to be its last event.
+        behind: EventId,
+    },
     /// The stream was deleted and takes no more events.
     #[error("stream {0} was deleted")]
     StreamDeleted(StreamName),
@@ -257,11 +270,19 @@ pub struct Limits {
     pub json_max_depth: usize,
 }
 
+impl StreamAppend {
+    /// Events for one stream.
+    #[must_use]
+    pub const fn new(stream: StreamName, expected: ExpectedVersion, events: Vec<NewEvent>) -> Self {
+        Self { stream, expected, behind: None, events }
+    }
+}
+
 impl Append {
     /// Events for one stream.
     #[must_use]
     pub fn to_stream(stream: StreamName, expected: ExpectedVersion, events: Vec<NewEvent>) -> Self {
-        Self { streams: vec![StreamAppend { stream, expected, events }], ..Self::default() }
+        Self { streams: vec![StreamAppend::new(stream, expected, events)], ..Self::default() }
     }
 
     /// How many events it holds.

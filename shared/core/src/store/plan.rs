@@ -231,7 +231,9 @@ impl<'a> Planner<'a> {
             return Ok(Planned::Before(before));
         }
         for stream in &append.streams {
-            check_expected(&stream.stream, stream.expected, self.view.streams.get(&stream.stream))?;
+            let state = self.view.streams.get(&stream.stream);
+            check_expected(&stream.stream, stream.expected, state)?;
+            self.check_behind(stream, state.map_or(Version::START, |state| state.version))?;
         }
         self.check_claims(append)?;
         Ok(self.apply(append))
@@ -281,6 +283,16 @@ impl<'a> Planner<'a> {
                     && Some(place.version) == versions.next()
             })
         })
+    }
+
+    /// Whether the stream ends with the event that its writer believes to be there, so far as this group knows.
+    fn check_behind(&self, append: &StreamAppend, version: Version) -> Result<(), AppendError> {
+        let Some(behind) = append.behind else { return Ok(()) };
+        let last = self.view.events.get(&behind);
+        if last.is_some_and(|place| place.stream == append.stream && place.version == version) {
+            return Ok(());
+        }
+        Err(AppendError::NotBehind { stream: append.stream.clone(), behind })
     }
 
     fn check_claims(&self, append: &Append) -> Result<(), AppendError> {

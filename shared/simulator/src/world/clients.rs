@@ -84,7 +84,7 @@ impl World {
             _ => ExpectedVersion::StreamExists,
         };
         let events = (0..self.chances.clients.between(1, 4)).map(|_| self.fresh_event()).collect();
-        StreamAppend { stream, expected, events }
+        StreamAppend::new(stream, expected, events)
     }
 
     fn fresh_event(&mut self) -> NewEvent {

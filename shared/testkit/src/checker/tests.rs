@@ -26,10 +26,8 @@ struct Story {
 impl Story {
     /// An append with so many new events for each of these streams.
     fn append(&self, streams: &[(&str, ExpectedVersion, usize)]) -> Append {
-        let one = |(name, expected, count): &(&str, _, _)| StreamAppend {
-            stream: stream(name),
-            expected: *expected,
-            events: self.events.many(*count),
+        let one = |(name, expected, count): &(&str, _, _)| {
+            StreamAppend::new(stream(name), *expected, self.events.many(*count))
         };
         Append { streams: streams.iter().map(one).collect(), ..Append::default() }
     }

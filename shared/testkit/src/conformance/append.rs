@@ -118,7 +118,7 @@ pub async fn nobody_appends_to_the_systems_own<S: StoreUnderTest>(store: S) {
     let events = Events::default();
     for own in [StreamName::all(), StreamName::audit()] {
         let mut append = events.append("s", Any, 1);
-        append.streams.push(StreamAppend { stream: own.clone(), expected: Any, events: events.many(1) });
+        append.streams.push(StreamAppend::new(own.clone(), Any, events.many(1)));
         let refused = store.append(append).await;
         assert_eq!(refused, Err(AppendError::Invalid(InvalidAppend::Reserved(own))));
     }

@@ -133,7 +133,7 @@ fn any_stream_append() -> impl Strategy<Value = StreamAppend> {
     (any_stream(), any_expected(), ids).prop_map(|(stream, expected, ids)| {
         let events = Events::default();
         let event = |id: u64| NewEvent { id: EventId(Uuid::from_u128(id.into())), ..events.one() };
-        StreamAppend { stream, expected, events: ids.into_iter().map(event).collect() }
+        StreamAppend::new(stream, expected, ids.into_iter().map(event).collect())
     })
 }
 

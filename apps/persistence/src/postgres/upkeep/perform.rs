@@ -38,11 +38,9 @@ impl Upkeeper {
     ) -> Result<Done, PerformError> {
         let stream = request.act.stream().cloned();
         let mut about = recording(&request, Removed::default())?;
-        about.streams.extend(stream.clone().map(|stream| StreamAppend {
-            stream,
-            expected: ExpectedVersion::Any,
-            events: Vec::new(),
-        }));
+        about
+            .streams
+            .extend(stream.clone().map(|stream| StreamAppend::new(stream, ExpectedVersion::Any, Vec::new())));
         let Begun { connection, head, view } = self.begin(&mut slot, &about).await?;
         let state = stream.and_then(|stream| view.streams.get(&stream).cloned());
         let is_new = !view.events.contains_key(&request.id);

@@ -1,0 +1,363 @@
+//! Carrying out one command: the optimistic loop around the decisions of a [`Cell`].
+
+use std::{
+    future::{Future, poll_fn},
+    panic::{AssertUnwindSafe, catch_unwind},
+    rc::Rc,
+    task::Poll,
+};
+
+use tokio::sync::{Mutex, MutexGuard};
+use umbel_bus::{
+    Dispatch, DispatchContext, DispatchError, Dispatched, Outcome as Known, Refusal, Returned, Store,
+};
+use umbel_core::{
+    After, Aggregate, Command, Decide, ExpectedVersion, Json, Lifespan, StreamName, Version,
+    aggregate::{Asked, Why},
+    store::{Append, AppendError, Appended, Snapshot},
+};
+
+use crate::aggregate::{
+    cell::{Cell, Decided, lifespan},
+    flight::{Airborne, Flight, Landing},
+    fold::Trouble,
+    inline,
+};
+
+/// An aggregate in memory, for the commands that take turns on it.
+pub(super) struct Kept<A: Aggregate> {
+    cell: Mutex<Cell<A>>,
+}
+
+/// One command on its way.
+struct Passage<'a, C> {
+    command: &'a C,
+    context: &'a DispatchContext,
+    store: &'a Store,
+    /// How often it is decided anew when another writer was faster.
+    retries: u32,
+    /// Whether the state was read from the store during this call.
+    fresh: bool,
+    /// Whether it is not decided on what is not stored yet.
+    patient: bool,
+}
+
+/// A command that was carried out, and what the domain says to its last event, if it led to one now.
+type Done<C> = (Dispatched<<C as Command>::Reply>, Option<Lifespan>);
+type Outcome<C> = Result<Done<C>, DispatchError<<C as Command>::Rejection>>;
+
+/// What a decision leads to.
+enum Step<C: Command> {
+    Done(Done<C>),
+    Append(Ready<C>),
+}
+
+/// Ready to be appended.
+struct Ready<C: Command> {
+    append: Append,
+    /// The answer once it is stored.
+    done: Dispatched<C::Reply>,
+    lifespan: Option<Lifespan>,
+    airborne: Airborne,
+    /// Whether it was decided on what is stored.
+    settled: bool,
+}
+
+impl<A: Aggregate> Kept<A> {
+    pub(super) fn new(stream: StreamName) -> Self {
+        Self { cell: Mutex::new(Cell::new(stream, Rc::<Flight>::default())) }
+    }
+
+    /// Carries out one command, and says how long the aggregate stays in memory after it.
+    pub(super) async fn carry_out<C: Command>(
+        &self,
+        store: &Store,
+        Dispatch { command, context }: Dispatch<C>,
+        retries: u32,
+    ) -> (Result<Dispatched<C::Reply>, DispatchError<C::Rejection>>, Lifespan)
+    where
+        A: Decide<C>,
+    {
+        let store = &store.clone().by(context.deadline);
+        let (fresh, patient) = (false, false);
+        let mut passage = Passage { command: &command, context: &context, store, retries, fresh, patient };
+        let outcome = self.attempt(&mut passage).await;
+        let asked = Asked::of(&command);
+        match outcome {
+            Ok((done, Some(lifespan))) => (Ok(done), lifespan),
+            Ok((done, None)) => (Ok(done), lifespan::<A>(After::Nothing(asked))),
+            Err(DispatchError::Rejected(why)) => {
+                let lifespan = lifespan::<A>(After::Rejection(asked, Why::of(&why)));
+                (Err(DispatchError::Rejected(why)), lifespan)
+            }
+            Err(error) => (Err(error), lifespan::<A>(After::Failure(asked))),
+        }
+    }
+
+    /// Whether a snapshot is to be taken. Not while somebody has his turn: then he asks.
+    pub(super) fn snapshot_is_due(&self) -> bool {
+        self.at_rest(|cell| cell.snapshot_is_due()).unwrap_or_default()
+    }
+
+    /// Takes the snapshot that is due, if it still is. One that fails is tried again when the next is due.
+    pub(super) fn take_snapshot(&self) -> Option<Snapshot> {
+        self.at_rest(Cell::take_snapshot).flatten()
+    }
+
+    fn at_rest<T>(&self, act: impl FnOnce(&mut Cell<A>) -> T) -> Option<T> {
+        let mut cell = self.cell.try_lock().ok()?;
+        cell.take_note();
+        Some(act(&mut cell))
+    }
+
+    /// A turn: those who wait have theirs in the order in which they came.
+    async fn turn(&self) -> MutexGuard<'_, Cell<A>> {
+        let mut cell = self.cell.lock().await;
+        cell.take_note();
+        cell
+    }
+
+    /// Decides on the state in memory, appends under the optimistic lock, evolves. When the lock fails, or when the domain says no on
+    /// state that another node may have outdated, the state is brought up to date and the command is decided again, a bounded number
+    /// of times. While the append is under way the next command has its turn.
+    async fn attempt<C: Command>(&self, passage: &mut Passage<'_, C>) -> Outcome<C>
+    where
+        A: Decide<C>,
+    {
+        if let Some(first) = passage.carried_out_before().await? {
+            return Ok((first, None));
+        }
+        let mut held = None;
+        let mut attempts = 0;
+        loop {
+            let mut turn = match held.take() {
+                Some(turn) => turn,
+                None => self.turn().await,
+            };
+            let Ready { append, mut done, lifespan, airborne, settled } =
+                match passage.decide(&mut turn).await? {
+                    Step::Done(done) => return Ok(done),
+                    Step::Append(ready) => ready,
+                };
+            // It is on its way before the turn passes on: so appends come to the store in the order of their decisions.
+            let mut appending = Box::pin(passage.store.append(append));
+            let begun = poll_fn(|context| Poll::Ready(appending.as_mut().poll(context))).await;
+            held = turn.is_cautious().then_some(turn);
+            let outcome = match begun {
+                Poll::Ready(outcome) => outcome,
+                Poll::Pending => appending.await,
+            };
+            airborne.land(landing(&outcome));
+            if let Some(turn) = &mut held {
+                turn.take_note();
+            }
+            // One that was decided on what never came to be was nobody's fault but ours, and is not next time.
+            attempts += u32::from(settled);
+            passage.patient = !settled;
+            match outcome {
+                Ok(Appended { repeated: Some(reply), last_position, .. }) => {
+                    return repeated::<C>(&reply, last_position).map(|done| (done, None));
+                }
+                Ok(appended) => {
+                    done.position = appended.last_position;
+                    done.version = appended.versions.first().copied().or(done.version);
+                    return Ok((done, lifespan));
+                }
+                Err(AppendError::WrongExpectedVersion { .. } | AppendError::NotBehind { .. }) => {
+                    if attempts > passage.retries {
+                        return Err(DispatchError::Conflict { attempts });
+                    }
+                }
+                Err(error) => return Err(refused::<A, C>(passage.command, &error)),
+            }
+        }
+    }
+}
+
+impl<C: Command> Passage<'_, C> {
+    /// Decides the command until there is something to be appended, or an answer without that.
+    async fn decide<A: Decide<C>>(
+        &mut self,
+        cell: &mut Cell<A>,
+    ) -> Result<Step<C>, DispatchError<C::Rejection>> {
+        let failed = |trouble: Trouble| trouble.into_error(C::NAME);
+        let Self { command, context, store, .. } = *self;
+        loop {
+            if self.patient {
+                cell.settle().await;
+            }
+            cell.look_ahead();
+            if cell.stale {
+                cell.settle().await;
+                self.fresh = true;
+                cell.catch_up(store).await.map_err(failed)?;
+            }
+            let settled = cell.is_settled();
+            if let Some(expected) = context.expected.filter(|expected| !is_at(cell.fold.version, *expected)) {
+                if self.is_renewed(cell).await? {
+                    continue;
+                }
+                // The same command may meanwhile have been carried out elsewhere, which moved the version.
+                let actual = cell.fold.version;
+                return self.answer(DispatchError::Refused(Refusal::WrongVersion { expected, actual })).await;
+            }
+            let mut decided = match cell.decide(command, context).map_err(failed)? {
+                Ok(decided) => decided,
+                Err(_) if self.is_renewed(cell).await? => continue,
+                // The same command may meanwhile have been carried out elsewhere, which may be why this is a no.
+                Err(rejection) => return self.answer(DispatchError::Rejected(rejection)).await,
+            };
+            if decided.decision.events.is_empty() {
+                // "Nothing to do" is a statement about the present as well.
+                if self.is_renewed(cell).await? {
+                    continue;
+                }
+            } else {
+                let (here, at) = ((&cell.fold.stream, cell.fold.version), decided.at);
+                let changes = inline::changes::<A>(here, &decided.decision.events, at, &context.metadata);
+                let changes = changes.map_err(failed)?;
+                if !changes.is_empty() && !settled {
+                    // What is under way may change the same documents.
+                    cell.settle().await;
+                    continue;
+                }
+                let writes = inline::writes(store, &cell.fold.stream, changes).await;
+                decided.append.documents = writes.map_err(failed)?;
+            }
+            return Ok(self.step(cell, decided, settled));
+        }
+    }
+
+    /// What a decision leads to.
+    fn step<A: Decide<C>>(
+        &self,
+        cell: &mut Cell<A>,
+        decided: Decided<A::Event, C::Reply>,
+        settled: bool,
+    ) -> Step<C> {
+        let Decided { decision, append, names, returned, .. } = decided;
+        let lifespan = decision.events.last().map(|last| lifespan::<A>(After::Event(last)));
+        let mut done = Dispatched {
+            version: Some(cell.fold.version),
+            events: Some(names),
+            ..Dispatched::reply_only(decision.reply)
+        };
+        let returning = self.context.returning;
+        let tell = |cell: &Cell<A>| {
+            if returning.events() || returning.state() {
+                let state = returning.state().then(|| cell.reveal()).flatten();
+                done.returned = Some(Box::new(Returned { events: returned, state }));
+            }
+        };
+        if append.streams.is_empty() && append.claims.is_empty() && append.command.is_none() {
+            tell(cell);
+            return Step::Done((done, lifespan));
+        }
+        let airborne = cell.take_off(&append, decision.events);
+        if returning.state() {
+            cell.look_ahead();
+        }
+        if !cell.stale {
+            tell(cell);
+        }
+        Step::Append(Ready { append, done, lifespan, airborne, settled })
+    }
+
+    /// Whether the state that an answer would rest on is another one now: it is what the log holds, read during this call.
+    async fn is_renewed<A: Aggregate>(
+        &mut self,
+        cell: &mut Cell<A>,
+    ) -> Result<bool, DispatchError<C::Rejection>> {
+        if !cell.is_settled() {
+            cell.settle().await;
+            return Ok(true);
+        }
+        if std::mem::replace(&mut self.fresh, true) {
+            return Ok(false);
+        }
+        cell.catch_up(self.store).await.map_err(|trouble| trouble.into_error(C::NAME))?;
+        Ok(true)
+    }
+
+    /// This answer, unless the command was carried out before.
+    async fn answer(
+        &self,
+        error: DispatchError<C::Rejection>,
+    ) -> Result<Step<C>, DispatchError<C::Rejection>> {
+        self.carried_out_before().await?.map(|done| Step::Done((done, None))).ok_or(error)
+    }
+
+    /// The reply kept for a command whose id the caller chose, if it was carried out before.
+    async fn carried_out_before(&self) -> Result<Option<Dispatched<C::Reply>>, DispatchError<C::Rejection>> {
+        if !self.context.idempotent {
+            return Ok(None);
+        }
+        let found = self.store.find_command(self.context.command_id).await;
+        match found.map_err(|error| nothing_stored(DispatchError::from_store(C::NAME, &error)))? {
+            Some(Appended { repeated: Some(reply), last_position, .. }) => {
+                repeated::<C>(&reply, last_position).map(Some)
+            }
+            _ => Ok(None),
+        }
+    }
+}
+
+/// What became of an append, for the state it was decided on.
+fn landing(outcome: &Result<Appended, AppendError>) -> Landing {
+    match outcome {
+        Ok(Appended { repeated: None, .. }) => Landing::Stored,
+        Err(AppendError::Claimed { .. }) => Landing::Refused,
+        Ok(_) | Err(_) => Landing::Unsure,
+    }
+}
+
+/// What a caller is told of an append that was refused.
+fn refused<A: Decide<C>, C: Command>(command: &C, error: &AppendError) -> DispatchError<C::Rejection> {
+    let AppendError::Claimed { claim, .. } = error else {
+        return DispatchError::from_append(C::NAME, error);
+    };
+    match catch_unwind(AssertUnwindSafe(|| A::claimed(command, claim))) {
+        Ok(Some(rejection)) => DispatchError::Rejected(rejection),
+        Ok(None) => DispatchError::from_append(C::NAME, error),
+        Err(_) => DispatchError::Failed { reason: format!("rejecting {} panicked", C::NAME) },
+    }
+}
+
+impl Trouble {
+    fn into_error<R>(self, command: &'static str) -> DispatchError<R> {
+        match self {
+            Self::Store(error) => nothing_stored(DispatchError::from_store(command, &error)),
+            Self::Failed(reason) => DispatchError::Failed { reason },
+        }
+    }
+}
+
+/// The same error of a step that only reads.
+fn nothing_stored<R>(error: DispatchError<R>) -> DispatchError<R> {
+    match error {
+        DispatchError::Timeout { command, .. } => {
+            DispatchError::Timeout { command, outcome: Known::NothingStored }
+        }
+        error => error,
+    }
+}
+
+/// Whether a stream at this version is as expected.
+fn is_at(version: Version, expected: ExpectedVersion) -> bool {
+    match expected {
+        ExpectedVersion::Any => true,
+        ExpectedVersion::NoStream => version == Version::START,
+        ExpectedVersion::StreamExists => version > Version::START,
+        ExpectedVersion::Exact(exact) => version == exact,
+    }
+}
+
+fn repeated<C: Command>(
+    reply: &Json,
+    position: Option<umbel_core::Position>,
+) -> Result<Dispatched<C::Reply>, DispatchError<C::Rejection>> {
+    let reply = reply.decode().map_err(|error| DispatchError::Failed {
+        reason: format!("the reply kept for this {} cannot be read: {error}", C::NAME),
+    })?;
+    Ok(Dispatched { position, events: None, repeated: true, ..Dispatched::reply_only(reply) })
+}
