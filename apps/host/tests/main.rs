@@ -8,6 +8,7 @@ mod rigging;
 mod world;
 
 mod aggregates;
+mod ahead;
 mod commands;
 mod consistency;
 mod event_handlers;

@@ -50,6 +50,8 @@ pub(crate) struct Rigged {
     pub(crate) inner: Arc<dyn Adapter>,
     /// While shut, appends wait.
     shut: watch::Sender<bool>,
+    /// Groups of appends that came so far, and of these those that were let through.
+    groups: watch::Sender<(u32, u32)>,
     /// So many groups to come are preceded by somebody else's deposit to the account "contested".
     intrusions: AtomicU32,
     /// So many groups to come are stored, and their answers lost.
@@ -180,6 +182,7 @@ impl Rigged {
         Self {
             inner,
             shut: watch::Sender::default(),
+            groups: watch::Sender::default(),
             intrusions: AtomicU32::default(),
             lost: AtomicU32::default(),
             refused: AtomicU32::default(),
@@ -203,6 +206,16 @@ impl Rigged {
     /// Lets appends through again.
     pub(crate) fn open(&self) {
         self.shut.send_replace(false);
+    }
+
+    /// Waits until a group of appends waits.
+    pub(crate) async fn waits(&self) {
+        self.groups.subscribe().wait_for(|(came, through)| came > through).await.unwrap();
+    }
+
+    /// How many groups of appends were let through.
+    pub(crate) fn groups(&self) -> u32 {
+        self.groups.borrow().1
     }
 
     pub(crate) fn intrude(&self, times: u32) {
@@ -273,7 +286,9 @@ impl Log for Rigged {
         now: Timestamp,
     ) -> BoxFuture<'_, Vec<Result<Appended, AppendError>>> {
         Box::pin(async move {
+            self.groups.send_modify(|(came, _)| *came += 1);
             self.shut.subscribe().wait_for(|shut| !shut).await.unwrap();
+            self.groups.send_modify(|(_, through)| *through += 1);
             if take(&self.intrusions) {
                 self.inner.append(vec![foreign_deposit("contested", 1)], now).await;
             }

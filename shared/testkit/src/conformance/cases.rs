@@ -41,6 +41,7 @@ macro_rules! store_conformance {
         ]);
         $crate::store_conformance!(@cases $factory, concurrency, [
             one_of_the_racing_writers_wins,
+            an_append_is_stored_behind_what_it_was_decided_on,
             any_version_writers_all_win,
             a_wrong_append_fails_alone_in_its_group,
             every_append_of_a_group_gets_its_own_answer,

@@ -53,6 +53,34 @@ pub async fn one_of_the_racing_writers_wins<S: StoreUnderTest>(store: S) {
     }
 }
 
+/// AP-04: an append that was decided on another one on its way is stored behind that one or not at all, also when somebody else's event
+/// has taken the version.
+pub async fn an_append_is_stored_behind_what_it_was_decided_on<S: StoreUnderTest>(store: S) {
+    let (store, events) = (Arc::new(store), Events::default());
+    for round in 0..20 {
+        let name = format!("s-{round}");
+        let own = events.append(&name, exact(0), 1);
+        let mut next = events.append(&name, exact(1), 1);
+        next.streams[0].behind = Some(own.streams[0].events[0].id);
+        let last = next.streams[0].events[0].id;
+        let others = if round % 2 == 0 { vec![] } else { vec![events.append(&name, Any, 1)] };
+        let appends = others.into_iter().chain([own.clone(), next]).collect();
+        let outcomes = race(&store, appends).await;
+        let stored = read_log(&*store).await;
+        let stored: Vec<_> = stored.iter().filter(|event| event.stream.as_str() == name).collect();
+        match stored.iter().position(|event| event.id == last) {
+            Some(at) => assert_eq!(stored[at - 1].id, own.streams[0].events[0].id),
+            None => assert!(outcomes.last().unwrap().is_err()),
+        }
+        if stored[0].id != own.streams[0].events[0].id {
+            assert!(matches!(
+                outcomes.last(),
+                Some(Err(AppendError::NotBehind { .. } | AppendError::WrongExpectedVersion { .. }))
+            ));
+        }
+    }
+}
+
 /// AP-05: many any-version writers on one stream all win, without a gap or a duplicate.
 pub async fn any_version_writers_all_win<S: StoreUnderTest>(store: S) {
     let (store, events) = (Arc::new(store), Events::default());

@@ -88,6 +88,25 @@ fn each_append_fails_alone() {
     assert_eq!(plan.events.len(), 3);
 }
 
+/// An append that was decided on one before it comes behind that one, and not behind another's with the right version.
+#[test]
+fn an_append_comes_behind_what_it_was_decided_on() {
+    let behind = |id, version, own| {
+        let mut append = append("a", exact(version), [own]);
+        append.streams[0].behind = Some(event(id).id);
+        append
+    };
+    let lost = |id| Err(AppendError::NotBehind { stream: stream("a"), behind: event(id).id });
+    let group =
+        [append("a", exact(0), [1, 2]), behind(2, 2, 3), behind(2, 3, 4), behind(1, 3, 5), behind(3, 3, 6)];
+    let outcomes = plan(View::default(), &group).outcomes;
+    assert_eq!(outcomes, [stored(2, &[2]), stored(3, &[3]), lost(2), lost(1), stored(4, &[4])]);
+    // The one before it was refused, as somebody else was faster.
+    let group = [append("a", exact(0), [1]), behind(1, 1, 2)];
+    let outcomes = plan(view(&[("a", 1)]), &group).outcomes;
+    assert!(outcomes[0].is_err() && outcomes[1] == lost(1), "{outcomes:?}");
+}
+
 /// UX-04: an append to several streams is stored whole or not at all.
 #[test]
 fn several_streams_are_one_atom() {
