@@ -6,10 +6,11 @@ use futures_util::future::BoxFuture;
 use umbel_core::{
     StreamName,
     store::{
-        ClearOutbox, DuePage, KeepNotices, KeptNotice, ListNotices, ListSnapshots, ReadDue, ReadOutbox,
-        Snapshot, StoreError, SweepNotices, Waiting,
+        ClearOutbox, DuePage, FindWork, KeepNotices, KeptNotice, ListNotices, ListSnapshots, ReadDue,
+        ReadOutbox, Snapshot, StoreError, SweepNotices, Waiting,
     },
 };
+use uuid::Uuid;
 
 use super::{Memory, count, size, state::State};
 use crate::adapter::Extras;
@@ -57,6 +58,10 @@ impl Extras for Memory {
         Box::pin(async move { Ok(self.state().read_due(&request)) })
     }
 
+    fn find_work(&self, request: FindWork) -> BoxFuture<'_, Result<Option<Waiting>, StoreError>> {
+        Box::pin(async move { Ok(self.state().find_work(request.id)) })
+    }
+
     fn clear_outbox(&self, request: ClearOutbox) -> BoxFuture<'_, Result<u64, StoreError>> {
         Box::pin(async move {
             let mut state = self.state();
@@ -84,6 +89,10 @@ impl Extras for Memory {
 }
 
 impl State {
+    fn find_work(&self, id: Uuid) -> Option<Waiting> {
+        self.outbox.values().find(|waiting| waiting.entry.id == id).cloned()
+    }
+
     fn read_due(&self, request: &ReadDue) -> DuePage {
         let of_queue = self.outbox.values().filter(|waiting| waiting.entry.queue == request.queue);
         let (mut due, later): (Vec<_>, Vec<_>) = of_queue.partition(|one| one.due_at() <= request.now);

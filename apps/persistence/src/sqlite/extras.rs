@@ -8,8 +8,8 @@ use futures_util::future::BoxFuture;
 use umbel_core::{
     StreamName,
     store::{
-        ClearOutbox, DuePage, KeepNotices, KeptNotice, ListNotices, ListSnapshots, ReadDue, ReadOutbox,
-        Snapshot, StoreError, SweepNotices, Waiting,
+        ClearOutbox, DuePage, FindWork, KeepNotices, KeptNotice, ListNotices, ListSnapshots, ReadDue,
+        ReadOutbox, Snapshot, StoreError, SweepNotices, Waiting,
     },
 };
 
@@ -40,6 +40,10 @@ impl Extras for Sqlite {
 
     fn read_due(&self, request: ReadDue) -> BoxFuture<'_, Result<DuePage, StoreError>> {
         Box::pin(self.read(move |connection| outbox::read_due(connection, &request)))
+    }
+
+    fn find_work(&self, request: FindWork) -> BoxFuture<'_, Result<Option<Waiting>, StoreError>> {
+        Box::pin(self.read(move |connection| outbox::find(connection, request)))
     }
 
     fn clear_outbox(&self, request: ClearOutbox) -> BoxFuture<'_, Result<u64, StoreError>> {

@@ -129,6 +129,7 @@ statements! {
     READ_DUE = "extras/read_due",
     NEXT_DUE = "extras/next_due",
     DELETE_OUTBOX = "extras/delete_outbox",
+    FIND_WORK = "extras/find_work",
     TAKE_OUT = "extras/take_out",
     INSERT_NOTICE = "extras/insert_notice",
     LIST_NOTICES = "extras/list_notices",

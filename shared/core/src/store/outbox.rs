@@ -75,6 +75,13 @@ pub struct DuePage {
     pub next_due: Option<Timestamp>,
 }
 
+/// The entry with this id, if one waits.
+#[derive(Clone, Copy, Debug)]
+pub struct FindWork {
+    /// Its id.
+    pub id: Uuid,
+}
+
 /// Takes entries that are done out of the outbox. One that is not there (any more) changes nothing.
 /// Answers how many there were.
 #[derive(Clone, Debug)]
@@ -92,6 +99,12 @@ impl Request for ReadOutbox {
 impl Request for ReadDue {
     const NAME: &'static str = "store.read_due";
     type Answer = DuePage;
+    type Error = StoreError;
+}
+
+impl Request for FindWork {
+    const NAME: &'static str = "store.find_work";
+    type Answer = Option<Waiting>;
     type Error = StoreError;
 }
 

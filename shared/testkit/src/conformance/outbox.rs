@@ -6,7 +6,7 @@ use tokio::task::JoinSet;
 use umbel_core::{
     ExpectedVersion::{self, Any, NoStream},
     Json, Timestamp,
-    store::{Append, Appended, ClearOutbox, DuePage, OutboxEntry, ReadDue, ReadOutbox, Waiting},
+    store::{Append, Appended, ClearOutbox, DuePage, FindWork, OutboxEntry, ReadDue, ReadOutbox, Waiting},
 };
 use uuid::Uuid;
 
@@ -158,7 +158,10 @@ pub async fn waiting_work_is_replaced_when_asked<S: StoreUnderTest>(store: S) {
     store.append(with([due(1, 10), due(2, 20)], Append::default())).await.unwrap();
     store.append(with([due(1, 30)], Append::default())).await.unwrap();
     assert_eq!(entries(&store, "q").await, [due(1, 10), due(2, 20)]);
-    let last = read(&store, "q", 0, 9).await[1].number;
+    let waits = read(&store, "q", 0, 9).await;
+    let last = waits[1].number;
+    assert_eq!(store.ask(FindWork { id: due(1, 0).id }).await, Ok(Some(waits[0].clone())));
+    assert_eq!(store.ask(FindWork { id: due(3, 0).id }).await, Ok(None));
     store.append(done([due(1, 0)], with([due(1, 40)], Append::default()))).await.unwrap();
     assert_eq!(entries(&store, "q").await, [due(2, 20), due(1, 40)]);
     assert!(read(&store, "q", 0, 9).await[1].number > last);

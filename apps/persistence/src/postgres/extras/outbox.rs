@@ -1,7 +1,9 @@
 //! The outbox: reading what waits, and clearing what is done. Appends fill it.
 
 use tokio_postgres::Row;
-use umbel_core::store::{ClearOutbox, DuePage, OutboxEntry, ReadDue, ReadOutbox, StoreError, Waiting};
+use umbel_core::store::{
+    ClearOutbox, DuePage, FindWork, OutboxEntry, ReadDue, ReadOutbox, StoreError, Waiting,
+};
 
 use super::count;
 use crate::postgres::{
@@ -28,6 +30,11 @@ impl Reader {
             }
         }
         Ok(page)
+    }
+
+    pub(super) async fn find_work(&self, request: FindWork) -> Result<Option<Waiting>, StoreError> {
+        let rows = self.query(&self.statements().find_work, &[&request.id]).await?;
+        Ok(rows.first().map(waiting))
     }
 
     pub(super) async fn clear_outbox(&self, request: ClearOutbox) -> Result<u64, StoreError> {

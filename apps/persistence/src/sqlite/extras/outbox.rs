@@ -3,14 +3,14 @@
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use umbel_core::{
     Json, Timestamp,
-    store::{ClearOutbox, DuePage, OutboxEntry, ReadDue, ReadOutbox, Waiting},
+    store::{ClearOutbox, DuePage, FindWork, OutboxEntry, ReadDue, ReadOutbox, Waiting},
 };
 use uuid::Uuid;
 
 use super::count;
 use crate::sqlite::{
     error::Fault,
-    sql::{DELETE_OUTBOX, INSERT_OUTBOX, NEXT_DUE, READ_DUE, READ_OUTBOX, TAKE_OUT},
+    sql::{DELETE_OUTBOX, FIND_WORK, INSERT_OUTBOX, NEXT_DUE, READ_DUE, READ_OUTBOX, TAKE_OUT},
     writer::Writer,
 };
 
@@ -47,6 +47,11 @@ pub(super) fn read_due(connection: &Connection, request: &ReadDue) -> rusqlite::
     let mut next = connection.prepare_cached(NEXT_DUE)?;
     let next = next.query_row(params![request.queue, now], |row| row.get(0)).optional()?;
     Ok(DuePage { entries, next_due: next.map(Timestamp::from_micros) })
+}
+
+pub(super) fn find(connection: &Connection, request: FindWork) -> rusqlite::Result<Option<Waiting>> {
+    let mut statement = connection.prepare_cached(FIND_WORK)?;
+    statement.query_row([request.id.as_bytes()], waiting).optional()
 }
 
 /// How many there were.
