@@ -100,10 +100,15 @@ impl ScheduleOptions {
         self
     }
 
-    /// All metadata at once, such as that of the command being handled.
+    /// What it says of metadata, and for the rest that of a command that is being handled.
     #[must_use]
-    pub fn in_context(mut self, metadata: Metadata) -> Self {
-        self.metadata = metadata;
+    pub fn in_context(mut self, context: &Metadata) -> Self {
+        let own = &mut self.metadata;
+        own.correlation_id = own.correlation_id.or(context.correlation_id);
+        own.causation_id = own.causation_id.or(context.causation_id);
+        for (key, value) in &context.custom {
+            own.custom.entry(key.clone()).or_insert_with(|| value.clone());
+        }
         self
     }
 

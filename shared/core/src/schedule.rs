@@ -96,7 +96,7 @@ pub struct Bounds {
 /// A schedule that was taken.
 #[derive(Clone, Debug)]
 pub struct Taken {
-    /// What takes it. When its command was recorded before, another node has taken it.
+    /// What takes it. Whose answer is a reply of before, and not its own, has come too late: another one has taken it.
     pub append: Append,
     /// What to carry out then; nothing when its time was missed and is to be skipped.
     pub run: Option<Run>,
@@ -138,19 +138,20 @@ pub fn queue_of(command: &str) -> String {
 /// The id of the recurring schedule with this name, of commands of this queue.
 #[must_use]
 pub fn id_of_name(queue: &str, name: &str) -> Uuid {
-    /// FNV-1a with 128 bits.
-    const OFFSET: u128 = 0x6c62_272e_07bb_0142_62b8_2175_6295_c58d;
-    const PRIME: u128 = 0x0000_0000_0100_0000_0000_0000_0000_013b;
-    let bytes = queue.bytes().chain([0]).chain(name.bytes());
-    Uuid::from_u128(bytes.fold(OFFSET, |hash, byte| (hash ^ u128::from(byte)).wrapping_mul(PRIME)))
+    hashed(queue.bytes().chain([0]).chain(name.bytes()))
 }
 
 /// An id that depends on another one and a number only, and differs with either.
 #[must_use]
 pub fn derived(id: Uuid, number: u64) -> Uuid {
-    /// Odd, so that multiples of it differ: the golden ratio's fraction.
-    const STEP: u128 = 0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835;
-    Uuid::from_u128(id.as_u128() ^ STEP.wrapping_mul(u128::from(number).wrapping_add(1)))
+    hashed(id.into_bytes().into_iter().chain(number.to_be_bytes()))
+}
+
+/// FNV-1a with 128 bits: rows of databases have its values.
+fn hashed(bytes: impl Iterator<Item = u8>) -> Uuid {
+    const OFFSET: u128 = 0x6c62_272e_07bb_0142_62b8_2175_6295_c58d;
+    const PRIME: u128 = 0x0000_0000_0100_0000_0000_0000_0000_013b;
+    Uuid::from_u128(bytes.fold(OFFSET, |hash, byte| (hash ^ u128::from(byte)).wrapping_mul(PRIME)))
 }
 
 impl Scheduled {
@@ -162,8 +163,8 @@ impl Scheduled {
         self.entry(self.schedule, queue_of(&self.command), self.due_at)
     }
 
-    /// Takes an entry of a schedule that is due. `next` is the first time after `now` of a recurring one; without it, this time
-    /// is its last.
+    /// Takes an entry of a schedule that is due. `taker` is an id that whoever takes it has made up for that, `next` the first time
+    /// after `now` of a recurring one; without it, this time is its last.
     ///
     /// # Errors
     /// When it has no JSON form.
@@ -172,6 +173,7 @@ impl Scheduled {
         waiting: &Waiting,
         now: Timestamp,
         next: Option<Timestamp>,
+        taker: Uuid,
         bounds: &Bounds,
     ) -> Result<Taken, JsonError> {
         let entry_id = waiting.entry.id;
@@ -191,7 +193,7 @@ impl Scheduled {
         }
         // The entry's number is its own: whoever takes it a second time is recognised, and not who takes what came after it.
         let command = CommandId(derived(entry_id, waiting.number));
-        let record = CommandRecord { id: command, reply: Json::encode(&run.as_ref().map(|run| run.id))? };
+        let record = CommandRecord { id: command, reply: Json::encode(&taker)? };
         let append =
             Append { done: vec![entry_id], outbox: left, command: Some(record), ..Append::default() };
         Ok(Taken { append, run })
@@ -199,6 +201,16 @@ impl Scheduled {
 
     fn entry(&self, id: Uuid, queue: String, due_at: Timestamp) -> Result<OutboxEntry, JsonError> {
         Ok(OutboxEntry { id, queue, body: Json::encode(self)?, due_at: Some(due_at) })
+    }
+}
+
+impl Taken {
+    /// Whether the append made it ours, by the reply of before that it was answered with, if any: an append that comes again after a
+    /// lost answer finds its own.
+    #[must_use]
+    pub fn is_ours(&self, repeated: Option<&Json>) -> bool {
+        let own = self.append.command.as_ref().map(|command| &command.reply);
+        repeated.is_none() || repeated == own
     }
 }
 

@@ -57,7 +57,7 @@ impl World {
         let waiting = self.0.iter().min_by_key(|waiting| waiting.due_at()).unwrap().clone();
         assert!(waiting.due_at() <= at(now), "nothing is due");
         let scheduled: Scheduled = waiting.entry.body.decode().unwrap();
-        let taken = scheduled.take(&waiting, at(now), Some(at(now + 1000)), &BOUNDS).unwrap();
+        let taken = scheduled.take(&waiting, at(now), Some(at(now + 1000)), Uuid::nil(), &BOUNDS).unwrap();
         self.apply(&taken.append);
         taken.run
     }
@@ -89,7 +89,10 @@ fn queues_are_those_of_apps() {
     let id = id_of_name("schedule.bank", "nightly");
     assert_eq!(id, id_of_name("schedule.bank", "nightly"));
     assert_ne!(id, id_of_name("schedule.bankn", "ightly"));
-    assert_eq!(derived(Uuid::nil(), 0).as_u128(), 0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835);
+    assert_eq!(id.to_string(), "1729d4ee-ca4a-7c18-7dbe-c4b6e00e84fd");
+    assert_eq!(derived(id, 7).to_string(), "f2bce5e9-9257-cda4-5822-76c418257452");
+    // The published value of the hash.
+    assert_eq!(hashed(b"foobar".iter().copied()).as_u128(), 0x343e_1662_793c_64bf_6f0d_3597_ba44_6f18);
 }
 
 /// Taken, it is due again when its lease ends; done, nothing is left of it. The run's id is that of schedule and time, whoever takes
@@ -115,12 +118,15 @@ fn a_run_that_nobody_settles_is_due_again_under_its_id() {
 #[test]
 fn an_entry_is_taken_once() {
     let waiting = |number| Waiting { number, entry: once().waiting().unwrap(), recorded_at: at(0) };
-    let record = |number| {
-        let taken = once().take(&waiting(number), at(2000), None, &BOUNDS).unwrap();
-        taken.append.command.unwrap().id
+    let take = |number, taker| {
+        once().take(&waiting(number), at(2000), None, Uuid::from_u128(taker), &BOUNDS).unwrap()
     };
-    assert_eq!(record(1), record(1));
-    assert_ne!(record(1), record(2));
+    let record = |taken: &Taken| taken.append.command.clone().unwrap();
+    let (first, second, next) = (take(1, 1), take(1, 2), take(2, 3));
+    assert_eq!(record(&first).id, record(&second).id);
+    assert_ne!(record(&first).id, record(&next).id);
+    let stored = record(&first).reply;
+    assert!(first.is_ours(None) && first.is_ours(Some(&stored)) && !second.is_ours(Some(&stored)));
 }
 
 /// The pauses double up to a bound, and after the last try it is kept as failed, with what was wrong.
