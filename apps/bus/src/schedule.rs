@@ -207,7 +207,7 @@ impl Bus {
         replaces: bool,
         once: Option<CommandId>,
     ) -> Result<(), ScheduleError> {
-        let entry = scheduled.waiting().map_err(unencodable::<C>)?;
+        let entry = scheduled.waiting().map_err(|error| unencodable::<C>(&error))?;
         let command = once.map(|id| CommandRecord { id, reply: Json::from_store("null") });
         let done = replaces.then_some(entry.id).into_iter().collect();
         self.store().append(Append { done, outbox: vec![entry], command, ..Append::default() }).await?;
@@ -228,12 +228,12 @@ fn scheduled<C: Command>(
     recurring: Option<Recurring>,
     metadata: Metadata,
 ) -> Result<Scheduled, ScheduleError> {
-    let body = Json::encode(command).map_err(unencodable::<C>)?;
+    let body = Json::encode(command).map_err(|error| unencodable::<C>(&error))?;
     let command = C::NAME.to_owned();
     Ok(Scheduled { schedule: id.0, command, body, due_at, recurring, metadata, attempts: 0, error: None })
 }
 
-fn unencodable<C: Command>(error: JsonError) -> ScheduleError {
+fn unencodable<C: Command>(error: &JsonError) -> ScheduleError {
     ScheduleError::Unencodable { command: C::NAME, reason: error.to_string() }
 }
 

@@ -55,6 +55,11 @@ pub use umbel_bus::{
 
 /// The guide's examples, which are doctests by this.
 #[cfg(doctest)]
+#[doc = include_str!("../../../docs/guides/scheduling.md")]
+struct GuideToScheduling;
+
+/// The guide's examples, which are doctests by this.
+#[cfg(doctest)]
 #[doc = include_str!("../../../docs/guides/subscriptions.md")]
 struct GuideToSubscriptions;
 

@@ -19,8 +19,9 @@ use crate::{
     time::Timestamp,
 };
 
-/// The queue of schedules that were given up: their commands were rejected, cannot be read, or failed too often.
-pub const FAILED_QUEUE: &str = "schedule.failed";
+/// The queue of schedules that were given up: their commands were rejected, cannot be read, or failed too often. No app's queue has this
+/// name, so nobody carries them out.
+pub const FAILED_QUEUE: &str = "schedule_failed";
 
 /// What the names of the queues of schedules begin with.
 const QUEUE: &str = "schedule.";

@@ -12,7 +12,7 @@ use std::{
 };
 
 use futures_util::{StreamExt, future::LocalBoxFuture, stream::FuturesUnordered};
-use tokio::time::{sleep, timeout_at};
+use tokio::time::{Instant, sleep, timeout_at};
 use umbel_bus::{Bus, Cron, DispatchError, DispatchOptions, EncodedAnswer, edge};
 use umbel_core::{
     CommandId, Json,
@@ -28,6 +28,9 @@ pub use self::settings::ScheduleSettings;
 const TRIES: u32 = 5;
 /// The pause between two of these.
 const PAUSE: Duration = Duration::from_millis(200);
+
+/// How often recurring commands are looked for that the code declares: an operator, or a node with older code, may have taken one away.
+const PLAN_AGAIN_AFTER: Duration = Duration::from_secs(600);
 
 /// The worker of one app.
 #[derive(Clone)]
@@ -70,9 +73,12 @@ impl Keeper {
     /// Carries out what is due until told to stop, and then finishes what is under way.
     async fn keep(&self, stopping: Stopping) {
         let (mut work, mut running, mut numbers) = (self.bus.work(), Running::new(), HashSet::new());
-        let mut unplanned = self.declared.clone();
+        let (mut unplanned, mut planned_at) = (self.declared.clone(), Instant::now());
         loop {
             work.mark_unchanged();
+            if planned_at.elapsed() > PLAN_AGAIN_AFTER {
+                (unplanned, planned_at) = (self.declared.clone(), Instant::now());
+            }
             let pause = match self.look(&mut unplanned, &running, &mut numbers).await {
                 Ok(pause) => pause,
                 Err(error) => {

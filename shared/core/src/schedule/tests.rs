@@ -85,6 +85,7 @@ fn queues_are_those_of_apps() {
     assert_eq!(queue_of("bank.deposit"), "schedule.bank");
     assert_eq!(queue_of("bank.accounts.deposit"), "schedule.bank");
     assert_eq!(queue_of("deposit"), "schedule.deposit");
+    assert_ne!(queue_of("failed.deposit"), FAILED_QUEUE);
     // Pinned: rows of databases have it.
     let id = id_of_name("schedule.bank", "nightly");
     assert_eq!(id, id_of_name("schedule.bank", "nightly"));
