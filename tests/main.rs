@@ -11,5 +11,6 @@ mod followers;
 mod nodes;
 mod races;
 mod recovery;
+mod schedules;
 mod supervision;
 mod tidy;

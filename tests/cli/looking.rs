@@ -83,6 +83,10 @@ fn streams_are_listed_and_shown() {
             let arguments: Vec<_> = [command, "list"].into_iter().chain(argument).collect();
             assert_eq!(umbel.json(&arguments).len(), 0, "{command}");
         }
+        assert_eq!(umbel.json(&["schedule", "list", "articles"]).len(), 0);
+        assert_eq!(umbel.json(&["schedule", "list", "--failed"]).len(), 0);
+        let nothing = umbel.command_output(&["schedule", "cancel", "0190f5e2-7cc7-7d1a-b5a5-ffffffffffff"]);
+        assert!(nothing.code == Some(1) && nothing.stderr.contains("schedule list"), "{nothing:?}");
         assert_eq!(umbel.json(&["notices", "sweep"])[0]["swept"], 0);
         assert_eq!(umbel.json(&["snapshots", "delete", "even-0"])[0]["deleted"], false);
         let missing = umbel.command_output(&["snapshots", "show", "even-0"]);

@@ -1,9 +1,11 @@
 //! Follows, favourites and the feed, and that a name is the same everywhere.
 
 use serde_json::{Value, json};
+use umbel_core::{Json, Metadata, Timestamp, schedule::Scheduled, store::Append};
+use uuid::Uuid;
 
 use super::{error, on_every_log, on_every_store};
-use crate::support::{Answer, Client, Umbel};
+use crate::support::{Answer, Client, Umbel, eventually, with_store};
 
 fn titles(list: &Answer) -> (Vec<&str>, u64) {
     assert_eq!(list.status, 200, "{list:?}");
@@ -181,5 +183,44 @@ fn a_changed_name_shows_everywhere() {
         }
         assert_eq!(error(client.get("/api/profiles/ada")).0, 404);
         assert_eq!(bob.delete("/api/profiles/countess/follow").status, 200);
+    });
+}
+
+/// TM-01: given favourites of an article that was deleted, when the time of the nightly sweep has come, then they are taken away; others
+/// stay.
+#[test]
+fn favorites_of_what_is_gone_are_swept_away() {
+    on_every_log(|client, umbel| {
+        let (ada, bob) = (client.register("ada"), client.register("bob"));
+        let slugs = ["On Engines", "On Looms"].map(|title| ada.publish(title, &[]));
+        for slug in &slugs {
+            for who in [&ada, &bob] {
+                assert_eq!(who.post_nothing(&format!("/api/articles/{slug}/favorite")).status, 200);
+            }
+        }
+        assert_eq!(ada.delete(&format!("/api/articles/{}", slugs[0])).status, 204);
+        let nightly = eventually("the plan", || umbel.json(&["schedule", "list", "social"]).pop());
+        assert_eq!(nightly["scheduled"]["recurring"]["name"], "sweep_favorites");
+        // As if its time had come.
+        let now = Scheduled {
+            schedule: Uuid::from_u128(1),
+            command: nightly["scheduled"]["command"].as_str().unwrap().to_owned(),
+            body: Json::encode(&nightly["scheduled"]["body"]).unwrap(),
+            due_at: Timestamp::from_micros(1_000_000),
+            recurring: None,
+            metadata: Metadata::default(),
+            attempts: 0,
+            error: None,
+        };
+        let append = Append { outbox: vec![now.waiting().unwrap()], ..Append::default() };
+        with_store(&umbel.place(), async |bus| bus.store().append(append).await.unwrap());
+        eventually("the sweep", || (count(umbel, "social.unfavorited") == 2).then_some(()));
+        let left = client.get("/api/articles?favorited=bob");
+        assert_eq!(titles(&left), (vec!["On Looms"], 1));
+        assert_eq!(left.body["articles"][0]["favoritesCount"], 2);
+        eventually("nothing but the next night", || {
+            (umbel.json(&["schedule", "list", "social"]).len() == 1).then_some(())
+        });
+        assert_eq!(umbel.json(&["schedule", "list", "--failed"]).len(), 0);
     });
 }

@@ -59,8 +59,8 @@ const TABLE: &[Allowed] = &[
     },
     Allowed {
         member: "apps/bus",
-        reason: "moves messages: knows no app and no database",
-        normal: "actix anyhow arc-swap futures-util regex-lite serde serde_json thiserror tokio tracing \
+        reason: "moves messages: knows no app and no database; the only crate that names croner",
+        normal: "actix anyhow arc-swap croner futures-util regex-lite serde serde_json thiserror tokio tracing \
                  umbel-core umbel-supervision uuid",
         dev: "proptest umbel-bus",
     },

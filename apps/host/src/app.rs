@@ -7,7 +7,8 @@ use umbel_bus::{
     topics::{SubscriberId, Subscription, TopicHandler, topic_worker},
 };
 use umbel_core::{
-    Aggregate, Command, CommandSet, CommandVisitor, Decide, Projection, Query, store::Recorded,
+    Aggregate, Command, CommandSet, CommandVisitor, Decide, Projection, Query, schedule::Missed,
+    store::Recorded,
 };
 use umbel_supervision::{Group, Policy, Worker};
 
@@ -19,15 +20,19 @@ use crate::{
     projection,
     read_models::ReadModels,
     recorder,
+    schedule::{self, Declared as Recurring},
     settings::HostSettings,
 };
+
+/// What a command is called among what can be there only once.
+const COMMAND: &str = "command";
 
 type Start = Arc<dyn Fn(&str, Bus, &HostSettings) -> Worker + Send + Sync>;
 
 /// A domain app: a name and the components it declares. Each becomes a supervised actor on the app's own thread.
 ///
 /// Recorders and subscribers of topics start first, then projections, then aggregates, then handlers of commands and queries, then
-/// handlers of events, each in the order declared, and they stop in reverse: what a handler dispatches to its own app finds its
+/// handlers of events, each in the order declared, at last who carries out scheduled commands, and they stop in reverse: what a handler dispatches to its own app finds its
 /// owner until the last handler is done, projections can be waited for by whoever can write, and what they publish at the very end
 /// is recorded.
 #[derive(Clone)]
@@ -40,6 +45,7 @@ pub struct App {
     /// Handlers of commands and queries.
     handlers: Vec<Start>,
     event_handlers: Vec<Start>,
+    recurring: Vec<Recurring>,
     /// What can be there only once, in the order declared.
     declared: Vec<Declared>,
 }
@@ -85,6 +91,7 @@ impl App {
             event_handlers: Vec::new(),
             aggregates: Vec::new(),
             handlers: Vec::new(),
+            recurring: Vec::new(),
             declared: Vec::new(),
         }
     }
@@ -104,6 +111,7 @@ impl App {
         self.aggregates.extend(part.aggregates);
         self.handlers.extend(part.handlers);
         self.event_handlers.extend(part.event_handlers);
+        self.recurring.extend(part.recurring);
         self.declared.extend(part.declared);
         self
     }
@@ -191,7 +199,7 @@ impl App {
         F: Fn(Handling, C) -> Fut + Clone + Send + Sync + Unpin + 'static,
         Fut: Future<Output = Result<C::Reply, DispatchError<C::Rejection>>> + 'static,
     {
-        self.declares("command", C::NAME, C::NAME);
+        self.declares(COMMAND, C::NAME, C::NAME);
         self.handlers.push(Arc::new(move |app, bus, settings| {
             command_worker::<C, F, Fut>(app, bus, settings, handler.clone())
         }));
@@ -213,12 +221,48 @@ impl App {
         self
     }
 
+    /// A command that is carried out again and again, at the times of a cron expression in UTC, as long as the code says so; `make`
+    /// makes it, when the app starts. A time at which the app was down is made up for once it is up; see [`App::recurring_unless_missed`].
+    #[must_use]
+    pub fn recurring<C: Command>(
+        self,
+        name: &'static str,
+        cron: &'static str,
+        make: impl Fn() -> C + Send + Sync + 'static,
+    ) -> Self {
+        self.recurs(name, Recurring::new(name, cron, Missed::RunOnce, make))
+    }
+
+    /// The same, but for times at which the app was down (by more than `schedule.late_after_ms`): those are left out.
+    #[must_use]
+    pub fn recurring_unless_missed<C: Command>(
+        self,
+        name: &'static str,
+        cron: &'static str,
+        make: impl Fn() -> C + Send + Sync + 'static,
+    ) -> Self {
+        self.recurs(name, Recurring::new(name, cron, Missed::Skip, make))
+    }
+
     /// The app as a branch of the supervision tree.
     #[must_use]
     pub fn group(&self, bus: &Bus, settings: &HostSettings, policy: Policy) -> Group {
-        self.workers().fold(Group::new(self.name, policy), |group, start| {
+        let group = self.workers().fold(Group::new(self.name, policy), |group, start| {
             group.child(start(self.name, bus.clone(), settings))
-        })
+        });
+        let commands: Vec<_> =
+            self.declared.iter().filter(|declared| declared.kind == COMMAND).map(|one| one.name).collect();
+        if commands.is_empty() && self.recurring.is_empty() {
+            return group;
+        }
+        let recurring = self.recurring.clone();
+        group.child(schedule::worker(self.name, bus.clone(), settings.schedule, &commands, recurring))
+    }
+
+    fn recurs(mut self, name: &'static str, recurring: Recurring) -> Self {
+        self.declares("recurring command", name, name);
+        self.recurring.push(recurring);
+        self
     }
 
     fn declares(&mut self, kind: &'static str, name: &'static str, by: &'static str) {
@@ -237,7 +281,7 @@ impl<A: Aggregate> CommandVisitor<A> for Commands<'_> {
     where
         A: Decide<C>,
     {
-        self.0.push(Declared { kind: "command", name: C::NAME, by: A::CATEGORY });
+        self.0.push(Declared { kind: COMMAND, name: C::NAME, by: A::CATEGORY });
     }
 }
 

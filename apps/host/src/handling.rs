@@ -5,8 +5,11 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use umbel_bus::{Bus, DispatchContext, DispatchError, Dispatched, Outcome, Returning, edge};
-use umbel_core::{Command, CommandId, EventName, Position, Timestamp};
+use umbel_bus::{
+    Bus, DispatchContext, DispatchError, Dispatched, Outcome, Returning, ScheduleError, ScheduleId,
+    ScheduleOptions, When, edge,
+};
+use umbel_core::{Command, CommandId, EventName, Position, Timestamp, schedule::derived, store::AppendError};
 use uuid::Uuid;
 
 use crate::read_models::ReadModels;
@@ -63,6 +66,34 @@ impl Handling {
         Ok(dispatched.reply)
     }
 
+    /// Plans a command for later: in the same conversation, and once, however often this one is repeated.
+    ///
+    /// # Errors
+    /// See [`ScheduleError`].
+    pub async fn schedule<C: Command>(
+        &self,
+        command: C,
+        when: When,
+        options: ScheduleOptions,
+    ) -> Result<ScheduleId, ScheduleError> {
+        let part = self.begin_part();
+        // Not the part's id itself: under that a command is looked for that is carried out now.
+        let once = CommandId(derived(self.part_id(part).0, 0));
+        let metadata = self.context.metadata.clone().caused_by(self.context.command_id.0);
+        let planned = self.bus.schedule(command, when, options.in_context(&metadata).once(once)).await;
+        planned.inspect_err(|_| {
+            self.written().parts.remove(&part);
+        })
+    }
+
+    /// Takes back what is planned; whether it still waited.
+    ///
+    /// # Errors
+    /// See [`AppendError`].
+    pub async fn cancel_schedule(&self, id: ScheduleId) -> Result<bool, AppendError> {
+        self.bus.cancel_schedule(id).await
+    }
+
     /// The read models.
     #[must_use]
     pub fn models(&self) -> &ReadModels {
@@ -108,6 +139,7 @@ impl Handling {
                 | DispatchError::Conflict { .. }
                 | DispatchError::Refused(_)
                 | DispatchError::NoHandler { .. }
+                | DispatchError::Undecodable { .. }
                 | DispatchError::BadIdentity { .. }
                 | DispatchError::Timeout { outcome: Outcome::NothingStored, .. }
         );

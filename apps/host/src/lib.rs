@@ -1,7 +1,7 @@
 //! Runs what a domain app declares as supervised actors, alone or as an umbrella.
 //!
 //! Owns the [`App`] declaration and the hosts behind it: an actor per live aggregate, an actor per projection, an
-//! actor per query and per command handler, a runner per subscription with its consumers. A domain author writes pure functions and a declaration; locks,
+//! actor per query and per command handler, a runner per subscription with its consumers, who carries out scheduled commands. A domain author writes pure functions and a declaration; locks,
 //! retries, checkpoints, restarts and shutdown live here.
 //!
 //! Promises:
@@ -9,6 +9,7 @@
 //! - an event's effect on a projection's documents happens exactly once;
 //! - an event reaches each handler at least once, in order for each key, and is handled, skipped or kept as a dead letter before the
 //!   handler's checkpoint passes it;
+//! - a command that was planned for later has its effect once, whichever node carries it out and whoever dies meanwhile;
 //! - nothing waits without a bound: mailboxes, work in flight, retries and caches have limits in the settings.
 //!
 //! Knows nothing about any domain app or database.
@@ -22,6 +23,7 @@ mod handling;
 mod projection;
 mod read_models;
 mod recorder;
+mod schedule;
 mod settings;
 mod standalone;
 mod subscription;
@@ -36,6 +38,7 @@ pub use event_handler::{
 pub use exit::{ExitStatus, Failed, OrExit, conclude};
 pub use handling::Handling;
 pub use read_models::{Found, ReadModels};
+pub use schedule::ScheduleSettings;
 pub use settings::HostSettings;
 pub use standalone::{overview, standalone};
 pub use subscription::{
@@ -45,9 +48,15 @@ pub use subscription::{
 pub use umbrella::{Foundation, RunError, StopSignals, TreeView, Umbrella};
 
 pub use umbel_bus::{
-    AskError, Bus, Consistency, DispatchError, DispatchOptions, Dispatched, Done, GetTree, Halt, Middleware,
-    Outcome, Passage, Refusal, Returned, Returning, topics,
+    AskError, Bus, Consistency, Cron, DispatchError, DispatchOptions, Dispatched, Done, GetTree, Halt,
+    Middleware, Outcome, Passage, Recurrence, Refusal, Returned, Returning, ScheduleError, ScheduleId,
+    ScheduleOptions, When, recurring_id, topics,
 };
+
+/// The guide's examples, which are doctests by this.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/guides/scheduling.md")]
+struct GuideToScheduling;
 
 /// The guide's examples, which are doctests by this.
 #[cfg(doctest)]

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::Deserialize;
 use umbel_bus::at_least_one;
 
-use crate::subscription::SubscriptionSettings;
+use crate::{schedule::ScheduleSettings, subscription::SubscriptionSettings};
 
 /// Bounds and times of the hosts, each at least 1 but for `conflict_retries`. They are documented in
 /// `config/default.toml`.
@@ -47,6 +47,9 @@ pub struct HostSettings {
     /// Subscriptions and handlers of events: a section of their own, `[subscriptions]`.
     #[serde(skip)]
     pub subscriptions: SubscriptionSettings,
+    /// Scheduled commands: a section of their own, `[schedule]`.
+    #[serde(skip)]
+    pub schedule: ScheduleSettings,
 }
 
 impl HostSettings {
@@ -82,6 +85,7 @@ impl Default for HostSettings {
             notices_waiting_max: 10_000,
             notices_ttl_ms: 604_800_000,
             subscriptions: SubscriptionSettings::default(),
+            schedule: ScheduleSettings::default(),
         }
     }
 }
@@ -121,8 +125,11 @@ mod tests {
         let subscriptions =
             ["lease_ms", "poll_ms", "buffer", "batch", "checkpoint_after", "retry_min_ms", "retry_max_ms"]
                 .map(|key| format!("subscriptions.{key}"));
+        let schedule =
+            ["poll_ms", "in_flight_max", "deadline_ms", "retry_min_ms", "retry_max_ms", "attempts_max"]
+                .map(|key| format!("schedule.{key}"));
         let host = host.map(|key| format!("host.{key}"));
-        for key in bus.into_iter().chain(host).chain(subscriptions) {
+        for key in bus.into_iter().chain(host).chain(subscriptions).chain(schedule) {
             let load = |value: &str| {
                 let overrides = vec![(key.clone(), value.to_owned())];
                 let settings = Settings::load(&LoadOptions { overrides, ..LoadOptions::default() }).unwrap();

@@ -131,8 +131,11 @@ impl Foundation {
     /// When a setting of the bus, the hosts or the supervision is wrong.
     pub fn from_settings(settings: Settings) -> anyhow::Result<Self> {
         let bus = Bus::new(settings.section::<BusSettings>("bus")?);
-        let host =
-            HostSettings { subscriptions: settings.section("subscriptions")?, ..settings.section("host")? };
+        let host = HostSettings {
+            subscriptions: settings.section("subscriptions")?,
+            schedule: settings.section("schedule")?,
+            ..settings.section("host")?
+        };
         bus.common::<Registry>().configure(&host.subscriptions);
         Ok(Self { bus, host, policy: settings.section("supervision")?, settings })
     }

@@ -20,6 +20,7 @@ mod nodes;
 mod projections;
 mod recorder;
 mod replay;
+mod schedules;
 mod stores;
 mod subscriptions;
 mod topics;

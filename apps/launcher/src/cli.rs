@@ -15,6 +15,7 @@ use crate::{
     notices::NoticesCommand,
     outbox::OutboxCommand,
     run,
+    schedule::ScheduleCommand,
     snapshots::SnapshotsCommand,
     store::StoreCommand,
     streams::StreamsCommand,
@@ -103,6 +104,9 @@ enum Command {
     /// Work that appends have left behind
     #[command(subcommand)]
     Outbox(OutboxCommand),
+    /// Commands that were planned for later: list, show, cancel
+    #[command(subcommand)]
+    Schedule(ScheduleCommand),
     /// Kept notices
     #[command(subcommand)]
     Notices(NoticesCommand),
@@ -144,6 +148,7 @@ impl Cli {
             Command::DeadLetters(command) => command.execute(&quiet(options)),
             Command::Snapshots(command) => command.execute(&quiet(options)),
             Command::Outbox(command) => command.execute(&quiet(options)),
+            Command::Schedule(command) => command.execute(&quiet(options)),
             Command::Notices(command) => command.execute(&quiet(options)),
             Command::Tenants(command) => command.execute(&quiet(options)),
             Command::Bench(command) => command.execute(quiet(options)),
@@ -240,6 +245,9 @@ mod tests {
             "umbel store archive",
             "umbel store archive --through 1 --before 2026-01-31",
             "umbel outbox list",
+            "umbel schedule list",
+            "umbel schedule list social --failed",
+            "umbel schedule show first",
             "umbel subscriptions reset a.b",
             "umbel subscriptions reset a.b --origin --current",
             "umbel dead-letters edit a.b 1",

@@ -17,6 +17,7 @@ mod patience;
 mod print;
 mod progress;
 mod run;
+mod schedule;
 mod snapshots;
 mod store;
 mod streams;

@@ -9,11 +9,11 @@ use futures_util::future::ready;
 use tokio::time::timeout_at;
 use umbel_bus::{Answered, Bus, Envelope, Gate, RouteSet};
 use umbel_core::store::{
-    ClearOutbox, DeleteSnapshot, FindCommand, FindEvent, GetDocuments, GetStatus, GetStreamInfo, KeepLeases,
-    KeepNotices, LinkEvents, ListLetters, ListNotices, ListSnapshots, ListStreams, ListSubscriptions,
-    LoadCheckpoint, LoadSnapshot, OpenSubscription, ParkLetters, Perform, QueryDocuments, ReadAll,
-    ReadOutbox, ReadParkedKeys, ReadStream, SaveCheckpoints, SaveProjection, SaveSnapshot, SettleLetters,
-    StoreError, SweepNotices, TakeLetters, VerifyStore,
+    ClearOutbox, DeleteSnapshot, FindCommand, FindEvent, FindWork, GetDocuments, GetStatus, GetStreamInfo,
+    KeepLeases, KeepNotices, LinkEvents, ListLetters, ListNotices, ListSnapshots, ListStreams,
+    ListSubscriptions, LoadCheckpoint, LoadSnapshot, OpenSubscription, ParkLetters, Perform, QueryDocuments,
+    ReadAll, ReadDue, ReadOutbox, ReadParkedKeys, ReadStream, SaveCheckpoints, SaveProjection, SaveSnapshot,
+    SettleLetters, StoreError, SweepNotices, TakeLetters, VerifyStore,
 };
 use umbel_supervision::{Drain, Tether};
 
@@ -62,6 +62,8 @@ impl Reader {
             .answers::<DeleteSnapshot>(address.clone().recipient())
             .answers::<ListSnapshots>(address.clone().recipient())
             .answers::<ReadOutbox>(address.clone().recipient())
+            .answers::<ReadDue>(address.clone().recipient())
+            .answers::<FindWork>(address.clone().recipient())
             .answers::<ClearOutbox>(address.clone().recipient())
             .answers::<KeepNotices>(address.clone().recipient())
             .answers::<ListNotices>(address.clone().recipient())

@@ -7,6 +7,7 @@ use crate::{
     follow::Following,
     queries::{list_favorites, list_followed, relate},
     relations::SocialGraph,
+    sweep::{NIGHTLY, SweepFavorites, sweep},
 };
 
 /// The social app.
@@ -16,6 +17,8 @@ pub fn app() -> App {
         .aggregate::<Following>()
         .aggregate::<FavoriteMark>()
         .projection::<SocialGraph>()
+        .command(sweep)
+        .recurring("sweep_favorites", NIGHTLY, || SweepFavorites {})
         .query(relate)
         .query(list_followed)
         .query(list_favorites)

@@ -13,5 +13,6 @@ mod favorite;
 mod follow;
 mod queries;
 mod relations;
+mod sweep;
 
 pub use app::app;

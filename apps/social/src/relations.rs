@@ -38,11 +38,11 @@ pub(crate) struct FollowDocument {
     position: Position,
 }
 
-/// That an article is a favourite of a user; its key is the pair. It stays when the article goes: nobody is shown it
-/// then, and to find all of them would take the model a question that rules cannot ask.
+/// That an article is a favourite of a user; its key is the pair. It stays when the article goes, as to find all of them would take
+/// the model a question that rules cannot ask: nobody is shown it then, and [`crate::sweep`] takes it away some time later.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct FavoriteDocument {
-    user_id: Uuid,
+    pub(crate) user_id: Uuid,
     pub(crate) article_id: Uuid,
     /// In the log: what "latest" goes by.
     position: Position,
@@ -52,6 +52,9 @@ pub(crate) struct FavoriteDocument {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct FavoritesDocument {
     pub(crate) count: u64,
+    /// Whether the article is gone, and so its marks are to be taken away.
+    #[serde(default)]
+    pub(crate) gone: bool,
 }
 
 impl Document for FollowDocument {
@@ -61,11 +64,12 @@ impl Document for FollowDocument {
 
 impl Document for FavoriteDocument {
     const COLLECTION: &'static str = "social.favorites";
-    const INDEXES: &'static [&'static str] = &["position", "user_id"];
+    const INDEXES: &'static [&'static str] = &["article_id", "position", "user_id"];
 }
 
 impl Document for FavoritesDocument {
     const COLLECTION: &'static str = "social.favorites_counts";
+    const INDEXES: &'static [&'static str] = &["gone"];
 }
 
 impl FollowDocument {
@@ -81,6 +85,26 @@ impl FavoriteDocument {
     pub(crate) fn of_user(user_id: Uuid, limit: u32) -> DocumentQuery {
         let query = DocumentQuery::of::<Self>().equal("user_id", user_id);
         query.order_by("position", Direction::Backward).page(0, limit)
+    }
+}
+
+impl FavoriteDocument {
+    /// The query for the marks of an article.
+    pub(crate) fn of_article(article_id: Uuid, limit: u32) -> DocumentQuery {
+        DocumentQuery::of::<Self>().equal("article_id", article_id).page(0, limit)
+    }
+}
+
+impl FavoritesDocument {
+    /// The query for articles that are gone and have marks left.
+    pub(crate) fn of_gone(limit: u32) -> DocumentQuery {
+        DocumentQuery::of::<Self>().equal("gone", true).page(0, limit)
+    }
+
+    fn counted(known: Option<Self>, count: impl FnOnce(u64) -> u64) -> Option<Self> {
+        let known = known.unwrap_or(Self { count: 0, gone: false });
+        let count = count(known.count);
+        (count > 0).then_some(Self { count, ..known })
     }
 }
 
@@ -109,18 +133,19 @@ impl Projection for SocialGraph {
             Listened::Favorited(Favorited { user_id, article_id }) => {
                 let favorite = FavoriteDocument { user_id, article_id, position };
                 changes.put(pair(user_id, article_id), favorite);
-                changes.modify(article_id, |known: Option<FavoritesDocument>| {
-                    Some(FavoritesDocument { count: known.map_or(0, |known| known.count) + 1 })
-                });
+                changes.modify(article_id, |known| FavoritesDocument::counted(known, |count| count + 1));
             }
             Listened::Unfavorited(Unfavorited { user_id, article_id }) => {
                 changes.delete::<FavoriteDocument>(pair(user_id, article_id));
-                changes.modify(article_id, |known: Option<FavoritesDocument>| {
-                    let count = known.map_or(0, |known| known.count.saturating_sub(1));
-                    (count > 0).then_some(FavoritesDocument { count })
+                changes.modify(article_id, |known| {
+                    FavoritesDocument::counted(known, |count| count.saturating_sub(1))
                 });
             }
-            Listened::ArticleDeleted(event) => changes.delete::<FavoritesDocument>(event.article_id),
+            Listened::ArticleDeleted(event) => {
+                changes.modify(event.article_id, |known: Option<FavoritesDocument>| {
+                    known.map(|known| FavoritesDocument { gone: true, ..known })
+                });
+            }
         }
     }
 }
@@ -153,8 +178,9 @@ mod tests {
         assert_eq!(left, [pair(BOB, ADA)]);
     }
 
+    /// What is left of an article that is gone is known as such, until the last mark is taken away.
     #[test]
-    fn favorites_are_counted_until_the_article_goes() {
+    fn favorites_are_counted_also_when_the_article_goes() {
         let model = ReadModel::<SocialGraph>::new()
             .after("favorite-1.3", Favorited { user_id: ADA, article_id: ARTICLE })
             .after("favorite-2.3", Favorited { user_id: BOB, article_id: ARTICLE });
@@ -162,8 +188,9 @@ mod tests {
         let model = model.after("favorite-1.3", Unfavorited { user_id: ADA, article_id: ARTICLE });
         assert_eq!((count(&model), model.documents::<FavoriteDocument>().len()), (Some(1), 1));
         let gone = Deleted { article_id: ARTICLE, tags: Vec::new(), deleted_at: NOW };
+        assert!(!model.document::<FavoritesDocument>(&ARTICLE.to_string()).unwrap().gone);
         let model = model.after("article-3", gone);
-        assert_eq!(count(&model), None);
+        assert!(model.document::<FavoritesDocument>(&ARTICLE.to_string()).unwrap().gone);
         let model = model.after("favorite-2.3", Unfavorited { user_id: BOB, article_id: ARTICLE });
         assert_eq!((count(&model), model.documents::<FavoriteDocument>()), (None, Vec::new()));
     }
@@ -172,5 +199,7 @@ mod tests {
     fn queries_use_declared_indexes() {
         assert_eq!(FollowDocument::of_follower(ADA, 1).check::<FollowDocument>(), Ok(()));
         assert_eq!(FavoriteDocument::of_user(ADA, 1).check::<FavoriteDocument>(), Ok(()));
+        assert_eq!(FavoriteDocument::of_article(ARTICLE, 1).check::<FavoriteDocument>(), Ok(()));
+        assert_eq!(FavoritesDocument::of_gone(1).check::<FavoritesDocument>(), Ok(()));
     }
 }

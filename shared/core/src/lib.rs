@@ -19,6 +19,7 @@ mod names;
 pub mod payload;
 pub mod personal;
 pub mod projection;
+pub mod schedule;
 pub mod store;
 pub mod stream;
 pub mod subscription;

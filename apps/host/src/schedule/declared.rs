@@ -1,0 +1,74 @@
+//! Recurring commands that an app declares in its code: the store's schedules are made to agree with them.
+
+use umbel_bus::{Bus, Cron, CronError, recurring_id};
+use umbel_core::{
+    Command, Json, Metadata, Timestamp,
+    json::JsonError,
+    schedule::{Missed, Recurring, Scheduled},
+    store::{Append, AppendError},
+};
+use uuid::Uuid;
+
+/// A recurring command of an app.
+#[derive(Clone)]
+pub(crate) struct Declared {
+    pub(super) id: Uuid,
+    /// Its name in the app.
+    pub(crate) name: &'static str,
+    /// Its command's name.
+    pub(super) command: &'static str,
+    cron: &'static str,
+    missed: Missed,
+    make: std::sync::Arc<dyn Fn() -> Result<Json, JsonError> + Send + Sync>,
+}
+
+impl Declared {
+    pub(crate) fn new<C: Command>(
+        name: &'static str,
+        cron: &'static str,
+        missed: Missed,
+        make: impl Fn() -> C + Send + Sync + 'static,
+    ) -> Self {
+        let make = std::sync::Arc::new(move || Json::encode(&make()));
+        Self { id: recurring_id::<C>(name).0, name, command: C::NAME, cron, missed, make }
+    }
+
+    /// When it recurs.
+    pub(super) fn cron(&self) -> Result<Cron, CronError> {
+        self.cron.parse()
+    }
+
+    /// Plans it, unless it waits already just so. One that waits keeps its time as long as its expression stays: so a time that has
+    /// passed while the app was down is not forgotten.
+    pub(super) async fn plan(&self, app: &str, bus: &Bus, now: Timestamp) -> anyhow::Result<()> {
+        let recurring = Recurring {
+            name: self.name.to_owned(),
+            cron: self.cron.to_owned(),
+            missed: self.missed,
+            declared_by: Some(app.to_owned()),
+        };
+        let waits = bus.store().find_work(self.id).await?;
+        let waits = waits.and_then(|waiting| waiting.entry.body.decode::<Scheduled>().ok());
+        let same_times =
+            |before: &Scheduled| before.recurring.as_ref().is_some_and(|it| it.cron == self.cron);
+        let kept = waits.as_ref().filter(|before| same_times(before)).map(|before| before.due_at);
+        let never = Timestamp::from_micros(i64::MAX);
+        let due_at = kept.or_else(|| self.cron().ok()?.next_after(now)).unwrap_or(never);
+        let wanted = Scheduled {
+            schedule: self.id,
+            command: self.command.to_owned(),
+            body: (self.make)()?,
+            due_at,
+            recurring: Some(recurring),
+            metadata: Metadata::default(),
+            attempts: 0,
+            error: None,
+        };
+        if waits.as_ref() != Some(&wanted) {
+            tracing::info!(schedule = self.name, command = self.command, %due_at, "planned a recurring command");
+            let append = Append { done: vec![self.id], outbox: vec![wanted.waiting()?], ..Append::default() };
+            bus.store().append(append).await.map_err(|error: AppendError| anyhow::anyhow!(error))?;
+        }
+        Ok(())
+    }
+}
