@@ -344,7 +344,7 @@ async fn fill(store: &dyn Adapter, what: &str) {
     let json = Json::encode(&what).unwrap();
     let take = vec![ClaimName::new("test.name", "ada")];
     let full = Append {
-        claims: Claims { owner: what.into(), take, release: Vec::new() },
+        claims: Claims { owner: what.into(), take, release: Vec::new(), from: None },
         command: Some(command(1, json.as_str())),
         outbox: vec![OutboxEntry { id: Uuid::from_u128(1), queue: "work".into(), body: json.clone() }],
         ..Events::default().append("s", exact(0), 1)
