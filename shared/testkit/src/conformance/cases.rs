@@ -130,6 +130,10 @@ macro_rules! store_conformance {
             done_work_is_taken_out,
             work_is_not_left_twice,
             racing_appends_leave_their_own_work,
+            work_is_done_and_planned_in_one,
+            waiting_work_is_replaced_when_asked,
+            grouped_appends_change_the_outbox_in_order,
+            due_work_is_read_in_its_order,
         ]);
         $crate::store_conformance!(@cases $factory, pages, [
             pages_of_the_log_are_bounded_in_bytes,
