@@ -260,8 +260,12 @@ async fn an_append_that_cannot_be_held_fails_alone() {
     let adapter = adapter(&schema).await;
     append(&adapter, to("a", ExpectedVersion::Any)).await.unwrap();
     let taking = |stream: &str, value: &str| {
-        let claims =
-            Claims { owner: stream.into(), take: vec![ClaimName::new("test", value)], release: vec![], from: None };
+        let claims = Claims {
+            owner: stream.into(),
+            take: vec![ClaimName::new("test", value)],
+            release: vec![],
+            from: None,
+        };
         Append { claims, ..to(stream, ExpectedVersion::Any) }
     };
     let long: String = (0..40_000_u32).filter_map(|n| char::from_u32(n * 7919 % 50_000 + 200)).collect();
