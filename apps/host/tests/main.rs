@@ -5,6 +5,7 @@ mod bank;
 mod pot;
 mod probe;
 mod rigging;
+mod talks;
 mod world;
 
 mod aggregates;
@@ -16,6 +17,9 @@ mod faults;
 mod handlers;
 mod kit;
 mod nodes;
+mod processes;
+mod processes_failing;
+mod processes_timers;
 mod projections;
 mod recorder;
 mod replay;
