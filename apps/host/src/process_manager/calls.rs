@@ -21,6 +21,9 @@ pub(super) enum Failed<E> {
     Unreadable(DecodeError),
 }
 
+/// An event and whom it concerns.
+pub(super) type Routed<E> = (E, Route);
+
 /// What a failure is about.
 pub(super) struct About<'a> {
     pub(super) instance: Option<&'a str>,
@@ -52,7 +55,7 @@ fn caught<T>(call: impl FnOnce() -> T) -> Result<T, String> {
 /// The event, if it is one of those the process manager wants, and whom it concerns.
 pub(super) fn route<P: ProcessManager>(
     recorded: &RecordedEvent,
-) -> Result<Option<(P::Event, Route)>, Failed<P::Error>> {
+) -> Result<Option<Routed<P::Event>>, Failed<P::Error>> {
     let decoded = caught(|| recorded.decode::<P::Event>()).map_err(Failed::Panicked)?;
     let Some(event) = decoded.map_err(Failed::Unreadable)? else { return Ok(None) };
     let route = caught(|| P::route(&event, recorded)).map_err(Failed::Panicked)?;
