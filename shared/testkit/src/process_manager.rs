@@ -78,6 +78,7 @@ pub fn given_nothing<P: ProcessManager>(instance: &str) -> Given<P> {
 
 /// A command as it is ordered.
 #[track_caller]
+#[allow(clippy::needless_pass_by_value, reason = "a test writes a command here, and not a reference to one")]
 pub fn ordered<C: Command>(command: C) -> (String, Value) {
     let body = serde_json::to_value(&command);
     (C::NAME.to_owned(), body.unwrap_or_else(|error| panic!("{command:?} cannot be encoded: {error}")))
