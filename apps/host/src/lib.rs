@@ -10,6 +10,7 @@
 //! - an event reaches each handler at least once, in order for each key, and is handled, skipped or kept as a dead letter before the
 //!   handler's checkpoint passes it;
 //! - a command that was planned for later has its effect once, whichever node carries it out and whoever dies meanwhile;
+//! - what a process manager makes of an event is stored once, whatever crashes, and its commands are carried out once;
 //! - nothing waits without a bound: mailboxes, work in flight, retries and caches have limits in the settings.
 //!
 //! Knows nothing about any domain app or database.
@@ -20,6 +21,7 @@ mod event_handler;
 mod exit;
 mod handler;
 mod handling;
+mod process_manager;
 mod projection;
 mod read_models;
 mod recorder;
@@ -62,6 +64,11 @@ struct GuideToScheduling;
 #[cfg(doctest)]
 #[doc = include_str!("../../../docs/guides/subscriptions.md")]
 struct GuideToSubscriptions;
+
+/// The guide's examples, which are doctests by this.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/guides/process-managers.md")]
+struct GuideToProcessManagers;
 
 /// The guide's examples, which are doctests by this.
 #[cfg(doctest)]

@@ -5,6 +5,7 @@ mod bank;
 mod pot;
 mod probe;
 mod rigging;
+mod talks;
 mod world;
 
 mod aggregates;
@@ -17,6 +18,9 @@ mod faults;
 mod handlers;
 mod kit;
 mod nodes;
+mod processes;
+mod processes_failing;
+mod processes_timers;
 mod projections;
 mod recorder;
 mod replay;

@@ -346,7 +346,7 @@ async fn fill(store: &dyn Adapter, what: &str) {
     let id = Uuid::from_u128(1);
     let work = OutboxEntry { id, queue: "work".into(), body: json.clone(), due_at: None };
     let full = Append {
-        claims: Claims { owner: what.into(), take, release: Vec::new() },
+        claims: Claims { owner: what.into(), take, release: Vec::new(), from: None },
         command: Some(command(1, json.as_str())),
         outbox: vec![work],
         ..Events::default().append("s", exact(0), 1)

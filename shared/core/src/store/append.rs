@@ -73,6 +73,9 @@ pub struct Claims {
     pub take: Vec<ClaimName>,
     /// Given back. Giving back what nobody holds changes nothing; another owner's is refused.
     pub release: Vec<ClaimName>,
+    /// Who must hold all of these, so that they pass from there to the owner, or are given up, in one step. Whoever names the owner
+    /// that it saw has compared and swapped: of several who saw the same, one is let through.
+    pub from: Option<String>,
 }
 
 /// A command's id and the reply to give when it comes again.
@@ -155,6 +158,14 @@ pub enum AppendError {
         claim: ClaimName,
         /// Who holds it.
         owner: String,
+    },
+    /// A claim that was to pass from one owner to the next is held by nobody.
+    #[error("{claim} is not held by {expected}, nor by anybody else; read again and decide anew")]
+    NotHeld {
+        /// Which claim.
+        claim: ClaimName,
+        /// Who was believed to hold it.
+        expected: String,
     },
     /// An event holds personal data of somebody who was forgotten.
     #[error("{subject} was forgotten; no more of their personal data is taken")]

@@ -16,7 +16,7 @@ use crate::{
     event::NewEvent,
     id::{CommandId, EventId},
     json::Json,
-    store::{Append, AppendError, Appended, ClaimName, CommandRecord, OutboxEntry, StreamAppend},
+    store::{Append, AppendError, Appended, ClaimName, Claims, CommandRecord, OutboxEntry, StreamAppend},
     stream::StreamName,
     time::Timestamp,
     version::{ExpectedVersion, Position, Version},
@@ -305,11 +305,14 @@ impl<'a> Planner<'a> {
     }
 
     fn check_claims(&self, append: &Append) -> Result<(), AppendError> {
-        let owner = &append.claims.owner;
-        for claim in append.claims.take.iter().chain(&append.claims.release) {
-            match self.view.claims.get(claim) {
-                Some(holder) if holder != owner => {
+        let Claims { owner, take, release, from } = &append.claims;
+        for claim in take.iter().chain(release) {
+            match (self.view.claims.get(claim), from) {
+                (Some(holder), from) if holder != from.as_ref().unwrap_or(owner) => {
                     return Err(AppendError::Claimed { claim: claim.clone(), owner: holder.clone() });
+                }
+                (None, Some(from)) => {
+                    return Err(AppendError::NotHeld { claim: claim.clone(), expected: from.clone() });
                 }
                 _ => {}
             }

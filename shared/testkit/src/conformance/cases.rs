@@ -32,6 +32,7 @@ macro_rules! store_conformance {
             a_claim_has_one_owner,
             a_released_claim_is_free,
             claims_of_one_append_stand_or_fall_together,
+            a_claim_passes_from_owner_to_owner,
             releasing_is_for_owners_only,
         ]);
         $crate::store_conformance!(@cases $factory, commands, [

@@ -161,7 +161,7 @@ fn claims() {
     let claim = |owner: &str, take: &[&str], release: &[&str]| {
         let names = |values: &[&str]| values.iter().map(|value| ClaimName::new("name", *value)).collect();
         Append {
-            claims: Claims { owner: owner.into(), take: names(take), release: names(release) },
+            claims: Claims { owner: owner.into(), take: names(take), release: names(release), from: None },
             ..Append::default()
         }
     };
