@@ -14,6 +14,7 @@ use crate::{
     payload::{Payload, PayloadError},
     personal::Subject,
     stream::StreamName,
+    tags::Tags,
     time::Timestamp,
     version::{Position, Version},
 };
@@ -31,6 +32,11 @@ pub trait Event: Serialize + DeserializeOwned + fmt::Debug + Send + Sync + 'stat
     /// Whose personal data its [`Personal`](crate::Personal) fields are. `None`, the default, when it has none.
     fn subject(&self) -> Option<Subject> {
         None
+    }
+
+    /// By what events of several streams are found together: see [`tags`](crate::tags). None, the default, costs nothing.
+    fn tags(&self) -> Tags {
+        Tags::none()
     }
 
     /// What the log keeps of it: JSON, unless the type has a binary coding of its own.
@@ -78,6 +84,8 @@ pub struct EncodedEvent {
     pub data: Payload,
     /// Whose personal data it holds.
     pub subject: Option<Subject>,
+    /// By what it is found.
+    pub tags: Tags,
 }
 
 /// Name and schema version of an event; written `articles.published/2`. A name is 1 to 250 bytes without control characters.
@@ -100,6 +108,8 @@ pub struct NewEvent {
     pub data: Payload,
     /// Whose personal data it holds, if any: [`Personal`](crate::Personal) values in it are kept encrypted.
     pub subject: Option<Subject>,
+    /// By what it is found, whatever its stream.
+    pub tags: Tags,
     /// Its context.
     pub metadata: Metadata,
 }
@@ -123,6 +133,8 @@ pub struct RecordedEvent {
     pub data: Payload,
     /// Whose personal data it holds, if any.
     pub subject: Option<Subject>,
+    /// By what it is found, whatever its stream.
+    pub tags: Tags,
     /// Its context.
     pub metadata: Metadata,
     /// Its place in the stream that was read, if that is not its own but holds a link to it.
@@ -191,8 +203,8 @@ impl NewEvent {
     /// Gives an encoded event its id and context.
     #[must_use]
     pub fn new(id: EventId, event: EncodedEvent, metadata: Metadata) -> Self {
-        let EncodedEvent { event_type, data, subject } = event;
-        Self { id, event_type, data, subject, metadata }
+        let EncodedEvent { event_type, data, subject, tags } = event;
+        Self { id, event_type, data, subject, tags, metadata }
     }
 
     /// What the payload limit counts: bytes of data and metadata.
@@ -208,7 +220,12 @@ impl EncodedEvent {
     /// # Errors
     /// When the value cannot be encoded.
     pub fn of<E: Event>(event: &E) -> Result<Self, PayloadError> {
-        Ok(Self { event_type: EventType::of::<E>(), data: event.to_payload()?, subject: event.subject() })
+        Ok(Self {
+            event_type: EventType::of::<E>(),
+            data: event.to_payload()?,
+            subject: event.subject(),
+            tags: event.tags(),
+        })
     }
 }
 
@@ -236,8 +253,8 @@ impl RecordedEvent {
     /// The same event as it was before it was recorded: to append it to another log.
     #[must_use]
     pub fn into_new(self) -> NewEvent {
-        let Self { id, event_type, data, subject, metadata, .. } = self;
-        NewEvent { id, event_type, data, subject, metadata }
+        let Self { id, event_type, data, subject, tags, metadata, .. } = self;
+        NewEvent { id, event_type, data, subject, tags, metadata }
     }
 }
 
@@ -302,6 +319,8 @@ struct Line {
     data_base64: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none", default)]
     subject: Option<Subject>,
+    #[serde(skip_serializing_if = "Tags::is_empty", default)]
+    tags: Tags,
     metadata: Metadata,
     #[serde(skip_serializing_if = "Option::is_none", default)]
     linked_at: Option<Version>,
@@ -315,7 +334,17 @@ impl Serialize for RecordedEvent {
             Payload::Binary(bytes) => (None, Some(BASE64_STANDARD.encode(bytes))),
         };
         let Self {
-            position, stream, version, id, event_type, recorded_at, subject, metadata, linked_at, ..
+            position,
+            stream,
+            version,
+            id,
+            event_type,
+            recorded_at,
+            subject,
+            tags,
+            metadata,
+            linked_at,
+            ..
         } = event;
         let line = Line {
             position,
@@ -327,6 +356,7 @@ impl Serialize for RecordedEvent {
             data,
             data_base64,
             subject,
+            tags,
             metadata,
             linked_at,
         };
@@ -345,7 +375,17 @@ impl<'de> Deserialize<'de> for RecordedEvent {
             _ => return Err(D::Error::custom("an event has either `data` or `data_base64`")),
         };
         let Line {
-            position, stream, version, id, event_type, recorded_at, subject, metadata, linked_at, ..
+            position,
+            stream,
+            version,
+            id,
+            event_type,
+            recorded_at,
+            subject,
+            tags,
+            metadata,
+            linked_at,
+            ..
         } = line;
         Ok(Self {
             position,
@@ -356,6 +396,7 @@ impl<'de> Deserialize<'de> for RecordedEvent {
             recorded_at,
             data,
             subject,
+            tags,
             metadata,
             linked_at,
         })

@@ -22,6 +22,7 @@ pub mod projection;
 pub mod store;
 pub mod stream;
 pub mod subscription;
+pub mod tags;
 pub mod time;
 pub mod version;
 
@@ -41,5 +42,6 @@ pub use payload::{Payload, PayloadError};
 pub use personal::{Personal, Subject};
 pub use projection::Projection;
 pub use stream::{Category, StreamName, StreamNameError};
+pub use tags::{Tag, TagItem, TagQuery, Tags};
 pub use time::Timestamp;
 pub use version::{ExpectedVersion, Place, Position, Version};

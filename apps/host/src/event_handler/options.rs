@@ -199,6 +199,7 @@ mod tests {
             recorded_at: Timestamp::from_micros(0),
             data: Json::parse("{}").unwrap().into(),
             subject: None,
+            tags: umbel_core::Tags::none(),
             metadata: Metadata::default(),
             linked_at: None,
         }

@@ -74,6 +74,7 @@ impl Story {
             recorded_at: Timestamp::from_micros(0),
             data,
             subject: None,
+            tags: umbel_core::Tags::none(),
             metadata: umbel_core::Metadata::default(),
             linked_at: None,
         });

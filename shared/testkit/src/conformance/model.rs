@@ -31,6 +31,7 @@ pub(super) const LIMITS: Limits = Limits {
     append_max_events: 1000,
     payload_max_bytes: 1_000_000,
     append_max_bytes: 10_000_000,
+    event_max_tags: 16,
     json_max_depth: 127,
 };
 
