@@ -137,7 +137,14 @@ impl Appends {
             ("race.ran/1", Payload::json(&data).unwrap())
         };
         let event_type = event_type.parse().unwrap();
-        NewEvent { id, event_type, data, subject: None, tags: umbel_core::Tags::none(), metadata: Metadata::default() }
+        NewEvent {
+            id,
+            event_type,
+            data,
+            subject: None,
+            tags: umbel_core::Tags::none(),
+            metadata: Metadata::default(),
+        }
     }
 
     fn used_id(&mut self) -> EventId {

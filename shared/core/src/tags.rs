@@ -212,7 +212,7 @@ impl TagQuery {
     /// Whether it is about an event of this name with these tags: what every store's own way of finding them must agree with.
     #[must_use]
     pub fn is_about(&self, name: &str, tags: &Tags) -> bool {
-        !tags.is_empty() && self.items.iter().any(|item| item.is_about(name, tags))
+        self.items.iter().any(|item| item.is_about(name, tags))
     }
 
     /// The same of a recorded event.
@@ -260,7 +260,8 @@ impl TagItem {
     }
 
     fn is_about(&self, name: &str, tags: &Tags) -> bool {
-        (self.names.is_empty() || self.names.iter().any(|one| **one == *name)) && tags.include(&self.tags)
+        let is_named = self.names.is_empty() || self.names.iter().any(|one| **one == *name);
+        !self.tags.is_empty() && is_named && tags.include(&self.tags)
     }
 
     /// Its names as one text, each on a line of its own; `None` for any.

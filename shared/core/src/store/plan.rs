@@ -35,8 +35,8 @@ pub struct View {
     pub events: HashMap<EventId, EventPlace>,
     /// Conditions of the group that fail by what is in the log, each with the first event that it must not meet.
     pub failed: HashMap<AppendCondition, Position>,
-    /// Position of the log's last event, or of an earlier one that no condition of the group is behind: from there on the
-    /// events of the group itself are counted.
+    /// Position of the log's last event, from which on the events of the group itself are counted; [`Position::MAX`] where it is
+    /// not known and each condition is of a position before it.
     pub head: Position,
     /// Whether this group was tried before with an unknown outcome. Then an append whose events are all in the
     /// log is this append, stored by that try, also when it expected nothing of its stream.

@@ -220,10 +220,11 @@ impl State {
 
     /// A view to plan on without the lock. None when there is a stream whose version nobody may guess.
     ///
-    /// Event and command ids are taken to be new. A remembered version gives way to a higher one that a writer
+    /// Event and command ids are taken to be new, and conditions to hold. A remembered version gives way to a higher one that a writer
     /// expects: versions only grow, so the writer has seen what another node wrote.
     async fn guess(&mut self, session: &Session, appends: &[Append]) -> Result<Option<Guess>, Error> {
-        let mut view = View::default();
+        // Whatever else was stored meanwhile, the events of the group are behind the position of each condition.
+        let mut view = View { head: Position::MAX, ..View::default() };
         let (mut exact, mut held) = (true, Held::Known);
         let mut unknown: Vec<(&StreamName, ExpectedVersion)> = Vec::new();
         for append in appends.iter().flat_map(|append| &append.streams) {
