@@ -15,6 +15,8 @@
 
 mod aggregate;
 mod app;
+mod boundary;
+mod deciding;
 mod event_handler;
 mod exit;
 mod handler;
@@ -53,6 +55,11 @@ pub use umbel_bus::{
 #[cfg(doctest)]
 #[doc = include_str!("../../../docs/guides/subscriptions.md")]
 struct GuideToSubscriptions;
+
+/// The guide's examples, which are doctests by this.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/guides/dynamic-consistency-boundaries.md")]
+struct GuideToBoundaries;
 
 /// The guide's examples, which are doctests by this.
 #[cfg(doctest)]

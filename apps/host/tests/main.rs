@@ -2,12 +2,14 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test that meets what it does not expect must fail")]
 
 mod bank;
+mod courses;
 mod pot;
 mod probe;
 mod rigging;
 mod world;
 
 mod aggregates;
+mod boundaries;
 mod commands;
 mod consistency;
 mod event_handlers;

@@ -8,6 +8,7 @@
 //! them through a [`Context`]. The same input gives the same output, always.
 
 pub mod aggregate;
+pub mod boundary;
 pub mod document;
 pub mod event;
 mod event_name;
@@ -30,6 +31,7 @@ pub use aggregate::{
     After, Aggregate, CommandSet, CommandVisitor, Context, Decide, Decision, Happening, Lifespan, Snapshots,
     Steps,
 };
+pub use boundary::Boundary;
 pub use document::{Changes, Document};
 pub use event::{DecodeError, EncodedEvent, Event, EventSet, EventType, NewEvent, RecordedEvent};
 pub use event_name::EventName;

@@ -47,7 +47,7 @@ pub struct TagQuery {
 }
 
 /// Events with all of these tags and, where names are given, one of these names.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct TagItem {
     /// All of them must be on the event. At least one.
     pub tags: Tags,
@@ -180,7 +180,7 @@ impl TagQuery {
     /// Events with all of these tags, whatever their names.
     #[must_use]
     pub fn tagged(tags: Tags) -> Self {
-        Self::of([TagItem { tags, names: Vec::new() }])
+        Self::of([TagItem::tagged(tags)])
     }
 
     /// Events that any of these items is about.
@@ -192,7 +192,13 @@ impl TagQuery {
     /// These, and events with all of these other tags.
     #[must_use]
     pub fn or(self, tags: Tags) -> Self {
-        Self::of(self.items.iter().cloned().chain([TagItem { tags, names: Vec::new() }]))
+        self.or_item(TagItem::tagged(tags))
+    }
+
+    /// These, and events that another item is about.
+    #[must_use]
+    pub fn or_item(self, item: TagItem) -> Self {
+        Self::of(self.items.iter().cloned().chain([item]))
     }
 
     /// The same, with what names no events restricted to those of a set.

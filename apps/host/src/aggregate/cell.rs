@@ -2,20 +2,17 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use umbel_bus::{
-    Dispatch, DispatchContext, DispatchError, Dispatched, Outcome, Refusal, Returned, Store, edge,
-};
+use umbel_bus::{Dispatch, DispatchContext, DispatchError, Dispatched, Refusal, Returned, Store, edge};
 use umbel_core::{
-    After, Aggregate, Command, Context, Decide, Decision, EncodedEvent, EventId, EventName, EventSet,
-    ExpectedVersion, Json, Lifespan, NewEvent, PayloadError, StreamName, Timestamp, Version,
+    After, Aggregate, Command, Context, Decide, Decision, EncodedEvent, EventName, ExpectedVersion, Json,
+    Lifespan, StreamName, Timestamp, Version,
     aggregate::{Asked, Why},
-    event::EventType,
-    store::{Append, AppendError, Appended, Claims, CommandRecord, Snapshot, StreamAppend},
+    store::{Append, AppendError, Appended, Claims, Snapshot, StreamAppend},
 };
 
-use crate::aggregate::{
-    fold::{Fold, Trouble},
-    inline,
+use crate::{
+    aggregate::{fold::Fold, inline},
+    deciding::{Trouble, Wired, carried_out_before, record, repeated, wired},
 };
 
 /// An aggregate in memory.
@@ -121,7 +118,7 @@ impl<A: Aggregate> Cell<A> {
     where
         A: Decide<C>,
     {
-        if let Some(first) = self.carried_out_before::<C>(store, context).await? {
+        if let Some(first) = carried_out_before::<C>(store, context).await? {
             return Ok(first);
         }
         // Whether the state was read from the store during this call.
@@ -139,7 +136,7 @@ impl<A: Aggregate> Cell<A> {
                     continue;
                 }
                 // The same command may meanwhile have been carried out elsewhere, which moved the version.
-                let before = self.carried_out_before::<C>(store, context).await?;
+                let before = carried_out_before::<C>(store, context).await?;
                 let actual = self.fold.version;
                 return before.ok_or(DispatchError::Refused(Refusal::WrongVersion { expected, actual }));
             }
@@ -152,7 +149,7 @@ impl<A: Aggregate> Cell<A> {
                 }
                 // The same command may meanwhile have been carried out elsewhere, which may be why this is a no.
                 Ok(Err(rejection)) => {
-                    let before = self.carried_out_before::<C>(store, context).await?;
+                    let before = carried_out_before::<C>(store, context).await?;
                     return before.ok_or(DispatchError::Rejected(rejection));
                 }
                 Err(trouble) => return Err(trouble.into_error(C::NAME)),
@@ -185,24 +182,6 @@ impl<A: Aggregate> Cell<A> {
                 }
                 Err(error) => return Err(self.refused(command, &error)),
             }
-        }
-    }
-
-    /// The reply kept for a command whose id the caller chose, if it was carried out before.
-    async fn carried_out_before<C: Command>(
-        &self,
-        store: &Store,
-        context: &DispatchContext,
-    ) -> Result<Option<Dispatched<C::Reply>>, DispatchError<C::Rejection>> {
-        if !context.idempotent {
-            return Ok(None);
-        }
-        let found = store.find_command(context.command_id).await;
-        match found.map_err(|error| nothing_stored(DispatchError::from_store(C::NAME, &error)))? {
-            Some(Appended { repeated: Some(reply), last_position, .. }) => {
-                repeated::<C>(&reply, last_position).map(Some)
-            }
-            _ => Ok(None),
         }
     }
 
@@ -253,21 +232,7 @@ impl<A: Aggregate> Cell<A> {
         context: &DispatchContext,
         at: Timestamp,
     ) -> Result<Decided<A::Event, R>, Trouble> {
-        let failed = |error: PayloadError| Trouble::Failed(format!("cannot be encoded: {error}"));
-        let mut names = Vec::with_capacity(decision.events.len());
-        let mut events = Vec::with_capacity(decision.events.len());
-        let mut returned = Vec::new();
-        for event in &decision.events {
-            let encoded = event.encode().map_err(failed)?;
-            let EventType { name, .. } = &encoded.event_type;
-            if !names.contains(name) {
-                names.push(name.clone());
-            }
-            if context.returning.events() {
-                returned.push(encoded.clone());
-            }
-            events.push(NewEvent::new(EventId(edge::fresh_id()), encoded, context.metadata.clone()));
-        }
+        let Wired { events, names, returned } = wired(&decision.events, context)?;
         let mut append = Append::default();
         if !events.is_empty() {
             let expected = ExpectedVersion::Exact(self.fold.version);
@@ -279,8 +244,7 @@ impl<A: Aggregate> Cell<A> {
             release: decision.release.clone(),
         };
         if context.idempotent {
-            let reply = Json::encode(&decision.reply).map_err(|error| failed(error.into()))?;
-            append.command = Some(CommandRecord { id: context.command_id, reply });
+            append.command = Some(record(context, &decision.reply)?);
         }
         Ok(Decided { decision, append, names, at, returned })
     }
@@ -354,25 +318,6 @@ impl<A: Aggregate> Cell<A> {
     }
 }
 
-impl Trouble {
-    fn into_error<R>(self, command: &'static str) -> DispatchError<R> {
-        match self {
-            Self::Store(error) => nothing_stored(DispatchError::from_store(command, &error)),
-            Self::Failed(reason) => DispatchError::Failed { reason },
-        }
-    }
-}
-
-/// The same error of a step that only reads.
-fn nothing_stored<R>(error: DispatchError<R>) -> DispatchError<R> {
-    match error {
-        DispatchError::Timeout { command, .. } => {
-            DispatchError::Timeout { command, outcome: Outcome::NothingStored }
-        }
-        error => error,
-    }
-}
-
 /// How long the aggregate stays in memory after this. A panic says nothing.
 fn lifespan<A: Aggregate>(after: After<'_, A::Event>) -> Lifespan {
     catch_unwind(AssertUnwindSafe(|| A::lifespan(after))).unwrap_or_default()
@@ -386,14 +331,4 @@ fn is_at(version: Version, expected: ExpectedVersion) -> bool {
         ExpectedVersion::StreamExists => version > Version::START,
         ExpectedVersion::Exact(exact) => version == exact,
     }
-}
-
-fn repeated<C: Command>(
-    reply: &Json,
-    position: Option<umbel_core::Position>,
-) -> Result<Dispatched<C::Reply>, DispatchError<C::Rejection>> {
-    let reply = reply.decode().map_err(|error| DispatchError::Failed {
-        reason: format!("the reply kept for this {} cannot be read: {error}", C::NAME),
-    })?;
-    Ok(Dispatched { position, events: None, repeated: true, ..Dispatched::reply_only(reply) })
 }

@@ -11,7 +11,7 @@ use umbel_core::{
     document::{DocumentKey, DocumentWrite},
 };
 
-use crate::aggregate::fold::Trouble;
+use crate::deciding::Trouble;
 
 /// What these events, which come after `version`, do to the aggregate's documents. They are read here and written under the lock of the
 /// stream: whoever changes them in between has moved its version.

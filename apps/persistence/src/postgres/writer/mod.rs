@@ -307,17 +307,15 @@ fn verifies_claims(plan: &Plan<'_>, appends: &[Append]) -> bool {
 }
 
 /// The outcome of an append that may have been stored before its connection was lost. Events and commands have ids by
-/// which that is seen; claims alone have none, and may be refused now because of what became of them since.
+/// which that is seen; claims alone have none, and may be refused now because of what became of them, or of a condition, since.
 fn admit_doubt(append: &Append, outcome: Outcome) -> Outcome {
-    match outcome {
-        Err(AppendError::Claimed { claim, owner })
-            if append.streams.is_empty() && append.command.is_none() =>
-        {
-            let reason = format!("the connection was lost; by now {claim} is taken by {owner}");
-            Err(StoreError::OutcomeUnknown { reason }.into())
-        }
-        outcome => outcome,
-    }
+    let reason = match outcome {
+        _ if !append.streams.is_empty() || append.command.is_some() => return outcome,
+        Err(AppendError::Claimed { claim, owner }) => format!("by now {claim} is taken by {owner}"),
+        Err(error @ AppendError::ConditionFailed { .. }) => format!("by now {error}"),
+        outcome => return outcome,
+    };
+    Err(StoreError::OutcomeUnknown { reason: format!("the connection was lost; {reason}") }.into())
 }
 
 fn expected_number(expected: ExpectedVersion) -> Version {
