@@ -5,4 +5,5 @@ pub mod conformance;
 pub mod postgres;
 
 pub mod aggregate;
+pub mod boundary;
 pub mod projection;

@@ -140,7 +140,7 @@ BEGIN
         INSERT INTO {schema}.event_tags (position, kind_id, tag)
         SELECT base_position + ordinal, kind_id, tag
         FROM unnest(p_tags, p_kind_ids) WITH ORDINALITY AS new (tags, kind_id, ordinal),
-            string_to_table(new.tags, E'\n') AS tag;
+            unnest(string_to_array(new.tags, E'\n')) AS tag;
     END IF;
     IF (base_position + events) / 4096 > base_position / 4096 THEN
         PERFORM {schema}.close_spans(base_position, base_position + events);
