@@ -30,7 +30,7 @@ pub(crate) fn wired<E: EventSet>(decided: &[E], context: &DispatchContext) -> Re
     let mut names = Vec::with_capacity(decided.len());
     let mut returned = Vec::new();
     for event in decided {
-        let encoded = event.encode().map_err(unencodable)?;
+        let encoded = event.encode().map_err(|error| unencodable(&error))?;
         let name = &encoded.event_type.name;
         if !names.contains(name) {
             names.push(name.clone());
@@ -48,11 +48,11 @@ pub(crate) fn record<R: serde::Serialize>(
     context: &DispatchContext,
     reply: &R,
 ) -> Result<CommandRecord, Trouble> {
-    let reply = Json::encode(reply).map_err(|error| unencodable(error.into()))?;
+    let reply = Json::encode(reply).map_err(|error| unencodable(&error.into()))?;
     Ok(CommandRecord { id: context.command_id, reply })
 }
 
-fn unencodable(error: PayloadError) -> Trouble {
+fn unencodable(error: &PayloadError) -> Trouble {
     Trouble::Failed(format!("cannot be encoded: {error}"))
 }
 

@@ -8,6 +8,12 @@ use crate::{
     tags::TagQuery,
 };
 
+/// What a boundary decides: what happens, with the answer to the caller, or the domain's rejection.
+pub type Decided<B> = Result<
+    Decision<<B as Boundary>::Event, <<B as Boundary>::Command as Command>::Reply>,
+    <<B as Boundary>::Command as Command>::Rejection,
+>;
+
 /// A dynamic consistency boundary: how one kind of command is decided that concerns more than one stream, such as a student's
 /// subscription to a course, of which neither may have too many.
 ///
@@ -45,11 +51,7 @@ pub trait Boundary: Sized + Send + 'static {
     ///
     /// # Errors
     /// The domain's rejection.
-    fn decide(
-        &self,
-        command: &Self::Command,
-        context: &Context<'_>,
-    ) -> Result<Decision<Self::Event, <Self::Command as Command>::Reply>, <Self::Command as Command>::Rejection>;
+    fn decide(&self, command: &Self::Command, context: &Context<'_>) -> Decided<Self>;
 
     /// The rejection to answer when a claim the decision wanted belongs to somebody else: claims are taken for the stream.
     /// `None`, the default, leaves it an error of the dispatch.

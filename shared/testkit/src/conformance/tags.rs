@@ -211,9 +211,9 @@ pub async fn one_of_the_racing_conditions_wins<S: StoreUnderTest>(store: S) {
         for course in 0..3 {
             let of_course = || conditioned.iter().skip(course).step_by(3);
             let won: Vec<_> = of_course().filter_map(|outcome| outcome.as_ref().ok()).collect();
-            let [winner] = &won[..] else { panic!("round {round}: {} of course {course} won", won.len()) };
+            assert_eq!(won.len(), 1, "round {round}, course {course}: {won:?}");
             for error in of_course().filter_map(|outcome| outcome.as_ref().err()) {
-                let position = winner.last_position.unwrap();
+                let position = won[0].last_position.unwrap();
                 assert_eq!(*error, AppendError::ConditionFailed { position, after: super::position(after) });
             }
         }
