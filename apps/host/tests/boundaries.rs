@@ -59,7 +59,7 @@ fn rules_span_streams() {
         let joined =
             async |course, student| world.bus.dispatch(join(course, student)).await.map(|done| done.reply);
         assert_eq!(world.bus.dispatch(open("c1", 5)).await.map(drop), rejected(No::IsThere));
-        assert_eq!(joined("c9", "ada").await, rejected(No::NoCourse));
+        assert_eq!(joined("c9", "ada").await, rejected(No::Unknown));
         assert_eq!(joined("c1", "ada").await, Ok(1));
         assert_eq!(joined("c1", "ada").await, rejected(No::Joined));
         assert_eq!(joined("c1", "bob").await, Ok(2));

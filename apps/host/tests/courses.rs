@@ -40,7 +40,7 @@ pub(crate) enum No {
     #[error("there is such a course already")]
     IsThere,
     #[error("there is no such course")]
-    NoCourse,
+    Unknown,
     #[error("the course is full")]
     Full,
     #[error("the student takes enough courses")]
@@ -246,7 +246,7 @@ impl Boundary for Joining {
     /// The reply is how many then take the course. Whoever joins also holds a seat, of which a test takes one away.
     fn decide(&self, command: &Join, _: &Context<'_>) -> Result<Decision<CourseEvent, usize>, No> {
         assert_ne!(self.student, PANICS[2], "told to panic");
-        let room = self.room.ok_or(No::NoCourse)?;
+        let room = self.room.ok_or(No::Unknown)?;
         if self.students.contains(&self.student) {
             return Err(No::Joined);
         }
