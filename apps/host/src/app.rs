@@ -7,13 +7,13 @@ use umbel_bus::{
     topics::{SubscriberId, Subscription, TopicHandler, topic_worker},
 };
 use umbel_core::{
-    Aggregate, Command, CommandSet, CommandVisitor, Decide, ProcessManager, Projection, Query,
+    Aggregate, Boundary, Command, CommandSet, CommandVisitor, Decide, ProcessManager, Projection, Query,
     schedule::Missed, store::Recorded,
 };
 use umbel_supervision::{Group, Policy, Worker};
 
 use crate::{
-    aggregate,
+    aggregate, boundary,
     event_handler::{self, BatchHandler, EventHandler},
     handler::{command_worker, query_worker},
     handling::Handling,
@@ -42,7 +42,7 @@ pub struct App {
     listeners: Vec<Start>,
     projections: Vec<Start>,
     aggregates: Vec<Start>,
-    /// Handlers of commands and queries.
+    /// Handlers of commands and queries, boundaries among them.
     handlers: Vec<Start>,
     event_handlers: Vec<Start>,
     recurring: Vec<Recurring>,
@@ -140,6 +140,14 @@ impl App {
         self.declares("aggregate", A::CATEGORY, A::CATEGORY);
         A::Commands::visit(&mut Commands(&mut self.declared));
         self.aggregates.push(Arc::new(|app, bus, settings| aggregate::worker::<A>(app, bus, settings)));
+        self
+    }
+
+    /// A command in, events out, if nothing was added to what it was decided by: for rules that concern several streams.
+    #[must_use]
+    pub fn boundary<B: Boundary>(mut self) -> Self {
+        self.declares("command", B::Command::NAME, B::Command::NAME);
+        self.handlers.push(Arc::new(|app, bus, settings| boundary::worker::<B>(app, bus, settings)));
         self
     }
 

@@ -17,6 +17,8 @@
 
 mod aggregate;
 mod app;
+mod boundary;
+mod deciding;
 mod event_handler;
 mod exit;
 mod handler;
@@ -69,6 +71,11 @@ struct GuideToSubscriptions;
 #[cfg(doctest)]
 #[doc = include_str!("../../../docs/guides/process-managers.md")]
 struct GuideToProcessManagers;
+
+/// The guide's examples, which are doctests by this.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/guides/dynamic-consistency-boundaries.md")]
+struct GuideToBoundaries;
 
 /// The guide's examples, which are doctests by this.
 #[cfg(doctest)]

@@ -312,6 +312,7 @@ fn unreadable() -> NewEvent {
         event_type: "bank.withdrawn/2".parse().unwrap(),
         data: Json::parse("{}").unwrap().into(),
         subject: None,
+        tags: umbel_core::Tags::none(),
         metadata: Metadata::default(),
     }
 }

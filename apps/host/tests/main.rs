@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test that meets what it does not expect must fail")]
 
 mod bank;
+mod courses;
 mod pot;
 mod probe;
 mod rigging;
@@ -10,6 +11,7 @@ mod world;
 
 mod aggregates;
 mod ahead;
+mod boundaries;
 mod commands;
 mod consistency;
 mod event_handlers;

@@ -44,6 +44,7 @@ fn it_catches_up_from_an_existing_log() {
                 event_type: "other.happened/1".parse().unwrap(),
                 data: Json::parse("{}").unwrap().into(),
                 subject: None,
+                tags: umbel_core::Tags::none(),
                 metadata: Metadata::default(),
             };
             let stream = StreamName::new("other").unwrap();
@@ -162,6 +163,7 @@ fn an_unreadable_event_holds_up_only_its_projection() {
             event_type: "bank.withdrawn/2".parse().unwrap(),
             data: Json::parse("{}").unwrap().into(),
             subject: None,
+            tags: umbel_core::Tags::none(),
             metadata: Metadata::default(),
         };
         world.bus.dispatch(deposit("ada", 1)).await.unwrap();

@@ -55,6 +55,8 @@ pub(crate) struct Rigged {
     groups: watch::Sender<(u32, u32)>,
     /// So many groups to come are preceded by somebody else's deposit to the account "contested".
     intrusions: AtomicU32,
+    /// What is stored then instead of that deposit, each time with other ids.
+    intruder: Mutex<Option<Append>>,
     /// So many groups to come are stored, and their answers lost.
     lost: AtomicU32,
     /// The group with this number among those to come is refused.
@@ -189,6 +191,7 @@ impl Rigged {
             shut: watch::Sender::default(),
             groups: watch::Sender::default(),
             intrusions: AtomicU32::default(),
+            intruder: Mutex::default(),
             lost: AtomicU32::default(),
             refused: AtomicU32::default(),
             lost_saves: AtomicU32::default(),
@@ -227,6 +230,20 @@ impl Rigged {
 
     pub(crate) fn intrude(&self, times: u32) {
         self.intrusions.store(times, Ordering::SeqCst);
+    }
+
+    pub(crate) fn intrude_with(&self, append: Append, times: u32) {
+        *self.intruder.lock().unwrap() = Some(append);
+        self.intrude(times);
+    }
+
+    fn intruder(&self) -> Append {
+        let Some(mut append) = self.intruder.lock().unwrap().clone() else {
+            return foreign_deposit("contested", 1);
+        };
+        let events = append.streams.iter_mut().flat_map(|stream| &mut stream.events);
+        events.for_each(|event| event.id = EventId(umbel_bus::edge::fresh_id()));
+        append
     }
 
     pub(crate) fn lose_answers(&self, times: u32) {
@@ -306,7 +323,7 @@ impl Log for Rigged {
             self.shut.subscribe().wait_for(|shut| !shut).await.unwrap();
             self.groups.send_modify(|(_, through)| *through += 1);
             if take(&self.intrusions) {
-                self.inner.append(vec![foreign_deposit("contested", 1)], now).await;
+                self.inner.append(vec![self.intruder()], now).await;
             }
             if take(&self.refused) && self.refused.load(Ordering::SeqCst) == 0 {
                 let refusal = StoreError::Unavailable { reason: "told to refuse".into() };

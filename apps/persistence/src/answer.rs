@@ -22,7 +22,7 @@ use std::sync::Arc;
 use futures_util::future::{BoxFuture, ready};
 use umbel_bus::{Bus, edge};
 use umbel_core::{
-    Request,
+    Request, TagQuery,
     store::{
         Act, ClearOutbox, DeleteSnapshot, FindCommand, FindEvent, FindWork, GetDocuments, GetStatus,
         GetStreamInfo, KeepNotices, LinkEvents, ListNotices, ListSnapshots, ListStreams, LoadCheckpoint,
@@ -77,6 +77,9 @@ answers! {
         Ok(page)
     });
     ReadAll: |asked, desk| Box::pin(async move {
+        if let Some(Err(wrong)) = asked.selector.tags.as_ref().map(TagQuery::check) {
+            return Err(StoreError::Failed { reason: wrong.to_string() });
+        }
         let mut page = desk.adapter.read_all(Self { limit: desk.page(asked.limit), ..asked }).await?;
         desk.vault.open(&mut page.events).await?;
         Ok(page)

@@ -1,19 +1,20 @@
 //! Events: facts with a stable name and a schema version, before and after they are recorded.
 
+mod line;
+
 use std::{fmt, str::FromStr};
 
-use base64::prelude::{BASE64_STANDARD, Engine};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::DeserializeOwned, de::Error as _};
 
 use crate::{
     event_name::EventName,
     id::EventId,
-    json::Json,
     metadata::Metadata,
     names::{EVENT_NAME_MAX_BYTES, NameError, check_event_name},
     payload::{Payload, PayloadError},
     personal::Subject,
     stream::StreamName,
+    tags::Tags,
     time::Timestamp,
     version::{Position, Version},
 };
@@ -31,6 +32,11 @@ pub trait Event: Serialize + DeserializeOwned + fmt::Debug + Send + Sync + 'stat
     /// Whose personal data its [`Personal`](crate::Personal) fields are. `None`, the default, when it has none.
     fn subject(&self) -> Option<Subject> {
         None
+    }
+
+    /// By what events of several streams are found together: see [`tags`](crate::tags). None, the default, costs nothing.
+    fn tags(&self) -> Tags {
+        Tags::none()
     }
 
     /// What the log keeps of it: JSON, unless the type has a binary coding of its own.
@@ -78,6 +84,8 @@ pub struct EncodedEvent {
     pub data: Payload,
     /// Whose personal data it holds.
     pub subject: Option<Subject>,
+    /// By what it is found.
+    pub tags: Tags,
 }
 
 /// Name and schema version of an event; written `articles.published/2`. A name is 1 to 250 bytes without control characters.
@@ -100,6 +108,8 @@ pub struct NewEvent {
     pub data: Payload,
     /// Whose personal data it holds, if any: [`Personal`](crate::Personal) values in it are kept encrypted.
     pub subject: Option<Subject>,
+    /// By what it is found, whatever its stream.
+    pub tags: Tags,
     /// Its context.
     pub metadata: Metadata,
 }
@@ -123,6 +133,8 @@ pub struct RecordedEvent {
     pub data: Payload,
     /// Whose personal data it holds, if any.
     pub subject: Option<Subject>,
+    /// By what it is found, whatever its stream.
+    pub tags: Tags,
     /// Its context.
     pub metadata: Metadata,
     /// Its place in the stream that was read, if that is not its own but holds a link to it.
@@ -191,8 +203,8 @@ impl NewEvent {
     /// Gives an encoded event its id and context.
     #[must_use]
     pub fn new(id: EventId, event: EncodedEvent, metadata: Metadata) -> Self {
-        let EncodedEvent { event_type, data, subject } = event;
-        Self { id, event_type, data, subject, metadata }
+        let EncodedEvent { event_type, data, subject, tags } = event;
+        Self { id, event_type, data, subject, tags, metadata }
     }
 
     /// What the payload limit counts: bytes of data and metadata.
@@ -208,7 +220,12 @@ impl EncodedEvent {
     /// # Errors
     /// When the value cannot be encoded.
     pub fn of<E: Event>(event: &E) -> Result<Self, PayloadError> {
-        Ok(Self { event_type: EventType::of::<E>(), data: event.to_payload()?, subject: event.subject() })
+        Ok(Self {
+            event_type: EventType::of::<E>(),
+            data: event.to_payload()?,
+            subject: event.subject(),
+            tags: event.tags(),
+        })
     }
 }
 
@@ -236,8 +253,8 @@ impl RecordedEvent {
     /// The same event as it was before it was recorded: to append it to another log.
     #[must_use]
     pub fn into_new(self) -> NewEvent {
-        let Self { id, event_type, data, subject, metadata, .. } = self;
-        NewEvent { id, event_type, data, subject, metadata }
+        let Self { id, event_type, data, subject, tags, metadata, .. } = self;
+        NewEvent { id, event_type, data, subject, tags, metadata }
     }
 }
 
@@ -282,83 +299,6 @@ impl Serialize for EventType {
 impl<'de> Deserialize<'de> for EventType {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         String::deserialize(deserializer)?.parse().map_err(D::Error::custom)
-    }
-}
-
-/// The JSON form of a [`RecordedEvent`]: one line of an export.
-#[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Line {
-    position: Position,
-    stream: StreamName,
-    version: Version,
-    id: EventId,
-    #[serde(rename = "type")]
-    event_type: EventType,
-    recorded_at: Timestamp,
-    #[serde(skip_serializing_if = "Option::is_none", default)]
-    data: Option<Json>,
-    #[serde(skip_serializing_if = "Option::is_none", default)]
-    data_base64: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none", default)]
-    subject: Option<Subject>,
-    metadata: Metadata,
-    #[serde(skip_serializing_if = "Option::is_none", default)]
-    linked_at: Option<Version>,
-}
-
-impl Serialize for RecordedEvent {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let event = self.clone();
-        let (data, data_base64) = match event.data {
-            Payload::Json(json) => (Some(json), None),
-            Payload::Binary(bytes) => (None, Some(BASE64_STANDARD.encode(bytes))),
-        };
-        let Self {
-            position, stream, version, id, event_type, recorded_at, subject, metadata, linked_at, ..
-        } = event;
-        let line = Line {
-            position,
-            stream,
-            version,
-            id,
-            event_type,
-            recorded_at,
-            data,
-            data_base64,
-            subject,
-            metadata,
-            linked_at,
-        };
-        line.serialize(serializer)
-    }
-}
-
-impl<'de> Deserialize<'de> for RecordedEvent {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let line = Line::deserialize(deserializer)?;
-        let data = match (line.data, line.data_base64) {
-            (Some(json), None) => Payload::Json(json),
-            (None, Some(text)) => {
-                Payload::Binary(BASE64_STANDARD.decode(text).map_err(D::Error::custom)?.into())
-            }
-            _ => return Err(D::Error::custom("an event has either `data` or `data_base64`")),
-        };
-        let Line {
-            position, stream, version, id, event_type, recorded_at, subject, metadata, linked_at, ..
-        } = line;
-        Ok(Self {
-            position,
-            stream,
-            version,
-            id,
-            event_type,
-            recorded_at,
-            data,
-            subject,
-            metadata,
-            linked_at,
-        })
     }
 }
 
@@ -431,6 +371,7 @@ macro_rules! events {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::json::Json;
 
     #[derive(Debug, PartialEq, Serialize, Deserialize)]
     struct Opened {

@@ -5,5 +5,6 @@ pub mod conformance;
 pub mod postgres;
 
 pub mod aggregate;
+pub mod boundary;
 pub mod process_manager;
 pub mod projection;

@@ -101,6 +101,7 @@ impl<P: Projection> ReadModel<P> {
             recorded_at: self.now,
             data: event.to_payload().unwrap_or_else(|error| panic!("{event:?} cannot be encoded: {error}")),
             subject: event.subject(),
+            tags: event.tags(),
             metadata: Metadata::default(),
             linked_at: None,
         };

@@ -49,7 +49,7 @@ impl State {
     pub(super) fn record(&mut self, name: &StreamName, event: NewEvent, recorded_at: Timestamp) -> Position {
         let position = self.head.next();
         let stream = self.streams.entry(name.clone()).or_insert_with(|| Stream::new(recorded_at));
-        let NewEvent { id, event_type, data, subject, metadata } = event;
+        let NewEvent { id, event_type, data, subject, tags, metadata } = event;
         let recorded = RecordedEvent {
             position,
             stream: name.clone(),
@@ -59,6 +59,7 @@ impl State {
             recorded_at,
             data,
             subject,
+            tags,
             metadata,
             linked_at: None,
         };

@@ -11,6 +11,7 @@ mod rows;
 mod select;
 mod stream;
 mod streams;
+mod tags;
 
 use std::{
     pin::pin,

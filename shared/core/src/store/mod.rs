@@ -6,6 +6,7 @@
 mod append;
 mod documents;
 mod error;
+mod invalid;
 mod letters;
 mod link;
 mod notices;
@@ -20,13 +21,14 @@ mod upkeep;
 mod verify;
 
 pub use append::{
-    Append, AppendError, Appended, ClaimName, Claims, CommandRecord, InvalidAppend, Limits, Stored,
+    Append, AppendCondition, AppendError, Appended, ClaimName, Claims, CommandRecord, Limits, Stored,
     StreamAppend,
 };
 pub use documents::{
     DocumentPage, GetDocuments, LoadCheckpoint, QueryDocuments, SaveProjection, SaveProjectionError,
 };
 pub use error::StoreError;
+pub use invalid::InvalidAppend;
 pub use letters::{
     ERROR_MAX_BYTES, Failure, KEY_MAX_BYTES, Letter, LetterFilter, LetterPage, LettersSettled, ListLetters,
     NewLetter, ParkLetters, ReadParkedKeys, SettleLetters, TakeLetters,

@@ -17,6 +17,7 @@ use crate::{
     store::{LetterFilter, StoreError, plan::StreamState},
     stream::StreamName,
     subscription::{Start, SubscriptionName},
+    tags::Tags,
     version::{ExpectedVersion, Place, Position, Version},
 };
 
@@ -366,7 +367,7 @@ impl ActRecord {
     /// Never for an act made of checked names.
     pub fn encode(&self) -> Result<EncodedEvent, PayloadError> {
         let event_type = EventType { name: EventName::known(self.act.event_name()), schema: 1 };
-        Ok(EncodedEvent { event_type, data: Payload::json(self)?, subject: None })
+        Ok(EncodedEvent { event_type, data: Payload::json(self)?, subject: None, tags: Tags::none() })
     }
 }
 

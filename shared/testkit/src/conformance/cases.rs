@@ -93,6 +93,16 @@ macro_rules! store_conformance {
             selections_hold_over_thousands_of_events,
             selectors_agree_with_a_scan,
         ]);
+        $crate::store_conformance!(@cases $factory, tags, [
+            an_event_keeps_its_tags,
+            a_query_by_tags_finds,
+            removed_events_are_not_found_by_tags,
+            a_condition_refuses_what_was_not_known,
+            a_conditioned_append_comes_again,
+            one_of_the_racing_conditions_wins,
+            rare_tags_are_found_among_many,
+            wrong_tags_are_refused,
+        ]);
         $crate::store_conformance!(@cases $factory, archive, [
             an_archive_is_read_like_the_log,
             appends_know_what_is_archived,
@@ -258,6 +268,7 @@ mod tests {
             include_str!("snapshots.rs"),
             include_str!("streams.rs"),
             include_str!("subscriptions.rs"),
+            include_str!("tags.rs"),
             include_str!("truncation.rs"),
             include_str!("model.rs"),
             include_str!("acts.rs"),

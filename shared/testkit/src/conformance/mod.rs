@@ -39,6 +39,7 @@ pub mod selectors;
 pub mod snapshots;
 pub mod streams;
 pub mod subscriptions;
+pub mod tags;
 pub mod truncation;
 
 pub use acts::random_acts_agree_with_the_oracle;

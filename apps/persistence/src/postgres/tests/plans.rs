@@ -19,11 +19,12 @@ const FILL: &str = r"
     INSERT INTO {schema}.streams (stream_id, name, created_at)
     SELECT n, 'stream-' || n, now() FROM generate_series(1, 300) n;
     INSERT INTO {schema}.events (position, stream_id, version, recorded_at, kind_id, event_id,
-        correlation_id, causation_id, data)
+        correlation_id, causation_id, tags, data)
     SELECT n, 1 + n % 300, 1 + (n - 1) / 300, '2026-01-01'::timestamptz + n * interval '1 second',
         CASE WHEN n % 1000 = 0 THEN 13 ELSE 1 + n % 12 END, gen_random_uuid(), gen_random_uuid(), gen_random_uuid(),
-        '{}'
+        ARRAY['course:' || n % 50, 'student:' || n % 700], '{}'
     FROM generate_series(1, 30000) n;
+    INSERT INTO {schema}.event_tags SELECT position, kind_id, unnest(tags) FROM {schema}.events;
     INSERT INTO {schema}.archive SELECT * FROM {schema}.events WHERE position <= 10000;
     DELETE FROM {schema}.events WHERE position <= 10000;
     INSERT INTO {schema}.links SELECT 1, 200 + n, n * 100 FROM generate_series(1, 100) n;
@@ -33,7 +34,7 @@ const FILL: &str = r"
     SELECT brin_summarize_new_values('{schema}.events_by_conversation');
     SELECT brin_summarize_new_values('{schema}.archive_expr_correlation_id_causation_id_idx');
     ANALYZE {schema}.events; ANALYZE {schema}.archive; ANALYZE {schema}.streams; ANALYZE {schema}.links;
-    ANALYZE {schema}.kinds; ANALYZE {schema}.spans; ANALYZE {schema}.log;
+    ANALYZE {schema}.event_tags; ANALYZE {schema}.kinds; ANALYZE {schema}.spans; ANALYZE {schema}.log;
 ";
 
 const PRIMARY: &[&str] = &["events_pkey", "archive_pkey"];
@@ -46,6 +47,7 @@ const CONVERSATION: &[&str] = &[
     "events_pkey",
     "archive_pkey",
 ];
+const TAGS: &[&str] = &["event_tags_pkey", "events_pkey", "archive_pkey"];
 const IDS: &[&str] = &["events_event_id_key", "archive_event_id_key"];
 const OWN: &[&str] = &["streams_name_key", "events_stream_id_version_key"];
 const WHOLE: &[&str] =
@@ -65,7 +67,10 @@ impl Plans<'_> {
         let plan: Vec<String> = rows.iter().map(|row| row.get(0)).collect();
         let plan = plan.join("\n");
         let missing: Vec<_> = indexes.iter().filter(|index| !plan.contains(&format!(" {index} "))).collect();
-        if !missing.is_empty() || plan.contains("Seq Scan on events") || plan.contains("Seq Scan on archive")
+        if !missing.is_empty()
+            || plan.contains("Seq Scan on events")
+            || plan.contains("Seq Scan on archive")
+            || plan.contains("Seq Scan on event_tags")
         {
             self.wrong.push(format!("{text}\nlacks {missing:?}:\n{plan}\n"));
         }
@@ -112,6 +117,11 @@ async fn reads_use_the_indexes_that_they_name() {
                 plans.check(&text, &params, CONVERSATION).await;
             }
         }
+        let (tags, any_name) = (vec!["course:1\nstudent:1", "course:2"], vec![Some("type1"), None]);
+        let by_tags = text(&statements.select_tags).replace("{first}", "min").replace("{last}", "max");
+        let by_tags = by_tags.replace("{before}", "<=").replace("{conversation}", "true");
+        let params = [&selected[..], &[&tags, &any_name, &many]].concat();
+        plans.check(&by_tags, &params, TAGS).await;
         let params: [&(dyn ToSql + Sync); 5] = [&first, &last, &never, &never, &limit];
         plans.check(&text(&statements.find_spans), &params, &["spans_pkey"]).await;
         let params: [&(dyn ToSql + Sync); 4] = [&"stream-1", &1_i64, &last, &limit];
