@@ -54,7 +54,7 @@ impl State {
             };
         }
         for write in plan.documents {
-            self.documents.write(write);
+            self.documents.write(write, "");
         }
         for entry in plan.outbox {
             self.leave_behind(entry, now);

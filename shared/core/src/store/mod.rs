@@ -6,6 +6,7 @@
 mod append;
 mod documents;
 mod error;
+mod generations;
 mod letters;
 mod link;
 mod notices;
@@ -27,6 +28,10 @@ pub use documents::{
     DocumentPage, GetDocuments, LoadCheckpoint, QueryDocuments, SaveProjection, SaveProjectionError,
 };
 pub use error::StoreError;
+pub use generations::{
+    ClaimLive, Generation, ListProjections, LoadDocuments, OpenProjection, Phase, RemoveRetired, SwitchError,
+    SwitchProjection, rebuilt,
+};
 pub use letters::{
     ERROR_MAX_BYTES, Failure, KEY_MAX_BYTES, Letter, LetterFilter, LetterPage, LettersSettled, ListLetters,
     NewLetter, ParkLetters, ReadParkedKeys, SettleLetters, TakeLetters,
