@@ -35,6 +35,7 @@ pub use event_handler::{
 };
 pub use exit::{ExitStatus, Failed, OrExit, conclude};
 pub use handling::Handling;
+pub use projection::Committed;
 pub use read_models::{Found, ReadModels};
 pub use settings::HostSettings;
 pub use standalone::{overview, standalone};
