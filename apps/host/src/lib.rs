@@ -59,3 +59,8 @@ struct GuideToSubscriptions;
 #[cfg(doctest)]
 #[doc = include_str!("../../../docs/guides/commands-and-aggregates.md")]
 struct GuideToCommandsAndAggregates;
+
+/// The guide's examples, which are doctests by this.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/guides/projections.md")]
+struct GuideToProjections;

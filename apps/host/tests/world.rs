@@ -158,7 +158,7 @@ impl World {
     /// Waits until readers get what the generation of this checkpoint has.
     pub(crate) async fn serves(&self, projection: &str, checkpoint: &str) {
         while self.phase(projection, checkpoint).await != Some(Phase::Serving) {
-            tokio::task::yield_now().await;
+            pause().await;
         }
     }
 
@@ -177,6 +177,11 @@ impl World {
     pub(crate) async fn deposit_behind_its_back(&self, account: &str, amount: i64) -> Position {
         self.bus.store().append(foreign_deposit(account, amount)).await.unwrap().last_position.unwrap()
     }
+}
+
+/// Between two looks at what nobody tells of.
+pub(crate) async fn pause() {
+    tokio::time::sleep(Duration::from_millis(2)).await;
 }
 
 /// A deposit that somebody else appends, whatever the version.

@@ -1,6 +1,6 @@
 //! Sees to it that what the plan says is done, and that the plan is that of the store.
 
-use std::{cell::RefCell, future::ready, sync::Arc};
+use std::{future::ready, sync::Arc};
 
 use futures_util::future::Either;
 use tokio::{sync::watch, time::sleep};
@@ -28,51 +28,36 @@ pub(super) struct Follower<P: Projection> {
     pub(super) drain: watch::Receiver<bool>,
 }
 
-/// What keeps the generations from going on, for those who ask: the first of the reasons there are.
+/// What keeps the generations from going on, for those who ask.
 pub(super) struct Troubles {
-    now: RefCell<Now>,
-    held_up: watch::Sender<Option<String>>,
-}
-
-#[derive(Default)]
-struct Now {
-    superseded: Option<String>,
-    serving: Option<String>,
-    building: Option<String>,
+    /// The one that serves: its documents do not show what is stored.
+    pub(super) held_up: watch::Sender<Option<String>>,
+    /// One that does not serve, or does no longer, which no reader suffers from.
+    pub(super) beside: watch::Sender<Option<String>>,
 }
 
 impl Troubles {
-    pub(super) fn new(held_up: watch::Sender<Option<String>>) -> Self {
-        Self { now: RefCell::default(), held_up }
-    }
-
     /// Tells what holds up the generation in this phase, or that nothing does.
     pub(super) fn tell(&self, phase: Phase, trouble: Option<String>) {
-        let mut now = self.now.borrow_mut();
         match phase {
-            Phase::Building => {
-                now.building = trouble.map(|trouble| format!("the generation being built: {trouble}"));
-            }
-            _ => now.serving = trouble,
+            Phase::Serving => tell(&self.held_up, trouble),
+            _ => tell(&self.beside, trouble.map(|trouble| format!("cannot be built: {trouble}"))),
         }
-        self.show(&now);
     }
 
     /// Forgets what held up the generations of an older plan.
     fn begin(&self, superseded: Option<String>) {
-        let mut now = self.now.borrow_mut();
-        *now = Now { superseded, ..Now::default() };
-        self.show(&now);
+        tell(&self.held_up, None);
+        tell(&self.beside, superseded);
     }
+}
 
-    fn show(&self, now: &Now) {
-        let first = now.superseded.as_ref().or(now.serving.as_ref()).or(now.building.as_ref()).cloned();
-        self.held_up.send_if_modified(|before| {
-            let changed = *before != first;
-            *before = first;
-            changed
-        });
-    }
+fn tell(listeners: &watch::Sender<Option<String>>, trouble: Option<String>) {
+    listeners.send_if_modified(|before| {
+        let changed = *before != trouble;
+        *before = trouble;
+        changed
+    });
 }
 
 impl<P: Projection> Follower<P> {
@@ -116,7 +101,7 @@ impl<P: Projection> Follower<P> {
             format!("version {} is superseded: version {newer} serves; update this node", P::VERSION)
         });
         if let Some(reason) = &superseded {
-            tracing::error!(projection = P::NAME, reason, "projection is held up");
+            tracing::warn!(projection = P::NAME, reason, "projection has nothing to do any more");
         }
         self.troubles.begin(superseded);
         self.elsewhere.send_replace(plan.serving.is_none());
@@ -139,7 +124,11 @@ impl<P: Projection> Follower<P> {
                     _ = drain.changed() => continue,
                 }
             }
-            match self.store.open_projection(opening::<P>()).await {
+            let opened = tokio::select! {
+                opened = self.store.open_projection(opening::<P>()) => opened,
+                _ = drain.changed() => continue,
+            };
+            match opened {
                 Ok(kept) if *stopped.borrow() || !Plan::of(&kept, P::VERSION).is_as(plan) => {
                     stop.send_replace(true);
                     return kept;

@@ -105,11 +105,14 @@ impl<'a, P: Projection> Line<'a, P> {
                 Err(trouble) => pause = self.wait_after(&trouble, pause, &mut stop).await,
             }
         }
-        if self.reached > self.saved
-            && let Err(error) = self.save(Vec::new(), self.reached).await
-        {
-            // Costs only that these events are looked at again.
-            tracing::warn!(projection = P::NAME, %error, "checkpoint not saved while stopping");
+        if self.reached > self.saved {
+            match self.save(Vec::new(), self.reached).await {
+                Ok(_) | Err(Trouble::Retired) => {}
+                // Costs only that these events are looked at again.
+                Err(error) => {
+                    tracing::warn!(projection = P::NAME, %error, "checkpoint not saved while stopping");
+                }
+            }
         }
     }
 

@@ -57,9 +57,10 @@ pub(crate) fn worker<P: Projection>(
             let serving = kept.iter().find(|one| one.phase == Phase::Serving);
             let (progress, position) = watch::channel(serving.map_or(Position::START, |one| one.position));
             let (held_up, hindrance) = watch::channel(None);
+            let (told, beside) = watch::channel(None);
             let is_elsewhere = Plan::of(&kept, P::VERSION).serving.is_none();
             let (elsewhere, may_be_elsewhere) = watch::channel(is_elsewhere);
-            let stand = Stand { position, held_up: hindrance, elsewhere: may_be_elsewhere };
+            let stand = Stand { position, held_up: hindrance, beside, elsewhere: may_be_elsewhere };
             let drain = watch::Sender::new(false);
             let follower = Follower {
                 store: bus.store(),
@@ -69,7 +70,7 @@ pub(crate) fn worker<P: Projection>(
                 hook,
                 progress,
                 elsewhere,
-                troubles: follower::Troubles::new(held_up),
+                troubles: follower::Troubles { held_up, beside: told },
                 drain: drain.subscribe(),
             };
             let start = move |tether| {
