@@ -14,6 +14,7 @@ use crate::{
     events::EventsCommand,
     notices::NoticesCommand,
     outbox::OutboxCommand,
+    projections::ProjectionsCommand,
     run,
     snapshots::SnapshotsCommand,
     store::StoreCommand,
@@ -91,6 +92,9 @@ enum Command {
     /// Print the acts of upkeep: what was removed, moved or forgotten, by whom and why
     #[command(after_help = audit::EXAMPLES)]
     Audit(AuditArgs),
+    /// Read models: which version serves, how far they are behind, build them anew
+    #[command(subcommand)]
+    Projections(ProjectionsCommand),
     /// Durable subscriptions: how far they are behind, pause, reset, delete
     #[command(subcommand)]
     Subscriptions(SubscriptionsCommand),
@@ -140,6 +144,7 @@ impl Cli {
             Command::Streams(command) => command.execute(&quiet(options)),
             Command::Store(command) => command.execute(&quiet(options)),
             Command::Audit(args) => audit::audit(&quiet(options), &args),
+            Command::Projections(command) => command.execute(&quiet(options)),
             Command::Subscriptions(command) => command.execute(&quiet(options)),
             Command::DeadLetters(command) => command.execute(&quiet(options)),
             Command::Snapshots(command) => command.execute(&quiet(options)),
@@ -240,6 +245,7 @@ mod tests {
             "umbel store archive",
             "umbel store archive --through 1 --before 2026-01-31",
             "umbel outbox list",
+            "umbel projections rebuild",
             "umbel subscriptions reset a.b",
             "umbel subscriptions reset a.b --origin --current",
             "umbel dead-letters edit a.b 1",
