@@ -41,6 +41,7 @@ pub use event_handler::{
 };
 pub use exit::{ExitStatus, Failed, OrExit, conclude};
 pub use handling::Handling;
+pub use projection::Committed;
 pub use read_models::{Found, ReadModels};
 pub use schedule::ScheduleSettings;
 pub use settings::HostSettings;
@@ -81,3 +82,8 @@ struct GuideToBoundaries;
 #[cfg(doctest)]
 #[doc = include_str!("../../../docs/guides/commands-and-aggregates.md")]
 struct GuideToCommandsAndAggregates;
+
+/// The guide's examples, which are doctests by this.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/guides/projections.md")]
+struct GuideToProjections;

@@ -17,6 +17,7 @@ mod consistency;
 mod event_handlers;
 mod failures;
 mod faults;
+mod generations;
 mod handlers;
 mod kit;
 mod nodes;

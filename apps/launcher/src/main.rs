@@ -16,6 +16,7 @@ mod outbox;
 mod patience;
 mod print;
 mod progress;
+mod projections;
 mod run;
 mod schedule;
 mod snapshots;

@@ -24,10 +24,11 @@ use umbel_bus::{Bus, edge};
 use umbel_core::{
     Request, TagQuery,
     store::{
-        Act, ClearOutbox, DeleteSnapshot, FindCommand, FindEvent, FindWork, GetDocuments, GetStatus,
-        GetStreamInfo, KeepNotices, LinkEvents, ListNotices, ListSnapshots, ListStreams, LoadCheckpoint,
-        LoadSnapshot, Perform, PerformError, QueryDocuments, ReadAll, ReadDue, ReadOutbox, ReadStream,
-        SaveProjection, SaveSnapshot, StoreError, SweepNotices, VerifyStore,
+        Act, ClaimLive, ClearOutbox, DeleteSnapshot, FindCommand, FindEvent, FindWork, GetDocuments,
+        GetStatus, GetStreamInfo, KeepNotices, LinkEvents, ListNotices, ListProjections, ListSnapshots,
+        ListStreams, LoadCheckpoint, LoadDocuments, LoadSnapshot, OpenProjection, Perform, PerformError,
+        QueryDocuments, ReadAll, ReadDue, ReadOutbox, ReadStream, RemoveRetired, SaveProjection,
+        SaveSnapshot, StoreError, SweepNotices, SwitchProjection, VerifyStore,
     },
 };
 
@@ -96,6 +97,12 @@ answers! {
     QueryDocuments: |asked, desk| desk.adapter.query_documents(asked.0);
     LoadCheckpoint: |asked, desk| desk.adapter.load_checkpoint(asked.projection);
     SaveProjection: |asked, desk| desk.adapter.save_projection(asked), too_late: unknown;
+    LoadDocuments: |asked, desk| desk.adapter.load_documents(asked);
+    OpenProjection: |asked, desk| desk.adapter.open_projection(asked), too_late: unknown;
+    ListProjections: |asked, desk| desk.adapter.list_projections(asked);
+    SwitchProjection: |asked, desk| desk.adapter.switch_projection(asked), too_late: unknown;
+    RemoveRetired: |asked, desk| desk.adapter.remove_retired(asked), too_late: unknown;
+    ClaimLive: |asked, desk| desk.adapter.claim_live(asked), too_late: unknown;
     LinkEvents: |asked, desk| desk.adapter.link(asked, edge::now()), too_late: unknown;
     VerifyStore: |_asked, desk| desk.adapter.verify();
     LoadSnapshot: |asked, desk| Box::pin(desk.vault.load_snapshot(asked.stream));

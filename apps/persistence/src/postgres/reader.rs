@@ -4,6 +4,7 @@
 
 mod all;
 mod documents;
+mod generations;
 mod known;
 mod log;
 mod pace;

@@ -73,6 +73,7 @@ statements! {
     lock_log, find_streams, find_claims, find_commands, find_events, find_tagged, verify_conditions,
     find_event, find_positions, name_streams, name_kinds, stream_info, list_streams, read_stream, read_stream_whole,
     read_all_forward, read_all_backward, select_range, select_kinds, select_conversation, select_tags, find_spans,
+    load_documents, open_projection, list_projections, switch_projection, remove_retired, claim_live, rebuild_projection,
     get_documents, query_documents, filter_in, filter_range, load_checkpoint, status,
     find_linkable, add_links, delete_stream, truncate_stream, archive_events, forget_subject,
     find_subject_keys, create_subject_keys, find_subjects,

@@ -6,6 +6,7 @@
 mod append;
 mod documents;
 mod error;
+mod generations;
 mod invalid;
 mod letters;
 mod link;
@@ -28,6 +29,10 @@ pub use documents::{
     DocumentPage, GetDocuments, LoadCheckpoint, QueryDocuments, SaveProjection, SaveProjectionError,
 };
 pub use error::StoreError;
+pub use generations::{
+    ClaimLive, Generation, ListProjections, LoadDocuments, OpenProjection, Phase, RemoveRetired, SwitchError,
+    SwitchProjection, rebuilt,
+};
 pub use invalid::InvalidAppend;
 pub use letters::{
     ERROR_MAX_BYTES, Failure, KEY_MAX_BYTES, Letter, LetterFilter, LetterPage, LettersSettled, ListLetters,

@@ -89,6 +89,12 @@ pub enum Act {
         /// Which.
         subscription: SubscriptionName,
     },
+    /// Builds a projection's documents anew beside those that serve, by the same version of its rule; see
+    /// [`Generation`](super::Generation). A rebuild of it that is under way begins anew.
+    RebuildProjection {
+        /// Which.
+        projection: String,
+    },
     /// Asks for dead letters to be tried again, each with all that are before it under the same key. Those that it was asked for already
     /// do not count. The filter is recorded with the act, as it is.
     RetryLetters {
@@ -174,6 +180,9 @@ pub enum PerformError {
     /// There is no such subscription.
     #[error("there is no subscription {0}")]
     SubscriptionNotFound(SubscriptionName),
+    /// No such projection serves.
+    #[error("there is no projection {0}")]
+    ProjectionNotFound(String),
     /// The subscription has no dead letter there.
     #[error("subscription {subscription} has no dead letter at {place}")]
     LetterNotFound {
@@ -268,6 +277,7 @@ impl Act {
             | Self::ResumeSubscription { .. }
             | Self::ResetSubscription { .. }
             | Self::DeleteSubscription { .. }
+            | Self::RebuildProjection { .. }
             | Self::RetryLetters { .. }
             | Self::DiscardLetters { .. }
             | Self::EditLetter { .. } => Ok(()),
@@ -286,6 +296,7 @@ impl Act {
             Self::ResumeSubscription { .. } => "umbel.subscription_resumed",
             Self::ResetSubscription { .. } => "umbel.subscription_reset",
             Self::DeleteSubscription { .. } => "umbel.subscription_deleted",
+            Self::RebuildProjection { .. } => "umbel.projection_rebuilt",
             Self::RetryLetters { .. } => "umbel.letters_retried",
             Self::DiscardLetters { .. } => "umbel.letters_discarded",
             Self::EditLetter { .. } => "umbel.letter_edited",
@@ -313,10 +324,14 @@ impl Act {
         )
     }
 
-    /// What to say when a subscription that it names is not there, or else the dead letter. `None` when it names neither.
+    /// What to say when the projection or the subscription that it names is not there, or else the dead letter. `None` when it names
+    /// none of these.
     #[must_use]
     pub fn missing(&self, subscription_is: bool) -> Option<PerformError> {
         let (name, place) = match self {
+            Self::RebuildProjection { projection } => {
+                return Some(PerformError::ProjectionNotFound(projection.clone()));
+            }
             Self::PauseSubscription { subscription }
             | Self::ResumeSubscription { subscription }
             | Self::ResetSubscription { subscription, .. }

@@ -117,6 +117,15 @@ macro_rules! store_conformance {
             forgetting_is_recorded_each_time,
             appends_go_on_after_every_act,
         ]);
+        $crate::store_conformance!(@cases $factory, generations, [
+            each_version_has_a_generation,
+            opened_at_once_one_serves,
+            readers_are_switched_at_once,
+            a_rebuild_needs_no_new_version,
+            an_older_checkpoint_becomes_a_generation,
+            what_is_retired_goes_in_parts,
+            an_event_is_claimed_once,
+        ]);
         $crate::store_conformance!(@cases $factory, health, [
             a_healthy_store_has_no_findings,
         ]);

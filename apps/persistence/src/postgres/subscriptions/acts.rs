@@ -1,4 +1,4 @@
-//! Acts about subscriptions and dead letters, within the transaction that records them.
+//! Acts about subscriptions, dead letters and projections, within the transaction that records them.
 
 use tokio_postgres::{Client, Error};
 use umbel_core::{
@@ -71,6 +71,9 @@ impl Asked {
             }
             Act::DeleteSubscription { subscription } => {
                 ask(client, &statements.delete_subscription, &[&subscription.as_str()]).await
+            }
+            Act::RebuildProjection { projection } => {
+                ask(client, &statements.rebuild_projection, &[projection]).await
             }
             Act::RetryLetters { filter, limit } => {
                 ask_some(client, &statements.retry_letters, filter, *limit).await

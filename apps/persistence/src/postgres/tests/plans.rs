@@ -161,3 +161,46 @@ async fn reads_use_the_indexes_that_they_name() {
     plans.check(&statements.name_streams, &[&vec![1_i64]], &["streams_pkey"]).await;
     assert!(plans.wrong.is_empty(), "{}", plans.wrong.join("\n"));
 }
+
+/// Documents that serve, of whichever generation, are found by the same indexes as if there were no generations.
+#[tokio::test]
+async fn documents_are_found_by_the_indexes_that_are_named() {
+    let schema = schema();
+    adapter(&schema).await;
+    let client = client(schema.url()).await;
+    let named = Schema::new(schema.name()).unwrap();
+    let fill = r"
+        INSERT INTO {schema}.documents
+        SELECT 'c' || n % 3 || repeat('@2.1', n % 2), 'k' || n, '{}' FROM generate_series(1, 20000) n;
+        INSERT INTO {schema}.document_index SELECT collection, 'i', convert_to(key, 'UTF8'), key FROM {schema}.documents;
+        INSERT INTO {schema}.served VALUES ('c1', '@2.1', 'p');
+        ANALYZE {schema}.documents; ANALYZE {schema}.document_index; ANALYZE {schema}.served; ANALYZE {schema}.checkpoints;
+    ";
+    client.batch_execute(&named.render(fill)).await.unwrap();
+    client.batch_execute(SETTINGS).await.unwrap();
+    let statements = Statements::new(&named);
+    let mut plans = Plans { client: &client, wrong: Vec::new() };
+    let (some, keys) = (vec!["c1", "c2"], vec!["k1", "k2"]);
+    plans.check(&statements.get_documents, &[&some, &keys], &["served_pkey", "documents_pkey"]).await;
+    plans
+        .check(&statements.load_documents, &[&"p/2", &some, &keys], &["checkpoints_pkey", "documents_pkey"])
+        .await;
+    plans.check(&statements.list_projections, &[&Some("p")], &["checkpoints_by_name"]).await;
+
+    let filters = [
+        statements.filter_in.replace("{index}", "$5").replace("{values}", "$6"),
+        statements.filter_range.replace("{index}", "$5").replace("{from}", "$6").replace("{to}", "$7"),
+    ];
+    let value = b"k7".as_slice();
+    let values = vec![value];
+    let by: [&[&(dyn ToSql + Sync)]; 3] = [&[], &[&"i", &values], &[&"i", &value, &value]];
+    let indexes: [&[&str]; 3] = [&[], &["document_index_pkey"], &["document_index_pkey"]];
+    let texts = [String::new(), format!("\n{}", filters[0]), format!("\n{}", filters[1])];
+    for ((filter, by), indexes) in texts.iter().zip(by).zip(indexes) {
+        let text = statements.query_documents.replace("{filters}", filter).replace("{sorted}", "NULLS FIRST");
+        let fixed: [&(dyn ToSql + Sync); 4] = [&"c1", &Some("i"), &0_i64, &10_i64];
+        let all = [&["served_pkey", "documents_pkey", "document_index_by_key"], indexes].concat();
+        plans.check(&text, &[&fixed[..], by].concat(), &all).await;
+    }
+    assert!(plans.wrong.is_empty(), "{}", plans.wrong.join("\n"));
+}

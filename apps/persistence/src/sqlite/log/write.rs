@@ -112,7 +112,7 @@ fn write(
         spans::write(transaction, head, end)?;
     }
     write_claims(transaction, &plan.claims)?;
-    write_documents(transaction, plan.documents.iter().copied())?;
+    write_documents(transaction, plan.documents.iter().copied(), "")?;
     change_outbox(transaction, &plan.done, &plan.outbox, now)?;
     for (command, last_offset) in &plan.commands {
         let last_position = last_offset.map(|offset| head.plus(offset).to_i64());

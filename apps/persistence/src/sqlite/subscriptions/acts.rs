@@ -1,4 +1,4 @@
-//! Acts about subscriptions and dead letters, within the transaction that records them.
+//! Acts about subscriptions, dead letters and projections, within the transaction that records them.
 
 use rusqlite::{Connection, OptionalExtension, params};
 use umbel_core::{
@@ -9,9 +9,12 @@ use umbel_core::{
 };
 
 use super::{leases::start_after, letters};
-use crate::sqlite::sql::{
-    DELETE_LETTERS, DELETE_PARTITIONS, DELETE_SUBSCRIPTION, EDIT_LETTER, FIND_SUBSCRIPTION, KEEP_EPOCH,
-    LIST_FOLLOWERS, MOVE_START, PAUSE_SUBSCRIPTION, REMOVE_MEMBERS, RESET_PARTITIONS, RETRY_LETTERS,
+use crate::sqlite::{
+    read_models,
+    sql::{
+        DELETE_LETTERS, DELETE_PARTITIONS, DELETE_SUBSCRIPTION, EDIT_LETTER, FIND_SUBSCRIPTION, KEEP_EPOCH,
+        LIST_FOLLOWERS, MOVE_START, PAUSE_SUBSCRIPTION, REMOVE_MEMBERS, RESET_PARTITIONS, RETRY_LETTERS,
+    },
 };
 
 /// Does an act, if it is one of these: about how many dead letters it was, or what is missing.
@@ -36,6 +39,9 @@ pub(in crate::sqlite) fn act(
         Act::EditLetter { subscription, place, data } => {
             let row = params![subscription.as_str(), place.to_i64(), data.as_ref().map(Json::as_str)];
             connection.prepare_cached(EDIT_LETTER)?.execute(row)?
+        }
+        Act::RebuildProjection { projection } => {
+            return read_models::rebuild(connection, projection).map(Some);
         }
         Act::DeleteStream { .. }
         | Act::TruncateStream { .. }

@@ -70,7 +70,7 @@ fn statements_use_their_indexes() {
             .any(|of| name.starts_with(of))
     };
     let query = |query: DocumentQuery| {
-        let statements = Statements::of(&query);
+        let statements = Statements::of(&query, &query.collection);
         [(format!("page of {query:?}"), statements.page), (format!("count of {query:?}"), statements.count)]
     };
     let all = DocumentQuery::of::<Item>;

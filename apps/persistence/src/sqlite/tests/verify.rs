@@ -122,7 +122,11 @@ async fn every_damage_is_found() {
             &[Links],
             "points to nothing at position 99999",
         ),
-        ("INSERT INTO checkpoints VALUES ('p/1', 99999)", &[Checkpoints], "projection p/1"),
+        (
+            "INSERT INTO checkpoints (projection, position) VALUES ('p/1', 99999)",
+            &[Checkpoints],
+            "projection p/1",
+        ),
         ("UPDATE snapshots SET version = 9", &[Snapshots], "the stream ends at 3"),
         ("DELETE FROM documents", &[Documents], "has no document one"),
         ("UPDATE commands SET last_position = 99999", &[Commands], "position 99999"),
