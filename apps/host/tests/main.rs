@@ -11,6 +11,7 @@ mod aggregates;
 mod commands;
 mod consistency;
 mod event_handlers;
+mod evolution;
 mod failures;
 mod faults;
 mod handlers;

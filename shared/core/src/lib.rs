@@ -31,8 +31,8 @@ pub use aggregate::{
 };
 pub use document::{Changes, Document};
 pub use event::{
-    DecodeError, Decoded, EncodedEvent, Event, EventSet, EventType, Lineage, NewEvent, Old, RecordedEvent, Upcast, UpcastFailure,
-    Upcaster,
+    DecodeError, Decoded, EncodedEvent, Event, EventSet, EventType, Lineage, NewEvent, Old, RecordedEvent,
+    Upcast, UpcastFailure, Upcaster,
 };
 pub use event_name::EventName;
 pub use id::{CommandId, EventId};

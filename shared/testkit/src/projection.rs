@@ -61,12 +61,11 @@ impl<P: Projection> ReadModel<P> {
     pub fn after<E: Event>(mut self, stream: &str, event: E) -> Self {
         let recorded = self.record(stream, &event);
         match recorded.decode::<P::Event>() {
-            Ok(Some(event)) => {
+            Ok(events) => {
                 let mut changes = Changes::default();
-                P::project(event, &recorded, &mut changes);
+                events.into_iter().for_each(|event| P::project(event, &recorded, &mut changes));
                 self.apply(changes);
             }
-            Ok(None) => {}
             Err(error) => panic!("the projection cannot read {event:?}: {error}"),
         }
         self

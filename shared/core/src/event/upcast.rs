@@ -184,7 +184,8 @@ pub(super) fn upcast<T>(
         };
         steps += 1;
         let old = Old { recorded, event_type: &at_hand, data: &data };
-        let made = take_step(upcaster, &old, lineage, steps).map_err(|cause| failed(recorded, &at_hand, cause))?;
+        let made =
+            take_step(upcaster, &old, lineage, steps).map_err(|cause| failed(recorded, &at_hand, cause))?;
         let made = made.0.into_iter().map(|(event_type, data)| (event_type, data, Some(at_hand.clone())));
         to_do.extend(made.collect::<Vec<ToDo>>().into_iter().rev());
     }

@@ -21,7 +21,8 @@ impl Event for MovedIn {
         |old| {
             let mut fields = old.fields()?;
             let name = fields.remove("name").ok_or("there is no name")?;
-            let (first, last) = name.as_str().and_then(|name| name.split_once(' ')).ok_or("it has no two parts")?;
+            let (first, last) =
+                name.as_str().and_then(|name| name.split_once(' ')).ok_or("it has no two parts")?;
             assert_ne!(first, "panic", "told to");
             old.next(&json!({ "first": first, "last": last }))
         },
@@ -183,7 +184,10 @@ fn an_upcaster_that_fails_is_named() {
         let error = failure(event_type, &data);
         let DecodeError::Upcast(failed) = &error else { panic!("{error}") };
         assert_eq!((failed.event, failed.position), (EventId(Uuid::from_u128(5)), Position::new(7)));
-        assert_eq!((failed.event_type.to_string(), failed.step.to_string()), (event_type.into(), step.into()));
+        assert_eq!(
+            (failed.event_type.to_string(), failed.step.to_string()),
+            (event_type.into(), step.into())
+        );
         assert!(failed.cause.contains(cause), "{error}");
     }
 }
@@ -191,7 +195,8 @@ fn an_upcaster_that_fails_is_named() {
 /// Steps go one version up, from names that live, and come to an end.
 #[test]
 fn steps_lead_upwards() {
-    const LEAPS: Lineage = Lineage::retired("leaps", &[|_| Upcast::nothing().and("leaps", 3, &()), |_| Ok(Upcast::nothing())]);
+    const LEAPS: Lineage =
+        Lineage::retired("leaps", &[|_| Upcast::nothing().and("leaps", 3, &()), |_| Ok(Upcast::nothing())]);
     const STAYS: Lineage = Lineage::retired("stays", &[|old| Ok(old.unchanged())]);
     const HITHER: Lineage = Lineage::retired("hither", &[|_| Upcast::nothing().and("thither", 1, &())]);
     const THITHER: Lineage = Lineage::retired("thither", &[|_| Upcast::nothing().and("hither", 1, &())]);
