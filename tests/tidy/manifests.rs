@@ -25,7 +25,7 @@ const TABLE: &[Allowed] = &[
         member: "shared/contracts",
         reason: "the published language: serde structs, no behaviour",
         normal: "serde thiserror umbel-core uuid",
-        dev: "serde_json",
+        dev: "umbel-testkit",
     },
     Allowed {
         member: "shared/settings",

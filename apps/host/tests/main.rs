@@ -14,6 +14,7 @@ mod event_handlers;
 mod evolution;
 mod failures;
 mod faults;
+mod forms;
 mod handlers;
 mod kit;
 mod nodes;
