@@ -83,6 +83,14 @@ pub enum Act {
         /// Where to.
         start: Start,
     },
+    /// Gives a subscription another name, with its checkpoints and dead letters: who opens it under that name goes on where it was. Every
+    /// lease is taken away; who still runs it under the old name is told that it is gone.
+    RenameSubscription {
+        /// Which.
+        subscription: SubscriptionName,
+        /// Its name from now on, which no other has.
+        to: SubscriptionName,
+    },
     /// Removes a subscription with its checkpoints and dead letters. Opened again, it begins anew.
     DeleteSubscription {
         /// Which.
@@ -173,6 +181,9 @@ pub enum PerformError {
     /// There is no such subscription.
     #[error("there is no subscription {0}")]
     SubscriptionNotFound(SubscriptionName),
+    /// Another subscription has the name already.
+    #[error("there is a subscription {0} already; if it is not needed, delete it first")]
+    SubscriptionExists(SubscriptionName),
     /// The subscription has no dead letter there.
     #[error("subscription {subscription} has no dead letter at {place}")]
     LetterNotFound {
@@ -266,6 +277,7 @@ impl Act {
             | Self::PauseSubscription { .. }
             | Self::ResumeSubscription { .. }
             | Self::ResetSubscription { .. }
+            | Self::RenameSubscription { .. }
             | Self::DeleteSubscription { .. }
             | Self::RetryLetters { .. }
             | Self::DiscardLetters { .. }
@@ -284,6 +296,7 @@ impl Act {
             Self::PauseSubscription { .. } => "umbel.subscription_paused",
             Self::ResumeSubscription { .. } => "umbel.subscription_resumed",
             Self::ResetSubscription { .. } => "umbel.subscription_reset",
+            Self::RenameSubscription { .. } => "umbel.subscription_renamed",
             Self::DeleteSubscription { .. } => "umbel.subscription_deleted",
             Self::RetryLetters { .. } => "umbel.letters_retried",
             Self::DiscardLetters { .. } => "umbel.letters_discarded",
@@ -312,10 +325,15 @@ impl Act {
         )
     }
 
-    /// What to say when a subscription that it names is not there, or else the dead letter. `None` when it names neither.
+    /// What to say when a subscription that it names is not there, or else what stands in its way: the dead letter is not there, the new
+    /// name is taken. `None` when it names neither.
     #[must_use]
     pub fn missing(&self, subscription_is: bool) -> Option<PerformError> {
         let (name, place) = match self {
+            Self::RenameSubscription { to, .. } if !subscription_is => {
+                return Some(PerformError::SubscriptionExists(to.clone()));
+            }
+            Self::RenameSubscription { subscription, .. } => (Some(subscription), None),
             Self::PauseSubscription { subscription }
             | Self::ResumeSubscription { subscription }
             | Self::ResetSubscription { subscription, .. }
