@@ -15,3 +15,6 @@ mod queries;
 mod relations;
 
 pub use app::app;
+
+#[cfg(test)]
+mod tests;
