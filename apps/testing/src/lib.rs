@@ -31,3 +31,8 @@ pub use umbel_testkit::{aggregate, golden, projection};
 #[cfg(doctest)]
 #[doc = include_str!("../../../docs/guides/testing.md")]
 struct GuideToTesting;
+
+/// The guide's examples, which are doctests by this.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/guides/evolution.md")]
+struct GuideToEvolution;
