@@ -151,7 +151,7 @@ impl Appends {
 
     fn claims(&mut self) -> Claims {
         let owner = format!("owner-{}", self.dice.below(OWNERS));
-        Claims { owner, take: self.claim_names(), release: self.claim_names() }
+        Claims { owner, take: self.claim_names(), release: self.claim_names(), from: None }
     }
 
     fn claim_names(&mut self) -> Vec<ClaimName> {

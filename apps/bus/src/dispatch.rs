@@ -1,6 +1,6 @@
 //! Commands: to their one owner, with a deadline, and if wanted until their effect is visible.
 
-use std::{collections::BTreeMap, fmt, time::Duration};
+use std::{borrow::Cow, collections::BTreeMap, fmt, time::Duration};
 
 use serde_json::Value;
 use tokio::time::Instant;
@@ -117,7 +117,15 @@ pub enum DispatchError<R> {
     #[error("nobody here owns the command {command}; is its app running?")]
     NoHandler {
         /// The command's name.
+        command: Cow<'static, str>,
+    },
+    /// What was to be a command, as JSON, is none of that name. Nothing was done. Change it.
+    #[error("this is not a command {command}: {reason}")]
+    Undecodable {
+        /// The command's name.
         command: &'static str,
+        /// Where it differs.
+        reason: String,
     },
     /// Something it needs is down or full. Nothing was stored. Try again after the given time.
     #[error("not available: {reason}; nothing was stored")]
@@ -288,7 +296,7 @@ impl Bus {
     ) -> Result<Dispatched<C::Reply>, DispatchError<C::Rejection>> {
         self.send(Dispatch { command, context }, deadline).await.map_err(|error| match error {
             SendError::Refused(error) => error,
-            SendError::NoOwner { .. } => DispatchError::NoHandler { command: C::NAME },
+            SendError::NoOwner { .. } => DispatchError::NoHandler { command: C::NAME.into() },
             error @ SendError::Unavailable { .. } => DispatchError::unavailable(error.to_string()),
             SendError::Timeout { .. } | SendError::Crashed { .. } => {
                 DispatchError::Timeout { command: C::NAME, outcome: Outcome::Unknown }
@@ -336,7 +344,36 @@ impl DispatchOptions {
     }
 }
 
+impl<R> Dispatched<R> {
+    /// The same with another reply, if it can be made.
+    ///
+    /// # Errors
+    /// Those of `make`.
+    pub fn try_map<T, E>(self, make: impl FnOnce(R) -> Result<T, E>) -> Result<Dispatched<T>, E> {
+        let Self { reply, position, version, events, repeated, returned } = self;
+        Ok(Dispatched { reply: make(reply)?, position, version, events, repeated, returned })
+    }
+}
+
 impl<R> DispatchError<R> {
+    /// The same error, but for what becomes of a rejection.
+    pub fn map_rejection<T>(self, make: impl FnOnce(R) -> DispatchError<T>) -> DispatchError<T> {
+        match self {
+            Self::Rejected(rejection) => make(rejection),
+            Self::Refused(refusal) => DispatchError::Refused(refusal),
+            Self::Conflict { attempts } => DispatchError::Conflict { attempts },
+            Self::NotYetVisible { position, waiting_for, reply } => {
+                DispatchError::NotYetVisible { position, waiting_for, reply }
+            }
+            Self::BadIdentity { command, reason } => DispatchError::BadIdentity { command, reason },
+            Self::NoHandler { command } => DispatchError::NoHandler { command },
+            Self::Undecodable { command, reason } => DispatchError::Undecodable { command, reason },
+            Self::Unavailable { reason, retry_after } => DispatchError::Unavailable { reason, retry_after },
+            Self::Timeout { command, outcome } => DispatchError::Timeout { command, outcome },
+            Self::Failed { reason } => DispatchError::Failed { reason },
+        }
+    }
+
     /// A word for the kind of error, which stays as it is: for logs, counters and whoever reads them.
     #[must_use]
     pub const fn code(&self) -> &'static str {
@@ -350,6 +387,7 @@ impl<R> DispatchError<R> {
             Self::NotYetVisible { .. } => "not_yet_visible",
             Self::BadIdentity { .. } => "bad_identity",
             Self::NoHandler { .. } => "no_handler",
+            Self::Undecodable { .. } => "undecodable",
             Self::Unavailable { .. } => "unavailable",
             Self::Timeout { outcome: Outcome::NothingStored, .. } => "timeout_nothing_stored",
             Self::Timeout { outcome: Outcome::Unknown, .. } => "timeout",

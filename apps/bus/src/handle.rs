@@ -47,6 +47,8 @@ pub(crate) struct Shared {
     actor: ArcSwapOption<Addr<BusActor>>,
     /// The log's last position as far as this process knows: wakes those who follow the log.
     head: watch::Sender<Position>,
+    /// Counts what left work in the outbox: wakes those who do it.
+    work: watch::Sender<u64>,
     /// Tells of each one more who asks for it.
     follower: Notify,
     tail: Tail,
@@ -67,6 +69,7 @@ impl Bus {
                 generation: watch::Sender::new(0),
                 actor: ArcSwapOption::empty(),
                 head: watch::Sender::new(Position::START),
+                work: watch::Sender::new(0),
                 follower: Notify::new(),
                 tail: Tail::new(settings.tail_max_events, settings.tail_max_bytes),
                 topics: Registry::new(&settings),
@@ -266,6 +269,17 @@ impl Bus {
             *head = position.max(*head);
             moved
         });
+    }
+
+    /// Changes when an append of this process has left work in the outbox: for those who do it. Others' appends are not told here.
+    #[must_use]
+    pub fn work(&self) -> watch::Receiver<u64> {
+        self.shared.work.subscribe()
+    }
+
+    /// Tells that work may have been left in the outbox. The store calls it after a commit.
+    pub fn announce_work(&self) {
+        self.shared.work.send_modify(|count| *count = count.wrapping_add(1));
     }
 
     /// What is answered here and by whom: names of requests with their owners, in no order.

@@ -18,6 +18,7 @@ mod ask;
 mod commons;
 mod dispatch;
 pub mod edge;
+mod encoded;
 mod envelope;
 #[cfg(feature = "faults")]
 mod fault;
@@ -40,6 +41,7 @@ pub use actor::{BusActor, worker};
 pub use alone::alone;
 pub use ask::{Ask, AskError};
 pub use dispatch::{Dispatch, DispatchContext, DispatchError, DispatchOptions, Dispatched, Outcome};
+pub use encoded::EncodedAnswer;
 pub use envelope::{Answered, Envelope, SendError};
 #[cfg(feature = "faults")]
 pub use fault::InjectPanic;

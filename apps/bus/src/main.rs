@@ -68,7 +68,7 @@ fn adder(bus: &Bus) -> Worker {
         async move {
             let start = |tether| Adder { sum: 0, _tether: tether }.start();
             let register = async move |owner: actix::Addr<Adder>| {
-                let routes = RouteSet::new("demo/adder").answers::<Dispatch<Add>>(owner.recipient());
+                let routes = RouteSet::new("demo/adder").carries_out::<Add>(owner.recipient());
                 anyhow::Ok(bus.register(routes).await?)
             };
             context.run_actor_once_up(start, register).await

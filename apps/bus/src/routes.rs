@@ -9,14 +9,20 @@ use std::{
 
 use actix::Recipient;
 use tokio::sync::{Semaphore, watch};
-use umbel_core::{Position, Request};
+use umbel_core::{Command, Position, Request};
 
-use crate::envelope::{Envelope, SendError};
+use crate::{
+    dispatch::Dispatch,
+    encoded::{DispatchEncoded, dispatch_encoded},
+    envelope::{Envelope, SendError},
+};
 
 /// All routes at one moment. Replaced as a whole, so that readers never wait.
 #[derive(Clone, Default)]
 pub(crate) struct Routes {
     requests: HashMap<TypeId, Route>,
+    /// Commands by their wire names.
+    commands: HashMap<&'static str, NamedCommand>,
     pub(crate) progress: Vec<Progress>,
     #[cfg(feature = "faults")]
     pub(crate) faults: HashMap<Arc<str>, Fault>,
@@ -29,6 +35,13 @@ pub(crate) struct Fault {
     pub(crate) owner: Arc<str>,
     pub(crate) recipient: Recipient<crate::InjectPanic>,
     pub(crate) what: crate::InjectPanic,
+}
+
+/// How a command is dispatched by its wire name.
+#[derive(Clone)]
+struct NamedCommand {
+    owner: Arc<str>,
+    dispatch: DispatchEncoded,
 }
 
 #[derive(Clone)]
@@ -82,6 +95,7 @@ pub struct Stand {
 pub struct RouteSet {
     pub(crate) owner: Arc<str>,
     requests: Vec<(TypeId, Route)>,
+    commands: Vec<(&'static str, NamedCommand)>,
     progress: Vec<Progress>,
     /// Places in the component's mailbox, none yet: the bus knows how many there are.
     places: Arc<Semaphore>,
@@ -113,6 +127,7 @@ impl RouteSet {
         Self {
             owner: owner.into(),
             requests: Vec::new(),
+            commands: Vec::new(),
             progress: Vec::new(),
             places: Arc::new(Semaphore::new(0)),
             #[cfg(feature = "faults")]
@@ -131,6 +146,14 @@ impl RouteSet {
         };
         self.requests.push((TypeId::of::<R>(), route));
         self
+    }
+
+    /// The component carries out commands of type `C`, whether dispatched as values or by their wire name.
+    #[must_use]
+    pub fn carries_out<C: Command>(mut self, recipient: Recipient<Envelope<Dispatch<C>>>) -> Self {
+        let named = NamedCommand { owner: Arc::clone(&self.owner), dispatch: dispatch_encoded::<C> };
+        self.commands.push((C::NAME, named));
+        self.answers::<Dispatch<C>>(recipient)
     }
 
     /// The component runs this projection.
@@ -194,6 +217,11 @@ impl Routes {
         recipient.downcast_ref().map(|recipient| Destination { owner, recipient, places })
     }
 
+    /// How a command of this wire name is dispatched.
+    pub(crate) fn command(&self, name: &str) -> Option<DispatchEncoded> {
+        self.commands.get(name).map(|named| named.dispatch)
+    }
+
     /// What is answered, and by whom.
     pub(crate) fn owners(&self) -> impl Iterator<Item = (&'static str, &Arc<str>)> {
         self.requests.values().map(|route| (route.request, &route.owner))
@@ -212,6 +240,16 @@ impl Routes {
             }
             routes.requests.insert(id, route);
         }
+        for (name, named) in set.commands {
+            if let Some(rival) = routes.commands.get(name) {
+                return Err(RouteError::Owned {
+                    request: name,
+                    owner: rival.owner.to_string(),
+                    rival: named.owner.to_string(),
+                });
+            }
+            routes.commands.insert(name, named);
+        }
         routes.progress.extend(set.progress);
         #[cfg(feature = "faults")]
         routes.faults.extend(set.faults);
@@ -222,6 +260,7 @@ impl Routes {
     pub(crate) fn without(&self, owner: &str) -> Self {
         let mut routes = self.clone();
         routes.requests.retain(|_, route| *route.owner != *owner);
+        routes.commands.retain(|_, named| *named.owner != *owner);
         routes.progress.retain(|progress| *progress.owner != *owner);
         #[cfg(feature = "faults")]
         routes.faults.retain(|_, fault| *fault.owner != *owner);

@@ -8,12 +8,12 @@ use umbel_core::{
     CommandId, EventId, Json, Position, RecordedEvent, Request, StreamName, Version,
     document::{DocumentKey, DocumentQuery},
     store::{
-        AllPage, Append, AppendError, Appended, ClearOutbox, DeleteSnapshot, DocumentPage, FindCommand,
-        FindEvent, Finding, GetDocuments, GetStatus, GetStreamInfo, KeepNotices, KeptNotice, LinkError,
-        LinkEvents, ListNotices, ListSnapshots, ListStreams, LoadCheckpoint, LoadSnapshot, Perform,
-        PerformError, Performed, QueryDocuments, ReadAll, ReadError, ReadOutbox, ReadStream, SaveProjection,
-        SaveProjectionError, SaveSnapshot, Snapshot, StoreError, StoreStatus, StreamInfo, StreamList,
-        StreamPage, SweepNotices, VerifyStore, Waiting,
+        AllPage, Append, AppendError, Appended, ClearOutbox, DeleteSnapshot, DocumentPage, DuePage,
+        FindCommand, FindEvent, Finding, GetDocuments, GetStatus, GetStreamInfo, KeepNotices, KeptNotice,
+        LinkError, LinkEvents, ListNotices, ListSnapshots, ListStreams, LoadCheckpoint, LoadSnapshot,
+        Perform, PerformError, Performed, QueryDocuments, ReadAll, ReadDue, ReadError, ReadOutbox,
+        ReadStream, SaveProjection, SaveProjectionError, SaveSnapshot, Snapshot, StoreError, StoreStatus,
+        StreamInfo, StreamList, StreamPage, SweepNotices, VerifyStore, Waiting,
     },
 };
 
@@ -195,6 +195,14 @@ impl Store {
     /// # Errors
     /// See [`StoreError`].
     pub async fn read_outbox(&self, request: ReadOutbox) -> Result<Vec<Waiting>, StoreError> {
+        self.read(request).await
+    }
+
+    /// Entries of the outbox that are due.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    pub async fn read_due(&self, request: ReadDue) -> Result<DuePage, StoreError> {
         self.read(request).await
     }
 

@@ -85,6 +85,7 @@ impl ApiError {
             ),
             DispatchError::NotYetVisible { .. }
             | DispatchError::Refused(_)
+            | DispatchError::Undecodable { .. }
             | DispatchError::Failed { .. } => Self::internal(),
         }
     }
@@ -237,7 +238,7 @@ mod tests {
         let unavailable = DispatchError::Unavailable { reason: "full".into(), retry_after: minute };
         assert_eq!(dispatch_seen(unavailable), (503, Some(minute)));
         assert_eq!(dispatch_seen(DispatchError::Conflict { attempts: 3 }), (503, Some(second)));
-        assert_eq!(dispatch_seen(DispatchError::NoHandler { command: "x" }), (503, None));
+        assert_eq!(dispatch_seen(DispatchError::NoHandler { command: "x".into() }), (503, None));
         assert_eq!(dispatch_seen(timeout(Outcome::NothingStored)), (503, Some(second)));
         assert_eq!(dispatch_seen(timeout(Outcome::Unknown)), (504, None));
         let bad = DispatchError::BadIdentity { command: "x.y", reason: umbel_core::StreamNameError::Empty };

@@ -7,7 +7,8 @@ use umbel_bus::{
     topics::{SubscriberId, Subscription, TopicHandler, topic_worker},
 };
 use umbel_core::{
-    Aggregate, Command, CommandSet, CommandVisitor, Decide, Projection, Query, store::Recorded,
+    Aggregate, Command, CommandSet, CommandVisitor, Decide, ProcessManager, Projection, Query,
+    store::Recorded,
 };
 use umbel_supervision::{Group, Policy, Worker};
 
@@ -16,7 +17,7 @@ use crate::{
     event_handler::{self, BatchHandler, EventHandler},
     handler::{command_worker, query_worker},
     handling::Handling,
-    projection,
+    process_manager, projection,
     read_models::ReadModels,
     recorder,
     settings::HostSettings,
@@ -149,6 +150,16 @@ impl App {
         self.declares("handler of events", H::NAME, H::NAME);
         self.event_handlers
             .push(Arc::new(|app, bus, settings| event_handler::worker::<H>(app, bus, settings)));
+        self
+    }
+
+    /// Events in, commands out, with a state of its own and timers; each event's effect exactly once.
+    #[must_use]
+    pub fn process_manager<P: ProcessManager>(mut self) -> Self {
+        // They share the names of subscriptions.
+        self.declares("handler of events", P::NAME, P::NAME);
+        self.event_handlers
+            .push(Arc::new(|app, bus, settings| process_manager::worker::<P>(app, bus, settings)));
         self
     }
 

@@ -83,7 +83,7 @@ where
     Fut: Future<Output = Result<C::Reply, DispatchError<C::Rejection>>> + 'static,
 {
     HandlerHost::<Dispatch<C>, F>::worker(C::NAME, app, bus, settings, handler, |routes, host| {
-        routes.answers::<Dispatch<C>>(host.recipient())
+        routes.carries_out::<C>(host.recipient())
     })
 }
 

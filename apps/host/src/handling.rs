@@ -108,6 +108,7 @@ impl Handling {
                 | DispatchError::Conflict { .. }
                 | DispatchError::Refused(_)
                 | DispatchError::NoHandler { .. }
+                | DispatchError::Undecodable { .. }
                 | DispatchError::BadIdentity { .. }
                 | DispatchError::Timeout { outcome: Outcome::NothingStored, .. }
         );

@@ -9,6 +9,7 @@
 //! - an event's effect on a projection's documents happens exactly once;
 //! - an event reaches each handler at least once, in order for each key, and is handled, skipped or kept as a dead letter before the
 //!   handler's checkpoint passes it;
+//! - what a process manager makes of an event is stored once, whatever crashes, and its commands are carried out once;
 //! - nothing waits without a bound: mailboxes, work in flight, retries and caches have limits in the settings.
 //!
 //! Knows nothing about any domain app or database.
@@ -19,6 +20,7 @@ mod event_handler;
 mod exit;
 mod handler;
 mod handling;
+mod process_manager;
 mod projection;
 mod read_models;
 mod recorder;

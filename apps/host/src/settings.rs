@@ -44,6 +44,21 @@ pub struct HostSettings {
     /// How long notices are kept that do not say so themselves.
     #[serde(deserialize_with = "at_least_one")]
     pub notices_ttl_ms: u64,
+    /// Events that one process manager has in hand.
+    #[serde(deserialize_with = "at_least_one")]
+    pub process_events_max: u32,
+    /// Instances of one process manager in memory; the longest idle make room for others.
+    #[serde(deserialize_with = "at_least_one")]
+    pub process_instances_max: usize,
+    /// An instance without events for so long gives its memory back.
+    #[serde(deserialize_with = "at_least_one")]
+    pub process_idle_ms: u64,
+    /// How long a process manager waits for its timers before it looks for those that others have set.
+    #[serde(deserialize_with = "at_least_one")]
+    pub process_poll_ms: u64,
+    /// How long whoever has stored commands of a process has to dispatch them before others look after them.
+    #[serde(deserialize_with = "at_least_one")]
+    pub process_patience_ms: u64,
     /// Subscriptions and handlers of events: a section of their own, `[subscriptions]`.
     #[serde(skip)]
     pub subscriptions: SubscriptionSettings,
@@ -56,6 +71,18 @@ impl HostSettings {
 
     pub(crate) const fn projection_poll(&self) -> Duration {
         Duration::from_millis(self.projection_poll_ms)
+    }
+
+    pub(crate) const fn process_idle(&self) -> Duration {
+        Duration::from_millis(self.process_idle_ms)
+    }
+
+    pub(crate) const fn process_poll(&self) -> Duration {
+        Duration::from_millis(self.process_poll_ms)
+    }
+
+    pub(crate) const fn process_patience(&self) -> Duration {
+        Duration::from_millis(self.process_patience_ms)
     }
 
     pub(crate) const fn notices_batch_within(&self) -> Duration {
@@ -81,6 +108,11 @@ impl Default for HostSettings {
             notices_batch_within_ms: 200,
             notices_waiting_max: 10_000,
             notices_ttl_ms: 604_800_000,
+            process_events_max: 256,
+            process_instances_max: 10_000,
+            process_idle_ms: 300_000,
+            process_poll_ms: 500,
+            process_patience_ms: 30_000,
             subscriptions: SubscriptionSettings::default(),
         }
     }
@@ -117,6 +149,11 @@ mod tests {
             "notices_batch_within_ms",
             "notices_waiting_max",
             "notices_ttl_ms",
+            "process_events_max",
+            "process_instances_max",
+            "process_idle_ms",
+            "process_poll_ms",
+            "process_patience_ms",
         ];
         let subscriptions =
             ["lease_ms", "poll_ms", "buffer", "batch", "checkpoint_after", "retry_min_ms", "retry_max_ms"]

@@ -46,7 +46,7 @@ fn a_command_of_an_app_that_does_not_run_has_no_handler() {
     run(async {
         let world = World::with(&std::sync::Arc::default(), &[], settings()).await;
         let outcome = world.bus.dispatch(deposit("ada", 1)).await;
-        assert_eq!(outcome, Err(DispatchError::NoHandler { command: "bank.deposit" }));
+        assert_eq!(outcome, Err(DispatchError::NoHandler { command: "bank.deposit".into() }));
     });
 }
 

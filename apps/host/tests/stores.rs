@@ -97,7 +97,7 @@ fn whatever_is_wrong_with_a_command_the_aggregate_lives() {
         };
 
         let unknown = world.bus.dispatch(Mark { tally: "ada".into(), numbers: vec![1] }).await;
-        assert_eq!(unknown, Err(DispatchError::NoHandler { command: "tally.mark" }));
+        assert_eq!(unknown, Err(DispatchError::NoHandler { command: "tally.mark".into() }));
         lives().await;
         let rejected = world.bus.dispatch(withdraw("ada", 6)).await;
         assert_eq!(rejected, Err(DispatchError::Rejected(No::Insufficient { balance: 5 })));

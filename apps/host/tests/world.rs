@@ -17,10 +17,10 @@ use umbel_core::{
     Subject, Timestamp, Version,
     document::{Direction, DocumentKey, DocumentQuery},
     store::{
-        AllPage, Append, AppendError, Appended, ClearOutbox, DocumentPage, Finding, KeepNotices, KeptNotice,
-        LinkError, LinkEvents, ListNotices, ListSnapshots, ListStreams, Perform, PerformError, Performed,
-        ReadAll, ReadError, ReadOutbox, ReadStream, SaveProjection, SaveProjectionError, Snapshot,
-        StoreError, StoreStatus, StreamInfo, StreamList, StreamPage, SweepNotices, Waiting,
+        AllPage, Append, AppendError, Appended, ClearOutbox, DocumentPage, DuePage, Finding, KeepNotices,
+        KeptNotice, LinkError, LinkEvents, ListNotices, ListSnapshots, ListStreams, Perform, PerformError,
+        Performed, ReadAll, ReadDue, ReadError, ReadOutbox, ReadStream, SaveProjection, SaveProjectionError,
+        Snapshot, StoreError, StoreStatus, StreamInfo, StreamList, StreamPage, SweepNotices, Waiting,
     },
 };
 use umbel_host::{App, HostSettings};
@@ -403,6 +403,10 @@ impl Extras for Rigged {
 
     fn read_outbox(&self, request: ReadOutbox) -> BoxFuture<'_, Result<Vec<Waiting>, StoreError>> {
         self.inner.read_outbox(request)
+    }
+
+    fn read_due(&self, request: ReadDue) -> BoxFuture<'_, Result<DuePage, StoreError>> {
+        self.inner.read_due(request)
     }
 
     fn clear_outbox(&self, request: ClearOutbox) -> BoxFuture<'_, Result<u64, StoreError>> {

@@ -1,7 +1,10 @@
 //! `umbel outbox`: work that appends have left behind and that is not done yet.
 
 use clap::{Args, Subcommand};
-use umbel_core::store::{ReadOutbox, Waiting};
+use umbel_core::{
+    Timestamp,
+    store::{ReadOutbox, Waiting},
+};
 use umbel_host::Failed;
 use umbel_settings::LoadOptions;
 
@@ -11,7 +14,8 @@ use crate::{
     tool::{PAGE, with_store},
 };
 
-const COLUMNS: [Column; 4] = [number("number"), text("recorded at"), text("id"), text("body")];
+const COLUMNS: [Column; 5] =
+    [number("number"), text("recorded at"), text("due at"), text("id"), text("body")];
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum OutboxCommand {
@@ -59,10 +63,11 @@ fn list(options: &LoadOptions, args: &ListArgs) -> Result<(), Failed> {
     })
 }
 
-fn cells(waiting: &Waiting) -> [String; 4] {
+fn cells(waiting: &Waiting) -> [String; 5] {
     [
         waiting.number.to_string(),
         waiting.recorded_at.to_millis_string(),
+        waiting.entry.due_at.map_or_else(|| "-".into(), Timestamp::to_millis_string),
         waiting.entry.id.to_string(),
         shortened(waiting.entry.body.as_str()),
     ]

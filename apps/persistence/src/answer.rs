@@ -26,8 +26,8 @@ use umbel_core::{
     store::{
         Act, ClearOutbox, DeleteSnapshot, FindCommand, FindEvent, GetDocuments, GetStatus, GetStreamInfo,
         KeepNotices, LinkEvents, ListNotices, ListSnapshots, ListStreams, LoadCheckpoint, LoadSnapshot,
-        Perform, PerformError, QueryDocuments, ReadAll, ReadOutbox, ReadStream, SaveProjection, SaveSnapshot,
-        StoreError, SweepNotices, VerifyStore,
+        Perform, PerformError, QueryDocuments, ReadAll, ReadDue, ReadOutbox, ReadStream, SaveProjection,
+        SaveSnapshot, StoreError, SweepNotices, VerifyStore,
     },
 };
 
@@ -102,6 +102,7 @@ answers! {
         desk.vault.list_snapshots(Self { limit: desk.page(asked.limit), ..asked }).await
     });
     ReadOutbox: |asked, desk| desk.adapter.read_outbox(Self { limit: desk.page(asked.limit), ..asked });
+    ReadDue: |asked, desk| desk.adapter.read_due(Self { limit: desk.page(asked.limit), ..asked });
     ClearOutbox: |asked, desk| desk.adapter.clear_outbox(asked), too_late: unknown;
     KeepNotices: |asked, desk| desk.adapter.keep_notices(asked), too_late: unknown;
     ListNotices: |asked, desk| desk.adapter.list_notices(Self { limit: desk.page(asked.limit), ..asked });

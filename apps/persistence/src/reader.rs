@@ -11,7 +11,7 @@ use umbel_bus::{Answered, Bus, Envelope, Gate, RouteSet};
 use umbel_core::store::{
     ClearOutbox, DeleteSnapshot, FindCommand, FindEvent, GetDocuments, GetStatus, GetStreamInfo, KeepLeases,
     KeepNotices, LinkEvents, ListLetters, ListNotices, ListSnapshots, ListStreams, ListSubscriptions,
-    LoadCheckpoint, LoadSnapshot, OpenSubscription, ParkLetters, Perform, QueryDocuments, ReadAll,
+    LoadCheckpoint, LoadSnapshot, OpenSubscription, ParkLetters, Perform, QueryDocuments, ReadAll, ReadDue,
     ReadOutbox, ReadParkedKeys, ReadStream, SaveCheckpoints, SaveProjection, SaveSnapshot, SettleLetters,
     StoreError, SweepNotices, TakeLetters, VerifyStore,
 };
@@ -62,6 +62,7 @@ impl Reader {
             .answers::<DeleteSnapshot>(address.clone().recipient())
             .answers::<ListSnapshots>(address.clone().recipient())
             .answers::<ReadOutbox>(address.clone().recipient())
+            .answers::<ReadDue>(address.clone().recipient())
             .answers::<ClearOutbox>(address.clone().recipient())
             .answers::<KeepNotices>(address.clone().recipient())
             .answers::<ListNotices>(address.clone().recipient())

@@ -33,6 +33,8 @@ type ReplyTo = Option<OneshotSender<Answered<Append>>>;
 struct Done {
     outcomes: Vec<Result<Appended, AppendError>>,
     replies: Vec<ReplyTo>,
+    /// Whether it leaves work in the outbox.
+    leaves_work: bool,
     /// For those who follow the log, if anybody did when it was begun.
     copies: Option<(Moment, Copies)>,
 }
@@ -89,7 +91,9 @@ impl Writer {
         }
         let (vault, now) = (Arc::clone(&self.vault), edge::now());
         let copies = self.bus.tail_from_here().map(|moment| (moment, Copies::of(&group, now)));
-        let stored = async move { Done { outcomes: vault.append(group, now).await, replies, copies } };
+        let leaves_work = group.iter().any(|append| !append.outbox.is_empty());
+        let stored =
+            async move { Done { outcomes: vault.append(group, now).await, replies, leaves_work, copies } };
         context.spawn(stored.into_actor(self).map(|done, writer, context: &mut Context<Self>| {
             // The database would be idle while many callers are told: first the next group gets on its way.
             writer.write(context);
@@ -102,7 +106,7 @@ impl Writer {
         }));
     }
 
-    fn answer(&self, Done { outcomes, replies, copies }: Done) {
+    fn answer(&self, Done { outcomes, replies, leaves_work, copies }: Done) {
         // Whoever hears of the new head finds its events.
         if let Some((moment, copies)) = copies {
             self.bus.tail().keep(moment, copies.recorded(&outcomes));
@@ -110,6 +114,9 @@ impl Writer {
         let positions = outcomes.iter().flatten().filter_map(|appended| appended.last_position);
         if let Some(head) = positions.max() {
             self.bus.announce_head(head);
+        }
+        if leaves_work {
+            self.bus.announce_work();
         }
         for (outcome, reply) in outcomes.into_iter().zip(replies) {
             if let Some(reply) = reply {

@@ -1,5 +1,6 @@
 //! What travels with a command, and what a dispatch waits for.
 
+mod encoded;
 mod middleware;
 
 use std::sync::Mutex;
@@ -62,8 +63,7 @@ impl Scribe {
     }
 
     async fn registered(self, bus: &Bus) -> Self {
-        let routes =
-            RouteSet::new("test/scribe").answers::<Dispatch<Write>>(self.clone().start().recipient());
+        let routes = RouteSet::new("test/scribe").carries_out::<Write>(self.clone().start().recipient());
         bus.register(routes).await.unwrap();
         self
     }
@@ -145,7 +145,7 @@ fn nobody_owns_it() {
     run(async {
         let (bus, _supervisor) = bus().await;
         let dispatched = bus.dispatch(Write(None)).await;
-        assert_eq!(dispatched, Err(DispatchError::NoHandler { command: "test.write" }));
+        assert_eq!(dispatched, Err(DispatchError::NoHandler { command: "test.write".into() }));
         let error = bus.ask(Question).await.unwrap_err();
         assert_eq!(error, AskError::NoHandler { query: "test.question" });
         assert!(error.to_string().contains("is its app running?"));

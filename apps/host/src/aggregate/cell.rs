@@ -277,6 +277,7 @@ impl<A: Aggregate> Cell<A> {
             owner: self.fold.stream.to_string(),
             take: decision.take.clone(),
             release: decision.release.clone(),
+            from: None,
         };
         if context.idempotent {
             let reply = Json::encode(&decision.reply).map_err(|error| failed(error.into()))?;

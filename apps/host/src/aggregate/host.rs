@@ -92,7 +92,7 @@ impl<A: Aggregate + Unpin> CommandVisitor<A> for Collect<A> {
         A: Decide<C>,
     {
         let recipient = self.host.clone().recipient();
-        self.routes = self.routes.take().map(|routes| routes.answers::<Dispatch<C>>(recipient));
+        self.routes = self.routes.take().map(|routes| routes.carries_out::<C>(recipient));
     }
 }
 

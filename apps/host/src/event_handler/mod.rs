@@ -19,7 +19,7 @@ pub use context::{HandlerContext, HandlerStart};
 pub use failure::{Cause, Failure, Memory, Verdict};
 pub use options::{FailurePolicy, HandlerOptions, Pauses};
 
-pub(crate) use worker::{batch_worker, worker};
+pub(crate) use worker::{STRONG_CHECKPOINT_MS, batch_worker, worker};
 
 /// Events in, side effects out, at least once each.
 ///

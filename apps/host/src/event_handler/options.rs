@@ -6,6 +6,7 @@ use umbel_core::{
     RecordedEvent, StreamName,
     subscription::{Key, Start},
 };
+use uuid::Uuid;
 
 use super::failure::Verdict;
 use crate::subscription::{OnFailure, SubscriptionSettings};
@@ -139,7 +140,7 @@ impl HandlerOptions {
 }
 
 impl FailurePolicy {
-    pub(super) fn of(settings: &SubscriptionSettings) -> Self {
+    pub(crate) fn of(settings: &SubscriptionSettings) -> Self {
         let (min, max) = (settings.retry_min_ms, settings.retry_max_ms);
         let pauses = Pauses { min: Duration::from_millis(min), max: Duration::from_millis(max) };
         match settings.on_failure {
@@ -149,9 +150,9 @@ impl FailurePolicy {
         }
     }
 
-    /// What becomes of an event after this attempt, which failed with this error.
-    pub(super) fn verdict(self, recorded: &RecordedEvent, attempt: u32, error: &str) -> Verdict {
-        let retry = |pauses: Pauses| Verdict::Retry { after: pauses.after(attempt, recorded) };
+    /// What becomes of the event with this id after this attempt, which failed with this error.
+    pub(crate) fn verdict(self, id: Uuid, attempt: u32, error: &str) -> Verdict {
+        let retry = |pauses: Pauses| Verdict::Retry { after: pauses.after(attempt, id) };
         match self {
             Self::Stop => Verdict::Stop { reason: error.to_owned() },
             Self::Backoff(pauses) => retry(pauses),
@@ -163,10 +164,10 @@ impl FailurePolicy {
 
 impl Pauses {
     /// The pause after this attempt, 1 for the first. The same attempt at the same event always pauses as long.
-    fn after(self, attempt: u32, recorded: &RecordedEvent) -> Duration {
+    pub(crate) fn after(self, attempt: u32, id: Uuid) -> Duration {
         let doublings = attempt.saturating_sub(1).min(31);
         let whole = self.min.saturating_mul(1 << doublings).min(self.max);
-        let spread = Key::of(&format!("{} {attempt}", recorded.id.0)).partition(1024);
+        let spread = Key::of(&format!("{id} {attempt}")).partition(1024);
         whole / 2 + (whole / 2).saturating_mul(spread) / 1024
     }
 }
@@ -184,24 +185,10 @@ impl fmt::Debug for HandlerOptions {
 
 #[cfg(test)]
 mod tests {
-    use umbel_core::{EventId, Json, Metadata, Position, Timestamp, Version};
-    use uuid::Uuid;
-
     use super::*;
 
-    fn event(number: u128) -> RecordedEvent {
-        RecordedEvent {
-            position: Position::new(1),
-            stream: StreamName::new("a-1").unwrap(),
-            version: Version::new(1),
-            id: EventId(Uuid::from_u128(number)),
-            event_type: "test.happened/1".parse().unwrap(),
-            recorded_at: Timestamp::from_micros(0),
-            data: Json::parse("{}").unwrap().into(),
-            subject: None,
-            metadata: Metadata::default(),
-            linked_at: None,
-        }
+    fn event(number: u128) -> Uuid {
+        Uuid::from_u128(number)
     }
 
     /// EH-04: pauses grow, are capped, and differ between events.
@@ -211,12 +198,12 @@ mod tests {
         for number in 0..50 {
             let mut whole = pauses.min;
             for attempt in 1..100 {
-                let pause = pauses.after(attempt, &event(number));
+                let pause = pauses.after(attempt, event(number));
                 assert!(pause >= whole / 2 && pause <= whole, "{pause:?} after {attempt}");
                 whole = (whole * 2).min(pauses.max);
             }
         }
-        assert_ne!(pauses.after(3, &event(1)), pauses.after(3, &event(2)));
+        assert_ne!(pauses.after(3, event(1)), pauses.after(3, event(2)));
     }
 
     /// EH-04: each policy, attempt by attempt.
@@ -224,7 +211,7 @@ mod tests {
     fn policies_decide_by_the_attempt() {
         let pauses = Pauses { min: Duration::from_millis(100), max: Duration::from_secs(1) };
         let event = event(1);
-        let verdict = |policy: FailurePolicy, attempt| policy.verdict(&event, attempt, "broken");
+        let verdict = |policy: FailurePolicy, attempt| policy.verdict(event, attempt, "broken");
         let stop = Verdict::Stop { reason: "broken".into() };
         assert_eq!(verdict(FailurePolicy::Stop, 1), stop);
         let retries =

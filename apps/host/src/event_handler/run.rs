@@ -76,7 +76,7 @@ pub(super) fn judge<H: EventHandler>(
         catch_unwind(AssertUnwindSafe(error)).unwrap_or_else(|panic| describe_panic(&*panic))
     };
     let error = told(&|| trouble.cause().to_string());
-    let by_policy = policy.verdict(event, *attempt, &error);
+    let by_policy = policy.verdict(event.id.0, *attempt, &error);
     let failure = Failure {
         recorded: event,
         attempt: *attempt,

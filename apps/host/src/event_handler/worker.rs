@@ -20,7 +20,7 @@ use crate::{
 };
 
 /// How soon a handler that callers wait for saves its checkpoints, unless it says itself: on other nodes they wait for these.
-const STRONG_CHECKPOINT_MS: u64 = 20;
+pub(crate) const STRONG_CHECKPOINT_MS: u64 = 20;
 
 /// The worker of a handler of events.
 pub(crate) fn worker<H: EventHandler>(app: &str, bus: Bus, settings: &HostSettings) -> Worker {

@@ -4,8 +4,8 @@ use futures_util::future::BoxFuture;
 use umbel_core::{
     StreamName,
     store::{
-        ClearOutbox, KeepNotices, KeptNotice, ListNotices, ListSnapshots, ReadOutbox, Snapshot, StoreError,
-        SweepNotices, Waiting,
+        ClearOutbox, DuePage, KeepNotices, KeptNotice, ListNotices, ListSnapshots, ReadDue, ReadOutbox,
+        Snapshot, StoreError, SweepNotices, Waiting,
     },
 };
 
@@ -39,6 +39,12 @@ pub trait Extras: Send + Sync + 'static {
 
     /// Entries of a queue that wait.
     fn read_outbox(&self, request: ReadOutbox) -> BoxFuture<'_, Result<Vec<Waiting>, StoreError>> {
+        let _ = request;
+        missing()
+    }
+
+    /// Entries of a queue that are due.
+    fn read_due(&self, request: ReadDue) -> BoxFuture<'_, Result<DuePage, StoreError>> {
         let _ = request;
         missing()
     }

@@ -343,10 +343,12 @@ async fn fill(store: &dyn Adapter, what: &str) {
     let now = umbel_bus::edge::now();
     let json = Json::encode(&what).unwrap();
     let take = vec![ClaimName::new("test.name", "ada")];
+    let id = Uuid::from_u128(1);
+    let work = OutboxEntry { id, queue: "work".into(), body: json.clone(), due_at: None };
     let full = Append {
-        claims: Claims { owner: what.into(), take, release: Vec::new() },
+        claims: Claims { owner: what.into(), take, release: Vec::new(), from: None },
         command: Some(command(1, json.as_str())),
-        outbox: vec![OutboxEntry { id: Uuid::from_u128(1), queue: "work".into(), body: json.clone() }],
+        outbox: vec![work],
         ..Events::default().append("s", exact(0), 1)
     };
     let stored = store.append(vec![full], now).await.remove(0).unwrap();

@@ -71,7 +71,7 @@ async fn check_log(store: &dyn Adapter) {
 
 async fn check_claims_and_commands(store: &dyn Adapter) {
     let take = vec![ClaimName::new("test.name", "ada")];
-    let claims = Claims { owner: "other".into(), take, release: Vec::new() };
+    let claims = Claims { owner: "other".into(), take, release: Vec::new(), from: None };
     let refused = append(store, Append { claims, ..Append::default() }).await;
     assert!(matches!(&refused, Err(AppendError::Claimed { owner, .. }) if owner == "order-1"), "{refused:?}");
     let command = CommandId(Uuid::from_u128(9));

@@ -56,6 +56,7 @@ impl State {
         for write in plan.documents {
             self.documents.write(write);
         }
+        self.outbox.retain(|_, waiting| !plan.done.contains(&waiting.entry.id));
         for entry in plan.outbox {
             self.leave_behind(entry, now);
         }

@@ -6,8 +6,8 @@ use futures_util::future::BoxFuture;
 use umbel_core::{
     StreamName,
     store::{
-        ClearOutbox, KeepNotices, KeptNotice, ListNotices, ListSnapshots, ReadOutbox, Snapshot, StoreError,
-        SweepNotices, Waiting,
+        ClearOutbox, DuePage, KeepNotices, KeptNotice, ListNotices, ListSnapshots, ReadDue, ReadOutbox,
+        Snapshot, StoreError, SweepNotices, Waiting,
     },
 };
 
@@ -53,6 +53,10 @@ impl Extras for Memory {
         })
     }
 
+    fn read_due(&self, request: ReadDue) -> BoxFuture<'_, Result<DuePage, StoreError>> {
+        Box::pin(async move { Ok(self.state().read_due(&request)) })
+    }
+
     fn clear_outbox(&self, request: ClearOutbox) -> BoxFuture<'_, Result<u64, StoreError>> {
         Box::pin(async move {
             let mut state = self.state();
@@ -80,6 +84,16 @@ impl Extras for Memory {
 }
 
 impl State {
+    fn read_due(&self, request: &ReadDue) -> DuePage {
+        let of_queue = self.outbox.values().filter(|waiting| waiting.entry.queue == request.queue);
+        let (mut due, later): (Vec<_>, Vec<_>) = of_queue.partition(|one| one.due_at() <= request.now);
+        due.sort_by_key(|waiting| (waiting.due_at(), waiting.number));
+        DuePage {
+            entries: due.into_iter().take(size(request.limit)).cloned().collect(),
+            next_due: later.into_iter().map(Waiting::due_at).min(),
+        }
+    }
+
     fn keep_notices(&mut self, notices: Vec<KeptNotice>) -> u64 {
         let before = self.notices.len();
         for notice in notices {

@@ -235,7 +235,8 @@ mod tests {
         let hidden = found(|state| state.streams.get_mut(&s()).unwrap().first_version = version(5)).await;
         assert_eq!(hidden, [Rule::Versions]);
         let waiting = |state: &mut State| {
-            let entry = OutboxEntry { id: Uuid::nil(), queue: "q".into(), body: Json::from_store("0") };
+            let entry =
+                OutboxEntry { id: Uuid::nil(), queue: "q".into(), body: Json::from_store("0"), due_at: None };
             state.outbox.insert(1, Waiting { number: 1, entry, recorded_at: NOW });
         };
         assert_eq!(found(waiting).await, [Rule::Log]);

@@ -8,8 +8,8 @@ use futures_util::future::BoxFuture;
 use umbel_core::{
     StreamName,
     store::{
-        ClearOutbox, KeepNotices, KeptNotice, ListNotices, ListSnapshots, ReadOutbox, Snapshot, StoreError,
-        SweepNotices, Waiting,
+        ClearOutbox, DuePage, KeepNotices, KeptNotice, ListNotices, ListSnapshots, ReadDue, ReadOutbox,
+        Snapshot, StoreError, SweepNotices, Waiting,
     },
 };
 
@@ -35,6 +35,10 @@ impl Extras for Postgres {
 
     fn read_outbox(&self, request: ReadOutbox) -> BoxFuture<'_, Result<Vec<Waiting>, StoreError>> {
         Box::pin(self.reader.read_outbox(request))
+    }
+
+    fn read_due(&self, request: ReadDue) -> BoxFuture<'_, Result<DuePage, StoreError>> {
+        Box::pin(self.reader.read_due(request))
     }
 
     fn clear_outbox(&self, request: ClearOutbox) -> BoxFuture<'_, Result<u64, StoreError>> {

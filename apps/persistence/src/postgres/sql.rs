@@ -81,7 +81,7 @@ statements! {
     verify_spans, verify_stray_spans, verify_links, verify_checkpoints, verify_snapshots, verify_documents,
     verify_commands, verify_archive, verify_payloads, verify_subject_keys,
     verify_subscriptions, verify_subscription_checkpoints, verify_letters,
-    load_snapshot, save_snapshot, delete_snapshot, list_snapshots, read_outbox, clear_outbox,
+    load_snapshot, save_snapshot, delete_snapshot, list_snapshots, read_outbox, read_due, clear_outbox,
     announce, keep_notices, list_notices, list_notices_of_topic, list_notices_of_transaction, sweep_notices,
     open_subscription, reset_followers, list_subscriptions, keep_leases, save_subscription_checkpoints,
     park_letters, read_parked_keys, take_letters, settle_letters, list_letters,

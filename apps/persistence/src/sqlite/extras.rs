@@ -8,12 +8,12 @@ use futures_util::future::BoxFuture;
 use umbel_core::{
     StreamName,
     store::{
-        ClearOutbox, KeepNotices, KeptNotice, ListNotices, ListSnapshots, ReadOutbox, Snapshot, StoreError,
-        SweepNotices, Waiting,
+        ClearOutbox, DuePage, KeepNotices, KeptNotice, ListNotices, ListSnapshots, ReadDue, ReadOutbox,
+        Snapshot, StoreError, SweepNotices, Waiting,
     },
 };
 
-pub(super) use self::outbox::leave_behind;
+pub(super) use self::outbox::change_outbox;
 use super::Sqlite;
 use crate::adapter::Extras;
 
@@ -36,6 +36,10 @@ impl Extras for Sqlite {
 
     fn read_outbox(&self, request: ReadOutbox) -> BoxFuture<'_, Result<Vec<Waiting>, StoreError>> {
         Box::pin(self.read(move |connection| outbox::read(connection, &request)))
+    }
+
+    fn read_due(&self, request: ReadDue) -> BoxFuture<'_, Result<DuePage, StoreError>> {
+        Box::pin(self.read(move |connection| outbox::read_due(connection, &request)))
     }
 
     fn clear_outbox(&self, request: ClearOutbox) -> BoxFuture<'_, Result<u64, StoreError>> {

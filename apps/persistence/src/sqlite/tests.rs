@@ -47,7 +47,7 @@ async fn read_log(store: &Sqlite) -> Vec<RecordedEvent> {
 
 fn taking(owner: &str, append: Append) -> Append {
     let take = vec![ClaimName::new("test.name", "x")];
-    Append { claims: Claims { owner: owner.into(), take, release: Vec::new() }, ..append }
+    Append { claims: Claims { owner: owner.into(), take, release: Vec::new(), from: None }, ..append }
 }
 
 /// Invariant 3: what was acknowledged is there after the file was closed and opened again, and goes on from there.

@@ -55,7 +55,7 @@ impl IndexKey {
 ///
 /// # Errors
 /// When the text is not JSON.
-pub(super) fn entries(body: &Json, indexes: &[&str]) -> Result<Vec<IndexEntry>, JsonError> {
+pub(crate) fn entries(body: &Json, indexes: &[&str]) -> Result<Vec<IndexEntry>, JsonError> {
     if indexes.is_empty() {
         return Ok(Vec::new());
     }

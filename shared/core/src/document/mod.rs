@@ -4,7 +4,7 @@
 //! the database.
 
 mod changes;
-mod index;
+pub(crate) mod index;
 mod query;
 
 pub use changes::{Changes, DocumentKey, DocumentWrite};

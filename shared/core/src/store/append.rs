@@ -3,6 +3,7 @@
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
 use crate::{
     document::DocumentWrite,
@@ -30,7 +31,10 @@ pub struct Append {
     pub documents: Vec<DocumentWrite>,
     /// The command that led to this, if it shall be recognised when it comes again.
     pub command: Option<CommandRecord>,
-    /// Work left behind for later.
+    /// Ids of entries of the outbox that it takes out: work that is done by it, or not wanted any more. One that is not there
+    /// changes nothing.
+    pub done: Vec<Uuid>,
+    /// Work left behind for later, after what is done was taken out: one id in both replaces the entry that waits.
     pub outbox: Vec<OutboxEntry>,
     /// When its events happened, for imports; without it the store records the moment of the append.
     pub recorded_at: Option<Timestamp>,
@@ -65,6 +69,9 @@ pub struct Claims {
     pub take: Vec<ClaimName>,
     /// Given back. Giving back what nobody holds changes nothing; another owner's is refused.
     pub release: Vec<ClaimName>,
+    /// Who must hold all of these, so that they pass from there to the owner, or are given up, in one step. Whoever names the owner
+    /// that it saw has compared and swapped: of several who saw the same, one is let through.
+    pub from: Option<String>,
 }
 
 /// A command's id and the reply to give when it comes again.
@@ -139,6 +146,14 @@ pub enum AppendError {
         /// Who holds it.
         owner: String,
     },
+    /// A claim that was to pass from one owner to the next is held by nobody.
+    #[error("{claim} is not held by {expected}, nor by anybody else; read again and decide anew")]
+    NotHeld {
+        /// Which claim.
+        claim: ClaimName,
+        /// Who was believed to hold it.
+        expected: String,
+    },
     /// An event holds personal data of somebody who was forgotten.
     #[error("{subject} was forgotten; no more of their personal data is taken")]
     SubjectForgotten {
@@ -157,7 +172,7 @@ pub enum AppendError {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidAppend {
     /// Nothing in it.
-    #[error("an append must hold at least one event, claim, document, outbox entry or command")]
+    #[error("an append must hold at least one event, claim, document, outbox entry, done entry or command")]
     Empty,
     /// A stream without events.
     #[error("the append to stream {0} holds no events")]
@@ -270,7 +285,8 @@ impl Append {
         self.streams.iter().map(|stream| stream.events.len()).sum()
     }
 
-    /// What it holds, nearly: the bytes of its contents (data, metadata, documents, the command's reply, outbox).
+    /// What it holds, nearly: the bytes of its contents (data, metadata, documents, the command's reply, outbox, ids of what
+    /// is done).
     #[must_use]
     pub fn len_bytes(&self) -> usize {
         let events = self.streams.iter().flat_map(|stream| &stream.events);
@@ -278,7 +294,8 @@ impl Append {
         let documents = self.documents.iter().filter_map(|write| write.body.as_ref()).map(Json::len_bytes);
         let reply = self.command.iter().map(|command| command.reply.len_bytes());
         let outbox = self.outbox.iter().map(|entry| entry.body.len_bytes());
-        events.chain(documents).chain(reply).chain(outbox).sum()
+        let done = self.done.iter().map(|id| id.as_bytes().len());
+        events.chain(documents).chain(reply).chain(outbox).chain(done).sum()
     }
 
     /// Checks what can be checked without a store.
@@ -290,6 +307,7 @@ impl Append {
             && self.claims.take.is_empty()
             && self.claims.release.is_empty()
             && self.documents.is_empty()
+            && self.done.is_empty()
             && self.outbox.is_empty()
             && self.command.is_none();
         if nothing {

@@ -33,7 +33,7 @@ pub use letters::{
 };
 pub use link::{LinkError, LinkEvents};
 pub use notices::{KeepNotices, KeptNotice, ListNotices, Recorded, SweepNotices};
-pub use outbox::{ClearOutbox, OutboxEntry, ReadOutbox, Waiting};
+pub use outbox::{ClearOutbox, DuePage, OutboxEntry, ReadDue, ReadOutbox, Waiting};
 pub use read::{
     AllPage, FindCommand, FindEvent, GetStatus, GetStreamInfo, ReadAll, ReadError, ReadStream, StoreStatus,
     StreamInfo, StreamPage,

@@ -1,4 +1,7 @@
 //! The outbox: work that an append leaves behind for later, in the same atom as its events.
+//!
+//! Who does the work takes its entry out by the append that records it ([`Append::done`](crate::store::Append::done)), which may
+//! leave new work in its turn: so "do this, record it, and plan the next" is one atom.
 
 use serde::Serialize;
 use uuid::Uuid;
@@ -8,12 +11,17 @@ use crate::{json::Json, message::Request, store::StoreError, time::Timestamp};
 /// Work to be done after an append, such as a command to dispatch. It is there if and only if the append is.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct OutboxEntry {
-    /// Made once by the writer and kept over retries; each id is taken at most once.
+    /// Made once by the writer and kept over retries. While an entry with it waits, another one is not taken, and the one that
+    /// waits stays as it is; to replace it, the same append says that it is done. An id whose entry is gone is not remembered: it
+    /// is taken like a new one. So who may send an append again after its work could have been done makes the store recognise
+    /// the append, by its events or a [`CommandRecord`](crate::store::CommandRecord).
     pub id: Uuid,
     /// Who shall do it.
     pub queue: String,
     /// What there is to do.
     pub body: Json,
+    /// Not to be done before; without it at once.
+    pub due_at: Option<Timestamp>,
 }
 
 /// An entry that waits.
@@ -28,7 +36,15 @@ pub struct Waiting {
     pub recorded_at: Timestamp,
 }
 
-/// Reads entries of a queue that wait, in their order.
+impl Waiting {
+    /// When it is due: as it says, or from the moment it was stored.
+    #[must_use]
+    pub fn due_at(&self) -> Timestamp {
+        self.entry.due_at.unwrap_or(self.recorded_at)
+    }
+}
+
+/// Reads entries of a queue that wait, due or not, in the order they were stored.
 #[derive(Clone, Debug)]
 pub struct ReadOutbox {
     /// Which queue.
@@ -37,6 +53,26 @@ pub struct ReadOutbox {
     pub after: u64,
     /// How many at most; the store's own page limit applies too.
     pub limit: u32,
+}
+
+/// Reads entries of a queue that are due, in the order in which they became so.
+#[derive(Clone, Debug)]
+pub struct ReadDue {
+    /// Which queue.
+    pub queue: String,
+    /// By when: the store compares with the moments in its entries and asks no clock.
+    pub now: Timestamp,
+    /// How many at most; the store's own page limit applies too.
+    pub limit: u32,
+}
+
+/// What is due.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct DuePage {
+    /// By [`Waiting::due_at`], and by number where that is the same. As many as were asked for: there may be more.
+    pub entries: Vec<Waiting>,
+    /// When the first of the queue is due that is not due yet; `None` when none waits for its time.
+    pub next_due: Option<Timestamp>,
 }
 
 /// Takes entries that are done out of the outbox. One that is not there (any more) changes nothing.
@@ -50,6 +86,12 @@ pub struct ClearOutbox {
 impl Request for ReadOutbox {
     const NAME: &'static str = "store.read_outbox";
     type Answer = Vec<Waiting>;
+    type Error = StoreError;
+}
+
+impl Request for ReadDue {
+    const NAME: &'static str = "store.read_due";
+    type Answer = DuePage;
     type Error = StoreError;
 }
 

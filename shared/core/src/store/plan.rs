@@ -7,14 +7,16 @@
 //! The adapter's part is IO: fill the view, write the plan, and make sure that the view still holds when it
 //! commits (by a lock, or by writing conditionally and planning again when a condition fails).
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
+
+use uuid::Uuid;
 
 use crate::{
     document::DocumentWrite,
     event::NewEvent,
     id::{CommandId, EventId},
     json::Json,
-    store::{Append, AppendError, Appended, ClaimName, CommandRecord, OutboxEntry, StreamAppend},
+    store::{Append, AppendError, Appended, ClaimName, Claims, CommandRecord, OutboxEntry, StreamAppend},
     stream::StreamName,
     time::Timestamp,
     version::{ExpectedVersion, Position, Version},
@@ -71,7 +73,9 @@ pub struct Plan<'a> {
     pub claims: Vec<ClaimChange>,
     /// Documents to write, in order.
     pub documents: Vec<&'a DocumentWrite>,
-    /// Work to leave behind, in order.
+    /// Work to take out of the outbox, each id once: before any is left.
+    pub done: Vec<Uuid>,
+    /// Work to leave behind, each id once, in order. One that waits already, after what is done was taken out, stays.
     pub outbox: Vec<&'a OutboxEntry>,
     /// Commands to record, with the number of the group's events up to their last own one, if they have any.
     pub commands: Vec<(&'a CommandRecord, Option<u64>)>,
@@ -194,6 +198,7 @@ impl Plan<'_> {
         self.events.is_empty()
             && self.claims.is_empty()
             && self.documents.is_empty()
+            && self.done.is_empty()
             && self.outbox.is_empty()
             && self.commands.is_empty()
     }
@@ -219,6 +224,10 @@ struct Planner<'a> {
     carried_out: HashMap<CommandId, Planned>,
     /// Owners before the group of the claims that it touched.
     owners_before: HashMap<ClaimName, Option<String>>,
+    /// Ids in `plan.done`.
+    done: HashSet<Uuid>,
+    /// Ids in `plan.outbox`.
+    left: HashSet<Uuid>,
 }
 
 impl<'a> Planner<'a> {
@@ -284,11 +293,14 @@ impl<'a> Planner<'a> {
     }
 
     fn check_claims(&self, append: &Append) -> Result<(), AppendError> {
-        let owner = &append.claims.owner;
-        for claim in append.claims.take.iter().chain(&append.claims.release) {
-            match self.view.claims.get(claim) {
-                Some(holder) if holder != owner => {
+        let Claims { owner, take, release, from } = &append.claims;
+        for claim in take.iter().chain(release) {
+            match (self.view.claims.get(claim), from) {
+                (Some(holder), from) if holder != from.as_ref().unwrap_or(owner) => {
                     return Err(AppendError::Claimed { claim: claim.clone(), owner: holder.clone() });
+                }
+                (None, Some(from)) => {
+                    return Err(AppendError::NotHeld { claim: claim.clone(), expected: from.clone() });
                 }
                 _ => {}
             }
@@ -309,7 +321,7 @@ impl<'a> Planner<'a> {
             self.set_owner(claim, Some(claims.owner.clone()));
         }
         self.plan.documents.extend(&append.documents);
-        self.plan.outbox.extend(&append.outbox);
+        self.apply_work(append);
         if let Some(command) = &append.command {
             self.plan.commands.push((command, last_offset));
             let repeated = Planned::Repeated { last_offset, reply: command.reply.clone() };
@@ -337,6 +349,24 @@ impl<'a> Planner<'a> {
             change.to = state.version;
         }
         state.version
+    }
+
+    /// What becomes of an id in the group comes to this, whether an entry with it waits or not: if it is done anywhere, what waits
+    /// is taken out; and what was first left since, if anything was, is left.
+    fn apply_work(&mut self, append: &'a Append) {
+        for id in &append.done {
+            if self.done.insert(*id) {
+                self.plan.done.push(*id);
+            }
+            if self.left.remove(id) {
+                self.plan.outbox.retain(|entry| entry.id != *id);
+            }
+        }
+        for entry in &append.outbox {
+            if self.left.insert(entry.id) {
+                self.plan.outbox.push(entry);
+            }
+        }
     }
 
     fn set_owner(&mut self, claim: &ClaimName, owner: Option<String>) {

@@ -192,7 +192,7 @@ impl From<&Append> for Tried {
             expected: one.expected,
             events: events(one),
         };
-        let umbel_core::store::Claims { owner, take, release } = append.claims.clone();
+        let umbel_core::store::Claims { owner, take, release, .. } = append.claims.clone();
         let command = append.command.clone();
         Self {
             streams: append.streams.iter().map(stream).collect(),

@@ -135,11 +135,17 @@ fn name() -> ClaimName {
 }
 
 fn taking(owner: &str, append: Append) -> Append {
-    Append { claims: Claims { owner: owner.into(), take: vec![name()], release: vec![] }, ..append }
+    Append {
+        claims: Claims { owner: owner.into(), take: vec![name()], release: vec![], from: None },
+        ..append
+    }
 }
 
 fn releasing(owner: &str, append: Append) -> Append {
-    Append { claims: Claims { owner: owner.into(), take: vec![], release: vec![name()] }, ..append }
+    Append {
+        claims: Claims { owner: owner.into(), take: vec![], release: vec![name()], from: None },
+        ..append
+    }
 }
 
 // Numbers of the attempts in `good`.

@@ -191,7 +191,7 @@ pub async fn an_append_without_events_has_a_defined_result<S: StoreUnderTest>(st
     assert_eq!(no_events.validate(&limits), Err(InvalidAppend::NoEvents(stream("s"))));
 
     let take = vec![ClaimName::new("test.name", "x")];
-    let claims = Claims { owner: "ada".into(), take, release: Vec::new() };
+    let claims = Claims { owner: "ada".into(), take, release: Vec::new(), from: None };
     let appended = store.append(Append { claims, ..Append::default() }).await;
     assert_eq!(appended, Ok(Appended::now(None, Vec::new())));
     assert_eq!(read_log(&store).await, []);

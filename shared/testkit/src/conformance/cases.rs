@@ -32,6 +32,7 @@ macro_rules! store_conformance {
             a_claim_has_one_owner,
             a_released_claim_is_free,
             claims_of_one_append_stand_or_fall_together,
+            a_claim_passes_from_owner_to_owner,
             releasing_is_for_owners_only,
         ]);
         $crate::store_conformance!(@cases $factory, commands, [
@@ -129,6 +130,10 @@ macro_rules! store_conformance {
             done_work_is_taken_out,
             work_is_not_left_twice,
             racing_appends_leave_their_own_work,
+            work_is_done_and_planned_in_one,
+            waiting_work_is_replaced_when_asked,
+            grouped_appends_change_the_outbox_in_order,
+            due_work_is_read_in_its_order,
         ]);
         $crate::store_conformance!(@cases $factory, pages, [
             pages_of_the_log_are_bounded_in_bytes,

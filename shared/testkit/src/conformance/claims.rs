@@ -12,7 +12,7 @@ fn names(values: &[&str]) -> Vec<ClaimName> {
 }
 
 fn claims(owner: &str, take: &[&str], release: &[&str]) -> Claims {
-    Claims { owner: owner.into(), take: names(take), release: names(release) }
+    Claims { owner: owner.into(), take: names(take), release: names(release), from: None }
 }
 
 fn claim(owner: &str, take: &[&str], release: &[&str]) -> Append {
@@ -63,6 +63,29 @@ pub async fn claims_of_one_append_stand_or_fall_together<S: StoreUnderTest>(stor
     let failed = Append { claims: claims("s", &["wanted"], &[]), ..events.append("s", NoStream, 1) };
     assert!(matches!(store.append(failed).await, Err(AppendError::StreamExists { .. })));
     store.append(claim("two", &["wanted"], &[])).await.unwrap();
+}
+
+/// Given who must hold a claim, it passes from there to the owner, or is given up; else it is refused, and whoever is second
+/// learns by whom it is held. So of several who saw the same holder one is let through.
+pub async fn a_claim_passes_from_owner_to_owner<S: StoreUnderTest>(store: S) {
+    let passes = |from: &str, mut append: Append| {
+        append.claims.from = Some(from.into());
+        append
+    };
+    let not_held = |value: &str, expected: &str| AppendError::NotHeld {
+        claim: ClaimName::new("test.name", value),
+        expected: expected.into(),
+    };
+    let early = store.append(passes("one", claim("two", &["x"], &[]))).await;
+    assert_eq!(early, Err(not_held("x", "one")));
+    store.append(claim("one", &["x"], &[])).await.unwrap();
+    store.append(passes("one", claim("two", &["x"], &[]))).await.unwrap();
+    assert_eq!(store.append(passes("one", claim("three", &["x"], &[]))).await, Err(taken("x", "two")));
+    assert_eq!(store.append(passes("one", claim("two", &["x"], &[]))).await, Err(taken("x", "two")));
+    store.append(passes("two", claim("two", &["x"], &[]))).await.unwrap();
+    store.append(passes("two", claim("three", &[], &["x"]))).await.unwrap();
+    assert_eq!(store.append(passes("two", claim("four", &[], &["x"]))).await, Err(not_held("x", "two")));
+    store.append(claim("four", &["x"], &[])).await.unwrap();
 }
 
 /// UX-05: only its owner gives a claim back; giving back what nobody holds changes nothing.

@@ -94,7 +94,7 @@ pub async fn every_append_of_a_group_gets_its_own_answer<S: StoreUnderTest>(stor
     let (store, events) = (Arc::new(store), Events::default());
     let claiming = |owner: &str, append| {
         let take = vec![ClaimName::new("test.name", "x")];
-        Append { claims: Claims { owner: owner.into(), take, release: Vec::new() }, ..append }
+        Append { claims: Claims { owner: owner.into(), take, release: Vec::new(), from: None }, ..append }
     };
     let first = claiming("one", events.append("known", NoStream, 1));
     let first = Append { command: Some(command(1, "1")), ..first };
@@ -127,7 +127,7 @@ pub async fn a_contested_claim_goes_to_one<S: StoreUnderTest>(store: S) {
     let appends = (0..30).map(|index| {
         let owner = format!("user-{index}");
         let take = vec![ClaimName::new("test.name", "ada")];
-        let claims = Claims { owner: owner.clone(), take, release: Vec::new() };
+        let claims = Claims { owner: owner.clone(), take, release: Vec::new(), from: None };
         Append { claims, ..events.append(&owner, NoStream, 1) }
     });
     let outcomes = race(&store, appends.collect()).await;

@@ -62,7 +62,7 @@ use umbel_core::{
         AllPage, Append, AppendError, Appended, ClearOutbox, DeleteSnapshot, DocumentPage, FindCommand,
         FindEvent, GetDocuments, GetStatus, GetStreamInfo, KeepLeases, KeepNotices, LinkEvents, ListLetters,
         ListNotices, ListSnapshots, ListStreams, ListSubscriptions, LoadCheckpoint, LoadSnapshot,
-        OpenSubscription, ParkLetters, Perform, QueryDocuments, ReadAll, ReadError, ReadOutbox,
+        OpenSubscription, ParkLetters, Perform, QueryDocuments, ReadAll, ReadDue, ReadError, ReadOutbox,
         ReadParkedKeys, ReadStream, SaveCheckpoints, SaveProjection, SaveProjectionError, SaveSnapshot,
         SettleLetters, StoreError, StoreStatus, StreamInfo, StreamPage, SweepNotices, TakeLetters,
         VerifyStore,
@@ -173,7 +173,7 @@ store_under_test! {
     GetDocuments, QueryDocuments, LoadCheckpoint, SaveProjection,
     LinkEvents, Perform, VerifyStore,
     LoadSnapshot, SaveSnapshot, DeleteSnapshot, ListSnapshots,
-    ReadOutbox, ClearOutbox, KeepNotices, ListNotices, SweepNotices,
+    ReadOutbox, ReadDue, ClearOutbox, KeepNotices, ListNotices, SweepNotices,
     OpenSubscription, KeepLeases, SaveCheckpoints, ListSubscriptions,
     ParkLetters, ReadParkedKeys, TakeLetters, SettleLetters, ListLetters,
 }

@@ -105,6 +105,7 @@ fn any_append() -> impl Strategy<Value = Append> {
             claims: claims.unwrap_or_default(),
             documents: Vec::new(),
             command: number.map(|number| command(number, &number.to_string())),
+            done: Vec::new(),
             outbox: Vec::new(),
             recorded_at: None,
         }
@@ -142,9 +143,12 @@ fn any_claims() -> impl Strategy<Value = Claims> {
         let value = (0..6_u32).prop_map(|value| ClaimName::new("test.name", value.to_string()));
         prop::collection::vec(value, 0..3)
     };
-    (0..3_u32, names(), names()).prop_map(|(owner, take, release)| Claims {
-        owner: format!("owner-{owner}"),
+    let owner = || (0..3_u32).prop_map(|owner| format!("owner-{owner}"));
+    let from = prop_oneof![2 => Just(None), 1 => owner().prop_map(Some)];
+    (owner(), names(), names(), from).prop_map(|(owner, take, release, from)| Claims {
+        owner,
         take,
         release,
+        from,
     })
 }

@@ -5,8 +5,8 @@ use std::{collections::BTreeSet, sync::Arc};
 use tokio::task::JoinSet;
 use umbel_core::{
     ExpectedVersion::{self, Any, NoStream},
-    Json,
-    store::{Append, Appended, ClearOutbox, OutboxEntry, ReadOutbox, Waiting},
+    Json, Timestamp,
+    store::{Append, Appended, ClearOutbox, DuePage, OutboxEntry, ReadDue, ReadOutbox, Waiting},
 };
 use uuid::Uuid;
 
@@ -14,7 +14,7 @@ use super::{Events, StoreUnderTest, command, exact};
 
 fn entry(number: u128, queue: &str) -> OutboxEntry {
     let body = Json::parse(format!(r#"{{"number": {number}, "ü": "\" '"}}"#)).unwrap();
-    OutboxEntry { id: Uuid::from_u128(0x4000 + number), queue: queue.into(), body }
+    OutboxEntry { id: Uuid::from_u128(0x4000 + number), queue: queue.into(), body, due_at: None }
 }
 
 fn with(entries: impl Into<Vec<OutboxEntry>>, append: Append) -> Append {
@@ -29,6 +29,19 @@ async fn read<S: StoreUnderTest>(store: &S, queue: &str, after: u64, limit: u32)
 
 async fn entries<S: StoreUnderTest>(store: &S, queue: &str) -> Vec<OutboxEntry> {
     read(store, queue, 0, 1000).await.into_iter().map(|waiting| waiting.entry).collect()
+}
+
+fn done(ids: impl IntoIterator<Item = OutboxEntry>, append: Append) -> Append {
+    Append { done: ids.into_iter().map(|entry| entry.id).collect(), ..append }
+}
+
+fn due(number: u128, at_micros: i64) -> OutboxEntry {
+    OutboxEntry { due_at: Some(Timestamp::from_micros(at_micros)), ..entry(number, "q") }
+}
+
+async fn read_due<S: StoreUnderTest>(store: &S, now_micros: i64, limit: u32) -> DuePage {
+    let request = ReadDue { queue: "q".into(), now: Timestamp::from_micros(now_micros), limit };
+    store.ask(request).await.unwrap()
 }
 
 /// AP-08: work is left if and only if the append is stored: with events, without, and never by a refused one.
@@ -111,4 +124,95 @@ pub async fn racing_appends_leave_their_own_work<S: StoreUnderTest>(store: S) {
     let stored: BTreeSet<_> = tasks.join_all().await.into_iter().flatten().collect();
     let left: BTreeSet<_> = entries(&*store, "q").await.into_iter().map(|entry| entry.id).collect();
     assert!(stored.len() >= 30 && left == stored, "{} stored, {} left", stored.len(), left.len());
+}
+
+/// AP-08: what an append has done is taken out if and only if it is stored, and what it plans is there then; a command that comes
+/// again changes nothing of either.
+pub async fn work_is_done_and_planned_in_one<S: StoreUnderTest>(store: S) {
+    let events = Events::default();
+    store.append(with([entry(1, "q"), entry(2, "q")], events.append("s", NoStream, 1))).await.unwrap();
+    let refused = done([entry(1, "q")], with([entry(9, "q")], events.append("s", exact(7), 1)));
+    store.append(refused).await.unwrap_err();
+    assert_eq!(entries(&store, "q").await, [entry(1, "q"), entry(2, "q")]);
+
+    let step = done([entry(1, "q"), entry(8, "q")], with([entry(3, "q")], events.append("s", exact(1), 1)));
+    let step = Append { command: Some(command(1, "1")), ..step };
+    assert_eq!(store.append(step).await.unwrap().repeated, None);
+    assert_eq!(entries(&store, "q").await, [entry(2, "q"), entry(3, "q")]);
+
+    let again = done([entry(2, "q")], with([entry(4, "q")], Append::default()));
+    let again = Append { command: Some(command(1, "2")), ..again };
+    assert_eq!(store.append(again).await.unwrap().repeated, Some(command(1, "1").reply));
+    assert_eq!(entries(&store, "q").await, [entry(2, "q"), entry(3, "q")]);
+
+    let alone = done([entry(2, "q"), entry(3, "q")], Append::default());
+    for _ in 0..2 {
+        assert_eq!(store.append(alone.clone()).await, Ok(Appended::now(None, Vec::new())));
+        assert_eq!(entries(&store, "q").await, []);
+    }
+}
+
+/// An id that waits is replaced by an append that also says it is done, and only by such a one; the new entry has a number of its
+/// own. An id whose entry is gone is taken like a new one.
+pub async fn waiting_work_is_replaced_when_asked<S: StoreUnderTest>(store: S) {
+    store.append(with([due(1, 10), due(2, 20)], Append::default())).await.unwrap();
+    store.append(with([due(1, 30)], Append::default())).await.unwrap();
+    assert_eq!(entries(&store, "q").await, [due(1, 10), due(2, 20)]);
+    let last = read(&store, "q", 0, 9).await[1].number;
+    store.append(done([due(1, 0)], with([due(1, 40)], Append::default()))).await.unwrap();
+    assert_eq!(entries(&store, "q").await, [due(2, 20), due(1, 40)]);
+    assert!(read(&store, "q", 0, 9).await[1].number > last);
+    store.append(done([due(1, 0)], Append::default())).await.unwrap();
+    store.append(with([due(1, 50)], Append::default())).await.unwrap();
+    assert_eq!(entries(&store, "q").await, [due(2, 20), due(1, 50)]);
+}
+
+/// Appends that are stored together change the outbox as they would one after the other.
+pub async fn grouped_appends_change_the_outbox_in_order<S: StoreUnderTest>(store: S) {
+    let store = Arc::new(store);
+    for round in 0..20_u128 {
+        let (left, gone, new) = (due(3 * round, 1), due(3 * round + 1, 2), due(3 * round + 2, 3));
+        let moved = OutboxEntry { due_at: Some(Timestamp::from_micros(9)), ..left.clone() };
+        let both = || [left.clone(), gone.clone()];
+        let changes = [
+            with(both(), Append::default()),
+            done(both(), with([moved.clone(), new.clone()], Append::default())),
+            with(both(), Append::default()),
+            done([gone.clone()], Append::default()),
+        ];
+        // Polled in this order, they arrive in it; nearly always they are one group or two.
+        let [a, b, c, d] = changes.map(|change| store.append(change));
+        let (a, b, c, d) = tokio::join!(a, b, c, d);
+        assert!([a, b, c, d].iter().all(Result::is_ok));
+        let mut found = entries(&*store, "q").await;
+        found.retain(|entry| [left.id, gone.id, new.id].contains(&entry.id));
+        assert_eq!(found, [moved, new], "round {round}");
+    }
+}
+
+/// What is due is read in the order in which it became so, each queue for itself, and it is told when the next will be.
+pub async fn due_work_is_read_in_its_order<S: StoreUnderTest>(store: S) {
+    assert_eq!(read_due(&store, i64::MAX, 9).await, DuePage::default());
+    let far = 4_000_000_000_000_000;
+    let all = [due(1, 30), due(2, 10), due(3, far), due(4, 30), entry(5, "q"), due(6, far + 1)];
+    store.append(with(all.as_slice(), Append::default())).await.unwrap();
+    let other = OutboxEntry { queue: "other".into(), ..due(7, 5) };
+    store.append(with([other], Append::default())).await.unwrap();
+    let recorded_at = read(&store, "q", 0, 1).await[0].recorded_at.as_micros();
+    assert!((31..far).contains(&recorded_at), "{recorded_at}");
+    for (now, limit, expected, next) in [
+        (9, 9, &[][..], Some(10)),
+        (10, 9, &[2], Some(30)),
+        (29, 9, &[2], Some(30)),
+        (30, 9, &[2, 1, 4], Some(recorded_at)),
+        (30, 2, &[2, 1], Some(recorded_at)),
+        (recorded_at, 9, &[2, 1, 4, 5], Some(far)),
+        (far, 9, &[2, 1, 4, 5, 3], Some(far + 1)),
+        (i64::MAX / 2, 9, &[2, 1, 4, 5, 3, 6], None),
+    ] {
+        let page = read_due(&store, now, limit).await;
+        let expected: Vec<_> = expected.iter().map(|number| all[number - 1].clone()).collect();
+        let found: Vec<_> = page.entries.into_iter().map(|waiting| waiting.entry).collect();
+        assert_eq!((found, page.next_due.map(Timestamp::as_micros)), (expected, next), "at {now}");
+    }
 }

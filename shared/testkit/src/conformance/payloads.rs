@@ -124,7 +124,7 @@ pub async fn what_cannot_be_kept_everywhere_is_refused<S: StoreUnderTest>(store:
     }
 
     let claims = |value: &str| Claims { take: vec![ClaimName::new("test", value)], ..Claims::default() };
-    let entry = |queue: &str, body| OutboxEntry { id: id.0, queue: queue.to_owned(), body };
+    let entry = |queue: &str, body| OutboxEntry { id: id.0, queue: queue.to_owned(), body, due_at: None };
     for refused in [
         Append { claims: claims("a\0"), ..append(&[events.one()]) },
         Append { claims: claims(&"x".repeat(1001)), ..append(&[events.one()]) },

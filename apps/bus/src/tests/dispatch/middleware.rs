@@ -119,7 +119,7 @@ fn middleware_is_called_in_order_and_back() {
         let (bus, _supervisor) = bus().await;
         let trail = Trail::default();
         Nth::<0>::on(&bus, &trail, Does::PanicBefore);
-        assert_eq!(bus.dispatch(Other).await, Err(DispatchError::NoHandler { command: "test.other" }));
+        assert_eq!(bus.dispatch(Other).await, Err(DispatchError::NoHandler { command: "test.other".into() }));
         assert!(trail.lock().unwrap().is_empty());
     });
 }

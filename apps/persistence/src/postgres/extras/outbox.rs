@@ -1,6 +1,7 @@
 //! The outbox: reading what waits, and clearing what is done. Appends fill it.
 
-use umbel_core::store::{ClearOutbox, OutboxEntry, ReadOutbox, StoreError, Waiting};
+use tokio_postgres::Row;
+use umbel_core::store::{ClearOutbox, DuePage, OutboxEntry, ReadDue, ReadOutbox, StoreError, Waiting};
 
 use super::count;
 use crate::postgres::{
@@ -13,21 +14,36 @@ impl Reader {
         let after = number(request.after);
         let limit = i64::from(request.limit);
         let rows = self.query(&self.statements().read_outbox, &[&request.queue, &after, &limit]).await?;
-        let waiting = rows.iter().map(|row| {
-            let (PgTimestamp(recorded_at), JsonOut(body)) = (row.get("recorded_at"), row.get("body"));
-            Waiting {
-                number: u64::try_from(row.get::<_, i64>("number")).unwrap_or(0),
-                entry: OutboxEntry { id: row.get("outbox_id"), queue: row.get("queue"), body },
-                recorded_at,
+        Ok(rows.iter().map(waiting).collect())
+    }
+
+    pub(super) async fn read_due(&self, request: ReadDue) -> Result<DuePage, StoreError> {
+        let (now, limit) = (PgTimestamp(request.now), i64::from(request.limit));
+        let rows = self.query(&self.statements().read_due, &[&request.queue, &now, &limit]).await?;
+        let mut page = DuePage::default();
+        for row in &rows {
+            match row.get::<_, Option<PgTimestamp>>("next_due") {
+                Some(PgTimestamp(next_due)) => page.next_due = Some(next_due),
+                None => page.entries.push(waiting(row)),
             }
-        });
-        Ok(waiting.collect())
+        }
+        Ok(page)
     }
 
     pub(super) async fn clear_outbox(&self, request: ClearOutbox) -> Result<u64, StoreError> {
         let numbers: Vec<_> = request.numbers.into_iter().map(number).collect();
         let cleared = self.write(&self.statements().clear_outbox, &[&numbers]).await?;
         Ok(count(&cleared))
+    }
+}
+
+fn waiting(row: &Row) -> Waiting {
+    let (PgTimestamp(recorded_at), JsonOut(body)) = (row.get("recorded_at"), row.get("body"));
+    let due_at = row.get::<_, Option<PgTimestamp>>("due_at").map(|PgTimestamp(due_at)| due_at);
+    Waiting {
+        number: u64::try_from(row.get::<_, i64>("number")).unwrap_or(0),
+        entry: OutboxEntry { id: row.get("outbox_id"), queue: row.get("queue"), body, due_at },
+        recorded_at,
     }
 }
 

@@ -22,9 +22,12 @@ CREATE TABLE {schema}.outbox (
     outbox_id uuid NOT NULL UNIQUE,
     queue text COLLATE "C" NOT NULL,
     body json NOT NULL,
+    -- Not to be done before; null is at once.
+    due_at timestamptz,
     recorded_at timestamptz NOT NULL
 );
 CREATE INDEX outbox_by_queue ON {schema}.outbox (queue, number);
+CREATE INDEX outbox_by_due ON {schema}.outbox (queue, coalesce(due_at, recorded_at), number);
 
 -- The numbers of these kinds, in order, making those that are missing. Called under the log's row lock.
 CREATE FUNCTION {schema}.ensure_kinds(p_categories text[], p_types text[], p_schemas int[]) RETURNS int[]
@@ -174,18 +177,26 @@ BEGIN
     WHERE before IS NULL AND after IS NOT NULL;
 END $$;
 
--- Adds entries to the outbox, in order; one whose id is there already is left as it is. Called under the log's row
--- lock.
-CREATE FUNCTION {schema}.write_outbox(p_ids uuid[], p_queues text[], p_bodies json[], p_now timestamptz) RETURNS void
-LANGUAGE plpgsql
+-- Takes what is done (p_done) out of the outbox, then adds entries, in order; one whose id is there already is left as it
+-- is. Called under the log's row lock.
+CREATE FUNCTION {schema}.write_outbox(
+    p_done uuid[], p_ids uuid[], p_queues text[], p_bodies json[], p_due_at timestamptz[], p_now timestamptz
+) RETURNS void LANGUAGE plpgsql
+SET jit = off SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off
 AS $$
 DECLARE
     count int := cardinality(p_ids);
     last bigint;
 BEGIN
+    IF cardinality(p_done) > 0 THEN
+        DELETE FROM {schema}.outbox WHERE outbox_id = ANY (p_done);
+    END IF;
+    IF count = 0 THEN
+        RETURN;
+    END IF;
     UPDATE {schema}.log SET last_outbox = last_outbox + count WHERE one RETURNING last_outbox - count INTO last;
-    INSERT INTO {schema}.outbox (number, outbox_id, queue, body, recorded_at)
-    SELECT last + ordinal, outbox_id, queue, body, p_now
-    FROM unnest(p_ids, p_queues, p_bodies) WITH ORDINALITY AS new (outbox_id, queue, body, ordinal)
+    INSERT INTO {schema}.outbox (number, outbox_id, queue, body, due_at, recorded_at)
+    SELECT last + ordinal, outbox_id, queue, body, due_at, p_now
+    FROM unnest(p_ids, p_queues, p_bodies, p_due_at) WITH ORDINALITY AS new (outbox_id, queue, body, due_at, ordinal)
     ON CONFLICT (outbox_id) DO NOTHING;
 END $$;

@@ -177,7 +177,7 @@ async fn a_refused_append_fails_alone_also_after_a_lost_answer() {
     client.batch_execute(&guard.replace("{schema}", schema.name())).await.unwrap();
     let unholdable = || {
         let take = vec![ClaimName::new("test", "nul\0")];
-        let claims = Claims { owner: "b".into(), take, release: Vec::new() };
+        let claims = Claims { owner: "b".into(), take, release: Vec::new(), from: None };
         Append { claims, ..to("b", ExpectedVersion::Any) }
     };
     for (refused, says, is_cut) in [

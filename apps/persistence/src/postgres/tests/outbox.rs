@@ -12,7 +12,7 @@ use crate::Extras;
 fn leaving(name: &str, id: u128) -> Append {
     let append = to(name, ExpectedVersion::Any);
     let body = Json::encode(&append.streams[0].events[0].id.0).unwrap();
-    let entry = OutboxEntry { id: Uuid::from_u128(id), queue: "test".into(), body };
+    let entry = OutboxEntry { id: Uuid::from_u128(id), queue: "test".into(), body, due_at: None };
     Append { outbox: vec![entry], ..append }
 }
 

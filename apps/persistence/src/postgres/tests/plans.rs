@@ -1,12 +1,14 @@
 //! Each read is served by the index that its file names, on a schema with something in it.
 
 use tokio_postgres::{Client, types::ToSql};
+use umbel_core::Timestamp;
 use uuid::Uuid;
 
 use super::support::{adapter, client, schema};
 use crate::postgres::{
     sql::{Schema, Statements},
     target::SETTINGS,
+    types::PgTimestamp,
 };
 
 /// 30,000 events of 13 kinds in 300 streams, a third of them in the archive, and a few links.
@@ -85,7 +87,7 @@ async fn reads_use_the_indexes_that_they_name() {
     let (first, last, limit, kinds) = (9_000_i64, 13_000_i64, 1000_i64, 64_i64);
     let names = Some(vec!["rare", "type1"]);
     let nothing: Option<Vec<&str>> = None;
-    let never: Option<crate::postgres::types::PgTimestamp> = None;
+    let never: Option<PgTimestamp> = None;
     let id = Uuid::from_u128(1);
     let (everything, many) = (i64::MAX, 20_000_i64);
     for sorted in ["", "DESC"] {
@@ -142,6 +144,9 @@ async fn reads_use_the_indexes_that_they_name() {
     plans.check(&statements.stream_info, &[&"stream-1"], OWN).await;
     plans.check(&statements.find_subjects, &[&"stream-1", &1_i64, &100_i64], WHOLE).await;
     plans.check(&statements.name_kinds, &[&vec![1_i32]], &["kinds_pkey"]).await;
+    let due: [&(dyn ToSql + Sync); 3] = [&"q", &PgTimestamp(Timestamp::from_micros(0)), &10_i64];
+    plans.check(&statements.read_due, &due, &["outbox_by_due"]).await;
+    plans.check(&statements.read_outbox, &[&"q", &0_i64, &10_i64], &["outbox_by_queue"]).await;
     plans.check(&statements.name_streams, &[&vec![1_i64]], &["streams_pkey"]).await;
     assert!(plans.wrong.is_empty(), "{}", plans.wrong.join("\n"));
 }

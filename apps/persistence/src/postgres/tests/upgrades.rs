@@ -35,7 +35,9 @@ const HELD: [(usize, Option<Part>, &str); 5] = [
     (
         2,
         Some(Part::Outbox),
-        r#"SELECT {schema}.write_outbox('{00000000-0000-0000-0000-000000000007}', '{work}', '{"1"}', now());"#,
+        r#"
+        SELECT {schema}.write_outbox('{}', '{00000000-0000-0000-0000-000000000007}', '{work}', '{"1"}', '{null}', now());
+        "#,
     ),
     (
         3,

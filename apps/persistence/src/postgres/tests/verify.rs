@@ -127,7 +127,7 @@ async fn every_damage_is_found() {
         ),
         ("UPDATE {}.log SET last_stream = 2", &[Log], "streams got ids up to 2"),
         (
-            "INSERT INTO {}.outbox VALUES (7, '00000000-0000-0000-0000-000000000001', 'q', '1', now())",
+            "INSERT INTO {}.outbox VALUES (7, '00000000-0000-0000-0000-000000000001', 'q', '1', now(), now())",
             &[Log],
             "up to 0, and there is an entry with number 7",
         ),

@@ -148,7 +148,7 @@ async fn claims_and_commands_hold_across_adapters() {
         let mut append = to(owner, ExpectedVersion::Any);
         let names = vec![name.clone()];
         let (take, release) = if take { (names, vec![]) } else { (vec![], names) };
-        append.claims = Claims { owner: owner.into(), take, release };
+        append.claims = Claims { owner: owner.into(), take, release, from: None };
         append
     };
     append(&one, claim("u-1", true)).await.unwrap();
@@ -260,8 +260,12 @@ async fn an_append_that_cannot_be_held_fails_alone() {
     let adapter = adapter(&schema).await;
     append(&adapter, to("a", ExpectedVersion::Any)).await.unwrap();
     let taking = |stream: &str, value: &str| {
-        let claims =
-            Claims { owner: stream.into(), take: vec![ClaimName::new("test", value)], release: vec![] };
+        let claims = Claims {
+            owner: stream.into(),
+            take: vec![ClaimName::new("test", value)],
+            release: vec![],
+            from: None,
+        };
         Append { claims, ..to(stream, ExpectedVersion::Any) }
     };
     let long: String = (0..40_000_u32).filter_map(|n| char::from_u32(n * 7919 % 50_000 + 200)).collect();

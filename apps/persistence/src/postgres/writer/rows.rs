@@ -62,6 +62,7 @@ pub(super) struct OutboxRows<'a> {
     pub(super) ids: Vec<Uuid>,
     pub(super) queues: Vec<&'a str>,
     pub(super) bodies: Vec<JsonIn<'a>>,
+    pub(super) due_at: Vec<Option<PgTimestamp>>,
 }
 
 /// The arrays of `write_documents`.
@@ -186,6 +187,7 @@ impl<'a> OutboxRows<'a> {
             rows.ids.push(entry.id);
             rows.queues.push(&entry.queue);
             rows.bodies.push(JsonIn(entry.body.as_str()));
+            rows.due_at.push(entry.due_at.map(PgTimestamp));
         }
         rows
     }

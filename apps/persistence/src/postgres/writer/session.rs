@@ -245,7 +245,8 @@ impl Session {
         let rows = EventRows::new(plan, &metadata, kinds);
         let now = PgTimestamp(now);
         let locked = held == Held::Locked;
-        let beside = plan.claims.len() + plan.commands.len() + plan.documents.len() + plan.outbox.len();
+        let work = plan.done.len() + plan.outbox.len();
+        let beside = plan.claims.len() + plan.commands.len() + plan.documents.len() + work;
         if held == Held::Known
             && beside == 0
             && rows.is_usual(head)
@@ -319,11 +320,11 @@ impl Session {
     }
 
     async fn outbox(&self, plan: &Plan<'_>, now: PgTimestamp) -> Result<(), Error> {
-        if plan.outbox.is_empty() {
+        if plan.done.is_empty() && plan.outbox.is_empty() {
             return Ok(());
         }
         let rows = OutboxRows::new(&plan.outbox);
-        let params: [Param<'_>; 4] = [&rows.ids, &rows.queues, &rows.bodies, &now];
+        let params: [Param<'_>; 6] = [&plan.done, &rows.ids, &rows.queues, &rows.bodies, &rows.due_at, &now];
         self.write_outbox.ask(&self.client, &params).await.map(drop)
     }
 }

@@ -1,27 +1,33 @@
 //! Work left behind by appends.
 
-use rusqlite::{Connection, Row, params};
+use rusqlite::{Connection, OptionalExtension, Row, params};
 use umbel_core::{
     Json, Timestamp,
-    store::{ClearOutbox, OutboxEntry, ReadOutbox, Waiting},
+    store::{ClearOutbox, DuePage, OutboxEntry, ReadDue, ReadOutbox, Waiting},
 };
 use uuid::Uuid;
 
 use super::count;
 use crate::sqlite::{
     error::Fault,
-    sql::{DELETE_OUTBOX, INSERT_OUTBOX, READ_OUTBOX},
+    sql::{DELETE_OUTBOX, INSERT_OUTBOX, NEXT_DUE, READ_DUE, READ_OUTBOX, TAKE_OUT},
     writer::Writer,
 };
 
-/// Leaves entries, within the transaction of their append. One that waits already is left as it is.
-pub(in crate::sqlite) fn leave_behind(
+/// Takes out what is done and then leaves entries, within the transaction of their append. One that waits already is left as it
+/// is.
+pub(in crate::sqlite) fn change_outbox(
     connection: &Connection,
+    done: &[Uuid],
     entries: &[&OutboxEntry],
     now: Timestamp,
 ) -> rusqlite::Result<()> {
-    for OutboxEntry { id, queue, body } in entries {
-        let parameters = params![id.as_bytes(), queue, body.as_str(), now.as_micros()];
+    for id in done {
+        connection.prepare_cached(TAKE_OUT)?.execute([id.as_bytes()])?;
+    }
+    for OutboxEntry { id, queue, body, due_at } in entries {
+        let due_at = due_at.map(Timestamp::as_micros);
+        let parameters = params![id.as_bytes(), queue, body.as_str(), due_at, now.as_micros()];
         connection.prepare_cached(INSERT_OUTBOX)?.execute(parameters)?;
     }
     Ok(())
@@ -31,6 +37,16 @@ pub(super) fn read(connection: &Connection, request: &ReadOutbox) -> rusqlite::R
     let after = i64::try_from(request.after).unwrap_or(i64::MAX);
     let mut statement = connection.prepare_cached(READ_OUTBOX)?;
     statement.query_map(params![request.queue, after, request.limit], waiting)?.collect()
+}
+
+pub(super) fn read_due(connection: &Connection, request: &ReadDue) -> rusqlite::Result<DuePage> {
+    let now = request.now.as_micros();
+    let mut due = connection.prepare_cached(READ_DUE)?;
+    let entries = due.query_map(params![request.queue, now, request.limit], waiting)?;
+    let entries = entries.collect::<Result<_, _>>()?;
+    let mut next = connection.prepare_cached(NEXT_DUE)?;
+    let next = next.query_row(params![request.queue, now], |row| row.get(0)).optional()?;
+    Ok(DuePage { entries, next_due: next.map(Timestamp::from_micros) })
 }
 
 /// How many there were.
@@ -51,7 +67,8 @@ fn waiting(row: &Row<'_>) -> rusqlite::Result<Waiting> {
             id: Uuid::from_bytes(row.get(1)?),
             queue: row.get(2)?,
             body: Json::from_store(row.get::<_, String>(3)?),
+            due_at: row.get::<_, Option<i64>>(4)?.map(Timestamp::from_micros),
         },
-        recorded_at: Timestamp::from_micros(row.get(4)?),
+        recorded_at: Timestamp::from_micros(row.get(5)?),
     })
 }

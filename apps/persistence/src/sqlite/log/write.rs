@@ -18,7 +18,7 @@ use super::{
 };
 use crate::sqlite::{
     error::{Fault, is_unique_violation},
-    extras::leave_behind,
+    extras::change_outbox,
     read_models::write_documents,
     sql::{INSERT_COMMAND, INSERT_EVENT, INSERT_STREAM, MOVE_HEAD, MOVE_STREAM, RELEASE_CLAIM, TAKE_CLAIM},
     writer::Writer,
@@ -112,7 +112,7 @@ fn write(
     }
     write_claims(transaction, &plan.claims)?;
     write_documents(transaction, plan.documents.iter().copied())?;
-    leave_behind(transaction, &plan.outbox, now)?;
+    change_outbox(transaction, &plan.done, &plan.outbox, now)?;
     for (command, last_offset) in &plan.commands {
         let last_position = last_offset.map(|offset| head.plus(offset).to_i64());
         let (id, reply) = (command.id.0.as_bytes(), command.reply.as_str());

@@ -16,9 +16,12 @@ CREATE TABLE outbox (
     id          BLOB    NOT NULL UNIQUE,
     queue       TEXT    NOT NULL,
     body        TEXT    NOT NULL,
+    -- Not to be done before; null is at once.
+    due_at      INTEGER,
     recorded_at INTEGER NOT NULL
 ) STRICT;
 CREATE INDEX outbox_by_queue ON outbox (queue);
+CREATE INDEX outbox_by_due ON outbox (queue, coalesce(due_at, recorded_at));
 
 CREATE TABLE notices (
     id             BLOB    NOT NULL PRIMARY KEY,

@@ -126,6 +126,20 @@ fn reads_of_the_log_use_the_named_index() {
     }
 }
 
+/// What is due comes from its index in its order; when the next will be, from that alone.
+#[test]
+fn due_work_uses_the_named_index() {
+    let (_directory, connection) = migrated();
+    for (name, index) in [
+        ("extras/read_due", "outbox USING INDEX outbox_by_due (queue=? AND <expr><?)"),
+        ("extras/next_due", "outbox USING COVERING INDEX outbox_by_due (queue=? AND <expr>>?)"),
+    ] {
+        let (_, text) = sql::ALL.iter().find(|(file, _)| *file == name).unwrap();
+        let steps = query_plan(&connection, text);
+        assert!(steps.len() == 1 && steps[0].contains(index), "{name}: {steps:?}");
+    }
+}
+
 /// Whatever a selector asks for, candidates come from its index in log order, in both directions and both tables.
 #[test]
 fn selections_use_the_named_index() {

@@ -77,7 +77,7 @@ async fn every_damage_is_found() {
     let damages: &[(&str, &[Rule], &str)] = &[
         ("DELETE FROM log", &[Log], "0 rows instead of one"),
         (
-            "INSERT INTO outbox VALUES (7, x'00', 'q', '1', 0); UPDATE sqlite_sequence SET seq = 3 WHERE name = 'outbox'",
+            "INSERT INTO outbox VALUES (7, x'00', 'q', '1', NULL, 0); UPDATE sqlite_sequence SET seq = 3 WHERE name = 'outbox'",
             &[Log],
             "up to 3, and there is an entry with number 7",
         ),

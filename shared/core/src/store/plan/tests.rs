@@ -142,7 +142,7 @@ fn claims() {
     let claim = |owner: &str, take: &[&str], release: &[&str]| {
         let names = |values: &[&str]| values.iter().map(|value| ClaimName::new("name", *value)).collect();
         Append {
-            claims: Claims { owner: owner.into(), take: names(take), release: names(release) },
+            claims: Claims { owner: owner.into(), take: names(take), release: names(release), from: None },
             ..Append::default()
         }
     };
@@ -184,6 +184,34 @@ fn a_command_is_carried_out_once() {
     assert_eq!((plan.events.len(), plan.commands.len()), (3, 1));
     let repeated = Appended::repeated(Some(Position::new(42)), Json::parse("1").unwrap());
     assert_eq!(plan.outcomes.remove(3).map(|planned| planned.at(Position::new(40))), Ok(repeated));
+}
+
+/// What a group makes of the outbox is what its appends make one after the other, whatever waits already: what is done is taken out
+/// before anything is left, an id is left once, and one that waits stays as it is.
+#[test]
+fn work_of_a_group() {
+    let entry = |(id, body): (u128, &str)| OutboxEntry {
+        id: Uuid::from_u128(id),
+        queue: "q".into(),
+        body: Json::parse(body).unwrap(),
+        due_at: None,
+    };
+    let work = |done: &[u128], left: &[(u128, &str)]| Append {
+        done: done.iter().map(|id| Uuid::from_u128(*id)).collect(),
+        outbox: left.iter().copied().map(entry).collect(),
+        ..Append::default()
+    };
+    let refused = Append { streams: append("s", exact(9), [1]).streams, ..work(&[1], &[(8, "8")]) };
+    let group = [
+        work(&[], &[(1, "10"), (2, "20"), (3, "30"), (1, "11")]),
+        work(&[1, 2, 7], &[(1, "12")]),
+        refused,
+        work(&[2], &[(3, "31"), (4, "40")]),
+        work(&[4], &[]),
+    ];
+    let plan = plan(View::default(), &group);
+    assert_eq!(plan.done, [1, 2, 7, 4].map(Uuid::from_u128));
+    assert_eq!(plan.outbox, [&entry((3, "30")), &entry((1, "12"))]);
 }
 
 fn any_append() -> impl Strategy<Value = Append> {

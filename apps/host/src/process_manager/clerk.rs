@@ -1,0 +1,279 @@
+//! Serves one instance with one thing at a time: reads its file, has it decided, and sees to what follows.
+
+use std::{collections::HashSet, rc::Rc, sync::Arc, time::Duration};
+
+use tokio::time::sleep;
+use umbel_bus::{Bus, Store, edge};
+use umbel_core::{
+    Cue, ProcessManager, RecordedEvent, Timestamp,
+    process_manager::{Cause, File, Interest, ManagerOptions, Memory, Origin, Step, Task, Verdict, skip},
+};
+use umbel_supervision::Stopping;
+use uuid::Uuid;
+
+use super::{
+    calls::{About, decided, judge},
+    storing::Written,
+    ticket::Ticket,
+};
+use crate::event_handler::{FailurePolicy, Pauses};
+
+/// What all instances of a process manager have in common.
+pub(super) struct Surroundings {
+    pub(super) bus: Bus,
+    pub(super) store: Store,
+    pub(super) options: ManagerOptions,
+    pub(super) policy: FailurePolicy,
+    /// Between attempts at the store, and where a verdict is none for a timer.
+    pub(super) pauses: Pauses,
+    pub(super) patience: Duration,
+    pub(super) stopping: Stopping,
+}
+
+/// Something to serve an instance with.
+pub(super) enum Work<E> {
+    Event {
+        event: Rc<E>,
+        /// Which one it is of those that the recorded event has become.
+        part: u32,
+        recorded: Arc<RecordedEvent>,
+        interest: Interest,
+        /// Which attempt of the subscription it is.
+        attempt: u32,
+        ticket: Rc<Ticket>,
+    },
+    /// A timer has run out, if it is still this one.
+    Timer { name: String, id: Uuid },
+    /// Commands that should have been dispatched long ago, if they are still there.
+    Left { reminder: Uuid },
+}
+
+/// What is known of an instance's file.
+#[derive(Default)]
+pub(super) enum Known {
+    /// Nothing: it is to be read.
+    #[default]
+    Unread,
+    /// This, or that there is none; unless somebody else has written since.
+    Read(Option<Box<File>>),
+}
+
+/// What became of it.
+pub(super) struct Served<E> {
+    pub(super) work: Work<E>,
+    pub(super) known: Known,
+    pub(super) ended: Result<(), Ended>,
+}
+
+/// Why an instance has not done with something.
+pub(super) enum Ended {
+    /// The event becomes a dead letter.
+    Parked(String),
+    /// The process manager fails.
+    Stopped(String),
+    /// It comes again.
+    Dropped,
+}
+
+/// Serves one instance.
+pub(super) struct Clerk<'a, P: ProcessManager> {
+    pub(super) around: &'a Surroundings,
+    pub(super) instance: &'a str,
+    pub(super) known: Known,
+    manager: std::marker::PhantomData<fn() -> P>,
+}
+
+/// What an instance is given.
+pub(super) struct Given<'a, E> {
+    pub(super) cue: Cue<'a, E>,
+    pub(super) recorded: Option<&'a RecordedEvent>,
+    pub(super) origin: Origin,
+    step: Step,
+    strict: bool,
+    attempt: u32,
+    ticket: Option<&'a Ticket>,
+}
+
+/// Serves an instance with some work.
+pub(super) async fn serve<P: ProcessManager>(
+    around: Rc<Surroundings>,
+    instance: String,
+    known: Known,
+    work: Work<P::Event>,
+) -> (String, Served<P::Event>) {
+    let mut clerk =
+        Clerk::<P> { around: &around, instance: &instance, known, manager: std::marker::PhantomData };
+    let ended = clerk.serve(&work).await;
+    let known = clerk.known;
+    (instance, Served { work, known, ended })
+}
+
+impl<P: ProcessManager> Clerk<'_, P> {
+    async fn serve(&mut self, work: &Work<P::Event>) -> Result<(), Ended> {
+        match work {
+            // What comes behind a part that becomes a dead letter comes again with it.
+            Work::Event { part: 1.., ticket, .. } if ticket.has_failed() => Ok(()),
+            Work::Event { event, part, recorded, interest, attempt, ticket } => {
+                let (step, strict) = (interest.step, interest.strict);
+                let (recorded, cue, ticket) = (&**recorded, Cue::Event(&**event), Some(&**ticket));
+                let origin = Origin::of(recorded, *part);
+                let recorded = Some(recorded);
+                self.handle(&Given { cue, recorded, origin, step, strict, attempt: *attempt, ticket }).await
+            }
+            Work::Timer { name, id } => {
+                let file = self.file().await?;
+                let timer = file.and_then(|file| file.timers.get(name)).filter(|timer| timer.id == *id);
+                let Some(origin) = timer.map(|timer| timer.origin.clone()) else {
+                    return self.forget(*id).await;
+                };
+                let (cue, step) = (Cue::Timer(name), Step::Continue);
+                let given =
+                    Given { cue, recorded: None, origin, step, strict: false, attempt: 1, ticket: None };
+                self.handle(&given).await
+            }
+            Work::Left { reminder } => {
+                // The reminder goes with the commands; whoever waits with a dead letter has none.
+                let file = self.file().await?;
+                let left = |file: &File| {
+                    let mut pending = file.pending.iter().filter(|pending| !pending.parked);
+                    pending.find(|pending| pending.reminder == *reminder).map(|pending| pending.origin.cause)
+                };
+                match file.and_then(left) {
+                    Some(cause) => self.carry_out(cause, None).await,
+                    None => self.forget(*reminder).await,
+                }
+            }
+        }
+    }
+
+    /// Has something decided and stored, and its commands carried out.
+    async fn handle(&mut self, given: &Given<'_, P::Event>) -> Result<(), Ended> {
+        let cause = given.origin.cause;
+        let (mut attempt, mut memory) = (given.attempt, Memory::new());
+        loop {
+            given.check()?;
+            if let Cue::Timer(name) = given.cue
+                && !self.file().await?.is_some_and(|file| file.runs(name, cause))
+            {
+                // Ended meanwhile, or handled: what that led to has a reminder of its own.
+                return self.forget(cause).await;
+            }
+            // First what is left of what was before.
+            while let Some(before) = self.outstanding(cause).await? {
+                self.carry_out(before, None).await?;
+            }
+            let task = given.task(self.around.patience);
+            let decision = decided::<P>(self.instance, self.file().await?, &task);
+            let failed = match decision {
+                Ok(decision) => match self.write(decision).await? {
+                    Written::Now => break,
+                    Written::Before => return self.resume(cause, given).await,
+                    Written::Moved => continue,
+                    Written::Refused(reason) => super::calls::Failed::refused(reason),
+                },
+                Err(failed) => failed,
+            };
+            // It may be an event that was handled before, with an instance that has gone on since.
+            if self.was_handled(cause).await? {
+                return self.resume(cause, given).await;
+            }
+            let verdict = self.judge(given, failed.cause(), attempt, &mut memory).await?;
+            match verdict {
+                (Verdict::Retry { after }, _) => self.pause(after).await?,
+                (Verdict::Park, error) if given.recorded.is_some() => return Err(Ended::Parked(error)),
+                (Verdict::Park, _) => self.pause(self.around.pauses.max).await?,
+                (Verdict::Stop { reason }, _) => return Err(Ended::Stopped(reason)),
+                (Verdict::Skip | Verdict::SkipRest | Verdict::Instead(_), _) => {
+                    let skipped = skip::<P>(self.instance, self.file().await?, &task);
+                    match self.write(skipped).await? {
+                        Written::Now | Written::Before => return Ok(()),
+                        Written::Moved => {}
+                        Written::Refused(reason) => return Err(Ended::Stopped(reason)),
+                    }
+                }
+            }
+            attempt = attempt.saturating_add(1);
+        }
+        self.carry_out(cause, Some(given)).await
+    }
+
+    /// It was handled before: what is left of its commands is carried out.
+    async fn resume(&mut self, cause: Uuid, given: &Given<'_, P::Event>) -> Result<(), Ended> {
+        self.known = Known::Unread;
+        self.carry_out(cause, Some(given)).await
+    }
+
+    /// The cause of commands that are to be carried out before this one's.
+    async fn outstanding(&mut self, cause: Uuid) -> Result<Option<Uuid>, Ended> {
+        let outstanding = self.file().await?.and_then(File::outstanding);
+        Ok(outstanding.map(|pending| pending.origin.cause).filter(|before| *before != cause))
+    }
+
+    async fn judge(
+        &mut self,
+        given: &Given<'_, P::Event>,
+        cause: Cause<'_, P::Error>,
+        attempt: u32,
+        memory: &mut Memory,
+    ) -> Result<(Verdict, String), Ended> {
+        let (instance, recorded, timer) = (Some(self.instance), given.recorded, given.timer());
+        let about = About { instance, recorded, timer, cause: given.origin.cause, attempt, pending: 0 };
+        let policy = self.around.policy;
+        Ok(judge::<P>(self.file().await?, &about, cause, policy, memory))
+    }
+
+    /// Waits, unless everything is to end.
+    pub(super) async fn pause(&self, time: Duration) -> Result<(), Ended> {
+        tokio::select! {
+            biased;
+            () = self.around.stopping.clone() => Err(Ended::Dropped),
+            () = sleep(time) => Ok(()),
+        }
+    }
+}
+
+impl<E> Given<'_, E> {
+    /// Whether it is still this node's, and not to come again.
+    pub(super) fn check(&self) -> Result<(), Ended> {
+        if self.ticket.is_some_and(Ticket::is_void) { Err(Ended::Dropped) } else { Ok(()) }
+    }
+
+    /// The timer's name, if it is one.
+    pub(super) const fn timer(&self) -> Option<&str> {
+        match self.cue {
+            Cue::Timer(name) => Some(name),
+            Cue::Event(_) => None,
+        }
+    }
+
+    fn task(&self, patience: Duration) -> Task<'_, E> {
+        let Self { cue, recorded, origin, step, strict, .. } = self;
+        Task {
+            cue: *cue,
+            recorded: *recorded,
+            origin: origin.clone(),
+            step: *step,
+            strict: *strict,
+            now: edge::now(),
+            patience,
+        }
+    }
+}
+
+impl Known {
+    /// When the first of its timers runs out, but for those that are being seen to.
+    pub(super) fn next_due(&self, but: &HashSet<Uuid>) -> Option<Timestamp> {
+        match self {
+            Self::Read(Some(file)) => {
+                let timers = file.timers.values().filter(|timer| !but.contains(&timer.id));
+                timers.map(|timer| timer.due_at).min()
+            }
+            Self::Read(None) | Self::Unread => None,
+        }
+    }
+
+    /// Whether it is worth keeping.
+    pub(super) const fn is_something(&self) -> bool {
+        matches!(self, Self::Read(Some(_)))
+    }
+}

@@ -1,0 +1,320 @@
+//! Takes events, gives them to the instances they concern, and says what became of them.
+
+use std::{collections::HashSet, rc::Rc, sync::Arc, time::Duration};
+
+use anyhow::bail;
+use futures_util::{FutureExt, StreamExt, future::LocalBoxFuture, stream::FuturesUnordered};
+use tokio::time::{Instant, sleep_until};
+use umbel_bus::edge;
+use umbel_core::{
+    ProcessManager, Timestamp,
+    process_manager::{Memory, Reminder, Verdict, queue},
+    store::{DuePage, ReadDue, StoreError},
+    subscription::Verdict as Said,
+};
+use uuid::Uuid;
+
+use super::{
+    calls::{About, Failed, judge, route},
+    clerk::{Ended, Served, Surroundings, Work, serve},
+    desk::Desk,
+    ticket::Ticket,
+};
+use crate::subscription::{AckError, Delivered, Subscriber, Taken, millis};
+
+/// A process manager at work in this process.
+pub(super) struct Router<P: ProcessManager> {
+    around: Rc<Surroundings>,
+    desk: Desk<P::Event>,
+    /// Events in hand.
+    tickets: Vec<Rc<Ticket>>,
+    at_work: FuturesUnordered<LocalBoxFuture<'static, Happened<P::Event>>>,
+    /// Reminders that are being seen to.
+    reminded: HashSet<Uuid>,
+    /// When to look for reminders, unless that is being done.
+    look_at: Instant,
+    looking: bool,
+    bounds: Bounds,
+}
+
+/// Bounds and times.
+#[derive(Clone, Copy)]
+pub(super) struct Bounds {
+    /// Events in hand, and reminders that are read at once.
+    pub(super) ahead: u32,
+    pub(super) instances: usize,
+    pub(super) idle: Duration,
+    pub(super) poll: Duration,
+}
+
+enum Happened<E> {
+    Served(String, Served<E>),
+    Looked(Result<DuePage, StoreError>),
+}
+
+impl<P: ProcessManager> Router<P> {
+    pub(super) fn new(around: Rc<Surroundings>, bounds: Bounds) -> Self {
+        Self {
+            around,
+            desk: Desk::new(bounds.instances, bounds.idle),
+            tickets: Vec::new(),
+            at_work: FuturesUnordered::new(),
+            reminded: HashSet::new(),
+            look_at: Instant::now(),
+            looking: false,
+            bounds,
+        }
+    }
+
+    /// Handles what comes until told to stop, and ends what it has begun. Then it leaves, so that others get what it has not handled.
+    ///
+    /// # Errors
+    /// When a verdict says stop, an event takes too long, or the subscription ends here.
+    pub(super) async fn run(mut self, mut subscriber: Subscriber) -> anyhow::Result<()> {
+        let outcome = self.take_all(&mut subscriber).await;
+        // What is under way is dropped here, at whatever point: it comes again, and is recognised.
+        self.at_work.clear();
+        subscriber.close().await;
+        outcome
+    }
+
+    async fn take_all(&mut self, subscriber: &mut Subscriber) -> anyhow::Result<()> {
+        let mut stopping = false;
+        let mut sweep_at = Instant::now() + self.bounds.idle;
+        loop {
+            if stopping && self.at_work.is_empty() {
+                return Ok(());
+            }
+            let has_room = self.tickets.len() < usize::try_from(self.bounds.ahead).unwrap_or(usize::MAX);
+            let (overdue, looks) = (self.overdue_at(), !self.looking && !stopping);
+            tokio::select! {
+                biased;
+                () = self.around.stopping.clone(), if !stopping => {
+                    stopping = true;
+                    self.desk.clear();
+                }
+                Some(happened) = self.at_work.next(), if !self.at_work.is_empty() => {
+                    self.happened(subscriber, happened, stopping).await?;
+                }
+                () = until(overdue) => bail!("{} has not done with an event within {:?}", P::NAME, self.around.options.event_limit),
+                () = sleep_until(self.look_at), if looks => self.look(),
+                () = sleep_until(sweep_at) => {
+                    self.desk.sweep(Instant::now());
+                    sweep_at = Instant::now() + self.bounds.idle;
+                }
+                batch = subscriber.next(), if has_room && !stopping => {
+                    let Some(batch) = batch else {
+                        bail!("the subscription has ended: {}", subscriber.ended().unwrap_or_default())
+                    };
+                    let (events, number, taken) = batch.into_parts();
+                    for delivered in events {
+                        self.take(subscriber, delivered, number, &taken).await?;
+                    }
+                }
+            }
+        }
+    }
+
+    /// Gives an event to the instances it concerns.
+    async fn take(
+        &mut self,
+        subscriber: &Subscriber,
+        delivered: Delivered,
+        number: u64,
+        taken: &Arc<Taken>,
+    ) -> anyhow::Result<()> {
+        if taken.has(delivered.place) {
+            return Ok(());
+        }
+        let routed = match route::<P>(&delivered.event) {
+            Ok(routed) => routed,
+            Err(failed) => return self.not_routed(subscriber, &delivered, number, &failed).await,
+        };
+        let count = routed.iter().map(|(_, route)| route.interests().len()).sum();
+        let ticket = Rc::new(Ticket::new(&delivered, number, Arc::clone(taken), count));
+        if count == 0 {
+            return Ok(subscriber.link.ack_unheard(number, vec![delivered.place]).await?);
+        }
+        self.tickets.push(Rc::clone(&ticket));
+        for (part, (event, route)) in (0..).zip(routed) {
+            let event = Rc::new(event);
+            for interest in route.interests() {
+                let work = Work::Event {
+                    event: Rc::clone(&event),
+                    part,
+                    recorded: Arc::clone(&delivered.event),
+                    interest: interest.clone(),
+                    attempt: delivered.attempt,
+                    ticket: Rc::clone(&ticket),
+                };
+                self.desk.put(&interest.instance, work);
+                self.begin(interest.instance.clone());
+            }
+        }
+        Ok(())
+    }
+
+    /// An event of which nobody knows whom it concerns: the subscription tries it again, as a handler's.
+    async fn not_routed(
+        &mut self,
+        subscriber: &Subscriber,
+        delivered: &Delivered,
+        number: u64,
+        failed: &Failed<P::Error>,
+    ) -> anyhow::Result<()> {
+        let Delivered { event, attempt, place, .. } = delivered;
+        let (recorded, cause) = (Some(&**event), event.id.0);
+        let about = About { instance: None, recorded, timer: None, cause, attempt: *attempt, pending: 0 };
+        let policy = self.around.policy;
+        let (verdict, error) = judge::<P>(None, &about, failed.cause(), policy, &mut Memory::new());
+        let said = match verdict {
+            Verdict::Retry { after } => Said::Retry { after_ms: millis(after) },
+            Verdict::Skip | Verdict::SkipRest | Verdict::Instead(_) => {
+                return Ok(subscriber.link.ack_unheard(number, vec![*place]).await?);
+            }
+            Verdict::Park => Said::Park,
+            Verdict::Stop { reason } => bail!("{} stops: {reason}", P::NAME),
+        };
+        let ticket = Ticket::new(delivered, number, Arc::default(), 0);
+        self.fail(subscriber, &ticket, said, error).await
+    }
+
+    async fn happened(
+        &mut self,
+        subscriber: &Subscriber,
+        happened: Happened<P::Event>,
+        stopping: bool,
+    ) -> anyhow::Result<()> {
+        let (instance, Served { work, known, ended }) = match happened {
+            Happened::Served(instance, served) => (instance, served),
+            Happened::Looked(page) => {
+                self.remind(page, stopping);
+                return Ok(());
+            }
+        };
+        let due = known.next_due(&self.reminded);
+        self.desk.served(&instance, known);
+        due.into_iter().for_each(|due| self.look_no_later_than(due));
+        match work {
+            Work::Event { ticket, .. } => self.event_ended(subscriber, &ticket, ended).await?,
+            Work::Timer { id, .. } | Work::Left { reminder: id } => {
+                self.reminded.remove(&id);
+                if let Err(Ended::Stopped(reason)) = ended {
+                    bail!("{} stops: {reason}", P::NAME);
+                }
+            }
+        }
+        self.begin(instance);
+        Ok(())
+    }
+
+    /// One instance has done with an event, or will not.
+    async fn event_ended(
+        &mut self,
+        subscriber: &Subscriber,
+        ticket: &Rc<Ticket>,
+        ended: Result<(), Ended>,
+    ) -> anyhow::Result<()> {
+        match ended {
+            Ok(()) => {}
+            Err(Ended::Parked(error)) => ticket.fail(error),
+            Err(Ended::Dropped) => ticket.cancel(),
+            Err(Ended::Stopped(reason)) => bail!("{} stops at position {}: {reason}", P::NAME, ticket.place),
+        }
+        if !ticket.leave() {
+            return Ok(());
+        }
+        self.tickets.retain(|known| !Rc::ptr_eq(known, ticket));
+        if ticket.is_void() {
+            return Ok(());
+        }
+        match ticket.failure() {
+            None => Ok(subscriber.link.ack_unheard(ticket.number, vec![ticket.place]).await?),
+            Some(error) => self.fail(subscriber, ticket, Said::Park, error).await,
+        }
+    }
+
+    /// Says that an event was not handled. What is in hand of its key comes again behind it, and is not to be handled now.
+    async fn fail(
+        &mut self,
+        subscriber: &Subscriber,
+        ticket: &Ticket,
+        said: Said,
+        error: String,
+    ) -> anyhow::Result<()> {
+        let Ticket { place, key, number, .. } = *ticket;
+        match subscriber.link.fail(number, place, key, said, error).await {
+            // It is somebody else's by now, who finds out for himself.
+            Ok(()) | Err(AckError::NotHeld { .. }) => {}
+            Err(error) => return Err(error.into()),
+        }
+        self.tickets.iter().filter(|known| known.key == key).for_each(|known| known.cancel());
+        Ok(())
+    }
+
+    /// Serves an instance with what waits for it, if it is not being served.
+    fn begin(&mut self, instance: String) {
+        let Some((known, work)) = self.desk.next(&instance) else { return };
+        let around = Rc::clone(&self.around);
+        let serving = serve::<P>(around, instance, known, work);
+        self.at_work.push(serving.map(|(instance, served)| Happened::Served(instance, served)).boxed_local());
+    }
+
+    /// Looks for reminders that are due.
+    fn look(&mut self) {
+        (self.looking, self.look_at) = (true, Instant::now() + self.bounds.poll);
+        let request = ReadDue { queue: queue(P::NAME), now: edge::now(), limit: self.bounds.ahead };
+        let store = self.around.store.clone();
+        self.at_work.push(async move { Happened::Looked(store.read_due(request).await) }.boxed_local());
+    }
+
+    /// Gives reminders to the instances they are for.
+    fn remind(&mut self, page: Result<DuePage, StoreError>, stopping: bool) {
+        self.looking = false;
+        let page = match page {
+            Ok(page) => page,
+            Err(error) => {
+                return tracing::warn!(manager = P::NAME, %error, "timers are not read; trying again");
+            }
+        };
+        page.next_due.into_iter().for_each(|due| self.look_no_later_than(due));
+        for waiting in page.entries.into_iter().filter(|_| !stopping) {
+            let (id, number) = (waiting.entry.id, waiting.number);
+            if !self.reminded.insert(id) {
+                continue;
+            }
+            match waiting.entry.body.decode::<Reminder>() {
+                Ok(Reminder { instance, timer }) => {
+                    let work = match timer {
+                        Some(name) => Work::Timer { name, id },
+                        None => Work::Left { reminder: id },
+                    };
+                    self.desk.put(&instance, work);
+                    self.begin(instance);
+                }
+                Err(error) => tracing::error!(manager = P::NAME, number, %error,
+                    "this entry of the outbox is no reminder; take it out by `umbel outbox`"),
+            }
+        }
+    }
+
+    /// A timer runs out then.
+    fn look_no_later_than(&mut self, due: Timestamp) {
+        let micros = due.as_micros().saturating_sub(edge::now().as_micros());
+        let wait = Duration::from_micros(u64::try_from(micros).unwrap_or(0));
+        self.look_at = self.look_at.min(Instant::now() + wait);
+    }
+
+    /// When the oldest event in hand has taken too long.
+    fn overdue_at(&self) -> Option<Instant> {
+        let limit = self.around.options.event_limit?;
+        self.tickets.iter().map(|ticket| ticket.since).min().map(|since| since + limit)
+    }
+}
+
+async fn until(moment: Option<Instant>) {
+    match moment {
+        Some(moment) => sleep_until(moment).await,
+        None => std::future::pending().await,
+    }
+}

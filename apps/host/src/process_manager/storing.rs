@@ -1,0 +1,135 @@
+//! What a clerk asks of the store. A store that is away is waited for; nothing is lost by asking twice.
+
+use umbel_core::{
+    ProcessManager,
+    process_manager::{self, Decision, File, Settled, forget, record_id, settle},
+    store::{Append, AppendError, StoreError},
+};
+use uuid::Uuid;
+
+use super::{
+    calls::Failed,
+    clerk::{Clerk, Ended, Known},
+};
+
+/// What became of an append.
+pub(super) enum Written {
+    /// It is stored, and the file is as decided.
+    Now,
+    /// What it records was stored before: by somebody else, or by this one, whose answer was lost.
+    Before,
+    /// Somebody else has replaced the file since it was read.
+    Moved,
+    /// It cannot be stored, whatever the file is.
+    Refused(String),
+}
+
+impl<E> Failed<E> {
+    pub(super) const fn refused(reason: String) -> Self {
+        Self::Trouble(process_manager::Trouble::Refused(reason))
+    }
+}
+
+impl<P: ProcessManager> Clerk<'_, P> {
+    /// What is kept of the instance.
+    pub(super) async fn file(&mut self) -> Result<Option<&File>, Ended> {
+        if matches!(self.known, Known::Unread) {
+            self.known = Known::Read(self.read().await?);
+        }
+        match &self.known {
+            Known::Read(file) => Ok(file.as_deref()),
+            Known::Unread => Ok(None),
+        }
+    }
+
+    async fn read(&self) -> Result<Option<Box<File>>, Ended> {
+        let key = process_manager::key(P::NAME, self.instance);
+        let mut attempt = 1;
+        loop {
+            let store = &self.around.store;
+            let found = match store.get_documents(vec![key.clone()]).await {
+                Ok(mut found) => found.pop().flatten(),
+                Err(error) => {
+                    self.wait_for_store(&error, &mut attempt).await?;
+                    continue;
+                }
+            };
+            let file = found.map(|body| body.decode::<File>()).transpose();
+            return file.map(|file| file.map(Box::new)).map_err(|error| {
+                Ended::Stopped(format!("instance {} of {} cannot be read: {error}", self.instance, P::NAME))
+            });
+        }
+    }
+
+    /// Whether an event or a timer is recorded as handled.
+    pub(super) async fn was_handled(&self, cause: Uuid) -> Result<bool, Ended> {
+        let id = record_id(P::NAME, self.instance, cause);
+        let mut attempt = 1;
+        loop {
+            match self.around.store.find_command(id).await {
+                Ok(found) => return Ok(found.is_some()),
+                Err(error) => self.wait_for_store(&error, &mut attempt).await?,
+            }
+        }
+    }
+
+    /// Stores a decision.
+    pub(super) async fn write(&mut self, decision: Decision) -> Result<Written, Ended> {
+        let Decision { append, file } = decision;
+        let written = self.append(append).await?;
+        self.known = match written {
+            Written::Now => Known::Read(file.map(Box::new)),
+            Written::Before | Written::Moved | Written::Refused(_) => Known::Unread,
+        };
+        Ok(written)
+    }
+
+    /// Stores what became of pending commands. That they are not pending any more is as good.
+    pub(super) async fn settle(&mut self, cause: Uuid, settled: &Settled<'_>) -> Result<(), Ended> {
+        loop {
+            let Some(file) = self.file().await? else { return Ok(()) };
+            let decision = settle(file, cause, settled).map_err(Ended::Stopped)?;
+            let Some(decision) = decision else { return Ok(()) };
+            match self.write(decision).await? {
+                Written::Now | Written::Before => return Ok(()),
+                Written::Moved => {}
+                Written::Refused(reason) => return Err(Ended::Stopped(reason)),
+            }
+        }
+    }
+
+    /// Removes a reminder of something that is not there any more.
+    pub(super) async fn forget(&self, reminder: Uuid) -> Result<(), Ended> {
+        match self.append(forget(reminder)).await? {
+            Written::Refused(reason) => Err(Ended::Stopped(reason)),
+            Written::Now | Written::Before | Written::Moved => Ok(()),
+        }
+    }
+
+    async fn append(&self, append: Append) -> Result<Written, Ended> {
+        let mut attempt = 1;
+        loop {
+            let error = match self.around.store.append(append.clone()).await {
+                Ok(appended) if appended.repeated.is_some() => return Ok(Written::Before),
+                Ok(_) => return Ok(Written::Now),
+                Err(AppendError::Claimed { .. } | AppendError::NotHeld { .. }) => return Ok(Written::Moved),
+                Err(AppendError::Store(error)) => error,
+                Err(error) => return Ok(Written::Refused(error.to_string())),
+            };
+            self.wait_for_store(&error, &mut attempt).await?;
+        }
+    }
+
+    /// Waits until it is worth asking again.
+    async fn wait_for_store(&self, error: &StoreError, attempt: &mut u32) -> Result<(), Ended> {
+        if matches!(error, StoreError::Corrupt { .. } | StoreError::Failed { .. }) {
+            return Err(Ended::Stopped(error.to_string()));
+        }
+        let (manager, instance) = (P::NAME, self.instance);
+        tracing::warn!(manager, instance, %error, attempt, "the store is waited for");
+        let id = record_id(P::NAME, self.instance, Uuid::nil());
+        self.pause(self.around.pauses.after(*attempt, id.0)).await?;
+        *attempt = attempt.saturating_add(1);
+        Ok(())
+    }
+}

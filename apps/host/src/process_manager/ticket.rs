@@ -1,0 +1,61 @@
+//! An event in hand.
+
+use std::{cell::Cell, cell::RefCell, sync::Arc};
+
+use tokio::time::Instant;
+use umbel_core::{Place, subscription::Key};
+
+use crate::subscription::{Delivered, Taken};
+
+/// An event that some instances have not done with.
+#[derive(Debug)]
+pub(super) struct Ticket {
+    pub(super) place: Place,
+    pub(super) key: Key,
+    /// The batch it came with.
+    pub(super) number: u64,
+    pub(super) since: Instant,
+    taken: Arc<Taken>,
+    /// Instances that have not done with it.
+    left: Cell<usize>,
+    /// Whether it comes again, here or elsewhere: then nothing is said of it.
+    void: Cell<bool>,
+    /// Why one of them could not handle it.
+    failed: RefCell<Option<String>>,
+}
+
+impl Ticket {
+    pub(super) fn new(delivered: &Delivered, number: u64, taken: Arc<Taken>, instances: usize) -> Self {
+        let Delivered { place, key, .. } = *delivered;
+        let (void, failed) = (Cell::new(false), RefCell::default());
+        Self { place, key, number, since: Instant::now(), taken, left: Cell::new(instances), void, failed }
+    }
+
+    /// Whether nobody should begin with it any more.
+    pub(super) fn is_void(&self) -> bool {
+        self.void.get() || self.taken.has(self.place)
+    }
+
+    /// It comes again.
+    pub(super) fn cancel(&self) {
+        self.void.set(true);
+    }
+
+    pub(super) fn fail(&self, error: String) {
+        self.failed.replace(Some(error));
+    }
+
+    /// One instance has done with it; whether all have.
+    pub(super) fn leave(&self) -> bool {
+        self.left.set(self.left.get().saturating_sub(1));
+        self.left.get() == 0
+    }
+
+    pub(super) fn has_failed(&self) -> bool {
+        self.failed.borrow().is_some()
+    }
+
+    pub(super) fn failure(&self) -> Option<String> {
+        self.failed.take()
+    }
+}

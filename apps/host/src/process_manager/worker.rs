@@ -1,0 +1,75 @@
+//! The worker of a process manager: its subscription, and the router behind it.
+
+use std::{rc::Rc, sync::Arc, time::Duration};
+
+use umbel_bus::{Bus, RouteSet};
+use umbel_core::{EventSet, ProcessManager, store::Selector, subscription::SubscriptionName};
+use umbel_supervision::{Worker, WorkerContext};
+
+use super::{
+    clerk::Surroundings,
+    router::{Bounds, Router},
+};
+use crate::{
+    event_handler::{FailurePolicy, Pauses, STRONG_CHECKPOINT_MS},
+    settings::HostSettings,
+    subscription::{Registry, Subscription, subscribe},
+};
+
+/// The worker of a process manager.
+pub(crate) fn worker<P: ProcessManager>(app: &str, bus: Bus, settings: &HostSettings) -> Worker {
+    let owner: Arc<str> = format!("{app}/{}", P::NAME).into();
+    bus.common::<Registry>().configure(&settings.subscriptions);
+    let settings = settings.clone();
+    Worker::new(P::NAME, move |context| {
+        let (bus, owner, settings) = (bus.clone(), Arc::clone(&owner), settings.clone());
+        async move { run::<P>(bus, owner, settings, context).await }
+    })
+}
+
+async fn run<P: ProcessManager>(
+    bus: Bus,
+    owner: Arc<str>,
+    settings: HostSettings,
+    context: WorkerContext,
+) -> anyhow::Result<()> {
+    let options = P::options();
+    let bounds = Bounds {
+        ahead: options.ahead.unwrap_or(settings.process_events_max).max(1),
+        instances: settings.process_instances_max,
+        idle: options.idle.unwrap_or(settings.process_idle()),
+        poll: settings.process_poll(),
+    };
+    let subscriptions = bus.common::<Registry>().settings();
+    let (min, max) = (subscriptions.retry_min_ms, subscriptions.retry_max_ms);
+    let subscriber = subscribe(&bus, subscription::<P>(bounds.ahead)?).await?;
+    let stand = subscriber.link.told.stand();
+    bus.register(RouteSet::new(owner).follows(P::NAME, P::STRONG, P::Event::NAMES, stand)).await?;
+    context.ready();
+    let around = Surroundings {
+        store: bus.store(),
+        bus,
+        options,
+        policy: FailurePolicy::of(&subscriptions),
+        pauses: Pauses { min: Duration::from_millis(min), max: Duration::from_millis(max) },
+        patience: settings.process_patience(),
+        stopping: context.stopping(),
+    };
+    Router::<P>::new(Rc::new(around), bounds).run(subscriber).await
+}
+
+/// The subscription of a process manager.
+fn subscription<P: ProcessManager>(ahead: u32) -> anyhow::Result<Subscription> {
+    let options = P::options();
+    let names = P::Event::NAMES.iter().map(|&name| name.to_owned()).collect();
+    let selector = Selector { names: Some(names), categories: options.categories, ..Selector::all() };
+    let subscription = Subscription::of(SubscriptionName::new(P::NAME)?).start(options.start).log(selector);
+    let mut subscription = subscription.ahead(ahead).key(P::key);
+    if let Some(partitions) = options.partitions {
+        subscription = subscription.partitions(partitions);
+    }
+    if P::STRONG {
+        subscription = subscription.checkpoint_within(Duration::from_millis(STRONG_CHECKPOINT_MS));
+    }
+    Ok(subscription)
+}

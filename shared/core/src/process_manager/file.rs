@@ -1,0 +1,116 @@
+//! What is kept of an instance: one document.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use super::{Order, Origin};
+use crate::{
+    document::{Document, DocumentKey},
+    json::Json,
+    time::Timestamp,
+};
+
+/// The collection of all instances of all process managers. It is the system's own.
+pub const COLLECTION: &str = "$process_managers";
+
+/// An instance, as it is kept. It is there from its first event until it has ended and nothing of it is left to do.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct File {
+    /// Its process manager.
+    pub manager: String,
+    /// Which instance.
+    pub instance: String,
+    /// Version of the state's shape.
+    pub schema: u32,
+    /// The event or timer that it has handled last. Whoever replaces the file says which one it was when they read it.
+    pub revision: Uuid,
+    /// What it remembers; nothing once it has ended.
+    pub state: Option<Json>,
+    /// Its timers that run, by name.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub timers: BTreeMap<String, Timer>,
+    /// Commands that are not carried out yet, in order; usually of one event.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub pending: Vec<Pending>,
+}
+
+/// A timer that runs.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Timer {
+    /// Its own, and that of its entry in the outbox.
+    pub id: Uuid,
+    /// When it runs out.
+    pub due_at: Timestamp,
+    /// Why it was set.
+    pub origin: Origin,
+}
+
+/// Commands that an event or a timer led to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Pending {
+    /// Why they are to be carried out.
+    pub origin: Origin,
+    /// The entry in the outbox by which they are found if whoever should dispatch them does not live to do so.
+    pub reminder: Uuid,
+    /// The commands.
+    pub orders: Vec<Order>,
+    /// How many were ever ordered because of it: the next one's number.
+    pub ordered: u32,
+    /// Whether they wait with a dead letter.
+    #[serde(default)]
+    pub parked: bool,
+}
+
+/// What an entry in the outbox says: at its time, look after this instance.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reminder {
+    /// Which instance.
+    pub instance: String,
+    /// The timer that runs out then; `None` for commands that should long have been dispatched.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub timer: Option<String>,
+}
+
+/// Where an instance is kept.
+#[must_use]
+pub fn key(manager: &str, instance: &str) -> DocumentKey {
+    DocumentKey { collection: COLLECTION, key: format!("{manager}/{instance}") }
+}
+
+impl File {
+    /// Whether it has not ended.
+    #[must_use]
+    pub const fn is_alive(&self) -> bool {
+        self.state.is_some()
+    }
+
+    /// Its commands that are to be dispatched before anything else is done.
+    #[must_use]
+    pub fn outstanding(&self) -> Option<&Pending> {
+        self.pending.iter().find(|pending| !pending.parked)
+    }
+
+    /// What is left of the commands that this event or timer led to.
+    #[must_use]
+    pub fn pending_of(&self, cause: Uuid) -> Option<&Pending> {
+        self.pending.iter().find(|pending| pending.origin.cause == cause)
+    }
+
+    /// Whether the timer of this name runs, and is this one.
+    #[must_use]
+    pub fn runs(&self, timer: &str, id: Uuid) -> bool {
+        self.timers.get(timer).is_some_and(|running| running.id == id)
+    }
+
+    /// Whether nothing of it need be kept.
+    pub(super) fn is_done(&self) -> bool {
+        self.state.is_none() && self.pending.is_empty()
+    }
+}
+
+impl Document for File {
+    const COLLECTION: &'static str = COLLECTION;
+    const INDEXES: &'static [&'static str] = &["manager"];
+}
