@@ -5,6 +5,7 @@ mod bank;
 mod pot;
 mod probe;
 mod rigging;
+mod talks;
 mod world;
 
 mod aggregates;
@@ -18,6 +19,9 @@ mod forms;
 mod handlers;
 mod kit;
 mod nodes;
+mod processes;
+mod processes_failing;
+mod processes_timers;
 mod projections;
 mod recorder;
 mod replay;

@@ -72,6 +72,10 @@ pub(crate) struct Rigged {
     batches: Mutex<Vec<usize>>,
     /// So many snapshots to come are refused.
     snapshots_refused: AtomicU32,
+    /// Whether appends are refused that only end what an instance of a process manager had to do.
+    settling_refused: AtomicBool,
+    /// How often documents were read.
+    document_reads: AtomicU32,
     pub(crate) subscriptions: Rigging,
 }
 
@@ -191,6 +195,8 @@ impl Rigged {
             lost_keeps: AtomicU32::default(),
             batches: Mutex::default(),
             snapshots_refused: AtomicU32::default(),
+            settling_refused: AtomicBool::default(),
+            document_reads: AtomicU32::default(),
             subscriptions: Rigging::default(),
         }
     }
@@ -252,6 +258,15 @@ impl Rigged {
         self.snapshots_refused.load(Ordering::SeqCst)
     }
 
+    /// Makes the store refuse what ends the commands of a process manager's instance.
+    pub(crate) fn refuse_settling(&self, refused: bool) {
+        self.settling_refused.store(refused, Ordering::SeqCst);
+    }
+
+    pub(crate) fn document_reads(&self) -> u32 {
+        self.document_reads.load(Ordering::SeqCst)
+    }
+
     pub(crate) fn lose_saves(&self, times: u32) {
         self.lost_saves.store(times, Ordering::SeqCst);
     }
@@ -280,6 +295,23 @@ impl Log for Rigged {
             if take(&self.refused) && self.refused.load(Ordering::SeqCst) == 0 {
                 let refusal = StoreError::Unavailable { reason: "told to refuse".into() };
                 return group.iter().map(|_| Err(refusal.clone().into())).collect();
+            }
+            let settling = |append: &Append| {
+                self.settling_refused.load(Ordering::SeqCst)
+                    && append.command.is_none()
+                    && !append.done.is_empty()
+            };
+            if let [append] = group.as_slice()
+                && settling(append)
+            {
+                return vec![Err(StoreError::Unavailable { reason: "told not to settle".into() }.into())];
+            }
+            if group.iter().any(settling) {
+                let mut outcomes = Vec::new();
+                for append in group {
+                    outcomes.extend(self.append(vec![append], now).await);
+                }
+                return outcomes;
             }
             let outcomes = self.inner.append(group, now).await;
             if take(&self.lost) { outcomes.iter().map(|_| Err(lost().into())).collect() } else { outcomes }
@@ -324,6 +356,7 @@ impl Log for Rigged {
 
 impl ReadModels for Rigged {
     fn get_documents(&self, keys: Vec<DocumentKey>) -> BoxFuture<'_, Result<Vec<Option<Json>>, StoreError>> {
+        self.document_reads.fetch_add(1, Ordering::SeqCst);
         self.inner.get_documents(keys)
     }
 

@@ -121,29 +121,34 @@ impl<P: ProcessManager> Clerk<'_, P> {
                 self.handle(&Given { cue, recorded, origin, step, strict, attempt: *attempt, ticket }).await
             }
             Work::Timer { name, id } => {
-                let file = self.file().await?;
-                let timer = file.and_then(|file| file.timers.get(name)).filter(|timer| timer.id == *id);
-                let Some(origin) = timer.map(|timer| timer.origin.clone()) else {
-                    return self.forget(*id).await;
-                };
-                let (cue, step) = (Cue::Timer(name), Step::Continue);
+                let timer = |file: &File| file.timers.get(name).filter(|timer| timer.id == *id).cloned();
+                let Some(timer) = self.find(timer).await? else { return self.forget(*id).await };
+                let (cue, step, origin) = (Cue::Timer(name), Step::Continue, timer.origin);
                 let given =
                     Given { cue, recorded: None, origin, step, strict: false, attempt: 1, ticket: None };
                 self.handle(&given).await
             }
             Work::Left { reminder } => {
                 // The reminder goes with the commands; whoever waits with a dead letter has none.
-                let file = self.file().await?;
                 let left = |file: &File| {
                     let mut pending = file.pending.iter().filter(|pending| !pending.parked);
                     pending.find(|pending| pending.reminder == *reminder).map(|pending| pending.origin.cause)
                 };
-                match file.and_then(left) {
+                match self.find(left).await? {
                     Some(cause) => self.carry_out(cause, None).await,
                     None => self.forget(*reminder).await,
                 }
             }
         }
+    }
+
+    /// What is found in the file as it is kept: what is known of it may be older than what was put there by another node.
+    async fn find<T>(&mut self, find: impl Fn(&File) -> Option<T>) -> Result<Option<T>, Ended> {
+        if let Some(found) = self.file().await?.and_then(&find) {
+            return Ok(Some(found));
+        }
+        self.known = Known::Unread;
+        Ok(self.file().await?.and_then(find))
     }
 
     /// Has something decided and stored, and its commands carried out.

@@ -96,7 +96,10 @@ impl<P: ProcessManager> Router<P> {
                 Some(happened) = self.at_work.next(), if !self.at_work.is_empty() => {
                     self.happened(subscriber, happened, stopping).await?;
                 }
-                () = until(overdue) => bail!("{} has not done with an event within {:?}", P::NAME, self.around.options.event_limit),
+                () = until(overdue) => {
+                    let limit = self.around.options.event_limit.unwrap_or_default();
+                    bail!("{} has not done with an event within {limit:?}", P::NAME)
+                },
                 () = sleep_until(self.look_at), if looks => self.look(),
                 () = sleep_until(sweep_at) => {
                     self.desk.sweep(Instant::now());
@@ -123,12 +126,13 @@ impl<P: ProcessManager> Router<P> {
         number: u64,
         taken: &Arc<Taken>,
     ) -> anyhow::Result<()> {
-        if taken.has(delivered.place) {
+        let comes_again = |known: &Rc<Ticket>| known.key == delivered.key && known.has_failed();
+        if taken.has(delivered.place) || self.tickets.iter().any(comes_again) {
             return Ok(());
         }
         let routed = match route::<P>(&delivered.event) {
             Ok(routed) => routed,
-            Err(failed) => return self.not_routed(subscriber, &delivered, number, &failed).await,
+            Err(failed) => return self.not_routed(subscriber, &delivered, number, taken, &failed).await,
         };
         let count = routed.iter().map(|(_, route)| route.interests().len()).sum();
         let ticket = Rc::new(Ticket::new(&delivered, number, Arc::clone(taken), count));
@@ -160,6 +164,7 @@ impl<P: ProcessManager> Router<P> {
         subscriber: &Subscriber,
         delivered: &Delivered,
         number: u64,
+        taken: &Arc<Taken>,
         failed: &Failed<P::Error>,
     ) -> anyhow::Result<()> {
         let Delivered { event, attempt, place, .. } = delivered;
@@ -175,8 +180,10 @@ impl<P: ProcessManager> Router<P> {
             Verdict::Park => Said::Park,
             Verdict::Stop { reason } => bail!("{} stops: {reason}", P::NAME),
         };
-        let ticket = Ticket::new(delivered, number, Arc::default(), 0);
-        self.fail(subscriber, &ticket, said, error).await
+        let ticket = Rc::new(Ticket::new(delivered, number, Arc::clone(taken), 0));
+        ticket.fail(said, error);
+        self.tickets.push(ticket);
+        self.conclude(subscriber).await
     }
 
     async fn happened(
@@ -217,38 +224,40 @@ impl<P: ProcessManager> Router<P> {
     ) -> anyhow::Result<()> {
         match ended {
             Ok(()) => {}
-            Err(Ended::Parked(error)) => ticket.fail(error),
+            Err(Ended::Parked(error)) => {
+                ticket.fail(Said::Park, error);
+                // What is behind it of its key comes again behind it, and is not to be begun now.
+                let behind = self.tickets.iter().skip_while(|known| !Rc::ptr_eq(known, ticket)).skip(1);
+                behind.filter(|known| known.key == ticket.key).for_each(|known| known.cancel());
+            }
             Err(Ended::Dropped) => ticket.cancel(),
             Err(Ended::Stopped(reason)) => bail!("{} stops at position {}: {reason}", P::NAME, ticket.place),
         }
-        if !ticket.leave() {
-            return Ok(());
-        }
-        self.tickets.retain(|known| !Rc::ptr_eq(known, ticket));
-        if ticket.is_void() {
-            return Ok(());
-        }
-        match ticket.failure() {
-            None => Ok(subscriber.link.ack_unheard(ticket.number, vec![ticket.place]).await?),
-            Some(error) => self.fail(subscriber, ticket, Said::Park, error).await,
-        }
+        ticket.leave();
+        self.conclude(subscriber).await
     }
 
-    /// Says that an event was not handled. What is in hand of its key comes again behind it, and is not to be handled now.
-    async fn fail(
-        &mut self,
-        subscriber: &Subscriber,
-        ticket: &Ticket,
-        said: Said,
-        error: String,
-    ) -> anyhow::Result<()> {
-        let Ticket { place, key, number, .. } = *ticket;
-        match subscriber.link.fail(number, place, key, said, error).await {
-            // It is somebody else's by now, who finds out for himself.
-            Ok(()) | Err(AckError::NotHeld { .. }) => {}
-            Err(error) => return Err(error.into()),
+    /// Says what became of events with which all instances have done. That one has failed is said when none before it of its key is in
+    /// hand any more: all that is in hand of the key comes again then.
+    async fn conclude(&mut self, subscriber: &Subscriber) -> anyhow::Result<()> {
+        let (mut kept, mut open) = (Vec::new(), HashSet::new());
+        for ticket in std::mem::take(&mut self.tickets) {
+            let Ticket { place, key, number, .. } = *ticket;
+            if !ticket.is_over() || (ticket.has_failed() && open.contains(&key)) {
+                open.insert(key);
+                kept.push(ticket);
+            } else if ticket.is_void() {
+            } else if let Some((verdict, error)) = ticket.failure() {
+                match subscriber.link.fail(number, place, key, verdict, error).await {
+                    // It is somebody else's by now, who finds out for himself.
+                    Ok(()) | Err(AckError::NotHeld { .. }) => {}
+                    Err(error) => return Err(error.into()),
+                }
+            } else {
+                subscriber.link.ack_unheard(number, vec![place]).await?;
+            }
         }
-        self.tickets.iter().filter(|known| known.key == key).for_each(|known| known.cancel());
+        self.tickets = kept;
         Ok(())
     }
 

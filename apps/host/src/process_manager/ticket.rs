@@ -1,9 +1,15 @@
 //! An event in hand.
 
-use std::{cell::Cell, cell::RefCell, sync::Arc};
+use std::{
+    cell::{Cell, RefCell},
+    sync::Arc,
+};
 
 use tokio::time::Instant;
-use umbel_core::{Place, subscription::Key};
+use umbel_core::{
+    Place,
+    subscription::{Key, Verdict},
+};
 
 use crate::subscription::{Delivered, Taken};
 
@@ -20,8 +26,8 @@ pub(super) struct Ticket {
     left: Cell<usize>,
     /// Whether it comes again, here or elsewhere: then nothing is said of it.
     void: Cell<bool>,
-    /// Why one of them could not handle it.
-    failed: RefCell<Option<String>>,
+    /// What is to be said of it and why, once one of them could not handle it.
+    failed: RefCell<Option<(Verdict, String)>>,
 }
 
 impl Ticket {
@@ -41,21 +47,25 @@ impl Ticket {
         self.void.set(true);
     }
 
-    pub(super) fn fail(&self, error: String) {
-        self.failed.replace(Some(error));
-    }
-
-    /// One instance has done with it; whether all have.
-    pub(super) fn leave(&self) -> bool {
-        self.left.set(self.left.get().saturating_sub(1));
-        self.left.get() == 0
+    pub(super) fn fail(&self, verdict: Verdict, error: String) {
+        self.failed.replace(Some((verdict, error)));
     }
 
     pub(super) fn has_failed(&self) -> bool {
         self.failed.borrow().is_some()
     }
 
-    pub(super) fn failure(&self) -> Option<String> {
+    /// One instance has done with it.
+    pub(super) fn leave(&self) {
+        self.left.set(self.left.get().saturating_sub(1));
+    }
+
+    /// Whether all have.
+    pub(super) fn is_over(&self) -> bool {
+        self.left.get() == 0
+    }
+
+    pub(super) fn failure(&self) -> Option<(Verdict, String)> {
         self.failed.take()
     }
 }

@@ -1,0 +1,274 @@
+//! Process managers: what goes wrong, with their code, with their commands, and with whoever runs them.
+
+use std::sync::Arc;
+
+use umbel_core::{
+    Place,
+    store::{Act as Upkeep, LetterFilter, ListLetters},
+    subscription::SubscriptionName,
+};
+use umbel_host::HostSettings;
+
+use crate::{
+    bank,
+    event_handlers::{perform, stored},
+    processes::{over, soon},
+    stores::on_every_store,
+    talks::{
+        Do, Hasty, LAST, Plain, Say, Way, amounts, app, failures, file, heard, said, say, until_amounts,
+        until_failures, with_bank,
+    },
+    world::*,
+};
+
+const NAME: &str = "talks.plain";
+
+fn restarts(world: &World, path: &str) -> u32 {
+    world.supervisor.tree().snapshot().find(path).unwrap().restarts
+}
+
+async fn letters(world: &World) -> Vec<Place> {
+    let subscription = Some(SubscriptionName::new(NAME).unwrap());
+    let filter = LetterFilter { subscription, ..LetterFilter::default() };
+    let page = world.bus.store().list_letters(ListLetters { filter, after: None, limit: 100 }).await.unwrap();
+    page.letters.into_iter().map(|letter| letter.place).collect()
+}
+
+/// PM-06: given a command that fails, then it is tried again alone, left out, left out with those behind it, or replaced, as is said; what
+/// was noted is there at the next attempt.
+#[test]
+fn a_failed_command_is_decided_over() {
+    run(async {
+        let world = over(&Arc::default(), &with_bank::<Plain>()).await;
+        let acts = [Do::Deposit(1), Do::Withdraw(100), Do::Deposit(2), Do::Deposit(3)];
+        let tries = [Say::Retry(1), Say::Retry(0), Say::Skip];
+        say(&world, "s", said(Way::Start, &["f1"], &acts).verdicts(&tries)).await;
+        say(&world, "s", said(Way::Start, &["f2"], &acts).verdicts(&[Say::SkipRest])).await;
+        say(&world, "s", said(Way::Start, &["f3"], &acts).verdicts(&[Say::Instead(40)])).await;
+        let last = say(&world, "s", said(Way::Start, &["f1", "f2", "f3"], &[Do::Deposit(7)])).await;
+        stored(&world, NAME, last).await;
+        assert_eq!(amounts(&world, "f1").await, [1, 2, 3, 7]);
+        assert_eq!(amounts(&world, "f2").await, [1, 7]);
+        assert_eq!(amounts(&world, "f3").await, [1, 40, 7]);
+        let told = failures("f1");
+        assert_eq!(
+            told.iter().map(|one| (one.attempt, one.noted)).collect::<Vec<_>>(),
+            [(1, None), (2, Some(1)), (3, Some(2))]
+        );
+        assert!(
+            told[0].error.contains("bank.withdraw") && told[0].error.contains("Insufficient"),
+            "{told:?}"
+        );
+        assert_eq!((told[0].heard, told[0].pending), (Some(1), 2), "with the event it follows from");
+        for instance in ["f1", "f2", "f3"] {
+            assert!(file::<Plain>(&world, instance).await.unwrap().pending.is_empty());
+        }
+        world.stop().await;
+    });
+}
+
+/// PM-06: given a command over which the process manager stops, then its supervisor starts it again, and what is left of the commands is
+/// carried out then, what was before is not repeated.
+#[test]
+fn a_process_manager_that_stops_comes_again() {
+    run(async {
+        let world = over(&Arc::default(), &with_bank::<Plain>()).await;
+        let acts = [Do::Deposit(1), Do::Withdraw(10), Do::Deposit(2)];
+        let last = say(&world, "s", said(Way::Start, &["f4"], &acts).verdicts(&[Say::Stop])).await;
+        until_failures("f4", 2).await;
+        world.bus.dispatch(bank::deposit("f4", 9)).await.unwrap();
+        stored(&world, NAME, last).await;
+        assert_eq!(amounts(&world, "f4").await, [1, 9, -10, 2]);
+        assert!(restarts(&world, "talks/talks.plain") >= 1);
+        assert_eq!(restarts(&world, "bank/account"), 0);
+        world.stop().await;
+    });
+}
+
+/// PM-06, UX-07: given a command over which the event is parked, then what is left of its commands waits with the letter, instances go on
+/// with events of other streams, and once the letter is asked for the rest is carried out.
+#[test]
+fn commands_wait_with_a_dead_letter() {
+    on_every_store(async |store| {
+        let world = over(&store, &with_bank::<Plain>()).await;
+        // Of tests over several stores the tries add up; so they are not counted.
+        let acts = [Do::Deposit(1), Do::Withdraw(10), Do::Deposit(2)];
+        let parked = say(&world, "s1", said(Way::Start, &["p"], &acts).verdicts(&[Say::Park])).await;
+        let behind = say(&world, "s1", said(Way::Start, &["p"], &[Do::Deposit(3)])).await;
+        let other = say(&world, "s2", said(Way::Start, &["p"], &[Do::Deposit(30)])).await;
+        stored(&world, NAME, other).await;
+        until_amounts(&world, "p", &[1, 30]).await;
+        assert_eq!(letters(&world).await, [parked, behind]);
+        world.stop().await;
+
+        let world = over(&store, &with_bank::<Plain>()).await;
+        let filter =
+            LetterFilter { subscription: SubscriptionName::new(NAME).ok(), ..LetterFilter::default() };
+        perform(&world, Upkeep::RetryLetters { filter, limit: 10 }).await;
+        until_amounts(&world, "p", &[1, 30, -10, 2, 3]).await;
+        while !letters(&world).await.is_empty() {
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(heard::<Plain>(&world, "p").await.unwrap(), ["3 acts", "1 acts", "1 acts"]);
+        assert!(file::<Plain>(&world, "p").await.unwrap().pending.is_empty());
+        world.stop().await;
+    });
+}
+
+/// PM-07: given a panic of the author's code, wherever, then it goes to the policy with what it said and where, and nothing else notices.
+#[test]
+fn a_panic_is_a_cause() {
+    run(async {
+        let world = over(&Arc::default(), &with_bank::<Plain>()).await;
+        let panics = |act| said(Way::Start, &["p7"], &[Do::Deposit(1), act]).verdicts(&[Say::Skip]);
+        say(&world, "s", panics(Do::Panic)).await;
+        say(&world, "s", panics(Do::PanicInEvolve)).await;
+        say(&world, "s", said(Way::Panic, &["p7"], &[]).verdicts(&[Say::Retry(1), Say::Skip])).await;
+        say(&world, "s", said(Way::Start, &["p7"], &[Do::Fail]).verdicts(&[Say::Skip])).await;
+        let last = say(&world, "s", said(Way::Start, &["p7"], &[Do::Deposit(5)])).await;
+        stored(&world, NAME, last).await;
+        let told: Vec<_> = failures("p7").into_iter().map(|failed| failed.error).collect();
+        assert!(told[0].contains("told to panic in handle") && told[0].contains("talks.rs:"), "{told:?}");
+        assert!(told[1].contains("told to panic in evolve") && told[2] == "told to fail", "{told:?}");
+        assert!(failures("nobody").iter().any(|failed| failed.error.contains("told to panic in route")));
+        assert_eq!(amounts(&world, "p7").await, [5]);
+        assert_eq!(restarts(&world, "talks/talks.plain"), 0);
+        world.stop().await;
+    });
+}
+
+/// PM-09: given a limit for an event, when it is not done with in time, then the process manager fails and is started again; without one it
+/// waits.
+#[test]
+fn an_event_may_not_take_for_ever() {
+    run(async {
+        let world = over(&Arc::default(), &[bank::app(), app::<Hasty>().include(app::<Plain>())]).await;
+        let slow = said(Way::Start, &["h"], &[Do::Withdraw(5)]).verdicts(&[Say::Always(20)]);
+        let last = say(&world, "s", slow).await;
+        world
+            .supervisor
+            .tree()
+            .wait_until(|tree| tree.find("talks/talks.hasty").unwrap().restarts >= 2)
+            .await;
+        let tree = world.supervisor.tree().snapshot();
+        assert!(tree.to_string().contains("not done with an event within 100ms"), "{tree}");
+        assert_eq!(restarts(&world, "talks/talks.plain"), 0);
+        world.bus.dispatch(bank::deposit("h", 10)).await.unwrap();
+        stored(&world, "talks.hasty", last).await;
+        stored(&world, NAME, last).await;
+        // Two process managers, two withdrawals.
+        assert_eq!(amounts(&world, "h").await, [10, -5, -5]);
+        world.stop().await;
+    });
+}
+
+/// PM-10: given that an instance says stop after a command, then it is removed once its commands are carried out.
+#[test]
+fn an_instance_ends_after_a_command() {
+    run(async {
+        let world = over(&Arc::default(), &with_bank::<Plain>()).await;
+        let acts = [Do::Timer(1, 3_600_000), Do::Deposit(LAST - 1), Do::Deposit(1), Do::Deposit(5)];
+        let last = say(&world, "s", said(Way::Start, &["last"], &acts)).await;
+        stored(&world, NAME, last).await;
+        assert_eq!(amounts(&world, "last").await, [LAST - 1, 1, 5], "those that are left follow");
+        assert!(file::<Plain>(&world, "last").await.is_none());
+        world.stop().await;
+    });
+}
+
+/// PM-12, UX-06: given a crash between the append and its commands, or between the commands and the word that they are done, then they are
+/// carried out once.
+#[test]
+fn a_crash_at_any_point_doubles_nothing() {
+    on_every_store(async |store| {
+        // Nobody there who could carry them out.
+        let world = over(&store, &[app::<Plain>()]).await;
+        let acts = [Do::Deposit(1), Do::Deposit(2)];
+        let tries = [Say::Always(1)];
+        let last = say(&world, "s", said(Way::Start, &["k"], &acts).verdicts(&tries)).await;
+        while file::<Plain>(&world, "k").await.is_none() {
+            tokio::task::yield_now().await;
+        }
+        world.stop().await;
+
+        // And nobody lives to say that they are done.
+        store.refuse_settling(true);
+        let world = over(&store, &with_bank::<Plain>()).await;
+        until_amounts(&world, "k", &[1, 2]).await;
+        world.stop().await;
+        store.refuse_settling(false);
+
+        let world = over(&store, &with_bank::<Plain>()).await;
+        assert_eq!(file::<Plain>(&world, "k").await.unwrap().pending.len(), 1, "so it did crash");
+        stored(&world, NAME, last).await;
+        let next = say(&world, "s", said(Way::ProceedStrictly, &["k"], &[Do::Deposit(3)])).await;
+        stored(&world, NAME, next).await;
+        assert_eq!(amounts(&world, "k").await, [1, 2, 3]);
+        let kept = file::<Plain>(&world, "k").await.unwrap();
+        assert!(kept.pending.is_empty());
+        assert_eq!(heard::<Plain>(&world, "k").await.unwrap().len(), 2);
+        world.stop().await;
+    });
+}
+
+/// PM-12: given answers of the store that are lost, then what was stored is found, and nothing happens twice.
+#[test]
+fn lost_answers_double_nothing() {
+    run(async {
+        let store = Arc::<Rigged>::default();
+        let world = over(&store, &with_bank::<Plain>()).await;
+        let mut expected = Vec::new();
+        for round in 1..=30 {
+            // Not of the append of the event itself, which this test makes.
+            let acts = [Do::Deposit(round), Do::Timer(-round, 3_600_000)];
+            let last = say(&world, "s", said(Way::Start, &["l"], &acts).verdicts(&[Say::Always(1)])).await;
+            store.lose_answers(u32::try_from(round % 4).unwrap());
+            stored(&world, NAME, last).await;
+            store.lose_answers(0);
+            expected.push(round);
+        }
+        assert_eq!(amounts(&world, "l").await, expected);
+        let kept = file::<Plain>(&world, "l").await.unwrap();
+        assert_eq!((kept.timers.len(), kept.pending.len()), (30, 0));
+        assert_eq!(heard::<Plain>(&world, "l").await.unwrap().len(), 30);
+        world.stop().await;
+    });
+}
+
+/// PM-12: given two nodes on one store of which one stops, and then another that comes, then each event has its effect once and in order.
+#[test]
+fn nodes_share_the_work_and_double_nothing() {
+    on_every_store(async |store| {
+        let host = HostSettings { process_patience_ms: 1, ..soon() };
+        let one = World::with(&store, &with_bank::<Plain>(), host.clone()).await;
+        let two = World::with(&store, &with_bank::<Plain>(), host.clone()).await;
+        let tell = async |world: &World, from: i64| {
+            let mut last = Place::START;
+            for amount in from..from + 20 {
+                let (id, acts) =
+                    (format!("n{}", amount % 3), [Do::Deposit(amount), Do::Timer(1000 + amount, 1)]);
+                last = say(world, &id, said(Way::Start, &[&id], &acts)).await;
+            }
+            last
+        };
+        tell(&one, 1).await;
+        one.stop().await;
+        let three = World::with(&store, &with_bank::<Plain>(), host).await;
+        let last = tell(&two, 21).await;
+        stored(&three, NAME, last).await;
+        for number in 0..3_i64 {
+            let id = format!("n{number}");
+            let own: Vec<_> = (1..41).filter(|amount| amount % 3 == number).collect();
+            let count = own.len() * 2;
+            while amounts(&three, &id).await.len() < count {
+                tokio::task::yield_now().await;
+            }
+            let (timers, events): (Vec<_>, Vec<_>) =
+                amounts(&three, &id).await.into_iter().partition(|amount| *amount > 1000);
+            assert_eq!((events, timers.len()), (own.clone(), own.len()));
+            assert_eq!(heard::<Plain>(&three, &id).await.unwrap().len(), count);
+        }
+        two.stop().await;
+        three.stop().await;
+    });
+}

@@ -1,0 +1,108 @@
+//! Process managers: their timers.
+
+use std::sync::Arc;
+
+use umbel_core::{process_manager::queue, store::ReadOutbox};
+use umbel_host::HostSettings;
+
+use crate::{
+    bank,
+    event_handlers::stored,
+    processes::{over, soon},
+    stores::on_every_store,
+    talks::{Do, Plain, Way, amounts, file, heard, said, say, until_amounts, until_failures, with_bank},
+    world::*,
+};
+
+const NAME: &str = "talks.plain";
+
+async fn reminders(world: &World) -> usize {
+    let request = ReadOutbox { queue: queue(NAME), after: 0, limit: 100 };
+    world.bus.store().read_outbox(request).await.unwrap().len()
+}
+
+/// Given timers, then each runs out once, at its time; one that was cancelled or set anew before does not, and none of an instance that has
+/// ended.
+#[test]
+fn timers_run_out_once() {
+    on_every_store(async |store| {
+        let world = over(&store, &with_bank::<Plain>()).await;
+        let (soon, late) = (1, 3_600_000);
+        let acts = [Do::Timer(30, 2), Do::Timer(10, soon), Do::Timer(99, late), Do::Timer(20, late)];
+        say(&world, "s", said(Way::Start, &["t"], &acts)).await;
+        until_amounts(&world, "t", &[10, 30]).await;
+        let acts = [Do::Cancel(99), Do::Cancel(1), Do::Timer(20, soon), Do::Timer(98, soon), Do::Cancel(98)];
+        say(&world, "s", said(Way::Start, &["t"], &acts)).await;
+        say(&world, "s", said(Way::Start, &["ended"], &[Do::Timer(5, late)])).await;
+        let last = say(&world, "s", said(Way::Start, &["ended"], &[Do::Stop])).await;
+        stored(&world, NAME, last).await;
+        until_amounts(&world, "t", &[10, 30, 20]).await;
+        while reminders(&world).await > 0 {
+            tokio::task::yield_now().await;
+        }
+        let kept = file::<Plain>(&world, "t").await.unwrap();
+        assert!(kept.timers.is_empty() && kept.pending.is_empty());
+        assert_eq!(heard::<Plain>(&world, "t").await.unwrap(), ["4 acts", "10", "30", "5 acts", "20"]);
+        assert!(amounts(&world, "ended").await.is_empty() && file::<Plain>(&world, "ended").await.is_none());
+        world.stop().await;
+    });
+}
+
+/// Given timers that ran out while nobody was there, then they are found by who comes next.
+#[test]
+fn timers_outlive_the_process() {
+    run(async {
+        let store = Arc::<Rigged>::default();
+        let world = over(&store, &with_bank::<Plain>()).await;
+        store.shut();
+        let saying =
+            say(&world, "s", said(Way::Start, &["o"], &[Do::Timer(10, 50), Do::Timer(20, 3_600_000)]));
+        store.open();
+        let last = saying.await;
+        stored(&world, NAME, last).await;
+        world.stop().await;
+        let world = over(&store, &with_bank::<Plain>()).await;
+        until_amounts(&world, "o", &[10]).await;
+        assert_eq!(file::<Plain>(&world, "o").await.unwrap().timers.len(), 1);
+        world.stop().await;
+    });
+}
+
+/// PM-12: given a crash between a timer and the word that its commands are done, then they are found by their reminder, which no event
+/// brings back, and carried out once.
+#[test]
+fn commands_of_a_timer_are_looked_after() {
+    on_every_store(async |store| {
+        let host = HostSettings { process_patience_ms: 1, ..soon() };
+        store.refuse_settling(true);
+        let world = World::with(&store, &with_bank::<Plain>(), host.clone()).await;
+        let last = say(&world, "s", said(Way::Start, &["c"], &[Do::Timer(10, 1)])).await;
+        stored(&world, NAME, last).await;
+        until_amounts(&world, "c", &[10]).await;
+        world.stop().await;
+        store.refuse_settling(false);
+        let world = World::with(&store, &with_bank::<Plain>(), host).await;
+        while reminders(&world).await > 0 {
+            tokio::task::yield_now().await;
+        }
+        assert!(file::<Plain>(&world, "c").await.unwrap().pending.is_empty());
+        assert_eq!(amounts(&world, "c").await, [10]);
+        world.stop().await;
+    });
+}
+
+/// Given a command of a timer that fails, then what is said of it is done; what would be a dead letter is tried again, as it has no place in
+/// the log.
+#[test]
+fn a_timer_cannot_become_a_dead_letter() {
+    run(async {
+        let world = over(&Arc::default(), &with_bank::<Plain>()).await;
+        let last = say(&world, "s", said(Way::Start, &["z"], &[Do::Timer(-5, 1)])).await;
+        stored(&world, NAME, last).await;
+        // The settings park what has failed three times.
+        until_failures("z", 6).await;
+        world.bus.dispatch(bank::deposit("z", 5)).await.unwrap();
+        until_amounts(&world, "z", &[5, -5]).await;
+        world.stop().await;
+    });
+}
