@@ -6,12 +6,14 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 use umbel_bus::Bus;
 use umbel_core::{
-    Aggregate, Changes, Command, Context, Decide, Decision, Document, Event, EventId, ExpectedVersion, Json,
-    Lineage, Metadata, NewEvent, Place, Position, Projection, RecordedEvent, StreamName, Upcast, Upcaster,
-    Version,
-    document::{Collection, DocumentKey},
+    Aggregate, Changes, Command, Context, Cue, Decide, Decision, Document, Event, EventId, ExpectedVersion,
+    Json, Lineage, Metadata, NewEvent, Place, Position, ProcessManager, Projection, Reaction, RecordedEvent,
+    Route, StreamName, Upcast, Upcaster, Version,
+    document::{Collection, Direction, DocumentKey},
     events,
-    store::{Append, Selector},
+    process_manager::Occasion,
+    store::{Act as Upkeep, Append, Perform, ReadAll, Selector},
+    subscription::{Start, SubscriptionName},
 };
 use umbel_host::{
     App, BatchHandler, EventHandler, FailurePolicy, HandlerContext, HandlerOptions, HandlerStart,
@@ -209,6 +211,81 @@ impl BatchHandler for Together {
     }
 }
 
+/// Has everything that was sold noted, and remembers it.
+#[derive(Debug, Default, PartialEq, Serialize, Deserialize)]
+struct Bookkeeping {
+    items: Vec<String>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct Note {
+    item: String,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct Noted {
+    item: String,
+}
+
+events! { enum LedgerEvent { Noted(Noted) } }
+
+#[derive(Default)]
+struct Ledger;
+
+impl Event for Noted {
+    const NAME: &'static str = "stall.noted";
+}
+
+impl Command for Note {
+    const NAME: &'static str = "stall.note";
+    type Reply = ();
+    type Rejection = String;
+}
+
+impl Aggregate for Ledger {
+    const CATEGORY: &'static str = "ledger";
+    type Event = LedgerEvent;
+    type Commands = (Note,);
+
+    fn evolve(self, _: &LedgerEvent) -> Self {
+        self
+    }
+}
+
+impl Decide<Note> for Ledger {
+    fn identify(_: &Note) -> String {
+        "1".to_owned()
+    }
+
+    fn decide(&self, command: &Note, _: &Context<'_>) -> Result<Decision<LedgerEvent, ()>, String> {
+        Ok(LedgerEvent::from(Noted { item: command.item.clone() }).into())
+    }
+}
+
+impl ProcessManager for Bookkeeping {
+    const NAME: &'static str = "stall.bookkeeping";
+    type Event = StallEvent;
+    type Error = String;
+
+    fn route(_: &StallEvent, _: &RecordedEvent) -> Route {
+        Route::start("all")
+    }
+
+    fn handle(&self, cue: Cue<'_, StallEvent>, _: &Occasion<'_>) -> Result<Reaction, String> {
+        Ok(match cue {
+            Cue::Event(StallEvent::Sold(sold)) => Reaction::command(Note { item: sold.item.clone() }),
+            Cue::Timer(_) => Reaction::nothing(),
+        })
+    }
+
+    fn evolve(mut self, cue: Cue<'_, StallEvent>) -> Self {
+        if let Cue::Event(StallEvent::Sold(sold)) = cue {
+            self.items.push(sold.item.clone());
+        }
+        self
+    }
+}
+
 fn app() -> App {
     App::new("stall")
         .aggregate::<Stall>()
@@ -307,6 +384,47 @@ fn everybody_sees_the_newest_shape_once() {
         assert_eq!(read, expected);
         world.stop().await;
     });
+}
+
+/// EH-13: a process manager handles each of the events that a recorded one has become, in order and once, also when it comes again. Its
+/// commands are caused by what was recorded.
+#[test]
+fn a_process_manager_sees_the_newest_shape_once() {
+    on_every_store(async |store| {
+        let apps = [App::new("books").aggregate::<Ledger>().process_manager::<Bookkeeping>()];
+        let world = World::with(&store, &apps, settings()).await;
+        write_the_past(&world).await;
+        stored(&world, Bookkeeping::NAME, Place::new(5)).await;
+        let subscription = SubscriptionName::new(Bookkeeping::NAME).unwrap();
+        let again = Upkeep::ResetSubscription { subscription, start: Start::Origin };
+        let end = perform_at(&world, again).await;
+        stored(&world, Bookkeeping::NAME, end.into()).await;
+
+        let items: Vec<_> = sold().into_iter().map(|sold| sold.item).collect();
+        let key = umbel_core::process_manager::key(Bookkeeping::NAME, "all");
+        let file = world.bus.store().get_documents(vec![key]).await.unwrap().remove(0).unwrap();
+        let state = umbel_core::process_manager::upgrade_or_decode(&file.decode().unwrap());
+        assert_eq!(state, Ok(Bookkeeping { items: items.clone() }));
+
+        let request =
+            ReadAll { from: None, direction: Direction::Forward, limit: 100, selector: Selector::all() };
+        let log = world.bus.store().read_all(request).await.unwrap().events;
+        let id_of = |version: usize| log[version - 1].id.0;
+        let noted = log.iter().filter_map(|event| {
+            let noted = event.decode_as::<Noted>().unwrap().one()?;
+            Some((noted.item, event.metadata.causation_id.unwrap()))
+        });
+        let causes = [1, 1, 4, 5].map(id_of);
+        assert_eq!(noted.collect::<Vec<_>>(), items.into_iter().zip(causes).collect::<Vec<_>>());
+        world.stop().await;
+    });
+}
+
+/// Does an act; the position of its record.
+async fn perform_at(world: &World, act: Upkeep) -> Position {
+    let id = EventId(umbel_bus::edge::fresh_id());
+    let request = Perform { id, act, metadata: Metadata::default() };
+    world.bus.store().perform(request).await.unwrap().position
 }
 
 /// UX-18: when one of the several events of a recorded one cannot be handled, the recorded one comes again, with all of them. Commands that
