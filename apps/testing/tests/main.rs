@@ -36,8 +36,8 @@ fn an_app_runs_whole() {
         assert_eq!(rejection, "it is lent");
         let borrowed = umbrella.wait_for_event::<Borrowed>(|event| event.book == "rust").await;
         assert_eq!(Some(borrowed.recorded.position), done.position);
-        let (_, reminded) = umbrella.assert_correlated::<Borrowed, Reminded>(|_| true, |_| true).await;
-        assert_eq!(reminded.recorded.metadata.causation_id.is_some(), true);
+        let (borrowed, reminded) = umbrella.assert_correlated::<Borrowed, Reminded>(|_| true, |_| true).await;
+        assert_eq!(reminded.recorded.metadata.causation_id, Some(borrowed.recorded.id.0));
         umbrella.assert_no_event::<Borrowed>(|event| event.book == "elixir").await;
         umbrella.stop().await;
     });
