@@ -4,7 +4,7 @@ use umbel_host::App;
 
 use crate::{
     article::Article,
-    comments::{self, Comments, Discussion},
+    comments::{self, Comments, Discussion, Farewell},
     handlers::{delete, edit, publish},
     list::ArticleList,
     queries::{get_article, list_articles, list_tags},
@@ -16,6 +16,7 @@ pub fn app() -> App {
     App::new("articles")
         .aggregate::<Article>()
         .aggregate::<Discussion>()
+        .process_manager::<Farewell>()
         .projection::<ArticleList>()
         .projection::<Comments>()
         .command(publish)

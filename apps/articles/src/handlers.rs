@@ -7,7 +7,6 @@ use uuid::Uuid;
 
 use crate::{
     article::{EditAs, PublishAs, Remove},
-    comments::Close,
     list::{ArticleDocument, SlugDocument},
     queries, rules,
     slug::{self, Candidate},
@@ -61,12 +60,10 @@ pub(crate) async fn edit(handling: Handling, edit: Edit) -> Result<Article, Disp
     Ok(queries::with_author(handling.models(), article).await?)
 }
 
-/// Deletes the article, then what was said about it: nobody finds the comments of an article that is gone, so a failure
-/// between the two leaves nothing that shows.
+/// Deletes the article. What was said about it follows, by [`Farewell`](crate::comments::Farewell).
 pub(crate) async fn delete(handling: Handling, command: Delete) -> Result<(), DispatchError<Rejection>> {
     let article_id = found(handling.models(), &command.slug).await?.id;
-    handling.dispatch(Remove { article_id, editor_id: command.editor_id }).await?;
-    handling.dispatch(Close { article_id }).await
+    handling.dispatch(Remove { article_id, editor_id: command.editor_id }).await
 }
 
 async fn found(models: &ReadModels, slug: &str) -> Result<ArticleDocument, DispatchError<Rejection>> {

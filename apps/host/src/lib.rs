@@ -58,5 +58,10 @@ struct GuideToSubscriptions;
 
 /// The guide's examples, which are doctests by this.
 #[cfg(doctest)]
+#[doc = include_str!("../../../docs/guides/process-managers.md")]
+struct GuideToProcessManagers;
+
+/// The guide's examples, which are doctests by this.
+#[cfg(doctest)]
 #[doc = include_str!("../../../docs/guides/commands-and-aggregates.md")]
 struct GuideToCommandsAndAggregates;

@@ -2,7 +2,7 @@
 //!
 //! [`TestUmbrella`] runs apps as they are declared, over a store in memory of its own: commands, aggregates, projections, handlers and
 //! queries, on real actors and threads. It starts within milliseconds, shares nothing with others, and waits for what is to happen
-//! instead of sleeping. Rules alone are tested faster without it, by [`aggregate`], [`projection`] and [`process`]; what becomes of old events by
+//! instead of sleeping. Rules alone are tested faster without it, by [`aggregate`], [`projection`] and [`process_manager`]; what becomes of old events by
 //! [`golden`]. The guide to testing has examples.
 //!
 //! Promises:
@@ -25,7 +25,7 @@ pub use log::Received;
 pub use run::{LIMIT, run};
 pub use umbrella::{PATIENCE, TestUmbrella, TestUmbrellaBuilder};
 
-pub use umbel_testkit::{aggregate, golden, process, projection};
+pub use umbel_testkit::{aggregate, golden, process_manager, projection};
 
 /// The guide's examples, which are doctests by this.
 #[cfg(doctest)]

@@ -12,5 +12,5 @@ pub mod postgres;
 
 pub mod aggregate;
 pub mod golden;
-pub mod process;
+pub mod process_manager;
 pub mod projection;

@@ -122,7 +122,7 @@ impl<P: Projection> ReadModel<P> {
 
 /// An event as a log has it at this position.
 #[track_caller]
-pub(crate) fn recorded<E: Event>(
+fn recorded<E: Event>(
     position: u64,
     stream: StreamName,
     version: Version,

@@ -6,9 +6,11 @@
 //! author for each comment and no texts, and its comments are decided one after the other, which one page's readers bear.
 
 mod discussion;
+mod farewell;
 mod handlers;
 mod thread;
 
-pub(crate) use discussion::{Close, Discussion};
+pub(crate) use discussion::Discussion;
+pub(crate) use farewell::Farewell;
 pub(crate) use handlers::{add, delete, list};
 pub(crate) use thread::Comments;

@@ -21,6 +21,9 @@ pub(super) enum Failed<E> {
     Unreadable(DecodeError),
 }
 
+/// An event and whom it concerns.
+pub(super) type Routed<E> = (E, Route);
+
 /// What a failure is about.
 pub(super) struct About<'a> {
     pub(super) instance: Option<&'a str>,
@@ -49,11 +52,10 @@ fn caught<T>(call: impl FnOnce() -> T) -> Result<T, String> {
     catch_unwind(AssertUnwindSafe(call)).map_err(|panic| describe_panic(&*panic))
 }
 
-/// Events, and whom each concerns.
-type Routed<P> = Vec<(<P as ProcessManager>::Event, Route)>;
-
 /// What the event is to the process manager, and whom each of these concerns: one as a rule, none or several if it has an old shape.
-pub(super) fn route<P: ProcessManager>(recorded: &RecordedEvent) -> Result<Routed<P>, Failed<P::Error>> {
+pub(super) fn route<P: ProcessManager>(
+    recorded: &RecordedEvent,
+) -> Result<Vec<Routed<P::Event>>, Failed<P::Error>> {
     let decoded = caught(|| recorded.decode::<P::Event>()).map_err(Failed::Panicked)?;
     let routed = |event| {
         let route = caught(|| P::route(&event, recorded)).map_err(Failed::Panicked)?;

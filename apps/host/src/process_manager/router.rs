@@ -5,11 +5,10 @@ use std::{collections::HashSet, rc::Rc, sync::Arc, time::Duration};
 use anyhow::bail;
 use futures_util::{FutureExt, StreamExt, future::LocalBoxFuture, stream::FuturesUnordered};
 use tokio::time::{Instant, sleep_until};
-use umbel_bus::edge;
 use umbel_core::{
-    ProcessManager, Timestamp,
-    process_manager::{Memory, Reminder, Verdict, queue},
-    store::{DuePage, ReadDue, StoreError},
+    ProcessManager,
+    process_manager::{Memory, Verdict},
+    store::{DuePage, StoreError},
     subscription::Verdict as Said,
 };
 use uuid::Uuid;
@@ -24,17 +23,17 @@ use crate::subscription::{AckError, Delivered, Subscriber, Taken, millis};
 
 /// A process manager at work in this process.
 pub(super) struct Router<P: ProcessManager> {
-    around: Rc<Surroundings>,
-    desk: Desk<P::Event>,
+    pub(super) around: Rc<Surroundings>,
+    pub(super) desk: Desk<P::Event>,
     /// Events in hand.
     tickets: Vec<Rc<Ticket>>,
-    at_work: FuturesUnordered<LocalBoxFuture<'static, Happened<P::Event>>>,
+    pub(super) at_work: FuturesUnordered<LocalBoxFuture<'static, Happened<P::Event>>>,
     /// Reminders that are being seen to.
-    reminded: HashSet<Uuid>,
+    pub(super) reminded: HashSet<Uuid>,
     /// When to look for reminders, unless that is being done.
-    look_at: Instant,
-    looking: bool,
-    bounds: Bounds,
+    pub(super) look_at: Instant,
+    pub(super) looking: bool,
+    pub(super) bounds: Bounds,
 }
 
 /// Bounds and times.
@@ -47,7 +46,8 @@ pub(super) struct Bounds {
     pub(super) poll: Duration,
 }
 
-enum Happened<E> {
+/// What has come to an end.
+pub(super) enum Happened<E> {
     Served(String, Served<E>),
     Looked(Result<DuePage, StoreError>),
 }
@@ -246,14 +246,13 @@ impl<P: ProcessManager> Router<P> {
             if !ticket.is_over() || (ticket.has_failed() && open.contains(&key)) {
                 open.insert(key);
                 kept.push(ticket);
-            } else if ticket.is_void() {
-            } else if let Some((verdict, error)) = ticket.failure() {
+            } else if let Some((verdict, error)) = ticket.failure().filter(|_| !ticket.is_void()) {
                 match subscriber.link.fail(number, place, key, verdict, error).await {
                     // It is somebody else's by now, who finds out for himself.
                     Ok(()) | Err(AckError::NotHeld { .. }) => {}
                     Err(error) => return Err(error.into()),
                 }
-            } else {
+            } else if !ticket.is_void() {
                 subscriber.link.ack_unheard(number, vec![place]).await?;
             }
         }
@@ -262,56 +261,11 @@ impl<P: ProcessManager> Router<P> {
     }
 
     /// Serves an instance with what waits for it, if it is not being served.
-    fn begin(&mut self, instance: String) {
+    pub(super) fn begin(&mut self, instance: String) {
         let Some((known, work)) = self.desk.next(&instance) else { return };
         let around = Rc::clone(&self.around);
         let serving = serve::<P>(around, instance, known, work);
         self.at_work.push(serving.map(|(instance, served)| Happened::Served(instance, served)).boxed_local());
-    }
-
-    /// Looks for reminders that are due.
-    fn look(&mut self) {
-        (self.looking, self.look_at) = (true, Instant::now() + self.bounds.poll);
-        let request = ReadDue { queue: queue(P::NAME), now: edge::now(), limit: self.bounds.ahead };
-        let store = self.around.store.clone();
-        self.at_work.push(async move { Happened::Looked(store.read_due(request).await) }.boxed_local());
-    }
-
-    /// Gives reminders to the instances they are for.
-    fn remind(&mut self, page: Result<DuePage, StoreError>, stopping: bool) {
-        self.looking = false;
-        let page = match page {
-            Ok(page) => page,
-            Err(error) => {
-                return tracing::warn!(manager = P::NAME, %error, "timers are not read; trying again");
-            }
-        };
-        page.next_due.into_iter().for_each(|due| self.look_no_later_than(due));
-        for waiting in page.entries.into_iter().filter(|_| !stopping) {
-            let (id, number) = (waiting.entry.id, waiting.number);
-            if !self.reminded.insert(id) {
-                continue;
-            }
-            match waiting.entry.body.decode::<Reminder>() {
-                Ok(Reminder { instance, timer }) => {
-                    let work = match timer {
-                        Some(name) => Work::Timer { name, id },
-                        None => Work::Left { reminder: id },
-                    };
-                    self.desk.put(&instance, work);
-                    self.begin(instance);
-                }
-                Err(error) => tracing::error!(manager = P::NAME, number, %error,
-                    "this entry of the outbox is no reminder; take it out by `umbel outbox`"),
-            }
-        }
-    }
-
-    /// A timer runs out then.
-    fn look_no_later_than(&mut self, due: Timestamp) {
-        let micros = due.as_micros().saturating_sub(edge::now().as_micros());
-        let wait = Duration::from_micros(u64::try_from(micros).unwrap_or(0));
-        self.look_at = self.look_at.min(Instant::now() + wait);
     }
 
     /// When the oldest event in hand has taken too long.

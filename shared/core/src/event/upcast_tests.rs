@@ -1,3 +1,5 @@
+//! Old events, and what becomes of them, in a house of which three kinds of event have a past.
+
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use uuid::Uuid;

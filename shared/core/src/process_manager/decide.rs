@@ -100,6 +100,9 @@ pub fn decide<P: ProcessManager>(
     file: Option<&File>,
     task: &Task<'_, P::Event>,
 ) -> Result<Decision, Trouble<P::Error>> {
+    if instance.is_empty() {
+        return Err(Trouble::Refused("the id of an instance is empty".to_owned()));
+    }
     let alive = file.filter(|file| file.is_alive());
     match (task.step, alive) {
         (Step::Start, Some(_)) if task.strict => return Err(Trouble::Started),

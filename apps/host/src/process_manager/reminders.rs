@@ -1,0 +1,64 @@
+//! Reminders in the outbox: timers that run out, and commands that nobody has dispatched in time.
+
+use std::time::Duration;
+
+use futures_util::FutureExt;
+use tokio::time::Instant;
+use umbel_bus::edge;
+use umbel_core::{
+    ProcessManager, Timestamp,
+    process_manager::{Reminder, queue},
+    store::{DuePage, ReadDue, StoreError},
+};
+
+use super::{
+    clerk::Work,
+    router::{Happened, Router},
+};
+
+impl<P: ProcessManager> Router<P> {
+    /// Looks for reminders that are due.
+    pub(super) fn look(&mut self) {
+        (self.looking, self.look_at) = (true, Instant::now() + self.bounds.poll);
+        let request = ReadDue { queue: queue(P::NAME), now: edge::now(), limit: self.bounds.ahead };
+        let store = self.around.store.clone();
+        self.at_work.push(async move { Happened::Looked(store.read_due(request).await) }.boxed_local());
+    }
+
+    /// Gives reminders to the instances they are for.
+    pub(super) fn remind(&mut self, page: Result<DuePage, StoreError>, stopping: bool) {
+        self.looking = false;
+        let page = match page {
+            Ok(page) => page,
+            Err(error) => {
+                return tracing::warn!(manager = P::NAME, %error, "timers are not read; trying again");
+            }
+        };
+        page.next_due.into_iter().for_each(|due| self.look_no_later_than(due));
+        for waiting in page.entries.into_iter().filter(|_| !stopping) {
+            let (id, number) = (waiting.entry.id, waiting.number);
+            if !self.reminded.insert(id) {
+                continue;
+            }
+            match waiting.entry.body.decode::<Reminder>() {
+                Ok(Reminder { instance, timer }) => {
+                    let work = match timer {
+                        Some(name) => Work::Timer { name, id },
+                        None => Work::Left { reminder: id },
+                    };
+                    self.desk.put(&instance, work);
+                    self.begin(instance);
+                }
+                Err(error) => tracing::error!(manager = P::NAME, number, %error,
+                    "this entry of the outbox is no reminder; take it out by `umbel outbox`"),
+            }
+        }
+    }
+
+    /// A timer runs out then.
+    pub(super) fn look_no_later_than(&mut self, due: Timestamp) {
+        let micros = due.as_micros().saturating_sub(edge::now().as_micros());
+        let wait = Duration::from_micros(u64::try_from(micros).unwrap_or(0));
+        self.look_at = self.look_at.min(Instant::now() + wait);
+    }
+}
