@@ -143,7 +143,7 @@ pub(crate) fn leave(course: &str, student: &str) -> Leave {
 pub(crate) fn taken(log: &[RecordedEvent]) -> BTreeSet<(String, String)> {
     let (mut rooms, mut taken) = (BTreeMap::new(), BTreeSet::new());
     for recorded in log {
-        match recorded.decode::<CourseEvent>().unwrap() {
+        match recorded.decode::<CourseEvent>().unwrap().one() {
             Some(CourseEvent::Opened(Opened { course, room })) => {
                 assert!(rooms.insert(course, room).is_none(), "a course is opened once");
             }

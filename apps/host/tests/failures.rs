@@ -72,7 +72,7 @@ async fn letters(world: &World, name: &str) -> Vec<Letter> {
     world.bus.store().list_letters(ListLetters { filter, after: None, limit: 100 }).await.unwrap().letters
 }
 
-async fn until_letters(world: &World, name: &str, count: usize) -> Vec<Letter> {
+pub(crate) async fn until_letters(world: &World, name: &str, count: usize) -> Vec<Letter> {
     loop {
         let found = letters(world, name).await;
         if found.len() == count {

@@ -93,6 +93,9 @@ fn described(ActRecord { act, events, links }: &ActRecord) -> String {
             };
             format!("reset subscription {subscription} to {start}: {} discarded", letters(*events))
         }
+        Act::RenameSubscription { subscription, to } => {
+            format!("renamed subscription {subscription} to {to}, with {}", letters(*events))
+        }
         Act::DeleteSubscription { subscription } => {
             format!("deleted subscription {subscription}: {} discarded", letters(*events))
         }

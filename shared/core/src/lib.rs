@@ -35,7 +35,10 @@ pub use aggregate::{
 };
 pub use boundary::Boundary;
 pub use document::{Changes, Document};
-pub use event::{DecodeError, EncodedEvent, Event, EventSet, EventType, NewEvent, RecordedEvent};
+pub use event::{
+    DecodeError, Decoded, EncodedEvent, Event, EventSet, EventType, Lineage, NewEvent, Old, RecordedEvent,
+    Upcast, UpcastFailure, Upcaster,
+};
 pub use event_name::EventName;
 pub use id::{CommandId, EventId};
 pub use json::Json;

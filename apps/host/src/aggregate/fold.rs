@@ -102,8 +102,8 @@ impl<A: Aggregate> Fold<A> {
 
     fn take_in(&mut self, page: &StreamPage, until: Version) -> Result<(), Trouble> {
         for recorded in page.events.iter().take_while(|recorded| recorded.version_read() <= until) {
-            let event = recorded.decode::<A::Event>().map_err(|error| Trouble::Failed(error.to_string()))?;
-            if let Some(event) = event {
+            let events = recorded.decode::<A::Event>().map_err(|error| Trouble::Failed(error.to_string()))?;
+            for event in events {
                 self.evolve(&event)?;
             }
             self.version = recorded.version_read();

@@ -121,9 +121,9 @@ impl<B: Boundary> Ground<B> {
             let page = store.read_all(request).await.map_err(Trouble::Store)?;
             anything |= !page.events.is_empty();
             for recorded in &page.events {
-                let event =
+                let events =
                     recorded.decode::<B::Event>().map_err(|error| Trouble::Failed(error.to_string()))?;
-                if let Some(event) = event {
+                for event in events {
                     let evolve = || self.state.evolve(&event);
                     self.state = guarded(B::Command::NAME, "evolving what matters to", evolve)?;
                 }

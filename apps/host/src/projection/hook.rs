@@ -60,5 +60,8 @@ impl<P: Projection> Follower<P> {
 /// The events behind what was claimed before. They were decoded once already, so none fails.
 fn unclaimed<E: EventSet>(events: Vec<RecordedEvent>, claimed: Position) -> Vec<(E, RecordedEvent)> {
     let new = events.into_iter().filter(|event| event.position > claimed);
-    new.filter_map(|recorded| Some((recorded.decode::<E>().ok()??, recorded))).collect()
+    let decoded = new.filter_map(|recorded| Some((recorded.decode::<E>().ok()?, recorded)));
+    decoded
+        .flat_map(|(decoded, recorded)| decoded.into_iter().map(move |event| (event, recorded.clone())))
+        .collect()
 }

@@ -56,7 +56,7 @@ pub(super) fn apply(
 /// The changes that one event makes. A panic of the rule is as lasting as any other reason: restarting cures neither.
 fn project<P: Projection>(recorded: &RecordedEvent) -> Result<Changes, String> {
     let mut changes = Changes::default();
-    if let Some(event) = recorded.decode::<P::Event>().map_err(|error| error.to_string())? {
+    for event in recorded.decode::<P::Event>().map_err(|error| error.to_string())? {
         catch_unwind(AssertUnwindSafe(|| P::project(event, recorded, &mut changes)))
             .map_err(|_| "the projection's rule panicked".to_owned())?;
     }

@@ -84,6 +84,14 @@ pub enum Act {
         /// Where to.
         start: Start,
     },
+    /// Gives a subscription another name, with its checkpoints and dead letters: who opens it under that name goes on where it was. Every
+    /// lease is taken away; who still runs it under the old name is told that it is gone.
+    RenameSubscription {
+        /// Which.
+        subscription: SubscriptionName,
+        /// Its name from now on, which no other has.
+        to: SubscriptionName,
+    },
     /// Removes a subscription with its checkpoints and dead letters. Opened again, it begins anew.
     DeleteSubscription {
         /// Which.
@@ -183,6 +191,9 @@ pub enum PerformError {
     /// No such projection serves.
     #[error("there is no projection {0}")]
     ProjectionNotFound(String),
+    /// Another subscription has the name already.
+    #[error("there is a subscription {0} already; if it is not needed, delete it first")]
+    SubscriptionExists(SubscriptionName),
     /// The subscription has no dead letter there.
     #[error("subscription {subscription} has no dead letter at {place}")]
     LetterNotFound {
@@ -276,6 +287,7 @@ impl Act {
             | Self::PauseSubscription { .. }
             | Self::ResumeSubscription { .. }
             | Self::ResetSubscription { .. }
+            | Self::RenameSubscription { .. }
             | Self::DeleteSubscription { .. }
             | Self::RebuildProjection { .. }
             | Self::RetryLetters { .. }
@@ -295,6 +307,7 @@ impl Act {
             Self::PauseSubscription { .. } => "umbel.subscription_paused",
             Self::ResumeSubscription { .. } => "umbel.subscription_resumed",
             Self::ResetSubscription { .. } => "umbel.subscription_reset",
+            Self::RenameSubscription { .. } => "umbel.subscription_renamed",
             Self::DeleteSubscription { .. } => "umbel.subscription_deleted",
             Self::RebuildProjection { .. } => "umbel.projection_rebuilt",
             Self::RetryLetters { .. } => "umbel.letters_retried",
@@ -324,14 +337,18 @@ impl Act {
         )
     }
 
-    /// What to say when the projection or the subscription that it names is not there, or else the dead letter. `None` when it names
-    /// none of these.
+    /// What to say when the projection or the subscription that it names is not there, or else what stands in its way: the dead letter is
+    /// not there, the new name is taken. `None` when it names none of these.
     #[must_use]
     pub fn missing(&self, subscription_is: bool) -> Option<PerformError> {
         let (name, place) = match self {
             Self::RebuildProjection { projection } => {
                 return Some(PerformError::ProjectionNotFound(projection.clone()));
             }
+            Self::RenameSubscription { to, .. } if !subscription_is => {
+                return Some(PerformError::SubscriptionExists(to.clone()));
+            }
+            Self::RenameSubscription { subscription, .. } => (Some(subscription), None),
             Self::PauseSubscription { subscription }
             | Self::ResumeSubscription { subscription }
             | Self::ResetSubscription { subscription, .. }

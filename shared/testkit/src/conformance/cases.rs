@@ -225,6 +225,7 @@ macro_rules! store_conformance {
             a_reset_begins_elsewhere,
             a_stream_deleted_for_good_begins_anew_for_its_followers,
             a_deleted_subscription_begins_anew,
+            a_renamed_subscription_goes_on,
             an_unknown_subscription_is_refused,
         ]);
         $crate::store_conformance!(@case $factory, random_appends_agree_with_the_planner);

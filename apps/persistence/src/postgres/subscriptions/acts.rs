@@ -69,6 +69,10 @@ impl Asked {
                 let params: [Param<'_>; 3] = [&subscription.as_str(), &start, &current];
                 ask(client, &statements.reset_subscription, &params).await
             }
+            Act::RenameSubscription { subscription, to } => {
+                let params: [Param<'_>; 2] = [&subscription.as_str(), &to.as_str()];
+                ask(client, &statements.rename_subscription, &params).await
+            }
             Act::DeleteSubscription { subscription } => {
                 ask(client, &statements.delete_subscription, &[&subscription.as_str()]).await
             }
