@@ -117,14 +117,15 @@ fn read(root: &Path, path: &str) -> Result<Option<String>> {
 }
 
 fn next_steps(name: &AppName) -> String {
-    format!(
-        "
-Next:
-  cargo test -p {name} -p contracts   its tests, and that of the words it publishes
-  cargo run -p {name}                 the app alone, on the settings' store
-  make run                          the umbrella, with it; `umbel tree` shows it
-Then make it yours: apps/{name}/src/lib.rs, shared/contracts/src/{name}.rs. A route that uses it: README.md, \"Add your own app\".
-Before you commit: make fmt check
-"
-    )
+    let step = |command: &str, what: &str| format!("  {command:<46}{what}\n");
+    [
+        "\nNext:\n".to_owned(),
+        step(&format!("cargo test -p {name} -p contracts"), "its tests, and those of its words"),
+        step(&format!("cargo run -p {name}"), "the app alone, with the bus and a store"),
+        step("make run", "everything, with it; `umbel tree` shows it"),
+        step("make fmt check", "before you commit"),
+        format!("Make it yours: apps/{name}/src/lib.rs, shared/contracts/src/{name}.rs.\n"),
+        "Add a route that uses it: README.md, \"Add your own app\".\n".to_owned(),
+    ]
+    .concat()
 }

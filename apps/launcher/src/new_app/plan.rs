@@ -107,12 +107,6 @@ pub(super) enum Planned {
 /// # Errors
 /// When something of this name is there, or a marked place is missing; says what to do.
 pub(super) fn plan(name: &AppName, read: impl Fn(&str) -> Result<Option<String>>) -> Result<Vec<Change>> {
-    let lock =
-        read(LOCK)?.with_context(|| format!("{LOCK} is missing; `cargo generate-lockfile` makes it"))?;
-    let crates = lock.lines().filter_map(|line| line.strip_prefix("name = \"")?.strip_suffix('"'));
-    if let Some(taken) = crates.into_iter().find(|taken| taken.replace('-', "_") == name.to_string()) {
-        bail!("a crate is called {taken} already ({LOCK} lists it); choose another name");
-    }
     let folder = format!("apps/{name}");
     let mut changes = Vec::new();
     let new = FILES.iter().map(|(path, template)| (fill(path, name), fill(template, name)));
@@ -121,6 +115,12 @@ pub(super) fn plan(name: &AppName, read: impl Fn(&str) -> Result<Option<String>>
             bail!("{} is there already; nothing is overwritten, choose another name", there?);
         }
         changes.push(Change { path, text, planned: Planned::New });
+    }
+    let lock =
+        read(LOCK)?.with_context(|| format!("{LOCK} is missing; `cargo generate-lockfile` makes it"))?;
+    let crates = lock.lines().filter_map(|line| line.strip_prefix("name = \"")?.strip_suffix('"'));
+    if let Some(taken) = crates.into_iter().find(|taken| taken.replace('-', "_") == name.to_string()) {
+        bail!("a crate is called {taken} already ({LOCK} lists it); choose another name");
     }
     for place in PLACES {
         let known = changes.iter().position(|change| change.path == place.file);
@@ -223,7 +223,7 @@ mod tests {
     #[test]
     fn what_is_there_is_refused() {
         for (taken, why) in [
-            ("accounts", "a crate is called accounts"),
+            ("accounts", "apps/accounts is there"),
             ("serde_json", "a crate is called serde_json"),
             ("comments", "shared/contracts/src/comments.rs is there"),
             ("launcher", "apps/launcher is there"),
