@@ -23,7 +23,7 @@ test: tools ## Run all tests; starts (or as root on Debian installs) a private P
 new-app: tools ## Begin a domain app of your own: NAME=shelf; DRY_RUN=1 only says what it would write
 	@$(CARGO) run --quiet --package umbel -- new app $(NAME) $(if $(DRY_RUN),--dry-run)
 
-# Not a part of check: from nothing it builds most of the workspace once more, which takes longer than all of check's waiting.
+# Not a part of check: from nothing it builds most of the workspace once more, which takes minutes.
 .PHONY: test-new-app
 test-new-app: tools ## Begin an app in a copy of this tree, follow README with it, and run its tests
 	$(CARGO) test --quiet --package umbel-tests new_app:: -- --include-ignored
