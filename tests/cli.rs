@@ -3,6 +3,7 @@
 mod lines;
 mod looking;
 mod pooler;
+mod projections;
 mod settings;
 mod store;
 mod subscriptions;

@@ -158,6 +158,7 @@ fn one_event(stream: StreamName, event_type: &str) -> StreamAppend {
         event_type: format!("{event_type}/1").parse().unwrap(),
         data: Payload::json("").unwrap(),
         subject: None,
+        tags: umbel_core::Tags::none(),
         metadata: Metadata::default(),
     };
     StreamAppend::new(stream, ExpectedVersion::Any, vec![event])

@@ -173,6 +173,7 @@ async fn race(bus: Bus, writer: usize) -> u64 {
             data: umbel_core::Payload::json(&json!({"writer": writer, "process": std::process::id()}))
                 .unwrap(),
             subject: None,
+            tags: umbel_core::Tags::none(),
             metadata: Metadata::default(),
         };
         let append = Append::to_stream(stream.clone(), ExpectedVersion::Exact(version), vec![event]);

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 /// An event as a line of an export.
 pub(super) fn line(position: u64, stream: &str, version: u64) -> Value {
-    json!({
+    let mut line = json!({
         "position": position,
         "stream": stream,
         "version": version,
@@ -17,7 +17,14 @@ pub(super) fn line(position: u64, stream: &str, version: u64) -> Value {
             "correlation_id": format!("0190f5e2-0000-7d1a-b5a5-{:012x}", position % 5),
             "by": "ada",
         },
-    })
+    });
+    // Some have tags.
+    let tags = [("fifth", 5), ("third", 3)].into_iter().filter(|(_, every)| position.is_multiple_of(*every));
+    let tags: Vec<_> = tags.map(|(name, _)| format!("{name}:1")).collect();
+    if !tags.is_empty() {
+        line["tags"] = tags.into();
+    }
+    line
 }
 
 /// The first so many events of some streams that take turns, some of them with several events in a row.

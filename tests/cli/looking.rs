@@ -28,6 +28,14 @@ fn the_log_is_selected_and_cut() {
         let same = |line: &Value| line["metadata"]["correlation_id"] == conversation;
         assert_eq!(tail(&["--correlation", conversation.as_str().unwrap()]), expected(&same));
         assert_eq!(tail(&["--causation", conversation.as_str().unwrap()]), [0; 0]);
+        let tagged =
+            |line: &Value, tag: &str| line["tags"].as_array().is_some_and(|tags| tags.contains(&tag.into()));
+        assert_eq!(tail(&["--tag", "third:1"]), expected(&|line| tagged(line, "third:1")));
+        let both = |line: &Value| tagged(line, "third:1") && tagged(line, "fifth:1");
+        assert_eq!(tail(&["--tag", "third:1", "--tag", "fifth:1", "--type", "test.odd"]), [15]);
+        assert_eq!(tail(&["--tag", "fifth:1", "--tag", "third:1"]), expected(&both));
+        let wrong = umbel.command_output(&["events", "tail", "--tag", "third"]);
+        assert!(wrong.code == Some(2) && wrong.stderr.contains("write it like course:c1"), "{wrong:?}");
         let later = |line: &Value| line["recorded_at"].as_str().unwrap() >= "2026-01-31T12:03";
         assert_eq!(tail(&["--since", "2026-01-31T12:03:00Z"]), expected(&later));
         assert_eq!(tail(&["--until", "2026-01-31T12:03:00Z"]), expected(&|line| !later(line)));
@@ -45,6 +53,9 @@ fn the_log_is_selected_and_cut() {
         assert_eq!(umbel.json(&["events", "show", id]), lines[4..5]);
         assert_eq!(umbel.json(&["events", "show", "5"]), lines[4..5]);
         assert!(umbel.command_output(&["events", "show", "5"]).stdout.contains("\"text\": \"ü\\n\""));
+        assert!(
+            umbel.command_output(&["events", "show", "30"]).stdout.contains("tags      fifth:1, third:1")
+        );
         for missing in ["41", "0190f5e2-7cc7-7d1a-b5a5-ffffffffffff"] {
             let exit = umbel.command_output(&["events", "show", missing]);
             assert!(exit.code == Some(1) && exit.stderr.contains(missing), "{exit:?}");

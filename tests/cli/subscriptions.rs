@@ -99,10 +99,22 @@ fn subscriptions_are_looked_after() {
         assert_eq!(of("show", &[])["paused"], true);
         of("resume", &[]);
         assert_eq!(of("show", &[])["paused"], false);
-        for command in [&["reset", "mail.welcome", "--origin"][..], &["delete", "mail.welcome"]] {
+        for command in [
+            &["reset", "mail.welcome", "--origin"][..],
+            &["delete", "mail.welcome"],
+            &["rename", "mail.welcome", "mail.greeting"],
+        ] {
             let exit = umbel.command_output(&[&["subscriptions"], command].concat());
             assert!(exit.code == Some(2) && exit.stderr.contains("--yes"), "{exit:?}");
         }
+        assert_eq!(of("rename", &["mail.greeting", "--yes"])["events"], 6);
+        let renamed = umbel.json(&["subscriptions", "show", "mail.greeting"]).remove(0);
+        assert_eq!((&renamed["dead_letters"], &renamed["owned"]), (&json!(6), &json!(0)));
+        assert_eq!(renamed["partitions"][0]["checkpoint"], 60);
+        let back = ["subscriptions", "rename", "mail.greeting", "mail.greeting", "--yes"];
+        let taken = umbel.command_output(&back);
+        assert!(taken.code == Some(1) && taken.stderr.contains("mail.greeting already"), "{taken:?}");
+        umbel.json(&["subscriptions", "rename", "mail.greeting", "mail.welcome", "--yes"]);
         assert_eq!(of("reset", &["--after", "20", "--yes"])["events"], 6);
         let reset = of("show", &[]);
         assert_eq!((&reset["partitions"][0]["checkpoint"], &reset["owned"]), (&json!(20), &json!(0)));
@@ -113,7 +125,13 @@ fn subscriptions_are_looked_after() {
             assert!(missing.code == Some(1) && missing.stderr.contains("subscriptions list"), "{missing:?}");
         }
         let audit = umbel.command_output(&["audit"]).stdout;
-        for act in ["paused subscription", "moving", "6 dead letters discarded", "deleted subscription"] {
+        for act in [
+            "paused subscription",
+            "renamed subscription mail.welcome to mail.greeting",
+            "moving",
+            "6 dead letters discarded",
+            "deleted subscription",
+        ] {
             assert!(audit.contains(act), "{act} in {audit}");
         }
         assert_eq!(umbel.json(&["store", "verify"]).len(), 0);

@@ -4,8 +4,9 @@ use std::collections::{HashMap, VecDeque};
 
 use serde_json::json;
 use umbel_core::{
-    CommandId, EventId, ExpectedVersion, Json, Metadata, NewEvent, Payload, StreamName, Version,
-    store::{Append, AppendError, Appended, ClaimName, Claims, CommandRecord, StreamAppend},
+    CommandId, EventId, ExpectedVersion, Json, Metadata, NewEvent, Payload, Position, StreamName, TagItem,
+    TagQuery, Tags, Version,
+    store::{Append, AppendCondition, AppendError, Appended, ClaimName, Claims, CommandRecord, StreamAppend},
 };
 use uuid::Uuid;
 
@@ -18,6 +19,9 @@ const COMMON_IDS: u64 = 40;
 /// Owners and values of claims.
 const OWNERS: u64 = 3;
 const VALUES: u64 = 6;
+/// Tags of events and in conditions.
+const COURSES: u64 = 4;
+const STUDENTS: u64 = 6;
 /// Appends that may be sent once more.
 const REMEMBERED: usize = 20;
 
@@ -29,12 +33,14 @@ pub(crate) struct Appends {
     sent: VecDeque<Append>,
     /// Streams as it believes them to be.
     versions: HashMap<StreamName, Version>,
+    /// How far the log goes, as far as it was told.
+    head: Position,
 }
 
 impl Appends {
     pub(crate) fn new(mut dice: Dice) -> Self {
         let name = format!("{:016x}", dice.any());
-        Self { dice, name, made: 0, sent: VecDeque::new(), versions: HashMap::new() }
+        Self { dice, name, made: 0, sent: VecDeque::new(), versions: HashMap::new(), head: Position::START }
     }
 
     /// The next append: mostly a new one, now and then one that was sent before.
@@ -48,6 +54,9 @@ impl Appends {
         let mut append = Append { streams: self.streams(), ..Append::default() };
         if self.dice.once_in(3) {
             append.claims = self.claims();
+        }
+        if self.dice.once_in(3) {
+            append.conditions.push(self.condition());
         }
         if self.dice.once_in(4) {
             append.command = Some(self.command());
@@ -72,6 +81,7 @@ impl Appends {
             Ok(appended) => {
                 let names = append.streams.iter().map(|one| one.stream.clone());
                 self.versions.extend(names.zip(appended.versions.iter().copied()));
+                self.head = self.head.max(appended.last_position.unwrap_or_default());
             }
             Err(
                 AppendError::WrongExpectedVersion { stream, actual, .. }
@@ -79,6 +89,7 @@ impl Appends {
             ) => {
                 self.versions.insert(stream.clone(), *actual);
             }
+            Err(AppendError::ConditionFailed { position, .. }) => self.head = self.head.max(*position),
             Err(_) => {}
         }
     }
@@ -137,7 +148,30 @@ impl Appends {
             ("race.ran/1", Payload::json(&data).unwrap())
         };
         let event_type = event_type.parse().unwrap();
-        NewEvent { id, event_type, data, subject: None, metadata: Metadata::default() }
+        let tags = if self.dice.once_in(3) { self.tags() } else { Tags::none() };
+        NewEvent { id, event_type, data, subject: None, tags, metadata: Metadata::default() }
+    }
+
+    /// Tags that all writers use.
+    fn tags(&mut self) -> Tags {
+        let tags = Tags::of("course", self.dice.below(COURSES));
+        if self.dice.once_in(2) { tags.and("student", self.dice.below(STUDENTS)) } else { tags }
+    }
+
+    /// A condition about a course or a student, mostly of what it knows.
+    fn condition(&mut self) -> AppendCondition {
+        let mut item = TagItem::tagged(self.tags());
+        if self.dice.once_in(3) {
+            item = item.named(&["race.ran"]);
+        }
+        let query = TagQuery::of([item]);
+        let query = if self.dice.once_in(3) {
+            query.or(Tags::of("student", self.dice.below(STUDENTS)))
+        } else {
+            query
+        };
+        let back = if self.dice.once_in(3) { self.dice.below(10) } else { 0 };
+        AppendCondition::new(query, Position::new(self.head.get().saturating_sub(back)))
     }
 
     fn used_id(&mut self) -> EventId {

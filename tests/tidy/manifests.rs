@@ -25,7 +25,7 @@ const TABLE: &[Allowed] = &[
         member: "shared/contracts",
         reason: "the published language: serde structs, no behaviour",
         normal: "serde thiserror umbel-core uuid",
-        dev: "serde_json",
+        dev: "umbel-testkit",
     },
     Allowed {
         member: "shared/settings",
@@ -87,6 +87,13 @@ const TABLE: &[Allowed] = &[
         dev: "actix umbel-testkit",
     },
     Allowed {
+        member: "apps/testing",
+        reason: "for tests of apps: a whole umbrella in memory; no app, and no product, names it",
+        normal: "actix serde_json tokio umbel-bus umbel-core umbel-host umbel-persistence umbel-supervision \
+                 umbel-testkit",
+        dev: "serde umbel-testing",
+    },
+    Allowed {
         member: "apps/launcher",
         reason: "the composition root: knows all apps (domains go without saying), and nobody knows it",
         normal: "actix anyhow clap futures-util gateway rustix serde serde_json thiserror tokio \
@@ -108,12 +115,12 @@ const DOMAIN: Allowed = Allowed {
     member: "a domain app",
     reason: "a domain: no actor, no database, no other domain",
     normal: "anyhow argon2 contracts serde serde_json thiserror tokio umbel-core umbel-host uuid",
-    dev: "umbel-testkit",
+    dev: "umbel-testing umbel-testkit",
 };
 
 /// The members under `apps/` that are no domain app.
 const INFRASTRUCTURE: &[&str] =
-    &["apps/bus", "apps/gateway", "apps/host", "apps/launcher", "apps/persistence"];
+    &["apps/bus", "apps/gateway", "apps/host", "apps/launcher", "apps/persistence", "apps/testing"];
 
 /// Who may name domain apps.
 const KNOWS_DOMAINS: &[&str] = &["apps/launcher", "tests"];
@@ -127,10 +134,14 @@ const OWNERS: &[(&str, &str)] = &[
     ("ring", "apps/persistence"),
     ("config", "shared/settings"),
     ("tracing-subscriber", "shared/telemetry"),
-    ("actix", "apps/bus apps/host shared/supervision apps/persistence apps/gateway apps/launcher"),
+    (
+        "actix",
+        "apps/bus apps/host shared/supervision apps/persistence apps/gateway apps/launcher apps/testing",
+    ),
     ("actix-web", "apps/gateway"),
     ("clap", "apps/launcher"),
-    ("umbel-testkit", ""),
+    ("umbel-testkit", "apps/testing"),
+    ("umbel-testing", ""),
     ("umbel", ""),
 ];
 

@@ -51,9 +51,9 @@ pub enum Refusal {
         /// What is true.
         actual: Version,
     },
-    /// A version was expected of a command that a handler carries out, which has none.
+    /// A version was expected of a command that a handler or a boundary carries out, which has none.
     #[error(
-        "no version can be expected of a command that is carried out by a handler; expect it of its parts"
+        "no version can be expected of a command that is carried out by a handler or a boundary; expect it of a handler's parts"
     )]
     NoVersion,
     /// The entries of the metadata are wrong. Change them.

@@ -85,6 +85,9 @@ pub struct Stand {
     pub position: watch::Receiver<Position>,
     /// What keeps it from going on, while something does; it tries again by itself.
     pub held_up: watch::Receiver<Option<String>>,
+    /// What is to be told of it besides, though nobody is served worse for it: that a newer version of it serves, or that what is to take
+    /// its place cannot be built.
+    pub beside: watch::Receiver<Option<String>>,
     /// Whether other nodes do a part of its work. Then what they have done shows in the store first: in the checkpoints of the
     /// subscription with its name.
     pub elsewhere: watch::Receiver<bool>,
@@ -165,7 +168,8 @@ impl RouteSet {
         position: watch::Receiver<Position>,
         held_up: watch::Receiver<Option<String>>,
     ) -> Self {
-        let stand = Stand { position, held_up, elsewhere: watch::channel(false).1 };
+        let (beside, elsewhere) = (watch::channel(None).1, watch::channel(false).1);
+        let stand = Stand { position, held_up, beside, elsewhere };
         self.follows(projection, true, events, stand)
     }
 

@@ -1,6 +1,7 @@
 //! Requests to the store, as verbs. The store is one more owner on the bus.
 
 mod pages;
+mod projections;
 mod subscriptions;
 
 use tokio::time::Instant;

@@ -9,7 +9,7 @@ use futures_util::future::join_all;
 use tokio::time::{Instant, sleep, timeout_at};
 use umbel_core::{
     EventName, Place, Position,
-    store::{ListSubscriptions, StoreError},
+    store::{ListProjections, ListSubscriptions, Phase, StoreError},
     subscription::SubscriptionName,
 };
 
@@ -31,8 +31,8 @@ pub enum Consistency {
     Eventual,
     /// Every projection, and every handler that is declared strong, of this process that listens to one of the events written.
     Strong,
-    /// The projections and handlers with these names. Those of other nodes count as well: a handler or reader by its name, a
-    /// projection that does not run here by the name and version of its checkpoint, such as `articles.list/1`.
+    /// The projections and handlers with these names. Those of other nodes count as well, by the checkpoints in the store. Of a projection
+    /// that is what readers get, whichever version of it that is: `articles.list` and `articles.list/1` say the same.
     Named(Vec<String>),
 }
 
@@ -136,7 +136,8 @@ impl Bus {
         }
     }
 
-    /// How far all nodes together have come: the least of the partitions' checkpoints, or the checkpoint of a projection.
+    /// How far all nodes together have come: the least of the partitions' checkpoints, or the checkpoint of the generation of a projection
+    /// that serves readers.
     async fn stored_place(&self, name: &str) -> Result<Option<Place>, StoreError> {
         let store = self.store();
         if let Ok(name) = SubscriptionName::new(name) {
@@ -148,6 +149,12 @@ impl Bus {
                 return Ok(least.filter(|_| of_the_log));
             }
         }
-        Ok(Some(store.load_checkpoint(name).await?.into()))
+        let projection = name.split_once('/').map_or(name, |(projection, _version)| projection);
+        let listed = ListProjections { projection: Some(projection.to_owned()) };
+        let generations = store.list_projections(listed).await?;
+        match generations.iter().find(|one| one.phase == Phase::Serving) {
+            Some(serving) => Ok(Some(serving.position.into())),
+            None => Ok(Some(store.load_checkpoint(name).await?.into())),
+        }
     }
 }

@@ -2,22 +2,24 @@
 
 use std::{collections::HashMap, fmt, future::Future, sync::Arc};
 
+use futures_util::FutureExt;
 use umbel_bus::{
     AskError, Bus, DispatchError,
     topics::{SubscriberId, Subscription, TopicHandler, topic_worker},
 };
 use umbel_core::{
-    Aggregate, Command, CommandSet, CommandVisitor, Decide, ProcessManager, Projection, Query,
+    Aggregate, Boundary, Command, CommandSet, CommandVisitor, Decide, ProcessManager, Projection, Query,
     schedule::Missed, store::Recorded,
 };
 use umbel_supervision::{Group, Policy, Worker};
 
 use crate::{
-    aggregate,
+    aggregate, boundary,
     event_handler::{self, BatchHandler, EventHandler},
     handler::{command_worker, query_worker},
     handling::Handling,
-    process_manager, projection,
+    process_manager,
+    projection::{self, Committed, Hook},
     read_models::ReadModels,
     recorder,
     schedule::{self, Declared as Recurring},
@@ -42,7 +44,7 @@ pub struct App {
     listeners: Vec<Start>,
     projections: Vec<Start>,
     aggregates: Vec<Start>,
-    /// Handlers of commands and queries.
+    /// Handlers of commands and queries, boundaries among them.
     handlers: Vec<Start>,
     event_handlers: Vec<Start>,
     recurring: Vec<Recurring>,
@@ -143,11 +145,42 @@ impl App {
         self
     }
 
+    /// A command in, events out, if nothing was added to what it was decided by: for rules that concern several streams.
+    #[must_use]
+    pub fn boundary<B: Boundary>(mut self) -> Self {
+        self.declares("command", B::Command::NAME, B::Command::NAME);
+        self.handlers.push(Arc::new(|app, bus, settings| boundary::worker::<B>(app, bus, settings)));
+        self
+    }
+
     /// Events in, documents out, exactly once.
     #[must_use]
     pub fn projection<P: Projection>(mut self) -> Self {
         self.declares("projection", P::NAME, P::NAME);
-        self.projections.push(Arc::new(|app, bus, settings| projection::worker::<P>(app, bus, settings)));
+        self.projections
+            .push(Arc::new(|app, bus, settings| projection::worker::<P>(app, bus, settings, None)));
+        self
+    }
+
+    /// The same, and `hook` is called after commits, with the events whose effect was committed: for what may be missed, such as telling
+    /// caches or open pages that there is something new. What must happen is a handler's, [`App::handler`].
+    ///
+    /// It is called at most once for each event, whichever node and generation of the projection commits it, and only for live events: for
+    /// those behind the head of the log at which the generation began. Events that are replayed to a generation, as when it is built anew,
+    /// call nothing; where a generation began is kept with its checkpoint, so a restart or a pause makes no event less live. What fails
+    /// between the commit and the call loses the call. The projection waits for it, `host.projection_hook_ms` at most; a panic is logged.
+    #[must_use]
+    pub fn projection_then<P, F, Fut>(mut self, hook: F) -> Self
+    where
+        P: Projection,
+        F: Fn(Committed<P::Event>) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = ()> + 'static,
+    {
+        self.declares("projection", P::NAME, P::NAME);
+        let hook: Hook<P::Event> = Arc::new(move |committed| hook(committed).boxed_local());
+        self.projections.push(Arc::new(move |app, bus, settings| {
+            projection::worker::<P>(app, bus, settings, Some(Arc::clone(&hook)))
+        }));
         self
     }
 

@@ -17,6 +17,8 @@
 
 mod aggregate;
 mod app;
+mod boundary;
+mod deciding;
 mod event_handler;
 mod exit;
 mod handler;
@@ -39,6 +41,7 @@ pub use event_handler::{
 };
 pub use exit::{ExitStatus, Failed, OrExit, conclude};
 pub use handling::Handling;
+pub use projection::Committed;
 pub use read_models::{Found, ReadModels};
 pub use schedule::ScheduleSettings;
 pub use settings::HostSettings;
@@ -72,5 +75,15 @@ struct GuideToProcessManagers;
 
 /// The guide's examples, which are doctests by this.
 #[cfg(doctest)]
+#[doc = include_str!("../../../docs/guides/dynamic-consistency-boundaries.md")]
+struct GuideToBoundaries;
+
+/// The guide's examples, which are doctests by this.
+#[cfg(doctest)]
 #[doc = include_str!("../../../docs/guides/commands-and-aggregates.md")]
 struct GuideToCommandsAndAggregates;
+
+/// The guide's examples, which are doctests by this.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/guides/projections.md")]
+struct GuideToProjections;

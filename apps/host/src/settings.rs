@@ -32,6 +32,12 @@ pub struct HostSettings {
     /// How long a projection waits for a wake-up before it looks for itself.
     #[serde(deserialize_with = "at_least_one")]
     pub projection_poll_ms: u64,
+    /// How often a projection looks whether a rebuild was asked for, or another version serves.
+    #[serde(deserialize_with = "at_least_one")]
+    pub projection_look_ms: u64,
+    /// How long what is called after a commit of a projection may take before it is given up.
+    #[serde(deserialize_with = "at_least_one")]
+    pub projection_hook_ms: u64,
     /// Notices that one recorder stores at once, at most.
     #[serde(deserialize_with = "at_least_one")]
     pub notices_batch: usize,
@@ -88,6 +94,14 @@ impl HostSettings {
         Duration::from_millis(self.process_patience_ms)
     }
 
+    pub(crate) const fn projection_look(&self) -> Duration {
+        Duration::from_millis(self.projection_look_ms)
+    }
+
+    pub(crate) const fn projection_hook(&self) -> Duration {
+        Duration::from_millis(self.projection_hook_ms)
+    }
+
     pub(crate) const fn notices_batch_within(&self) -> Duration {
         Duration::from_millis(self.notices_batch_within_ms)
     }
@@ -107,6 +121,8 @@ impl Default for HostSettings {
             in_flight_max: 1024,
             projection_batch: 500,
             projection_poll_ms: 500,
+            projection_look_ms: 1000,
+            projection_hook_ms: 10_000,
             notices_batch: 500,
             notices_batch_within_ms: 200,
             notices_waiting_max: 10_000,
@@ -149,6 +165,8 @@ mod tests {
             "in_flight_max",
             "projection_batch",
             "projection_poll_ms",
+            "projection_look_ms",
+            "projection_hook_ms",
             "notices_batch",
             "notices_batch_within_ms",
             "notices_waiting_max",

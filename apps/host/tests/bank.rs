@@ -10,13 +10,13 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 use umbel_core::{
-    Aggregate, Changes, Command, Context, Decide, Decision, Document, Event, Projection, Query,
+    Aggregate, Changes, Command, Context, Decide, Decision, Document, Event, Position, Projection, Query,
     RecordedEvent,
     document::Collection,
     events,
     store::{ClaimName, State},
 };
-use umbel_host::{App, AskError, DispatchError, Handling, ReadModels};
+use umbel_host::{App, AskError, Committed, DispatchError, Handling, ReadModels};
 use uuid::Uuid;
 
 /// Amounts that make the fussy projection fail, each in its own way.
@@ -69,6 +69,7 @@ messages! {
     command "bank.scatter" Scatter { to: Vec<String>, amount: i64 } -> i64;
     command "bank.counted" Counted { account: String } -> ();
     query "bank.balance" GetBalance { account: String } -> Option<Balance>;
+    query "bank.later" GetLater { } -> u64;
     query "bank.broken" Broken { hang: bool } -> ();
     event "bank.deposited" Deposited { amount: i64 } -> ();
     event "bank.withdrawn" Withdrawn { amount: i64 } -> ();
@@ -137,6 +138,14 @@ pub(crate) struct NextBalances;
 /// The number of deposits, for those who do not mind some amounts.
 pub(crate) struct Fussy;
 
+/// The number of deposits, by a rule that minds some amounts from its second version on.
+pub(crate) struct FussyLater<const VERSION: u32>;
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct LaterDeposits {
+    count: u64,
+}
+
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Deposits {
     pub(crate) count: u64,
@@ -160,6 +169,39 @@ pub(crate) fn app() -> App {
         .projection::<Balances>()
         .query(get_balance)
         .query(broken)
+}
+
+/// The bank, with somebody who is told of what the balances have committed.
+pub(crate) fn told(tell: impl Fn(Vec<Position>) + Clone + Send + Sync + 'static) -> App {
+    let tell = move |committed: Committed<Moved>| {
+        let positions = committed.events.iter().map(|(_, recorded)| recorded.position).collect();
+        let tell = tell.clone();
+        async move { tell(positions) }
+    };
+    App::new("bank").aggregate::<Account>().projection_then::<Balances, _, _>(tell).query(get_balance)
+}
+
+/// The bank after an upgrade, told likewise.
+pub(crate) fn next_told(tell: impl Fn(Vec<Position>) + Clone + Send + Sync + 'static) -> App {
+    let tell = move |committed: Committed<Moved>| {
+        tell(committed.events.iter().map(|(_, recorded)| recorded.position).collect());
+        std::future::ready(())
+    };
+    App::new("bank").aggregate::<Account>().projection_then::<NextBalances, _, _>(tell).query(get_balance)
+}
+
+/// The bank, with somebody who is told and never done with it.
+pub(crate) fn told_slowly() -> App {
+    let hang = |_: Committed<Moved>| std::future::pending();
+    App::new("bank").aggregate::<Account>().projection_then::<Balances, _, _>(hang).query(get_balance)
+}
+
+pub(crate) fn fussy_later<const VERSION: u32>() -> App {
+    App::new("fussy_later").projection::<FussyLater<VERSION>>().query(get_later)
+}
+
+async fn get_later(models: ReadModels, _: GetLater) -> Result<u64, AskError> {
+    Ok(models.get::<LaterDeposits>("all").await?.map_or(0, |later| later.count))
 }
 
 pub(crate) fn fussy() -> App {
@@ -403,5 +445,30 @@ impl Projection for Fussy {
             Some(Deposits { count: old.map_or(1, |old| old.count + 1) })
         });
         assert_ne!(amount, PANICS_IN_RULE, "told to panic");
+    }
+}
+
+impl Document for LaterDeposits {
+    const COLLECTION: &'static str = "bank.later";
+}
+
+impl<const V: u32> Projection for FussyLater<V> {
+    const NAME: &'static str = "bank.fussy_later";
+    const VERSION: u32 = V;
+    type Event = OnlyDeposits;
+
+    fn collections() -> Vec<Collection> {
+        vec![Collection::of::<LaterDeposits>()]
+    }
+
+    fn project(
+        OnlyDeposits::Deposited(Deposited { amount }): OnlyDeposits,
+        _: &RecordedEvent,
+        changes: &mut Changes,
+    ) {
+        assert!(V < 2 || amount != PANICS_IN_RULE, "told to panic");
+        changes.modify("all", |old: Option<LaterDeposits>| {
+            Some(LaterDeposits { count: old.map_or(1, |old| old.count + 1) })
+        });
     }
 }

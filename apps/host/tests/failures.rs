@@ -72,7 +72,7 @@ async fn letters(world: &World, name: &str) -> Vec<Letter> {
     world.bus.store().list_letters(ListLetters { filter, after: None, limit: 100 }).await.unwrap().letters
 }
 
-async fn until_letters(world: &World, name: &str, count: usize) -> Vec<Letter> {
+pub(crate) async fn until_letters(world: &World, name: &str, count: usize) -> Vec<Letter> {
     loop {
         let found = letters(world, name).await;
         if found.len() == count {
@@ -312,6 +312,7 @@ fn unreadable() -> NewEvent {
         event_type: "bank.withdrawn/2".parse().unwrap(),
         data: Json::parse("{}").unwrap().into(),
         subject: None,
+        tags: umbel_core::Tags::none(),
         metadata: Metadata::default(),
     }
 }

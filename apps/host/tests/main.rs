@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test that meets what it does not expect must fail")]
 
 mod bank;
+mod courses;
 mod pot;
 mod probe;
 mod rigging;
@@ -10,11 +11,15 @@ mod world;
 
 mod aggregates;
 mod ahead;
+mod boundaries;
 mod commands;
 mod consistency;
 mod event_handlers;
+mod evolution;
 mod failures;
 mod faults;
+mod forms;
+mod generations;
 mod handlers;
 mod kit;
 mod nodes;

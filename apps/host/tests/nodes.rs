@@ -78,7 +78,7 @@ async fn check(clients: Vec<Vec<Step>>) {
     let mut balance = 0;
     for (index, event) in history.iter().enumerate() {
         assert_eq!(event.version, Version::new(u64::try_from(index).unwrap() + 1));
-        let by = match event.decode::<AccountEvent>().unwrap().unwrap() {
+        let by = match event.decode::<AccountEvent>().unwrap().one().unwrap() {
             AccountEvent::Deposited(Deposited { amount }) => amount,
             AccountEvent::Withdrawn(Withdrawn { amount }) => -amount,
             other => panic!("{other:?}"),

@@ -149,7 +149,7 @@ fn several_events_are_applied_and_projected_in_order_and_once() {
         let stored = world.bus.store().read_stream(request).await.unwrap().events;
         for (place, (event, marked)) in (1..).zip(stored.iter().zip(all)) {
             assert_eq!((event.version.get(), event.position.get()), (place, place));
-            let TallyEvent::Marked(Marked { number }) = event.decode().unwrap().unwrap();
+            let TallyEvent::Marked(Marked { number }) = event.decode().unwrap().one().unwrap();
             assert_eq!(number, marked);
         }
         let command = |at: usize| stored[at].metadata.causation_id;

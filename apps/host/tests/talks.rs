@@ -232,7 +232,7 @@ impl<K: Kind> ProcessManager for Talks<K> {
         };
         let instance = failure.instance.unwrap_or("nobody").to_owned();
         FAILURES.lock().unwrap_or_else(PoisonError::into_inner).entry(instance).or_default().push(failed);
-        let said = failure.recorded.and_then(|recorded| recorded.decode::<Talk>().ok().flatten());
+        let said = failure.recorded.and_then(|recorded| recorded.decode::<Talk>().ok()?.one());
         let verdicts = match said {
             Some(Talk::Said(said)) => said.verdicts,
             _ => Vec::new(),
@@ -297,7 +297,7 @@ pub(crate) async fn heard<K: Kind>(world: &World, instance: &str) -> Option<Vec<
 /// The amounts of an account's events, in order; withdrawals are negative.
 pub(crate) async fn amounts(world: &World, account: &str) -> Vec<i64> {
     let history = world.history(account).await;
-    let amount = |event: &RecordedEvent| match event.decode::<bank::AccountEvent>().unwrap().unwrap() {
+    let amount = |event: &RecordedEvent| match event.decode::<bank::AccountEvent>().unwrap().one().unwrap() {
         bank::AccountEvent::Deposited(deposited) => deposited.amount,
         bank::AccountEvent::Withdrawn(withdrawn) => -withdrawn.amount,
         _ => 0,

@@ -17,11 +17,12 @@ use umbel_core::{
     Subject, Timestamp, Version,
     document::{Direction, DocumentKey, DocumentQuery},
     store::{
-        AllPage, Append, AppendError, Appended, ClearOutbox, DocumentPage, DuePage, FindWork, Finding,
-        KeepNotices, KeptNotice, LinkError, LinkEvents, ListNotices, ListSnapshots, ListStreams, Perform,
-        PerformError, Performed, ReadAll, ReadDue, ReadError, ReadOutbox, ReadStream, SaveProjection,
+        AllPage, Append, AppendError, Appended, ClaimLive, ClearOutbox, DocumentPage, DuePage, FindWork,
+        Finding, Generation, KeepNotices, KeptNotice, LinkError, LinkEvents, ListNotices, ListProjections,
+        ListSnapshots, ListStreams, LoadDocuments, OpenProjection, Perform, PerformError, Performed, Phase,
+        ReadAll, ReadDue, ReadError, ReadOutbox, ReadStream, RemoveRetired, SaveProjection,
         SaveProjectionError, Snapshot, StoreError, StoreStatus, StreamInfo, StreamList, StreamPage,
-        SweepNotices, Waiting,
+        SweepNotices, SwitchError, SwitchProjection, Waiting,
     },
 };
 use umbel_host::{App, HostSettings};
@@ -55,6 +56,8 @@ pub(crate) struct Rigged {
     groups: watch::Sender<(u32, u32)>,
     /// So many groups to come are preceded by somebody else's deposit to the account "contested".
     intrusions: AtomicU32,
+    /// What is stored then instead of that deposit, each time with other ids.
+    intruder: Mutex<Option<Append>>,
     /// So many groups to come are stored, and their answers lost.
     lost: AtomicU32,
     /// The group with this number among those to come is refused.
@@ -63,6 +66,8 @@ pub(crate) struct Rigged {
     lost_saves: AtomicU32,
     /// The limit of the last read of the log.
     page_limit: watch::Sender<u32>,
+    /// While held, switches of projections wait.
+    switches_held: watch::Sender<bool>,
     /// Whether pages of streams come without their events.
     empty_pages: AtomicBool,
     /// While shut, notices are not taken: asking waits.
@@ -99,7 +104,7 @@ pub(crate) fn policy() -> Policy {
 }
 
 pub(crate) fn settings() -> HostSettings {
-    HostSettings { projection_poll_ms: 10, ..HostSettings::default() }
+    HostSettings { projection_poll_ms: 10, projection_look_ms: 20, ..HostSettings::default() }
 }
 
 impl World {
@@ -158,6 +163,20 @@ impl World {
         }
     }
 
+    /// Waits until readers get what the generation of this checkpoint has.
+    pub(crate) async fn serves(&self, projection: &str, checkpoint: &str) {
+        while self.phase(projection, checkpoint).await != Some(Phase::Serving) {
+            pause().await;
+        }
+    }
+
+    /// What the generation of a checkpoint is there for.
+    pub(crate) async fn phase(&self, projection: &str, checkpoint: &str) -> Option<Phase> {
+        let listed = ListProjections { projection: Some(projection.into()) };
+        let kept = self.bus.store().list_projections(listed).await.unwrap();
+        kept.iter().find(|one| one.checkpoint() == checkpoint).map(|one| one.phase)
+    }
+
     pub(crate) async fn head(&self) -> Position {
         self.bus.store().status().await.unwrap().head
     }
@@ -166,6 +185,11 @@ impl World {
     pub(crate) async fn deposit_behind_its_back(&self, account: &str, amount: i64) -> Position {
         self.bus.store().append(foreign_deposit(account, amount)).await.unwrap().last_position.unwrap()
     }
+}
+
+/// Between two looks at what nobody tells of.
+pub(crate) async fn pause() {
+    tokio::time::sleep(Duration::from_millis(2)).await;
 }
 
 /// A deposit that somebody else appends, whatever the version.
@@ -189,10 +213,12 @@ impl Rigged {
             shut: watch::Sender::default(),
             groups: watch::Sender::default(),
             intrusions: AtomicU32::default(),
+            intruder: Mutex::default(),
             lost: AtomicU32::default(),
             refused: AtomicU32::default(),
             lost_saves: AtomicU32::default(),
             page_limit: watch::Sender::default(),
+            switches_held: watch::Sender::default(),
             empty_pages: AtomicBool::default(),
             notices_shut: watch::Sender::default(),
             notices_refused: AtomicU32::default(),
@@ -229,12 +255,31 @@ impl Rigged {
         self.intrusions.store(times, Ordering::SeqCst);
     }
 
+    pub(crate) fn intrude_with(&self, append: Append, times: u32) {
+        *self.intruder.lock().unwrap() = Some(append);
+        self.intrude(times);
+    }
+
+    fn intruder(&self) -> Append {
+        let Some(mut append) = self.intruder.lock().unwrap().clone() else {
+            return foreign_deposit("contested", 1);
+        };
+        let events = append.streams.iter_mut().flat_map(|stream| &mut stream.events);
+        events.for_each(|event| event.id = EventId(umbel_bus::edge::fresh_id()));
+        append
+    }
+
     pub(crate) fn lose_answers(&self, times: u32) {
         self.lost.store(times, Ordering::SeqCst);
     }
 
     pub(crate) fn refuse_nth(&self, number: u32) {
         self.refused.store(number, Ordering::SeqCst);
+    }
+
+    /// Makes switches of projections wait, or lets them through.
+    pub(crate) fn hold_switches(&self, hold: bool) {
+        self.switches_held.send_replace(hold);
     }
 
     /// The limit of the last read of the log.
@@ -306,7 +351,7 @@ impl Log for Rigged {
             self.shut.subscribe().wait_for(|shut| !shut).await.unwrap();
             self.groups.send_modify(|(_, through)| *through += 1);
             if take(&self.intrusions) {
-                self.inner.append(vec![foreign_deposit("contested", 1)], now).await;
+                self.inner.append(vec![self.intruder()], now).await;
             }
             if take(&self.refused) && self.refused.load(Ordering::SeqCst) == 0 {
                 let refusal = StoreError::Unavailable { reason: "told to refuse".into() };
@@ -389,6 +434,37 @@ impl ReadModels for Rigged {
             let saved = self.inner.save_projection(request).await;
             if take(&self.lost_saves) { Err(lost().into()) } else { saved }
         })
+    }
+
+    fn load_documents(&self, request: LoadDocuments) -> BoxFuture<'_, Result<Vec<Option<Json>>, StoreError>> {
+        self.inner.load_documents(request)
+    }
+
+    fn open_projection(&self, request: OpenProjection) -> BoxFuture<'_, Result<Vec<Generation>, StoreError>> {
+        self.inner.open_projection(request)
+    }
+
+    fn list_projections(
+        &self,
+        request: ListProjections,
+    ) -> BoxFuture<'_, Result<Vec<Generation>, StoreError>> {
+        self.inner.list_projections(request)
+    }
+
+    fn switch_projection(&self, request: SwitchProjection) -> BoxFuture<'_, Result<(), SwitchError>> {
+        Box::pin(async move {
+            self.switches_held.subscribe().wait_for(|held| !held).await.unwrap();
+            let switched = self.inner.switch_projection(request).await;
+            if take(&self.lost_saves) { Err(lost().into()) } else { switched }
+        })
+    }
+
+    fn remove_retired(&self, request: RemoveRetired) -> BoxFuture<'_, Result<bool, StoreError>> {
+        self.inner.remove_retired(request)
+    }
+
+    fn claim_live(&self, request: ClaimLive) -> BoxFuture<'_, Result<Position, StoreError>> {
+        self.inner.claim_live(request)
     }
 }
 

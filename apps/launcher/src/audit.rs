@@ -93,9 +93,13 @@ fn described(ActRecord { act, events, links }: &ActRecord) -> String {
             };
             format!("reset subscription {subscription} to {start}: {} discarded", letters(*events))
         }
+        Act::RenameSubscription { subscription, to } => {
+            format!("renamed subscription {subscription} to {to}, with {}", letters(*events))
+        }
         Act::DeleteSubscription { subscription } => {
             format!("deleted subscription {subscription}: {} discarded", letters(*events))
         }
+        Act::RebuildProjection { projection } => format!("began to build projection {projection} anew"),
         Act::RetryLetters { filter, .. } => {
             format!("asked for {} to be tried again{}", letters(*events), of(filter))
         }

@@ -15,6 +15,7 @@ use crate::{
     new_app::NewCommand,
     notices::NoticesCommand,
     outbox::OutboxCommand,
+    projections::ProjectionsCommand,
     run,
     schedule::ScheduleCommand,
     snapshots::SnapshotsCommand,
@@ -93,6 +94,9 @@ enum Command {
     /// Print the acts of upkeep: what was removed, moved or forgotten, by whom and why
     #[command(after_help = audit::EXAMPLES)]
     Audit(AuditArgs),
+    /// Read models: which version serves, how far they are behind, build them anew
+    #[command(subcommand)]
+    Projections(ProjectionsCommand),
     /// Durable subscriptions: how far they are behind, pause, reset, delete
     #[command(subcommand)]
     Subscriptions(SubscriptionsCommand),
@@ -148,6 +152,7 @@ impl Cli {
             Command::Streams(command) => command.execute(&quiet(options)),
             Command::Store(command) => command.execute(&quiet(options)),
             Command::Audit(args) => audit::audit(&quiet(options), &args),
+            Command::Projections(command) => command.execute(&quiet(options)),
             Command::Subscriptions(command) => command.execute(&quiet(options)),
             Command::DeadLetters(command) => command.execute(&quiet(options)),
             Command::Snapshots(command) => command.execute(&quiet(options)),
@@ -253,6 +258,7 @@ mod tests {
             "umbel schedule list",
             "umbel schedule list social --failed",
             "umbel schedule show first",
+            "umbel projections rebuild",
             "umbel subscriptions reset a.b",
             "umbel subscriptions reset a.b --origin --current",
             "umbel dead-letters edit a.b 1",

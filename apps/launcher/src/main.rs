@@ -17,6 +17,7 @@ mod outbox;
 mod patience;
 mod print;
 mod progress;
+mod projections;
 mod run;
 mod schedule;
 mod snapshots;

@@ -197,6 +197,7 @@ mod tests {
             data: Json::parse(data).unwrap().into(),
             subject: None,
             linked_at: None,
+            tags: umbel_core::Tags::none(),
             metadata: Metadata::default(),
         }
     }

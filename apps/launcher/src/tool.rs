@@ -217,6 +217,9 @@ impl From<PerformError> for Stop {
             PerformError::SubscriptionNotFound(_) => {
                 failed(format!("{error}; `umbel subscriptions list` shows which there are"))
             }
+            PerformError::ProjectionNotFound(_) => {
+                failed(format!("{error}; `umbel projections list` shows which there are"))
+            }
             PerformError::LetterNotFound { .. } => {
                 failed(format!("{error}; `umbel dead-letters list` shows which there are"))
             }

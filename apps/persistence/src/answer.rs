@@ -22,12 +22,13 @@ use std::sync::Arc;
 use futures_util::future::{BoxFuture, ready};
 use umbel_bus::{Bus, edge};
 use umbel_core::{
-    Request,
+    Request, TagQuery,
     store::{
-        Act, ClearOutbox, DeleteSnapshot, FindCommand, FindEvent, FindWork, GetDocuments, GetStatus,
-        GetStreamInfo, KeepNotices, LinkEvents, ListNotices, ListSnapshots, ListStreams, LoadCheckpoint,
-        LoadSnapshot, Perform, PerformError, QueryDocuments, ReadAll, ReadDue, ReadOutbox, ReadStream,
-        SaveProjection, SaveSnapshot, StoreError, SweepNotices, VerifyStore,
+        Act, ClaimLive, ClearOutbox, DeleteSnapshot, FindCommand, FindEvent, FindWork, GetDocuments,
+        GetStatus, GetStreamInfo, KeepNotices, LinkEvents, ListNotices, ListProjections, ListSnapshots,
+        ListStreams, LoadCheckpoint, LoadDocuments, LoadSnapshot, OpenProjection, Perform, PerformError,
+        QueryDocuments, ReadAll, ReadDue, ReadOutbox, ReadStream, RemoveRetired, SaveProjection,
+        SaveSnapshot, StoreError, SweepNotices, SwitchProjection, VerifyStore,
     },
 };
 
@@ -77,6 +78,9 @@ answers! {
         Ok(page)
     });
     ReadAll: |asked, desk| Box::pin(async move {
+        if let Some(Err(wrong)) = asked.selector.tags.as_ref().map(TagQuery::check) {
+            return Err(StoreError::Failed { reason: wrong.to_string() });
+        }
         let mut page = desk.adapter.read_all(Self { limit: desk.page(asked.limit), ..asked }).await?;
         desk.vault.open(&mut page.events).await?;
         Ok(page)
@@ -93,6 +97,12 @@ answers! {
     QueryDocuments: |asked, desk| desk.adapter.query_documents(asked.0);
     LoadCheckpoint: |asked, desk| desk.adapter.load_checkpoint(asked.projection);
     SaveProjection: |asked, desk| desk.adapter.save_projection(asked), too_late: unknown;
+    LoadDocuments: |asked, desk| desk.adapter.load_documents(asked);
+    OpenProjection: |asked, desk| desk.adapter.open_projection(asked), too_late: unknown;
+    ListProjections: |asked, desk| desk.adapter.list_projections(asked);
+    SwitchProjection: |asked, desk| desk.adapter.switch_projection(asked), too_late: unknown;
+    RemoveRetired: |asked, desk| desk.adapter.remove_retired(asked), too_late: unknown;
+    ClaimLive: |asked, desk| desk.adapter.claim_live(asked), too_late: unknown;
     LinkEvents: |asked, desk| desk.adapter.link(asked, edge::now()), too_late: unknown;
     VerifyStore: |_asked, desk| desk.adapter.verify();
     LoadSnapshot: |asked, desk| Box::pin(desk.vault.load_snapshot(asked.stream));

@@ -56,7 +56,7 @@ impl Copied {
         for ((stream, events), last) in streams.into_iter().zip(&appended.versions) {
             let versions = up_to(last.get(), events.len())?.map(Version::new);
             for (event, version) in events.into_iter().zip(versions) {
-                let NewEvent { id, event_type, data, subject, metadata } = event;
+                let NewEvent { id, event_type, data, subject, tags, metadata } = event;
                 let (position, stream) = (positions.next()?, stream.clone());
                 recorded.push(RecordedEvent {
                     position,
@@ -67,6 +67,7 @@ impl Copied {
                     recorded_at,
                     data,
                     subject,
+                    tags,
                     metadata,
                     linked_at: None,
                 });

@@ -9,11 +9,12 @@ use futures_util::future::ready;
 use tokio::time::timeout_at;
 use umbel_bus::{Answered, Bus, Envelope, Gate, RouteSet};
 use umbel_core::store::{
-    ClearOutbox, DeleteSnapshot, FindCommand, FindEvent, FindWork, GetDocuments, GetStatus, GetStreamInfo,
-    KeepLeases, KeepNotices, LinkEvents, ListLetters, ListNotices, ListSnapshots, ListStreams,
-    ListSubscriptions, LoadCheckpoint, LoadSnapshot, OpenSubscription, ParkLetters, Perform, QueryDocuments,
-    ReadAll, ReadDue, ReadOutbox, ReadParkedKeys, ReadStream, SaveCheckpoints, SaveProjection, SaveSnapshot,
-    SettleLetters, StoreError, SweepNotices, TakeLetters, VerifyStore,
+    ClaimLive, ClearOutbox, DeleteSnapshot, FindCommand, FindEvent, FindWork, GetDocuments, GetStatus,
+    GetStreamInfo, KeepLeases, KeepNotices, LinkEvents, ListLetters, ListNotices, ListProjections,
+    ListSnapshots, ListStreams, ListSubscriptions, LoadCheckpoint, LoadDocuments, LoadSnapshot,
+    OpenProjection, OpenSubscription, ParkLetters, Perform, QueryDocuments, ReadAll, ReadDue, ReadOutbox,
+    ReadParkedKeys, ReadStream, RemoveRetired, SaveCheckpoints, SaveProjection, SaveSnapshot, SettleLetters,
+    StoreError, SweepNotices, SwitchProjection, TakeLetters, VerifyStore,
 };
 use umbel_supervision::{Drain, Tether};
 
@@ -54,6 +55,12 @@ impl Reader {
             .answers::<QueryDocuments>(address.clone().recipient())
             .answers::<LoadCheckpoint>(address.clone().recipient())
             .answers::<SaveProjection>(address.clone().recipient())
+            .answers::<LoadDocuments>(address.clone().recipient())
+            .answers::<OpenProjection>(address.clone().recipient())
+            .answers::<ListProjections>(address.clone().recipient())
+            .answers::<SwitchProjection>(address.clone().recipient())
+            .answers::<RemoveRetired>(address.clone().recipient())
+            .answers::<ClaimLive>(address.clone().recipient())
             .answers::<LinkEvents>(address.clone().recipient())
             .answers::<Perform>(address.clone().recipient())
             .answers::<VerifyStore>(address.clone().recipient())

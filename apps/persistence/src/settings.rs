@@ -51,6 +51,9 @@ pub struct StoreSettings {
     /// Bytes of data and metadata of one event.
     #[serde(deserialize_with = "up_to::<{ 256 << 20 }, _, _>")]
     pub max_payload_bytes: usize,
+    /// Tags of one event.
+    #[serde(deserialize_with = "up_to::<1_000, _, _>")]
+    pub max_event_tags: usize,
     /// How deep objects and lists may be nested in what is appended.
     #[serde(deserialize_with = "up_to::<{ DEPTH_MAX as u64 }, _, _>")]
     pub max_json_depth: usize,
@@ -135,6 +138,7 @@ impl StoreSettings {
             append_max_events: self.group_max_events,
             payload_max_bytes: self.max_payload_bytes,
             append_max_bytes: self.queue_max_bytes,
+            event_max_tags: self.max_event_tags,
             json_max_depth: self.max_json_depth,
         }
     }
@@ -165,6 +169,7 @@ impl Default for StoreSettings {
             page_size_max: 4096,
             page_max_bytes: PAGE_MAX_BYTES,
             max_payload_bytes: 1 << 20,
+            max_event_tags: 16,
             max_json_depth: DEPTH_MAX,
             allow_hard_removal: false,
             poll_interval_ms: 200,
@@ -239,6 +244,7 @@ mod tests {
             "page_size_max",
             "page_max_bytes",
             "max_payload_bytes",
+            "max_event_tags",
             "max_json_depth",
             "poll_interval_ms",
             "notices_sweep_interval_ms",

@@ -10,7 +10,7 @@ use std::{collections::HashSet, mem};
 
 use umbel_core::{
     EventId,
-    store::{Append, AppendError, Appended},
+    store::{Append, AppendError, Appended, Stored},
 };
 
 /// The last events of what was stored by the last two groups that stored anything. Whoever decides on an append sends the next one
@@ -36,7 +36,13 @@ impl Vouching {
 
     /// Remembers what was stored of a group.
     pub(crate) fn remember(&mut self, Ends(ends): Ends, outcomes: &[Result<Appended, AppendError>]) {
-        let is_stored = |number: usize| outcomes.get(number).is_some_and(Result::is_ok);
+        // What was stored before is another append with the same command, or this one: whoever sent that heard of it long ago.
+        let now = |outcome: &Result<Appended, AppendError>| {
+            outcome
+                .as_ref()
+                .is_ok_and(|appended| appended.stored == Stored::Now && appended.repeated.is_none())
+        };
+        let is_stored = |number: usize| outcomes.get(number).is_some_and(now);
         let stored: HashSet<_> =
             ends.into_iter().filter(|(number, _)| is_stored(*number)).map(|(_, id)| id).collect();
         if !stored.is_empty() {
@@ -78,6 +84,10 @@ mod tests {
         vouching.remember(Ends::of(&appends[..2]), &[Ok(Appended::now(None, Vec::new())), refused()]);
         assert!(vouches(&vouching, &appends[0]) && !vouches(&vouching, &appends[1]));
         vouching.remember(Ends::of(&appends[1..2]), &[refused()]);
+        let repeated = Appended::repeated(None, umbel_core::Json::parse("1").unwrap());
+        vouching.remember(Ends::of(&appends[1..2]), &[Ok(repeated)]);
+        vouching.remember(Ends::of(&appends[1..2]), &[Ok(Appended::now(None, Vec::new()).again())]);
+        assert!(!vouches(&vouching, &appends[1]), "another append with its command was stored");
         vouching.remember(Ends::of(&appends[2..3]), &[Ok(Appended::now(None, Vec::new()))]);
         assert!(vouches(&vouching, &appends[0]) && vouches(&vouching, &appends[2]));
         vouching.remember(Ends::of(&appends[3..]), &[Ok(Appended::now(None, Vec::new()))]);

@@ -16,3 +16,6 @@ mod relations;
 mod sweep;
 
 pub use app::app;
+
+#[cfg(test)]
+mod tests;

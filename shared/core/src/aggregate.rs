@@ -1,5 +1,6 @@
 //! Aggregates: decide what happens, evolve by what happened. Pure functions; the host does the rest.
 
+mod forms;
 mod lifespan;
 mod snapshots;
 mod steps;
@@ -90,7 +91,8 @@ pub trait Decide<C: Command>: Aggregate {
     }
 }
 
-/// What a decision leads to, as one atom: all of it is stored, or nothing.
+/// What a decision leads to, as one atom: all of it is stored, or nothing. Made by [`Decision::new`] or [`Steps`], or by `into()` of an
+/// event, an event or none, or several; with an answer, of a pair of these and the answer.
 #[derive(Debug)]
 pub struct Decision<E, R> {
     /// What happened, in order. Empty when there was nothing to do.
@@ -163,12 +165,6 @@ impl<E, R> Decision<E, R> {
     pub fn release(mut self, scope: &str, value: &str) -> Self {
         self.release.push(ClaimName::new(scope, value));
         self
-    }
-}
-
-impl<E> From<Vec<E>> for Decision<E, ()> {
-    fn from(events: Vec<E>) -> Self {
-        Self::new(events, ())
     }
 }
 

@@ -1,36 +1,58 @@
 //! Events: facts with a stable name and a schema version, before and after they are recorded.
 
+mod decoded;
+mod line;
+mod lineage;
+mod upcast;
+
 use std::{fmt, str::FromStr};
 
-use base64::prelude::{BASE64_STANDARD, Engine};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::DeserializeOwned, de::Error as _};
 
 use crate::{
     event_name::EventName,
     id::EventId,
-    json::Json,
     metadata::Metadata,
     names::{EVENT_NAME_MAX_BYTES, NameError, check_event_name},
     payload::{Payload, PayloadError},
     personal::Subject,
     stream::StreamName,
+    tags::Tags,
     time::Timestamp,
     version::{Position, Version},
 };
 
+pub use decoded::{Decoded, IntoIter};
+pub use lineage::{Lineage, Names, count_names};
+pub use upcast::{Old, UPCAST_STEPS_MAX, Upcast, UpcastError, UpcastFailure, Upcaster};
+
 /// A fact of the domain: one struct per kind of event.
 ///
-/// Its name and shape are a wire format. A changed shape gets the next [`Event::SCHEMA`]; the old one stays
-/// readable for ever.
+/// Its name and shape are a wire format. A changed shape gets the next [`Event::SCHEMA`], and an upcaster that makes the new shape of
+/// the old one, which stays readable for ever. The guide to evolution has examples.
 pub trait Event: Serialize + DeserializeOwned + fmt::Debug + Send + Sync + 'static {
     /// Stable wire name, `app.happened`.
     const NAME: &'static str;
     /// Version of the shape, from 1.
     const SCHEMA: u32 = 1;
+    /// What each older shape has become in the next one: the first makes version 2 of version 1, and so on, one for each version
+    /// before [`Event::SCHEMA`] - else it does not compile. They are pure, are never changed once the version they lead to is
+    /// written, and may lead to no event, or to several, also of other names.
+    const UPCASTERS: &'static [Upcaster] = &[];
+    /// Names it had before. Its versions count on over a change of name. Logs hold what was written under them for ever.
+    const FORMERLY: &'static [&'static str] = &[];
+    /// Other kinds, or retired names, whose upcasters lead to events of this one: who reads this kind reads those, too, as far as
+    /// they become it.
+    const SUCCEEDS: &'static [Lineage] = &[];
 
     /// Whose personal data its [`Personal`](crate::Personal) fields are. `None`, the default, when it has none.
     fn subject(&self) -> Option<Subject> {
         None
+    }
+
+    /// By what events of several streams are found together: see [`tags`](crate::tags). None, the default, costs nothing.
+    fn tags(&self) -> Tags {
+        Tags::none()
     }
 
     /// What the log keeps of it: JSON, unless the type has a binary coding of its own.
@@ -53,13 +75,16 @@ pub trait Event: Serialize + DeserializeOwned + fmt::Debug + Send + Sync + 'stat
 /// Several kinds of event seen as one type: what an aggregate evolves by, what a projection listens to.
 /// [`events!`](crate::events) writes it.
 pub trait EventSet: fmt::Debug + Sized + Send + 'static {
-    /// Names of all kinds in the set.
+    /// The kinds in the set, each with its past.
+    const KINDS: &'static [Lineage];
+    /// Every name under which logs may hold events that are of this set, or become some of it: also those that kinds had before.
     const NAMES: &'static [&'static str];
 
-    /// The value if the event is of this set, `None` if its name is not in it.
+    /// The value, if the event is one of this set in its newest shape and under its newest name. [`RecordedEvent::decode`] is
+    /// for events from a log, which may be older than that.
     ///
     /// # Errors
-    /// When the name is of the set but the schema version is unknown or the data does not have its shape.
+    /// When the data does not have the shape that its type promises.
     fn decode(event_type: &EventType, data: &Payload) -> Result<Option<Self>, DecodeError>;
 
     /// The wire form.
@@ -78,6 +103,8 @@ pub struct EncodedEvent {
     pub data: Payload,
     /// Whose personal data it holds.
     pub subject: Option<Subject>,
+    /// By what it is found.
+    pub tags: Tags,
 }
 
 /// Name and schema version of an event; written `articles.published/2`. A name is 1 to 250 bytes without control characters.
@@ -100,6 +127,8 @@ pub struct NewEvent {
     pub data: Payload,
     /// Whose personal data it holds, if any: [`Personal`](crate::Personal) values in it are kept encrypted.
     pub subject: Option<Subject>,
+    /// By what it is found, whatever its stream.
+    pub tags: Tags,
     /// Its context.
     pub metadata: Metadata,
 }
@@ -123,6 +152,8 @@ pub struct RecordedEvent {
     pub data: Payload,
     /// Whose personal data it holds, if any.
     pub subject: Option<Subject>,
+    /// By what it is found, whatever its stream.
+    pub tags: Tags,
     /// Its context.
     pub metadata: Metadata,
     /// Its place in the stream that was read, if that is not its own but holds a link to it.
@@ -148,6 +179,9 @@ pub enum DecodeError {
         /// What is wrong, and where.
         reason: PayloadError,
     },
+    /// It has an old shape, of which the newest cannot be made.
+    #[error(transparent)]
+    Upcast(Box<UpcastError>),
 }
 
 /// Text that is no `name/schema`.
@@ -191,8 +225,8 @@ impl NewEvent {
     /// Gives an encoded event its id and context.
     #[must_use]
     pub fn new(id: EventId, event: EncodedEvent, metadata: Metadata) -> Self {
-        let EncodedEvent { event_type, data, subject } = event;
-        Self { id, event_type, data, subject, metadata }
+        let EncodedEvent { event_type, data, subject, tags } = event;
+        Self { id, event_type, data, subject, tags, metadata }
     }
 
     /// What the payload limit counts: bytes of data and metadata.
@@ -208,17 +242,41 @@ impl EncodedEvent {
     /// # Errors
     /// When the value cannot be encoded.
     pub fn of<E: Event>(event: &E) -> Result<Self, PayloadError> {
-        Ok(Self { event_type: EventType::of::<E>(), data: event.to_payload()?, subject: event.subject() })
+        Ok(Self {
+            event_type: EventType::of::<E>(),
+            data: event.to_payload()?,
+            subject: event.subject(),
+            tags: event.tags(),
+        })
     }
 }
 
 impl RecordedEvent {
-    /// The event as one of a set, or `None` if it is not of it.
+    /// What it is to a reader of this set: one event as a rule; none when it is not of it; and of an old shape whatever the upcasters
+    /// make of it, none, one or several, in order.
     ///
     /// # Errors
-    /// See [`EventSet::decode`].
-    pub fn decode<S: EventSet>(&self) -> Result<Option<S>, DecodeError> {
-        S::decode(&self.event_type, &self.data)
+    /// When its name is of the set and its schema version is not known, its data do not have the shape, or an upcaster fails.
+    pub fn decode<S: EventSet>(&self) -> Result<Decoded<S>, DecodeError> {
+        match S::decode(&self.event_type, &self.data)? {
+            Some(event) => Ok(event.into()),
+            None => upcast::upcast(self, S::KINDS, S::decode),
+        }
+    }
+
+    /// The same for one kind of event.
+    ///
+    /// # Errors
+    /// See [`Self::decode`].
+    pub fn decode_as<E: Event>(&self) -> Result<Decoded<E>, DecodeError> {
+        let read = |event_type: &EventType, data: &Payload| match *event_type.name == *E::NAME {
+            true if event_type.schema == E::SCHEMA => decode_one::<E>(event_type, data).map(Some),
+            _ => Ok(None),
+        };
+        match read(&self.event_type, &self.data)? {
+            Some(event) => Ok(event.into()),
+            None => upcast::upcast(self, &[Lineage::of::<E>()], read),
+        }
     }
 
     /// Its place in the stream that was read: its own version, or the link's.
@@ -236,19 +294,16 @@ impl RecordedEvent {
     /// The same event as it was before it was recorded: to append it to another log.
     #[must_use]
     pub fn into_new(self) -> NewEvent {
-        let Self { id, event_type, data, subject, metadata, .. } = self;
-        NewEvent { id, event_type, data, subject, metadata }
+        let Self { id, event_type, data, subject, tags, metadata, .. } = self;
+        NewEvent { id, event_type, data, subject, tags, metadata }
     }
 }
 
-/// Decodes one kind of event; [`events!`](crate::events) calls it for the kind whose name matched.
+/// Decodes one kind of event; [`events!`](crate::events) calls it for the kind whose name and schema version matched.
 ///
 /// # Errors
 /// See [`EventSet::decode`].
 pub fn decode_one<E: Event>(event_type: &EventType, data: &Payload) -> Result<E, DecodeError> {
-    if event_type.schema != E::SCHEMA {
-        return Err(DecodeError::UnknownSchema { event_type: event_type.clone(), known: E::SCHEMA });
-    }
     E::from_payload(data).map_err(|reason| DecodeError::Malformed { event_type: event_type.clone(), reason })
 }
 
@@ -282,83 +337,6 @@ impl Serialize for EventType {
 impl<'de> Deserialize<'de> for EventType {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         String::deserialize(deserializer)?.parse().map_err(D::Error::custom)
-    }
-}
-
-/// The JSON form of a [`RecordedEvent`]: one line of an export.
-#[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Line {
-    position: Position,
-    stream: StreamName,
-    version: Version,
-    id: EventId,
-    #[serde(rename = "type")]
-    event_type: EventType,
-    recorded_at: Timestamp,
-    #[serde(skip_serializing_if = "Option::is_none", default)]
-    data: Option<Json>,
-    #[serde(skip_serializing_if = "Option::is_none", default)]
-    data_base64: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none", default)]
-    subject: Option<Subject>,
-    metadata: Metadata,
-    #[serde(skip_serializing_if = "Option::is_none", default)]
-    linked_at: Option<Version>,
-}
-
-impl Serialize for RecordedEvent {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let event = self.clone();
-        let (data, data_base64) = match event.data {
-            Payload::Json(json) => (Some(json), None),
-            Payload::Binary(bytes) => (None, Some(BASE64_STANDARD.encode(bytes))),
-        };
-        let Self {
-            position, stream, version, id, event_type, recorded_at, subject, metadata, linked_at, ..
-        } = event;
-        let line = Line {
-            position,
-            stream,
-            version,
-            id,
-            event_type,
-            recorded_at,
-            data,
-            data_base64,
-            subject,
-            metadata,
-            linked_at,
-        };
-        line.serialize(serializer)
-    }
-}
-
-impl<'de> Deserialize<'de> for RecordedEvent {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let line = Line::deserialize(deserializer)?;
-        let data = match (line.data, line.data_base64) {
-            (Some(json), None) => Payload::Json(json),
-            (None, Some(text)) => {
-                Payload::Binary(BASE64_STANDARD.decode(text).map_err(D::Error::custom)?.into())
-            }
-            _ => return Err(D::Error::custom("an event has either `data` or `data_base64`")),
-        };
-        let Line {
-            position, stream, version, id, event_type, recorded_at, subject, metadata, linked_at, ..
-        } = line;
-        Ok(Self {
-            position,
-            stream,
-            version,
-            id,
-            event_type,
-            recorded_at,
-            data,
-            subject,
-            metadata,
-            linked_at,
-        })
     }
 }
 
@@ -397,14 +375,22 @@ macro_rules! events {
         }
 
         impl $crate::EventSet for $set {
-            const NAMES: &'static [&'static str] = &[$(<$event as $crate::Event>::NAME),+];
+            const KINDS: &'static [$crate::event::Lineage] = &[$($crate::event::Lineage::of::<$event>()),+];
+            const NAMES: &'static [&'static str] = {
+                const KINDS: &[$crate::event::Lineage] = <$set as $crate::EventSet>::KINDS;
+                const NAMES: &$crate::event::Names<{ $crate::event::count_names(KINDS) }> =
+                    &$crate::event::Names::of(KINDS);
+                NAMES.get()
+            };
 
             fn decode(
                 event_type: &$crate::EventType,
                 data: &$crate::Payload,
             ) -> ::std::result::Result<::std::option::Option<Self>, $crate::DecodeError> {
                 $(
-                    if event_type.name == <$event as $crate::Event>::NAME {
+                    if event_type.schema == <$event as $crate::Event>::SCHEMA
+                        && event_type.name == <$event as $crate::Event>::NAME
+                    {
                         return $crate::event::decode_one::<$event>(event_type, data).map(Self::$kind).map(Some);
                     }
                 )+
@@ -429,50 +415,4 @@ macro_rules! events {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[derive(Debug, PartialEq, Serialize, Deserialize)]
-    struct Opened {
-        owner: String,
-    }
-    impl Event for Opened {
-        const NAME: &'static str = "bank.opened";
-        const SCHEMA: u32 = 2;
-    }
-
-    events! {
-        #[derive(PartialEq)]
-        enum Bank { Opened(Opened) }
-    }
-
-    #[test]
-    fn decodes_its_own_kinds_only() {
-        let EncodedEvent { event_type, data, .. } =
-            Bank::from(Opened { owner: "Ada".into() }).encode().unwrap();
-        assert_eq!(Bank::decode(&event_type, &data), Ok(Some(Bank::Opened(Opened { owner: "Ada".into() }))));
-        assert_eq!(Bank::decode(&"bank.closed/1".parse().unwrap(), &data), Ok(None));
-    }
-
-    #[test]
-    fn says_why_it_cannot_read_an_event() {
-        let data = Payload::from(Json::parse(r#"{"owner":1}"#).unwrap());
-        let newer = Bank::decode(&"bank.opened/3".parse().unwrap(), &data).unwrap_err();
-        assert!(newer.to_string().contains("bank.opened/3"), "{newer}");
-        let malformed = Bank::decode(&"bank.opened/2".parse().unwrap(), &data).unwrap_err();
-        assert!(matches!(malformed, DecodeError::Malformed { .. }), "{malformed}");
-    }
-
-    #[test]
-    fn a_type_is_written_with_its_schema_version() {
-        let event_type: EventType = "a/b/12".parse().unwrap();
-        assert_eq!((event_type.name.as_ref(), event_type.schema), ("a/b", 12));
-        assert_eq!(event_type.to_string(), "a/b/12");
-        for wrong in ["", "a", "a/", "/1", "a/0", "a/x", "a/2147483648"] {
-            assert_eq!(wrong.parse::<EventType>(), Err(EventTypeError::Form(wrong.into())));
-        }
-        assert_eq!("a\0b/1".parse::<EventType>(), Err(EventTypeError::Name(NameError::Character('\0'))));
-        let error = format!("{}/1", "x".repeat(100_000)).parse::<EventType>().unwrap_err().to_string();
-        assert!(error.contains("100000 bytes") && error.len() < 200, "{error}");
-    }
-}
+mod tests;

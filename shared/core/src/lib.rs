@@ -8,6 +8,7 @@
 //! them through a [`Context`]. The same input gives the same output, always.
 
 pub mod aggregate;
+pub mod boundary;
 pub mod document;
 pub mod event;
 mod event_name;
@@ -24,6 +25,7 @@ pub mod schedule;
 pub mod store;
 pub mod stream;
 pub mod subscription;
+pub mod tags;
 pub mod time;
 pub mod version;
 
@@ -31,8 +33,12 @@ pub use aggregate::{
     After, Aggregate, CommandSet, CommandVisitor, Context, Decide, Decision, Happening, Lifespan, Snapshots,
     Steps,
 };
+pub use boundary::Boundary;
 pub use document::{Changes, Document};
-pub use event::{DecodeError, EncodedEvent, Event, EventSet, EventType, NewEvent, RecordedEvent};
+pub use event::{
+    DecodeError, Decoded, EncodedEvent, Event, EventSet, EventType, Lineage, NewEvent, Old, RecordedEvent,
+    Upcast, UpcastFailure, Upcaster,
+};
 pub use event_name::EventName;
 pub use id::{CommandId, EventId};
 pub use json::Json;
@@ -44,5 +50,6 @@ pub use personal::{Personal, Subject};
 pub use process_manager::{Cue, ProcessManager, Reaction, Route};
 pub use projection::Projection;
 pub use stream::{Category, StreamName, StreamNameError};
+pub use tags::{Tag, TagItem, TagQuery, Tags};
 pub use time::Timestamp;
 pub use version::{ExpectedVersion, Place, Position, Version};

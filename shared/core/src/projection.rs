@@ -10,16 +10,16 @@ use crate::{
 /// The host reads the log, loads the documents that the rule touches, applies the changes and commits them
 /// together with the checkpoint. A rule is pure and sees every event once, in log order.
 pub trait Projection: Send + Sync + 'static {
-    /// Stable name, `app.model`; its checkpoint is kept under `name/version`.
+    /// Stable name, `app.model`; its checkpoints are kept under `name/version`.
     const NAME: &'static str;
-    /// Raised when the rule changes, so that the read model is built anew: it is emptied, and every event is
-    /// projected again from the start of the log. Until that has caught up, readers see the new model as far as it
-    /// has come. Two versions at a time, on several nodes, are not supported yet: they write the same documents.
+    /// Raised when the rule changes, so that the read model is built anew: every event is projected again from the start of the log, into
+    /// documents beside those that there are. Readers get the old ones until the new ones have caught up, and then these at once. Nodes
+    /// of the old version go on with the old documents until then; afterwards they say that they are superseded. It never goes down.
     const VERSION: u32 = 1;
     /// The events it wants. Others are not even read.
     type Event: EventSet;
 
-    /// The collections it owns; nobody else writes them. They are emptied when a version of the rule begins.
+    /// The collections it owns; nobody else writes them. They are empty when its rule sees the first event.
     fn collections() -> Vec<Collection>;
 
     /// The changes an event makes. `recorded` is the event's place, time and metadata.

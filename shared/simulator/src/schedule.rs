@@ -49,7 +49,7 @@ pub(crate) enum Request {
     /// What must be known to plan a group.
     Look(Group),
     /// A group, planned on this.
-    Commit { group: Group, view: View, mark: usize },
+    Commit { group: Group, view: Box<View>, mark: usize },
     /// Something for a subscription.
     Keep { subscription: usize, node: NodeId, effect: Effect<u64> },
 }

@@ -184,18 +184,18 @@ pub(crate) fn over_the_wire<E: EventSet>(event: &E) -> E {
 }
 
 #[track_caller]
-fn wire_form<E: EventSet>(event: &E) -> (EventType, Value) {
+pub(crate) fn wire_form<E: EventSet>(event: &E) -> (EventType, Value) {
     let EncodedEvent { event_type, data, .. } = encoded(event);
     (event_type, data.decode().expect("encoded as JSON a moment ago"))
 }
 
 #[track_caller]
-fn encoded<E: EventSet>(event: &E) -> EncodedEvent {
+pub(crate) fn encoded<E: EventSet>(event: &E) -> EncodedEvent {
     event.encode().unwrap_or_else(|error| panic!("{event:?} cannot be encoded: {error}"))
 }
 
 #[track_caller]
-fn same<T: Serialize + Debug>(actual: &T, expected: &T, what: &str) {
+pub(crate) fn same<T: Serialize + Debug>(actual: &T, expected: &T, what: &str) {
     let as_value =
         |value: &T| serde_json::to_value(value).unwrap_or_else(|error| panic!("{value:?}: {error}"));
     assert_eq!(as_value(actual), as_value(expected), "{what} (left) is not the expected one (right)");

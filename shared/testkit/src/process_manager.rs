@@ -196,6 +196,7 @@ fn recorded<E: EventSet>(event: &E, number: u128) -> RecordedEvent {
         recorded_at: NOW,
         data: encoded.data,
         subject: encoded.subject,
+        tags: umbel_core::Tags::none(),
         metadata: Metadata::default(),
         linked_at: None,
     }

@@ -61,12 +61,11 @@ impl<P: Projection> ReadModel<P> {
     pub fn after<E: Event>(mut self, stream: &str, event: E) -> Self {
         let recorded = self.record(stream, &event);
         match recorded.decode::<P::Event>() {
-            Ok(Some(event)) => {
+            Ok(events) => {
                 let mut changes = Changes::default();
-                P::project(event, &recorded, &mut changes);
+                events.into_iter().for_each(|event| P::project(event, &recorded, &mut changes));
                 self.apply(changes);
             }
-            Ok(None) => {}
             Err(error) => panic!("the projection cannot read {event:?}: {error}"),
         }
         self
@@ -92,18 +91,7 @@ impl<P: Projection> ReadModel<P> {
         let version = self.versions.entry(stream.clone()).or_insert(Version::START);
         *version = version.next();
         self.last = self.last.next();
-        let recorded = RecordedEvent {
-            position: self.last,
-            stream,
-            version: *version,
-            id: EventId(Uuid::from_u128(u128::from(self.last.get()))),
-            event_type: type_of(event),
-            recorded_at: self.now,
-            data: event.to_payload().unwrap_or_else(|error| panic!("{event:?} cannot be encoded: {error}")),
-            subject: event.subject(),
-            metadata: Metadata::default(),
-            linked_at: None,
-        };
+        let recorded = recorded(self.last.get(), stream, *version, self.now, event);
         self.now = self.now.plus(Duration::from_secs(1));
         recorded
     }
@@ -132,8 +120,28 @@ impl<P: Projection> ReadModel<P> {
     }
 }
 
-fn type_of<E: Event>(_event: &E) -> EventType {
-    EventType::of::<E>()
+/// An event as a log has it at this position.
+#[track_caller]
+fn recorded<E: Event>(
+    position: u64,
+    stream: StreamName,
+    version: Version,
+    recorded_at: Timestamp,
+    event: &E,
+) -> RecordedEvent {
+    RecordedEvent {
+        position: Position::new(position),
+        stream,
+        version,
+        id: EventId(Uuid::from_u128(u128::from(position))),
+        event_type: EventType::of::<E>(),
+        recorded_at,
+        data: event.to_payload().unwrap_or_else(|error| panic!("{event:?} cannot be encoded: {error}")),
+        subject: event.subject(),
+        tags: event.tags(),
+        metadata: Metadata::default(),
+        linked_at: None,
+    }
 }
 
 #[track_caller]

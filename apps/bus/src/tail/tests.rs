@@ -21,6 +21,7 @@ pub(crate) fn event(position: u64) -> RecordedEvent {
         recorded_at: Timestamp::from_micros(7),
         data: Payload::json(&"x".repeat(usize::try_from(position % 15).unwrap())).unwrap(),
         subject: None,
+        tags: umbel_core::Tags::none(),
         metadata: Metadata::default(),
         linked_at: None,
     }

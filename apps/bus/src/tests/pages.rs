@@ -92,6 +92,7 @@ fn event(position: u64) -> RecordedEvent {
         recorded_at: Timestamp::from_micros(0),
         data: Json::from_store("{}").into(),
         subject: None,
+        tags: umbel_core::Tags::none(),
         metadata: Metadata::default(),
         linked_at: None,
     }

@@ -8,20 +8,20 @@ use std::{
 };
 
 use tokio::sync::{Mutex, MutexGuard};
-use umbel_bus::{
-    Dispatch, DispatchContext, DispatchError, Dispatched, Outcome as Known, Refusal, Returned, Store,
-};
+use umbel_bus::{Dispatch, DispatchContext, DispatchError, Dispatched, Refusal, Returned, Store};
 use umbel_core::{
-    After, Aggregate, Command, Decide, ExpectedVersion, Json, Lifespan, StreamName, Version,
+    After, Aggregate, Command, Decide, ExpectedVersion, Lifespan, StreamName, Version,
     aggregate::{Asked, Why},
     store::{Append, AppendError, Appended, Snapshot},
 };
 
-use crate::aggregate::{
-    cell::{Cell, Decided, lifespan},
-    flight::{Airborne, Flight, Landing},
-    fold::Trouble,
-    inline,
+use crate::{
+    aggregate::{
+        cell::{Cell, Decided, lifespan},
+        flight::{Airborne, Flight, Landing},
+        inline,
+    },
+    deciding::{Trouble, carried_out_before, repeated},
 };
 
 /// An aggregate in memory, for the commands that take turns on it.
@@ -49,7 +49,7 @@ type Outcome<C> = Result<Done<C>, DispatchError<<C as Command>::Rejection>>;
 /// What a decision leads to.
 enum Step<C: Command> {
     Done(Done<C>),
-    Append(Ready<C>),
+    Append(Box<Ready<C>>),
 }
 
 /// Ready to be appended.
@@ -124,7 +124,7 @@ impl<A: Aggregate> Kept<A> {
     where
         A: Decide<C>,
     {
-        if let Some(first) = passage.carried_out_before().await? {
+        if let Some(first) = carried_out_before::<C>(passage.store, passage.context).await? {
             return Ok((first, None));
         }
         let mut held = None;
@@ -137,7 +137,7 @@ impl<A: Aggregate> Kept<A> {
             let Ready { append, mut done, lifespan, airborne, settled } =
                 match passage.decide(&mut turn).await? {
                     Step::Done(done) => return Ok(done),
-                    Step::Append(ready) => ready,
+                    Step::Append(ready) => *ready,
                 };
             // It is on its way before the turn passes on: so appends come to the store in the order of their decisions.
             let mut appending = Box::pin(passage.store.append(append));
@@ -260,7 +260,7 @@ impl<C: Command> Passage<'_, C> {
         if !cell.stale {
             tell(cell);
         }
-        Step::Append(Ready { append, done, lifespan, airborne, settled })
+        Step::Append(Box::new(Ready { append, done, lifespan, airborne, settled }))
     }
 
     /// Whether the state that an answer would rest on is another one now: it is what the log holds, read during this call.
@@ -284,21 +284,10 @@ impl<C: Command> Passage<'_, C> {
         &self,
         error: DispatchError<C::Rejection>,
     ) -> Result<Step<C>, DispatchError<C::Rejection>> {
-        self.carried_out_before().await?.map(|done| Step::Done((done, None))).ok_or(error)
-    }
-
-    /// The reply kept for a command whose id the caller chose, if it was carried out before.
-    async fn carried_out_before(&self) -> Result<Option<Dispatched<C::Reply>>, DispatchError<C::Rejection>> {
-        if !self.context.idempotent {
-            return Ok(None);
-        }
-        let found = self.store.find_command(self.context.command_id).await;
-        match found.map_err(|error| nothing_stored(DispatchError::from_store(C::NAME, &error)))? {
-            Some(Appended { repeated: Some(reply), last_position, .. }) => {
-                repeated::<C>(&reply, last_position).map(Some)
-            }
-            _ => Ok(None),
-        }
+        carried_out_before::<C>(self.store, self.context)
+            .await?
+            .map(|done| Step::Done((done, None)))
+            .ok_or(error)
     }
 }
 
@@ -323,25 +312,6 @@ fn refused<A: Decide<C>, C: Command>(command: &C, error: &AppendError) -> Dispat
     }
 }
 
-impl Trouble {
-    fn into_error<R>(self, command: &'static str) -> DispatchError<R> {
-        match self {
-            Self::Store(error) => nothing_stored(DispatchError::from_store(command, &error)),
-            Self::Failed(reason) => DispatchError::Failed { reason },
-        }
-    }
-}
-
-/// The same error of a step that only reads.
-fn nothing_stored<R>(error: DispatchError<R>) -> DispatchError<R> {
-    match error {
-        DispatchError::Timeout { command, .. } => {
-            DispatchError::Timeout { command, outcome: Known::NothingStored }
-        }
-        error => error,
-    }
-}
-
 /// Whether a stream at this version is as expected.
 fn is_at(version: Version, expected: ExpectedVersion) -> bool {
     match expected {
@@ -350,14 +320,4 @@ fn is_at(version: Version, expected: ExpectedVersion) -> bool {
         ExpectedVersion::StreamExists => version > Version::START,
         ExpectedVersion::Exact(exact) => version == exact,
     }
-}
-
-fn repeated<C: Command>(
-    reply: &Json,
-    position: Option<umbel_core::Position>,
-) -> Result<Dispatched<C::Reply>, DispatchError<C::Rejection>> {
-    let reply = reply.decode().map_err(|error| DispatchError::Failed {
-        reason: format!("the reply kept for this {} cannot be read: {error}", C::NAME),
-    })?;
-    Ok(Dispatched { position, events: None, repeated: true, ..Dispatched::reply_only(reply) })
 }

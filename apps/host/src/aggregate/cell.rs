@@ -12,16 +12,18 @@ use std::{
 
 use umbel_bus::{DispatchContext, Store, edge};
 use umbel_core::{
-    After, Aggregate, Command, Context, Decide, Decision, EncodedEvent, EventId, EventName, EventSet,
-    ExpectedVersion, Json, Lifespan, NewEvent, PayloadError, StreamName, Timestamp, Version,
-    event::EventType,
-    store::{Append, Claims, CommandRecord, Snapshot, StreamAppend},
+    After, Aggregate, Command, Context, Decide, Decision, EncodedEvent, EventId, EventName, ExpectedVersion,
+    Json, Lifespan, StreamName, Timestamp, Version,
+    store::{Append, Claims, Snapshot, StreamAppend},
 };
 
-use crate::aggregate::{
-    caution::Caution,
-    flight::{Airborne, Flight, Landing, Ticket},
-    fold::{Fold, Trouble},
+use crate::{
+    aggregate::{
+        caution::Caution,
+        flight::{Airborne, Flight, Landing, Ticket},
+        fold::Fold,
+    },
+    deciding::{Trouble, Wired, record, wired},
 };
 
 /// An aggregate in memory.
@@ -229,21 +231,7 @@ impl<A: Aggregate> Cell<A> {
         context: &DispatchContext,
         at: Timestamp,
     ) -> Result<Decided<A::Event, R>, Trouble> {
-        let failed = |error: PayloadError| Trouble::Failed(format!("cannot be encoded: {error}"));
-        let mut names = Vec::with_capacity(decision.events.len());
-        let mut events = Vec::with_capacity(decision.events.len());
-        let mut returned = Vec::new();
-        for event in &decision.events {
-            let encoded = event.encode().map_err(failed)?;
-            let EventType { name, .. } = &encoded.event_type;
-            if !names.contains(name) {
-                names.push(name.clone());
-            }
-            if context.returning.events() {
-                returned.push(encoded.clone());
-            }
-            events.push(NewEvent::new(EventId(edge::fresh_id()), encoded, context.metadata.clone()));
-        }
+        let Wired { events, names, returned } = wired(&decision.events, context)?;
         let mut append = Append::default();
         if !events.is_empty() {
             let expected = ExpectedVersion::Exact(self.fold.version);
@@ -260,8 +248,7 @@ impl<A: Aggregate> Cell<A> {
             from: None,
         };
         if context.idempotent {
-            let reply = Json::encode(&decision.reply).map_err(|error| failed(error.into()))?;
-            append.command = Some(CommandRecord { id: context.command_id, reply });
+            append.command = Some(record(context, &decision.reply)?);
         }
         Ok(Decided { decision, append, names, at, returned })
     }

@@ -6,8 +6,10 @@ use umbel_bus::Store;
 use umbel_core::{
     Aggregate, StreamName, Version,
     document::Direction,
-    store::{ReadError, ReadStream, StoreError, StreamPage},
+    store::{ReadError, ReadStream, StreamPage},
 };
+
+use crate::deciding::Trouble;
 
 /// Events per read.
 const LOAD_PAGE: u32 = 1000;
@@ -17,14 +19,6 @@ pub(super) struct Fold<A> {
     pub(super) stream: StreamName,
     pub(super) state: A,
     pub(super) version: Version,
-}
-
-/// Why a state is not known.
-pub(super) enum Trouble {
-    /// The store could not be read.
-    Store(StoreError),
-    /// The log holds something this program cannot use, or the domain's code panicked.
-    Failed(String),
 }
 
 impl<A: Aggregate> Fold<A> {
@@ -108,8 +102,8 @@ impl<A: Aggregate> Fold<A> {
 
     fn take_in(&mut self, page: &StreamPage, until: Version) -> Result<(), Trouble> {
         for recorded in page.events.iter().take_while(|recorded| recorded.version_read() <= until) {
-            let event = recorded.decode::<A::Event>().map_err(|error| Trouble::Failed(error.to_string()))?;
-            if let Some(event) = event {
+            let events = recorded.decode::<A::Event>().map_err(|error| Trouble::Failed(error.to_string()))?;
+            for event in events {
                 self.evolve(&event)?;
             }
             self.version = recorded.version_read();

@@ -11,7 +11,7 @@ use umbel_core::{
     document::{DocumentKey, DocumentWrite},
 };
 
-use crate::aggregate::fold::Trouble;
+use crate::deciding::Trouble;
 
 /// What these events, which come after `version`, do to the aggregate's documents.
 pub(super) fn changes<A: Aggregate>(

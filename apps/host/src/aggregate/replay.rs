@@ -6,7 +6,7 @@ use umbel_core::{
     store::{SnapshotError, State, StoreError},
 };
 
-use crate::aggregate::fold::{Fold, Trouble};
+use crate::{aggregate::fold::Fold, deciding::Trouble};
 
 /// Why a state cannot be told.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

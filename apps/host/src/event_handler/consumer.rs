@@ -5,7 +5,10 @@ use std::{collections::BTreeSet, panic::AssertUnwindSafe, sync::Arc};
 use anyhow::{anyhow, bail};
 use futures_util::FutureExt;
 use tokio::sync::watch;
-use umbel_core::subscription::{Key, Verdict as Settled};
+use umbel_core::{
+    Decoded,
+    subscription::{Key, Verdict as Settled},
+};
 use umbel_supervision::{Stopping, describe_panic};
 
 use super::{
@@ -119,12 +122,7 @@ impl<H: EventHandler> Consumer<H> {
             return Ok(());
         }
         let handled = match decode::<H>(delivered) {
-            Ok(Some(event)) => {
-                let context = HandlerContext::new::<H>(&self.start, delivered);
-                handle(self.handler().await?, event, &context).await
-            }
-            // The store selects by name, so this is an event of a stream, which it does not select from.
-            Ok(None) => Ok(()),
+            Ok(events) => self.handle_each(events, delivered).await?,
             Err(trouble) => Err(trouble),
         };
         match handled {
@@ -136,6 +134,23 @@ impl<H: EventHandler> Consumer<H> {
             }
             Err(trouble) => self.fail(delivered, hand, trouble).await,
         }
+    }
+
+    /// Handles what a recorded event is to the handler, up to the first that cannot be. It may be nothing: of an old shape that nobody
+    /// needs any more, or an event of a stream, from which the store does not select by name.
+    async fn handle_each(
+        &mut self,
+        events: Decoded<H::Event>,
+        delivered: &Delivered,
+    ) -> anyhow::Result<Result<(), Trouble<H::Error>>> {
+        for (part, event) in (0..).zip(events) {
+            let context = HandlerContext::new::<H>(&self.start, delivered, part);
+            let handled = handle(self.handler().await?, event, &context).await;
+            if handled.is_err() {
+                return Ok(handled);
+            }
+        }
+        Ok(Ok(()))
     }
 
     /// Says what becomes of an event that was not handled.
@@ -196,8 +211,10 @@ impl<H: BatchHandler> Way<H> for Together {
             return Singly::take(consumer, batch, hand).await;
         };
         let places: Vec<_> = decoded.iter().map(|(delivered, _)| delivered.place).collect();
-        let context = |delivered| HandlerContext::new::<H>(&consumer.start, delivered);
-        let wanted = decoded.into_iter().filter_map(|(delivered, event)| Some((event?, context(delivered))));
+        let context = |delivered, part| HandlerContext::new::<H>(&consumer.start, delivered, part);
+        let wanted = decoded.into_iter().flat_map(|(delivered, events)| {
+            (0..).zip(events).map(move |(part, event)| (event, context(delivered, part)))
+        });
         let wanted: Vec<_> = wanted.collect();
         let handled = match wanted.is_empty() {
             true => Ok(()),

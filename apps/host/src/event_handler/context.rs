@@ -23,6 +23,7 @@ pub struct HandlerStart {
 pub struct HandlerContext {
     recorded: Arc<RecordedEvent>,
     place: Place,
+    part: u32,
     attempt: u32,
     letter: bool,
     replay: bool,
@@ -53,10 +54,11 @@ impl HandlerStart {
 }
 
 impl HandlerContext {
-    pub(super) fn new<H: EventHandler>(start: &HandlerStart, delivered: &Delivered) -> Self {
+    pub(super) fn new<H: EventHandler>(start: &HandlerStart, delivered: &Delivered, part: u32) -> Self {
         Self {
             recorded: Arc::clone(&delivered.event),
             place: delivered.place,
+            part,
             attempt: delivered.attempt,
             letter: delivered.letter,
             replay: delivered.place <= start.head,
@@ -76,6 +78,13 @@ impl HandlerContext {
     #[must_use]
     pub const fn place(&self) -> Place {
         self.place
+    }
+
+    /// Which one it is of the events that the recorded one is to the handler, from 0. There is more than one only where the recorded event
+    /// has an old shape of which upcasters make several. They are handled in order, and acknowledged together.
+    #[must_use]
+    pub const fn part(&self) -> u32 {
+        self.part
     }
 
     /// Which attempt this is: 1 for the first.
@@ -128,7 +137,8 @@ impl HandlerContext {
             *count += 1;
             *count
         };
-        let text = format!("{} {} {command} {number}", self.handler, self.recorded.id.0);
+        let part = if self.part == 0 { String::new() } else { format!("/{}", self.part) };
+        let text = format!("{} {}{part} {command} {number}", self.handler, self.recorded.id.0);
         let half = |salt: &str| u128::from(Key::of(&format!("{salt} {text}")).to_i64().cast_unsigned());
         CommandId(Uuid::from_u128((half("first") << 64) | half("second")))
     }

@@ -75,7 +75,8 @@ pub trait EventHandler: Sized + 'static {
     /// its own.
     fn init(start: &HandlerStart) -> impl Future<Output = Result<Self, Self::Error>>;
 
-    /// Handles an event. What it remembers in `self` is there for the next one.
+    /// Handles an event, in its newest shape. Where upcasters make several of one that was recorded, it is called for each, in order; if one
+    /// of them fails, those before it come again with it. What it remembers in `self` is there for the next one.
     fn handle(
         &mut self,
         event: Self::Event,

@@ -3,7 +3,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use futures_util::FutureExt;
-use umbel_core::DecodeError;
+use umbel_core::{DecodeError, Decoded};
 use umbel_supervision::describe_panic;
 
 use super::{
@@ -55,8 +55,8 @@ fn settle<E>(handled: std::thread::Result<Result<(), E>>) -> Result<(), Trouble<
     }
 }
 
-/// The event as the handler's type; `None` when it is none of its events.
-pub(super) fn decode<H: EventHandler>(delivered: &Delivered) -> Result<Option<H::Event>, Trouble<H::Error>> {
+/// What the event is to the handler: one of its events as a rule, none or several if it has an old shape.
+pub(super) fn decode<H: EventHandler>(delivered: &Delivered) -> Result<Decoded<H::Event>, Trouble<H::Error>> {
     match catch_unwind(AssertUnwindSafe(|| delivered.event.decode::<H::Event>())) {
         Ok(decoded) => decoded.map_err(Trouble::Unreadable),
         Err(panic) => Err(Trouble::Panicked(describe_panic(&*panic))),

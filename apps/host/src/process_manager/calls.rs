@@ -52,14 +52,16 @@ fn caught<T>(call: impl FnOnce() -> T) -> Result<T, String> {
     catch_unwind(AssertUnwindSafe(call)).map_err(|panic| describe_panic(&*panic))
 }
 
-/// The event, if it is one of those the process manager wants, and whom it concerns.
+/// What the event is to the process manager, and whom each of these concerns: one as a rule, none or several if it has an old shape.
 pub(super) fn route<P: ProcessManager>(
     recorded: &RecordedEvent,
-) -> Result<Option<Routed<P::Event>>, Failed<P::Error>> {
+) -> Result<Vec<Routed<P::Event>>, Failed<P::Error>> {
     let decoded = caught(|| recorded.decode::<P::Event>()).map_err(Failed::Panicked)?;
-    let Some(event) = decoded.map_err(Failed::Unreadable)? else { return Ok(None) };
-    let route = caught(|| P::route(&event, recorded)).map_err(Failed::Panicked)?;
-    Ok(Some((event, route)))
+    let routed = |event| {
+        let route = caught(|| P::route(&event, recorded)).map_err(Failed::Panicked)?;
+        Ok((event, route))
+    };
+    decoded.map_err(Failed::Unreadable)?.into_iter().map(routed).collect()
 }
 
 /// What an instance makes of something.

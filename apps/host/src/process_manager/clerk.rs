@@ -34,6 +34,8 @@ pub(super) struct Surroundings {
 pub(super) enum Work<E> {
     Event {
         event: Rc<E>,
+        /// Which one it is of those that the recorded event has become.
+        part: u32,
         recorded: Arc<RecordedEvent>,
         interest: Interest,
         /// Which attempt of the subscription it is.
@@ -109,10 +111,12 @@ pub(super) async fn serve<P: ProcessManager>(
 impl<P: ProcessManager> Clerk<'_, P> {
     async fn serve(&mut self, work: &Work<P::Event>) -> Result<(), Ended> {
         match work {
-            Work::Event { event, recorded, interest, attempt, ticket } => {
+            // What comes behind a part that becomes a dead letter comes again with it.
+            Work::Event { part: 1.., ticket, .. } if ticket.has_failed() => Ok(()),
+            Work::Event { event, part, recorded, interest, attempt, ticket } => {
                 let (step, strict) = (interest.step, interest.strict);
                 let (recorded, cue, ticket) = (&**recorded, Cue::Event(&**event), Some(&**ticket));
-                let origin = Origin::from(recorded);
+                let origin = Origin::of(recorded, *part);
                 let recorded = Some(recorded);
                 self.handle(&Given { cue, recorded, origin, step, strict, attempt: *attempt, ticket }).await
             }

@@ -95,7 +95,7 @@ impl<P: ProcessManager> Clerk<'_, P> {
         let options = DispatchOptions::default()
             .command_id(order.id)
             .correlation_id(origin.correlation_id)
-            .caused_by(origin.cause)
+            .caused_by(origin.causation_id())
             .within(&[P::NAME]);
         let options =
             origin.custom.iter().fold(options, |options, (key, value)| options.metadata(key, value.clone()));

@@ -130,28 +130,30 @@ impl<P: ProcessManager> Router<P> {
         if taken.has(delivered.place) || self.tickets.iter().any(comes_again) {
             return Ok(());
         }
-        let (event, route) = match route::<P>(&delivered.event) {
-            Ok(Some(routed)) => routed,
-            Ok(None) => return Ok(subscriber.link.ack_unheard(number, vec![delivered.place]).await?),
+        let routed = match route::<P>(&delivered.event) {
+            Ok(routed) => routed,
             Err(failed) => return self.not_routed(subscriber, &delivered, number, taken, &failed).await,
         };
-        let interests = route.interests();
-        let ticket = Rc::new(Ticket::new(&delivered, number, Arc::clone(taken), interests.len()));
-        if interests.is_empty() {
+        let count = routed.iter().map(|(_, route)| route.interests().len()).sum();
+        let ticket = Rc::new(Ticket::new(&delivered, number, Arc::clone(taken), count));
+        if count == 0 {
             return Ok(subscriber.link.ack_unheard(number, vec![delivered.place]).await?);
         }
         self.tickets.push(Rc::clone(&ticket));
-        let event = Rc::new(event);
-        for interest in interests {
-            let work = Work::Event {
-                event: Rc::clone(&event),
-                recorded: Arc::clone(&delivered.event),
-                interest: interest.clone(),
-                attempt: delivered.attempt,
-                ticket: Rc::clone(&ticket),
-            };
-            self.desk.put(&interest.instance, work);
-            self.begin(interest.instance.clone());
+        for (part, (event, route)) in (0..).zip(routed) {
+            let event = Rc::new(event);
+            for interest in route.interests() {
+                let work = Work::Event {
+                    event: Rc::clone(&event),
+                    part,
+                    recorded: Arc::clone(&delivered.event),
+                    interest: interest.clone(),
+                    attempt: delivered.attempt,
+                    ticket: Rc::clone(&ticket),
+                };
+                self.desk.put(&interest.instance, work);
+                self.begin(interest.instance.clone());
+            }
         }
         Ok(())
     }

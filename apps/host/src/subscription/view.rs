@@ -46,6 +46,7 @@ impl Told {
         Stand {
             position: self.reached.subscribe(),
             held_up: self.held_up.subscribe(),
+            beside: watch::channel(None).1,
             elsewhere: self.elsewhere.subscribe(),
         }
     }

@@ -61,6 +61,6 @@ async fn each<E: Error + Send + Sync + 'static>(
 /// Makes a typed value of an event, which must be one of these.
 pub(super) fn decode<E: EventSet>(event: &RecordedEvent) -> anyhow::Result<()> {
     let typed = event.decode::<E>()?;
-    ensure!(std::hint::black_box(typed).is_some(), "{} is not of this log", event.event_type);
+    ensure!(std::hint::black_box(typed).len() == 1, "{} is not of this log", event.event_type);
     Ok(())
 }

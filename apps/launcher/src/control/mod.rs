@@ -12,6 +12,7 @@ mod server;
 
 use serde::{Deserialize, Serialize};
 use umbel_bus::at_least_one;
+use umbel_core::Position;
 use umbel_supervision::TreeNode;
 
 pub(crate) use client::{Unanswered, ask};
@@ -41,6 +42,19 @@ pub(crate) struct ControlSettings {
 pub(crate) enum Question {
     /// What the supervision tree looks like; answered by a [`Process`].
     Tree,
+    /// How far projections and handlers of events have come; answered by a list of [`Standing`].
+    Standings,
+}
+
+/// A projection or a handler of events, as it tells itself.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Standing {
+    /// Its name.
+    pub(crate) name: String,
+    /// Everything up to here has had its effect.
+    pub(crate) position: Position,
+    /// What keeps it from going on, or what is to be told of it besides.
+    pub(crate) held_up: Option<String>,
 }
 
 /// A line back.

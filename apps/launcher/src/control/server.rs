@@ -15,11 +15,11 @@ use tokio::{
     task::JoinSet,
     time::{sleep, timeout},
 };
-use umbel_bus::{Bus, GetTree};
+use umbel_bus::{Bus, GetTree, Progress};
 use umbel_supervision::{Worker, WorkerContext};
 
 use super::{
-    ControlSettings, Process, Question, Reply,
+    ControlSettings, Process, Question, Reply, Standing,
     endpoint::{Endpoint, Place},
 };
 
@@ -128,10 +128,20 @@ impl Server {
                 Ok(process) => line_of(&Reply::Answer(process)),
                 Err(error) => line_of(&Reply::<()>::Error(format!("the tree does not answer: {error:#}"))),
             },
+            Ok(Question::Standings) => line_of(&Reply::Answer(self.standings())),
             Err(error) => line_of(&Reply::<()>::Error(format!("not a question: {error}"))),
         };
         // A tree has a JSON form; should that change, the client is not left waiting.
         reply.unwrap_or_else(|_| b"{\"error\":\"the answer has no JSON form\"}\n".to_vec())
+    }
+
+    fn standings(&self) -> Vec<Standing> {
+        let standing = |Progress { name, stand, .. }: Progress| Standing {
+            name: name.to_owned(),
+            position: *stand.position.borrow(),
+            held_up: stand.held_up.borrow().clone().or_else(|| stand.beside.borrow().clone()),
+        };
+        self.bus.progress().into_iter().map(standing).collect()
     }
 
     async fn tree(&self) -> Result<Process> {
@@ -215,6 +225,9 @@ mod tests {
             assert_eq!((answer.process, &*answer.environment), (process::id(), "test"));
             let control = answer.tree.find("control").unwrap();
             assert!(control.up_ms.is_some() && answer.tree.is_up(), "{}", answer.tree);
+
+            let reply = exchange(&mut client, "{\"ask\":\"standings\"}\n");
+            assert_eq!(reply["answer"], json!([]), "{reply}");
 
             let reply = exchange(&mut client, &format!("{}\n", json!({"ask": "x".repeat(100)})));
             assert!(reply["error"].as_str().unwrap().contains("control.request_max_bytes"), "{reply}");

@@ -1,7 +1,7 @@
 //! Which events are wanted.
 
 use clap::Args;
-use umbel_core::{Timestamp, store::Selector};
+use umbel_core::{Tag, TagQuery, Timestamp, store::Selector};
 use uuid::Uuid;
 
 use crate::args::{event_name, time};
@@ -15,6 +15,9 @@ pub(crate) struct FilterArgs {
     /// Only streams of these categories: what stands before the first - of their names
     #[arg(long = "category", value_name = "CATEGORIES", value_delimiter = ',', num_args = 1)]
     categories: Vec<String>,
+    /// Only with this tag, such as course:c1; may be given several times, and then all must be on the event
+    #[arg(long = "tag", value_name = "NAME:VALUE")]
+    tags: Vec<Tag>,
     /// Only this conversation
     #[arg(long, value_name = "UUID")]
     correlation: Option<Uuid>,
@@ -35,6 +38,7 @@ impl FilterArgs {
         Selector {
             names: some(&self.names),
             categories: some(&self.categories),
+            tags: (!self.tags.is_empty()).then(|| TagQuery::tagged(self.tags.iter().cloned().collect())),
             correlation_id: self.correlation,
             causation_id: self.causation,
             recorded_from: self.since,

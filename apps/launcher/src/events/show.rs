@@ -79,6 +79,9 @@ fn described(event: &RecordedEvent) -> String {
     if let Some(subject) = &event.subject {
         text += &format!("subject   {subject}\n");
     }
+    if !event.tags.is_empty() {
+        text += &format!("tags      {}\n", event.tags);
+    }
     let pretty = |json: &str| {
         let value: Option<serde_json::Value> = serde_json::from_str(json).ok();
         value.and_then(|value| serde_json::to_string_pretty(&value).ok()).unwrap_or_else(|| json.to_owned())

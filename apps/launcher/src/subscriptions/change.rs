@@ -29,6 +29,13 @@ Examples:
 
 Whoever works on it loses its partitions at once, and begins there.";
 
+pub(super) const RENAME_EXAMPLES: &str = "\
+Example:
+  umbel subscriptions rename mail.welcome mail.greeting --yes
+
+Stop what runs under the old name first, and start what has the new one afterwards: it goes on at the same place, dead letters included.
+What still runs under the old name loses its partitions at once, and its app makes a subscription of that name anew.";
+
 pub(super) const DELETE_EXAMPLES: &str = "\
 Example:
   umbel subscriptions delete mail.welcome --yes
@@ -70,6 +77,22 @@ pub(crate) struct ResetArgs {
 }
 
 #[derive(Debug, Args)]
+pub(crate) struct RenameArgs {
+    /// The subscription's name
+    #[arg(value_name = "OLD", value_parser = subscription)]
+    name: SubscriptionName,
+    /// Its name from now on, which no other has
+    #[arg(value_name = "NEW", value_parser = subscription)]
+    to: SubscriptionName,
+    #[command(flatten)]
+    reason: ReasonArg,
+    #[command(flatten)]
+    sure: SureArg,
+    #[command(flatten)]
+    json: JsonArg,
+}
+
+#[derive(Debug, Args)]
 pub(crate) struct DeleteArgs {
     /// The subscription's name
     #[arg(value_name = "NAME", value_parser = subscription)]
@@ -84,12 +107,12 @@ pub(crate) struct DeleteArgs {
 
 pub(super) fn pause(options: &LoadOptions, args: &OneArgs) -> Result<(), Failed> {
     let act = Act::PauseSubscription { subscription: args.name.clone() };
-    perform(options, act, &args.reason, args.json, &format!("paused {}", args.name))
+    perform(options, act, &args.reason, args.json, (&format!("paused {}", args.name), "discarded"))
 }
 
 pub(super) fn resume(options: &LoadOptions, args: &OneArgs) -> Result<(), Failed> {
     let act = Act::ResumeSubscription { subscription: args.name.clone() };
-    perform(options, act, &args.reason, args.json, &format!("resumed {}", args.name))
+    perform(options, act, &args.reason, args.json, (&format!("resumed {}", args.name), "discarded"))
 }
 
 pub(super) fn reset(options: &LoadOptions, args: &ResetArgs) -> Result<(), Failed> {
@@ -101,14 +124,21 @@ pub(super) fn reset(options: &LoadOptions, args: &ResetArgs) -> Result<(), Faile
         None => Start::Origin,
     };
     let act = Act::ResetSubscription { subscription: name.clone(), start };
-    perform(options, act, &args.reason, args.json, &format!("reset {name}"))
+    perform(options, act, &args.reason, args.json, (&format!("reset {name}"), "discarded"))
+}
+
+pub(super) fn rename(options: &LoadOptions, args: &RenameArgs) -> Result<(), Failed> {
+    let RenameArgs { name, to, .. } = args;
+    args.sure.confirm(&format!("renaming subscription {name} to {to}"))?;
+    let act = Act::RenameSubscription { subscription: name.clone(), to: to.clone() };
+    perform(options, act, &args.reason, args.json, (&format!("renamed {name} to {to}"), "kept"))
 }
 
 pub(super) fn delete(options: &LoadOptions, args: &DeleteArgs) -> Result<(), Failed> {
     let name = &args.name;
     args.sure.confirm(&format!("deleting subscription {name}"))?;
     let act = Act::DeleteSubscription { subscription: name.clone() };
-    perform(options, act, &args.reason, args.json, &format!("deleted {name}"))
+    perform(options, act, &args.reason, args.json, (&format!("deleted {name}"), "discarded"))
 }
 
 fn perform(
@@ -116,13 +146,13 @@ fn perform(
     act: Act,
     reason: &ReasonArg,
     json: JsonArg,
-    what: &str,
+    (what, letters): (&str, &str),
 ) -> Result<(), Failed> {
     with_store(options, async |tool| {
         let performed = tool.perform(act, reason.get()).await?;
         let mut words = format!("{what}; recorded in the audit at position {}\n", performed.position);
         if performed.events > 0 {
-            words += &format!("{} discarded\n", counted(performed.events, "dead letter"));
+            words += &format!("{} {letters}\n", counted(performed.events, "dead letter"));
         }
         Ok(print_one(json.json, &performed, &words)?)
     })

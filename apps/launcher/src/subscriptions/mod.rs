@@ -26,6 +26,9 @@ pub(crate) enum SubscriptionsCommand {
     /// Let a subscription begin elsewhere, discarding its dead letters; recorded in the audit
     #[command(after_help = change::RESET_EXAMPLES)]
     Reset(change::ResetArgs),
+    /// Give a subscription another name, under which it goes on where it is; recorded in the audit
+    #[command(after_help = change::RENAME_EXAMPLES)]
+    Rename(change::RenameArgs),
     /// Remove a subscription with its checkpoints and dead letters; recorded in the audit
     #[command(after_help = change::DELETE_EXAMPLES)]
     Delete(change::DeleteArgs),
@@ -39,6 +42,7 @@ impl SubscriptionsCommand {
             Self::Pause(args) => change::pause(options, args),
             Self::Resume(args) => change::resume(options, args),
             Self::Reset(args) => change::reset(options, args),
+            Self::Rename(args) => change::rename(options, args),
             Self::Delete(args) => change::delete(options, args),
         }
     }

@@ -45,7 +45,7 @@ impl Decide<Put> for Item {
         match name.trim() {
             "" => Err(Rejection::NameIsBlank),
             _ if self.is_in => Err(Rejection::IsIn),
-            _ => Ok(vec![PutIn { id, name }.into()].into()),
+            _ => Ok(ItemEvent::from(PutIn { id, name }).into()),
         }
     }
 }
@@ -57,7 +57,7 @@ impl Decide<Take> for Item {
 
     fn decide(&self, command: &Take, _: &Context<'_>) -> Result<Decision<ItemEvent, ()>, Rejection> {
         let Take { id } = command.clone();
-        if self.is_in { Ok(vec![TakenOut { id }.into()].into()) } else { Err(Rejection::IsNotIn) }
+        if self.is_in { Ok(ItemEvent::from(TakenOut { id }).into()) } else { Err(Rejection::IsNotIn) }
     }
 }
 
@@ -91,20 +91,19 @@ impl Projection for Items {
     }
 }
 
-fn first_by_name() -> DocumentQuery {
-    DocumentQuery::of::<ItemDocument>().order_by("name", Direction::Forward).page(0, LISTED_MAX)
-}
-
 async fn list(models: ReadModels, _: List) -> Result<Vec<Listed>, AskError> {
-    let found = models.query::<ItemDocument>(first_by_name()).await?;
+    let by_name = DocumentQuery::of::<ItemDocument>().order_by("name", Direction::Forward);
+    let found = models.query::<ItemDocument>(by_name.page(0, LISTED_MAX)).await?;
     Ok(found.documents.into_iter().map(|(id, ItemDocument { name })| Listed { id, name }).collect())
 }
 
 #[cfg(test)]
 mod tests {
-    use umbel_testkit::{
+    use umbel_testing::{
+        TestUmbrella,
         aggregate::{given, given_nothing},
         projection::ReadModel,
+        run,
     };
 
     use super::*;
@@ -113,8 +112,12 @@ mod tests {
         Put { id: "1".into(), name: name.into() }
     }
 
-    fn put_in(id: &str) -> PutIn {
-        PutIn { id: id.into(), name: "Lamp".into() }
+    fn take() -> Take {
+        Take { id: "1".into() }
+    }
+
+    fn put_in() -> PutIn {
+        PutIn { id: "1".into(), name: "Lamp".into() }
     }
 
     fn taken_out() -> TakenOut {
@@ -123,25 +126,35 @@ mod tests {
 
     #[test]
     fn an_item_is_put_in_once() {
-        given_nothing::<Item>().when(put("Lamp")).then([put_in("1")]);
+        given_nothing::<Item>().when(put("Lamp")).then([put_in()]);
         given_nothing::<Item>().when(put(" ")).then_rejected(Rejection::NameIsBlank);
-        given::<Item>([put_in("1")]).when(put("Lamp")).then_rejected(Rejection::IsIn);
+        given::<Item>([put_in()]).when(put("Lamp")).then_rejected(Rejection::IsIn);
     }
 
     #[test]
     fn what_is_in_can_be_taken_out() {
-        let take = Take { id: "1".into() };
-        given::<Item>([put_in("1")]).when(take.clone()).then([taken_out()]);
-        given_nothing::<Item>().when(take).then_rejected(Rejection::IsNotIn);
+        given::<Item>([put_in()]).when(take()).then([taken_out()]);
+        given_nothing::<Item>().when(take()).then_rejected(Rejection::IsNotIn);
     }
 
     #[test]
+    fn a_document_is_kept_while_its_item_is_in() {
+        let model = ReadModel::<Items>::new().after("app_name_item-1", put_in());
+        assert_eq!(model.document("1"), Some(ItemDocument { name: "Lamp".into() }));
+        let model = model.after("app_name_item-1", taken_out());
+        assert_eq!(model.document::<ItemDocument>("1"), None);
+    }
+
+    /// The whole app, as it is declared, over a store in memory.
+    #[test]
     fn those_that_are_in_are_listed() {
-        let model = ReadModel::<Items>::new()
-            .after("app_name_item-1", put_in("1"))
-            .after("app_name_item-2", put_in("2"))
-            .after("app_name_item-1", taken_out());
-        assert_eq!(model.documents(), [("2".to_owned(), ItemDocument { name: "Lamp".into() })]);
-        assert_eq!(first_by_name().check::<ItemDocument>(), Ok(()));
+        run(async {
+            let umbrella = TestUmbrella::of(app()).await;
+            umbrella.dispatch(put("Lamp")).await;
+            assert_eq!(umbrella.ask(List).await, [Listed { id: "1".into(), name: "Lamp".into() }]);
+            umbrella.dispatch(take()).await;
+            assert_eq!(umbrella.ask(List).await, []);
+            umbrella.stop().await;
+        });
     }
 }

@@ -4,15 +4,18 @@ use futures_util::future::BoxFuture;
 use umbel_core::{
     Json, Position,
     document::{DocumentKey, DocumentQuery},
-    store::{DocumentPage, SaveProjection, SaveProjectionError, StoreError},
+    store::{
+        ClaimLive, DocumentPage, Generation, ListProjections, LoadDocuments, OpenProjection, RemoveRetired,
+        SaveProjection, SaveProjectionError, StoreError, SwitchError, SwitchProjection,
+    },
 };
 
 /// Keeps documents and checkpoints.
 pub trait ReadModels: Send + Sync + 'static {
-    /// Documents by key, one answer for each, in order.
+    /// Documents by key, one answer for each, in order; those that serve.
     fn get_documents(&self, keys: Vec<DocumentKey>) -> BoxFuture<'_, Result<Vec<Option<Json>>, StoreError>>;
 
-    /// A page of the documents that match.
+    /// A page of the documents that match; of those that serve.
     fn query_documents(&self, query: DocumentQuery) -> BoxFuture<'_, Result<DocumentPage, StoreError>>;
 
     /// Where a projection stands.
@@ -20,4 +23,25 @@ pub trait ReadModels: Send + Sync + 'static {
 
     /// Documents and checkpoint in one transaction, if the checkpoint stands where expected.
     fn save_projection(&self, request: SaveProjection) -> BoxFuture<'_, Result<(), SaveProjectionError>>;
+
+    /// See [`LoadDocuments`].
+    fn load_documents(&self, request: LoadDocuments) -> BoxFuture<'_, Result<Vec<Option<Json>>, StoreError>>;
+
+    /// See [`OpenProjection`].
+    fn open_projection(&self, request: OpenProjection) -> BoxFuture<'_, Result<Vec<Generation>, StoreError>>;
+
+    /// See [`ListProjections`].
+    fn list_projections(
+        &self,
+        request: ListProjections,
+    ) -> BoxFuture<'_, Result<Vec<Generation>, StoreError>>;
+
+    /// See [`SwitchProjection`].
+    fn switch_projection(&self, request: SwitchProjection) -> BoxFuture<'_, Result<(), SwitchError>>;
+
+    /// See [`RemoveRetired`].
+    fn remove_retired(&self, request: RemoveRetired) -> BoxFuture<'_, Result<bool, StoreError>>;
+
+    /// See [`ClaimLive`].
+    fn claim_live(&self, request: ClaimLive) -> BoxFuture<'_, Result<Position, StoreError>>;
 }

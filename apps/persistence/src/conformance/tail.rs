@@ -13,7 +13,8 @@ use umbel_bus::Bus;
 use umbel_core::{
     EventId,
     ExpectedVersion::{self, Any, NoStream},
-    Json, Metadata, NewEvent, Payload, Position, RecordedEvent, StreamName, Subject, Timestamp,
+    Json, Metadata, NewEvent, Payload, Position, RecordedEvent, StreamName, Subject, TagQuery, Tags,
+    Timestamp,
     document::Direction,
     store::{AllPage, Append, ReadAll, Removal, Selector, StreamAppend},
 };
@@ -116,6 +117,7 @@ fn any_page() -> impl Strategy<Value = (u32, Selector)> {
         1 => Just(Selector::names(["test.two", "test.none"])),
         1 => Just(Selector::categories(["t"])),
         1 => Just(Selector { correlation_id: Some(Uuid::from_u128(1)), ..Selector::all() }),
+        1 => Just(Selector::tagged(TagQuery::tagged(Tags::of("t", 1)))),
         1 => Just(Selector { recorded_until: Some(Timestamp::from_micros(9)), ..Selector::all() }),
         1 => Just(Selector::names(["test.none"])),
     ];
@@ -158,12 +160,14 @@ fn any_event() -> impl Strategy<Value = NewEvent> {
     ];
     let subject = prop::option::weighted(0.03, Just("somebody").prop_map(|name| Subject::new(name).unwrap()));
     let kind = prop_oneof![Just("test.one/1"), Just("test.two/3")];
-    (id, data, uuids(), uuids(), custom, subject, kind).prop_map(
-        |(id, data, correlation_id, causation_id, custom, subject, kind)| NewEvent {
+    let tags = prop_oneof![3 => Just(Tags::none()), 1 => (0..3_u32).prop_map(|number| Tags::of("t", number).and("u", 1))];
+    (id, data, uuids(), uuids(), custom, subject, kind, tags).prop_map(
+        |(id, data, correlation_id, causation_id, custom, subject, kind, tags)| NewEvent {
             id: EventId(Uuid::from_u128(id.into())),
             event_type: kind.parse().unwrap(),
             data,
             subject,
+            tags,
             metadata: Metadata {
                 correlation_id,
                 causation_id,

@@ -129,6 +129,7 @@ fn to(name: &str, version: u64, number: u64) -> Append {
         event_type: "test.happened/1".parse().unwrap(),
         data: data(number),
         subject: None,
+        tags: umbel_core::Tags::none(),
         metadata: Metadata::default(),
     };
     Append::to_stream(stream(name), ExpectedVersion::Exact(Version::new(version)), vec![event])

@@ -13,6 +13,7 @@ fn row(version: i64) -> Row {
         event_type: "test.happened/1".parse().unwrap(),
         data: Json::parse("{}").unwrap().into(),
         subject: None,
+        tags: umbel_core::Tags::none(),
         metadata: Metadata::default().with("by", "ada"),
     };
     Row { stream_id: 1, version, event }

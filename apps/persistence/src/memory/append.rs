@@ -1,9 +1,9 @@
 //! Appending: what a group leads to is decided by the shared planner, as in every store.
 
 use umbel_core::{
-    Timestamp,
+    Position, Timestamp,
     store::{
-        Append, AppendError, Appended, OutboxEntry, Waiting,
+        Append, AppendCondition, AppendError, Appended, OutboxEntry, Waiting,
         plan::{Plan, View, plan},
     },
 };
@@ -21,7 +21,7 @@ impl State {
 
     /// What the planner may ask about this group.
     fn view(&self, group: &[Append]) -> View {
-        let mut view = View::default();
+        let mut view = View { head: self.head, ..View::default() };
         for append in group {
             for stream in &append.streams {
                 let name = &stream.stream;
@@ -33,12 +33,22 @@ impl State {
             for claim in append.claims.take.iter().chain(&append.claims.release) {
                 view.claims.extend(self.claims.get(claim).map(|owner| (claim.clone(), owner.clone())));
             }
+            for condition in &append.conditions {
+                let met = self.first_met(condition);
+                view.failed.extend(met.map(|position| (condition.clone(), position)));
+            }
             if let Some(command) = &append.command {
                 let before = self.commands.get(&command.id);
                 view.commands.extend(before.map(|before| (command.id, before.clone())));
             }
         }
         view
+    }
+
+    /// The first event behind the condition's position that its query is about.
+    fn first_met(&self, AppendCondition { query, after }: &AppendCondition) -> Option<Position> {
+        let mut behind = self.events.range(after.next()..);
+        behind.find(|(_, event)| query.matches(event)).map(|(position, _)| *position)
     }
 
     fn write(&mut self, plan: Plan<'_>, now: Timestamp) {
@@ -54,7 +64,7 @@ impl State {
             };
         }
         for write in plan.documents {
-            self.documents.write(write);
+            self.documents.write(write, "");
         }
         self.outbox.retain(|_, waiting| !plan.done.contains(&waiting.entry.id));
         for entry in plan.outbox {

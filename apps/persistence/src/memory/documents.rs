@@ -4,9 +4,7 @@ use std::collections::BTreeMap;
 
 use umbel_core::{
     Json,
-    document::{
-        Direction, DocumentKey, DocumentQuery, DocumentWrite, Filter, IndexEntry, IndexKey, Order, Test,
-    },
+    document::{Direction, DocumentQuery, DocumentWrite, Filter, IndexEntry, IndexKey, Order, Test},
     store::DocumentPage,
 };
 
@@ -23,8 +21,9 @@ struct Stored {
 }
 
 impl Documents {
-    pub(super) fn get(&self, key: &DocumentKey) -> Option<Json> {
-        let stored = self.collections.get(key.collection)?.get(&key.key)?;
+    /// A document of the collection by this name, whichever name its key has for it.
+    pub(super) fn get(&self, collection: &str, key: &str) -> Option<Json> {
+        let stored = self.collections.get(collection)?.get(key)?;
         Some(stored.body.clone())
     }
 
@@ -32,8 +31,9 @@ impl Documents {
         self.collections.remove(collection);
     }
 
-    pub(super) fn write(&mut self, write: &DocumentWrite) {
-        let collection = self.collections.entry(write.collection.clone()).or_default();
+    /// Writes into the collection of this name, with a generation's suffix behind it.
+    pub(super) fn write(&mut self, write: &DocumentWrite, suffix: &str) {
+        let collection = self.collections.entry(format!("{}{suffix}", write.collection)).or_default();
         match &write.body {
             Some(body) => {
                 let stored = Stored { body: body.clone(), entries: write.entries.clone() };
@@ -45,8 +45,9 @@ impl Documents {
         }
     }
 
-    pub(super) fn query(&self, query: &DocumentQuery) -> DocumentPage {
-        let all = self.collections.get(&query.collection).into_iter().flatten();
+    /// A page of the collection by this name.
+    pub(super) fn query(&self, collection: &str, query: &DocumentQuery) -> DocumentPage {
+        let all = self.collections.get(collection).into_iter().flatten();
         let holds = |stored: &Stored| query.filters.iter().all(|filter| stored.satisfies(filter));
         let mut matches: Vec<_> = all.filter(|(_, stored)| holds(stored)).collect();
         // In key order already, and the sort is stable: equal entries stay sorted by key.

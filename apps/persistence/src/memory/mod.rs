@@ -5,6 +5,7 @@
 mod append;
 mod documents;
 mod extras;
+mod generations;
 mod letters;
 mod log;
 mod read_models;

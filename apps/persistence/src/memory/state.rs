@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use umbel_core::{
     CommandId, EventId, NewEvent, Position, RecordedEvent, StreamName, Subject, Timestamp,
     store::{
-        Appended, ClaimName, KeptNotice, Snapshot, Waiting,
+        Appended, ClaimName, Generation, KeptNotice, Snapshot, Waiting,
         plan::{EventPlace, StreamState},
     },
     subscription::SubscriptionName,
@@ -31,6 +31,10 @@ pub(super) struct State {
     pub(super) commands: HashMap<CommandId, Appended>,
     pub(super) documents: Documents,
     pub(super) checkpoints: HashMap<String, Position>,
+    /// By checkpoint. Their positions are those of the checkpoints.
+    pub(super) generations: BTreeMap<String, Generation>,
+    /// The suffix of the generation that serves a collection, if it has one.
+    pub(super) served: HashMap<String, String>,
     pub(super) subjects: HashMap<Subject, SubjectKey>,
     pub(super) snapshots: BTreeMap<StreamName, Snapshot>,
     /// Entries that wait, by number.
@@ -49,7 +53,7 @@ impl State {
     pub(super) fn record(&mut self, name: &StreamName, event: NewEvent, recorded_at: Timestamp) -> Position {
         let position = self.head.next();
         let stream = self.streams.entry(name.clone()).or_insert_with(|| Stream::new(recorded_at));
-        let NewEvent { id, event_type, data, subject, metadata } = event;
+        let NewEvent { id, event_type, data, subject, tags, metadata } = event;
         let recorded = RecordedEvent {
             position,
             stream: name.clone(),
@@ -59,6 +63,7 @@ impl State {
             recorded_at,
             data,
             subject,
+            tags,
             metadata,
             linked_at: None,
         };

@@ -192,6 +192,7 @@ impl State {
                 let (start, checkpoint) = self.resolved(*start, stream.as_ref());
                 self.subscriptions.get_mut(name).ok_or_else(|| unknown(name))?.reset(start, checkpoint)
             }
+            Act::RenameSubscription { subscription, to } => self.rename_subscription(subscription, to)?,
             Act::DeleteSubscription { subscription: name } => {
                 let deleted = self.subscriptions.remove(name).ok_or_else(|| unknown(name))?;
                 let last = deleted.partitions.iter().map(|partition| partition.epoch).max();
@@ -206,6 +207,36 @@ impl State {
             _ => return Ok(None),
         };
         Ok(Some(letters))
+    }
+
+    /// How many dead letters go along. No lease of either name, past ones included, has the epoch that it has then.
+    fn rename_subscription(
+        &mut self,
+        name: &SubscriptionName,
+        to: &SubscriptionName,
+    ) -> Result<u64, PerformError> {
+        if !self.subscriptions.contains_key(name) {
+            return Err(PerformError::SubscriptionNotFound(name.clone()));
+        }
+        if self.subscriptions.contains_key(to) {
+            return Err(PerformError::SubscriptionExists(to.clone()));
+        }
+        let Some(mut kept) = self.subscriptions.remove(name) else { return Ok(0) };
+        let last = kept.partitions.iter().map(|partition| partition.epoch).max();
+        let past = last.unwrap_or(0) + 1;
+        self.past_epochs.insert(name.clone(), past);
+        let epoch = past.max(self.past_epochs.get(to).copied().unwrap_or(0));
+        kept.incarnation = epoch;
+        kept.members.clear();
+        for partition in &mut kept.partitions {
+            (partition.epoch, partition.owner) = (epoch, None);
+        }
+        for letter in kept.letters.values_mut() {
+            letter.subscription = to.clone();
+        }
+        let letters = count(kept.letters.len());
+        self.subscriptions.insert(to.clone(), kept);
+        Ok(letters)
     }
 
     /// A stream is gone for good, and one of its name begins with version 1 again: so does whatever follows it.

@@ -110,6 +110,9 @@ impl State {
         if let Some(letters) = self.act_on_subscription(act)? {
             return Ok(Done { events: letters, links: 0 });
         }
+        if self.act_on_projection(act)?.is_some() {
+            return Ok(Done::default());
+        }
         Ok(self.act_on_log(act, now))
     }
 

@@ -44,8 +44,10 @@ use umbel_core::{
     event::RecordedEvent,
     id::{CommandId, EventId},
     store::{
-        AllPage, Append, AppendError, Appended, DocumentPage, ListStreams, ReadAll, ReadError, ReadStream,
+        AllPage, Append, AppendError, Appended, ClaimLive, DocumentPage, Generation, ListProjections,
+        ListStreams, LoadDocuments, OpenProjection, ReadAll, ReadError, ReadStream, RemoveRetired,
         SaveProjection, SaveProjectionError, StoreError, StoreStatus, StreamInfo, StreamList, StreamPage,
+        SwitchError, SwitchProjection,
     },
     stream::StreamName,
 };
@@ -307,5 +309,32 @@ impl ReadModels for Postgres {
 
     fn save_projection(&self, request: SaveProjection) -> BoxFuture<'_, Result<(), SaveProjectionError>> {
         Box::pin(self.reader.save_projection(request))
+    }
+
+    fn load_documents(&self, request: LoadDocuments) -> BoxFuture<'_, Result<Vec<Option<Json>>, StoreError>> {
+        Box::pin(self.reader.load_documents(request))
+    }
+
+    fn open_projection(&self, request: OpenProjection) -> BoxFuture<'_, Result<Vec<Generation>, StoreError>> {
+        Box::pin(self.reader.open_projection(request))
+    }
+
+    fn list_projections(
+        &self,
+        request: ListProjections,
+    ) -> BoxFuture<'_, Result<Vec<Generation>, StoreError>> {
+        Box::pin(self.reader.list_projections(request))
+    }
+
+    fn switch_projection(&self, request: SwitchProjection) -> BoxFuture<'_, Result<(), SwitchError>> {
+        Box::pin(self.reader.switch_projection(request))
+    }
+
+    fn remove_retired(&self, request: RemoveRetired) -> BoxFuture<'_, Result<bool, StoreError>> {
+        Box::pin(self.reader.remove_retired(request))
+    }
+
+    fn claim_live(&self, request: ClaimLive) -> BoxFuture<'_, Result<Position, StoreError>> {
+        Box::pin(self.reader.claim_live(request))
     }
 }

@@ -4,6 +4,7 @@
 
 mod all;
 mod documents;
+mod generations;
 mod known;
 mod log;
 mod pace;
@@ -11,6 +12,7 @@ mod rows;
 mod select;
 mod stream;
 mod streams;
+mod tags;
 
 use std::{
     pin::pin,

@@ -3,7 +3,7 @@
 /// What statements that read events have for `{columns}`, of the event `e`: in the order that
 /// the reader takes them in.
 const EVENT_COLUMNS: &str = "e.position, e.version, e.event_id, e.kind_id, e.recorded_at, e.correlation_id, \
-                             e.causation_id, e.subject, e.data, e.bytes, e.metadata, e.stream_id";
+                             e.causation_id, e.subject, e.tags, e.data, e.bytes, e.metadata, e.stream_id";
 
 /// A schema's name, checked and quoted: what every statement is qualified with.
 #[derive(Clone, Debug)]
@@ -70,22 +70,23 @@ macro_rules! statements {
 
 statements! {
     append_group, append_known, append_one, write_claims, write_commands, write_documents, write_outbox, save_projection, clear_documents,
-    lock_log, find_streams, find_claims, find_commands, find_events,
+    lock_log, find_streams, find_claims, find_commands, find_events, find_tagged, verify_conditions,
     find_event, find_positions, name_streams, name_kinds, stream_info, list_streams, read_stream, read_stream_whole,
-    read_all_forward, read_all_backward, select_range, select_kinds, select_conversation, find_spans,
+    read_all_forward, read_all_backward, select_range, select_kinds, select_conversation, select_tags, find_spans,
+    load_documents, open_projection, list_projections, switch_projection, remove_retired, claim_live, rebuild_projection,
     get_documents, query_documents, filter_in, filter_range, load_checkpoint, status,
     find_linkable, add_links, delete_stream, truncate_stream, archive_events, forget_subject,
     find_subject_keys, create_subject_keys, find_subjects,
     verify_head, verify_next_positions, verify_next_streams, verify_next_ids,
     verify_log, verify_positions, verify_versions, verify_removals, verify_event_ids, verify_references, verify_kinds,
-    verify_spans, verify_stray_spans, verify_links, verify_checkpoints, verify_snapshots, verify_documents,
+    verify_spans, verify_stray_spans, verify_links, verify_tags, verify_checkpoints, verify_snapshots, verify_documents,
     verify_commands, verify_archive, verify_payloads, verify_subject_keys,
     verify_subscriptions, verify_subscription_checkpoints, verify_letters,
     load_snapshot, save_snapshot, delete_snapshot, list_snapshots, read_outbox, read_due, find_work, clear_outbox,
     announce, keep_notices, list_notices, list_notices_of_topic, list_notices_of_transaction, sweep_notices,
     open_subscription, reset_followers, list_subscriptions, keep_leases, save_subscription_checkpoints,
     park_letters, read_parked_keys, take_letters, settle_letters, list_letters,
-    pause_subscription, reset_subscription, delete_subscription, retry_letters, discard_letters, edit_letter,
+    pause_subscription, reset_subscription, rename_subscription, delete_subscription, retry_letters, discard_letters, edit_letter,
 }
 
 /// The header is for readers of the file; the server gets the statement.

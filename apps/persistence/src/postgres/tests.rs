@@ -1,6 +1,7 @@
 //! Scenarios against a real server.
 
 mod archive;
+mod conditions;
 mod conversations;
 mod kinds;
 mod locks;

@@ -11,6 +11,7 @@ mod rows;
 mod selection;
 mod spans;
 mod state;
+mod tags;
 mod view;
 mod walk;
 mod write;

@@ -1,6 +1,7 @@
 //! Read models: documents, and how far projections have come.
 
 mod documents;
+mod generations;
 mod progress;
 mod write;
 
@@ -8,12 +9,15 @@ use futures_util::future::BoxFuture;
 use umbel_core::{
     Json, Position,
     document::{DocumentKey, DocumentQuery},
-    store::{DocumentPage, SaveProjection, SaveProjectionError, StoreError},
+    store::{
+        ClaimLive, DocumentPage, Generation, ListProjections, LoadDocuments, OpenProjection, RemoveRetired,
+        SaveProjection, SaveProjectionError, StoreError, SwitchError, SwitchProjection,
+    },
 };
 
 #[cfg(test)]
 pub(super) use self::documents::Statements;
-pub(super) use self::write::write_documents;
+pub(super) use self::{generations::rebuild, write::write_documents};
 use super::Sqlite;
 use crate::adapter::ReadModels;
 
@@ -32,5 +36,40 @@ impl ReadModels for Sqlite {
 
     fn save_projection(&self, request: SaveProjection) -> BoxFuture<'_, Result<(), SaveProjectionError>> {
         Box::pin(async move { self.write(move |writer| progress::save_projection(writer, &request)).await? })
+    }
+
+    fn load_documents(&self, request: LoadDocuments) -> BoxFuture<'_, Result<Vec<Option<Json>>, StoreError>> {
+        Box::pin(self.read(move |connection| documents::load_documents(connection, &request)))
+    }
+
+    fn open_projection(&self, request: OpenProjection) -> BoxFuture<'_, Result<Vec<Generation>, StoreError>> {
+        Box::pin(async move {
+            // It is asked for again and again, and hardly ever has anything to do, so the writer is left alone.
+            let listed = ListProjections { projection: Some(request.projection.clone()) };
+            let kept = self.list_projections(listed).await?;
+            if request.missing(&kept, Position::START).is_none() {
+                return Ok(kept);
+            }
+            self.write(move |writer| generations::open(writer, &request)).await
+        })
+    }
+
+    fn list_projections(
+        &self,
+        request: ListProjections,
+    ) -> BoxFuture<'_, Result<Vec<Generation>, StoreError>> {
+        Box::pin(self.read(move |connection| generations::list(connection, &request)))
+    }
+
+    fn switch_projection(&self, request: SwitchProjection) -> BoxFuture<'_, Result<(), SwitchError>> {
+        Box::pin(async move { self.write(move |writer| generations::switch(writer, &request)).await? })
+    }
+
+    fn remove_retired(&self, request: RemoveRetired) -> BoxFuture<'_, Result<bool, StoreError>> {
+        Box::pin(self.write(move |writer| generations::remove_retired(writer, &request)))
+    }
+
+    fn claim_live(&self, request: ClaimLive) -> BoxFuture<'_, Result<Position, StoreError>> {
+        Box::pin(self.write(move |writer| progress::claim(writer, &request)))
     }
 }

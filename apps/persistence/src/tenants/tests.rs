@@ -16,9 +16,12 @@ use tokio::{
 };
 use tokio_postgres::{Client, NoTls};
 use umbel_core::{
-    Position, Timestamp,
-    document::Direction,
-    store::{Append, ReadAll, SaveProjection, Selector},
+    Json, Position, Timestamp,
+    document::{Direction, DocumentKey, DocumentWrite},
+    store::{
+        Append, OpenProjection, Phase, ReadAll, SaveProjection, SaveProjectionError, Selector,
+        SwitchProjection,
+    },
 };
 use umbel_testkit::{
     conformance::Events,
@@ -219,5 +222,57 @@ async fn a_store_that_ends_takes_no_connection_along() {
         holder.batch_execute("COMMIT").await.unwrap();
         assert_eq!(soon(saving).await.unwrap(), Ok(()), "alone at first: {alone_at_first}");
         assert_eq!(staying.load_checkpoint("test.one/1".into()).await.unwrap().get(), 1);
+    }
+}
+
+/// PJ-04: one projection in two tenants has its checkpoint and its documents in the schema of each, and what is built anew in one, or taken
+/// into service, changes nothing in the other.
+#[tokio::test]
+async fn a_projection_stands_in_each_tenant_for_itself() {
+    let place = Place::with(2, 2).await;
+    let (one, other) = (place.open(0).await, place.open(1).await);
+    let open = |version| OpenProjection {
+        projection: "test.list".into(),
+        version,
+        collections: vec!["test.items".into()],
+    };
+    let write = |checkpoint: &str, body: &str| {
+        let body = Some(Json::parse(format!("{{\"by\":\"{body}\"}}")).unwrap());
+        let (collection, key) = ("test.items".to_owned(), "k".to_owned());
+        SaveProjection {
+            writes: vec![DocumentWrite { collection, key, body, entries: Vec::new() }],
+            ..save(checkpoint, 0)
+        }
+    };
+    let events = Events::default();
+    for store in [&one, &other] {
+        append(&**store, events.append("s", umbel_core::ExpectedVersion::Any, 3)).await;
+        store.open_projection(open(1)).await.unwrap();
+        store.save_projection(write("test.list/1", "first")).await.unwrap();
+    }
+    one.open_projection(open(2)).await.unwrap();
+    one.save_projection(write("test.list/2", "second")).await.unwrap();
+    let (checkpoint, expected) = ("test.list/2".to_owned(), Position::new(1));
+    one.switch_projection(SwitchProjection { checkpoint, expected }).await.unwrap();
+
+    let read = async |store: &Arc<dyn Adapter>| {
+        let keys = vec![DocumentKey { collection: "test.items", key: "k".into() }];
+        store.get_documents(keys).await.unwrap().remove(0).unwrap().as_str().to_owned()
+    };
+    assert_eq!(read(&one).await, r#"{"by":"second"}"#);
+    assert_eq!(read(&other).await, r#"{"by":"first"}"#);
+    let retired = one.save_projection(save("test.list/1", 1)).await;
+    assert_eq!(retired, Err(SaveProjectionError::Retired));
+    assert_eq!(other.save_projection(save("test.list/1", 1)).await, Ok(()));
+    let kept = other.open_projection(open(1)).await.unwrap();
+    assert_eq!((kept.len(), kept[0].phase, kept[0].position), (1, Phase::Serving, Position::new(2)));
+    for (number, expected) in
+        [(0, "1 test.list/1 retired, 1 test.list/2 serving"), (1, "2 test.list/1 serving")]
+    {
+        let sql = format!(
+            "SELECT string_agg(format('%s %s %s', position, projection, phase), ', ' ORDER BY version) FROM {}.checkpoints",
+            place.schemas[number].name()
+        );
+        assert_eq!(place.observer.query_one(&sql, &[]).await.unwrap().get::<_, String>(0), expected);
     }
 }

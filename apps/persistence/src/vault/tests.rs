@@ -5,7 +5,7 @@ use std::future::Future;
 use serde::{Deserialize, Serialize};
 use umbel_bus::{Bus, BusSettings, Store, edge};
 use umbel_core::{
-    Event, ExpectedVersion, Metadata, PayloadError, Personal, StreamName, Version,
+    Event, ExpectedVersion, Metadata, PayloadError, Personal, StreamName, Tags, Version,
     document::Direction,
     event::EncodedEvent,
     store::{ReadAll, ReadError, ReadStream, Selector, Snapshot},
@@ -85,7 +85,7 @@ fn event<E: Event>(event: &E) -> NewEvent {
 fn raw(whose: Option<&str>, text: &str) -> NewEvent {
     let event_type = "test.raw/1".parse().unwrap();
     let data = Json::parse(text).unwrap().into();
-    let encoded = EncodedEvent { event_type, data, subject: whose.map(subject) };
+    let encoded = EncodedEvent { event_type, data, subject: whose.map(subject), tags: Tags::of("t", 1) };
     NewEvent::new(EventId(edge::fresh_id()), encoded, Metadata::default())
 }
 

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use uuid::Uuid;
 
+use super::decide::part_of;
 use crate::{event::RecordedEvent, time::Timestamp};
 
 /// What has happened that concerns an instance.
@@ -33,8 +34,11 @@ pub struct Occasion<'a> {
 /// Why there is something to do, and together with what: it travels with commands, and with timers to what they lead to.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Origin {
-    /// The event, or the timer.
+    /// The event, or the timer. A later one of several that an old event has become has an id of its own, the same each time.
     pub cause: Uuid,
+    /// The recorded event, where that is not [`Self::cause`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub event: Option<Uuid>,
     /// The whole conversation.
     pub correlation_id: Uuid,
     /// The application's own entries of the event's metadata.
@@ -50,10 +54,28 @@ impl<E> Clone for Cue<'_, E> {
 
 impl<E> Copy for Cue<'_, E> {}
 
+impl Origin {
+    /// That of one of the events that a recorded one is to a reader, counted from 0.
+    #[must_use]
+    pub fn of(recorded: &RecordedEvent, part: u32) -> Self {
+        let id = recorded.id.0;
+        let correlation_id = recorded.metadata.correlation_id.unwrap_or(id);
+        let custom = recorded.metadata.custom.clone();
+        match part {
+            0 => Self { cause: id, event: None, correlation_id, custom },
+            part => Self { cause: part_of(id, part), event: Some(id), correlation_id, custom },
+        }
+    }
+
+    /// What commands are caused by.
+    #[must_use]
+    pub fn causation_id(&self) -> Uuid {
+        self.event.unwrap_or(self.cause)
+    }
+}
+
 impl From<&RecordedEvent> for Origin {
     fn from(recorded: &RecordedEvent) -> Self {
-        let cause = recorded.id.0;
-        let correlation_id = recorded.metadata.correlation_id.unwrap_or(cause);
-        Self { cause, correlation_id, custom: recorded.metadata.custom.clone() }
+        Self::of(recorded, 0)
     }
 }

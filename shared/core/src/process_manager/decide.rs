@@ -233,7 +233,7 @@ impl Change {
         let Some(until) = change.until else { return };
         let (cause, due_at) = (task.origin.cause, until.from(task.now));
         let id = derived(&file.manager, cause, &format!("timer {}", change.name), &file.instance);
-        let origin = Origin { cause: id, ..task.origin.clone() };
+        let origin = Origin { cause: id, event: None, ..task.origin.clone() };
         file.timers.insert(change.name.clone(), Timer { id, due_at, origin });
         self.remind(file, id, Some(change.name.clone()), due_at);
     }
@@ -337,6 +337,11 @@ fn orders(
         Err((name, error)) => Err(format!("command {name} has no JSON form: {error}")),
     };
     (before..).zip(&reaction.commands).map(number).collect()
+}
+
+/// The id of a later one of several events that a recorded one has become.
+pub(super) fn part_of(event: Uuid, part: u32) -> Uuid {
+    derived("", event, &format!("part {part}"), "")
 }
 
 /// An id that depends on these words and nothing else.

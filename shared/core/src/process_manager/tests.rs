@@ -14,6 +14,7 @@ use crate::{
 const NOW: Timestamp = Timestamp::from_micros(1_000_000);
 const PATIENCE: Duration = Duration::from_secs(30);
 const LIMITS: Limits = Limits {
+    event_max_tags: 16,
     append_max_events: 10,
     payload_max_bytes: 10_000,
     append_max_bytes: 100_000,
@@ -123,6 +124,7 @@ fn recorded(number: u128) -> RecordedEvent {
         recorded_at: NOW,
         data: Json::parse("{}").unwrap().into(),
         subject: None,
+        tags: crate::Tags::none(),
         metadata: Metadata {
             correlation_id: Some(Uuid::from_u128(77)),
             ..Metadata::default().with("who", "ada")

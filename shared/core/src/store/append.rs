@@ -11,11 +11,12 @@ use crate::{
     id::{CommandId, EventId},
     json::Json,
     message::Request,
-    names::{NameError, check_text},
+    names::check_text,
     payload::Payload,
     personal::Subject,
-    store::{OutboxEntry, StoreError},
+    store::{InvalidAppend, OutboxEntry, StoreError},
     stream::StreamName,
+    tags::{QUERY_MAX, Tag, TagQuery},
     time::Timestamp,
     version::{ExpectedVersion, Position, Version},
 };
@@ -27,6 +28,8 @@ pub struct Append {
     pub streams: Vec<StreamAppend>,
     /// Uniqueness reservations taken and given back.
     pub claims: Claims,
+    /// What must not have happened: all of them must hold.
+    pub conditions: Vec<AppendCondition>,
     /// Documents of inline projections.
     pub documents: Vec<DocumentWrite>,
     /// The command that led to this, if it shall be recognised when it comes again.
@@ -53,6 +56,16 @@ pub struct StreamAppend {
     pub behind: Option<EventId>,
     /// At least one.
     pub events: Vec<NewEvent>,
+}
+
+/// Refuses an append when an event was stored behind a position that the query is about: the optimistic lock of a decision
+/// that rests on events of several streams. Whoever decides reads these events first, up to that position.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct AppendCondition {
+    /// What the decision rests on.
+    pub query: TagQuery,
+    /// How far the log was read; [`Position::START`] to demand that there never was such an event.
+    pub after: Position,
 }
 
 /// A value reserved within a scope, such as `accounts.username` / `ada`. At most one owner holds it.
@@ -167,6 +180,16 @@ pub enum AppendError {
         /// Who was believed to hold it.
         expected: String,
     },
+    /// A condition failed: somebody stored an event that the decision would have had to know. Read again and decide anew.
+    #[error(
+        "an event that the append depends on was stored at position {position}, behind {after} which it had read"
+    )]
+    ConditionFailed {
+        /// The first such event.
+        position: Position,
+        /// Up to where the writer had read.
+        after: Position,
+    },
     /// An event holds personal data of somebody who was forgotten.
     #[error("{subject} was forgotten; no more of their personal data is taken")]
     SubjectForgotten {
@@ -181,97 +204,6 @@ pub enum AppendError {
     Store(#[from] StoreError),
 }
 
-/// What is wrong with an append, whatever the store holds.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum InvalidAppend {
-    /// Nothing in it.
-    #[error("an append must hold at least one event, claim, document, outbox entry, done entry or command")]
-    Empty,
-    /// A stream without events.
-    #[error("the append to stream {0} holds no events")]
-    NoEvents(StreamName),
-    /// A stream of the system's own.
-    #[error("nobody appends to {0}: names that begin with '$' are the system's own")]
-    Reserved(StreamName),
-    /// One stream twice; which expected version would count?
-    #[error("stream {0} appears twice in one append")]
-    StreamTwice(StreamName),
-    /// One event id twice.
-    #[error("event {0} appears twice in one append")]
-    EventTwice(EventId),
-    /// An event with a subject holds a value that looks as if the store had sealed it.
-    #[error("event {0} holds a sealed value; only the store seals personal data, from its readable form")]
-    Sealed(EventId),
-    /// Too many events in one atom.
-    #[error("an append holds at most {limit} events, this one has {count}")]
-    TooManyEvents {
-        /// How many there are.
-        count: usize,
-        /// How many may be.
-        limit: usize,
-    },
-    /// All of it together is too large.
-    #[error("the append has {size_bytes} bytes, more than the limit of {limit_bytes}; split it")]
-    TooLarge {
-        /// Its size.
-        size_bytes: usize,
-        /// What is allowed.
-        limit_bytes: usize,
-    },
-    /// The name of an event's type cannot be kept.
-    #[error("the type of event {id} has a name that no store keeps: {reason}")]
-    EventName {
-        /// Which event.
-        id: EventId,
-        /// What is wrong.
-        reason: NameError,
-    },
-    /// The schema version of an event's type cannot be kept.
-    #[error("the type of event {id} has schema version {schema}; they go from 1 to 2147483647")]
-    EventSchema {
-        /// Which event.
-        id: EventId,
-        /// Its version.
-        schema: u32,
-    },
-    /// JSON of an event is nested too deeply: it could not be read again.
-    #[error(
-        "event {id} has data or metadata nested deeper than the limit of {limit}; store.max_json_depth sets it"
-    )]
-    TooDeep {
-        /// Which event.
-        id: EventId,
-        /// What is allowed.
-        limit: usize,
-    },
-    /// So is JSON of something beside the events.
-    #[error("{what} is nested deeper than the limit of {limit}; store.max_json_depth sets it")]
-    TooDeepBeside {
-        /// What.
-        what: String,
-        /// What is allowed.
-        limit: usize,
-    },
-    /// A text beside the events that something is looked up by cannot be kept.
-    #[error("{what} cannot be kept: {reason}")]
-    Text {
-        /// Which text.
-        what: &'static str,
-        /// What is wrong with it.
-        reason: NameError,
-    },
-    /// One event is too large.
-    #[error("event {id} has {size_bytes} bytes of data and metadata, more than the limit of {limit_bytes}")]
-    PayloadTooLarge {
-        /// Which event.
-        id: EventId,
-        /// Its size.
-        size_bytes: usize,
-        /// What is allowed.
-        limit_bytes: usize,
-    },
-}
-
 /// Bounds that a store sets to every append.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
@@ -281,6 +213,8 @@ pub struct Limits {
     pub payload_max_bytes: usize,
     /// Bytes of one append; see [`Append::len_bytes`].
     pub append_max_bytes: usize,
+    /// Tags of one event.
+    pub event_max_tags: usize,
     /// How deep objects and lists may be nested in JSON, up to [`DEPTH_MAX`](crate::json::DEPTH_MAX).
     pub json_max_depth: usize,
 }
@@ -354,6 +288,7 @@ impl Append {
             }
         }
         self.validate_events(limits)?;
+        self.validate_conditions()?;
         self.validate_beside(limits.json_max_depth)
     }
 
@@ -374,7 +309,17 @@ impl Append {
                 return Err(InvalidAppend::PayloadTooLarge { id: event.id, size_bytes, limit_bytes });
             }
             validate_form(event, limits.json_max_depth)?;
+            validate_tags(event, limits.event_max_tags)?;
         }
+        Ok(())
+    }
+
+    fn validate_conditions(&self) -> Result<(), InvalidAppend> {
+        let count = self.conditions.len();
+        if count > QUERY_MAX {
+            return Err(InvalidAppend::TooManyConditions { count });
+        }
+        self.conditions.iter().try_for_each(|condition| condition.query.check())?;
         Ok(())
     }
 
@@ -422,6 +367,23 @@ fn validate_form(event: &NewEvent, limit: usize) -> Result<(), InvalidAppend> {
         return Err(InvalidAppend::TooDeep { id, limit });
     }
     Ok(())
+}
+
+/// What it is found by must fit into an index.
+fn validate_tags(event: &NewEvent, limit: usize) -> Result<(), InvalidAppend> {
+    let (id, count) = (event.id, event.tags.len());
+    if count > limit {
+        return Err(InvalidAppend::TooManyTags { id, count, limit });
+    }
+    event.tags.iter().try_for_each(Tag::check).map_err(|reason| InvalidAppend::Tag { id, reason })
+}
+
+impl AppendCondition {
+    /// That nothing the query is about was stored behind a position.
+    #[must_use]
+    pub const fn new(query: TagQuery, after: Position) -> Self {
+        Self { query, after }
+    }
 }
 
 impl Appended {

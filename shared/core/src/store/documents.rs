@@ -8,14 +8,14 @@ use crate::{
     version::Position,
 };
 
-/// Reads documents by key.
+/// Reads documents by key: of each collection those of the generation that serves.
 #[derive(Clone, Debug)]
 pub struct GetDocuments {
     /// Which; the answer has one entry for each, in this order.
     pub keys: Vec<DocumentKey>,
 }
 
-/// Runs a query over one collection.
+/// Runs a query over one collection, as the generation that serves has it.
 #[derive(Clone, Debug)]
 pub struct QueryDocuments(
     /// The query.
@@ -25,14 +25,15 @@ pub struct QueryDocuments(
 /// Asks how far a projection has come. One that never ran is at the start.
 #[derive(Clone, Debug)]
 pub struct LoadCheckpoint {
-    /// The projection's name with its version.
+    /// The name of its checkpoint.
     pub projection: String,
 }
 
 /// Writes documents and moves the projection's checkpoint, in one transaction: each event's effect exactly once.
 #[derive(Clone, Debug)]
 pub struct SaveProjection {
-    /// The projection's name with its version.
+    /// The name of its checkpoint, [`Generation::checkpoint`](super::Generation::checkpoint). Under one that was opened the documents are
+    /// those of that generation. Another one is a checkpoint alone: its documents are under the collections' own names.
     pub projection: String,
     /// Where the checkpoint must stand; if another node moved it, nothing is written.
     pub expected: Position,
@@ -64,6 +65,9 @@ pub enum SaveProjectionError {
         /// Where it stands.
         actual: Position,
     },
+    /// The generation's place was taken by another one; nothing was written, and nothing will be.
+    #[error("this generation was retired; another one serves")]
+    Retired,
     /// The store could not do it.
     #[error(transparent)]
     Store(#[from] StoreError),

@@ -6,6 +6,8 @@
 mod append;
 mod documents;
 mod error;
+mod generations;
+mod invalid;
 mod letters;
 mod link;
 mod notices;
@@ -20,13 +22,18 @@ mod upkeep;
 mod verify;
 
 pub use append::{
-    Append, AppendError, Appended, ClaimName, Claims, CommandRecord, InvalidAppend, Limits, Stored,
+    Append, AppendCondition, AppendError, Appended, ClaimName, Claims, CommandRecord, Limits, Stored,
     StreamAppend,
 };
 pub use documents::{
     DocumentPage, GetDocuments, LoadCheckpoint, QueryDocuments, SaveProjection, SaveProjectionError,
 };
 pub use error::StoreError;
+pub use generations::{
+    ClaimLive, Generation, ListProjections, LoadDocuments, OpenProjection, Phase, RemoveRetired, SwitchError,
+    SwitchProjection, rebuilt,
+};
+pub use invalid::InvalidAppend;
 pub use letters::{
     ERROR_MAX_BYTES, Failure, KEY_MAX_BYTES, Letter, LetterFilter, LetterPage, LettersSettled, ListLetters,
     NewLetter, ParkLetters, ReadParkedKeys, SettleLetters, TakeLetters,

@@ -16,7 +16,10 @@ use crate::{
     event::NewEvent,
     id::{CommandId, EventId},
     json::Json,
-    store::{Append, AppendError, Appended, ClaimName, Claims, CommandRecord, OutboxEntry, StreamAppend},
+    store::{
+        Append, AppendCondition, AppendError, Appended, ClaimName, Claims, CommandRecord, OutboxEntry,
+        StreamAppend,
+    },
     stream::StreamName,
     time::Timestamp,
     version::{ExpectedVersion, Position, Version},
@@ -33,6 +36,11 @@ pub struct View {
     pub commands: HashMap<CommandId, Appended>,
     /// Events of the group that are in the log already.
     pub events: HashMap<EventId, EventPlace>,
+    /// Conditions of the group that fail by what is in the log, each with the first event that it must not meet.
+    pub failed: HashMap<AppendCondition, Position>,
+    /// Position of the log's last event, from which on the events of the group itself are counted; [`Position::MAX`] where it is
+    /// not known and each condition is of a position before it.
+    pub head: Position,
     /// Whether this group was tried before with an unknown outcome. Then an append whose events are all in the
     /// log is this append, stored by that try, also when it expected nothing of its stream.
     pub resolving: bool,
@@ -69,6 +77,8 @@ pub struct Plan<'a> {
     pub streams: Vec<StreamChange>,
     /// The events in log order: the first gets the log's last position plus one, and so on.
     pub events: Vec<PlannedEvent<'a>>,
+    /// The conditions that were taken to hold, in order: to be verified by whoever has not read under a lock.
+    pub conditions: Vec<&'a AppendCondition>,
     /// The claims that change, each once, sorted.
     pub claims: Vec<ClaimChange>,
     /// Documents to write, in order.
@@ -245,6 +255,7 @@ impl<'a> Planner<'a> {
             self.check_behind(stream, state.map_or(Version::START, |state| state.version))?;
         }
         self.check_claims(append)?;
+        self.check_conditions(append)?;
         Ok(self.apply(append))
     }
 
@@ -320,7 +331,28 @@ impl<'a> Planner<'a> {
         Ok(())
     }
 
+    /// Whether nothing was stored that the append would have had to know, before this group or earlier in it.
+    fn check_conditions(&self, append: &Append) -> Result<(), AppendError> {
+        for condition in &append.conditions {
+            let before = self.view.failed.get(condition).copied();
+            if let Some(position) = before.or_else(|| self.met_in_group(condition)) {
+                return Err(AppendError::ConditionFailed { position, after: condition.after });
+            }
+        }
+        Ok(())
+    }
+
+    fn met_in_group(&self, AppendCondition { query, after }: &AppendCondition) -> Option<Position> {
+        let positions = (1..).map(|offset| self.view.head.plus(offset));
+        let events = self.plan.events.iter().map(|planned| planned.event).zip(positions);
+        let mut behind = events.skip_while(|(_, position)| position <= after);
+        behind
+            .find(|(event, _)| query.is_about(&event.event_type.name, &event.tags))
+            .map(|(_, position)| position)
+    }
+
     fn apply(&mut self, append: &'a Append) -> Planned {
+        self.plan.conditions.extend(&append.conditions);
         let versions =
             append.streams.iter().map(|stream| self.apply_events(stream, append.recorded_at)).collect();
         let last_offset = (!append.streams.is_empty()).then(|| self.plan.event_count());

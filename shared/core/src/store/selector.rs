@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use uuid::Uuid;
 
-use crate::{event::RecordedEvent, time::Timestamp};
+use crate::{event::RecordedEvent, tags::TagQuery, time::Timestamp};
 
 /// Selects events of the log. What is `None` does not restrict; everything else must hold together.
 ///
@@ -15,6 +15,8 @@ pub struct Selector {
     pub names: Option<Arc<[String]>>,
     /// The category of its (original) stream is one of these.
     pub categories: Option<Arc<[String]>>,
+    /// The query is about it: its tags are such, whatever its stream.
+    pub tags: Option<TagQuery>,
     /// It belongs to this conversation.
     pub correlation_id: Option<Uuid>,
     /// This message led to it.
@@ -44,6 +46,12 @@ impl Selector {
         Self { categories: Some(categories.into_iter().map(Into::into).collect()), ..Self::default() }
     }
 
+    /// Events that a query by tags is about.
+    #[must_use]
+    pub fn tagged(query: TagQuery) -> Self {
+        Self { tags: Some(query), ..Self::default() }
+    }
+
     /// Whether it selects every event.
     #[must_use]
     pub fn is_all(&self) -> bool {
@@ -59,6 +67,7 @@ impl Selector {
         let same = |wanted: Option<Uuid>, is: Option<Uuid>| wanted.is_none() || wanted == is;
         one_of(&self.names, &event.event_type.name)
             && one_of(&self.categories, event.stream.category().0)
+            && self.tags.as_ref().is_none_or(|query| query.matches(event))
             && same(self.correlation_id, event.metadata.correlation_id)
             && same(self.causation_id, event.metadata.causation_id)
             && self.recorded_from.is_none_or(|from| event.recorded_at >= from)

@@ -17,6 +17,7 @@ use crate::{
     store::{LetterFilter, StoreError, plan::StreamState},
     stream::StreamName,
     subscription::{Start, SubscriptionName},
+    tags::Tags,
     version::{ExpectedVersion, Place, Position, Version},
 };
 
@@ -83,10 +84,24 @@ pub enum Act {
         /// Where to.
         start: Start,
     },
+    /// Gives a subscription another name, with its checkpoints and dead letters: who opens it under that name goes on where it was. Every
+    /// lease is taken away; who still runs it under the old name is told that it is gone.
+    RenameSubscription {
+        /// Which.
+        subscription: SubscriptionName,
+        /// Its name from now on, which no other has.
+        to: SubscriptionName,
+    },
     /// Removes a subscription with its checkpoints and dead letters. Opened again, it begins anew.
     DeleteSubscription {
         /// Which.
         subscription: SubscriptionName,
+    },
+    /// Builds a projection's documents anew beside those that serve, by the same version of its rule; see
+    /// [`Generation`](super::Generation). A rebuild of it that is under way begins anew.
+    RebuildProjection {
+        /// Which.
+        projection: String,
     },
     /// Asks for dead letters to be tried again, each with all that are before it under the same key. Those that it was asked for already
     /// do not count. The filter is recorded with the act, as it is.
@@ -173,6 +188,12 @@ pub enum PerformError {
     /// There is no such subscription.
     #[error("there is no subscription {0}")]
     SubscriptionNotFound(SubscriptionName),
+    /// No such projection serves.
+    #[error("there is no projection {0}")]
+    ProjectionNotFound(String),
+    /// Another subscription has the name already.
+    #[error("there is a subscription {0} already; if it is not needed, delete it first")]
+    SubscriptionExists(SubscriptionName),
     /// The subscription has no dead letter there.
     #[error("subscription {subscription} has no dead letter at {place}")]
     LetterNotFound {
@@ -266,7 +287,9 @@ impl Act {
             | Self::PauseSubscription { .. }
             | Self::ResumeSubscription { .. }
             | Self::ResetSubscription { .. }
+            | Self::RenameSubscription { .. }
             | Self::DeleteSubscription { .. }
+            | Self::RebuildProjection { .. }
             | Self::RetryLetters { .. }
             | Self::DiscardLetters { .. }
             | Self::EditLetter { .. } => Ok(()),
@@ -284,7 +307,9 @@ impl Act {
             Self::PauseSubscription { .. } => "umbel.subscription_paused",
             Self::ResumeSubscription { .. } => "umbel.subscription_resumed",
             Self::ResetSubscription { .. } => "umbel.subscription_reset",
+            Self::RenameSubscription { .. } => "umbel.subscription_renamed",
             Self::DeleteSubscription { .. } => "umbel.subscription_deleted",
+            Self::RebuildProjection { .. } => "umbel.projection_rebuilt",
             Self::RetryLetters { .. } => "umbel.letters_retried",
             Self::DiscardLetters { .. } => "umbel.letters_discarded",
             Self::EditLetter { .. } => "umbel.letter_edited",
@@ -312,10 +337,18 @@ impl Act {
         )
     }
 
-    /// What to say when a subscription that it names is not there, or else the dead letter. `None` when it names neither.
+    /// What to say when the projection or the subscription that it names is not there, or else what stands in its way: the dead letter is
+    /// not there, the new name is taken. `None` when it names none of these.
     #[must_use]
     pub fn missing(&self, subscription_is: bool) -> Option<PerformError> {
         let (name, place) = match self {
+            Self::RebuildProjection { projection } => {
+                return Some(PerformError::ProjectionNotFound(projection.clone()));
+            }
+            Self::RenameSubscription { to, .. } if !subscription_is => {
+                return Some(PerformError::SubscriptionExists(to.clone()));
+            }
+            Self::RenameSubscription { subscription, .. } => (Some(subscription), None),
             Self::PauseSubscription { subscription }
             | Self::ResumeSubscription { subscription }
             | Self::ResetSubscription { subscription, .. }
@@ -366,7 +399,7 @@ impl ActRecord {
     /// Never for an act made of checked names.
     pub fn encode(&self) -> Result<EncodedEvent, PayloadError> {
         let event_type = EventType { name: EventName::known(self.act.event_name()), schema: 1 };
-        Ok(EncodedEvent { event_type, data: Payload::json(self)?, subject: None })
+        Ok(EncodedEvent { event_type, data: Payload::json(self)?, subject: None, tags: Tags::none() })
     }
 }
 

@@ -40,6 +40,8 @@ pub enum Rule {
     Spans,
     /// A link points to an event, once for each stream.
     Links,
+    /// An event is found by each of its tags, and a tag leads only to events that have it.
+    Tags,
     /// A projection's checkpoint is not beyond the log's head, nor is that of a subscription that follows the log.
     Checkpoints,
     /// A snapshot is of a stream that is there, and not beyond its last version.

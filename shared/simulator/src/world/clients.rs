@@ -94,6 +94,7 @@ impl World {
             event_type: EventType { name: EventName::known("sim.happened"), schema },
             data: Payload::from(Json::from_store("{}")),
             subject: None,
+            tags: umbel_core::Tags::none(),
             metadata: Metadata::default(),
         }
     }

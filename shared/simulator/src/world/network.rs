@@ -51,7 +51,7 @@ impl World {
             }
             Request::Commit { group, view, mark } => {
                 let group = group.iter().map(AsRef::as_ref);
-                let outcomes = self.store.log.commit((view, mark), group, self.now);
+                let outcomes = self.store.log.commit((*view, mark), group, self.now);
                 self.oracle.committed(&self.store.log)?;
                 if self.store.log.entries.len() > mark {
                     self.announce_to_all();

@@ -76,7 +76,7 @@ impl World {
             let outcomes = plan.outcomes.into_iter().map(|one| one.map(|planned| planned.at(head))).collect();
             self.tell(to, outcomes);
         }
-        self.send(to, Request::Commit { group, view, mark });
+        self.send(to, Request::Commit { group, view: Box::new(view), mark });
     }
 
     fn finish(&mut self, to: Address, outcomes: Vec<Outcome>) {

@@ -4,8 +4,9 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 use umbel_core::{
-    CommandId, EventId, EventType, ExpectedVersion, Json, Payload, Position, StreamName, Version,
-    store::{Append, AppendError, Appended, ClaimName, StoreError},
+    CommandId, EventId, EventType, ExpectedVersion, Json, Payload, Position, RecordedEvent, StreamName,
+    TagItem, Tags, Version,
+    store::{Append, AppendCondition, AppendError, Appended, ClaimName, StoreError},
 };
 
 /// One append that was sent, once.
@@ -30,6 +31,9 @@ pub struct Attempt {
 pub struct Tried {
     /// Its streams, in order.
     pub streams: Vec<TriedStream>,
+    /// What must not have happened.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub conditions: Vec<TriedCondition>,
     /// Its claims.
     #[serde(default, skip_serializing_if = "TriedClaims::is_empty")]
     pub claims: TriedClaims,
@@ -59,6 +63,28 @@ pub struct TriedEvent {
     pub event_type: EventType,
     /// Its data: JSON as it is, bytes in hexadecimal digits after an `x`.
     pub data: String,
+    /// By what it is found.
+    #[serde(default, skip_serializing_if = "Tags::is_empty")]
+    pub tags: Tags,
+}
+
+/// That nothing one of these items is about was stored behind a position.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TriedCondition {
+    /// The position.
+    pub after: Position,
+    /// The items.
+    pub items: Vec<TriedItem>,
+}
+
+/// Events with all of these tags and, where there are names, one of these.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TriedItem {
+    /// The tags.
+    pub tags: Vec<String>,
+    /// The names.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub names: Vec<String>,
 }
 
 /// Claims taken and given back.
@@ -141,6 +167,13 @@ pub enum Refusal {
         /// Who held it.
         owner: String,
     },
+    /// See [`AppendError::ConditionFailed`].
+    Condition {
+        /// Where the event was that must not be.
+        position: Position,
+        /// Behind which position.
+        after: Position,
+    },
     /// Any other reason; it is not judged.
     Other {
         /// In the store's words.
@@ -160,6 +193,27 @@ impl Tried {
     /// All events with their streams, in the order in which they are stored.
     pub(super) fn events(&self) -> impl Iterator<Item = (&StreamName, &TriedEvent)> {
         self.streams.iter().flat_map(|one| one.events.iter().map(move |event| (&one.stream, event)))
+    }
+}
+
+impl TriedCondition {
+    /// Whether an event must not be, judged by the words of the promise alone.
+    pub(super) fn forbids(&self, event: &RecordedEvent) -> bool {
+        let has = |tag: &String| event.tags.iter().any(|one| one.as_str() == tag);
+        let is_named =
+            |names: &[String]| names.is_empty() || names.iter().any(|name| event.event_type.name == **name);
+        let is_about = |item: &TriedItem| item.tags.iter().all(has) && is_named(&item.names);
+        event.position > self.after && self.items.iter().any(is_about)
+    }
+}
+
+impl From<&AppendCondition> for TriedCondition {
+    fn from(condition: &AppendCondition) -> Self {
+        let item = |item: &TagItem| TriedItem {
+            tags: item.tags.iter().map(ToString::to_string).collect(),
+            names: item.names.iter().map(ToString::to_string).collect(),
+        };
+        Self { after: condition.after, items: condition.query.items().iter().map(item).collect() }
     }
 }
 
@@ -184,6 +238,7 @@ impl From<&Append> for Tried {
                 id: event.id,
                 event_type: event.event_type.clone(),
                 data: content(&event.data),
+                tags: event.tags.clone(),
             };
             one.events.iter().map(event).collect()
         };
@@ -196,6 +251,7 @@ impl From<&Append> for Tried {
         let command = append.command.clone();
         Self {
             streams: append.streams.iter().map(stream).collect(),
+            conditions: append.conditions.iter().map(TriedCondition::from).collect(),
             claims: TriedClaims { owner, take, release },
             command: command.map(|record| TriedCommand { id: record.id, reply: record.reply }),
         }
@@ -225,6 +281,7 @@ impl From<AppendError> for Refusal {
             AppendError::StreamNotFound(stream) => Self::StreamNotFound { stream },
             AppendError::DuplicateEvent { id } => Self::Duplicate { id },
             AppendError::Claimed { claim, owner } => Self::Claimed { claim, owner },
+            AppendError::ConditionFailed { position, after } => Self::Condition { position, after },
             other => Self::Other { reason: other.to_string() },
         }
     }

@@ -114,6 +114,7 @@ impl<'a> Evidence<'a> {
             recorded.stream == *stream
                 && recorded.event_type == event.event_type
                 && content(&recorded.data) == event.data
+                && recorded.tags == event.tags
         })
     }
 
@@ -124,6 +125,12 @@ impl<'a> Evidence<'a> {
     /// Where an event with this id stands, whoever wrote it.
     pub(super) fn position_of(&self, id: EventId) -> Option<u64> {
         self.by_id.get(&id).map(|event| event.position.get())
+    }
+
+    /// The log up to a position. Nothing was removed from it.
+    pub(super) fn upto(&self, position: u64) -> &'a [RecordedEvent] {
+        let count = usize::try_from(position).unwrap_or(usize::MAX).min(self.log.len());
+        &self.log[..count]
     }
 
     /// A stream's version when the log went up to `position`.

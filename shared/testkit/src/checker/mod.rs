@@ -10,6 +10,7 @@
 mod attempt;
 mod claims;
 mod commands;
+mod conditions;
 mod evidence;
 mod journal;
 mod order;
@@ -25,7 +26,10 @@ use umbel_core::{CommandId, RecordedEvent, store::Appended};
 
 use self::evidence::Evidence;
 pub use self::{
-    attempt::{Attempt, Outcome, Refusal, Tried, TriedClaims, TriedCommand, TriedEvent, TriedStream},
+    attempt::{
+        Attempt, Outcome, Refusal, Tried, TriedClaims, TriedCommand, TriedCondition, TriedEvent, TriedItem,
+        TriedStream,
+    },
     journal::{History, Journal, JournalError},
 };
 use crate::conformance::check_log;
@@ -53,6 +57,8 @@ pub enum Rule {
     Refusal,
     /// At every position a claim has at most one owner.
     Claim,
+    /// Nothing that an append's condition is about is between its position and the append.
+    Condition,
 }
 
 /// A promise that was broken.
@@ -96,7 +102,9 @@ pub fn check(
     check_log(log).map_err(|what| vec![Broken { rule: Rule::Log, what }])?;
     let evidence = Evidence::new(history, log, commands);
     let mut broken = Vec::new();
-    for rules in [stored::check, commands::check, order::check, refusals::check, claims::check] {
+    for rules in
+        [stored::check, commands::check, order::check, refusals::check, claims::check, conditions::check]
+    {
         rules(&evidence, &mut broken);
     }
     if broken.is_empty() { Ok(evidence.accepted()) } else { Err(broken) }

@@ -20,7 +20,7 @@ pub(super) fn check(evidence: &Evidence<'_>, broken: &mut Vec<Broken>) {
     }
 }
 
-/// What is wrong with a refusal. Those for claims are looked at where the owners are known.
+/// What is wrong with a refusal. Those for claims and conditions are looked at where these are.
 fn untrue(evidence: &Evidence<'_>, case: &Case<'_>, refusal: &Refusal) -> Option<String> {
     let expected = |stream: &StreamName| {
         case.attempt.tried.streams.iter().find(|one| one.stream == *stream).map(|one| one.expected)
@@ -55,7 +55,7 @@ fn untrue(evidence: &Evidence<'_>, case: &Case<'_>, refusal: &Refusal) -> Option
             let there = evidence.position_of(*id).is_some_and(|position| position < case.before);
             (!there).then(|| format!("event {id} was not in the log then"))
         }
-        Refusal::Claimed { .. } | Refusal::Other { .. } => None,
+        Refusal::Claimed { .. } | Refusal::Condition { .. } | Refusal::Other { .. } => None,
     }
 }
 

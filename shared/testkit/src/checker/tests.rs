@@ -3,8 +3,9 @@
 use std::collections::HashMap;
 
 use umbel_core::{
-    CommandId, EventId, ExpectedVersion, Json, Position, RecordedEvent, Timestamp, Version,
-    store::{Append, Appended, ClaimName, Claims, StreamAppend},
+    CommandId, EventId, ExpectedVersion, Json, Position, RecordedEvent, TagItem, TagQuery, Tags, Timestamp,
+    Version,
+    store::{Append, AppendCondition, Appended, ClaimName, Claims, StreamAppend},
 };
 use uuid::Uuid;
 
@@ -72,6 +73,7 @@ impl Story {
             recorded_at: Timestamp::from_micros(0),
             data,
             subject: None,
+            tags: event.tags.clone(),
             metadata: umbel_core::Metadata::default(),
             linked_at: None,
         });
@@ -124,7 +126,7 @@ impl Story {
 impl From<umbel_core::NewEvent> for TriedEvent {
     fn from(event: umbel_core::NewEvent) -> Self {
         let data = content(&event.data);
-        Self { id: event.id, event_type: event.event_type, data }
+        Self { id: event.id, event_type: event.event_type, data, tags: event.tags }
     }
 }
 
@@ -394,4 +396,42 @@ fn a_broken_promise_says_by_whom() {
         text.starts_with("Expected: append 0 of writer 1: it expected version 1 of b, which was at 0"),
         "{text}"
     );
+}
+
+/// An append of one event with this tag, on condition that there was none behind a position.
+fn conditioned(story: &Story, tag: u32, after: u64) -> Append {
+    let mut append = story.append(&[("s", Any, 1)]);
+    append.streams[0].events[0].tags = Tags::of("t", tag);
+    let item = TagItem::tagged(Tags::of("t", tag)).named(&["test.happened"]);
+    append.conditions.push(AppendCondition::new(TagQuery::of([item]), position(after)));
+    append
+}
+
+/// UX-17: what was stored though its condition failed is found, as is a refusal that shows what was no reason, or came later.
+#[test]
+fn conditions_are_checked() {
+    let refused = |position, after| Refusal::Condition {
+        position: Position::new(position),
+        after: Position::new(after),
+    };
+    let mut story = Story::default();
+    for (tag, after) in [(1, 0), (2, 0), (1, 1), (2, 2)] {
+        let append = conditioned(&story, tag, after);
+        story.stored(0, &append);
+    }
+    let late = conditioned(&story, 1, 1);
+    story.refused(1, &late, refused(3, 1));
+    let accepted = check(&story.history, &story.log, &story.commands).unwrap();
+    assert_eq!((accepted.stored, accepted.refused), (4, 1));
+
+    for wrong in [refused(1, 1), refused(4, 1), refused(3, 0), refused(9, 1)] {
+        story.at(4).outcome = Outcome::Refused(wrong);
+        story.breaks(Rule::Refusal);
+    }
+    story.at(4).outcome = Outcome::Refused(refused(3, 1));
+    story.at(2).tried.conditions[0].after = position(0);
+    story.breaks(Rule::Condition);
+    story.at(2).tried.conditions[0].after = position(1);
+    story.log[3].tags = Tags::of("t", 1);
+    story.breaks(Rule::Lost);
 }

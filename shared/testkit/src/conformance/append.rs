@@ -179,6 +179,7 @@ pub async fn an_append_without_events_has_a_defined_result<S: StoreUnderTest>(st
         append_max_events: 10,
         payload_max_bytes: 1000,
         append_max_bytes: 2000,
+        event_max_tags: 16,
         json_max_depth: 127,
     };
     assert_eq!(Append::default().validate(&limits), Err(InvalidAppend::Empty));

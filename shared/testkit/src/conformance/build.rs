@@ -41,6 +41,7 @@ impl Events {
             event_type: "test.happened/1".parse().unwrap(),
             data: Json::parse(format!(r#"{{"number":{number}}}"#)).unwrap().into(),
             subject: None,
+            tags: umbel_core::Tags::none(),
             metadata: Metadata::default(),
         }
     }

@@ -93,6 +93,16 @@ macro_rules! store_conformance {
             selections_hold_over_thousands_of_events,
             selectors_agree_with_a_scan,
         ]);
+        $crate::store_conformance!(@cases $factory, tags, [
+            an_event_keeps_its_tags,
+            a_query_by_tags_finds,
+            removed_events_are_not_found_by_tags,
+            a_condition_refuses_what_was_not_known,
+            a_conditioned_append_comes_again,
+            one_of_the_racing_conditions_wins,
+            rare_tags_are_found_among_many,
+            wrong_tags_are_refused,
+        ]);
         $crate::store_conformance!(@cases $factory, archive, [
             an_archive_is_read_like_the_log,
             appends_know_what_is_archived,
@@ -106,6 +116,15 @@ macro_rules! store_conformance {
             a_refused_act_leaves_no_record,
             forgetting_is_recorded_each_time,
             appends_go_on_after_every_act,
+        ]);
+        $crate::store_conformance!(@cases $factory, generations, [
+            each_version_has_a_generation,
+            opened_at_once_one_serves,
+            readers_are_switched_at_once,
+            a_rebuild_needs_no_new_version,
+            an_older_checkpoint_becomes_a_generation,
+            what_is_retired_goes_in_parts,
+            an_event_is_claimed_once,
         ]);
         $crate::store_conformance!(@cases $factory, health, [
             a_healthy_store_has_no_findings,
@@ -206,6 +225,7 @@ macro_rules! store_conformance {
             a_reset_begins_elsewhere,
             a_stream_deleted_for_good_begins_anew_for_its_followers,
             a_deleted_subscription_begins_anew,
+            a_renamed_subscription_goes_on,
             an_unknown_subscription_is_refused,
         ]);
         $crate::store_conformance!(@case $factory, random_appends_agree_with_the_planner);
@@ -258,6 +278,7 @@ mod tests {
             include_str!("snapshots.rs"),
             include_str!("streams.rs"),
             include_str!("subscriptions.rs"),
+            include_str!("tags.rs"),
             include_str!("truncation.rs"),
             include_str!("model.rs"),
             include_str!("acts.rs"),

@@ -18,7 +18,10 @@ use super::{
 };
 
 /// Sends all appends at once and gives their outcomes in the order of the appends.
-async fn race<S: StoreUnderTest>(store: &Arc<S>, appends: Vec<Append>) -> Vec<Result<Appended, AppendError>> {
+pub(super) async fn race<S: StoreUnderTest>(
+    store: &Arc<S>,
+    appends: Vec<Append>,
+) -> Vec<Result<Appended, AppendError>> {
     let mut tasks = Vec::new();
     for append in appends {
         let store = store.clone();

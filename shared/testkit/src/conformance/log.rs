@@ -171,6 +171,7 @@ mod tests {
                 recorded_at: Timestamp::from_micros(0),
                 data: event.data,
                 subject: None,
+                tags: umbel_core::Tags::none(),
                 metadata: event.metadata,
                 linked_at: None,
             }

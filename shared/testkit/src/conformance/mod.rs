@@ -23,6 +23,7 @@ pub mod claims;
 pub mod commands;
 pub mod concurrency;
 pub mod documents;
+pub mod generations;
 pub mod health;
 pub mod leases;
 pub mod letters;
@@ -39,6 +40,7 @@ pub mod selectors;
 pub mod snapshots;
 pub mod streams;
 pub mod subscriptions;
+pub mod tags;
 pub mod truncation;
 
 pub use acts::random_acts_agree_with_the_oracle;
@@ -59,13 +61,13 @@ use umbel_core::{
     CommandId, Json, Position, Request, StreamName,
     document::{DocumentKey, DocumentQuery},
     store::{
-        AllPage, Append, AppendError, Appended, ClearOutbox, DeleteSnapshot, DocumentPage, FindCommand,
-        FindEvent, FindWork, GetDocuments, GetStatus, GetStreamInfo, KeepLeases, KeepNotices, LinkEvents,
-        ListLetters, ListNotices, ListSnapshots, ListStreams, ListSubscriptions, LoadCheckpoint,
-        LoadSnapshot, OpenSubscription, ParkLetters, Perform, QueryDocuments, ReadAll, ReadDue, ReadError,
-        ReadOutbox, ReadParkedKeys, ReadStream, SaveCheckpoints, SaveProjection, SaveProjectionError,
-        SaveSnapshot, SettleLetters, StoreError, StoreStatus, StreamInfo, StreamPage, SweepNotices,
-        TakeLetters, VerifyStore,
+        AllPage, Append, AppendError, Appended, ClaimLive, ClearOutbox, DeleteSnapshot, DocumentPage,
+        FindCommand, FindEvent, FindWork, GetDocuments, GetStatus, GetStreamInfo, KeepLeases, KeepNotices,
+        LinkEvents, ListLetters, ListNotices, ListProjections, ListSnapshots, ListStreams, ListSubscriptions,
+        LoadCheckpoint, LoadDocuments, LoadSnapshot, OpenProjection, OpenSubscription, ParkLetters, Perform,
+        QueryDocuments, ReadAll, ReadDue, ReadError, ReadOutbox, ReadParkedKeys, ReadStream, RemoveRetired,
+        SaveCheckpoints, SaveProjection, SaveProjectionError, SaveSnapshot, SettleLetters, StoreError,
+        StoreStatus, StreamInfo, StreamPage, SweepNotices, SwitchProjection, TakeLetters, VerifyStore,
     },
 };
 
@@ -170,7 +172,8 @@ macro_rules! store_under_test {
 
 store_under_test! {
     Append, ReadStream, ReadAll, FindEvent, GetStreamInfo, ListStreams, FindCommand, GetStatus,
-    GetDocuments, QueryDocuments, LoadCheckpoint, SaveProjection,
+    GetDocuments, QueryDocuments, LoadCheckpoint, SaveProjection, LoadDocuments,
+    OpenProjection, ListProjections, SwitchProjection, RemoveRetired, ClaimLive,
     LinkEvents, Perform, VerifyStore,
     LoadSnapshot, SaveSnapshot, DeleteSnapshot, ListSnapshots,
     ReadOutbox, ReadDue, FindWork, ClearOutbox, KeepNotices, ListNotices, SweepNotices,

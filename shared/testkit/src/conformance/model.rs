@@ -13,12 +13,18 @@ use proptest::{
 use umbel_core::{
     EventId,
     ExpectedVersion::{self, Any, NoStream, StreamExists},
-    NewEvent, StreamName, Version,
-    store::{Append, ClaimName, Claims, Limits, StreamAppend},
+    NewEvent, Position, StreamName, Tags, Version,
+    store::{Append, AppendCondition, ClaimName, Claims, Limits, StreamAppend},
 };
 use uuid::Uuid;
 
-use super::{Events, StoreUnderTest, command, exact, oracle::Oracle, read_log, stream};
+use super::{
+    Events, StoreUnderTest, command, exact,
+    oracle::Oracle,
+    read_log,
+    selectors::{any_query, any_tags},
+    stream,
+};
 
 /// How many appends one run makes.
 const APPENDS: usize = 500;
@@ -31,10 +37,11 @@ pub(super) const LIMITS: Limits = Limits {
     append_max_events: 1000,
     payload_max_bytes: 1_000_000,
     append_max_bytes: 10_000_000,
+    event_max_tags: 16,
     json_max_depth: 127,
 };
 
-/// AP-01 to AP-06, UX-02, UX-04 to UX-06, in any order and mixture: each append has the outcome the planner
+/// AP-01 to AP-06, UX-02, UX-04 to UX-06, UX-17, in any order and mixture: each append has the outcome the planner
 /// gives it, and the log holds what the planner says. A failure names the seed; `UMBEL_TEST_SEED` repeats it.
 pub async fn random_appends_agree_with_the_planner<S: StoreUnderTest>(store: S) {
     let (seed, mut runner) = seeded();
@@ -89,6 +96,9 @@ pub(super) fn next_append(runner: &mut TestRunner, sent: &mut VecDeque<Append>, 
     for one in &mut append.streams {
         one.expected = near(one.expected, oracle.version(&one.stream));
     }
+    for condition in &mut append.conditions {
+        condition.after = behind(condition.after, oracle.head());
+    }
     sent.push_back(append.clone());
     if sent.len() > 40 {
         sent.pop_front();
@@ -99,9 +109,13 @@ pub(super) fn next_append(runner: &mut TestRunner, sent: &mut VecDeque<Append>, 
 fn any_append() -> impl Strategy<Value = Append> {
     let streams = prop::collection::vec(any_stream_append(), 0..3);
     let commands = prop::option::weighted(0.3, 0..COMMANDS);
-    (streams, prop::option::weighted(0.3, any_claims()), commands).prop_map(|(streams, claims, number)| {
+    let conditions = prop::option::weighted(0.3, prop::collection::vec(any_condition(), 1..3));
+    let beside = (prop::option::weighted(0.3, any_claims()), conditions, commands);
+    (streams, beside).prop_map(|(streams, (claims, conditions, number))| {
+        let conditions = conditions.unwrap_or_default();
         Append {
             streams,
+            conditions,
             claims: claims.unwrap_or_default(),
             documents: Vec::new(),
             command: number.map(|number| command(number, &number.to_string())),
@@ -130,12 +144,28 @@ pub(super) fn any_stream() -> impl Strategy<Value = StreamName> {
 fn any_stream_append() -> impl Strategy<Value = StreamAppend> {
     // Mostly fresh ids; small ones meet.
     let id = prop_oneof![9 => any::<u64>(), 1 => 0..60_u64];
-    let ids = prop::collection::vec(id, 1..4);
+    let tags = prop_oneof![Just(Tags::none()), any_tags()];
+    let ids = prop::collection::vec((id, tags), 1..4);
     (any_stream(), any_expected(), ids).prop_map(|(stream, expected, ids)| {
         let events = Events::default();
-        let event = |id: u64| NewEvent { id: EventId(Uuid::from_u128(id.into())), ..events.one() };
+        let event = |(id, tags): (u64, Tags)| NewEvent {
+            id: EventId(Uuid::from_u128(id.into())),
+            tags,
+            ..events.one()
+        };
         StreamAppend::new(stream, expected, ids.into_iter().map(event).collect())
     })
+}
+
+/// Its position is a distance to be made real when the request is sent.
+fn any_condition() -> impl Strategy<Value = AppendCondition> {
+    (any_query(), 0..15_u64)
+        .prop_map(|(query, distance)| AppendCondition::new(query, Position::new(distance)))
+}
+
+/// The distance of a condition's position from the one behind the log's head made a real position.
+fn behind(distance: Position, head: Position) -> Position {
+    Position::new(head.next().get().saturating_sub(distance.get()))
 }
 
 fn any_claims() -> impl Strategy<Value = Claims> {

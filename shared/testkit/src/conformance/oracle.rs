@@ -3,9 +3,10 @@
 use std::collections::{BTreeMap, HashMap};
 
 use umbel_core::{
-    EventId, Position, StreamName, Version,
+    EventId, EventName, Position, StreamName, Tags, Version,
     store::{
-        Act, Append, AppendError, Appended, LinkError, LinkEvents, Perform, PerformError, Performed, Removal,
+        Act, Append, AppendCondition, AppendError, Appended, LinkError, LinkEvents, Perform, PerformError,
+        Performed, Removal,
         plan::{EventPlace, StreamState, View, plan},
     },
 };
@@ -20,6 +21,8 @@ pub(super) struct Oracle {
     pub(super) places: BTreeMap<StreamName, BTreeMap<Version, EventId>>,
     /// Where streams that were truncated begin.
     first: HashMap<StreamName, Version>,
+    /// What events that appends stored are found by.
+    tagged: HashMap<EventId, (EventName, Tags)>,
     archived_to: Position,
     acts: HashMap<EventId, Performed>,
 }
@@ -38,11 +41,15 @@ impl Oracle {
     }
 
     pub(super) fn append(&mut self, append: &Append) -> Result<Appended, AppendError> {
-        let mut plan = plan(self.view.clone(), [append]);
         let head = self.head();
+        self.view.head = head;
+        self.view.failed = self.failed(append);
+        let mut plan = plan(self.view.clone(), [append]);
         for planned in &plan.events {
             let stream = plan.streams[planned.stream].stream.clone();
             assert_eq!(self.record(stream, planned.event.id), planned.version);
+            let found_by = (planned.event.event_type.name.clone(), planned.event.tags.clone());
+            self.tagged.insert(planned.event.id, found_by);
         }
         for change in plan.claims {
             match change.after {
@@ -83,7 +90,21 @@ impl Oracle {
         Ok(performed)
     }
 
-    fn head(&self) -> Position {
+    /// The conditions that the log does not meet, and the first events by which it does not.
+    fn failed(&self, append: &Append) -> HashMap<AppendCondition, Position> {
+        let is_met = |condition: &AppendCondition, id: &EventId| {
+            self.tagged.get(id).is_some_and(|(name, tags)| condition.query.is_about(name, tags))
+        };
+        let first = |condition: &AppendCondition| {
+            let places = (1..).map(Position::new).zip(&self.log);
+            let mut behind = places.filter(|(position, _)| *position > condition.after);
+            let met = behind.find(|(_, event)| event.as_ref().is_some_and(|(.., id)| is_met(condition, id)));
+            met.map(|(position, _)| (condition.clone(), position))
+        };
+        append.conditions.iter().filter_map(first).collect()
+    }
+
+    pub(super) fn head(&self) -> Position {
         Position::new(self.log.len().try_into().unwrap())
     }
 

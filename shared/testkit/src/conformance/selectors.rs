@@ -3,7 +3,7 @@
 use proptest::{prelude::*, strategy::ValueTree, test_runner::TestRunner};
 use umbel_core::{
     ExpectedVersion::Any,
-    Metadata, NewEvent, RecordedEvent, Timestamp,
+    Metadata, NewEvent, RecordedEvent, Tag, TagItem, TagQuery, Tags, Timestamp,
     store::{Append, Removal, Selector},
 };
 use uuid::Uuid;
@@ -188,15 +188,16 @@ pub async fn selections_hold_over_thousands_of_events<S: StoreUnderTest>(store: 
 /// RD-04: any selector finds what [`Selector::matches`] lets through, also after removals and with an archive.
 pub async fn selectors_agree_with_a_scan<S: StoreUnderTest>(store: S) {
     let (mut runner, events) = (TestRunner::default(), Events::default());
-    let any_row = (0..12_usize, 0..6_usize, 0..4_u128, 0..4_u128, 0..50_i64, 1..4_usize);
+    let any_row = (0..12_usize, 0..6_usize, 0..4_u128, 0..4_u128, 0..50_i64, 1..4_usize, any_tags());
     for _ in 0..150 {
-        let (name, kind, correlation, causation, micros, count) =
+        let (name, kind, correlation, causation, micros, count, tags) =
             any_row.new_tree(&mut runner).unwrap().current();
         let name = format!("{}-{}", ["a", "b", "c"][name % 3], name / 3);
         let event_type = ["x/1", "x/2", "y/1", "y/3", "z/1", "w/1"][kind];
         let metadata =
             Metadata { correlation_id: id(correlation), causation_id: id(causation), ..Metadata::default() };
-        let event = || NewEvent { metadata: metadata.clone(), ..events.typed(event_type) };
+        let event =
+            || NewEvent { metadata: metadata.clone(), tags: tags.clone(), ..events.typed(event_type) };
         let append = Append::to_stream(stream(&name), Any, (0..count).map(|_| event()).collect());
         store.append(Append { recorded_at: at(micros), ..append }).await.unwrap();
     }
@@ -228,6 +229,26 @@ async fn compare<S: StoreUnderTest>(store: &S, runner: &mut TestRunner, log: &[R
     }
 }
 
+/// Few different ones, so that they meet.
+pub(super) fn any_tags() -> impl Strategy<Value = Tags> {
+    let tag = prop_oneof![
+        (0..6_u32).prop_map(|one| Tag::of("t", one)),
+        (0..2_u32).prop_map(|one| Tag::of("u", one))
+    ];
+    prop::collection::vec(tag, 0..4).prop_map(Tags::from)
+}
+
+/// Queries that are about some events with tags of [`any_tags`].
+pub(super) fn any_query() -> impl Strategy<Value = TagQuery> {
+    let names = prop::sample::subsequence(vec!["x", "y", "z", "test.happened"], 0..3);
+    let item = ((0..6_u32).prop_map(|one| Tags::of("t", one)), any_tags(), any::<bool>(), names);
+    let item = item.prop_map(|(tags, others, both, names)| {
+        let tags = if both { tags.iter().chain(&others).cloned().collect() } else { tags };
+        TagItem::tagged(tags).named(&names)
+    });
+    prop::collection::vec(item, 1..4).prop_map(TagQuery::of)
+}
+
 fn any_selector() -> impl Strategy<Value = Selector> {
     let some_of = |texts: &'static [&'static str]| {
         let texts = prop::sample::subsequence(texts, 0..=texts.len().min(3));
@@ -238,10 +259,12 @@ fn any_selector() -> impl Strategy<Value = Selector> {
     let some_time = || prop::option::weighted(0.25, (0..50_i64).prop_map(Timestamp::from_micros));
     let names = some_of(&["x", "y", "z", "w", "none"]);
     let categories = some_of(&["a", "b", "c", "$audit", "none"]);
-    (names, categories, some_id(), some_id(), some_time(), some_time()).prop_map(
-        |(names, categories, correlation_id, causation_id, recorded_from, recorded_until)| Selector {
+    let tags = prop::option::weighted(0.4, any_query());
+    (names, categories, tags, some_id(), some_id(), some_time(), some_time()).prop_map(
+        |(names, categories, tags, correlation_id, causation_id, recorded_from, recorded_until)| Selector {
             names,
             categories,
+            tags,
             correlation_id,
             causation_id,
             recorded_from,

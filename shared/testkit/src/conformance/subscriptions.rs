@@ -268,6 +268,50 @@ pub async fn a_deleted_subscription_begins_anew<S: StoreUnderTest>(store: S) {
     healthy(&store).await;
 }
 
+/// SU-26: a renamed subscription goes on where it was, dead letters included; who held a lease under the old name has none any more, and the
+/// old name is free. No other may have the new name.
+pub async fn a_renamed_subscription_goes_on<S: StoreUnderTest>(store: S) {
+    let events = Events::default();
+    put(&store, events.append("a", Any, 9)).await;
+    // Leases of a life before, under what is to be the new name.
+    store.ask(to_log("s")).await.unwrap();
+    let mut past = owned_of(&store, "s").await;
+    act(&store, &events, Act::DeleteSubscription { subscription: name("s") }).await;
+    store.ask(to_log("old")).await.unwrap();
+    let hold = owned_of(&store, "old").await;
+    past.extend(hold.clone());
+    let checkpoints: Vec<_> = hold.iter().map(|lease| checkpoint(*lease, 5)).collect();
+    let save = SaveCheckpoints { subscription: name("old"), checkpoints: checkpoints.clone() };
+    assert_eq!(store.ask(save).await, Ok(vec![]));
+    let dead = letter(&hold, 3, "k", Some(failed("no", 1)));
+    let parked = ParkLetters { subscription: name("old"), letters: vec![dead.clone()] };
+    assert_eq!(store.ask(parked).await, Ok(vec![]));
+
+    let rename = |from: &str, to: &str| Act::RenameSubscription { subscription: name(from), to: name(to) };
+    let taken = store.ask(events.perform(rename("old", "old"))).await;
+    assert_eq!(taken, Err(PerformError::SubscriptionExists(name("old"))));
+    let done = events.perform(rename("old", "s"));
+    let renamed = store.ask(done.clone()).await.unwrap();
+    assert_eq!((renamed.events, store.ask(done).await), (1, Ok(renamed)), "once");
+    let gone = store.ask(events.perform(rename("old", "other"))).await;
+    assert_eq!(gone, Err(PerformError::SubscriptionNotFound(name("old"))));
+
+    let kept = store.ask(to_log("s")).await.unwrap();
+    assert!(kept.partitions.iter().all(|one| one.checkpoint == place(5) && one.owner.is_none()), "{kept:?}");
+    assert!(past.iter().all(|lease| kept.partitions.iter().all(|one| one.epoch > lease.epoch)), "{kept:?}");
+    assert_eq!((kept.members, kept.partitions.iter().map(|one| one.letters).sum::<u64>()), (0, 1));
+    let late = SaveCheckpoints { subscription: name("s"), checkpoints };
+    assert_eq!(store.ask(late).await, Ok(vec![0, 1, 2, 3]), "by who had it under the old name");
+    let letter = letter_at(&store, 3).await.unwrap();
+    assert_eq!((letter.subscription, letter.event_id), (name("s"), dead.event_id));
+
+    let anew = store.ask(to_log("old")).await.unwrap();
+    assert!(anew.partitions.iter().all(|one| one.checkpoint == place(0) && one.letters == 0), "{anew:?}");
+    let taken = store.ask(events.perform(rename("old", "s"))).await;
+    assert_eq!(taken, Err(PerformError::SubscriptionExists(name("s"))));
+    healthy(&store).await;
+}
+
 /// What is not there has no leases and no letters, and cannot be acted on.
 pub async fn an_unknown_subscription_is_refused<S: StoreUnderTest>(store: S) {
     let (events, subscription) = (Events::default(), name("none"));
@@ -296,6 +340,7 @@ pub async fn an_unknown_subscription_is_refused<S: StoreUnderTest>(store: S) {
         Act::PauseSubscription { subscription: subscription.clone() },
         Act::ResumeSubscription { subscription: subscription.clone() },
         Act::ResetSubscription { subscription: subscription.clone(), start: Start::Current },
+        Act::RenameSubscription { subscription: subscription.clone(), to: name("other") },
         Act::DeleteSubscription { subscription: subscription.clone() },
         Act::RetryLetters { filter: filter.clone(), limit: 1 },
         Act::DiscardLetters { filter, limit: 1 },

@@ -108,7 +108,9 @@ impl Run {
         let id = match error {
             AppendError::DuplicateEvent { id }
             | AppendError::Invalid(
-                InvalidAppend::EventTwice(id) | InvalidAppend::PayloadTooLarge { id, .. },
+                InvalidAppend::EventTwice(id)
+                | InvalidAppend::PayloadTooLarge { id, .. }
+                | InvalidAppend::TooManyTags { id, .. },
             ) => Some(*id),
             _ => None,
         };

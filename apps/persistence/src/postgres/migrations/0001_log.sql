@@ -68,6 +68,8 @@ CREATE TABLE {schema}.events (
     correlation_id uuid,
     causation_id uuid,
     subject text COLLATE "C",
+    -- Sorted; null when there are none. event_tags finds by them.
+    tags text[] COLLATE "C",
     data json,
     bytes bytea,
     metadata json,
@@ -82,6 +84,15 @@ CREATE INDEX events_by_conversation ON {schema}.events USING brin (
     correlation_id uuid_bloom_ops (n_distinct_per_range = 1500, false_positive_rate = 0.01),
     causation_id uuid_bloom_ops (n_distinct_per_range = 1500, false_positive_rate = 0.01)
 ) WITH (pages_per_range = 32, autosummarize = on);
+
+-- By which tags events are found, archived or not: a row for each tag of each event, so an event without tags has none and costs
+-- nothing. The kind is here too, so that a query is answered from this table alone.
+CREATE TABLE {schema}.event_tags (
+    position bigint NOT NULL,
+    kind_id int NOT NULL,
+    tag text COLLATE "C" NOT NULL,
+    PRIMARY KEY (tag, position)
+);
 
 -- Old events, moved out of the way of the new ones. Reads look at both.
 CREATE TABLE {schema}.archive (LIKE {schema}.events INCLUDING ALL);

@@ -74,7 +74,8 @@ $$;
 -- New streams (p_new) get ids after the last one; events name them by -1, -2, ... in that order. Likewise kinds that
 -- the writer does not know (p_kind_*), which somebody else may have made meanwhile.
 -- Events are in log order; p_recorded_at is empty, or says for each when it happened if that is not p_now, and
--- p_new_at the same for the first event of each new stream. p_subjects and p_bytes are empty when there are none.
+-- p_new_at the same for the first event of each new stream. p_subjects, p_bytes and p_tags (the tags of each event, a line
+-- for each) are empty when there are none.
 -- An event id that is in the archive raises UM001, too: the unique index knows only those of `events`.
 -- Returns the position and stream id before the group's first, and the numbers of the kinds in p_kind_*.
 --
@@ -87,6 +88,7 @@ CREATE FUNCTION {schema}.append_group(
     p_stream_ids bigint[], p_stream_versions bigint[], p_event_ids uuid[], p_kind_ids int[],
     p_correlation_ids uuid[], p_causation_ids uuid[], p_subjects text[],
     p_data json[], p_bytes bytea[], p_metadata json[], p_recorded_at timestamptz[], p_new_at timestamptz[],
+    p_tags text[],
     OUT base_position bigint, OUT base_stream bigint, OUT new_kinds int[]
 ) LANGUAGE plpgsql
 SET lock_timeout = '10s' SET jit = off SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off
@@ -129,16 +131,72 @@ BEGIN
         );
     END IF;
     INSERT INTO {schema}.events (position, stream_id, version, recorded_at, kind_id, event_id,
-        correlation_id, causation_id, subject, data, bytes, metadata)
+        correlation_id, causation_id, subject, tags, data, bytes, metadata)
     SELECT base_position + ordinal, CASE WHEN stream_id < 0 THEN base_stream - stream_id ELSE stream_id END,
         version, coalesce(recorded_at, p_now), kind_id, event_id, correlation_id, causation_id,
-        subject, data, bytes, metadata
+        subject, string_to_array(tags, E'\n'), data, bytes, metadata
     FROM unnest(p_stream_ids, p_stream_versions, p_event_ids, p_kind_ids, p_correlation_ids, p_causation_ids,
-        p_subjects, p_data, p_bytes, p_metadata, p_recorded_at) WITH ORDINALITY
+        p_subjects, p_tags, p_data, p_bytes, p_metadata, p_recorded_at) WITH ORDINALITY
         AS new (stream_id, version, event_id, kind_id, correlation_id, causation_id,
-            subject, data, bytes, metadata, recorded_at, ordinal);
+            subject, tags, data, bytes, metadata, recorded_at, ordinal);
+    IF cardinality(p_tags) > 0 THEN
+        INSERT INTO {schema}.event_tags (position, kind_id, tag)
+        SELECT base_position + ordinal, kind_id, tag
+        FROM unnest(p_tags, p_kind_ids) WITH ORDINALITY AS new (tags, kind_id, ordinal),
+            unnest(string_to_array(new.tags, E'\n')) AS tag;
+    END IF;
     IF (base_position + events) / 4096 > base_position / 4096 THEN
         PERFORM {schema}.close_spans(base_position, base_position + events);
+    END IF;
+END $$;
+
+-- Of conditions, each item of a query (p_tags all of the tags and p_names the names, a line for each; null names are any) with
+-- the position behind which it must find nothing: the numbers of those that find something, with the first position.
+CREATE FUNCTION {schema}.find_tagged(p_numbers int[], p_after bigint[], p_tags text[], p_names text[])
+RETURNS TABLE (number int, first_position bigint)
+LANGUAGE plpgsql STABLE
+SET jit = off SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off
+AS $$
+BEGIN
+    RETURN QUERY
+    SELECT asked.number, min(found.position)
+    FROM (
+        SELECT given.number, given.after, string_to_array(given.tags, E'\n') AS tags, given.names IS NULL AS any_name,
+            ARRAY(SELECT {schema}.kinds_of(string_to_array(given.names, E'\n'), NULL)) AS kinds
+        FROM unnest(p_numbers, p_after, p_tags, p_names) AS given (number, after, tags, names)
+    ) asked
+    CROSS JOIN LATERAL (
+        SELECT t.position FROM {schema}.event_tags t
+        WHERE t.tag = asked.tags[1] AND t.position > asked.after
+            AND (asked.any_name OR t.kind_id = ANY (asked.kinds))
+            AND NOT EXISTS (
+                SELECT FROM unnest(asked.tags[2:]) AS other (tag)
+                WHERE NOT EXISTS (
+                    SELECT FROM {schema}.event_tags o WHERE o.tag = other.tag AND o.position = t.position
+                )
+            )
+        ORDER BY t.position LIMIT 1
+    ) found
+    GROUP BY asked.number;
+END $$;
+
+-- Raises UM001 if a condition does not hold: if one of its items finds an event behind its position that was stored before
+-- the group, which is p_events long; or if that position is beyond the log, where the writer has not decided it. To be
+-- called after append_group, so under the log's row lock.
+CREATE FUNCTION {schema}.verify_conditions(p_events bigint, p_after bigint[], p_tags text[], p_names text[])
+RETURNS void LANGUAGE plpgsql
+AS $$
+DECLARE
+    base bigint;
+BEGIN
+    SELECT position - p_events INTO base FROM {schema}.log WHERE one;
+    IF base < ANY (p_after)
+        OR EXISTS (
+            SELECT FROM {schema}.find_tagged(ARRAY(SELECT generate_series(1, cardinality(p_after))), p_after, p_tags, p_names)
+            WHERE first_position <= base
+        )
+    THEN
+        RAISE EXCEPTION 'a condition does not hold' USING ERRCODE = 'UM001';
     END IF;
 END $$;
 

@@ -18,10 +18,27 @@ CREATE TABLE {schema}.document_index (
 -- Serves replacing the entries of a document, and ordering by an index.
 CREATE INDEX document_index_by_key ON {schema}.document_index (collection, key, index_name);
 
--- How far each projection has come.
+-- How far each projection has come. A checkpoint that was opened for a projection is a generation of it (see generations.rs of the
+-- core): `name` and what follows are its own. Its documents are kept under its collections' names with `suffix` behind them.
 CREATE TABLE {schema}.checkpoints (
     projection text COLLATE "C" PRIMARY KEY,
-    position bigint NOT NULL
+    position bigint NOT NULL,
+    name text COLLATE "C",
+    version bigint NOT NULL DEFAULT 0,
+    run bigint NOT NULL DEFAULT 0,
+    phase text COLLATE "C" NOT NULL DEFAULT 'serving' CHECK (phase IN ('serving', 'building', 'retired', 'removed')),
+    live_after bigint NOT NULL DEFAULT 0,
+    suffix text COLLATE "C" NOT NULL DEFAULT '',
+    collections text[] COLLATE "C" NOT NULL DEFAULT '{}'
+);
+CREATE UNIQUE INDEX checkpoints_by_name ON {schema}.checkpoints (name, version, run);
+CREATE UNIQUE INDEX checkpoints_serving ON {schema}.checkpoints (name) WHERE phase = 'serving';
+
+-- Whose documents readers of a collection get: those with this suffix. Without a row, those without one.
+CREATE TABLE {schema}.served (
+    collection text COLLATE "C" PRIMARY KEY,
+    suffix text COLLATE "C" NOT NULL,
+    name text COLLATE "C" NOT NULL
 );
 
 -- Replaces documents and their index entries. A null body deletes. Each document at most once, sorted, so that
@@ -45,22 +62,19 @@ BEGIN
     SELECT * FROM unnest(p_entry_collections, p_entry_keys, p_entry_indexes, p_entry_values);
 END $$;
 
--- Removes at most p_limit documents of the collections with their index entries, if the checkpoint stands at p_expected:
--- while it does nobody has written what must stay. Returns how many.
-CREATE FUNCTION {schema}.clear_documents(p_projection text, p_expected bigint, p_collections text[], p_limit bigint)
-RETURNS bigint LANGUAGE plpgsql
-SET lock_timeout = '10s' SET jit = off SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off
+-- The names of collections with a generation's suffix behind them.
+CREATE FUNCTION {schema}.suffixed(p_collections text[], p_suffix text)
+RETURNS text[] LANGUAGE sql IMMUTABLE
 AS $$
-DECLARE
-    removed bigint;
-BEGIN
-    IF p_expected = 0 THEN
-        INSERT INTO {schema}.checkpoints (projection, position) VALUES (p_projection, 0) ON CONFLICT DO NOTHING;
-    END IF;
-    PERFORM FROM {schema}.checkpoints WHERE projection = p_projection AND position = p_expected FOR UPDATE;
-    IF NOT FOUND THEN
-        RETURN 0;
-    END IF;
+    SELECT coalesce(array_agg(collection || p_suffix ORDER BY ordinal), '{}')
+    FROM unnest(p_collections) WITH ORDINALITY AS old (collection, ordinal)
+$$;
+
+-- Removes at most p_limit documents of the collections with their index entries. Returns how many.
+CREATE FUNCTION {schema}.remove_documents(p_collections text[], p_limit bigint)
+RETURNS bigint LANGUAGE sql
+SET jit = off SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off
+AS $$
     WITH old AS MATERIALIZED (
         SELECT collection, key FROM {schema}.documents WHERE collection = ANY (p_collections) LIMIT p_limit
     ), entries AS (
@@ -69,12 +83,32 @@ BEGIN
         DELETE FROM {schema}.documents d USING old WHERE d.collection = old.collection AND d.key = old.key
         RETURNING 1
     )
-    SELECT count(*) INTO removed FROM documents;
-    RETURN removed;
+    SELECT count(*) FROM documents
+$$;
+
+-- Removes at most p_limit documents of the collections with their index entries, if the checkpoint stands at p_expected:
+-- while it does nobody has written what must stay. Returns how many.
+CREATE FUNCTION {schema}.clear_documents(p_projection text, p_expected bigint, p_collections text[], p_limit bigint)
+RETURNS bigint LANGUAGE plpgsql
+SET lock_timeout = '10s' SET jit = off
+AS $$
+DECLARE
+    v_suffix text;
+BEGIN
+    IF p_expected = 0 THEN
+        INSERT INTO {schema}.checkpoints (projection, position) VALUES (p_projection, 0) ON CONFLICT DO NOTHING;
+    END IF;
+    SELECT suffix INTO v_suffix FROM {schema}.checkpoints
+    WHERE projection = p_projection AND position = p_expected AND phase IN ('serving', 'building') FOR UPDATE;
+    IF NOT FOUND THEN
+        RETURN 0;
+    END IF;
+    RETURN {schema}.remove_documents({schema}.suffixed(p_collections, v_suffix), p_limit);
 END $$;
 
--- Moves a checkpoint from p_expected to p_position, empties the collections p_clear and writes documents with it. Returns null, or, when the
--- checkpoint stands elsewhere and nothing was written, where it stands.
+-- Moves a checkpoint from p_expected to p_position, empties the collections p_clear and writes documents with it, those of its
+-- generation. Returns null, or, when nothing was written, where the checkpoint stands; -1 when the generation was retired. The checkpoint's
+-- row is locked first, as by whoever retires it: after that nothing more is written.
 CREATE FUNCTION {schema}.save_projection(
     p_projection text, p_expected bigint, p_position bigint, p_clear text[],
     p_collections text[], p_keys text[], p_bodies json[],
@@ -82,16 +116,29 @@ CREATE FUNCTION {schema}.save_projection(
 ) RETURNS bigint LANGUAGE plpgsql
 SET lock_timeout = '10s' SET jit = off
 AS $$
+DECLARE
+    v_suffix text;
 BEGIN
     IF p_expected = 0 THEN
         INSERT INTO {schema}.checkpoints AS c (projection, position) VALUES (p_projection, p_position)
-        ON CONFLICT (projection) DO UPDATE SET position = excluded.position WHERE c.position = 0;
+        ON CONFLICT (projection) DO UPDATE SET position = excluded.position
+        WHERE c.position = 0 AND c.phase IN ('serving', 'building')
+        RETURNING c.suffix INTO v_suffix;
     ELSE
         UPDATE {schema}.checkpoints SET position = p_position
-        WHERE projection = p_projection AND position = p_expected;
+        WHERE projection = p_projection AND position = p_expected AND phase IN ('serving', 'building')
+        RETURNING suffix INTO v_suffix;
     END IF;
-    IF NOT FOUND THEN
-        RETURN coalesce((SELECT position FROM {schema}.checkpoints WHERE projection = p_projection), 0);
+    IF v_suffix IS NULL THEN
+        RETURN coalesce((
+            SELECT CASE WHEN phase IN ('serving', 'building') THEN position ELSE -1 END
+            FROM {schema}.checkpoints WHERE projection = p_projection
+        ), 0);
+    END IF;
+    IF v_suffix <> '' THEN
+        p_clear := {schema}.suffixed(p_clear, v_suffix);
+        p_collections := {schema}.suffixed(p_collections, v_suffix);
+        p_entry_collections := {schema}.suffixed(p_entry_collections, v_suffix);
     END IF;
     IF cardinality(p_clear) > 0 THEN
         DELETE FROM {schema}.document_index WHERE collection = ANY (p_clear);
@@ -100,4 +147,143 @@ BEGIN
     PERFORM {schema}.write_documents(p_collections, p_keys, p_bodies, p_entry_collections, p_entry_keys,
         p_entry_indexes, p_entry_values);
     RETURN NULL;
+END $$;
+
+-- Makes a generation of a projection, of this version: its documents under names of their own unless it is the first, which serves. A
+-- checkpoint that bears its name already becomes it; the first one goes on where that stands.
+CREATE FUNCTION {schema}.begin_generation(p_name text, p_version bigint, p_collections text[], p_serves boolean)
+RETURNS void LANGUAGE sql
+AS $$
+    INSERT INTO {schema}.checkpoints AS c
+        (projection, position, name, version, run, phase, live_after, suffix, collections)
+    SELECT concat_ws('/', p_name, p_version, nullif(next.run, 1)), 0, p_name, p_version, next.run,
+        CASE WHEN p_serves THEN 'serving' ELSE 'building' END, log.position,
+        CASE WHEN p_serves THEN '' ELSE format('@%s.%s', p_version, next.run) END, p_collections
+    FROM {schema}.log, (
+        SELECT 1 + coalesce(max(run), 0) AS run FROM {schema}.checkpoints WHERE name = p_name AND version = p_version
+    ) AS next
+    ON CONFLICT (projection) DO UPDATE SET name = excluded.name, version = excluded.version, run = excluded.run,
+        phase = excluded.phase, suffix = excluded.suffix, collections = excluded.collections,
+        position = CASE WHEN p_serves THEN c.position ELSE 0 END,
+        live_after = CASE WHEN p_serves AND c.position > 0 THEN c.position ELSE excluded.live_after END
+$$;
+
+-- Held by whoever makes, retires or switches generations of a projection, to the end of the transaction. Those who save do not take it.
+CREATE FUNCTION {schema}.lock_generations(p_name text) RETURNS void LANGUAGE sql
+AS $$
+    SELECT pg_advisory_xact_lock(hashtextextended('{schema}.generations.' || p_name, 0))
+$$;
+
+-- Makes the generation that a version of a projection's rule needs, unless it is there or a newer version serves.
+CREATE FUNCTION {schema}.open_projection(p_name text, p_version bigint, p_collections text[])
+RETURNS void LANGUAGE plpgsql
+SET lock_timeout = '10s' SET jit = off
+AS $$
+DECLARE
+    v_serving bigint;
+BEGIN
+    PERFORM {schema}.lock_generations(p_name);
+    SELECT version INTO v_serving FROM {schema}.checkpoints WHERE name = p_name AND phase = 'serving';
+    IF v_serving > p_version OR EXISTS (
+        SELECT FROM {schema}.checkpoints
+        WHERE name = p_name AND version = p_version AND phase IN ('serving', 'building')
+    ) THEN
+        RETURN;
+    END IF;
+    PERFORM {schema}.begin_generation(p_name, p_version, p_collections, v_serving IS NULL);
+END $$;
+
+-- Begins to build a projection anew by the version that serves, and gives up what such a rebuild has built so far. Returns 0; -1 when
+-- nothing serves.
+CREATE FUNCTION {schema}.rebuild_projection(p_name text)
+RETURNS bigint LANGUAGE plpgsql
+SET lock_timeout = '10s' SET jit = off
+AS $$
+DECLARE
+    v_serving record;
+BEGIN
+    PERFORM {schema}.lock_generations(p_name);
+    SELECT version, collections INTO v_serving FROM {schema}.checkpoints WHERE name = p_name AND phase = 'serving';
+    IF NOT FOUND THEN
+        RETURN -1;
+    END IF;
+    UPDATE {schema}.checkpoints SET phase = 'retired'
+    WHERE name = p_name AND version = v_serving.version AND phase = 'building';
+    PERFORM {schema}.begin_generation(p_name, v_serving.version, v_serving.collections, false);
+    RETURN 0;
+END $$;
+
+-- Lets the generation of a checkpoint serve, and retires those before it. Returns null; -1 when it was retired itself; where its checkpoint
+-- stands when that is not p_expected, else, as behind, where that of the one that serves stands when it has come further. All rows of
+-- the projection are locked in one order, so that nothing is saved meanwhile, and nobody waits crosswise.
+CREATE FUNCTION {schema}.switch_projection(p_projection text, p_expected bigint, OUT moved bigint, OUT behind bigint)
+LANGUAGE plpgsql
+SET lock_timeout = '10s' SET jit = off
+AS $$
+DECLARE
+    v_own record;
+    v_serving bigint;
+BEGIN
+    SELECT name INTO v_own FROM {schema}.checkpoints WHERE projection = p_projection;
+    IF v_own.name IS NULL THEN
+        moved := -1;
+        RETURN;
+    END IF;
+    PERFORM {schema}.lock_generations(v_own.name);
+    PERFORM FROM {schema}.checkpoints WHERE name = v_own.name ORDER BY version, run FOR UPDATE;
+    SELECT * INTO v_own FROM {schema}.checkpoints WHERE projection = p_projection;
+    SELECT position INTO v_serving FROM {schema}.checkpoints WHERE name = v_own.name AND phase = 'serving';
+    IF v_own.phase = 'serving' THEN
+        RETURN;
+    ELSIF v_own.phase <> 'building' THEN
+        moved := -1;
+    ELSIF v_own.position <> p_expected THEN
+        moved := v_own.position;
+    ELSIF v_own.position < v_serving THEN
+        behind := v_serving;
+    ELSE
+        UPDATE {schema}.checkpoints SET phase = 'retired'
+        WHERE name = v_own.name AND phase IN ('serving', 'building') AND (version, run) < (v_own.version, v_own.run);
+        UPDATE {schema}.checkpoints SET phase = 'serving' WHERE projection = p_projection;
+        DELETE FROM {schema}.served WHERE name = v_own.name;
+        INSERT INTO {schema}.served (collection, suffix, name)
+        SELECT collection, v_own.suffix, v_own.name FROM unnest(v_own.collections) AS own (collection)
+        ON CONFLICT (collection) DO UPDATE SET suffix = excluded.suffix, name = excluded.name;
+    END IF;
+END $$;
+
+-- Removes at most p_limit documents of a retired generation of the projection, or notes that there are none left. Returns whether one is
+-- still retired. Nobody writes to it any more, so its row is locked only against others who remove.
+CREATE FUNCTION {schema}.remove_retired(p_name text, p_limit bigint)
+RETURNS boolean LANGUAGE plpgsql
+SET lock_timeout = '10s' SET jit = off
+AS $$
+DECLARE
+    v_old record;
+BEGIN
+    SELECT projection, suffix, collections INTO v_old FROM {schema}.checkpoints
+    WHERE name = p_name AND phase = 'retired' ORDER BY version, run LIMIT 1 FOR UPDATE;
+    IF NOT FOUND THEN
+        RETURN false;
+    END IF;
+    IF {schema}.remove_documents({schema}.suffixed(v_old.collections, v_old.suffix), p_limit) < p_limit THEN
+        UPDATE {schema}.checkpoints SET phase = 'removed' WHERE projection = v_old.projection;
+    END IF;
+    RETURN EXISTS (SELECT FROM {schema}.checkpoints WHERE name = p_name AND phase = 'retired');
+END $$;
+
+-- Claims events up to p_through for a projection's hook. Returns up to where they were claimed before.
+CREATE FUNCTION {schema}.claim_live(p_name text, p_through bigint)
+RETURNS bigint LANGUAGE plpgsql
+SET lock_timeout = '10s' SET jit = off
+AS $$
+DECLARE
+    before bigint;
+BEGIN
+    INSERT INTO {schema}.checkpoints (projection, position) VALUES (p_name, 0) ON CONFLICT DO NOTHING;
+    SELECT position INTO before FROM {schema}.checkpoints WHERE projection = p_name FOR UPDATE;
+    IF p_through > before THEN
+        UPDATE {schema}.checkpoints SET position = p_through WHERE projection = p_name;
+    END IF;
+    RETURN before;
 END $$;

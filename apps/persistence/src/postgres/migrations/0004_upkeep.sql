@@ -48,12 +48,16 @@ DECLARE
     own_links bigint;
 BEGIN
     WITH fresh AS (
-        DELETE FROM {schema}.events WHERE stream_id = p_stream AND version < p_before RETURNING position
+        DELETE FROM {schema}.events WHERE stream_id = p_stream AND version < p_before RETURNING position, tags
     ), archived AS (
-        DELETE FROM {schema}.archive WHERE stream_id = p_stream AND version < p_before RETURNING position
+        DELETE FROM {schema}.archive WHERE stream_id = p_stream AND version < p_before RETURNING position, tags
+    ), removed AS (
+        SELECT * FROM fresh UNION ALL SELECT * FROM archived
+    ), untagged AS (
+        DELETE FROM {schema}.event_tags t USING removed r CROSS JOIN LATERAL unnest(r.tags) AS gone (tag)
+        WHERE t.tag = gone.tag AND t.position = r.position
     )
-    SELECT coalesce(array_agg(position), '{}') INTO gone
-    FROM (SELECT position FROM fresh UNION ALL SELECT position FROM archived) removed;
+    SELECT coalesce(array_agg(position), '{}') INTO gone FROM removed;
     events := cardinality(gone);
 
     DELETE FROM {schema}.links WHERE stream_id = p_stream AND version < p_before;

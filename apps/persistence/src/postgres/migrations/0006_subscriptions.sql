@@ -311,3 +311,39 @@ BEGIN
     DELETE FROM {schema}.subscriptions WHERE name = p_name;
     RETURN discarded;
 END $$;
+
+-- Gives a subscription another name, with all that belongs to it, and takes every lease away: its epochs are such as no lease of either
+-- name had. Returns how many dead letters it has, -1 when there is no such subscription, or -2 when another has the new name.
+CREATE FUNCTION {schema}.rename_subscription(p_name text, p_to text) RETURNS bigint LANGUAGE plpgsql
+SET jit = off SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off
+AS $$
+DECLARE
+    first_epoch bigint;
+    renamed bigint;
+BEGIN
+    PERFORM FROM {schema}.subscriptions WHERE name = p_name FOR UPDATE;
+    IF NOT FOUND THEN
+        RETURN -1;
+    END IF;
+    -- Whoever opens one of the new name at this moment is waited for, or waits.
+    INSERT INTO {schema}.subscriptions (name, source, stream, start_after, paused, created_at, incarnation)
+    SELECT p_to, source, stream, start_after, paused, created_at, incarnation
+    FROM {schema}.subscriptions WHERE name = p_name
+    ON CONFLICT DO NOTHING;
+    IF NOT FOUND THEN
+        RETURN -2;
+    END IF;
+    PERFORM {schema}.lock_partitions(p_name, NULL);
+    INSERT INTO {schema}.past_epochs (name, epoch)
+    SELECT p_name, coalesce(max(epoch), 0) + 1 FROM {schema}.subscription_partitions WHERE subscription = p_name
+    ON CONFLICT (name) DO UPDATE SET epoch = excluded.epoch;
+    SELECT max(epoch) INTO first_epoch FROM {schema}.past_epochs WHERE name IN (p_name, p_to);
+    UPDATE {schema}.subscriptions SET incarnation = first_epoch WHERE name = p_to;
+    UPDATE {schema}.subscription_partitions
+    SET subscription = p_to, epoch = first_epoch, owner = NULL, expires_at = NULL WHERE subscription = p_name;
+    UPDATE {schema}.letters SET subscription = p_to WHERE subscription = p_name;
+    GET DIAGNOSTICS renamed = ROW_COUNT;
+    DELETE FROM {schema}.subscription_members WHERE subscription = p_name;
+    DELETE FROM {schema}.subscriptions WHERE name = p_name;
+    RETURN renamed;
+END $$;

@@ -1,5 +1,6 @@
 //! Documents and checkpoints.
 
+use tokio_postgres::Row;
 use umbel_core::{
     Json, Position,
     document::{Direction, DocumentKey, DocumentQuery, IndexKey, Test},
@@ -32,7 +33,7 @@ impl Reader {
         let (collections, keys): (Vec<&str>, Vec<&str>) =
             keys.iter().map(|key| (key.collection, key.key.as_str())).unzip();
         let rows = self.query(&self.statements.get_documents, &[&collections, &keys]).await?;
-        Ok(rows.iter().map(|row| row.get::<_, Option<JsonOut>>("body").map(|JsonOut(body)| body)).collect())
+        Ok(bodies(&rows))
     }
 
     pub(in crate::postgres) async fn query_documents(
@@ -54,7 +55,7 @@ impl Reader {
         }
         let rows = self.query(&sql, &params).await?;
         let total: i64 = rows.first().map_or(0, |row| row.get("total"));
-        let document = |row: &tokio_postgres::Row| {
+        let document = |row: &Row| {
             let key = row.get::<_, Option<String>>("key")?;
             row.get::<_, Option<JsonOut>>("body").map(|JsonOut(body)| (key, body))
         };
@@ -101,6 +102,7 @@ impl Reader {
         let saved = self.write(&self.statements.save_projection, &params).await?;
         match saved.first().and_then(|row| row.get::<_, Option<i64>>(0)) {
             None => Ok(()),
+            Some(-1) => Err(SaveProjectionError::Retired),
             Some(actual) => Err(SaveProjectionError::CheckpointMoved { actual: Position::from_i64(actual) }),
         }
     }
@@ -136,6 +138,11 @@ impl Reader {
         };
         self.statements.query_documents.replace("{filters}", &filters).replace("{sorted}", sorted)
     }
+}
+
+/// The documents of such rows.
+pub(super) fn bodies(rows: &[Row]) -> Vec<Option<Json>> {
+    rows.iter().map(|row| row.get::<_, Option<JsonOut>>("body").map(|JsonOut(body)| body)).collect()
 }
 
 impl<'a> FilterParams<'a> {

@@ -111,6 +111,7 @@ mod tests {
             recorded_at: Timestamp::from_micros(0),
             data: Json::from_store("x".repeat(len)).into(),
             subject: None,
+            tags: umbel_core::Tags::none(),
             metadata: umbel_core::Metadata::default(),
             linked_at: None,
         };

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use tokio_postgres::Row;
 use umbel_core::{
-    EventId, EventName, EventType, Metadata, Payload, Position, RecordedEvent, StreamName, Subject, Version,
-    document::Direction, store::StoreError,
+    EventId, EventName, EventType, Metadata, Payload, Position, RecordedEvent, StreamName, Subject, Tag,
+    Version, document::Direction, store::StoreError,
 };
 
 use super::{Gather, Param, Reader};
@@ -22,12 +22,13 @@ const RECORDED_AT: usize = 4;
 const CORRELATION_ID: usize = 5;
 const CAUSATION_ID: usize = 6;
 const SUBJECT: usize = 7;
-const DATA: usize = 8;
-const BYTES: usize = 9;
-const METADATA: usize = 10;
-const STREAM: usize = 11;
+const TAGS: usize = 8;
+const DATA: usize = 9;
+const BYTES: usize = 10;
+const METADATA: usize = 11;
+const STREAM: usize = 12;
 /// How many there are: where further columns begin.
-pub(super) const COLUMNS: usize = 12;
+pub(super) const COLUMNS: usize = 13;
 
 /// Events that a page is expected to hold, for which there is room from the start. Larger ones grow.
 const EXPECTED: usize = 256;
@@ -231,6 +232,7 @@ impl EventRows {
             None => BTreeMap::new(),
         };
         let subject = row.try_get::<_, Option<&str>>(first + SUBJECT).map_err(wrong)?;
+        let tags = row.try_get::<_, Option<Vec<&str>>>(first + TAGS).map_err(wrong)?.unwrap_or_default();
         let linked_at = linked_at.and_then(|column| row.get::<_, Option<i64>>(column));
         let version = Version::from_i64(row.try_get(first + VERSION).map_err(wrong)?);
         let id = EventId(row.try_get(first + EVENT_ID).map_err(wrong)?);
@@ -249,6 +251,7 @@ impl EventRows {
                 recorded_at,
                 data,
                 subject: subject.map(Subject::from_store),
+                tags: tags.into_iter().map(Tag::from_store).collect(),
                 metadata: Metadata { correlation_id, causation_id, custom },
                 linked_at: linked_at.map(Version::from_i64),
             });

@@ -1,5 +1,6 @@
 //! Pages of selected events. Each way to find them costs what it finds, and looks at a bounded part of the log:
 //!
+//! * events that a query by tags is about by the index of tags, see [`tags`](super::tags);
 //! * a conversation, or what a message led to, whatever else is asked, by looking at a short range, and where it is too
 //!   rare for that, by its own index;
 //! * a time by the spans that it overlaps;
@@ -38,15 +39,15 @@ const SHORTER: u64 = 16;
 const DENSE: u64 = 4;
 
 /// A selector as parameters.
-struct Selection<'a> {
+pub(super) struct Selection<'a> {
     names: Option<Vec<&'a str>>,
     categories: Option<Vec<&'a str>>,
     recorded_from: Option<PgTimestamp>,
     recorded_until: Option<PgTimestamp>,
     /// The columns that say which conversation, as many as there are ids.
     conversation: Vec<&'static str>,
-    conversation_ids: Vec<Uuid>,
-    direction: Direction,
+    pub(super) conversation_ids: Vec<Uuid>,
+    pub(super) direction: Direction,
 }
 
 impl Reader {
@@ -57,7 +58,9 @@ impl Reader {
             Direction::Backward => request.from.unwrap_or(Position::MAX).min(self.status().await?.head),
         };
         let limit = request.limit;
-        let scan = if !selection.conversation_ids.is_empty() {
+        let scan = if let Some(query) = &request.selector.tags {
+            return self.select_tags(&selection, query, from, limit).await;
+        } else if !selection.conversation_ids.is_empty() {
             self.select_conversation(&selection, from, limit).await
         } else if selection.recorded_from.is_some() || selection.recorded_until.is_some() {
             return self.select_time(&selection, from, limit).await;
@@ -242,14 +245,14 @@ impl<'a> Selection<'a> {
     }
 
     /// The condition on the conversation, whose parameters are behind so many others.
-    fn condition(&self, params: usize) -> String {
+    pub(super) fn condition(&self, params: usize) -> String {
         let columns = self.conversation.iter().zip(params + 1..);
         let conditions: Vec<_> = columns.map(|(column, number)| format!("{column} = ${number}")).collect();
         if conditions.is_empty() { "true".to_owned() } else { conditions.join(" AND ") }
     }
 
     /// The parameters of `select_range.sql`, but for those of the conversation.
-    fn params<'b>(&'b self, first: &'b i64, last: &'b i64, limit: &'b i64) -> [Param<'b>; 7] {
+    pub(super) fn params<'b>(&'b self, first: &'b i64, last: &'b i64, limit: &'b i64) -> [Param<'b>; 7] {
         [first, last, &self.names, &self.categories, &self.recorded_from, &self.recorded_until, limit]
     }
 
@@ -263,7 +266,7 @@ impl<'a> Selection<'a> {
 
 impl Range {
     /// So many positions, from one on.
-    fn beginning_at(from: Position, count: u64, direction: Direction) -> Self {
+    pub(super) fn beginning_at(from: Position, count: u64, direction: Direction) -> Self {
         match direction {
             Direction::Forward => {
                 Self { first: from, last: Position::new(from.get().saturating_add(count).saturating_sub(1)) }

@@ -2,5 +2,5 @@
 -- Parameters: {index} its name, {values} a list of values. Index: document_index_pkey.
 AND EXISTS (
     SELECT 1 FROM {schema}.document_index i
-    WHERE i.collection = $1 AND i.key = d.key AND i.index_name = {index} AND i.value = ANY ({values}::bytea[])
+    WHERE i.collection = (SELECT collection FROM named) AND i.key = d.key AND i.index_name = {index} AND i.value = ANY ({values}::bytea[])
 )

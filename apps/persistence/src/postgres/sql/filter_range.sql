@@ -2,6 +2,6 @@
 -- Parameters: {index} its name, {from} and {to} the bounds. Index: document_index_pkey.
 AND EXISTS (
     SELECT 1 FROM {schema}.document_index i
-    WHERE i.collection = $1 AND i.key = d.key AND i.index_name = {index}
+    WHERE i.collection = (SELECT collection FROM named) AND i.key = d.key AND i.index_name = {index}
         AND i.value BETWEEN {from}::bytea AND {to}::bytea
 )

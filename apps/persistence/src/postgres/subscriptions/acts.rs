@@ -1,4 +1,4 @@
-//! Acts about subscriptions and dead letters, within the transaction that records them.
+//! Acts about subscriptions, dead letters and projections, within the transaction that records them.
 
 use tokio_postgres::{Client, Error};
 use umbel_core::{
@@ -69,8 +69,15 @@ impl Asked {
                 let params: [Param<'_>; 3] = [&subscription.as_str(), &start, &current];
                 ask(client, &statements.reset_subscription, &params).await
             }
+            Act::RenameSubscription { subscription, to } => {
+                let params: [Param<'_>; 2] = [&subscription.as_str(), &to.as_str()];
+                ask(client, &statements.rename_subscription, &params).await
+            }
             Act::DeleteSubscription { subscription } => {
                 ask(client, &statements.delete_subscription, &[&subscription.as_str()]).await
+            }
+            Act::RebuildProjection { projection } => {
+                ask(client, &statements.rebuild_projection, &[projection]).await
             }
             Act::RetryLetters { filter, limit } => {
                 ask_some(client, &statements.retry_letters, filter, *limit).await

@@ -41,6 +41,12 @@ async fn every_statement_can_be_prepared() {
             "select_conversation" => text
                 .replace("{sorted}", "DESC")
                 .replace("{conversation}", "correlation_id = $9 AND causation_id = $10"),
+            "select_tags" => text
+                .replace("{sorted}", "DESC")
+                .replace("{first}", "max")
+                .replace("{last}", "min")
+                .replace("{before}", ">=")
+                .replace("{conversation}", "correlation_id = $11 AND causation_id = $12"),
             _ => text
                 .replace("{events}", "events")
                 .replace("{sorted}", "DESC")

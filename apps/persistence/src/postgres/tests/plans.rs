@@ -19,11 +19,12 @@ const FILL: &str = r"
     INSERT INTO {schema}.streams (stream_id, name, created_at)
     SELECT n, 'stream-' || n, now() FROM generate_series(1, 300) n;
     INSERT INTO {schema}.events (position, stream_id, version, recorded_at, kind_id, event_id,
-        correlation_id, causation_id, data)
+        correlation_id, causation_id, tags, data)
     SELECT n, 1 + n % 300, 1 + (n - 1) / 300, '2026-01-01'::timestamptz + n * interval '1 second',
         CASE WHEN n % 1000 = 0 THEN 13 ELSE 1 + n % 12 END, gen_random_uuid(), gen_random_uuid(), gen_random_uuid(),
-        '{}'
+        ARRAY['course:' || n % 50, 'student:' || n % 700], '{}'
     FROM generate_series(1, 30000) n;
+    INSERT INTO {schema}.event_tags SELECT position, kind_id, unnest(tags) FROM {schema}.events;
     INSERT INTO {schema}.archive SELECT * FROM {schema}.events WHERE position <= 10000;
     DELETE FROM {schema}.events WHERE position <= 10000;
     INSERT INTO {schema}.links SELECT 1, 200 + n, n * 100 FROM generate_series(1, 100) n;
@@ -33,7 +34,7 @@ const FILL: &str = r"
     SELECT brin_summarize_new_values('{schema}.events_by_conversation');
     SELECT brin_summarize_new_values('{schema}.archive_expr_correlation_id_causation_id_idx');
     ANALYZE {schema}.events; ANALYZE {schema}.archive; ANALYZE {schema}.streams; ANALYZE {schema}.links;
-    ANALYZE {schema}.kinds; ANALYZE {schema}.spans; ANALYZE {schema}.log;
+    ANALYZE {schema}.event_tags; ANALYZE {schema}.kinds; ANALYZE {schema}.spans; ANALYZE {schema}.log;
 ";
 
 const PRIMARY: &[&str] = &["events_pkey", "archive_pkey"];
@@ -46,6 +47,7 @@ const CONVERSATION: &[&str] = &[
     "events_pkey",
     "archive_pkey",
 ];
+const TAGS: &[&str] = &["event_tags_pkey", "events_pkey", "archive_pkey"];
 const IDS: &[&str] = &["events_event_id_key", "archive_event_id_key"];
 const OWN: &[&str] = &["streams_name_key", "events_stream_id_version_key"];
 const WHOLE: &[&str] =
@@ -65,7 +67,10 @@ impl Plans<'_> {
         let plan: Vec<String> = rows.iter().map(|row| row.get(0)).collect();
         let plan = plan.join("\n");
         let missing: Vec<_> = indexes.iter().filter(|index| !plan.contains(&format!(" {index} "))).collect();
-        if !missing.is_empty() || plan.contains("Seq Scan on events") || plan.contains("Seq Scan on archive")
+        if !missing.is_empty()
+            || plan.contains("Seq Scan on events")
+            || plan.contains("Seq Scan on archive")
+            || plan.contains("Seq Scan on event_tags")
         {
             self.wrong.push(format!("{text}\nlacks {missing:?}:\n{plan}\n"));
         }
@@ -112,6 +117,11 @@ async fn reads_use_the_indexes_that_they_name() {
                 plans.check(&text, &params, CONVERSATION).await;
             }
         }
+        let (tags, any_name) = (vec!["course:1\nstudent:1", "course:2"], vec![Some("type1"), None]);
+        let by_tags = text(&statements.select_tags).replace("{first}", "min").replace("{last}", "max");
+        let by_tags = by_tags.replace("{before}", "<=").replace("{conversation}", "true");
+        let params = [&selected[..], &[&tags, &any_name, &many]].concat();
+        plans.check(&by_tags, &params, TAGS).await;
         let params: [&(dyn ToSql + Sync); 5] = [&first, &last, &never, &never, &limit];
         plans.check(&text(&statements.find_spans), &params, &["spans_pkey"]).await;
         let params: [&(dyn ToSql + Sync); 4] = [&"stream-1", &1_i64, &last, &limit];
@@ -149,5 +159,48 @@ async fn reads_use_the_indexes_that_they_name() {
     plans.check(&statements.find_work, &[&id], &["outbox_outbox_id_key"]).await;
     plans.check(&statements.read_outbox, &[&"q", &0_i64, &10_i64], &["outbox_by_queue"]).await;
     plans.check(&statements.name_streams, &[&vec![1_i64]], &["streams_pkey"]).await;
+    assert!(plans.wrong.is_empty(), "{}", plans.wrong.join("\n"));
+}
+
+/// Documents that serve, of whichever generation, are found by the same indexes as if there were no generations.
+#[tokio::test]
+async fn documents_are_found_by_the_indexes_that_are_named() {
+    let schema = schema();
+    adapter(&schema).await;
+    let client = client(schema.url()).await;
+    let named = Schema::new(schema.name()).unwrap();
+    let fill = r"
+        INSERT INTO {schema}.documents
+        SELECT 'c' || n % 3 || repeat('@2.1', n % 2), 'k' || n, '{}' FROM generate_series(1, 20000) n;
+        INSERT INTO {schema}.document_index SELECT collection, 'i', convert_to(key, 'UTF8'), key FROM {schema}.documents;
+        INSERT INTO {schema}.served VALUES ('c1', '@2.1', 'p');
+        ANALYZE {schema}.documents; ANALYZE {schema}.document_index; ANALYZE {schema}.served; ANALYZE {schema}.checkpoints;
+    ";
+    client.batch_execute(&named.render(fill)).await.unwrap();
+    client.batch_execute(SETTINGS).await.unwrap();
+    let statements = Statements::new(&named);
+    let mut plans = Plans { client: &client, wrong: Vec::new() };
+    let (some, keys) = (vec!["c1", "c2"], vec!["k1", "k2"]);
+    plans.check(&statements.get_documents, &[&some, &keys], &["served_pkey", "documents_pkey"]).await;
+    plans
+        .check(&statements.load_documents, &[&"p/2", &some, &keys], &["checkpoints_pkey", "documents_pkey"])
+        .await;
+    plans.check(&statements.list_projections, &[&Some("p")], &["checkpoints_by_name"]).await;
+
+    let filters = [
+        statements.filter_in.replace("{index}", "$5").replace("{values}", "$6"),
+        statements.filter_range.replace("{index}", "$5").replace("{from}", "$6").replace("{to}", "$7"),
+    ];
+    let value = b"k7".as_slice();
+    let values = vec![value];
+    let by: [&[&(dyn ToSql + Sync)]; 3] = [&[], &[&"i", &values], &[&"i", &value, &value]];
+    let indexes: [&[&str]; 3] = [&[], &["document_index_pkey"], &["document_index_pkey"]];
+    let texts = [String::new(), format!("\n{}", filters[0]), format!("\n{}", filters[1])];
+    for ((filter, by), indexes) in texts.iter().zip(by).zip(indexes) {
+        let text = statements.query_documents.replace("{filters}", filter).replace("{sorted}", "NULLS FIRST");
+        let fixed: [&(dyn ToSql + Sync); 4] = [&"c1", &Some("i"), &0_i64, &10_i64];
+        let all = [&["served_pkey", "documents_pkey", "document_index_by_key"], indexes].concat();
+        plans.check(&text, &[&fixed[..], by].concat(), &all).await;
+    }
     assert!(plans.wrong.is_empty(), "{}", plans.wrong.join("\n"));
 }

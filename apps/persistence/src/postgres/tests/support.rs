@@ -53,6 +53,7 @@ pub(super) fn event(text: &str) -> NewEvent {
         event_type: "test.happened/1".parse().unwrap(),
         data: Payload::json(text).unwrap(),
         subject: None,
+        tags: umbel_core::Tags::none(),
         metadata: Metadata::default(),
     }
 }

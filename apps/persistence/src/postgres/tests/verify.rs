@@ -1,7 +1,7 @@
 //! Verifying: a healthy store has no findings, whatever was done to it by its own means; each damage is found.
 
 use umbel_core::{
-    Changes, CommandId, Document, ExpectedVersion, Json, Position, StreamName, Version,
+    Changes, CommandId, Document, ExpectedVersion, Json, Position, StreamName, Tags, Version,
     store::{
         CommandRecord, FINDINGS_MAX_PER_RULE, Finding, Removal, Rule, SaveProjection, Snapshot, StoreError,
     },
@@ -246,6 +246,43 @@ async fn spans_are_compared_with_their_events() {
         assert!(findings.iter().any(|finding| finding.what.contains(text)), "{sql}: {findings:#?}");
         let mend = "DELETE FROM {}.spans; INSERT INTO {}.spans SELECT * FROM {}.sound; DROP TABLE {}.sound";
         damage(&schema, mend).await;
+    }
+}
+
+/// Tags lead to the events that have them, archived or not, and to all of those; a removal leaves nothing behind.
+#[tokio::test]
+async fn tags_are_compared_with_their_events() {
+    let schema = schema();
+    let adapter = adapter(&schema).await;
+    let events = umbel_testkit::conformance::Events::default();
+    let mut tagged = events.append("a-1", ExpectedVersion::Any, 4);
+    for (event, number) in tagged.streams[0].events.iter_mut().zip(1..) {
+        event.tags = Tags::of("t", number).and("all", 1);
+    }
+    append(&adapter, tagged).await.unwrap();
+    perform(&adapter, archive(3)).await;
+    perform(&adapter, truncate("a-1", 3, Removal::Hard)).await;
+    assert_eq!(adapter.verify().await, Ok(vec![]));
+    for table in ["events", "event_tags"] {
+        damage(&schema, &format!("CREATE TABLE {{}}.sound_{table} AS SELECT * FROM {{}}.{table}")).await;
+    }
+    for (sql, text) in [
+        ("DELETE FROM {}.event_tags WHERE tag = 't:4'", "position 4 is not found by its tag t:4"),
+        ("DELETE FROM {}.event_tags WHERE tag = 't:3'", "position 3 is not found by its tag t:3"),
+        ("UPDATE {}.event_tags SET kind_id = 999 WHERE tag = 't:4'", "the tag t:4 leads to position 4"),
+        ("UPDATE {}.events SET tags = NULL", "the tag t:4 leads to position 4"),
+        ("INSERT INTO {}.event_tags VALUES (1, 1, 't:1')", "the tag t:1 leads to position 1"),
+    ] {
+        damage(&schema, sql).await;
+        let findings = adapter.verify().await.unwrap();
+        assert_eq!(rules(&findings), [Rule::Tags], "{sql}: {findings:#?}");
+        assert!(findings.iter().any(|finding| finding.what.contains(text)), "{sql}: {findings:#?}");
+        for table in ["events", "event_tags"] {
+            let mend = format!(
+                "DELETE FROM {{}}.{table}; INSERT INTO {{}}.{table} SELECT * FROM {{}}.sound_{table}"
+            );
+            damage(&schema, &mend).await;
+        }
     }
 }
 

@@ -116,7 +116,7 @@ impl Walk {
     }
 }
 
-fn rules(statements: &Statements) -> [(Rule, Walk, &str); 20] {
+fn rules(statements: &Statements) -> [(Rule, Walk, &str); 21] {
     [
         (Rule::Log, Walk::Whole, &statements.verify_log),
         (Rule::Positions, Walk::Whole, &statements.verify_positions),
@@ -128,6 +128,7 @@ fn rules(statements: &Statements) -> [(Rule, Walk, &str); 20] {
         (Rule::Spans, Walk::Positions, &statements.verify_spans),
         (Rule::Spans, Walk::Whole, &statements.verify_stray_spans),
         (Rule::Links, Walk::Whole, &statements.verify_links),
+        (Rule::Tags, Walk::Whole, &statements.verify_tags),
         (Rule::Checkpoints, Walk::Whole, &statements.verify_checkpoints),
         (Rule::Snapshots, Walk::Whole, &statements.verify_snapshots),
         (Rule::Documents, Walk::Whole, &statements.verify_documents),

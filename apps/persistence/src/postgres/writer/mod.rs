@@ -220,10 +220,11 @@ impl State {
 
     /// A view to plan on without the lock. None when there is a stream whose version nobody may guess.
     ///
-    /// Event and command ids are taken to be new. A remembered version gives way to a higher one that a writer
+    /// Event and command ids are taken to be new, and conditions to hold. A remembered version gives way to a higher one that a writer
     /// expects: versions only grow, so the writer has seen what another node wrote.
     async fn guess(&mut self, session: &Session, appends: &[Append]) -> Result<Option<Guess>, Error> {
-        let mut view = View::default();
+        // Whatever else was stored meanwhile, the events of the group are behind the position of each condition.
+        let mut view = View { head: Position::MAX, ..View::default() };
         let (mut exact, mut held) = (true, Held::Known);
         let mut unknown: Vec<(&StreamName, ExpectedVersion)> = Vec::new();
         for append in appends.iter().flat_map(|append| &append.streams) {
@@ -306,17 +307,15 @@ fn verifies_claims(plan: &Plan<'_>, appends: &[Append]) -> bool {
 }
 
 /// The outcome of an append that may have been stored before its connection was lost. Events and commands have ids by
-/// which that is seen; claims alone have none, and may be refused now because of what became of them since.
+/// which that is seen; claims alone have none, and may be refused now because of what became of them, or of a condition, since.
 fn admit_doubt(append: &Append, outcome: Outcome) -> Outcome {
-    match outcome {
-        Err(AppendError::Claimed { claim, owner })
-            if append.streams.is_empty() && append.command.is_none() =>
-        {
-            let reason = format!("the connection was lost; by now {claim} is taken by {owner}");
-            Err(StoreError::OutcomeUnknown { reason }.into())
-        }
-        outcome => outcome,
-    }
+    let reason = match outcome {
+        _ if !append.streams.is_empty() || append.command.is_some() => return outcome,
+        Err(AppendError::Claimed { claim, owner }) => format!("by now {claim} is taken by {owner}"),
+        Err(error @ AppendError::ConditionFailed { .. }) => format!("by now {error}"),
+        outcome => return outcome,
+    };
+    Err(StoreError::OutcomeUnknown { reason: format!("the connection was lost; {reason}") }.into())
 }
 
 fn expected_number(expected: ExpectedVersion) -> Version {

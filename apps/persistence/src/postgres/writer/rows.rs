@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use umbel_core::{
     Payload, Subject,
     document::DocumentWrite,
-    store::{ClaimName, CommandRecord, OutboxEntry, plan::Plan},
+    store::{AppendCondition, ClaimName, CommandRecord, OutboxEntry, plan::Plan},
 };
 use uuid::Uuid;
 
@@ -37,6 +37,8 @@ pub(super) struct EventRows<'a> {
     pub(super) recorded_at: Vec<Option<PgTimestamp>>,
     /// Empty likewise.
     pub(super) new_at: Vec<Option<PgTimestamp>>,
+    /// Empty when no event has some.
+    pub(super) tags: Vec<Option<String>>,
 }
 
 /// The arrays of `write_claims`.
@@ -54,6 +56,16 @@ pub(super) struct CommandRows<'a> {
     pub(super) ids: Vec<Uuid>,
     pub(super) replies: Vec<JsonIn<'a>>,
     pub(super) offsets: Vec<Option<i64>>,
+}
+
+/// The arrays of `verify_conditions` and `find_tagged`: items of queries.
+#[derive(Debug, Default)]
+pub(super) struct ConditionRows {
+    /// Of which condition each is.
+    pub(super) numbers: Vec<i32>,
+    pub(super) after: Vec<i64>,
+    pub(super) tags: Vec<Option<String>>,
+    pub(super) names: Vec<Option<String>>,
 }
 
 /// The arrays of `write_outbox`.
@@ -124,6 +136,9 @@ impl<'a> EventRows<'a> {
         if events().any(|event| event.subject.is_some()) {
             rows.subjects = events().map(|event| event.subject.as_ref().map(Subject::as_str)).collect();
         }
+        if events().any(|event| !event.tags.is_empty()) {
+            rows.tags = events().map(|event| event.tags.lines()).collect();
+        }
         if plan.events.iter().any(|event| event.recorded_at.is_some()) {
             rows.give_times(plan);
         }
@@ -131,13 +146,14 @@ impl<'a> EventRows<'a> {
         rows
     }
 
-    /// Whether `append_known` may take them: nothing in them is new but the events, and their times are now. From this
+    /// Whether `append_known` may take them: nothing in them is new but the events, which have no tags, and their times are now. From this
     /// head on (if it still is the head) they must not close a span.
     pub(super) fn is_usual(&self, head: Option<i64>) -> bool {
         let count = i64::try_from(self.ids.len()).unwrap_or(i64::MAX);
         let span = |position: i64| position.unsigned_abs() / SPAN;
         let closes = head.is_some_and(|head| span(head) != span(head.saturating_add(count)));
-        !closes && self.new_streams.is_empty() && self.kind_types.is_empty() && self.recorded_at.is_empty()
+        let nothing_new = self.new_streams.is_empty() && self.kind_types.is_empty();
+        !closes && nothing_new && self.recorded_at.is_empty() && self.tags.is_empty()
     }
 
     /// A stream is as old as its first event.
@@ -175,6 +191,21 @@ impl<'a> CommandRows<'a> {
             rows.ids.push(command.id.0);
             rows.replies.push(JsonIn(command.reply.as_str()));
             rows.offsets.push(offset.map(|offset| i64::try_from(offset).unwrap_or(i64::MAX)));
+        }
+        rows
+    }
+}
+
+impl ConditionRows {
+    pub(super) fn new(conditions: &[&AppendCondition]) -> Self {
+        let mut rows = Self::default();
+        for (number, condition) in (0..).zip(conditions) {
+            for item in condition.query.items() {
+                rows.numbers.push(number);
+                rows.after.push(condition.after.to_i64());
+                rows.tags.push(item.tags.lines());
+                rows.names.push(item.name_lines());
+            }
         }
         rows
     }

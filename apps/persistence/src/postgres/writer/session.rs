@@ -8,12 +8,12 @@ use std::{
     time::Duration,
 };
 
-use futures_util::future::{self, join4, join5};
+use futures_util::future::{self, join, join4, join5};
 use tokio_postgres::{Client, Error, Row};
 use umbel_core::{
     CommandId, EventId, Position, StreamName, Timestamp, Version,
     store::{
-        Append, Appended, ClaimName, StoreError,
+        Append, AppendCondition, Appended, ClaimName, StoreError,
         plan::{EventPlace, Plan, StreamState, View},
     },
 };
@@ -22,7 +22,7 @@ use uuid::Uuid;
 use super::{
     cache::Mark,
     kinds::PlannedKinds,
-    rows::{ClaimRows, CommandRows, DocumentRows, EventRows, OutboxRows, custom_metadata},
+    rows::{ClaimRows, CommandRows, ConditionRows, DocumentRows, EventRows, OutboxRows, custom_metadata},
 };
 use crate::postgres::{
     sql::Statements,
@@ -61,6 +61,8 @@ pub(in crate::postgres) struct Session {
     find_claims: Ready,
     find_commands: Ready,
     find_events: Ready,
+    find_tagged: Ready,
+    verify_conditions: Ready,
 }
 
 /// The statements of the usual case: streams and kinds are known.
@@ -122,6 +124,8 @@ impl Session {
             prepare(&statements.find_claims),
             prepare(&statements.find_commands),
             prepare(&statements.find_events),
+            prepare(&statements.find_tagged),
+            prepare(&statements.verify_conditions),
         ])
         .await
         .map_err(|error| target.explain(&error))?;
@@ -138,7 +142,9 @@ impl Session {
             find_claims,
             find_commands,
             find_events,
-        ] = <[Ready; 12]>::try_from(prepared).expect("as many come back as were prepared");
+            find_tagged,
+            verify_conditions,
+        ] = <[Ready; 14]>::try_from(prepared).expect("as many come back as were prepared");
         // Zero would mean no limit.
         let begin = BEGIN.replace("{stall_ms}", &stall_limit.as_millis().max(1).to_string());
         // Where settings do not last, the transaction sets them for itself.
@@ -158,6 +164,8 @@ impl Session {
             find_claims,
             find_commands,
             find_events,
+            find_tagged,
+            verify_conditions,
         })
     }
 
@@ -182,7 +190,7 @@ impl Session {
                 self.find_claims.ask(&self.client, &[&scopes, &values]).await
             }
         };
-        let (streams, claims) = future::join(streams, claims).await;
+        let (streams, claims) = join(streams, claims).await;
         let mut seen = Seen::default();
         seen.see_streams(&streams?);
         seen.view.claims = claim_owners(&claims?);
@@ -203,18 +211,19 @@ impl Session {
         let (scopes, values) = split(&claims);
         // Sent together and answered in order; each statement sees what was committed before it began, and all but
         // the first two begin under the lock.
-        let lock =
-            future::join(self.client.batch_execute(&self.begin), self.lock_log.ask_one(&self.client, &[]));
+        let lock = join(self.client.batch_execute(&self.begin), self.lock_log.ask_one(&self.client, &[]));
         let params: [&[Param<'_>]; 4] = [&[&names], &[&events], &[&commands], &[&scopes, &values]];
         let [of_names, of_events, of_commands, of_claims] = params;
-        let (locked, streams, events, commands, claims) = join5(
+        let conditions: Vec<_> = appends.iter().flat_map(|append| &append.conditions).collect();
+        let asked = join5(
             lock,
             self.find_streams.ask(&self.client, of_names),
             self.find_events.ask(&self.client, of_events),
             self.find_commands.ask(&self.client, of_commands),
             self.find_claims.ask(&self.client, of_claims),
-        )
-        .await;
+        );
+        let ((locked, streams, events, commands, claims), failed) =
+            join(asked, self.failed(&conditions)).await;
         locked.0?;
         let log = locked.1?;
         let mut seen = Seen::default();
@@ -222,6 +231,8 @@ impl Session {
         seen.view.claims = claim_owners(&claims?);
         seen.view.commands = commands?.iter().map(recorded_command).collect();
         seen.view.events = events?.iter().map(event_place).collect();
+        seen.view.failed = failed?;
+        seen.view.head = Position::from_i64(log.get("position"));
         Ok((Mark { head: log.get("position"), revision: log.get("revision") }, seen))
     }
 
@@ -246,7 +257,9 @@ impl Session {
         let now = PgTimestamp(now);
         let locked = held == Held::Locked;
         let work = plan.done.len() + plan.outbox.len();
-        let beside = plan.claims.len() + plan.commands.len() + plan.documents.len() + work;
+        // Under the lock they were read and stay true.
+        let conditions = if locked { &[][..] } else { &plan.conditions };
+        let beside = plan.claims.len() + plan.commands.len() + plan.documents.len() + work + conditions.len();
         if held == Held::Known
             && beside == 0
             && rows.is_usual(head)
@@ -260,18 +273,54 @@ impl Session {
             return events.await;
         }
         let begin = async { if locked { Ok(()) } else { self.client.batch_execute(&self.begin).await } };
-        let beside =
-            join4(self.claims(plan), self.commands(plan, now), self.documents(plan), self.outbox(plan, now));
+        let beside = join5(
+            self.verify(plan, conditions),
+            self.claims(plan),
+            self.commands(plan, now),
+            self.documents(plan),
+            self.outbox(plan, now),
+        );
         // After an error in one of them the server refuses the rest, and COMMIT rolls back.
-        let (begun, base, (claims, commands, documents, outbox), committed) =
+        let (begun, base, (verified, claims, commands, documents, outbox), committed) =
             join4(begin, events, beside, self.client.batch_execute("COMMIT")).await;
         begun?;
         let base = base?;
+        verified?;
         claims?;
         commands?;
         documents?;
         outbox?;
         committed.map(|()| base)
+    }
+
+    /// Has it verified under the lock that what a plan took for granted holds.
+    async fn verify(&self, plan: &Plan<'_>, conditions: &[&AppendCondition]) -> Result<(), Error> {
+        if conditions.is_empty() {
+            return Ok(());
+        }
+        let rows = ConditionRows::new(conditions);
+        let events = i64::try_from(plan.event_count()).unwrap_or(i64::MAX);
+        let params: [Param<'_>; 4] = [&events, &rows.after, &rows.tags, &rows.names];
+        self.verify_conditions.ask(&self.client, &params).await.map(drop)
+    }
+
+    /// The conditions that fail by what is in the log, each with the first event that it must not meet.
+    async fn failed(
+        &self,
+        conditions: &[&AppendCondition],
+    ) -> Result<HashMap<AppendCondition, Position>, Error> {
+        if conditions.is_empty() {
+            return Ok(HashMap::new());
+        }
+        let rows = ConditionRows::new(conditions);
+        let params: [Param<'_>; 4] = [&rows.numbers, &rows.after, &rows.tags, &rows.names];
+        let found = self.find_tagged.ask(&self.client, &params).await?;
+        let failed = |row: &Row| {
+            let number = usize::try_from(row.get::<_, i32>("number")).ok()?;
+            let condition = conditions.get(number).copied()?;
+            Some((condition.clone(), Position::from_i64(row.get("first_position"))))
+        };
+        Ok(found.iter().filter_map(failed).collect())
     }
 
     async fn claims(&self, plan: &Plan<'_>) -> Result<(), Error> {

@@ -2,8 +2,8 @@
 
 use rusqlite::{Connection, OptionalExtension, Params, Row, types::Type, types::ValueRef};
 use umbel_core::{
-    EventId, EventType, Json, Metadata, Payload, Position, RecordedEvent, StreamName, Subject, Timestamp,
-    Version,
+    EventId, EventType, Json, Metadata, Payload, Position, RecordedEvent, StreamName, Subject, Tag,
+    Timestamp, Version,
 };
 use uuid::Uuid;
 
@@ -14,10 +14,12 @@ use crate::{
 
 /// The column of the subject.
 const SUBJECT: usize = 9;
+/// The column of the tags.
+const TAGS: usize = 10;
 /// The column of the application's own metadata.
-const METADATA: usize = 10;
+const METADATA: usize = 11;
 /// The column of JSON data, and behind it that of bytes.
-const DATA: usize = 11;
+const DATA: usize = 12;
 
 /// All events that a statement finds, as far as there is room for them.
 pub(super) fn events(
@@ -72,6 +74,8 @@ fn event(row: &Row<'_>) -> rusqlite::Result<RecordedEvent> {
     let id = |column| row.get::<_, Option<[u8; 16]>>(column).map(|bytes| bytes.map(Uuid::from_bytes));
     let text = |column| row.get_ref(column)?.as_str().map_err(|error| not_text(column, error));
     let maybe_text = |column| row.get_ref(column)?.as_str_or_null().map_err(|error| not_text(column, error));
+    let tags = maybe_text(TAGS)?.map(serde_json::from_str::<Vec<String>>).transpose();
+    let tags = tags.map_err(|error| not_text(TAGS, error))?.unwrap_or_default();
     let custom = maybe_text(METADATA)?.map(serde_json::from_str).transpose();
     Ok(RecordedEvent {
         position: Position::from_i64(row.get(0)?),
@@ -85,6 +89,7 @@ fn event(row: &Row<'_>) -> rusqlite::Result<RecordedEvent> {
             _ => Json::from_store(text(DATA)?).into(),
         },
         subject: maybe_text(SUBJECT)?.map(Subject::from_store),
+        tags: tags.into_iter().map(Tag::from_store).collect(),
         metadata: Metadata {
             correlation_id: id(7)?,
             causation_id: id(8)?,

@@ -4,11 +4,11 @@ use rusqlite::{Connection, Params, types::Value};
 use umbel_core::{Timestamp, document::Direction, store::Selector};
 use uuid::Uuid;
 
-use super::spans::Moments;
+use super::{spans::Moments, tags};
 use crate::sqlite::sql::{
     CANDIDATES_ALL, CANDIDATES_BACKWARD, CANDIDATES_BY_CAUSATION, CANDIDATES_BY_CORRELATION,
-    CANDIDATES_BY_KIND, CANDIDATES_FORWARD, KINDS_OF_BOTH, KINDS_OF_CATEGORIES, KINDS_OF_NAMES, Table,
-    WANTED_ALL, WANTED_IF, text,
+    CANDIDATES_BY_KIND, CANDIDATES_FORWARD, KINDS_OF_BOTH, KINDS_OF_CATEGORIES, KINDS_OF_NAMES,
+    TAGGED_BACKWARD, TAGGED_FORWARD, Table, WANTED_ALL, WANTED_IF, text,
 };
 
 /// How many kinds are gone through one beside the other, at most. With more of them it is the log that is gone
@@ -33,6 +33,8 @@ enum Candidates {
     Correlation(Uuid),
     /// Those that one message led to.
     Causation(Uuid),
+    /// Those with the first tag of each of these items of a query.
+    Tags(Vec<String>),
 }
 
 /// What else must hold of each, null where there is no condition.
@@ -48,7 +50,7 @@ struct Conditions {
 
 impl Selection {
     /// The plan for a selector, `None` for one that selects every event. What is the narrowest as a rule leads: the
-    /// few events of a conversation before the many of a kind.
+    /// few events with a tag, or of a conversation, before the many of a kind.
     pub(in crate::sqlite) fn of(
         connection: &Connection,
         selector: &Selector,
@@ -65,7 +67,9 @@ impl Selection {
             from: selector.recorded_from,
             until: selector.recorded_until,
         };
-        let candidates = if let Some(id) = conditions.correlation_id.take() {
+        let candidates = if let Some(query) = &selector.tags {
+            Candidates::Tags(query.items().iter().map(tags::item).collect())
+        } else if let Some(id) = conditions.correlation_id.take() {
             Candidates::Correlation(id)
         } else if let Some(id) = conditions.causation_id.take() {
             Candidates::Causation(id)
@@ -93,13 +97,20 @@ impl Selection {
             Direction::Forward => CANDIDATES_FORWARD,
             Direction::Backward => CANDIDATES_BACKWARD,
         };
+        let wanted = if self.conditions.is_empty() { WANTED_ALL } else { WANTED_IF };
         let candidates = match self.candidates {
+            Candidates::Tags(_) => {
+                let sql = match direction {
+                    Direction::Forward => TAGGED_FORWARD,
+                    Direction::Backward => TAGGED_BACKWARD,
+                };
+                return table.of(&text(sql).replace("{wanted}", &text(wanted)));
+            }
             Candidates::All => CANDIDATES_ALL,
             Candidates::Kinds(_) => CANDIDATES_BY_KIND,
             Candidates::Correlation(_) => CANDIDATES_BY_CORRELATION,
             Candidates::Causation(_) => CANDIDATES_BY_CAUSATION,
         };
-        let wanted = if self.conditions.is_empty() { WANTED_ALL } else { WANTED_IF };
         table.of(&text(sql).replace("{wanted}", &text(wanted)).replace("{candidates}", &text(candidates)))
     }
 
@@ -109,6 +120,7 @@ impl Selection {
             Candidates::All => vec![Value::Null],
             Candidates::Kinds(kinds) => kinds.iter().copied().map(Value::Integer).collect(),
             Candidates::Correlation(id) | Candidates::Causation(id) => vec![id_value(*id)],
+            Candidates::Tags(items) => items.iter().cloned().map(Value::Text).collect(),
         }
     }
 

@@ -11,7 +11,7 @@ use umbel_core::{
     },
 };
 
-use super::state::find_stream;
+use super::{state::find_stream, tags};
 use crate::sqlite::sql::{FIND_CLAIM, FIND_COMMAND, FIND_EVENT, IS_ARCHIVED, Table};
 
 /// Whether the places of the group's event ids are looked up.
@@ -25,8 +25,13 @@ pub(in crate::sqlite) enum Ids {
     Resolving,
 }
 
-pub(super) fn view(connection: &Connection, group: &[Append], ids: Ids) -> rusqlite::Result<View> {
-    let mut view = View { resolving: ids == Ids::Resolving, ..View::default() };
+pub(super) fn view(
+    connection: &Connection,
+    head: Position,
+    group: &[Append],
+    ids: Ids,
+) -> rusqlite::Result<View> {
+    let mut view = View { resolving: ids == Ids::Resolving, head, ..View::default() };
     for append in group {
         for stream in &append.streams {
             add_stream(connection, &mut view, &stream.stream)?;
@@ -41,6 +46,10 @@ pub(super) fn view(connection: &Connection, group: &[Append], ids: Ids) -> rusql
         for claim in append.claims.take.iter().chain(&append.claims.release) {
             let owner = find_claim(connection, claim)?;
             view.claims.extend(owner.map(|owner| (claim.clone(), owner)));
+        }
+        for condition in &append.conditions {
+            let met = tags::first_met(connection, condition)?;
+            view.failed.extend(met.map(|position| (condition.clone(), position)));
         }
         if let Some(command) = &append.command {
             let before = find_command(connection, command.id)?;

@@ -52,7 +52,11 @@ pub(super) fn walk(
         let parameters = selection.parameters(range.low.to_i64(), range.high.to_i64(), key);
         cursors.add(statement.query(parameters)?)?;
     }
-    while let Some((position, is_wanted)) = cursors.take()? {
+    while let Some((position, mut is_wanted)) = cursors.take()? {
+        // Several keys may lead to one event, such as two tags of it.
+        while let Some(again) = cursors.take_if(position)? {
+            is_wanted |= again;
+        }
         if is_wanted {
             walked.wanted.push(position);
             budget.room -= 1;
@@ -87,6 +91,12 @@ impl<'a> Cursors<'a> {
         let Some((_, position, is_wanted, cursor)) = self.next.pop() else { return Ok(None) };
         self.step(cursor)?;
         Ok(Some((position, is_wanted)))
+    }
+
+    /// Whether it is wanted, if the nearest of all is at this position.
+    fn take_if(&mut self, position: Position) -> rusqlite::Result<Option<bool>> {
+        let is_there = self.next.peek().is_some_and(|(_, next, ..)| *next == position);
+        if is_there { Ok(self.take()?.map(|(_, is_wanted)| is_wanted)) } else { Ok(None) }
     }
 
     fn step(&mut self, cursor: usize) -> rusqlite::Result<()> {

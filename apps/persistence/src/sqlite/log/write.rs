@@ -14,6 +14,7 @@ use super::{
     kinds::Kinds,
     spans,
     state::{self, LogRow},
+    tags,
     view::{Ids, is_archived, view},
 };
 use crate::sqlite::{
@@ -83,9 +84,9 @@ pub(in crate::sqlite) fn append_within(
     if ids == Ids::Unread && archived_to > Position::START && is_archived(transaction, group)? {
         ids = Ids::Read;
     }
-    let mut planned = plan(view(transaction, group, ids)?, group);
+    let mut planned = plan(view(transaction, head, group, ids)?, group);
     if ids == Ids::Unread && planned.outcomes.iter().any(Result::is_err) {
-        planned = plan(view(transaction, group, Ids::Read)?, group);
+        planned = plan(view(transaction, head, group, Ids::Read)?, group);
     }
     let is_written = !planned.is_empty();
     if is_written {
@@ -111,7 +112,7 @@ fn write(
         spans::write(transaction, head, end)?;
     }
     write_claims(transaction, &plan.claims)?;
-    write_documents(transaction, plan.documents.iter().copied())?;
+    write_documents(transaction, plan.documents.iter().copied(), "")?;
     change_outbox(transaction, &plan.done, &plan.outbox, now)?;
     for (command, last_offset) in &plan.commands {
         let last_position = last_offset.map(|offset| head.plus(offset).to_i64());
@@ -167,7 +168,11 @@ fn write_events(
             .expect("the planner's events point at its streams");
         let category = change.stream.category().0;
         let kind = kinds.number(transaction, category, &planned.event.event_type)?;
-        write_event(&mut insert, planned, position, *key, kind, now)?;
+        let tags = tags::list(&planned.event.tags)?;
+        write_event(&mut insert, planned, position, (*key, kind), tags.as_deref(), now)?;
+        if let Some(tags) = tags {
+            tags::write(transaction, position, kind, &tags)?;
+        }
     }
     Ok(())
 }
@@ -176,8 +181,8 @@ fn write_event(
     insert: &mut CachedStatement<'_>,
     planned: &PlannedEvent<'_>,
     position: Position,
-    stream: i64,
-    kind: i64,
+    (stream, kind): (i64, i64),
+    tags: Option<&str>,
     now: Timestamp,
 ) -> rusqlite::Result<()> {
     let (event, metadata) = (planned.event, &planned.event.metadata);
@@ -197,6 +202,7 @@ fn write_event(
         metadata.correlation_id.as_ref().map(|id| id.as_bytes()),
         metadata.causation_id.as_ref().map(|id| id.as_bytes()),
         event.subject.as_ref().map(Subject::as_str),
+        tags,
         custom.as_ref().map(|custom| custom.as_str()),
         json,
         bytes,

@@ -59,6 +59,8 @@ CREATE TABLE events (
     causation_id   BLOB,
     -- Whose personal data it holds.
     subject        TEXT,
+    -- A JSON list, sorted; null when there are none. event_tags finds by them.
+    tags           TEXT,
     -- The application's own entries; null when there are none.
     metadata       TEXT,
     -- One of the two: JSON, or bytes in a coding of the type's own.
@@ -83,6 +85,7 @@ CREATE TABLE archived_events (
     correlation_id BLOB,
     causation_id   BLOB,
     subject        TEXT,
+    tags           TEXT,
     metadata       TEXT,
     data           TEXT,
     bytes          BLOB,
@@ -92,6 +95,15 @@ CREATE TABLE archived_events (
 CREATE INDEX archived_events_by_kind ON archived_events (kind_id);
 CREATE INDEX archived_events_by_correlation ON archived_events (correlation_id) WHERE correlation_id IS NOT NULL;
 CREATE INDEX archived_events_by_causation ON archived_events (causation_id) WHERE causation_id IS NOT NULL;
+
+-- By which tags events are found, archived or not: a row for each tag of each event, so an event without tags has none. The
+-- kind is here too, so that a query is answered from this table alone.
+CREATE TABLE event_tags (
+    tag      TEXT    NOT NULL,
+    position INTEGER NOT NULL,
+    kind_id  INTEGER NOT NULL,
+    PRIMARY KEY (tag, position)
+) STRICT, WITHOUT ROWID;
 
 -- All events, wherever they are.
 CREATE VIEW whole_log AS SELECT * FROM events UNION ALL SELECT * FROM archived_events;

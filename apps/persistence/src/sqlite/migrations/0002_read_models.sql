@@ -17,7 +17,26 @@ CREATE TABLE document_index (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX document_index_by_key ON document_index (collection, key, index_name, value);
 
+-- How far each projection has come. A checkpoint that was opened for a projection is a generation of it (see generations.rs of the
+-- core): `name` and what follows are its own. Its documents are kept under its collections' names with `suffix` behind them.
 CREATE TABLE checkpoints (
-    projection TEXT    NOT NULL PRIMARY KEY,
-    position   INTEGER NOT NULL
+    projection  TEXT    NOT NULL PRIMARY KEY,
+    position    INTEGER NOT NULL,
+    name        TEXT,
+    version     INTEGER NOT NULL DEFAULT 0,
+    run         INTEGER NOT NULL DEFAULT 0,
+    phase       TEXT    NOT NULL DEFAULT 'serving' CHECK (phase IN ('serving', 'building', 'retired', 'removed')),
+    live_after  INTEGER NOT NULL DEFAULT 0,
+    suffix      TEXT    NOT NULL DEFAULT '',
+    collections TEXT    NOT NULL DEFAULT '[]'
 ) STRICT, WITHOUT ROWID;
+CREATE UNIQUE INDEX checkpoints_by_name ON checkpoints (name, version, run) WHERE name IS NOT NULL;
+CREATE UNIQUE INDEX checkpoints_serving ON checkpoints (name) WHERE name IS NOT NULL AND phase = 'serving';
+
+-- Whose documents readers of a collection get: those with this suffix. Without a row, those without one.
+CREATE TABLE served (
+    collection TEXT NOT NULL PRIMARY KEY,
+    suffix     TEXT NOT NULL,
+    name       TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX served_by_name ON served (name);

@@ -3,40 +3,62 @@
 
 use std::fmt::Write as _;
 
-use rusqlite::{Connection, OptionalExtension, ToSql, params, params_from_iter};
+use rusqlite::{Connection, OptionalExtension, ToSql, params_from_iter};
 use umbel_core::{
     Json,
     document::{Direction, DocumentKey, DocumentQuery, IndexKey, Test},
-    store::DocumentPage,
+    store::{DocumentPage, LoadDocuments},
 };
 
+use super::generations::suffix;
 use crate::sqlite::sql::{
-    COUNT_DOCUMENTS, DOCUMENTS_AND_FILTER, DOCUMENTS_BY_FILTER, FIND_DOCUMENT, ORDER_BACKWARD, ORDER_BY_KEY,
-    ORDER_FORWARD, QUERY_DOCUMENTS, TEST_BETWEEN, TEST_EQUAL, TEST_ONE_OF, text,
+    COUNT_DOCUMENTS, DOCUMENTS_AND_FILTER, DOCUMENTS_BY_FILTER, FIND_DOCUMENT, FIND_SERVED, ORDER_BACKWARD,
+    ORDER_BY_KEY, ORDER_FORWARD, QUERY_DOCUMENTS, TEST_BETWEEN, TEST_EQUAL, TEST_ONE_OF, text,
 };
 
 /// Above every index key: their first byte is small.
 const HIGHEST: &[u8] = &[0xff];
 
+/// Documents that serve.
 pub(super) fn get_documents(
     connection: &mut Connection,
     keys: &[DocumentKey],
 ) -> rusqlite::Result<Vec<Option<Json>>> {
     let snapshot = connection.transaction()?;
+    let find = |key: &DocumentKey| find(&snapshot, &serving(&snapshot, key.collection)?, &key.key);
+    keys.iter().map(find).collect()
+}
+
+/// Documents as the generation of a checkpoint has them.
+pub(super) fn load_documents(
+    connection: &mut Connection,
+    request: &LoadDocuments,
+) -> rusqlite::Result<Vec<Option<Json>>> {
+    let snapshot = connection.transaction()?;
+    let suffix = suffix(&snapshot, &request.checkpoint)?;
+    let find = |key: &DocumentKey| find(&snapshot, &format!("{}{suffix}", key.collection), &key.key);
+    request.keys.iter().map(find).collect()
+}
+
+fn find(snapshot: &Connection, collection: &str, key: &str) -> rusqlite::Result<Option<Json>> {
     let mut statement = snapshot.prepare_cached(FIND_DOCUMENT)?;
-    let mut find = |key: &DocumentKey| {
-        let body = statement.query_row(params![key.collection, key.key], |row| row.get::<_, String>(0));
-        Ok(body.optional()?.map(Json::from_store))
-    };
-    keys.iter().map(&mut find).collect()
+    let body = statement.query_row([collection, key], |row| row.get::<_, String>(0)).optional()?;
+    Ok(body.map(Json::from_store))
+}
+
+/// The name under which the documents are that serve a collection; for the same snapshot as what is read there.
+fn serving(snapshot: &Connection, collection: &str) -> rusqlite::Result<String> {
+    let mut statement = snapshot.prepare_cached(FIND_SERVED)?;
+    let suffix = statement.query_row([collection], |row| row.get::<_, String>(0)).optional()?;
+    Ok(format!("{collection}{}", suffix.unwrap_or_default()))
 }
 
 pub(super) fn query_documents(
     connection: &mut Connection,
     query: &DocumentQuery,
 ) -> rusqlite::Result<DocumentPage> {
-    let statements = Statements::of(query);
     let snapshot = connection.transaction()?;
+    let statements = Statements::of(query, &serving(&snapshot, &query.collection)?);
     let documents = snapshot
         .prepare_cached(&statements.page)?
         .query_map(params_from_iter(&statements.page_parameters), |row| {
@@ -68,9 +90,10 @@ pub(in crate::sqlite) struct Statements {
 }
 
 impl Statements {
-    pub(in crate::sqlite) fn of(query: &DocumentQuery) -> Self {
-        let (sql, count_parameters) = filters(query);
-        let (_, mut page_parameters) = filters(query);
+    /// Those over the collection by this name, whichever name the query has for it.
+    pub(in crate::sqlite) fn of(query: &DocumentQuery, collection: &str) -> Self {
+        let (sql, count_parameters) = filters(query, collection);
+        let (_, mut page_parameters) = filters(query, collection);
         let order = match &query.order {
             None => text(ORDER_BY_KEY),
             Some(order) => {
@@ -94,8 +117,8 @@ impl Statements {
 }
 
 /// The conditions as text, and the collection with their values as parameters.
-fn filters(query: &DocumentQuery) -> (String, Parameters) {
-    let mut parameters: Parameters = vec![Box::new(query.collection.clone())];
+fn filters(query: &DocumentQuery, collection: &str) -> (String, Parameters) {
+    let mut parameters: Parameters = vec![Box::new(collection.to_owned())];
     let mut filters: Vec<_> = query.filters.iter().collect();
     // The first one leads to the documents, so it is the one likely to be the narrowest.
     filters.sort_by_key(|filter| match &filter.test {

@@ -3,10 +3,10 @@
 use rusqlite::{Connection, OptionalExtension, params};
 use umbel_core::{
     Position,
-    store::{SaveProjection, SaveProjectionError},
+    store::{ClaimLive, SaveProjection, SaveProjectionError},
 };
 
-use super::write::write_documents;
+use super::{generations::generation, write::write_documents};
 use crate::sqlite::{
     error::Fault,
     sql::{CLEAR_DOCUMENT_INDEX, CLEAR_DOCUMENTS, FIND_CHECKPOINT, MOVE_CHECKPOINT},
@@ -19,20 +19,37 @@ pub(super) fn save_projection(
     request: &SaveProjection,
 ) -> Result<Result<(), SaveProjectionError>, Fault> {
     let (transaction, _kinds) = writer.begin()?;
-    let actual = checkpoint(&transaction, &request.projection)?;
+    let kept = generation(&transaction, &request.projection)?;
+    if kept.as_ref().is_some_and(|kept| !kept.is_current()) {
+        return Ok(Err(SaveProjectionError::Retired));
+    }
+    let (actual, suffix) = kept.map_or((Position::START, String::new()), |kept| (kept.position, kept.suffix));
     if actual != request.expected {
         return Ok(Err(SaveProjectionError::CheckpointMoved { actual }));
     }
-    for collection in &request.clear {
+    for collection in request.clear.iter().map(|collection| format!("{collection}{suffix}")) {
+        let collection = &collection;
         transaction.prepare_cached(CLEAR_DOCUMENT_INDEX)?.execute([collection])?;
         transaction.prepare_cached(CLEAR_DOCUMENTS)?.execute([collection])?;
     }
-    write_documents(&transaction, &request.writes)?;
+    write_documents(&transaction, &request.writes, &suffix)?;
     transaction
         .prepare_cached(MOVE_CHECKPOINT)?
         .execute(params![request.projection, request.position.to_i64()])?;
     transaction.commit().map_err(Fault::Commit)?;
     Ok(Ok(()))
+}
+
+/// Claims events for a projection's hook; up to where they were claimed before.
+pub(super) fn claim(writer: &mut Writer, request: &ClaimLive) -> Result<Position, Fault> {
+    let (transaction, _kinds) = writer.begin()?;
+    let before = checkpoint(&transaction, &request.projection)?;
+    if request.through > before {
+        let moved = params![request.projection, request.through.to_i64()];
+        transaction.prepare_cached(MOVE_CHECKPOINT)?.execute(moved)?;
+    }
+    transaction.commit().map_err(Fault::Commit)?;
+    Ok(before)
 }
 
 /// Where a projection stands.

@@ -5,12 +5,14 @@ use umbel_core::document::DocumentWrite;
 
 use crate::sqlite::sql::{DELETE_DOCUMENT, DELETE_DOCUMENT_INDEX, INSERT_DOCUMENT_INDEX, PUT_DOCUMENT};
 
-/// Writes documents, in order.
+/// Writes documents, in order, into collections with a generation's suffix behind their names.
 pub(in crate::sqlite) fn write_documents<'a>(
     transaction: &Transaction<'_>,
     writes: impl IntoIterator<Item = &'a DocumentWrite>,
+    suffix: &str,
 ) -> rusqlite::Result<()> {
     for DocumentWrite { collection, key, body, entries } in writes {
+        let collection = format!("{collection}{suffix}");
         transaction.prepare_cached(DELETE_DOCUMENT_INDEX)?.execute(params![collection, key])?;
         let Some(body) = body else {
             transaction.prepare_cached(DELETE_DOCUMENT)?.execute(params![collection, key])?;

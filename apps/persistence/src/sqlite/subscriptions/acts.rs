@@ -1,4 +1,4 @@
-//! Acts about subscriptions and dead letters, within the transaction that records them.
+//! Acts about subscriptions, dead letters and projections, within the transaction that records them.
 
 use rusqlite::{Connection, OptionalExtension, params};
 use umbel_core::{
@@ -9,9 +9,13 @@ use umbel_core::{
 };
 
 use super::{leases::start_after, letters};
-use crate::sqlite::sql::{
-    DELETE_LETTERS, DELETE_PARTITIONS, DELETE_SUBSCRIPTION, EDIT_LETTER, FIND_SUBSCRIPTION, KEEP_EPOCH,
-    LIST_FOLLOWERS, MOVE_START, PAUSE_SUBSCRIPTION, REMOVE_MEMBERS, RESET_PARTITIONS, RETRY_LETTERS,
+use crate::sqlite::{
+    read_models,
+    sql::{
+        DELETE_LETTERS, DELETE_PARTITIONS, DELETE_SUBSCRIPTION, EDIT_LETTER, FIND_SUBSCRIPTION, KEEP_EPOCH,
+        LIST_FOLLOWERS, MOVE_START, PAUSE_SUBSCRIPTION, REMOVE_MEMBERS, RENAME_LETTERS, RENAME_PARTITIONS,
+        RENAME_SUBSCRIPTION, RESET_PARTITIONS, RETRY_LETTERS,
+    },
 };
 
 /// Does an act, if it is one of these: about how many dead letters it was, or what is missing.
@@ -30,12 +34,18 @@ pub(in crate::sqlite) fn act(
                 start_after(connection, *start, stream(connection, subscription)?.flatten().as_ref())?;
             reset(connection, subscription.as_str(), start)?
         }
+        Act::RenameSubscription { subscription, to } => {
+            rename(connection, subscription.as_str(), to.as_str())?
+        }
         Act::DeleteSubscription { subscription } => delete(connection, subscription.as_str())?,
         Act::RetryLetters { filter, limit } => retry(connection, filter, *limit)?,
         Act::DiscardLetters { filter, limit } => discard(connection, filter, *limit)?,
         Act::EditLetter { subscription, place, data } => {
             let row = params![subscription.as_str(), place.to_i64(), data.as_ref().map(Json::as_str)];
             connection.prepare_cached(EDIT_LETTER)?.execute(row)?
+        }
+        Act::RebuildProjection { projection } => {
+            return read_models::rebuild(connection, projection).map(Some);
         }
         Act::DeleteStream { .. }
         | Act::TruncateStream { .. }
@@ -48,6 +58,12 @@ pub(in crate::sqlite) fn act(
 /// What the act names and is not there.
 fn missing(connection: &Connection, act: &Act) -> rusqlite::Result<Option<PerformError>> {
     Ok(match act.missing(false) {
+        Some(PerformError::SubscriptionExists(to)) => match act.missing(true) {
+            Some(PerformError::SubscriptionNotFound(name)) if stream(connection, &name)?.is_none() => {
+                Some(PerformError::SubscriptionNotFound(name))
+            }
+            _ => stream(connection, &to)?.map(|_| PerformError::SubscriptionExists(to)),
+        },
         Some(PerformError::SubscriptionNotFound(name)) if stream(connection, &name)?.is_none() => {
             Some(PerformError::SubscriptionNotFound(name))
         }
@@ -93,6 +109,15 @@ pub(in crate::sqlite) fn reset_followers(
         reset(connection, &name, None)?;
     }
     Ok(())
+}
+
+/// How many dead letters go along. No lease of either name, past ones included, has the epoch that it has then.
+fn rename(connection: &Connection, name: &str, to: &str) -> rusqlite::Result<usize> {
+    connection.prepare_cached(KEEP_EPOCH)?.execute([name])?;
+    connection.prepare_cached(REMOVE_MEMBERS)?.execute(params![name, i64::MAX, None::<&[u8]>])?;
+    connection.prepare_cached(RENAME_SUBSCRIPTION)?.execute([name, to])?;
+    connection.prepare_cached(RENAME_PARTITIONS)?.execute([name, to])?;
+    connection.prepare_cached(RENAME_LETTERS)?.execute([name, to])
 }
 
 fn delete(connection: &Connection, name: &str) -> rusqlite::Result<usize> {

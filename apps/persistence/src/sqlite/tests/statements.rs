@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, fs};
 
-use umbel_core::document::DocumentQuery;
+use umbel_core::{TagQuery, Tags, document::DocumentQuery};
 use uuid::Uuid;
 
 use super::*;
@@ -70,7 +70,7 @@ fn statements_use_their_indexes() {
             .any(|of| name.starts_with(of))
     };
     let query = |query: DocumentQuery| {
-        let statements = Statements::of(&query);
+        let statements = Statements::of(&query, &query.collection);
         [(format!("page of {query:?}"), statements.page), (format!("count of {query:?}"), statements.count)]
     };
     let all = DocumentQuery::of::<Item>;
@@ -109,6 +109,7 @@ fn reads_of_the_log_use_the_named_index() {
             "log/read_stream_backward",
             "INDEX sqlite_autoindex_{events}_2 (stream_id=? AND version>? AND version<?)",
         ),
+        ("log/find_tagged", "SEARCH t USING PRIMARY KEY (tag=? AND position>?)"),
         ("log/read_all_forward", "INTEGER PRIMARY KEY (rowid>? AND rowid<?)"),
         ("log/read_all_backward", "INTEGER PRIMARY KEY (rowid>? AND rowid<?)"),
     ] {
@@ -150,6 +151,7 @@ fn selections_use_the_named_index() {
     let id = Some(Uuid::nil());
     let time = Some(NOW);
     let all = Selector::all;
+    let tagged = || Selector::tagged(TagQuery::tagged(Tags::of("t", 1)));
     let many: Vec<_> = (0..40).map(|number| format!("many{number}")).collect();
     for name in &many {
         transaction
@@ -166,6 +168,16 @@ fn selections_use_the_named_index() {
         ),
         (Selector { correlation_id: id, causation_id: id, ..Selector::names(["t"]) }, "_by_correlation"),
         (Selector { causation_id: id, ..all() }, "_by_causation (causation_id=? AND rowid>? AND rowid<?)"),
+        (tagged(), "SEARCH t USING PRIMARY KEY (tag=? AND position>? AND position<?)"),
+        (
+            Selector {
+                correlation_id: id,
+                recorded_from: time,
+                tags: tagged().tags,
+                ..Selector::names(["t"])
+            },
+            "SEARCH t USING PRIMARY KEY (tag=? AND position>? AND position<?)",
+        ),
         (Selector { recorded_until: time, ..all() }, "INTEGER PRIMARY KEY (rowid>? AND rowid<?)"),
         (Selector::names(many), "INTEGER PRIMARY KEY (rowid>? AND rowid<?)"),
     ] {

@@ -3,7 +3,7 @@
 use std::{fs, path::PathBuf};
 
 use umbel_core::{
-    EventId, Json, Metadata, Version,
+    EventId, Json, Metadata, Tags, Version,
     store::{Act, FINDINGS_MAX_PER_RULE, Finding, LinkEvents, Perform, Removal, Rule, Snapshot},
 };
 use uuid::Uuid;
@@ -122,7 +122,11 @@ async fn every_damage_is_found() {
             &[Links],
             "points to nothing at position 99999",
         ),
-        ("INSERT INTO checkpoints VALUES ('p/1', 99999)", &[Checkpoints], "projection p/1"),
+        (
+            "INSERT INTO checkpoints (projection, position) VALUES ('p/1', 99999)",
+            &[Checkpoints],
+            "projection p/1",
+        ),
         ("UPDATE snapshots SET version = 9", &[Snapshots], "the stream ends at 3"),
         ("DELETE FROM documents", &[Documents], "has no document one"),
         ("UPDATE commands SET last_position = 99999", &[Commands], "position 99999"),
@@ -205,4 +209,42 @@ async fn the_version_of_a_lost_link_is_not_given_out_again() {
     let mut more = events.append("links-1", exact(4), 1);
     more.streams[0].events[0].id = EventId(Uuid::from_u128(77));
     assert_eq!(append(&store, more).await.unwrap().versions, [Version::new(5)]);
+}
+
+/// Tags lead to the events that have them, archived or not, and to all of those; a removal leaves nothing behind.
+#[tokio::test]
+async fn tags_are_compared_with_their_events() {
+    let directory = directory();
+    let sound = directory.path().join("sound.db");
+    let (store, events) = (Sqlite::open(&sound).unwrap(), Events::default());
+    let mut tagged = events.append("a-1", NoStream, 4);
+    for (event, number) in tagged.streams[0].events.iter_mut().zip(1..) {
+        event.tags = Tags::of("t", number).and("all", 1);
+    }
+    append(&store, tagged).await.unwrap();
+    for act in [
+        Act::Archive { through: position(3) },
+        Act::TruncateStream { stream: stream("a-1"), before: version(3), removal: Removal::Hard },
+    ] {
+        let request = Perform { id: events.one().id, act, metadata: Metadata::default() };
+        store.perform(request, NOW).await.unwrap();
+    }
+    drop(store);
+    assert_eq!(found(&sound).await, []);
+    raw(&sound).pragma_update(None, "wal_checkpoint", "TRUNCATE").unwrap();
+    for (sql, text) in [
+        ("DELETE FROM event_tags WHERE tag = 't:4'", "position 4 is not found by its tag t:4"),
+        ("DELETE FROM event_tags WHERE tag = 't:3'", "position 3 is not found by its tag t:3"),
+        ("UPDATE event_tags SET kind_id = 999 WHERE tag = 't:4'", "the tag t:4 leads to position 4"),
+        ("UPDATE events SET tags = NULL", "the tag t:4 leads to position 4"),
+        ("INSERT INTO event_tags VALUES ('t:1', 1, 1)", "the tag t:1 leads to position 1"),
+    ] {
+        let path = directory.path().join("damaged.db");
+        fs::copy(&sound, &path).unwrap();
+        damage(&path, sql);
+        let findings = found(&path).await;
+        assert!(findings.iter().all(|finding| finding.rule == Rule::Tags), "{sql}: {findings:#?}");
+        assert!(findings.iter().any(|finding| finding.what.contains(text)), "{sql}: {findings:#?}");
+        fs::remove_file(&path).unwrap();
+    }
 }

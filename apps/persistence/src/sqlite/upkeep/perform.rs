@@ -13,7 +13,7 @@ use crate::sqlite::{
     sql::{
         BEGIN_UPKEEP, COPY_TO_ARCHIVE, COUNT_LOST_LINKS, DELETE_SNAPSHOT, DELETE_STREAM, END_UPKEEP,
         FORGET_SUBJECT, MOVE_ARCHIVE, REMOVE_ARCHIVED, REMOVE_EVENTS, REMOVE_LINKS, REMOVE_LINKS_TO,
-        SOFT_DELETE_STREAM, TRUNCATE_STREAM, Table,
+        REMOVE_TAGS, SOFT_DELETE_STREAM, TRUNCATE_STREAM, Table,
     },
     subscriptions,
     writer::Writer,
@@ -199,6 +199,7 @@ fn remove(transaction: &Transaction<'_>, stream: Option<i64>, before: Version) -
     for table in Table::ALL {
         transaction.prepare_cached(&table.of(COUNT_LOST_LINKS))?.execute(below)?;
         removed.links_to += transaction.prepare_cached(&table.of(REMOVE_LINKS_TO))?.execute(below)?;
+        transaction.prepare_cached(&table.of(REMOVE_TAGS))?.execute(below)?;
         removed.events += transaction.prepare_cached(&table.of(REMOVE_EVENTS))?.execute(below)?;
     }
     Ok(removed)

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use uuid::Uuid;
 
 use super::*;
-use crate::{Json, Metadata, store::Claims};
+use crate::{Json, Metadata, Tag, TagItem, TagQuery, Tags, store::Claims};
 
 fn stream(name: &str) -> StreamName {
     StreamName::new(name).unwrap()
@@ -16,6 +16,7 @@ fn event(id: u128) -> NewEvent {
         event_type: "test.happened/1".parse().unwrap(),
         data: Json::parse("{}").unwrap().into(),
         subject: None,
+        tags: Tags::none(),
         metadata: Metadata::default(),
     }
 }
@@ -233,6 +234,68 @@ fn work_of_a_group() {
     assert_eq!(plan.outbox, [&entry((3, "30")), &entry((1, "12"))]);
 }
 
+/// UX-17: a condition fails by what the log holds and by what the group itself stores before it, and by nothing else; its
+/// neighbours do not notice. What stands at or before its position does not count.
+#[test]
+fn a_condition_sees_the_log_and_the_group() {
+    let course = |number: u32| TagQuery::tagged(Tags::of("course", number));
+    let tagged = |id: u128, number: u32| NewEvent { tags: Tags::of("course", number), ..event(id) };
+    let conditioned = |id: u128, number: u32, after: u64| Append {
+        conditions: vec![AppendCondition::new(course(number), Position::new(after))],
+        ..Append::to_stream(stream("s"), ExpectedVersion::Any, vec![tagged(id, number)])
+    };
+    let failed = |position: u64, after: u64| {
+        Err(AppendError::ConditionFailed { position: Position::new(position), after: Position::new(after) })
+    };
+    let view = View {
+        head: Position::new(10),
+        failed: [(AppendCondition::new(course(1), Position::new(4)), Position::new(6))].into(),
+        ..View::default()
+    };
+    let group = [
+        conditioned(1, 1, 4),
+        conditioned(2, 2, 10),
+        conditioned(3, 2, 10),
+        conditioned(4, 3, 10),
+        conditioned(5, 2, 11),
+        conditioned(6, 2, 11),
+    ];
+    let plan = plan(view, &group);
+    let outcomes =
+        [failed(6, 4), stored(1, &[1]), failed(11, 10), stored(2, &[2]), stored(3, &[3]), failed(13, 11)];
+    assert_eq!(plan.outcomes, outcomes);
+    let to_verify: Vec<_> = plan.conditions.iter().map(|condition| condition.after.get()).collect();
+    assert_eq!(to_verify, [10, 10, 11], "those of what is stored");
+}
+
+/// UX-02, UX-17: the same append again is recognised before its own events make its condition fail.
+#[test]
+fn a_condition_is_not_asked_of_what_is_stored() {
+    let query = TagQuery::tagged(Tags::of("course", 1));
+    let condition = AppendCondition::new(query, Position::START);
+    let events = vec![NewEvent { tags: Tags::of("course", 1), ..event(1) }];
+    let again =
+        Append { conditions: vec![condition.clone()], ..Append::to_stream(stream("a"), exact(0), events) };
+    let mut view = View { failed: [(condition, Position::new(5))].into(), ..view(&[("a", 1)]) };
+    let place = EventPlace { stream: stream("a"), version: Version::new(1), position: Position::new(5) };
+    view.events.insert(event(1).id, place);
+    assert!(matches!(plan(view, [&again]).outcomes[..], [Ok(Planned::Before(_))]));
+}
+
+fn any_tags() -> impl Strategy<Value = Tags> {
+    prop::collection::vec(0..3_u32, 0..3)
+        .prop_map(|values| values.into_iter().map(|value| Tag::of("t", value)).collect())
+}
+
+fn any_condition() -> impl Strategy<Value = AppendCondition> {
+    let item = (0..3_u32, any_tags(), any::<bool>()).prop_map(|(one, others, named)| {
+        let item = TagItem::tagged(others.and("t", one));
+        if named { item.named(&["test.happened"]) } else { item.named(&["test.other", "test.happened"]) }
+    });
+    (prop::collection::vec(item, 1..3), 0..12_u64)
+        .prop_map(|(items, after)| AppendCondition::new(TagQuery::of(items), Position::new(after)))
+}
+
 fn any_append() -> impl Strategy<Value = Append> {
     let expected = prop_oneof![
         Just(ExpectedVersion::Any),
@@ -240,11 +303,13 @@ fn any_append() -> impl Strategy<Value = Append> {
         Just(ExpectedVersion::StreamExists),
         (0..4_u64).prop_map(exact),
     ];
-    let stream_append = (0..3_usize, expected, prop::collection::vec(0..40_u128, 1..3));
-    prop::collection::vec(stream_append, 1..3).prop_map(|streams| {
-        let mut whole = Append::default();
-        for (name, expected, ids) in streams {
-            let one = append(["a", "b", "c"][name], expected, ids);
+    let events = prop::collection::vec((0..40_u128, any_tags()), 1..3);
+    let streams = prop::collection::vec((0..3_usize, expected, events), 1..3);
+    (streams, prop::collection::vec(any_condition(), 0..3)).prop_map(|(streams, conditions)| {
+        let mut whole = Append { conditions, ..Append::default() };
+        for (name, expected, events) in streams {
+            let events = events.into_iter().map(|(id, tags)| NewEvent { tags, ..event(id) }).collect();
+            let one = Append::to_stream(stream(["a", "b", "c"][name]), expected, events);
             if whole.streams.iter().all(|earlier| earlier.stream != one.streams[0].stream) {
                 whole.streams.extend(one.streams);
             }
@@ -253,20 +318,34 @@ fn any_append() -> impl Strategy<Value = Append> {
     })
 }
 
+/// The conditions of an append that a log does not meet, and by what.
+fn failed(append: &Append, log: &[NewEvent]) -> HashMap<AppendCondition, Position> {
+    let first = |condition: &AppendCondition| {
+        let behind = (1..).map(Position::new).zip(log).filter(|(position, _)| *position > condition.after);
+        let mut met =
+            behind.filter(|(_, event)| condition.query.is_about(&event.event_type.name, &event.tags));
+        met.next().map(|(position, _)| (condition.clone(), position))
+    };
+    append.conditions.iter().filter_map(first).collect()
+}
+
 proptest! {
-    /// Invariant 2 and 4: however appends are grouped, versions are contiguous from what was there, every stored
+    /// Invariant 2 and 4, UX-17: however appends are grouped, versions are contiguous from what was there, every stored
     /// append is stored whole and every refused one not at all, and the outcome of a group is the outcome of its
     /// appends one after the other.
     #[test]
     fn a_group_is_its_appends_one_after_the_other(group in prop::collection::vec(any_append(), 1..12)) {
-        let limits = crate::store::Limits { append_max_events: 100, payload_max_bytes: 1000, append_max_bytes: 10_000, json_max_depth: 127 };
+        let limits = crate::store::Limits { append_max_events: 100, payload_max_bytes: 1000, append_max_bytes: 10_000, event_max_tags: 16, json_max_depth: 127 };
         let group: Vec<_> = group.into_iter().filter(|append| append.validate(&limits).is_ok()).collect();
         let together = plan(View::default(), &group);
 
         let mut view = View::default();
-        let mut singly = Vec::new();
+        let (mut singly, mut log) = (Vec::new(), Vec::new());
         for append in &group {
+            view.failed = failed(append, &log);
+            view.head = Position::new(log.len().try_into().unwrap());
             let one = plan(view.clone(), [append]);
+            log.extend(one.events.iter().map(|planned| planned.event.clone()));
             for change in &one.streams {
                 let state = StreamState { key: None, version: change.to, deleted: false };
                 view.streams.insert(change.stream.clone(), state);
@@ -276,9 +355,10 @@ proptest! {
                 let (stream, version) = (change.stream.clone(), planned.version);
                 view.events.insert(planned.event.id, EventPlace { stream, version, position: Position::MAX });
             }
-            singly.extend(one.outcomes.into_iter().map(|outcome| outcome.is_ok()));
+            singly.extend(one.outcomes.into_iter().map(|outcome| outcome.map(drop)));
         }
-        prop_assert_eq!(together.outcomes.iter().map(Result::is_ok).collect::<Vec<_>>(), singly);
+        let outcomes: Vec<_> = together.outcomes.iter().map(|outcome| outcome.as_ref().map(drop).map_err(Clone::clone)).collect();
+        prop_assert_eq!(outcomes, singly);
 
         let mut next: HashMap<usize, Version> = HashMap::new();
         for planned in &together.events {

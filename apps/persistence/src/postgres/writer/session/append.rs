@@ -96,6 +96,7 @@ impl Session {
                     &rows.metadata,
                     &rows.recorded_at,
                     &rows.new_at,
+                    &rows.tags,
                 ],
             )
             .await?;

@@ -3,7 +3,7 @@
 -- Zero rows: it is not in that table.
 -- Index: the unique one on event_id, then the primary keys of streams and kinds.
 SELECT e.position, s.name, e.version, e.event_id, k.type, k.schema, e.recorded_at,
-       e.correlation_id, e.causation_id, e.subject, e.metadata, e.data, e.bytes
+       e.correlation_id, e.causation_id, e.subject, e.tags, e.metadata, e.data, e.bytes
 FROM {events} AS e
 LEFT JOIN streams AS s ON s.stream_id = e.stream_id
 LEFT JOIN kinds AS k ON k.kind_id = e.kind_id

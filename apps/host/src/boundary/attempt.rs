@@ -1,0 +1,218 @@
+//! One command: read what it rests on, decide, append on condition that nothing was added to it, and again if something was.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use umbel_bus::{Dispatch, DispatchContext, DispatchError, Dispatched, Returned, Store, edge};
+use umbel_core::{
+    Boundary, Command, Context, Decision, EventName, ExpectedVersion, Position, StreamName, TagQuery,
+    document::Direction,
+    event::EncodedEvent,
+    store::{Append, AppendCondition, AppendError, Appended, Claims, ReadAll, Selector, StreamAppend},
+};
+
+use super::turns::Turns;
+use crate::deciding::{Trouble, Wired, carried_out_before, record, repeated, wired};
+
+/// Events per read.
+const LOAD_PAGE: u32 = 1000;
+
+type Reply<B> = <<B as Boundary>::Command as Command>::Reply;
+type Rejection<B> = <<B as Boundary>::Command as Command>::Rejection;
+pub(super) type Outcome<B> = Result<Dispatched<Reply<B>>, DispatchError<Rejection<B>>>;
+
+/// What a command is decided on: the state that all events lead to which the query is about, up to a position.
+struct Ground<B> {
+    query: TagQuery,
+    state: B,
+    upto: Position,
+}
+
+/// Events ready to be appended and what to answer when they are.
+struct Decided<R> {
+    reply: R,
+    append: Append,
+    names: Vec<EventName>,
+    returned: Vec<EncodedEvent>,
+}
+
+/// Carries out one command. When its condition fails, or when the domain says no on what others may have added to, what is new is
+/// read and it is decided again: for either reason at most `retries` times.
+pub(super) async fn carry_out<B: Boundary>(
+    store: &Store,
+    turns: &Turns,
+    Dispatch { command, context }: Dispatch<B::Command>,
+    retries: u32,
+) -> Outcome<B> {
+    let name = B::Command::NAME;
+    let failed = |trouble: Trouble| trouble.into_error(name);
+    let store = &store.clone().by(context.deadline);
+    let stream = guarded(name, "identifying the stream of", || B::identify(&command)).map_err(failed)?;
+    let stream = StreamName::of(B::CATEGORY, &stream)
+        .map_err(|reason| DispatchError::BadIdentity { command: name, reason })?;
+    let mut ground = Ground::<B>::of(&command).map_err(failed)?;
+    let waiting = tokio::time::timeout_at(context.deadline, turns.wait(&ground.query));
+    let _turns = waiting.await.map_err(|_late| DispatchError::Timeout {
+        command: name,
+        outcome: umbel_bus::Outcome::NothingStored,
+    })?;
+    if let Some(first) = carried_out_before::<B::Command>(store, &context).await? {
+        return Ok(first);
+    }
+    ground = ground.extended(store).await.map_err(failed)?.0;
+    let (mut conflicts, mut looks) = (0, 0);
+    loop {
+        let decided = ground.decide(&command, &context, &stream).map_err(failed)?;
+        let is_change = decided.as_ref().is_ok_and(|decided| !is_nothing(&decided.append));
+        if !is_change {
+            // A page may be of a moment ago. Whether something was added since is asked once more: "no" and "nothing to do" are
+            // statements about the present, too.
+            let (again, anything) = ground.extended(store).await.map_err(failed)?;
+            ground = again;
+            if anything && looks < retries {
+                looks += 1;
+                continue;
+            }
+        }
+        let decided = match decided {
+            Ok(decided) => decided,
+            // The same command may meanwhile have been carried out elsewhere, which may be why this is a no.
+            Err(rejection) => {
+                let before = carried_out_before::<B::Command>(store, &context).await?;
+                return before.ok_or(DispatchError::Rejected(rejection));
+            }
+        };
+        if is_nothing(&decided.append) && decided.append.command.is_none() {
+            return Ok(decided.done(&Appended::now(None, Vec::new()), &context));
+        }
+        match store.append(decided.append.clone()).await {
+            Ok(Appended { repeated: Some(reply), last_position, .. }) => {
+                return repeated::<B::Command>(&reply, last_position);
+            }
+            Ok(appended) => return Ok(decided.done(&appended, &context)),
+            Err(AppendError::ConditionFailed { .. }) if conflicts < retries => {
+                conflicts += 1;
+                ground = ground.extended(store).await.map_err(failed)?.0;
+            }
+            Err(AppendError::ConditionFailed { .. }) => {
+                return Err(DispatchError::Conflict { attempts: conflicts + 1 });
+            }
+            Err(error) => return Err(refused::<B>(&command, &error)),
+        }
+    }
+}
+
+impl<B: Boundary> Ground<B> {
+    /// Before anything was read.
+    fn of(command: &B::Command) -> Result<Self, Trouble> {
+        let begin = || (B::query(command).within::<B::Event>(), B::begin(command));
+        let (query, state) = guarded(B::Command::NAME, "asking what matters to", begin)?;
+        let wrong = |error| Trouble::Failed(format!("what matters to {}: {error}", B::Command::NAME));
+        query.check().map_err(wrong)?;
+        Ok(Self { query, state, upto: Position::START })
+    }
+
+    /// With all that was stored since, and whether there was anything.
+    async fn extended(mut self, store: &Store) -> Result<(Self, bool), Trouble> {
+        let mut anything = false;
+        loop {
+            let (from, selector) = (self.upto.next(), Selector::tagged(self.query.clone()));
+            let request =
+                ReadAll { from: Some(from), direction: Direction::Forward, limit: LOAD_PAGE, selector };
+            let page = store.read_all(request).await.map_err(Trouble::Store)?;
+            anything |= !page.events.is_empty();
+            for recorded in &page.events {
+                let events =
+                    recorded.decode::<B::Event>().map_err(|error| Trouble::Failed(error.to_string()))?;
+                for event in events {
+                    let evolve = || self.state.evolve(&event);
+                    self.state = guarded(B::Command::NAME, "evolving what matters to", evolve)?;
+                }
+            }
+            self.upto = self.upto.max(page.scanned_to);
+            if page.scanned_to >= page.head {
+                return Ok((self, anything));
+            }
+            // Taken for the end, this would let commands be decided on a state that never was.
+            if page.scanned_to < from {
+                let (from, head) = (from, page.head);
+                return Err(Trouble::Failed(format!(
+                    "reading the log from {from} led nowhere, though it goes to {head}"
+                )));
+            }
+        }
+    }
+
+    fn decide(
+        &self,
+        command: &B::Command,
+        context: &DispatchContext,
+        stream: &StreamName,
+    ) -> Result<Result<Decided<Reply<B>>, Rejection<B>>, Trouble> {
+        let mut fresh_ids = edge::fresh_id;
+        let surroundings = Context::new(edge::now(), &mut fresh_ids).with_metadata(&context.metadata);
+        let decide = || self.state.decide(command, &surroundings);
+        match guarded(B::Command::NAME, "deciding", decide)? {
+            Ok(decision) => self.prepare(decision, context, stream).map(Ok),
+            Err(rejection) => Ok(Err(rejection)),
+        }
+    }
+
+    /// The append that a decision leads to.
+    fn prepare(
+        &self,
+        decision: Decision<B::Event, Reply<B>>,
+        context: &DispatchContext,
+        stream: &StreamName,
+    ) -> Result<Decided<Reply<B>>, Trouble> {
+        let Decision { events, reply, take, release } = decision;
+        let Wired { events, names, returned } = wired(&events, context)?;
+        let mut append = Append::default();
+        if !events.is_empty() {
+            let (stream, expected) = (stream.clone(), ExpectedVersion::Any);
+            append.streams.push(StreamAppend::new(stream, expected, events));
+        }
+        append.claims = Claims { owner: stream.to_string(), take, release, from: None };
+        append.conditions = vec![AppendCondition::new(self.query.clone(), self.upto)];
+        if context.idempotent {
+            append.command = Some(record(context, &reply)?);
+        }
+        Ok(Decided { reply, append, names, returned })
+    }
+}
+
+impl<R> Decided<R> {
+    fn done(self, appended: &Appended, context: &DispatchContext) -> Dispatched<R> {
+        let Self { reply, names, returned, .. } = self;
+        let asked = context.returning.events() || context.returning.state();
+        Dispatched {
+            reply,
+            position: appended.last_position,
+            version: appended.versions.first().copied(),
+            events: Some(names),
+            repeated: false,
+            returned: asked.then(|| Box::new(Returned { events: returned, state: None })),
+        }
+    }
+}
+
+/// Whether nothing changes by it.
+fn is_nothing(append: &Append) -> bool {
+    append.streams.is_empty() && append.claims.is_empty()
+}
+
+fn refused<B: Boundary>(command: &B::Command, error: &AppendError) -> DispatchError<Rejection<B>> {
+    let name = B::Command::NAME;
+    let AppendError::Claimed { claim, .. } = error else {
+        return DispatchError::from_append(name, error);
+    };
+    match guarded(name, "rejecting", || B::claimed(command, claim)) {
+        Ok(Some(rejection)) => DispatchError::Rejected(rejection),
+        Ok(None) => DispatchError::from_append(name, error),
+        Err(trouble) => trouble.into_error(name),
+    }
+}
+
+/// The domain's own code, whose panic is this command's trouble and nobody else's.
+fn guarded<T>(command: &str, doing: &str, code: impl FnOnce() -> T) -> Result<T, Trouble> {
+    catch_unwind(AssertUnwindSafe(code)).map_err(|_| Trouble::Failed(format!("{doing} {command} panicked")))
+}

@@ -1,0 +1,104 @@
+//! What carrying out a command takes, whether an aggregate decides it or a boundary.
+
+use umbel_bus::{DispatchContext, DispatchError, Dispatched, Outcome, Store, edge};
+use umbel_core::{
+    Command, EncodedEvent, EventId, EventName, EventSet, Json, NewEvent, PayloadError, Position,
+    store::{Appended, CommandRecord, StoreError},
+};
+
+/// Trouble on the way to a decision.
+#[derive(Debug)]
+pub(crate) enum Trouble {
+    /// The store could not be read.
+    Store(StoreError),
+    /// The log holds something this program cannot use, or the domain's code panicked.
+    Failed(String),
+}
+
+/// The events of a decision as they are appended.
+pub(crate) struct Wired {
+    pub(crate) events: Vec<NewEvent>,
+    /// Their names, each once.
+    pub(crate) names: Vec<EventName>,
+    /// They in their wire form, if they are to be returned.
+    pub(crate) returned: Vec<EncodedEvent>,
+}
+
+/// Gives the events of a decision their wire form, ids and context.
+pub(crate) fn wired<E: EventSet>(decided: &[E], context: &DispatchContext) -> Result<Wired, Trouble> {
+    let mut events = Vec::with_capacity(decided.len());
+    let mut names = Vec::with_capacity(decided.len());
+    let mut returned = Vec::new();
+    for event in decided {
+        let encoded = event.encode().map_err(|error| unencodable(&error))?;
+        let name = &encoded.event_type.name;
+        if !names.contains(name) {
+            names.push(name.clone());
+        }
+        if context.returning.events() {
+            returned.push(encoded.clone());
+        }
+        events.push(NewEvent::new(EventId(edge::fresh_id()), encoded, context.metadata.clone()));
+    }
+    Ok(Wired { events, names, returned })
+}
+
+/// The reply, to be kept for when the command comes again.
+pub(crate) fn record<R: serde::Serialize>(
+    context: &DispatchContext,
+    reply: &R,
+) -> Result<CommandRecord, Trouble> {
+    let reply = Json::encode(reply).map_err(|error| unencodable(&error.into()))?;
+    Ok(CommandRecord { id: context.command_id, reply })
+}
+
+fn unencodable(error: &PayloadError) -> Trouble {
+    Trouble::Failed(format!("cannot be encoded: {error}"))
+}
+
+/// The reply kept for a command whose id the caller chose, if it was carried out before.
+pub(crate) async fn carried_out_before<C: Command>(
+    store: &Store,
+    context: &DispatchContext,
+) -> Result<Option<Dispatched<C::Reply>>, DispatchError<C::Rejection>> {
+    if !context.idempotent {
+        return Ok(None);
+    }
+    let found = store.find_command(context.command_id).await;
+    match found.map_err(|error| nothing_stored(DispatchError::from_store(C::NAME, &error)))? {
+        Some(Appended { repeated: Some(reply), last_position, .. }) => {
+            repeated::<C>(&reply, last_position).map(Some)
+        }
+        _ => Ok(None),
+    }
+}
+
+/// The answer to a command that comes again: its first reply.
+pub(crate) fn repeated<C: Command>(
+    reply: &Json,
+    position: Option<Position>,
+) -> Result<Dispatched<C::Reply>, DispatchError<C::Rejection>> {
+    let reply = reply.decode().map_err(|error| DispatchError::Failed {
+        reason: format!("the reply kept for this {} cannot be read: {error}", C::NAME),
+    })?;
+    Ok(Dispatched { position, events: None, repeated: true, ..Dispatched::reply_only(reply) })
+}
+
+impl Trouble {
+    pub(crate) fn into_error<R>(self, command: &'static str) -> DispatchError<R> {
+        match self {
+            Self::Store(error) => nothing_stored(DispatchError::from_store(command, &error)),
+            Self::Failed(reason) => DispatchError::Failed { reason },
+        }
+    }
+}
+
+/// The same error of a step that only reads.
+fn nothing_stored<R>(error: DispatchError<R>) -> DispatchError<R> {
+    match error {
+        DispatchError::Timeout { command, .. } => {
+            DispatchError::Timeout { command, outcome: Outcome::NothingStored }
+        }
+        error => error,
+    }
+}

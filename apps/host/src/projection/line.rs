@@ -1,0 +1,254 @@
+//! One generation on its way along the log.
+
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use tokio::{
+    sync::watch,
+    time::{sleep, timeout},
+};
+use umbel_core::{
+    Position, Projection,
+    document::{Changes, Direction, DocumentWrite},
+    store::{
+        Generation, LoadDocuments, Phase, ReadAll, SaveProjection, SaveProjectionError, Selector,
+        SwitchError, SwitchProjection,
+    },
+};
+
+use super::{
+    RETRY_MAX, RETRY_MIN,
+    follower::Follower,
+    page::{self, Trouble},
+};
+
+/// A checkpoint over events that changed no document is saved at least every so many events.
+const IDLE_CHECKPOINT_EVERY: u64 = 10_000;
+
+/// A generation as this node follows it.
+pub(super) struct Line<'a, P: Projection> {
+    follower: &'a Follower<P>,
+    /// The name its checkpoint is kept under.
+    checkpoint: String,
+    phase: Phase,
+    /// Events up to here are replayed to it, and concern no hook.
+    live_after: Position,
+    /// The collections to empty before anything is projected, as what is in them nobody knows: no generation was there before.
+    /// Nothing once that is done, or not needed.
+    to_clear: Vec<String>,
+    /// Up to here events are taken one by one: the changes of one of them have failed, and those before it need not
+    /// wait for it.
+    singly_to: Position,
+    /// Where the checkpoint stands in the store.
+    saved: Position,
+    /// Everything up to here is in the documents.
+    reached: Position,
+}
+
+/// How a round ended.
+enum Round {
+    /// There may be more to read right now.
+    More,
+    /// It has come to the end of the log.
+    AtHead,
+    /// It serves now, which is another plan.
+    Switched,
+}
+
+impl<'a, P: Projection> Line<'a, P> {
+    pub(super) fn new(follower: &'a Follower<P>, generation: &Generation) -> Self {
+        // One that is built beside another has names of its own.
+        let is_first = generation.phase == Phase::Serving && generation.position == Position::START;
+        Self {
+            follower,
+            checkpoint: generation.checkpoint(),
+            phase: generation.phase,
+            live_after: generation.live_after,
+            to_clear: if is_first { generation.collections.clone() } else { Vec::new() },
+            singly_to: Position::START,
+            saved: generation.position,
+            reached: generation.position,
+        }
+    }
+
+    /// Follows the log until told to stop, between two transactions, or until another plan is due. Failures are logged and tried
+    /// again.
+    pub(super) async fn follow(mut self, mut stop: watch::Receiver<bool>) {
+        let mut head = self.follower.bus.head();
+        let mut pause = RETRY_MIN;
+        self.show();
+        while !*stop.borrow() {
+            head.borrow_and_update();
+            let outcome = self.round().await;
+            self.follower.troubles.tell(self.phase, outcome.as_ref().err().map(ToString::to_string));
+            match outcome {
+                Ok(Round::More) => pause = RETRY_MIN,
+                Ok(Round::AtHead) => {
+                    pause = RETRY_MIN;
+                    let woken = async {
+                        tokio::select! {
+                            _ = head.changed() => {}
+                            _ = stop.changed() => {}
+                        }
+                    };
+                    // Elapsed: another process may have appended.
+                    drop(timeout(self.follower.settings.projection_poll(), woken).await);
+                }
+                Ok(Round::Switched) => {
+                    tracing::info!(projection = P::NAME, generation = self.checkpoint, position = %self.saved,
+                        "has caught up and serves readers now");
+                    return;
+                }
+                Err(Trouble::Retired) => {
+                    tracing::info!(projection = P::NAME, generation = self.checkpoint, "was retired");
+                    return;
+                }
+                Err(trouble) => pause = self.wait_after(&trouble, pause, &mut stop).await,
+            }
+        }
+        if self.reached > self.saved {
+            match self.save(Vec::new(), self.reached).await {
+                Ok(_) | Err(Trouble::Retired) => {}
+                // Costs only that these events are looked at again.
+                Err(error) => {
+                    tracing::warn!(projection = P::NAME, %error, "checkpoint not saved while stopping");
+                }
+            }
+        }
+    }
+
+    async fn wait_after(
+        &self,
+        trouble: &Trouble,
+        pause: Duration,
+        stop: &mut watch::Receiver<bool>,
+    ) -> Duration {
+        tracing::error!(projection = P::NAME, generation = self.checkpoint, reached = %self.reached, error = %trouble,
+            retry_in_ms = pause.as_millis(), "projection is held up");
+        tokio::select! {
+            () = sleep(pause) => {}
+            _ = stop.changed() => {}
+        }
+        (pause * 2).min(RETRY_MAX)
+    }
+
+    /// One page of the log.
+    async fn round(&mut self) -> Result<Round, Trouble> {
+        if !self.to_clear.is_empty() {
+            self.clear().await?;
+        }
+        let settings = &self.follower.settings;
+        let limit = if self.reached < self.singly_to { 1 } else { settings.projection_batch };
+        let request = ReadAll {
+            from: Some(self.reached.next()),
+            direction: Direction::Forward,
+            limit,
+            selector: Selector { names: Some(Arc::clone(&self.follower.names)), ..Selector::all() },
+        };
+        let mut page = self.follower.store.read_all(request).await?;
+        let page_end = page.scanned_to.max(self.reached);
+        let (changes, poison) = page::changes::<P>(&page.events);
+        // What comes before an event that cannot be projected is not held up by it.
+        let scanned_to = poison.as_ref().map_or(page_end, |(before, _)| *before);
+        let is_hooked = self.follower.hook.is_some();
+        page.events
+            .retain(|event| is_hooked && (self.live_after.next()..=scanned_to).contains(&event.position));
+        let live = page.events;
+        if !changes.is_empty() || !live.is_empty() {
+            let writes = match self.load_and_apply(changes).await {
+                Err(Trouble::Document(_)) if limit > 1 => {
+                    self.singly_to = scanned_to;
+                    return Ok(Round::More);
+                }
+                writes => writes?,
+            };
+            let is_ours = self.save(writes, scanned_to).await?;
+            self.show();
+            if is_ours {
+                self.follower.after_commit(live).await;
+            }
+        } else if scanned_to.get() - self.saved.get() >= IDLE_CHECKPOINT_EVERY {
+            self.save(Vec::new(), scanned_to).await?;
+        } else {
+            self.reached = scanned_to;
+        }
+        self.show();
+        match poison {
+            Some((_, trouble)) => Err(trouble),
+            None if page_end < page.head => Ok(Round::More),
+            None if self.phase == Phase::Building => self.switch().await,
+            None => Ok(Round::AtHead),
+        }
+    }
+
+    /// Those who wait for visibility wait for what readers get.
+    fn show(&self) {
+        if self.phase == Phase::Serving {
+            self.follower.progress.send_replace(self.reached);
+        }
+    }
+
+    /// It has caught up: from now on readers get its documents, unless those that they get have come further meanwhile.
+    async fn switch(&mut self) -> Result<Round, Trouble> {
+        if self.reached > self.saved {
+            self.save(Vec::new(), self.reached).await?;
+        }
+        let request = SwitchProjection { checkpoint: self.checkpoint.clone(), expected: self.saved };
+        match self.follower.store.switch_projection(request).await {
+            Ok(()) => Ok(Round::Switched),
+            Err(SwitchError::Behind { .. }) => Ok(Round::More),
+            Err(SwitchError::CheckpointMoved { actual }) => {
+                (self.saved, self.reached) = (actual, actual);
+                Ok(Round::More)
+            }
+            Err(SwitchError::Retired) => Err(Trouble::Retired),
+            Err(SwitchError::Store(error)) => Err(error.into()),
+        }
+    }
+
+    async fn load_and_apply(&self, changes: Changes) -> Result<Vec<DocumentWrite>, Trouble> {
+        let keys = changes.keys();
+        let request = LoadDocuments { checkpoint: self.checkpoint.clone(), keys: keys.clone() };
+        let bodies = self.follower.store.load_documents(request).await?;
+        let loaded: BTreeMap<_, _> =
+            keys.into_iter().zip(bodies).filter_map(|(key, body)| Some((key, body?))).collect();
+        page::apply(changes, loaded)
+    }
+
+    /// Removes what is in its collections, unless another node has begun already: the documents are of this generation.
+    async fn clear(&mut self) -> Result<(), Trouble> {
+        let request = SaveProjection {
+            projection: self.checkpoint.clone(),
+            expected: Position::START,
+            position: Position::START,
+            clear: self.to_clear.clone(),
+            writes: Vec::new(),
+        };
+        self.commit(request).await?;
+        self.to_clear.clear();
+        Ok(())
+    }
+
+    /// Commits documents and checkpoint; whether this node did. When another one was faster, its place becomes ours.
+    async fn save(&mut self, writes: Vec<DocumentWrite>, position: Position) -> Result<bool, Trouble> {
+        let (projection, expected) = (self.checkpoint.clone(), self.saved);
+        self.commit(SaveProjection { projection, expected, position, clear: Vec::new(), writes }).await
+    }
+
+    async fn commit(&mut self, request: SaveProjection) -> Result<bool, Trouble> {
+        let position = request.position;
+        let (stands, is_ours) = match self.follower.store.save_projection(request).await {
+            Ok(()) => (position, true),
+            Err(SaveProjectionError::CheckpointMoved { actual }) => (actual, false),
+            Err(SaveProjectionError::Retired) => return Err(Trouble::Retired),
+            Err(SaveProjectionError::Store(error)) => {
+                // The outcome may be unknown: look where the checkpoint stands before the next round.
+                self.saved = self.follower.store.load_checkpoint(&self.checkpoint).await?;
+                self.reached = self.saved;
+                return Err(error.into());
+            }
+        };
+        self.saved = stands;
+        self.reached = stands;
+        Ok(is_ours)
+    }
+}

@@ -1,0 +1,126 @@
+//! Projections as actors: catch up by pages, then follow the log; each event's effect exactly once.
+//!
+//! Documents and checkpoint are committed together, and only if the checkpoint stands where this host believes;
+//! so two nodes that run the same projection do each event's work once between them, whoever is faster.
+//!
+//! A projection has a *generation* that serves, and at times one that is built beside it: by the next version of its rule, or because
+//! somebody asked for a rebuild. `plan` tells which of them this node works on, `follower` sees to it that it does, `line` takes one of
+//! them along the log, `page` knows what events lead to, and `hook` calls what an app wants called after commits.
+
+mod follower;
+mod hook;
+mod line;
+mod page;
+mod plan;
+
+use std::{marker::PhantomData, time::Duration};
+
+use actix::{Actor, ActorContext, ActorFutureExt, AsyncContext, Context, Handler, WrapFuture};
+use tokio::sync::watch;
+use umbel_bus::{Bus, RouteSet, Stand};
+use umbel_core::{
+    EventSet, Position, Projection,
+    store::{Generation, OpenProjection, Phase},
+};
+use umbel_supervision::{Drain, Tether, Worker};
+
+pub use self::hook::Committed;
+pub(crate) use self::hook::Hook;
+use self::{follower::Follower, plan::Plan};
+use crate::settings::HostSettings;
+
+/// The pause after a failure grows from the first to the last of these.
+pub(crate) const RETRY_MIN: Duration = Duration::from_millis(50);
+pub(crate) const RETRY_MAX: Duration = Duration::from_secs(5);
+
+/// Runs one projection.
+pub(crate) struct ProjectionHost<P: Projection> {
+    work: Option<(Follower<P>, Vec<Generation>)>,
+    drain: watch::Sender<bool>,
+    _projection: PhantomData<fn() -> P>,
+    /// Tells the supervisor when this actor is gone.
+    _tether: Tether,
+}
+
+/// The worker that runs `P`, and calls the hook, if there is one, after commits.
+pub(crate) fn worker<P: Projection>(
+    app: &str,
+    bus: Bus,
+    settings: &HostSettings,
+    hook: Option<Hook<P::Event>>,
+) -> Worker {
+    let (owner, settings) = (format!("{app}/{}", P::NAME), settings.clone());
+    Worker::new(P::NAME, move |context| {
+        let (bus, owner, settings, hook) = (bus.clone(), owner.clone(), settings.clone(), hook.clone());
+        async move {
+            let kept = bus.store().open_projection(opening::<P>()).await?;
+            let serving = kept.iter().find(|one| one.phase == Phase::Serving);
+            let (progress, position) = watch::channel(serving.map_or(Position::START, |one| one.position));
+            let (held_up, hindrance) = watch::channel(None);
+            let (told, beside) = watch::channel(None);
+            let is_elsewhere = Plan::of(&kept, P::VERSION).serving.is_none();
+            let (elsewhere, may_be_elsewhere) = watch::channel(is_elsewhere);
+            let stand = Stand { position, held_up: hindrance, beside, elsewhere: may_be_elsewhere };
+            let drain = watch::Sender::new(false);
+            let follower = Follower {
+                store: bus.store(),
+                bus: bus.clone(),
+                settings,
+                names: P::Event::NAMES.iter().map(|&name| name.to_owned()).collect(),
+                hook,
+                progress,
+                elsewhere,
+                troubles: follower::Troubles { held_up, beside: told },
+                drain: drain.subscribe(),
+            };
+            let start = move |tether| {
+                ProjectionHost::<P> {
+                    work: Some((follower, kept)),
+                    drain,
+                    _projection: PhantomData,
+                    _tether: tether,
+                }
+                .start()
+            };
+            let register = async move |host: actix::Addr<ProjectionHost<P>>| {
+                let routes = RouteSet::new(owner).follows(P::NAME, true, P::Event::NAMES, stand);
+                #[cfg(feature = "faults")]
+                let routes = routes.panics_at(host.clone().recipient());
+                drop(host);
+                anyhow::Ok(bus.register(routes).await?)
+            };
+            context.run_actor_once_up(start, register).await
+        }
+    })
+}
+
+/// What `P` asks of the store before all else, and now and then.
+fn opening<P: Projection>() -> OpenProjection {
+    OpenProjection {
+        projection: P::NAME.to_owned(),
+        version: P::VERSION,
+        collections: P::collections().into_iter().map(|collection| collection.name.to_owned()).collect(),
+    }
+}
+
+impl<P: Projection> Actor for ProjectionHost<P> {
+    type Context = Context<Self>;
+
+    fn started(&mut self, context: &mut Self::Context) {
+        if let Some((follower, kept)) = self.work.take() {
+            let follow = follower.follow(kept);
+            context.spawn(follow.into_actor(self).map(|(), _, context: &mut Self::Context| context.stop()));
+        }
+    }
+}
+
+impl<P: Projection> Handler<Drain> for ProjectionHost<P> {
+    type Result = ();
+
+    fn handle(&mut self, _: Drain, _: &mut Self::Context) {
+        self.drain.send_replace(true);
+    }
+}
+
+#[cfg(feature = "faults")]
+umbel_bus::takes_faults!([P: Projection] ProjectionHost<P>);

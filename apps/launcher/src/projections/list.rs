@@ -1,0 +1,57 @@
+//! `umbel projections list`.
+
+use clap::Args;
+use umbel_host::Failed;
+use umbel_settings::LoadOptions;
+
+use super::seen::{Seen, Stage, seen};
+use crate::{
+    args::JsonArg,
+    print::{Column, Printer, number, text},
+    tool::with_store,
+};
+
+pub(super) const EXAMPLES: &str = "\
+Examples:
+  umbel projections list
+  umbel projections list --json | jq 'select(.building != []) | .projection'
+
+Behind are events of the log after the checkpoint, also those that the projection does not listen to; their passing is saved only now
+and then. What holds a projection up is told by the processes behind control.socket.";
+
+const COLUMNS: [Column; 7] = [
+    text("projection"),
+    text("version"),
+    number("position"),
+    number("behind"),
+    number("seconds"),
+    text("building"),
+    text("held up"),
+];
+
+#[derive(Debug, Args)]
+pub(crate) struct ListArgs {
+    #[command(flatten)]
+    json: JsonArg,
+}
+
+pub(super) fn list(options: &LoadOptions, args: &ListArgs) -> Result<(), Failed> {
+    with_store(options, async |tool| {
+        let seen = seen(tool, options, None).await?;
+        Ok(Printer::new(args.json.json, COLUMNS).rows(&seen, cells)?)
+    })
+}
+
+fn cells(seen: &Seen) -> [String; 7] {
+    let of = |of: fn(&Stage) -> String| seen.serving.as_ref().map(of).unwrap_or_default();
+    let building = |stage: &Stage| format!("{}, {} behind", stage.version(), stage.lag_events);
+    [
+        seen.projection.clone(),
+        of(Stage::version),
+        of(|stage| stage.generation.position.to_string()),
+        of(|stage| stage.lag_events.to_string()),
+        of(|stage| stage.lag_seconds.to_string()),
+        seen.building.iter().map(building).collect::<Vec<_>>().join("; "),
+        seen.held_up.first().cloned().unwrap_or_default(),
+    ]
+}

@@ -1,0 +1,5 @@
+-- Purpose: a checkpoint with what is kept of its generation.
+-- Parameters: ?1 checkpoint.
+-- Zero rows: it never ran.
+-- Index: primary key of checkpoints.
+SELECT name, version, run, phase, position, live_after, suffix, collections FROM checkpoints WHERE projection = ?1

@@ -1,0 +1,66 @@
+//! The app as a whole: what is asked of it on the bus, and what it answers.
+
+use contracts::social::{
+    ArticleRelation, Favorite, Favorited, Follow, Followed, ListFavorites, ListFollowed, Relate, Relations,
+    Unfavorite, Unfollow,
+};
+use umbel_testing::{TestUmbrella, run};
+use uuid::Uuid;
+
+const ADA: Uuid = Uuid::from_u128(1);
+const BOB: Uuid = Uuid::from_u128(2);
+const ARTICLE: Uuid = Uuid::from_u128(3);
+
+async fn seen_by_ada(umbrella: &TestUmbrella) -> Relations {
+    umbrella.ask(Relate { viewer_id: Some(ADA), user_ids: vec![BOB], article_ids: vec![ARTICLE] }).await
+}
+
+fn relation(favorite: bool, favorites: u64) -> Vec<ArticleRelation> {
+    vec![ArticleRelation { article_id: ARTICLE, favorite, favorites }]
+}
+
+/// CD-07: every write shows in the next answer; following or liking twice is as once, and also after a restart.
+#[test]
+fn what_was_done_shows_at_once() {
+    run(async {
+        let umbrella = TestUmbrella::of(crate::app()).await;
+        let nothing = Relations { followed: vec![], articles: relation(false, 0) };
+        assert_eq!(seen_by_ada(&umbrella).await, nothing);
+        for _ in 0..2 {
+            umbrella.dispatch(Follow { follower_id: ADA, followed_id: BOB }).await;
+            umbrella.dispatch(Favorite { user_id: ADA, article_id: ARTICLE }).await;
+        }
+        umbrella.dispatch(Favorite { user_id: BOB, article_id: ARTICLE }).await;
+        let all = Relations { followed: vec![BOB], articles: relation(true, 2) };
+        assert_eq!(seen_by_ada(&umbrella).await, all);
+        assert_eq!(umbrella.ask(ListFollowed { follower_id: ADA }).await, [BOB]);
+        assert_eq!(umbrella.ask(ListFavorites { user_id: ADA }).await, [ARTICLE]);
+
+        let umbrella = umbrella.restart().await;
+        let twice = umbrella.dispatch(Follow { follower_id: ADA, followed_id: BOB }).await;
+        assert_eq!(twice.position, None, "nothing was written");
+        umbrella.dispatch(Unfollow { follower_id: ADA, followed_id: BOB }).await;
+        umbrella.dispatch(Unfavorite { user_id: ADA, article_id: ARTICLE }).await;
+        let left = Relations { followed: vec![], articles: relation(false, 1) };
+        assert_eq!(seen_by_ada(&umbrella).await, left);
+        assert_eq!(umbrella.settled().await.get(), 5);
+        umbrella.stop().await;
+    });
+}
+
+/// What one request led to is one conversation; others have theirs.
+#[test]
+fn events_tell_which_request_led_to_them() {
+    run(async {
+        let umbrella = TestUmbrella::of(crate::app()).await;
+        umbrella.dispatch(Follow { follower_id: ADA, followed_id: BOB }).await;
+        umbrella.dispatch(Favorite { user_id: ADA, article_id: ARTICLE }).await;
+        let followed = umbrella.wait_for_event::<Followed>(|event| event.followed_id == BOB).await;
+        let favorited = umbrella.wait_for_event::<Favorited>(|_| true).await;
+        let conversations =
+            [followed.recorded, favorited.recorded].map(|event| event.metadata.correlation_id);
+        assert!(conversations[0].is_some() && conversations[0] != conversations[1]);
+        umbrella.assert_no_event::<Followed>(|event| event.follower_id == BOB).await;
+        umbrella.stop().await;
+    });
+}
