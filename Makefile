@@ -5,7 +5,7 @@ CARGO ?= cargo
 
 .PHONY: help
 help: ## Show this list
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk 'BEGIN {FS = ":.*## "} {printf "  make %-10s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk 'BEGIN {FS = ":.*## "} {printf "  make %-12s %s\n", $$1, $$2}'
 
 .PHONY: run
 run: tools ## Run the whole umbrella on the embedded store, gateway on 127.0.0.1:4000
@@ -18,6 +18,15 @@ demo: ## Fill the Conduit that runs with believable data, and say what to look a
 .PHONY: test
 test: tools ## Run all tests; starts (or as root on Debian installs) a private PostgreSQL unless UMBEL_TEST_POSTGRES_URL is set
 	$(CARGO) test --workspace --quiet
+
+.PHONY: new-app
+new-app: tools ## Begin a domain app of your own: NAME=shelf; DRY_RUN=1 only says what it would write
+	@$(CARGO) run --quiet --package umbel -- new app $(NAME) $(if $(DRY_RUN),--dry-run)
+
+# Not a part of check: from nothing it builds most of the workspace once more, which takes minutes.
+.PHONY: test-new-app
+test-new-app: tools ## Begin an app in a copy of this tree, follow README with it, and run its tests
+	$(CARGO) test --quiet --package umbel-tests new_app:: -- --include-ignored
 
 .PHONY: soak
 soak: tools ## Follow the log for a minute while two processes write at full speed; says how much was seen

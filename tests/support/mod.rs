@@ -10,7 +10,7 @@ mod writers;
 pub(crate) use appends::Appends;
 pub(crate) use dice::{Dice, seed};
 pub(crate) use http::{Answer, Client};
-pub(crate) use process::{Running, Umbel};
+pub(crate) use process::{Exit, Running, Umbel, umbel_in};
 pub(crate) use store::{Store, StorePlace, with_store};
 pub(crate) use writers::{WriterProcess, Writing, judge};
 

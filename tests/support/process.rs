@@ -215,6 +215,13 @@ impl Drop for Running {
     }
 }
 
+/// Runs one command of the binary in a folder, without any settings.
+pub(crate) fn umbel_in(folder: &Path, arguments: &[&str]) -> Exit {
+    let mut command = Command::new(binary());
+    command.args(arguments).current_dir(folder).env_clear().stdin(Stdio::null());
+    command.output().unwrap().into()
+}
+
 /// The binary, built like the tests, once.
 fn binary() -> &'static Path {
     static BINARY: OnceLock<PathBuf> = OnceLock::new();

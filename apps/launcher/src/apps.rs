@@ -1,4 +1,4 @@
-//! The domain apps under this umbrella. Add yours here: this is the only place that knows them all.
+//! The domain apps under this umbrella. Yours belongs here (`umbel new app` adds it): this is the only place that knows them all.
 
 use umbel_host::App;
 use umbel_settings::Settings;
@@ -11,6 +11,7 @@ pub(crate) const APPS: &[(&str, Make)] = &[
     ("accounts", |settings| accounts::app(&settings.section("accounts")?)),
     ("articles", |_| Ok(articles::app())),
     ("social", |_| Ok(social::app())),
+    // umbel new app: apps
 ];
 
 /// The HTTP API's name as a part of the umbrella.

@@ -12,6 +12,7 @@ use crate::{
     bench::BenchCommand,
     dead_letters::DeadLettersCommand,
     events::EventsCommand,
+    new_app::NewCommand,
     notices::NoticesCommand,
     outbox::OutboxCommand,
     projections::ProjectionsCommand,
@@ -117,6 +118,9 @@ enum Command {
     /// Several stores in one place
     #[command(subcommand)]
     Tenants(TenantsCommand),
+    /// Begin something in a checkout of the workspace
+    #[command(subcommand)]
+    New(NewCommand),
     /// Measure what the umbrella does on this machine, beside the least that has to be done
     #[command(subcommand)]
     Bench(BenchCommand),
@@ -156,6 +160,7 @@ impl Cli {
             Command::Schedule(command) => command.execute(&quiet(options)),
             Command::Notices(command) => command.execute(&quiet(options)),
             Command::Tenants(command) => command.execute(&quiet(options)),
+            Command::New(command) => command.execute(),
             Command::Bench(command) => command.execute(quiet(options)),
         }
     }
@@ -261,6 +266,10 @@ mod tests {
             "umbel dead-letters retry --chunk 0",
             "umbel dead-letters list --place 1 --through 2",
             "umbel tenants create",
+            "umbel new",
+            "umbel new app",
+            "umbel new app Shelf",
+            "umbel new app match",
         ] {
             assert_eq!(parse(line).unwrap_err().exit_code(), 2, "{line}");
         }

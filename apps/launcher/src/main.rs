@@ -11,6 +11,7 @@ mod cli;
 mod control;
 mod dead_letters;
 mod events;
+mod new_app;
 mod notices;
 mod outbox;
 mod patience;

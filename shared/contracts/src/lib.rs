@@ -12,6 +12,7 @@ pub mod comments;
 mod invalid;
 mod password;
 pub mod social;
+// umbel new app: modules
 
 pub use invalid::{FieldProblem, Invalid, Problem};
 pub use password::Password;
@@ -35,6 +36,7 @@ umbel_core::events! {
         Unfollowed(social::Unfollowed),
         Favorited(social::Favorited),
         Unfavorited(social::Unfavorited),
+        // umbel new app: events
     }
 }
 
