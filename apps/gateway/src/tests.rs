@@ -75,7 +75,8 @@ fn send(request: TestRequest) -> Seen {
     })
 }
 
-fn state() -> State {
+/// What handlers hold, before a bus without apps.
+pub(crate) fn state() -> State {
     let readiness = Readiness::new(|| async { Err(vec!["accounts".to_owned()]) });
     State::new(&settings(), &Secret::new(SECRET), Bus::new(BusSettings::default()), readiness)
 }
