@@ -5,6 +5,7 @@ mod accounts;
 mod articles;
 mod comments;
 mod contract;
+mod input;
 mod races;
 mod social;
 
