@@ -18,7 +18,7 @@ fn keys(names: &[&str]) -> Vec<String> {
     names.iter().map(|name| (*name).to_owned()).collect()
 }
 
-/// CD-02: a text that is none is named by its field on every route, and no database is asked to keep it.
+/// CD-02, CD-12: a text that is none is named by its field on every route, and no database is asked to keep it.
 #[test]
 fn texts_that_no_database_can_hold_are_refused_by_field() {
     on_every_store(|client| {
@@ -45,7 +45,7 @@ fn texts_that_no_database_can_hold_are_refused_by_field() {
     });
 }
 
-/// Paths and queries that no browser makes lead nowhere, like others; what a query asks for in vain is an empty page.
+/// CD-12: paths and queries that no browser makes lead nowhere, like others; what a query asks for in vain is an empty page.
 #[test]
 fn odd_paths_and_queries_find_nothing() {
     on_every_store(|client| {
@@ -88,7 +88,7 @@ fn odd_paths_and_queries_find_nothing() {
     });
 }
 
-/// Values of other types than they have to be, JSON that says a thing twice or is nested without end: refused as a body.
+/// CD-12: values of other types than they have to be, JSON that says a thing twice or is nested without end: refused as a body.
 #[test]
 fn other_types_are_refused_as_a_body() {
     on_every_store(|client| {
