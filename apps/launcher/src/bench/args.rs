@@ -175,7 +175,7 @@ pub(crate) struct HttpArgs {
     #[arg(long, value_name = "N", default_value_t = 1000, value_parser = value_parser!(u64).range(1..=1_000_000))]
     pub(super) articles: u64,
     /// Callers at once; each waits for its answer before the next
-    #[arg(long, value_name = "C", default_value_t = 64, value_parser = value_parser!(u32).range(1..=1024))]
+    #[arg(long, value_name = "C", default_value_t = 64, value_parser = value_parser!(u32).range(1..=512))]
     pub(super) concurrency: u32,
     /// Pages that are asked for in one round
     #[arg(long, value_name = "R", default_value_t = 5000, value_parser = value_parser!(u64).range(1..=100_000_000))]

@@ -118,7 +118,7 @@ impl Conduit {
             Act::Floor(bytes) => (200, Request::get(format!("/floor/{bytes}"))),
             Act::Create => {
                 let title = format!("On Engines {}", umbel_bus::edge::fresh_id().simple());
-                let tags = ["engines", if turn % 2 == 0 { "analysis" } else { "cards" }];
+                let tags = ["engines", if turn.is_multiple_of(2) { "analysis" } else { "cards" }];
                 let article = json!({"article": {"title": title, "description": "About them.", "body": TEXT, "tagList": tags}});
                 (201, write("POST", "/api/articles".into(), article.to_string()))
             }
