@@ -45,6 +45,8 @@ pub struct Machine<E> {
     /// Whether the store may know of this node.
     member: bool,
     paused: bool,
+    /// How often the subscription was reset.
+    resets: u64,
     /// The first moment at which a partition that may send may do so no longer.
     expires: Millis,
     /// Whether some partition wants more than to be read and saved. Mostly none does, and none is asked then.
@@ -154,6 +156,7 @@ impl<E: Clone> Machine<E> {
             claims: Vec::new(),
             member: false,
             paused: false,
+            resets: 0,
             expires: Millis::MAX,
             chores: false,
             queue: Queue::default(),

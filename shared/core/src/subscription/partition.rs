@@ -17,6 +17,8 @@ pub(super) struct Partition {
     pub(super) until: Millis,
     /// The checkpoint as the store has it.
     pub(super) saved: Place,
+    /// What comes up to here was done with when the lease began, and comes again after a reset.
+    pub(super) handled: Place,
     /// Everything up to here was fetched.
     pub(super) seen: Place,
     /// What was fetched and is neither handled, skipped nor parked. Not more than the queue holds.
@@ -46,6 +48,7 @@ impl Partition {
             epoch: lease.epoch,
             until,
             saved: checkpoint,
+            handled: Place::START,
             seen: checkpoint,
             undone: BTreeSet::new(),
             held: 0,

@@ -138,6 +138,9 @@ impl<E> Queue<E> {
                 item: entry.item.clone(),
                 attempt: entry.failures.saturating_add(1),
                 letter: false,
+                // Its partition knows.
+                replay: false,
+                resets: 0,
             });
             lane.held += 1;
             if lane.holder.replace(consumer).is_none() {
