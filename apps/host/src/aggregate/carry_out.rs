@@ -49,7 +49,7 @@ type Outcome<C> = Result<Done<C>, DispatchError<<C as Command>::Rejection>>;
 /// What a decision leads to.
 enum Step<C: Command> {
     Done(Done<C>),
-    Append(Ready<C>),
+    Append(Box<Ready<C>>),
 }
 
 /// Ready to be appended.
@@ -137,7 +137,7 @@ impl<A: Aggregate> Kept<A> {
             let Ready { append, mut done, lifespan, airborne, settled } =
                 match passage.decide(&mut turn).await? {
                     Step::Done(done) => return Ok(done),
-                    Step::Append(ready) => ready,
+                    Step::Append(ready) => *ready,
                 };
             // It is on its way before the turn passes on: so appends come to the store in the order of their decisions.
             let mut appending = Box::pin(passage.store.append(append));
@@ -260,7 +260,7 @@ impl<C: Command> Passage<'_, C> {
         if !cell.stale {
             tell(cell);
         }
-        Step::Append(Ready { append, done, lifespan, airborne, settled })
+        Step::Append(Box::new(Ready { append, done, lifespan, airborne, settled }))
     }
 
     /// Whether the state that an answer would rest on is another one now: it is what the log holds, read during this call.
