@@ -66,6 +66,8 @@ pub struct Machine<E> {
     look: bool,
     /// Whether some partition may stand before what is known to be there.
     behind: bool,
+    /// Whether something of some key may have been left in the log.
+    leaves: bool,
 
     save: Pending<Vec<Checkpoint>>,
     /// Events that were done since checkpoints were saved.
@@ -167,6 +169,7 @@ impl<E: Clone> Machine<E> {
             announced: Place::START,
             look: false,
             behind: false,
+            leaves: false,
             save: Pending::default(),
             unsaved: 0,
             unsaved_since: None,
@@ -308,7 +311,8 @@ impl<E: Clone> Machine<E> {
     #[must_use]
     pub fn is_live(&self) -> bool {
         let mut owned = self.owned_partitions().peekable();
-        owned.peek().is_some() && owned.all(|one| one.active && one.seen >= self.head) && !self.look
+        let has_read = |one: &Partition| one.active && one.seen >= self.head && one.left.is_empty();
+        owned.peek().is_some() && owned.all(has_read) && !self.look
     }
 
     /// What happened so far.

@@ -213,6 +213,23 @@ impl<E> Queue<E> {
         self.retries.first().map(|(at, _)| *at)
     }
 
+    /// Events of keys that wait to be tried again.
+    pub(super) fn waiting(&self) -> usize {
+        let lanes = self.retries.iter().filter_map(|(_, key)| self.lanes.get(key));
+        lanes.map(|lane| lane.entries.len()).sum()
+    }
+
+    /// Takes out what of a key is behind its first events. Nothing of it is held. The places.
+    pub(super) fn cut(&mut self, key: Key, keep: usize) -> Vec<Place> {
+        let Some(lane) = self.lanes.get_mut(&key).filter(|lane| lane.entries.len() > keep) else {
+            return Vec::new();
+        };
+        let behind = lane.entries.split_off(keep);
+        self.len -= behind.len();
+        self.relist(key);
+        behind.into_iter().map(|entry| entry.item.place).collect()
+    }
+
     /// Opens the keys whose moment has come.
     pub(super) fn open_retries(&mut self, now: Millis) {
         while let Some((_, key)) = self.retries.first().copied().filter(|(at, _)| *at <= now) {

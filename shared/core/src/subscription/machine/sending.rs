@@ -233,6 +233,7 @@ impl<E: Clone> Machine<E> {
                     return;
                 }
                 self.queue.set_gate(key, number, Gate::Retry(self.now.saturating_add(after_ms)));
+                self.leave_behind(key, number);
             }
             Verdict::Skip => {
                 self.counters.skipped += 1;
