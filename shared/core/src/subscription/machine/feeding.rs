@@ -24,7 +24,7 @@ impl<E: Clone> Machine<E> {
 
     /// Reads on when there may be something, and room for it.
     pub(super) fn fetch_more(&mut self) {
-        let back = self.to_read_again();
+        let back = self.place_to_read_from();
         if !(self.behind || back.is_some())
             || self.paused
             || self.stopping != Stopping::No
@@ -133,7 +133,7 @@ impl<E: Clone> Machine<E> {
     }
 
     /// The place behind which to read again what was left of keys of which nothing is here any more.
-    fn to_read_again(&mut self) -> Option<Place> {
+    fn place_to_read_from(&mut self) -> Option<Place> {
         self.leaves = self.leaves && self.owned_partitions().any(|one| !one.left.is_empty());
         if !self.leaves {
             return None;
