@@ -425,7 +425,7 @@ fn older_code_leaves_newer_commands_alone() {
         let older = World::with(&store, &[App::new("bank").include(bank::app())], patient).await;
         older.bus.schedule(deposit("ada", 7), past(), options()).await.unwrap();
         until_amounts(&older, &[7]).await;
-        assert_eq!(waiting(&older, QUEUE).await.len(), 1);
+        until_waiting(&older, QUEUE, 1).await;
         let newer = World::with(&store, &[with_recurring("0 3 * * *")], quick()).await;
         until_amounts(&newer, &[7, 1]).await;
         until_planned(&newer).await;
