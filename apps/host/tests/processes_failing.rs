@@ -197,8 +197,8 @@ fn an_instance_ends_after_a_command() {
     });
 }
 
-/// PM-10: given that an instance said stop after a command, when a later one waits with a dead letter, then it is removed once that is carried
-/// out.
+/// PM-10: given that an instance said stop after a command, when a later one waits with a dead letter, then it is removed once that is
+/// carried out.
 #[test]
 fn an_end_is_not_forgotten_over_a_dead_letter() {
     on_every_store(async |store| {
@@ -221,8 +221,8 @@ fn an_end_is_not_forgotten_over_a_dead_letter() {
     });
 }
 
-/// PM-06: given commands that are tried again here, when another node settles them meanwhile, then what it has put in their place is carried
-/// out, and not what was before. So it is for those of events and of timers.
+/// PM-06: given commands that are tried again here, when another node settles them meanwhile, then what it has put in their place is
+/// carried out, and not what was before. So it is for those of events and of timers.
 #[test]
 fn commands_that_another_node_has_settled_are_let_go() {
     on_every_store(async |store| {
