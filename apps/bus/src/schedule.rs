@@ -9,8 +9,8 @@ use serde_json::Value;
 use umbel_core::{
     Command, CommandId, Json, Metadata, Timestamp,
     json::JsonError,
-    schedule::{Missed, Recurring, Scheduled, derived, id_of_name, queue_of},
-    store::{Append, AppendError, CommandRecord},
+    schedule::{Missed, Recurring, Scheduled, derived, id_of_name, is_ours, queue_of, replace},
+    store::{Append, AppendError, CommandRecord, OutboxEntry, StoreError, Waiting},
 };
 use uuid::Uuid;
 
@@ -191,14 +191,29 @@ impl Bus {
         Ok(id)
     }
 
-    /// Takes back what is planned; whether it still waited. What is being carried out already is not stopped.
+    /// Takes back what is planned; whether it still waited. What is being carried out already is not stopped: either this says true, and
+    /// it is not carried out, or somebody was faster. Of a recurring command all further times are taken back.
     ///
     /// # Errors
     /// See [`AppendError`].
     pub async fn cancel_schedule(&self, id: ScheduleId) -> Result<bool, AppendError> {
-        let waits = self.store().find_work(id.0).await?.is_some();
-        self.store().append(Append { done: vec![id.0], ..Append::default() }).await?;
-        Ok(waits)
+        while let Some(waiting) = self.store().find_work(id.0).await? {
+            if self.replace_work(&waiting, Vec::new()).await? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// Replaces what waits as it was read; whether that was still there, and not taken or replaced since.
+    ///
+    /// # Errors
+    /// See [`AppendError`].
+    pub async fn replace_work(&self, waiting: &Waiting, left: Vec<OutboxEntry>) -> Result<bool, AppendError> {
+        let append = replace(waiting, left, edge::fresh_id())
+            .map_err(|error| AppendError::Store(StoreError::Failed { reason: error.to_string() }))?;
+        let appended = self.store().append(append.clone()).await?;
+        Ok(is_ours(&append, appended.repeated.as_ref()))
     }
 
     async fn plan<C: Command>(
@@ -208,10 +223,30 @@ impl Bus {
         once: Option<CommandId>,
     ) -> Result<(), ScheduleError> {
         let entry = scheduled.waiting().map_err(|error| unencodable::<C>(&error))?;
+        if replaces && self.replaces(&entry, once).await? {
+            return Ok(());
+        }
+        // Somebody else who plans it at the same moment may be first; then it is as if theirs had replaced this one.
         let command = once.map(|id| CommandRecord { id, reply: Json::from_store("null") });
-        let done = replaces.then_some(entry.id).into_iter().collect();
-        self.store().append(Append { done, outbox: vec![entry], command, ..Append::default() }).await?;
+        self.store().append(Append { outbox: vec![entry], command, ..Append::default() }).await?;
         Ok(())
+    }
+
+    /// Puts a plan in the place of what waits under its id; whether there is nothing left to do. An append has one record: a plan that is
+    /// made once has its own, and so what waits is taken back first.
+    async fn replaces(&self, entry: &OutboxEntry, once: Option<CommandId>) -> Result<bool, ScheduleError> {
+        if let Some(id) = once
+            && self.store().find_command(id).await.map_err(AppendError::Store)?.is_some()
+        {
+            return Ok(true);
+        }
+        while let Some(waiting) = self.store().find_work(entry.id).await.map_err(AppendError::Store)? {
+            let left = if once.is_some() { Vec::new() } else { vec![entry.clone()] };
+            if self.replace_work(&waiting, left).await? {
+                return Ok(once.is_none());
+            }
+        }
+        Ok(false)
     }
 }
 

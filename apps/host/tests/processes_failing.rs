@@ -1,13 +1,16 @@
 //! Process managers: what goes wrong, with their code, with their commands, and with whoever runs them.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
+use umbel_bus::edge;
 use umbel_core::{
-    Place,
+    Cue, Place, Reaction,
+    process_manager::{Origin, Settled, Step, Task, decide, settle},
     store::{Act as Upkeep, LetterFilter, ListLetters},
     subscription::SubscriptionName,
 };
 use umbel_host::HostSettings;
+use uuid::Uuid;
 
 use crate::{
     bank,
@@ -15,8 +18,8 @@ use crate::{
     processes::{over, soon},
     stores::on_every_store,
     talks::{
-        Do, Hasty, LAST, Plain, Say, Way, amounts, app, failures, file, heard, said, say, until_amounts,
-        until_failures, with_bank,
+        Do, Hasty, LAST, Plain, Say, Talks, Way, amounts, app, failures, file, heard, said, say,
+        until_amounts, until_failures, with_bank,
     },
     world::*,
 };
@@ -115,6 +118,24 @@ fn commands_wait_with_a_dead_letter() {
     });
 }
 
+/// PM-06: given what cannot be stored in place of a failed command, then that goes to the policy, and nobody else notices.
+#[test]
+fn what_cannot_be_stored_instead_goes_to_the_policy() {
+    run(async {
+        let world = over(&Arc::default(), &with_bank::<Plain>()).await;
+        let garbled = said(Way::Start, &["g"], &[Do::Withdraw(5)]).verdicts(&[Say::InsteadGarbled]);
+        let parked = say(&world, "s1", garbled).await;
+        let other = say(&world, "s2", said(Way::Start, &["g"], &[Do::Deposit(1)])).await;
+        stored(&world, NAME, other).await;
+        // As the settings say: tried again twice, then a dead letter.
+        assert_eq!(letters(&world).await, [parked]);
+        assert_eq!(failures("g").len(), 3);
+        assert_eq!(amounts(&world, "g").await, [1]);
+        assert_eq!(restarts(&world, "talks/talks.plain"), 0);
+        world.stop().await;
+    });
+}
+
 /// PM-07: given a panic of the author's code, wherever, then it goes to the policy with what it said and where, and nothing else notices.
 #[test]
 fn a_panic_is_a_cause() {
@@ -172,6 +193,100 @@ fn an_instance_ends_after_a_command() {
         stored(&world, NAME, last).await;
         assert_eq!(amounts(&world, "last").await, [LAST - 1, 1, 5], "those that are left follow");
         assert!(file::<Plain>(&world, "last").await.is_none());
+        world.stop().await;
+    });
+}
+
+/// PM-10: given that an instance said stop after a command, when a later one waits with a dead letter, then it is removed once that is
+/// carried out.
+#[test]
+fn an_end_is_not_forgotten_over_a_dead_letter() {
+    on_every_store(async |store| {
+        let world = over(&store, &with_bank::<Plain>()).await;
+        let acts = [Do::Deposit(LAST), Do::Withdraw(LAST + 7)];
+        let parked = say(&world, "s1", said(Way::Start, &["end"], &acts).verdicts(&[Say::Park])).await;
+        let other = say(&world, "s2", said(Way::Ignore, &[], &[])).await;
+        stored(&world, NAME, other).await;
+        assert_eq!(letters(&world).await, [parked]);
+        assert!(file::<Plain>(&world, "end").await.unwrap().pending[0].stop);
+        world.bus.dispatch(bank::deposit("end", 100)).await.unwrap();
+        let filter =
+            LetterFilter { subscription: SubscriptionName::new(NAME).ok(), ..LetterFilter::default() };
+        perform(&world, Upkeep::RetryLetters { filter, limit: 10 }).await;
+        until_amounts(&world, "end", &[LAST, 100, -(LAST + 7)]).await;
+        while file::<Plain>(&world, "end").await.is_some() {
+            tokio::task::yield_now().await;
+        }
+        world.stop().await;
+    });
+}
+
+/// PM-06: given commands that are tried again here, when another node settles them meanwhile, then what it has put in their place is
+/// carried out, and not what was before. So it is for those of events and of timers.
+#[test]
+fn commands_that_another_node_has_settled_are_let_go() {
+    on_every_store(async |store| {
+        let world = over(&store, &with_bank::<Plain>()).await;
+        for (instance, act) in [("e", Do::Withdraw(5)), ("t", Do::Timer(-5, 1))] {
+            let retried = said(Way::Start, &[instance], &[act]).verdicts(&[Say::Always(1)]);
+            say(&world, instance, retried).await;
+            let pending = loop {
+                let found = file::<Plain>(&world, instance).await;
+                if let Some(pending) = found.as_ref().and_then(|file| file.pending.first()) {
+                    break (pending.origin.cause, found.unwrap());
+                }
+                tokio::task::yield_now().await;
+            };
+            let before = failures(instance).len();
+            until_failures(instance, before + 1).await;
+            let (cause, found) = pending;
+            let reaction = Reaction::command(bank::deposit(instance, 3));
+            let instead = Settled::Instead { reaction: &reaction, stop: false };
+            let settled = settle(&found, cause, &instead, Uuid::from_u128(4)).unwrap().unwrap();
+            world.bus.store().append(settled.append).await.unwrap();
+            until_amounts(&world, instance, &[3]).await;
+            world.bus.dispatch(bank::deposit(instance, 5)).await.unwrap();
+            let last = say(&world, instance, said(Way::Start, &[instance], &[Do::Deposit(1)])).await;
+            stored(&world, NAME, last).await;
+            assert_eq!(amounts(&world, instance).await, [3, 5, 1]);
+            assert!(file::<Plain>(&world, instance).await.unwrap().pending.is_empty());
+        }
+        world.stop().await;
+    });
+}
+
+/// PM-03: given that another node has ended an instance which this one remembers, then a strict start begins it, and is no error.
+#[test]
+fn strictness_is_about_what_is_stored() {
+    on_every_store(async |store| {
+        let world = over(&store, &with_bank::<Plain>()).await;
+        let last = say(&world, "s", said(Way::Start, &["stale"], &[Do::Deposit(1)])).await;
+        stored(&world, NAME, last).await;
+        let kept = file::<Plain>(&world, "stale").await.unwrap();
+        let ended = decide::<Talks<Plain>>(
+            "stale",
+            Some(&kept),
+            &Task {
+                cue: Cue::Timer("elsewhere"),
+                recorded: None,
+                origin: Origin {
+                    cause: Uuid::from_u128(5),
+                    event: None,
+                    correlation_id: Uuid::from_u128(7),
+                    custom: BTreeMap::new(),
+                },
+                step: Step::Stop,
+                strict: false,
+                now: edge::now(),
+                patience: Duration::ZERO,
+            },
+        );
+        world.bus.store().append(ended.unwrap().append).await.unwrap();
+        let begins = said(Way::StartStrictly, &["stale"], &[Do::Deposit(2)]).verdicts(&[Say::Skip]);
+        let last = say(&world, "s", begins).await;
+        stored(&world, NAME, last).await;
+        assert_eq!(amounts(&world, "stale").await, [1, 2]);
+        assert!(failures("stale").is_empty());
         world.stop().await;
     });
 }

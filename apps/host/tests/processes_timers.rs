@@ -2,15 +2,23 @@
 
 use std::sync::Arc;
 
-use umbel_core::{process_manager::queue, store::ReadOutbox};
+use umbel_bus::edge;
+use umbel_core::{
+    process_manager::{Reminder, put_off, queue},
+    store::{Act as Upkeep, ReadOutbox},
+    subscription::SubscriptionName,
+};
 use umbel_host::HostSettings;
 
 use crate::{
     bank,
-    event_handlers::stored,
+    event_handlers::{perform, stored},
     processes::{over, soon},
     stores::on_every_store,
-    talks::{Do, Plain, Way, amounts, file, heard, said, say, until_amounts, until_failures, with_bank},
+    talks::{
+        Brief, Do, Kind, Plain, Way, amounts, app, file, heard, said, say, until_amounts, until_failures,
+        with_bank,
+    },
     world::*,
 };
 
@@ -103,6 +111,65 @@ fn a_timer_cannot_become_a_dead_letter() {
         until_failures("z", 6).await;
         world.bus.dispatch(bank::deposit("z", 5)).await.unwrap();
         until_amounts(&world, "z", &[5, -5]).await;
+        world.stop().await;
+    });
+}
+
+/// Given more timers that fail again and again than are read at once, then others run out all the same.
+#[test]
+fn timers_that_fail_hold_up_no_others() {
+    run(async {
+        let host = HostSettings { process_patience_ms: 1, process_events_max: 2, ..soon() };
+        let world = World::with(&Arc::default(), &with_bank::<Plain>(), host).await;
+        for instance in ["b1", "b2", "b3"] {
+            let last = say(&world, "s", said(Way::Start, &[instance], &[Do::Timer(-5, 1)])).await;
+            stored(&world, NAME, last).await;
+            // By then the reminder of its command is due, too.
+            until_failures(instance, 4).await;
+        }
+        say(&world, "s", said(Way::Start, &["b4"], &[Do::Timer(10, 1)])).await;
+        until_amounts(&world, "b4", &[10]).await;
+        world.stop().await;
+    });
+}
+
+/// Given a process manager that an operator has paused, then its timers wait, too, until it is resumed; those of others run out.
+#[test]
+fn a_pause_is_also_for_timers() {
+    run(async {
+        let store = Arc::<Rigged>::default();
+        let apps = [bank::app(), app::<Brief>(), app::<Plain>()];
+        let world = over(&store, &apps).await;
+        let last = say(&world, "s", said(Way::Start, &["pause"], &[Do::Timer(10, 3_600_000)])).await;
+        stored(&world, NAME, last).await;
+        stored(&world, Brief::NAME, last).await;
+        let subscription = SubscriptionName::new(NAME).unwrap();
+        perform(&world, Upkeep::PauseSubscription { subscription: subscription.clone() }).await;
+        world.stop().await;
+
+        // The time of both comes while nobody is there.
+        let without = over(&store, &[bank::app()]).await;
+        for (name, kept) in [
+            (NAME, file::<Plain>(&without, "pause").await.unwrap()),
+            (Brief::NAME, file::<Brief>(&without, "pause").await.unwrap()),
+        ] {
+            let about = Reminder { instance: "pause".into(), timer: Some("10".into()) };
+            let due = put_off(name, kept.timers["10"].id, &about, edge::now());
+            without.bus.store().append(due).await.unwrap();
+        }
+        without.stop().await;
+        let world = over(&store, &apps).await;
+        until_amounts(&world, "pause", &[10]).await;
+        // The other one goes on for a while.
+        for amount in 1..=3 {
+            say(&world, "s", said(Way::Start, &["unpaused"], &[Do::Timer(amount, 20)])).await;
+            let so_far: Vec<_> = (1..=amount).collect();
+            until_amounts(&world, "unpaused", &so_far).await;
+        }
+        assert_eq!(amounts(&world, "pause").await, [10]);
+        assert!(file::<Plain>(&world, "pause").await.unwrap().timers.contains_key("10"));
+        perform(&world, Upkeep::ResumeSubscription { subscription }).await;
+        until_amounts(&world, "pause", &[10, 10]).await;
         world.stop().await;
     });
 }

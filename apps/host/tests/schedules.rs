@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use umbel_bus::{Bus, BusSettings, DispatchOptions, edge};
 use umbel_core::{
     Command, CommandId, Json, Metadata, Timestamp,
-    schedule::{FAILED_QUEUE, Missed, Recurring, Scheduled, derived},
+    schedule::{Bounds, FAILED_QUEUE, Missed, Recurring, Scheduled, derived},
     store::{Append, OutboxEntry, ReadOutbox, Waiting},
 };
 use umbel_host::{
@@ -52,6 +52,7 @@ fn quick() -> HostSettings {
         retry_min_ms: 1,
         retry_max_ms: 5,
         attempts_max: 3,
+        undeclared_after_ms: 1,
         ..ScheduleSettings::default()
     };
     HostSettings { schedule, ..settings() }
@@ -202,6 +203,57 @@ fn a_plan_is_taken_back_or_replaced() {
     });
 }
 
+/// TM-03: given a plan that is taken back or made anew while a node is about to carry it out, then whoever is first is right: what was
+/// taken back or replaced is not carried out, and who comes too late is told.
+#[test]
+fn a_plan_is_taken_back_or_carried_out_but_not_both() {
+    on_every_store(async |store| {
+        // Nobody here takes what is due.
+        let world = World::with(&store, &[], quick()).await;
+        let (back, anew) = (ScheduleId(Uuid::from_u128(5)), ScheduleId(Uuid::from_u128(6)));
+        let bounds = Bounds {
+            lease_micros: 1,
+            late_after_micros: 1,
+            retry_min_micros: 1,
+            retry_max_micros: 1,
+            attempts_max: 3,
+        };
+        let take = async |read: &Waiting, found: Scheduled| {
+            let taken = found.take(read, edge::now(), None, edge::fresh_id(), &bounds).unwrap();
+            let appended = world.bus.store().append(taken.append.clone()).await.unwrap();
+            taken.is_ours(appended.repeated.as_ref())
+        };
+        for (id, replacing) in [(back, None), (anew, Some(100))] {
+            let due = Scheduled { schedule: id.0, ..scheduled(0, 1) };
+            put(&world, due.waiting().unwrap()).await;
+            let (read, found) = until_waiting(&world, QUEUE, 1).await.remove(0);
+            match replacing {
+                None => assert_eq!(world.bus.cancel_schedule(id).await, Ok(true)),
+                Some(amount) => {
+                    world.bus.schedule(deposit("ada", amount), far(), options().id(id)).await.unwrap();
+                }
+            }
+            assert!(!take(&read, found).await, "a node has read it before");
+            let left: Vec<_> = waiting(&world, QUEUE).await.iter().map(|(_, one)| one.attempts).collect();
+            assert_eq!(left, vec![0; usize::from(replacing.is_some())]);
+        }
+        // A plan that is made once is made in the place of another one, and only once.
+        let once = || options().id(anew).once(CommandId(Uuid::from_u128(9)));
+        for amount in [1000, 1] {
+            world.bus.schedule(deposit("ada", amount), past(), once()).await.unwrap();
+        }
+        let (read, found) = until_waiting(&world, QUEUE, 1).await.remove(0);
+        assert_eq!(
+            read.entry.body.decode::<Scheduled>().unwrap().body.decode::<Deposit>().unwrap().amount,
+            1000
+        );
+        assert!(take(&read, found).await);
+        assert_eq!(world.bus.cancel_schedule(anew).await, Ok(false), "it is being carried out");
+        assert_eq!(waiting(&world, QUEUE).await.len(), 1);
+        world.stop().await;
+    });
+}
+
 /// TM-04: given an owner or a store that is away, then the command is tried again, some times, and at last kept as failed with the
 /// reason.
 #[test]
@@ -215,6 +267,13 @@ fn what_is_away_is_tried_again_and_given_up_at_last() {
         assert!(failed[0].1.error.as_ref().unwrap().contains("bank.nobody"), "{failed:?}");
         assert_eq!(waiting(&world, QUEUE).await.len(), 0);
 
+        // Whoever began it for the last time did not live to say how it ended.
+        let ends = Scheduled { attempts: 3, ..scheduled(8, 1) };
+        put(&world, ends.waiting().unwrap()).await;
+        let failed = until_waiting(&world, FAILED_QUEUE, 2).await;
+        assert!(failed[1].1.error.as_ref().unwrap().starts_with("begun 3 times"), "{failed:?}");
+        assert!(amounts(&world, "ada").await.is_empty());
+
         // The plan is the first append, taking it the second, the deposit the third, putting it down the fourth.
         for number in 2..=4 {
             store.refuse_nth(number);
@@ -222,7 +281,30 @@ fn what_is_away_is_tried_again_and_given_up_at_last() {
             until_waiting(&world, QUEUE, 0).await;
         }
         assert_eq!(amounts(&world, "ada").await, [2, 3, 4]);
-        assert_eq!(waiting(&world, FAILED_QUEUE).await.len(), 1);
+        assert_eq!(waiting(&world, FAILED_QUEUE).await.len(), 2);
+        world.stop().await;
+    });
+}
+
+/// TM-04: given a handler that panics, or a store that fails, then the command is tried again, as somebody may mend it meanwhile.
+#[test]
+fn a_defect_is_tried_again() {
+    run(async {
+        let calls = Arc::new(std::sync::atomic::AtomicU32::new(0));
+        let counted = Arc::clone(&calls);
+        let promise = move |_: Handling, Promise { .. }: Promise| {
+            let call = counted.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
+            async move {
+                assert!(call > 1, "told to panic");
+                Ok(Uuid::nil())
+            }
+        };
+        let app = App::new("bank").include(bank::app()).command(promise);
+        let world = World::with(&Arc::default(), &[app], quick()).await;
+        world.bus.schedule(Promise { amount: 1 }, past(), options()).await.unwrap();
+        until_waiting(&world, QUEUE, 0).await;
+        assert_eq!(calls.load(std::sync::atomic::Ordering::SeqCst), 3);
+        assert_eq!(waiting(&world, FAILED_QUEUE).await.len(), 0);
         world.stop().await;
     });
 }
@@ -322,6 +404,33 @@ fn declared_commands_recur_as_the_code_says() {
         until_waiting(&world, QUEUE, 0).await;
         assert_eq!(amounts(&world, "ada").await.len(), 3);
         world.stop().await;
+    });
+}
+
+/// TM-07: given nodes with older code, which does not declare a recurring command yet, then they leave it alone for a while and carry out
+/// what is behind it, and the node with newer code carries it out; others are not held up.
+#[test]
+fn older_code_leaves_newer_commands_alone() {
+    on_every_store(async |store| {
+        let newer = World::with(&store, &[with_recurring("0 3 * * *")], quick()).await;
+        let planned = until_planned(&newer).await;
+        newer.stop().await;
+        let without = World::with(&store, &[], quick()).await;
+        make_due(&without, planned).await;
+        without.stop().await;
+
+        let schedule =
+            ScheduleSettings { undeclared_after_ms: 3_600_000, in_flight_max: 1, ..quick().schedule };
+        let patient = HostSettings { schedule, ..quick() };
+        let older = World::with(&store, &[App::new("bank").include(bank::app())], patient).await;
+        older.bus.schedule(deposit("ada", 7), past(), options()).await.unwrap();
+        until_amounts(&older, &[7]).await;
+        until_waiting(&older, QUEUE, 1).await;
+        let newer = World::with(&store, &[with_recurring("0 3 * * *")], quick()).await;
+        until_amounts(&newer, &[7, 1]).await;
+        until_planned(&newer).await;
+        older.stop().await;
+        newer.stop().await;
     });
 }
 

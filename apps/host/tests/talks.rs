@@ -9,8 +9,8 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 use umbel_core::{
-    Cue, Event, EventId, ExpectedVersion, Metadata, NewEvent, Place, ProcessManager, Reaction, RecordedEvent,
-    Route, StreamName, events,
+    Command, Cue, Event, EventId, ExpectedVersion, Metadata, NewEvent, Place, ProcessManager, Reaction,
+    RecordedEvent, Route, StreamName, events,
     process_manager::{
         CommandDone, Failure, File, ManagerOptions, Memory, Occasion, Onward, Verdict, key, upgrade_or_decode,
     },
@@ -72,8 +72,26 @@ pub(crate) enum Say {
     Skip,
     SkipRest,
     Instead(i64),
+    /// A command that cannot be stored, in place of what failed.
+    InsteadGarbled,
     Park,
     Stop,
+}
+
+/// It has no JSON form.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Garbled;
+
+impl Serialize for Garbled {
+    fn serialize<S: serde::Serializer>(&self, _: S) -> Result<S::Ok, S::Error> {
+        Err(serde::ser::Error::custom("told to have no form"))
+    }
+}
+
+impl Command for Garbled {
+    const NAME: &'static str = "bank.garbled";
+    type Reply = ();
+    type Rejection = String;
 }
 
 impl Event for Said {
@@ -247,6 +265,7 @@ impl<K: Kind> ProcessManager for Talks<K> {
             Some(Say::Instead(amount)) => {
                 Verdict::Instead(Reaction::command(deposit(failure.instance.unwrap(), *amount)))
             }
+            Some(Say::InsteadGarbled) => Verdict::Instead(Reaction::command(Garbled)),
             Some(Say::Park) => Verdict::Park,
             Some(Say::Stop) => Verdict::Stop { reason: "told to stop".into() },
             None => failure.policy.clone(),

@@ -2,10 +2,11 @@
 
 use clap::{Args, Subcommand};
 use serde::Serialize;
+use umbel_bus::edge;
 use umbel_core::{
     json::JsonError,
-    schedule::{FAILED_QUEUE, Scheduled, queue_of},
-    store::{Append, ReadOutbox, Waiting},
+    schedule::{FAILED_QUEUE, Scheduled, is_ours, queue_of, replace},
+    store::{ReadOutbox, Waiting},
 };
 use umbel_host::Failed;
 use umbel_settings::LoadOptions;
@@ -129,8 +130,12 @@ fn show(options: &LoadOptions, args: &OneArgs) -> Result<(), Failed> {
 fn cancel(options: &LoadOptions, args: &OneArgs) -> Result<(), Failed> {
     with_store(options, async |tool| {
         let waiting = found(tool, args.id).await?;
-        let append = Append { done: vec![waiting.entry.id], ..Append::default() };
-        tool.store().append(append).await.map_err(|error| failed(error.to_string()))?;
+        let wrong = |error: &dyn std::fmt::Display| failed(error.to_string());
+        let append = replace(&waiting, Vec::new(), edge::fresh_id()).map_err(|error| wrong(&error))?;
+        let appended = tool.store().append(append.clone()).await.map_err(|error| wrong(&error))?;
+        if !is_ours(&append, appended.repeated.as_ref()) {
+            return Err(failed(format!("{} was taken or planned anew at this moment; look again", args.id)));
+        }
         let words = format!("took back {}\n", args.id);
         Ok(print_one(args.json.json, &Cancelled { cancelled: true }, &words)?)
     })

@@ -5,6 +5,7 @@
 //! 1. It *waits*, under the schedule's id.
 //! 2. Due, it is *taken* by one append: the entry goes, and in its place comes a run, under an id of its own, due again when whoever
 //!    took it must be done. Of several nodes that try, the store lets one. A recurring schedule waits for its next time from then on.
+//!    Who takes it back or plans it anew does that in the same way, by [`replace`]: so one of them is first, and the others know.
 //! 3. The command is dispatched with the run's id as its own, so that carrying it out twice has one effect.
 //! 4. The run is *settled*: it goes, or is due again later, or is kept as failed. Whoever took it and died leaves it due again.
 
@@ -90,7 +91,7 @@ pub struct Bounds {
     pub retry_min_micros: i64,
     /// The longest pause before a retry, in microseconds.
     pub retry_max_micros: i64,
-    /// How often it is tried before it is given up.
+    /// How often it is tried before it is given up; begun so often without a word of how it ended counts, too.
     pub attempts_max: u32,
 }
 
@@ -99,7 +100,8 @@ pub struct Bounds {
 pub struct Taken {
     /// What takes it. Whose answer is a reply of before, and not its own, has come too late: another one has taken it.
     pub append: Append,
-    /// What to carry out then; nothing when its time was missed and is to be skipped.
+    /// What to carry out then; nothing when its time was missed and is to be skipped, or it was begun too often already and is kept as
+    /// failed.
     pub run: Option<Run>,
 }
 
@@ -177,8 +179,10 @@ impl Scheduled {
         taker: Uuid,
         bounds: &Bounds,
     ) -> Result<Taken, JsonError> {
-        let entry_id = waiting.entry.id;
         let is_run = self.attempts > 0;
+        if is_run && self.attempts >= bounds.attempts_max {
+            return self.give_up(waiting, now, taker);
+        }
         let mut left = Vec::new();
         if let (Some(due_at), false) = (next.filter(|_| self.recurring.is_some()), is_run) {
             left.push(Self { due_at, ..self.clone() }.waiting()?);
@@ -192,12 +196,30 @@ impl Scheduled {
         if let Some(Run { id, scheduled }) = &run {
             left.push(scheduled.entry(*id, waiting.entry.queue.clone(), plus(now, bounds.lease_micros))?);
         }
-        // The entry's number is its own: whoever takes it a second time is recognised, and not who takes what came after it.
-        let command = CommandId(derived(entry_id, waiting.number));
-        let record = CommandRecord { id: command, reply: Json::encode(&taker)? };
-        let append =
-            Append { done: vec![entry_id], outbox: left, command: Some(record), ..Append::default() };
+        let append = replace(waiting, left, taker)?;
         Ok(Taken { append, run })
+    }
+
+    /// It was begun as often as it may be, and whoever began it did not live to say how it ended.
+    fn give_up(self, waiting: &Waiting, now: Timestamp, taker: Uuid) -> Result<Taken, JsonError> {
+        let before =
+            self.error.as_ref().map(|error| format!("; the try before: {error}")).unwrap_or_default();
+        let error = format!(
+            "begun {} times, the last time without a word of how it ended; look whether it ends its process{before}",
+            self.attempts
+        );
+        let failed = self.failed(&error, now)?;
+        let mut append = replace(waiting, Vec::new(), taker)?;
+        append.done.push(failed.id);
+        append.outbox.push(failed);
+        Ok(Taken { append, run: None })
+    }
+
+    /// As it is kept once it is given up. One for each schedule: of one that fails each time, the last is kept.
+    fn failed(&self, error: &str, now: Timestamp) -> Result<OutboxEntry, JsonError> {
+        let id = derived(self.schedule, u64::MAX - 1);
+        let failed = Self { error: Some(shortened(error)), ..self.clone() };
+        failed.entry(id, FAILED_QUEUE.to_owned(), now)
     }
 
     fn entry(&self, id: Uuid, queue: String, due_at: Timestamp) -> Result<OutboxEntry, JsonError> {
@@ -206,12 +228,10 @@ impl Scheduled {
 }
 
 impl Taken {
-    /// Whether the append made it ours, by the reply of before that it was answered with, if any: an append that comes again after a
-    /// lost answer finds its own.
+    /// Whether the append made it ours; see [`is_ours`].
     #[must_use]
     pub fn is_ours(&self, repeated: Option<&Json>) -> bool {
-        let own = self.append.command.as_ref().map(|command| &command.reply);
-        repeated.is_none() || repeated == own
+        is_ours(&self.append, repeated)
     }
 }
 
@@ -222,18 +242,17 @@ impl Run {
     /// When it has no JSON form.
     pub fn settle(&self, settled: Settled, now: Timestamp, bounds: &Bounds) -> Result<Append, JsonError> {
         let mut append = Append { done: vec![self.id], ..Append::default() };
-        let with = |error: &str| Scheduled { error: Some(shortened(error)), ..self.scheduled.clone() };
         match settled {
             Settled::Done => {}
             Settled::Again { error } if self.scheduled.attempts < bounds.attempts_max => {
                 let due_at = plus(now, bounds.pause_micros(self.scheduled.attempts));
-                append.outbox.push(with(&error).entry(self.id, queue_of(&self.scheduled.command), due_at)?);
+                let again = Scheduled { error: Some(shortened(&error)), ..self.scheduled.clone() };
+                append.outbox.push(again.entry(self.id, queue_of(&self.scheduled.command), due_at)?);
             }
             Settled::Again { error } | Settled::Failed { error } => {
-                // One for each schedule: of one that fails each time, the last is kept.
-                let id = derived(self.scheduled.schedule, u64::MAX - 1);
-                append.done.push(id);
-                append.outbox.push(with(&error).entry(id, FAILED_QUEUE.to_owned(), now)?);
+                let failed = self.scheduled.failed(&error, now)?;
+                append.done.push(failed.id);
+                append.outbox.push(failed);
             }
         }
         Ok(append)
@@ -249,12 +268,37 @@ impl Bounds {
     }
 }
 
-/// What moves an entry that is no schedule out of the way, where it is seen.
+/// What takes an entry away as it was read, and leaves these in its place. `by` is an id that whoever does it has made up for that.
+///
+/// An id may be planned anew at any time, so that it says nothing of what waits under it now. The entry's number does: under it is
+/// recorded who was the first to replace the entry. Whoever comes later changes nothing, and learns it by [`is_ours`].
+///
+/// # Errors
+/// When it has no JSON form.
+pub fn replace(waiting: &Waiting, left: Vec<OutboxEntry>, by: Uuid) -> Result<Append, JsonError> {
+    let id = CommandId(derived(waiting.entry.id, waiting.number));
+    let record = CommandRecord { id, reply: Json::encode(&by)? };
+    Ok(Append { done: vec![waiting.entry.id], outbox: left, command: Some(record), ..Append::default() })
+}
+
+/// Whether an append of [`replace`] has had its effect, by the reply of before that it was answered with, if any: one that comes again
+/// after a lost answer finds its own.
 #[must_use]
-pub fn set_aside(waiting: &Waiting) -> Append {
+pub fn is_ours(append: &Append, repeated: Option<&Json>) -> bool {
+    let own = append.command.as_ref().map(|command| &command.reply);
+    repeated.is_none() || repeated == own
+}
+
+/// What moves an entry that is no schedule out of the way, where it is seen; `by` as for [`replace`].
+///
+/// # Errors
+/// When it has no JSON form.
+pub fn set_aside(waiting: &Waiting, by: Uuid) -> Result<Append, JsonError> {
     let id = derived(waiting.entry.id, u64::MAX - 1);
     let aside = OutboxEntry { id, queue: FAILED_QUEUE.to_owned(), ..waiting.entry.clone() };
-    Append { done: vec![waiting.entry.id, id], outbox: vec![aside], ..Append::default() }
+    let mut append = replace(waiting, vec![aside], by)?;
+    append.done.push(id);
+    Ok(append)
 }
 
 fn plus(moment: Timestamp, micros: i64) -> Timestamp {

@@ -62,7 +62,7 @@ pub fn given<P: ProcessManager>(
         let (told, instance) = (given.told + 1, given.instance.clone());
         let When { cause, outcome } = given.when(event);
         let file = outcome.unwrap_or_else(|trouble| panic!("the past: {}", words(&trouble)));
-        let settled = file.map(|file| match settle(&file, cause, &Settled::Done) {
+        let settled = file.map(|file| match settle(&file, cause, &Settled::Done, cause) {
             Ok(Some(Decision { file, .. })) => file,
             Ok(None) => Some(file),
             Err(error) => panic!("the past: {error}"),

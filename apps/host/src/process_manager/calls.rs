@@ -86,6 +86,16 @@ pub(super) fn after_command<P: ProcessManager>(file: &File, done: &CommandDone<'
     })
 }
 
+/// What the settings say of a failure.
+pub(super) fn by_policy(policy: FailurePolicy, cause: Uuid, attempt: u32, error: &str) -> Verdict {
+    match policy.verdict(cause, attempt, error) {
+        event_handler::Verdict::Retry { after } => Verdict::Retry { after },
+        event_handler::Verdict::Skip => Verdict::Skip,
+        event_handler::Verdict::Park => Verdict::Park,
+        event_handler::Verdict::Stop { reason } => Verdict::Stop { reason },
+    }
+}
+
 /// What becomes of a failure as the process manager says, and the error in words.
 pub(super) fn judge<P: ProcessManager>(
     file: Option<&File>,
@@ -95,12 +105,7 @@ pub(super) fn judge<P: ProcessManager>(
     memory: &mut Memory,
 ) -> (Verdict, String) {
     let mut error = caught(|| cause.to_string()).unwrap_or_else(|panic| panic);
-    let by_policy = match policy.verdict(about.cause, about.attempt, &error) {
-        event_handler::Verdict::Retry { after } => Verdict::Retry { after },
-        event_handler::Verdict::Skip => Verdict::Skip,
-        event_handler::Verdict::Park => Verdict::Park,
-        event_handler::Verdict::Stop { reason } => Verdict::Stop { reason },
-    };
+    let by_policy = by_policy(policy, about.cause, about.attempt, &error);
     let alive = file.filter(|file| file.is_alive());
     let state = alive.and_then(|file| caught(|| upgrade_or_decode::<P>(file).ok()).ok().flatten());
     let failure = Failure {

@@ -13,6 +13,7 @@ use uuid::Uuid;
 
 use super::{
     calls::{About, decided, judge},
+    dispatching::Behalf,
     storing::Written,
     ticket::Ticket,
 };
@@ -135,7 +136,7 @@ impl<P: ProcessManager> Clerk<'_, P> {
                     pending.find(|pending| pending.reminder == *reminder).map(|pending| pending.origin.cause)
                 };
                 match self.find(left).await? {
-                    Some(cause) => self.carry_out(cause, None).await,
+                    Some(cause) => self.carry_out(cause, Behalf::Reminder).await,
                     None => self.forget(*reminder).await,
                 }
             }
@@ -155,6 +156,7 @@ impl<P: ProcessManager> Clerk<'_, P> {
     async fn handle(&mut self, given: &Given<'_, P::Event>) -> Result<(), Ended> {
         let cause = given.origin.cause;
         let (mut attempt, mut memory) = (given.attempt, Memory::new());
+        let mut is_fresh = matches!(self.known, Known::Unread);
         loop {
             given.check()?;
             if let Cue::Timer(name) = given.cue
@@ -165,7 +167,7 @@ impl<P: ProcessManager> Clerk<'_, P> {
             }
             // First what is left of what was before.
             while let Some(before) = self.outstanding(cause).await? {
-                self.carry_out(before, None).await?;
+                self.carry_out(before, Behalf::Next).await?;
             }
             let task = given.task(self.around.patience);
             let decision = decided::<P>(self.instance, self.file().await?, &task);
@@ -182,11 +184,15 @@ impl<P: ProcessManager> Clerk<'_, P> {
             if self.was_handled(cause).await? {
                 return self.resume(cause, given).await;
             }
+            // Another node may have replaced what is known of it, which is no reason to fail.
+            if !std::mem::replace(&mut is_fresh, true) && self.has_moved().await? {
+                continue;
+            }
             let verdict = self.judge(given, failed.cause(), attempt, &mut memory).await?;
             match verdict {
-                (Verdict::Retry { after }, _) => self.pause(after).await?,
+                (Verdict::Retry { after }, _) => self.rest(given, after).await?,
                 (Verdict::Park, error) if given.recorded.is_some() => return Err(Ended::Parked(error)),
-                (Verdict::Park, _) => self.pause(self.around.pauses.max).await?,
+                (Verdict::Park, _) => self.rest(given, self.around.pauses.max).await?,
                 (Verdict::Stop { reason }, _) => return Err(Ended::Stopped(reason)),
                 (Verdict::Skip | Verdict::SkipRest | Verdict::Instead(_), _) => {
                     let skipped = skip::<P>(self.instance, self.file().await?, &task);
@@ -199,13 +205,24 @@ impl<P: ProcessManager> Clerk<'_, P> {
             }
             attempt = attempt.saturating_add(1);
         }
-        self.carry_out(cause, Some(given)).await
+        self.carry_out(cause, Behalf::Given(given)).await
     }
 
-    /// It was handled before: what is left of its commands is carried out.
+    /// Whether the file is another one than what was known of it.
+    async fn has_moved(&mut self) -> Result<bool, Ended> {
+        let before = self.file().await?.map(|file| file.revision);
+        self.known = Known::Unread;
+        Ok(self.file().await?.map(|file| file.revision) != before)
+    }
+
+    /// It was handled before: what is left of its commands is carried out. Those of a timer are in the hands of whoever has handled it,
+    /// and if nobody lives to dispatch them, there is their reminder.
     async fn resume(&mut self, cause: Uuid, given: &Given<'_, P::Event>) -> Result<(), Ended> {
         self.known = Known::Unread;
-        self.carry_out(cause, Some(given)).await
+        if given.timer().is_some() {
+            return Ok(());
+        }
+        self.carry_out(cause, Behalf::Given(given)).await
     }
 
     /// The cause of commands that are to be carried out before this one's.
@@ -225,6 +242,16 @@ impl<P: ProcessManager> Clerk<'_, P> {
         let about = About { instance, recorded, timer, cause: given.origin.cause, attempt, pending: 0 };
         let policy = self.around.policy;
         Ok(judge::<P>(self.file().await?, &about, cause, policy, memory))
+    }
+
+    /// Waits until it is to be tried again. By then the file may be another one.
+    async fn rest(&mut self, given: &Given<'_, P::Event>, time: Duration) -> Result<(), Ended> {
+        if let Some(name) = given.timer() {
+            self.put_off(given.origin.cause, Some(name), time).await;
+        }
+        self.pause(time).await?;
+        self.known = Known::Unread;
+        Ok(())
     }
 
     /// Waits, unless everything is to end.

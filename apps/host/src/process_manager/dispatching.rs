@@ -1,93 +1,159 @@
 //! Carries out the commands of an instance, in order.
 
+use std::time::Duration;
+
 use umbel_bus::{DispatchError, DispatchOptions};
 use umbel_core::{
     Json, ProcessManager,
-    process_manager::{Cause, CommandDone, CommandFailed, Memory, Onward, Order, Origin, Settled, Verdict},
+    process_manager::{
+        Cause, CommandDone, CommandFailed, Memory, Onward, Order, Origin, Pending, Settled, Verdict,
+    },
 };
 use uuid::Uuid;
 
 use super::{
-    calls::{About, after_command, judge},
-    clerk::{Clerk, Ended, Given},
+    calls::{About, after_command, by_policy, judge},
+    clerk::{Clerk, Ended, Given, Known},
 };
 
+/// On whose behalf commands are carried out.
+pub(super) enum Behalf<'a, 'b, E> {
+    /// The event or timer that led to them, which is in hand.
+    Given(&'a Given<'b, E>),
+    /// Something else for the instance, which comes after them.
+    Next,
+    /// A reminder that nobody has dispatched them in time. It comes again.
+    Reminder,
+}
+
+/// How far the commands have come.
+struct Progress {
+    pending: Pending,
+    /// The next one's place among them.
+    next: usize,
+    attempt: u32,
+    /// Whether the instance ends with them.
+    stop: bool,
+}
+
+impl Progress {
+    const fn of(pending: Pending) -> Self {
+        let stop = pending.stop;
+        Self { pending, next: 0, attempt: 1, stop }
+    }
+}
+
+impl<'a, 'b, E> Behalf<'a, 'b, E> {
+    const fn given(&self) -> Option<&'a Given<'b, E>> {
+        match self {
+            Self::Given(given) => Some(given),
+            Self::Next | Self::Reminder => None,
+        }
+    }
+}
+
 impl<P: ProcessManager> Clerk<'_, P> {
-    /// Carries out what is left of the commands that something led to. `given` is that something, where it is in hand.
+    /// Carries out what is left of the commands that something led to, for as long as it is not settled by somebody else.
     pub(super) async fn carry_out(
         &mut self,
         cause: Uuid,
-        given: Option<&Given<'_, P::Event>>,
+        behalf: Behalf<'_, '_, P::Event>,
     ) -> Result<(), Ended> {
-        let (mut next, mut attempt, mut memory) = (0, 1_u32, Memory::new());
-        let mut onward = Onward::Stay;
+        let (given, mut memory, mut known) = (behalf.given(), Memory::new(), None::<Progress>);
         loop {
             given.map_or(Ok(()), Given::check)?;
-            let pending = self.file().await?.and_then(|file| file.pending_of(cause)).cloned();
+            let pending = self.file().await?.and_then(|file| file.pending_of(cause));
+            // Those that wait with a dead letter are its event's.
+            let pending = pending.filter(|pending| !pending.parked || given.is_some()).cloned();
             let Some(pending) = pending else { return Ok(()) };
-            let Some(order) = pending.orders.get(next) else { break };
-            let failed = match self.dispatch(order, &pending.origin).await {
+            // What was ordered in their place begins with the first.
+            let mut now = match known.take() {
+                Some(progress) if progress.pending == pending => progress,
+                _ => Progress::of(pending),
+            };
+            let Some(order) = now.pending.orders.get(now.next) else {
+                let settled = if now.stop { Settled::Stopped } else { Settled::Done };
+                if self.settle(&now.pending, &settled).await? {
+                    return Ok(());
+                }
+                continue;
+            };
+            let failed = match self.dispatch(order, &now.pending.origin).await {
                 Ok(reply) => {
                     let done = CommandDone { name: &order.name, reply: &reply };
                     let said = self.file().await?.map(|file| after_command::<P>(file, &done));
-                    if said == Some(Onward::Stop) {
-                        onward = Onward::Stop;
-                    }
-                    (next, attempt) = (next + 1, 1);
+                    now.stop |= said == Some(Onward::Stop);
+                    (now.next, now.attempt) = (now.next + 1, 1);
+                    known = Some(now);
                     continue;
                 }
                 Err(failed) => failed,
             };
-            let behind = pending.orders.len() - next - 1;
-            let (verdict, error) =
-                self.judge_command(cause, given, &failed, attempt, behind, &mut memory).await?;
+            let (verdict, error) = self.judge_command(&now, given, &failed, &mut memory).await?;
+            let (attempt, stop) = (now.attempt, now.stop);
+            now.attempt = 1;
             match verdict {
                 Verdict::Retry { after } => {
-                    self.pause(after).await?;
-                    attempt = attempt.saturating_add(1);
-                    continue;
+                    self.rest_between(&now.pending, after).await?;
+                    now.attempt = attempt.saturating_add(1);
                 }
-                Verdict::Skip => next += 1,
-                Verdict::SkipRest => next = pending.orders.len(),
+                Verdict::Skip => now.next += 1,
+                Verdict::SkipRest => now.next = now.pending.orders.len(),
                 Verdict::Instead(reaction) => {
-                    self.settle(cause, &Settled::Instead(&reaction)).await?;
-                    next = 0;
+                    self.settle(&now.pending, &Settled::Instead { reaction: &reaction, stop }).await?;
                 }
                 Verdict::Park if given.is_some_and(|given| given.recorded.is_some()) => {
-                    let left = pending.orders.get(next..).unwrap_or_default();
-                    self.settle(cause, &Settled::Parked { left }).await?;
-                    return Err(Ended::Parked(error));
+                    let left = now.pending.orders.get(now.next..).unwrap_or_default();
+                    if self.settle(&now.pending, &Settled::Parked { left, stop }).await? {
+                        return Err(Ended::Parked(error));
+                    }
+                }
+                // Whoever has the event decides, and the reminder comes again.
+                Verdict::Park if matches!(behalf, Behalf::Reminder) => {
+                    self.put_off(now.pending.reminder, None, self.around.pauses.max).await;
+                    return Ok(());
                 }
                 Verdict::Park => {
-                    self.pause(self.around.pauses.max).await?;
-                    continue;
+                    self.rest_between(&now.pending, self.around.pauses.max).await?;
+                    now.attempt = attempt;
                 }
                 Verdict::Stop { reason } => return Err(Ended::Stopped(reason)),
             }
-            attempt = 1;
+            known = Some(now);
         }
-        let settled = match onward {
-            Onward::Stay => Settled::Done,
-            Onward::Stop => Settled::Stopped,
-        };
-        self.settle(cause, &settled).await
+    }
+
+    /// Waits between two attempts at a command. By then somebody else may have settled it.
+    async fn rest_between(&mut self, pending: &Pending, time: Duration) -> Result<(), Ended> {
+        if !pending.parked {
+            self.put_off(pending.reminder, None, time).await;
+        }
+        self.pause(time).await?;
+        self.known = Known::Unread;
+        Ok(())
     }
 
     /// What the instance says of a command that failed.
     async fn judge_command(
         &mut self,
-        cause: Uuid,
+        progress: &Progress,
         given: Option<&Given<'_, P::Event>>,
         failed: &CommandFailed,
-        attempt: u32,
-        pending: usize,
         memory: &mut Memory,
     ) -> Result<(Verdict, String), Ended> {
+        let (attempt, cause) = (progress.attempt, progress.pending.origin.cause);
+        let pending = progress.pending.orders.len().saturating_sub(progress.next + 1);
         let timer = given.and_then(Given::timer);
         let recorded = given.and_then(|given| given.recorded);
         let about = About { instance: Some(self.instance), recorded, timer, cause, attempt, pending };
         let policy = self.around.policy;
-        Ok(judge::<P>(self.file().await?, &about, Cause::Command(failed), policy, memory))
+        let said = judge::<P>(self.file().await?, &about, Cause::Command(failed), policy, memory);
+        let (Verdict::Instead(reaction), _) = &said else { return Ok(said) };
+        let Some(reason) = reaction.unencodable() else { return Ok(said) };
+        let (manager, instance) = (P::NAME, self.instance);
+        tracing::error!(manager, instance, reason, "what should take a command's place cannot be stored");
+        let error = format!("{}; what should take its place cannot be stored: {reason}", said.1);
+        Ok((by_policy(policy, cause, attempt, &error), error))
     }
 
     /// Dispatches a command under its id; its reply, the first one if it was carried out before.

@@ -15,11 +15,16 @@ use super::{
     clerk::Work,
     router::{Happened, Router},
 };
+use crate::subscription::Subscriber;
 
 impl<P: ProcessManager> Router<P> {
-    /// Looks for reminders that are due.
-    pub(super) fn look(&mut self) {
-        (self.looking, self.look_at) = (true, Instant::now() + self.bounds.poll);
+    /// Looks for reminders that are due; not while an operator has paused the process manager.
+    pub(super) fn look(&mut self, subscriber: &Subscriber) {
+        self.look_at = Instant::now() + self.bounds.poll;
+        if *subscriber.link.told.paused.borrow() != Some(false) {
+            return;
+        }
+        self.looking = true;
         let request = ReadDue { queue: queue(P::NAME), now: edge::now(), limit: self.bounds.ahead };
         let store = self.around.store.clone();
         self.at_work.push(async move { Happened::Looked(store.read_due(request).await) }.boxed_local());

@@ -100,7 +100,7 @@ impl<P: ProcessManager> Router<P> {
                     let limit = self.around.options.event_limit.unwrap_or_default();
                     bail!("{} has not done with an event within {limit:?}", P::NAME)
                 },
-                () = sleep_until(self.look_at), if looks => self.look(),
+                () = sleep_until(self.look_at), if looks => self.look(subscriber),
                 () = sleep_until(sweep_at) => {
                     self.desk.sweep(Instant::now());
                     sweep_at = Instant::now() + self.bounds.idle;

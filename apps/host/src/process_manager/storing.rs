@@ -1,8 +1,11 @@
 //! What a clerk asks of the store. A store that is away is waited for; nothing is lost by asking twice.
 
+use std::time::Duration;
+
+use umbel_bus::edge;
 use umbel_core::{
     ProcessManager,
-    process_manager::{self, Decision, File, Settled, forget, record_id, settle},
+    process_manager::{self, Decision, File, Pending, Reminder, Settled, forget, put_off, record_id, settle},
     store::{Append, AppendError, StoreError},
 };
 use uuid::Uuid;
@@ -84,17 +87,35 @@ impl<P: ProcessManager> Clerk<'_, P> {
         Ok(written)
     }
 
-    /// Stores what became of pending commands. That they are not pending any more is as good.
-    pub(super) async fn settle(&mut self, cause: Uuid, settled: &Settled<'_>) -> Result<(), Ended> {
+    /// Stores what became of pending commands, as they were read. False if they are not so any more: somebody else has settled them, and
+    /// what was to be stored may be wrong of what is left.
+    pub(super) async fn settle(&mut self, pending: &Pending, settled: &Settled<'_>) -> Result<bool, Ended> {
+        let cause = pending.origin.cause;
         loop {
-            let Some(file) = self.file().await? else { return Ok(()) };
-            let decision = settle(file, cause, settled).map_err(Ended::Stopped)?;
-            let Some(decision) = decision else { return Ok(()) };
+            let file = self.file().await?.filter(|file| file.pending_of(cause) == Some(pending));
+            let Some(file) = file else { return Ok(false) };
+            let revision = edge::fresh_id();
+            let decision = settle(file, cause, settled, revision).map_err(Ended::Stopped)?;
+            let Some(decision) = decision else { return Ok(false) };
             match self.write(decision).await? {
-                Written::Now | Written::Before => return Ok(()),
+                Written::Now | Written::Before => return Ok(true),
+                // It may be this one, whose answer was lost.
+                Written::Moved if self.file().await?.is_some_and(|file| file.revision == revision) => {
+                    return Ok(true);
+                }
                 Written::Moved => {}
                 Written::Refused(reason) => return Err(Ended::Stopped(reason)),
             }
+        }
+    }
+
+    /// Puts off a reminder while this one pauses, and a while longer. If that does not succeed, others only look after it earlier.
+    pub(super) async fn put_off(&self, reminder: Uuid, timer: Option<&str>, pause: Duration) {
+        let about = Reminder { instance: self.instance.to_owned(), timer: timer.map(ToOwned::to_owned) };
+        let due_at = edge::now().plus(pause).plus(self.around.patience);
+        let append = put_off(P::NAME, reminder, &about, due_at);
+        if let Err(error) = self.around.store.append(append).await {
+            tracing::warn!(manager = P::NAME, instance = self.instance, %error, "a reminder is not put off");
         }
     }
 

@@ -5,7 +5,7 @@ use umbel_core::{
     Command, Json, Metadata, Timestamp,
     json::JsonError,
     schedule::{Missed, Recurring, Scheduled},
-    store::{Append, AppendError},
+    store::Append,
 };
 use uuid::Uuid;
 
@@ -47,8 +47,8 @@ impl Declared {
             missed: self.missed,
             declared_by: Some(app.to_owned()),
         };
-        let waits = bus.store().find_work(self.id).await?;
-        let waits = waits.and_then(|waiting| waiting.entry.body.decode::<Scheduled>().ok());
+        let found = bus.store().find_work(self.id).await?;
+        let waits = found.as_ref().and_then(|waiting| waiting.entry.body.decode::<Scheduled>().ok());
         let same_times =
             |before: &Scheduled| before.recurring.as_ref().is_some_and(|it| it.cron == self.cron);
         let kept = waits.as_ref().filter(|before| same_times(before)).map(|before| before.due_at);
@@ -66,8 +66,12 @@ impl Declared {
         };
         if waits.as_ref() != Some(&wanted) {
             tracing::info!(schedule = self.name, command = self.command, %due_at, "planned a recurring command");
-            let append = Append { done: vec![self.id], outbox: vec![wanted.waiting()?], ..Append::default() };
-            bus.store().append(append).await.map_err(|error: AppendError| anyhow::anyhow!(error))?;
+            let left = vec![wanted.waiting()?];
+            match found {
+                // Whoever takes or replaces it at this moment is as right; the next look sees to what is left.
+                Some(waiting) => drop(bus.replace_work(&waiting, left).await?),
+                None => drop(bus.store().append(Append { outbox: left, ..Append::default() }).await?),
+            }
         }
         Ok(())
     }

@@ -7,7 +7,7 @@ mod declared;
 mod settings;
 
 use std::{
-    collections::{BTreeSet, HashSet},
+    collections::{BTreeSet, HashMap, HashSet},
     time::Duration,
 };
 
@@ -16,7 +16,7 @@ use tokio::time::{Instant, sleep, timeout_at};
 use umbel_bus::{Bus, Cron, DispatchError, DispatchOptions, EncodedAnswer, edge};
 use umbel_core::{
     CommandId, Json,
-    schedule::{Run, Scheduled, Settled, queue_of, set_aside},
+    schedule::{Run, Scheduled, Settled, queue_of, replace, set_aside},
     store::{Append, AppendError, ReadDue, StoreError, Waiting},
 };
 use umbel_supervision::{Stopping, Worker, WorkerContext};
@@ -42,6 +42,9 @@ struct Keeper {
     queues: BTreeSet<String>,
     declared: Vec<Declared>,
 }
+
+/// When this node first saw recurring commands that are due and that its code does not declare, by the number of their entry.
+type Undeclared = HashMap<u64, Instant>;
 
 /// Commands that are being carried out; each gives back its entry's number.
 type Running = FuturesUnordered<LocalBoxFuture<'static, u64>>;
@@ -74,12 +77,13 @@ impl Keeper {
     async fn keep(&self, stopping: Stopping) {
         let (mut work, mut running, mut numbers) = (self.bus.work(), Running::new(), HashSet::new());
         let (mut unplanned, mut planned_at) = (self.declared.clone(), Instant::now());
+        let mut undeclared = Undeclared::new();
         loop {
             work.mark_unchanged();
             if planned_at.elapsed() > PLAN_AGAIN_AFTER {
                 (unplanned, planned_at) = (self.declared.clone(), Instant::now());
             }
-            let pause = match self.look(&mut unplanned, &running, &mut numbers).await {
+            let pause = match self.look(&mut unplanned, &mut undeclared, &running, &mut numbers).await {
                 Ok(pause) => pause,
                 Err(error) => {
                     tracing::warn!(app = self.app, %error, "cannot see which scheduled commands are due");
@@ -102,6 +106,7 @@ impl Keeper {
     async fn look(
         &self,
         unplanned: &mut Vec<Declared>,
+        undeclared: &mut Undeclared,
         running: &Running,
         numbers: &mut HashSet<u64>,
     ) -> anyhow::Result<Duration> {
@@ -109,13 +114,23 @@ impl Keeper {
             declared.plan(&self.app, &self.bus, edge::now()).await?;
             unplanned.pop();
         }
-        let (mut pause, limit) = (self.settings.poll(), self.settings.in_flight_max);
+        let (mut pause, room) = (self.settings.poll(), self.settings.in_flight_max);
+        // Those that are left alone stand before others.
+        let limit = room.saturating_add(u32::try_from(undeclared.len()).unwrap_or(u32::MAX));
+        let (mut left_alone, now) = (Undeclared::new(), Instant::now());
         for queue in &self.queues {
-            let now = edge::now();
+            let (since, now) = (now, edge::now());
             // As many as can be under way: those that are, and are not taken yet, may be among them.
             let page = self.bus.store().read_due(ReadDue { queue: queue.clone(), now, limit }).await?;
             for waiting in page.entries {
-                let has_room = numbers.len() < usize::try_from(limit).unwrap_or(usize::MAX);
+                if self.is_undeclared(&waiting) {
+                    let seen_at = undeclared.get(&waiting.number).copied().unwrap_or(since);
+                    if since.saturating_duration_since(seen_at) < self.settings.undeclared_after() {
+                        left_alone.insert(waiting.number, seen_at);
+                        continue;
+                    }
+                }
+                let has_room = numbers.len() < usize::try_from(room).unwrap_or(usize::MAX);
                 if has_room && numbers.insert(waiting.number) {
                     running.push(Box::pin(self.clone().carry_out(waiting)));
                 }
@@ -124,6 +139,7 @@ impl Keeper {
             let until = until.and_then(|micros| u64::try_from(micros).ok()).map(Duration::from_micros);
             pause = pause.min(until.unwrap_or(pause));
         }
+        *undeclared = left_alone;
         Ok(pause)
     }
 
@@ -141,17 +157,17 @@ impl Keeper {
             Ok(scheduled) => scheduled,
             Err(error) => {
                 tracing::error!(id = %waiting.entry.id, %error, "this is no scheduled command; it is kept as failed");
-                return self.append(&set_aside(&waiting)).await;
+                return self.append(&set_aside(&waiting, edge::fresh_id())?).await;
             }
         };
+        // It was left alone as long as newer code may declare it.
         if self.is_dropped(&scheduled) {
             tracing::info!(
                 schedule = %scheduled.schedule,
                 command = scheduled.command,
                 "a recurring command is declared no more; it is taken back"
             );
-            let append = Append { done: vec![waiting.entry.id], ..Append::default() };
-            return self.append(&append).await;
+            return self.append(&replace(&waiting, Vec::new(), edge::fresh_id())?).await;
         }
         let now = edge::now();
         let cron = scheduled.recurring.as_ref().map(|recurring| recurring.cron.parse::<Cron>()).transpose();
@@ -159,12 +175,16 @@ impl Keeper {
             Ok(cron) => cron.and_then(|cron| cron.next_after(now)),
             Err(error) => {
                 tracing::error!(schedule = %scheduled.schedule, %error, "a schedule is kept as failed");
-                return self.append(&set_aside(&waiting)).await;
+                return self.append(&set_aside(&waiting, edge::fresh_id())?).await;
             }
         };
+        let (schedule, attempts) = (scheduled.schedule, scheduled.attempts);
         let taken = scheduled.take(&waiting, now, next, edge::fresh_id(), &self.settings.bounds())?;
         let repeated = self.answered(&taken.append).await?;
         let is_ours = taken.is_ours(repeated.as_ref());
+        if is_ours && taken.run.is_none() && attempts > 0 {
+            tracing::error!(%schedule, attempts, "a scheduled command never came to an end; it is kept as failed");
+        }
         let Some(run) = taken.run.filter(|_| is_ours) else { return Ok(()) };
         let answer = self.dispatch(&run).await;
         let settled = settled(&run, answer);
@@ -178,7 +198,11 @@ impl Keeper {
         self.append(&append).await
     }
 
-    /// Whether it was declared in this app's code, and is so no more.
+    fn is_undeclared(&self, waiting: &Waiting) -> bool {
+        waiting.entry.body.decode().is_ok_and(|scheduled| self.is_dropped(&scheduled))
+    }
+
+    /// Whether it was declared in this app's code, and is so no more or not yet.
     fn is_dropped(&self, scheduled: &Scheduled) -> bool {
         let declared_by = scheduled.recurring.as_ref().and_then(|recurring| recurring.declared_by.as_deref());
         scheduled.attempts == 0
@@ -238,7 +262,8 @@ fn settled(run: &Run, answer: EncodedAnswer) -> Settled {
     }
 }
 
-/// Whether the same command may succeed later without anybody changing anything.
+/// Whether the same command may succeed later. What failed by a defect or a full disk may, too, once somebody has seen to it; until then
+/// it is tried with growing pauses, and so often at most.
 const fn is_passing(error: &DispatchError<Json>) -> bool {
     matches!(
         error,
@@ -246,5 +271,6 @@ const fn is_passing(error: &DispatchError<Json>) -> bool {
             | DispatchError::NoHandler { .. }
             | DispatchError::Unavailable { .. }
             | DispatchError::Timeout { .. }
+            | DispatchError::Failed { .. }
     )
 }

@@ -6,7 +6,8 @@ use serde::Deserialize;
 use umbel_bus::at_least_one;
 use umbel_core::schedule::Bounds;
 
-/// Bounds and times of scheduled commands, each at least 1 but for `late_after_ms`. They are documented in `config/default.toml`.
+/// Bounds and times of scheduled commands, each at least 1 but for `late_after_ms` and
+/// `undeclared_after_ms`. They are documented in `config/default.toml`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct ScheduleSettings {
@@ -30,6 +31,8 @@ pub struct ScheduleSettings {
     pub attempts_max: u32,
     /// How late a recurring command may be until that time counts as missed.
     pub late_after_ms: u64,
+    /// How long a due recurring command that the code does not declare is left alone before it is taken back.
+    pub undeclared_after_ms: u64,
 }
 
 impl ScheduleSettings {
@@ -39,6 +42,10 @@ impl ScheduleSettings {
 
     pub(super) const fn deadline(&self) -> Duration {
         Duration::from_millis(self.deadline_ms)
+    }
+
+    pub(super) const fn undeclared_after(&self) -> Duration {
+        Duration::from_millis(self.undeclared_after_ms)
     }
 
     /// A run is left alone for twice its deadline: then whoever took it has settled it, or is gone.
@@ -64,6 +71,7 @@ impl Default for ScheduleSettings {
             retry_max_ms: 600_000,
             attempts_max: 100,
             late_after_ms: 60_000,
+            undeclared_after_ms: 1_800_000,
         }
     }
 }

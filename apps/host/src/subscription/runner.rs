@@ -356,7 +356,10 @@ impl Runner {
     /// What the runner itself remembers of what happens.
     fn note(&mut self, input: &Input<Event>) {
         match input {
-            Input::Leased(leases) => self.leases = leases.partitions.clone(),
+            Input::Leased(leases) => {
+                self.leases = leases.partitions.clone();
+                replace(&self.told.paused, Some(leases.paused));
+            }
             Input::Head(head) | Input::Fetched { head, .. } => {
                 self.told.head.fetch_max(head.get(), Relaxed);
             }

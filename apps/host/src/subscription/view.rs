@@ -38,6 +38,8 @@ pub(crate) struct Told {
     pub(crate) reached: watch::Sender<Position>,
     pub(crate) held_up: watch::Sender<Option<String>>,
     pub(crate) elsewhere: watch::Sender<bool>,
+    /// Whether an operator has paused it; nothing until the runner has looked.
+    pub(crate) paused: watch::Sender<Option<bool>>,
 }
 
 impl Told {

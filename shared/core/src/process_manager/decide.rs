@@ -74,9 +74,16 @@ pub enum Settled<'a> {
     Parked {
         /// What is left.
         left: &'a [Order],
+        /// Whether the instance has said that it ends with them.
+        stop: bool,
     },
     /// These take the place of what is left.
-    Instead(&'a Reaction),
+    Instead {
+        /// What has the commands.
+        reaction: &'a Reaction,
+        /// Whether the instance has said that it ends with them.
+        stop: bool,
+    },
 }
 
 /// Where a process manager's reminders are in the outbox.
@@ -134,8 +141,16 @@ pub fn decide<P: ProcessManager>(
     if !orders.is_empty() {
         let reminder = derived(P::NAME, task.origin.cause, "commands", instance);
         let ordered = u32::try_from(orders.len()).unwrap_or(u32::MAX);
-        next.pending.push(Pending { origin: task.origin.clone(), reminder, orders, ordered, parked: false });
-        change.remind(&next, reminder, None, task.now.plus(task.patience));
+        next.pending.push(Pending {
+            origin: task.origin.clone(),
+            reminder,
+            orders,
+            ordered,
+            parked: false,
+            stop: false,
+        });
+        let about = Reminder { instance: instance.to_owned(), timer: None };
+        change.remind(P::NAME, reminder, &about, task.now.plus(task.patience));
     }
     let append = change.into_append(file, &next).map_err(refused)?;
     Ok(Decision { append: recorded_as(append, P::NAME, instance, task.origin.cause), file: kept(next) })
@@ -159,36 +174,44 @@ pub fn skip<P: ProcessManager>(instance: &str, file: Option<&File>, task: &Task<
     Decision { append: recorded_as(append, P::NAME, instance, task.origin.cause), file: kept(next) }
 }
 
-/// What became of the commands that an event or a timer led to; `None` when none are pending of it.
+/// What became of the commands that an event or a timer led to; `None` when none are pending of it. `revision` is an id that whoever
+/// settles them has made up for that: so a file that was settled is known from the one before, and from what another one made of it.
 ///
 /// # Errors
 /// When what takes their place cannot be stored.
-pub fn settle(file: &File, cause: Uuid, settled: &Settled<'_>) -> Result<Option<Decision>, String> {
+pub fn settle(
+    file: &File,
+    cause: Uuid,
+    settled: &Settled<'_>,
+    revision: Uuid,
+) -> Result<Option<Decision>, String> {
     let Some(at) = file.pending.iter().position(|pending| pending.origin.cause == cause) else {
         return Ok(None);
     };
-    let mut next = file.clone();
+    let mut next = File { revision, ..file.clone() };
     let mut pending = next.pending.remove(at);
     let mut change = Change::default();
     match settled {
         Settled::Done | Settled::Stopped => change.done.push(pending.reminder),
-        Settled::Parked { left } => {
+        Settled::Parked { left, stop } => {
             // The letter is the reminder from now on.
             change.done.push(pending.reminder);
-            (pending.orders, pending.parked) = (left.to_vec(), true);
+            (pending.orders, pending.parked, pending.stop) = (left.to_vec(), true, *stop);
             next.pending.insert(at, pending);
         }
-        Settled::Instead(reaction) => {
+        Settled::Instead { reaction, stop } => {
             let orders = orders(&file.manager, &file.instance, cause, pending.ordered, reaction)?;
             let more = u32::try_from(orders.len()).unwrap_or(u32::MAX);
             (pending.ordered, pending.orders) = (pending.ordered.saturating_add(more), orders);
+            pending.stop = *stop;
             match pending.orders.is_empty() {
                 true => change.done.push(pending.reminder),
                 false => next.pending.insert(at, pending),
             }
         }
     }
-    if matches!(settled, Settled::Stopped) {
+    let none_follow = next.pending_of(cause).is_none();
+    if matches!(settled, Settled::Stopped | Settled::Instead { stop: true, .. } if none_follow) {
         next.state = None;
         change.end_timers(&mut next);
     }
@@ -200,6 +223,15 @@ pub fn settle(file: &File, cause: Uuid, settled: &Settled<'_>) -> Result<Option<
 #[must_use]
 pub fn forget(reminder: Uuid) -> Append {
     Change { done: vec![reminder], ..Change::default() }.into_bare_append()
+}
+
+/// Puts off a reminder while whoever sees to it tries again and again: so it is not looked after by others meanwhile, and does not stand
+/// before reminders that nobody sees to. If there is nothing left by then, it is forgotten when it comes.
+#[must_use]
+pub fn put_off(manager: &str, reminder: Uuid, about: &Reminder, due_at: Timestamp) -> Append {
+    let mut change = Change { done: vec![reminder], ..Change::default() };
+    change.remind(manager, reminder, about, due_at);
+    change.into_bare_append()
 }
 
 /// What a file remembers, as the process manager knows it today.
@@ -235,7 +267,8 @@ impl Change {
         let id = derived(&file.manager, cause, &format!("timer {}", change.name), &file.instance);
         let origin = Origin { cause: id, event: None, ..task.origin.clone() };
         file.timers.insert(change.name.clone(), Timer { id, due_at, origin });
-        self.remind(file, id, Some(change.name.clone()), due_at);
+        let about = Reminder { instance: file.instance.clone(), timer: Some(change.name.clone()) };
+        self.remind(&file.manager, id, &about, due_at);
     }
 
     fn end_timer(&mut self, file: &mut File, name: &str) {
@@ -255,11 +288,10 @@ impl Change {
         }
     }
 
-    fn remind(&mut self, file: &File, id: Uuid, timer: Option<String>, due_at: Timestamp) {
-        let reminder = Reminder { instance: file.instance.clone(), timer };
+    fn remind(&mut self, manager: &str, id: Uuid, about: &Reminder, due_at: Timestamp) {
         // Two texts always have a JSON form.
-        let body = Json::encode(&reminder).unwrap_or_else(|_| Json::from_store("null"));
-        self.outbox.push(OutboxEntry { id, queue: queue(&file.manager), body, due_at: Some(due_at) });
+        let body = Json::encode(about).unwrap_or_else(|_| Json::from_store("null"));
+        self.outbox.push(OutboxEntry { id, queue: queue(manager), body, due_at: Some(due_at) });
     }
 
     /// The append that replaces the file as it was read.

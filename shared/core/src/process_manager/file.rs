@@ -24,7 +24,8 @@ pub struct File {
     pub instance: String,
     /// Version of the state's shape.
     pub schema: u32,
-    /// The event or timer that it has handled last. Whoever replaces the file says which one it was when they read it.
+    /// Another one each time that the file is replaced: the event or timer that it has handled last, or an id made up when commands were
+    /// settled. Whoever replaces the file says which one it was when they read it.
     pub revision: Uuid,
     /// What it remembers; nothing once it has ended.
     pub state: Option<Json>,
@@ -61,6 +62,9 @@ pub struct Pending {
     /// Whether they wait with a dead letter.
     #[serde(default)]
     pub parked: bool,
+    /// Whether the instance ends with them, because it said so after one that was carried out and is not among them any more.
+    #[serde(default)]
+    pub stop: bool,
 }
 
 /// What an entry in the outbox says: at its time, look after this instance.

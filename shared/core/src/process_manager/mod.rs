@@ -24,7 +24,8 @@ use crate::{
 
 pub use cue::{Cue, Occasion, Origin};
 pub use decide::{
-    Decision, Settled, Task, Trouble, decide, forget, queue, record_id, settle, skip, upgrade_or_decode,
+    Decision, Settled, Task, Trouble, decide, forget, put_off, queue, record_id, settle, skip,
+    upgrade_or_decode,
 };
 pub use failure::{Cause, CommandDone, CommandFailed, Failure, Memory, Onward, Verdict};
 pub use file::{COLLECTION, File, Pending, Reminder, Timer, key};

@@ -114,6 +114,13 @@ impl Reaction {
         })
     }
 
+    /// Why it cannot be stored, if one of its commands has no JSON form.
+    #[must_use]
+    pub fn unencodable(&self) -> Option<String> {
+        let mut wrong = self.commands.iter().filter_map(|encoded| encoded.as_ref().err());
+        wrong.next().map(|(name, error)| format!("command {name} has no JSON form: {error}"))
+    }
+
     /// What becomes of timers, in order.
     #[must_use]
     pub fn timers(&self) -> &[TimerChange] {

@@ -12,6 +12,8 @@ use crate::{
 };
 
 const NOW: Timestamp = Timestamp::from_micros(1_000_000);
+/// The revision of what is settled.
+const NEXT: Uuid = Uuid::from_u128(99);
 const PATIENCE: Duration = Duration::from_secs(30);
 const LIMITS: Limits = Limits {
     event_max_tags: 16,
@@ -192,12 +194,12 @@ fn an_instance_begins_goes_on_and_ends() {
     );
 
     let closed = Closed { orders: vec!["1".into()] }.into();
-    let settled = settle(&file, Uuid::from_u128(1), &Settled::Done).unwrap().unwrap().file.unwrap();
+    let settled = settle(&file, Uuid::from_u128(1), &Settled::Done, NEXT).unwrap().unwrap().file.unwrap();
     let ended = given(Some(&settled), 3, &closed).unwrap();
     assert!(ended.file.is_none());
     assert_eq!(
         write(&ended.append),
-        (Some(false), Uuid::from_u128(3).to_string().as_str(), Some(one.as_str()))
+        (Some(false), Uuid::from_u128(3).to_string().as_str(), Some(NEXT.to_string().as_str()))
     );
     assert_eq!(ended.append.claims.release.len(), 1);
     assert_eq!(ended.append.done, [file.timers["payment"].id], "its timer goes along");
@@ -271,12 +273,15 @@ fn commands_and_timers_are_left_in_the_outbox() {
             (r#"{"instance":"1"}"#, Some(NOW.plus(PATIENCE))),
         ]
     );
-    let settled = settle(&file, Uuid::from_u128(1), &Settled::Done).unwrap().unwrap();
+    let settled = settle(&file, Uuid::from_u128(1), &Settled::Done, NEXT).unwrap().unwrap();
     assert_eq!(settled.append.done, [begun.append.outbox[1].id]);
     let one = Uuid::from_u128(1).to_string();
-    assert_eq!(write(&settled.append), (Some(true), one.as_str(), Some(one.as_str())));
+    let next = NEXT.to_string();
+    assert_eq!(write(&settled.append), (Some(true), next.as_str(), Some(one.as_str())), "others notice");
     let file = settled.file.unwrap();
-    assert!(file.pending.is_empty() && settle(&file, Uuid::from_u128(1), &Settled::Done).unwrap().is_none());
+    assert!(
+        file.pending.is_empty() && settle(&file, Uuid::from_u128(1), &Settled::Done, NEXT).unwrap().is_none()
+    );
 
     let fired = rung(&file, "payment");
     assert_eq!(fired.append.done, [file.timers["payment"].id], "the one that ran out goes");
@@ -290,12 +295,12 @@ fn commands_and_timers_are_left_in_the_outbox() {
 #[test]
 fn an_instance_that_ends_leaves_when_its_commands_are_done() {
     let file = given(None, 1, &placed(1)).unwrap().file.unwrap();
-    let file = settle(&file, Uuid::from_u128(1), &Settled::Done).unwrap().unwrap().file.unwrap();
+    let file = settle(&file, Uuid::from_u128(1), &Settled::Done, NEXT).unwrap().unwrap().file.unwrap();
     let paid = given(Some(&file), 2, &paid()).unwrap();
     let ended = paid.file.unwrap();
     assert!(!ended.is_alive() && ended.timers.is_empty() && ended.outstanding().is_some());
     assert_eq!(paid.append.done, [file.timers["payment"].id]);
-    let gone = settle(&ended, Uuid::from_u128(2), &Settled::Done).unwrap().unwrap();
+    let gone = settle(&ended, Uuid::from_u128(2), &Settled::Done, NEXT).unwrap().unwrap();
     assert!(gone.file.is_none());
     assert_eq!((write(&gone.append).0, gone.append.claims.release.len()), (Some(false), 1));
 }
@@ -307,18 +312,38 @@ fn pending_commands_are_settled() {
     let file = given(None, 1, &placed(3)).unwrap().file.unwrap();
     let cause = Uuid::from_u128(1);
     let left = &file.outstanding().unwrap().orders[1..];
-    let parked = settle(&file, cause, &Settled::Parked { left }).unwrap().unwrap().file.unwrap();
+    let parked =
+        settle(&file, cause, &Settled::Parked { left, stop: true }, NEXT).unwrap().unwrap().file.unwrap();
     assert!(parked.outstanding().is_none());
     assert_eq!(parked.pending_of(cause).unwrap().orders, left);
+    assert!(parked.pending_of(cause).unwrap().stop, "what it said after those that were carried out is kept");
+    assert_eq!(parked.revision, NEXT, "who settles them later, of the file before, is noticed");
 
     let instead = Reaction::command(Ship {});
-    let replaced = settle(&file, cause, &Settled::Instead(&instead)).unwrap().unwrap().file.unwrap();
+    let replaced = settle(&file, cause, &Settled::Instead { reaction: &instead, stop: false }, NEXT)
+        .unwrap()
+        .unwrap()
+        .file
+        .unwrap();
     let orders = &replaced.outstanding().unwrap().orders;
     assert_eq!((orders.len(), orders[0].name.as_str()), (1, "shop.ship"));
     assert!(!file.outstanding().unwrap().orders.iter().any(|order| order.id == orders[0].id));
     assert_eq!(replaced.outstanding().unwrap().ordered, 4);
 
-    let stopped = settle(&file, cause, &Settled::Stopped).unwrap().unwrap();
+    let reminder = file.outstanding().unwrap().reminder;
+    let about = Reminder { instance: "1".into(), timer: None };
+    let later = put_off("shop.shipping", reminder, &about, NOW.plus(PATIENCE));
+    assert_eq!(
+        (later.done, later.outbox[0].id, later.outbox[0].due_at),
+        (vec![reminder], reminder, Some(NOW.plus(PATIENCE)))
+    );
+
+    let nothing = Reaction::nothing();
+    let ended =
+        settle(&file, cause, &Settled::Instead { reaction: &nothing, stop: true }, NEXT).unwrap().unwrap();
+    assert!(ended.file.is_none(), "and what follows is nothing");
+
+    let stopped = settle(&file, cause, &Settled::Stopped, NEXT).unwrap().unwrap();
     assert!(stopped.file.is_none());
     assert_eq!(stopped.append.done.len(), 2, "the reminder and the timer");
 }

@@ -130,6 +130,36 @@ fn an_entry_is_taken_once() {
     assert!(first.is_ours(None) && first.is_ours(Some(&stored)) && !second.is_ours(Some(&stored)));
 }
 
+/// TM-03: who takes an entry back or plans it anew has one record with who takes it: of two, one has an effect.
+#[test]
+fn an_entry_is_replaced_once() {
+    let waiting = |number| Waiting { number, entry: once().waiting().unwrap(), recorded_at: at(0) };
+    let taken = once().take(&waiting(1), at(2000), None, Uuid::from_u128(1), &BOUNDS).unwrap();
+    let back = |number| replace(&waiting(number), Vec::new(), Uuid::from_u128(2)).unwrap();
+    let record = |append: &Append| append.command.clone().unwrap();
+    assert_eq!(record(&taken.append).id, record(&back(1)).id);
+    assert!(
+        !taken.is_ours(Some(&record(&back(1)).reply)) && is_ours(&back(1), Some(&record(&back(1)).reply))
+    );
+    assert!(!is_ours(&back(1), Some(&record(&taken.append).reply)));
+    assert_ne!(record(&taken.append).id, record(&back(2)).id, "what was planned anew is another");
+}
+
+/// TM-04: one that was begun as often as it may be, and never came to an end, is not begun once more, but kept as failed.
+#[test]
+fn a_run_that_ends_its_process_is_given_up() {
+    let mut world = World::plan(&once());
+    let mut now = 1000;
+    for _ in 0..BOUNDS.attempts_max {
+        assert!(world.take(now).is_some());
+        now += BOUNDS.lease_micros;
+    }
+    assert_eq!(world.take(now), None);
+    assert_eq!(world.left(), [(FAILED_QUEUE, now, BOUNDS.attempts_max)]);
+    let failed: Scheduled = world.0[0].entry.body.decode().unwrap();
+    assert!(failed.error.unwrap().starts_with("begun 4 times"));
+}
+
 /// The pauses double up to a bound, and after the last try it is kept as failed, with what was wrong.
 #[test]
 fn retries_back_off_and_end() {
@@ -201,7 +231,7 @@ fn what_cannot_be_read_is_set_aside() {
     let entry = OutboxEntry { body: Json::parse("1").unwrap(), ..once().waiting().unwrap() };
     let mut world = World::default();
     world.apply(&Append { outbox: vec![entry.clone()], ..Append::default() });
-    let append = set_aside(&world.0[0]);
+    let append = set_aside(&world.0[0], Uuid::nil()).unwrap();
     world.apply(&append);
     let aside = &world.0[0].entry;
     assert_eq!((aside.queue.as_str(), &aside.body, world.0.len()), (FAILED_QUEUE, &entry.body, 1));
