@@ -123,6 +123,7 @@ macro_rules! store_conformance {
             readers_are_switched_at_once,
             a_rebuild_needs_no_new_version,
             an_older_checkpoint_becomes_a_generation,
+            a_collection_changes_hands,
             what_is_retired_goes_in_parts,
             an_event_is_claimed_once,
         ]);
