@@ -173,6 +173,7 @@ macro_rules! store_conformance {
         $crate::store_conformance!(@cases $factory, snapshots, [
             a_snapshot_is_kept_until_it_is_deleted,
             an_older_snapshot_never_replaces_a_newer,
+            a_snapshot_of_what_is_not_there_is_not_kept,
             the_newest_of_racing_snapshots_stays,
             snapshots_are_listed_by_name,
         ]);
