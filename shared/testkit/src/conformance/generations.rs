@@ -212,7 +212,10 @@ pub async fn a_collection_changes_hands<S: StoreUnderTest>(store: S) {
     assert_eq!(load(&store, "test.heir/1").await.as_deref(), Some("heir"));
 
     open_as(NAME, 2, "test.others").await;
-    store.save_projection(SaveProjection { writes: Vec::new(), ..save("test.list/2", 0, 9, "") }).await.unwrap();
+    store
+        .save_projection(SaveProjection { writes: Vec::new(), ..save("test.list/2", 0, 9, "") })
+        .await
+        .unwrap();
     store.ask(switch("test.list/2", 9)).await.unwrap();
     remove_retired(&store).await;
     assert_eq!(load(&store, "test.list/1").await, None);
