@@ -168,7 +168,7 @@ impl App {
     /// It is called at most once for each event, whichever node and generation of the projection commits it, and only for live events: for
     /// those behind the head of the log at which the generation began. Events that are replayed to a generation, as when it is built anew,
     /// call nothing; where a generation began is kept with its checkpoint, so a restart or a pause makes no event less live. What fails
-    /// between the commit and the call loses the call. The projection waits for it, `host.projection_hook_ms` at most; a panic is logged.
+    /// between the claim before the commit and the call loses the call. The projection waits for it, `host.projection_hook_ms` at most; a panic is logged.
     #[must_use]
     pub fn projection_then<P, F, Fut>(mut self, hook: F) -> Self
     where

@@ -18,7 +18,7 @@ pub struct HostSettings {
     /// An aggregate without commands for so long gives its memory back.
     #[serde(deserialize_with = "at_least_one")]
     pub aggregate_idle_ms: u64,
-    /// Commands that may wait for one aggregate before further ones are refused as "not available".
+    /// Commands that may wait for one aggregate, or for one item of the queries of a boundary, before further ones are refused as "not available".
     #[serde(deserialize_with = "at_least_one")]
     pub aggregate_waiting_max: usize,
     /// How often a command is decided again because another writer was faster.

@@ -190,6 +190,20 @@ pub(crate) fn next_told(tell: impl Fn(Vec<Position>) + Clone + Send + Sync + 'st
     App::new("bank").aggregate::<Account>().projection_then::<NextBalances, _, _>(tell).query(get_balance)
 }
 
+/// The bank, with somebody who passes on the first deposit, strongly, and tells where that went.
+pub(crate) fn passes_on(tell: impl Fn(Vec<Position>) + Clone + Send + Sync + 'static) -> App {
+    let pass_on = move |committed: Committed<Moved>| {
+        let tell = tell.clone();
+        async move {
+            if committed.events.iter().any(|(_, recorded)| recorded.position.get() == 1) {
+                let done = committed.bus.dispatch_with(deposit("eve", 1), committed.options().strong()).await;
+                tell(Vec::from_iter(done.unwrap().position));
+            }
+        }
+    };
+    App::new("bank").aggregate::<Account>().projection_then::<Balances, _, _>(pass_on).query(get_balance)
+}
+
 /// The bank, with somebody who is told and never done with it.
 pub(crate) fn told_slowly() -> App {
     let hang = |_: Committed<Moved>| std::future::pending();

@@ -278,6 +278,36 @@ async fn put_unseen(world: &World) {
     world.bus.dispatch(deposit("ada", 1)).await.unwrap();
 }
 
+/// PJ-01: given two nodes that run for the same events, and answers that are lost, then what an app has called after commits is called
+/// for every event all the same: only a crash loses a call.
+#[test]
+fn a_hook_misses_nothing_while_nobody_dies() {
+    run(async {
+        let (store, told) = (Arc::<Rigged>::default(), Told::default());
+        let here = World::with(&store, &[bank::told(told.tell())], settings()).await;
+        let there = World::with(&store, &[bank::told(told.tell())], settings()).await;
+        for _ in 0..10 {
+            store.lose_saves(1);
+            put_unseen(&here).await;
+            put_unseen(&there).await;
+        }
+        let expected: Vec<_> = (1..=20).collect();
+        told.becomes(&expected).await;
+    });
+}
+
+/// SC-04: given a hook that dispatches strong itself, then its projection, which waits for it, is not waited for.
+#[test]
+fn a_hook_that_dispatches_strong_does_not_wait_for_itself() {
+    run(async {
+        let told = Told::default();
+        let world = World::with(&Arc::default(), &[bank::passes_on(told.tell())], settings()).await;
+        put(&world).await;
+        told.becomes(&[2]).await;
+        world.passed(BALANCES, Position::new(2)).await;
+    });
+}
+
 /// A hook that panics, or takes too long, costs its call and nothing else.
 #[test]
 fn a_hook_that_fails_holds_up_nothing() {

@@ -4,9 +4,9 @@ use std::sync::{Arc, Mutex, atomic::Ordering};
 
 use umbel_bus::{Bus, BusSettings, DispatchOptions, Failed, Middleware, Passage, Refusal, Returning, edge};
 use umbel_core::{
-    EventSet, ExpectedVersion, Metadata, NewEvent, StreamName, Version,
+    EventId, EventSet, ExpectedVersion, Metadata, NewEvent, StreamName, Version,
     document::{Direction, DocumentKey},
-    store::{Append, ReadError, ReadStream, Snapshot},
+    store::{Act, Append, Perform, ReadError, ReadStream, Removal, Snapshot},
 };
 use umbel_host::{App, DispatchError, Handling, HostSettings, state_at};
 
@@ -35,8 +35,7 @@ async fn length(world: &World, id: &str) -> usize {
 }
 
 async fn fill_behind_its_back(world: &World, id: &str, by: i64) {
-    let event =
-        NewEvent::of(umbel_core::EventId(edge::fresh_id()), &Changed { by }, Metadata::default()).unwrap();
+    let event = NewEvent::of(EventId(edge::fresh_id()), &Changed { by }, Metadata::default()).unwrap();
     world.bus.store().append(Append::to_stream(pot(id), ExpectedVersion::Any, vec![event])).await.unwrap();
 }
 
@@ -302,6 +301,44 @@ fn a_caller_may_expect_a_version() {
         let transfer = Transfer { from: "a".into(), to: vec![], amount: 0 };
         let refused = world.bus.dispatch_with(transfer, at(exact(0))).await;
         assert_eq!(refused, Err(DispatchError::Refused(Refusal::NoVersion)));
+        world.stop().await;
+    });
+}
+
+/// AG-04: given its stream was removed for good, then a live aggregate's state is that of what is there now: of nothing, or of a
+/// shorter stream by the same name.
+#[test]
+fn a_removed_stream_leaves_no_ghost() {
+    on_every_store(async |store| {
+        let world = kitchen(&store).await;
+        let remove = async || {
+            let (stream, expected) = (pot("p"), ExpectedVersion::Any);
+            let act = Act::DeleteStream { stream, expected, removal: Removal::Hard };
+            let id = EventId(edge::fresh_id());
+            world.bus.store().perform(Perform { id, act, metadata: Metadata::default() }).await.unwrap();
+        };
+        for _ in 0..4 {
+            world.bus.dispatch(fill("p", 10)).await.unwrap();
+        }
+        snapshot(&world, "p", 3).await;
+        remove().await;
+        assert_eq!(world.bus.dispatch(fill("p", 0)).await.unwrap().reply, 0);
+        assert_eq!(world.bus.dispatch(fill("p", 1)).await.unwrap().reply, 1);
+        for _ in 0..4 {
+            world.bus.dispatch(fill("p", 10)).await.unwrap();
+        }
+        remove().await;
+        assert_eq!(
+            world.bus.dispatch(fill("p", 2)).await.unwrap().reply,
+            2,
+            "decided on the ghost, then anew"
+        );
+        for _ in 0..4 {
+            world.bus.dispatch(fill("p", 10)).await.unwrap();
+        }
+        remove().await;
+        fill_behind_its_back(&world, "p", 7).await;
+        assert_eq!(world.bus.dispatch(fill("p", 1)).await.unwrap().reply, 8);
         world.stop().await;
     });
 }

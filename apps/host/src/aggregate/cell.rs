@@ -195,6 +195,8 @@ impl<A: Aggregate> Cell<A> {
             anything = self.fold.version > Version::START;
         }
         anything |= self.fold.catch_up(store, None).await?;
+        // When the stream was removed for good, its snapshot went with it.
+        self.snapshot = self.snapshot.min(self.fold.version);
         self.stale = false;
         Ok(anything)
     }

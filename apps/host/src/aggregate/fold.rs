@@ -53,9 +53,11 @@ impl<A: Aggregate> Fold<A> {
     }
 
     /// Evolves by everything that was appended behind its version, up to `until` if that is not the end; says whether there
-    /// was anything.
+    /// was anything. When the stream ends before that version, or is not there, it was removed for good: then what was folded is the
+    /// state of nothing, and it begins anew with what the stream holds by now.
     pub(super) async fn catch_up(&mut self, store: &Store, until: Option<Version>) -> Result<bool, Trouble> {
         let (before, until) = (self.version, until.unwrap_or(Version::new(u64::MAX)));
+        let mut is_anew = false;
         while self.version < until {
             let left = until.get() - self.version.get();
             let request = ReadStream {
@@ -66,10 +68,21 @@ impl<A: Aggregate> Fold<A> {
             };
             let page = match store.read_stream(request).await {
                 Ok(page) => page,
-                Err(ReadError::StreamNotFound(_)) => break,
+                Err(ReadError::StreamNotFound(_)) => {
+                    if self.version > Version::START {
+                        *self = Self::new(self.stream.clone());
+                        is_anew = true;
+                    }
+                    break;
+                }
                 Err(error @ ReadError::StreamDeleted(_)) => return Err(Trouble::Failed(error.to_string())),
                 Err(ReadError::Store(error)) => return Err(Trouble::Store(error)),
             };
+            if page.version < self.version {
+                *self = Self::new(self.stream.clone());
+                is_anew = true;
+                continue;
+            }
             self.take_in(&page, until)?;
             if self.version >= page.version {
                 break;
@@ -82,7 +95,7 @@ impl<A: Aggregate> Fold<A> {
                 )));
             }
         }
-        Ok(self.version > before)
+        Ok(is_anew || self.version > before)
     }
 
     /// The state after one more event. A panic leaves the state before the first one: the other is lost.

@@ -10,7 +10,7 @@ use umbel_core::{
     store::{Append, AppendCondition, AppendError, Appended, Claims, ReadAll, Selector, StreamAppend},
 };
 
-use super::turns::Turns;
+use super::turns::{Crowded, Turns};
 use crate::deciding::{Trouble, Wired, carried_out_before, record, repeated, wired};
 
 /// Events per read.
@@ -51,9 +51,9 @@ pub(super) async fn carry_out<B: Boundary>(
         .map_err(|reason| DispatchError::BadIdentity { command: name, reason })?;
     let mut ground = Ground::<B>::of(&command).map_err(failed)?;
     let waiting = tokio::time::timeout_at(context.deadline, turns.wait(&ground.query));
-    let _turns = waiting.await.map_err(|_late| DispatchError::Timeout {
-        command: name,
-        outcome: umbel_bus::Outcome::NothingStored,
+    let late = DispatchError::Timeout { command: name, outcome: umbel_bus::Outcome::NothingStored };
+    let _turns = waiting.await.map_err(|_late| late)?.map_err(|Crowded { waiting }| {
+        DispatchError::unavailable(format!("{waiting} commands wait for what {name} asks for already"))
     })?;
     if let Some(first) = carried_out_before::<B::Command>(store, &context).await? {
         return Ok(first);

@@ -33,7 +33,8 @@ pub(crate) fn worker<B: Boundary>(app: &str, bus: Bus, settings: &HostSettings) 
             let start = move |tether| {
                 BoundaryHost::<B>::create(|actor| {
                     actor.set_mailbox_capacity(bus.settings().mailbox_capacity);
-                    let (gate, turns) = (Gate::new(settings.in_flight_max), Turns::default());
+                    let (gate, turns) =
+                        (Gate::new(settings.in_flight_max), Turns::new(settings.aggregate_waiting_max));
                     let retries = settings.conflict_retries;
                     BoundaryHost { bus, retries, turns, gate, _kind: PhantomData, _tether: tether }
                 })

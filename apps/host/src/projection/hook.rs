@@ -1,14 +1,22 @@
 //! What an app wants called after a projection has committed: at most once for each event, and for live events only.
+//!
+//! Events are claimed before they are committed, and called for once they are, by whoever claimed them: it matters not which node
+//! commits them, nor whether its answer is lost. Each kind of event is claimed for itself, since generations by two versions of a rule
+//! need not listen to the same kinds, and are not at the same place: what one of them has passed unseen is not called for.
 
 use std::{
+    collections::BTreeMap,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::Arc,
 };
 
 use futures_util::{FutureExt, future::LocalBoxFuture};
 use tokio::time::timeout;
-use umbel_bus::Bus;
-use umbel_core::{EventSet, Position, Projection, RecordedEvent, store::ClaimLive};
+use umbel_bus::{Bus, DispatchOptions};
+use umbel_core::{
+    EventSet, Position, Projection, RecordedEvent,
+    store::{ClaimLive, StoreError},
+};
 
 use super::follower::Follower;
 
@@ -22,26 +30,61 @@ pub struct Committed<E> {
     pub bus: Bus,
     /// The events, in their order.
     pub events: Vec<(E, RecordedEvent)>,
+    projection: &'static str,
+}
+
+impl<E> Committed<E> {
+    /// Options for [`Bus::dispatch_with`]. Where they ask for strong consistency, the projection is not waited for: it waits for the hook
+    /// itself, before it goes on.
+    #[must_use]
+    pub fn options(&self) -> DispatchOptions {
+        DispatchOptions::default().within(&[self.projection])
+    }
+}
+
+/// Events that one generation has claimed on this node and not called for yet.
+#[derive(Debug, Default)]
+pub(super) struct Owed(Vec<RecordedEvent>);
+
+impl Owed {
+    /// Claims these events, which are about to be committed: those that neither another node nor another generation has claimed.
+    pub(super) async fn claim<P: Projection>(
+        &mut self,
+        follower: &Follower<P>,
+        events: Vec<RecordedEvent>,
+    ) -> Result<(), StoreError> {
+        let mut kinds = BTreeMap::<String, Vec<RecordedEvent>>::new();
+        for event in events {
+            kinds.entry(event.event_type.name.to_string()).or_default().push(event);
+        }
+        for (kind, events) in kinds {
+            let Some(last) = events.last() else { continue };
+            let claim = ClaimLive { projection: format!("{}/hook/{kind}", P::NAME), through: last.position };
+            let claimed = follower.store.claim_live(claim).await?;
+            self.0.extend(events.into_iter().filter(|event| event.position > claimed));
+        }
+        self.0.sort_by_key(|event| event.position);
+        Ok(())
+    }
+
+    /// Calls the hook for those that are committed by now. What fails between the claim and the call loses the call, so it happens at most
+    /// once.
+    pub(super) async fn call<P: Projection>(&mut self, follower: &Follower<P>, committed: Position) {
+        let due = self.0.partition_point(|event| event.position <= committed);
+        if due > 0 {
+            follower.after_commit(self.0.drain(..due).collect()).await;
+        }
+    }
 }
 
 impl<P: Projection> Follower<P> {
-    /// Calls the hook for those of these events that are live and that nobody has claimed: another node, or another generation that follows
-    /// the same events. What fails between the commit and the call loses the call, so it happens at most once.
-    pub(super) async fn after_commit(&self, events: Vec<RecordedEvent>) {
-        let (Some(hook), Some(last)) = (&self.hook, events.last()) else { return };
-        let claim = ClaimLive { projection: P::NAME.to_owned(), through: last.position };
-        let claimed = match self.store.claim_live(claim).await {
-            Ok(claimed) => claimed,
-            Err(error) => {
-                tracing::warn!(projection = P::NAME, %error, "the hook was not called: its events could not be claimed");
-                return;
-            }
-        };
-        let events = unclaimed::<P::Event>(events, claimed);
+    async fn after_commit(&self, events: Vec<RecordedEvent>) {
+        let Some(hook) = &self.hook else { return };
+        let events = decoded::<P::Event>(events);
         if events.is_empty() {
             return;
         }
-        let committed = Committed { bus: self.bus.clone(), events };
+        let committed = Committed { bus: self.bus.clone(), events, projection: P::NAME };
         let Ok(called) = catch_unwind(AssertUnwindSafe(|| hook(committed))) else {
             tracing::error!(projection = P::NAME, "the hook panicked");
             return;
@@ -57,10 +100,9 @@ impl<P: Projection> Follower<P> {
     }
 }
 
-/// The events behind what was claimed before. They were decoded once already, so none fails.
-fn unclaimed<E: EventSet>(events: Vec<RecordedEvent>, claimed: Position) -> Vec<(E, RecordedEvent)> {
-    let new = events.into_iter().filter(|event| event.position > claimed);
-    let decoded = new.filter_map(|recorded| Some((recorded.decode::<E>().ok()?, recorded)));
+/// What they are to the projection. They were decoded once already, so none fails.
+fn decoded<E: EventSet>(events: Vec<RecordedEvent>) -> Vec<(E, RecordedEvent)> {
+    let decoded = events.into_iter().filter_map(|recorded| Some((recorded.decode::<E>().ok()?, recorded)));
     decoded
         .flat_map(|(decoded, recorded)| decoded.into_iter().map(move |event| (event, recorded.clone())))
         .collect()

@@ -18,6 +18,7 @@ use umbel_core::{
 use super::{
     RETRY_MAX, RETRY_MIN,
     follower::Follower,
+    hook::Owed,
     page::{self, Trouble},
 };
 
@@ -42,6 +43,8 @@ pub(super) struct Line<'a, P: Projection> {
     saved: Position,
     /// Everything up to here is in the documents.
     reached: Position,
+    /// What the hook is still to be called for.
+    owed: Owed,
 }
 
 /// How a round ended.
@@ -67,6 +70,7 @@ impl<'a, P: Projection> Line<'a, P> {
             singly_to: Position::START,
             saved: generation.position,
             reached: generation.position,
+            owed: Owed::default(),
         }
     }
 
@@ -107,7 +111,7 @@ impl<'a, P: Projection> Line<'a, P> {
         }
         if self.reached > self.saved {
             match self.save(Vec::new(), self.reached).await {
-                Ok(_) | Err(Trouble::Retired) => {}
+                Ok(()) | Err(Trouble::Retired) => {}
                 // Costs only that these events are looked at again.
                 Err(error) => {
                     tracing::warn!(projection = P::NAME, %error, "checkpoint not saved while stopping");
@@ -133,6 +137,7 @@ impl<'a, P: Projection> Line<'a, P> {
 
     /// One page of the log.
     async fn round(&mut self) -> Result<Round, Trouble> {
+        self.owed.call(self.follower, self.saved).await;
         if !self.to_clear.is_empty() {
             self.clear().await?;
         }
@@ -161,11 +166,10 @@ impl<'a, P: Projection> Line<'a, P> {
                 }
                 writes => writes?,
             };
-            let is_ours = self.save(writes, scanned_to).await?;
+            self.owed.claim(self.follower, live).await?;
+            self.save(writes, scanned_to).await?;
             self.show();
-            if is_ours {
-                self.follower.after_commit(live).await;
-            }
+            self.owed.call(self.follower, self.saved).await;
         } else if scanned_to.get() - self.saved.get() >= IDLE_CHECKPOINT_EVERY {
             self.save(Vec::new(), scanned_to).await?;
         } else {
@@ -228,17 +232,17 @@ impl<'a, P: Projection> Line<'a, P> {
         Ok(())
     }
 
-    /// Commits documents and checkpoint; whether this node did. When another one was faster, its place becomes ours.
-    async fn save(&mut self, writes: Vec<DocumentWrite>, position: Position) -> Result<bool, Trouble> {
+    /// Commits documents and checkpoint. When another node was faster, its place becomes ours.
+    async fn save(&mut self, writes: Vec<DocumentWrite>, position: Position) -> Result<(), Trouble> {
         let (projection, expected) = (self.checkpoint.clone(), self.saved);
         self.commit(SaveProjection { projection, expected, position, clear: Vec::new(), writes }).await
     }
 
-    async fn commit(&mut self, request: SaveProjection) -> Result<bool, Trouble> {
+    async fn commit(&mut self, request: SaveProjection) -> Result<(), Trouble> {
         let position = request.position;
-        let (stands, is_ours) = match self.follower.store.save_projection(request).await {
-            Ok(()) => (position, true),
-            Err(SaveProjectionError::CheckpointMoved { actual }) => (actual, false),
+        let stands = match self.follower.store.save_projection(request).await {
+            Ok(()) => position,
+            Err(SaveProjectionError::CheckpointMoved { actual }) => actual,
             Err(SaveProjectionError::Retired) => return Err(Trouble::Retired),
             Err(SaveProjectionError::Store(error)) => {
                 // The outcome may be unknown: look where the checkpoint stands before the next round.
@@ -249,6 +253,6 @@ impl<'a, P: Projection> Line<'a, P> {
         };
         self.saved = stands;
         self.reached = stands;
-        Ok(is_ours)
+        Ok(())
     }
 }

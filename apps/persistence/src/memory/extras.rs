@@ -25,10 +25,12 @@ impl Extras for Memory {
             let mut state = self.state();
             let kept = state.snapshots.get(&snapshot.stream);
             let is_older = kept.is_some_and(|kept| kept.version > snapshot.version);
-            if !is_older {
+            let end = state.streams.get(&snapshot.stream).map(|stream| stream.version);
+            let is_kept = !is_older && end.is_some_and(|end| snapshot.version <= end);
+            if is_kept {
                 state.snapshots.insert(snapshot.stream.clone(), snapshot);
             }
-            Ok(!is_older)
+            Ok(is_kept)
         })
     }
 

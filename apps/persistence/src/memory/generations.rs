@@ -10,7 +10,7 @@ use super::state::State;
 impl State {
     /// The name under which the documents are that serve a collection.
     pub(super) fn serving(&self, collection: &str) -> String {
-        let suffix = self.served.get(collection).map_or("", String::as_str);
+        let suffix = self.served.get(collection).map_or("", |(_, suffix)| suffix);
         format!("{collection}{suffix}")
     }
 
@@ -49,7 +49,20 @@ impl State {
         } else if *stands > Position::START {
             generation.live_after = *stands;
         }
+        let generation = generation.apart_from(&self.generations(None));
+        if generation.phase == Phase::Serving {
+            self.serve(&generation);
+        }
         self.generations.insert(checkpoint, generation);
+    }
+
+    /// Readers of its collections get its documents, whoever else has had them.
+    fn serve(&mut self, generation: &Generation) {
+        self.served.retain(|_, (projection, _)| *projection != generation.projection);
+        for collection in &generation.collections {
+            let whose = (generation.projection.clone(), generation.suffix.clone());
+            self.served.insert(collection.clone(), whose);
+        }
     }
 
     pub(super) fn switch_projection(&mut self, request: &SwitchProjection) -> Result<(), SwitchError> {
@@ -71,14 +84,9 @@ impl State {
             let is_before = other.order() < generation.order();
             if other.projection == generation.projection && is_before && other.is_current() {
                 other.phase = Phase::Retired;
-                for collection in &other.collections {
-                    self.served.remove(collection);
-                }
             }
         }
-        for collection in &generation.collections {
-            self.served.insert(collection.clone(), generation.suffix.clone());
-        }
+        self.serve(&generation);
         self.generations
             .insert(request.checkpoint.clone(), Generation { phase: Phase::Serving, ..generation });
         Ok(())

@@ -33,8 +33,8 @@ pub(super) struct State {
     pub(super) checkpoints: HashMap<String, Position>,
     /// By checkpoint. Their positions are those of the checkpoints.
     pub(super) generations: BTreeMap<String, Generation>,
-    /// The suffix of the generation that serves a collection, if it has one.
-    pub(super) served: HashMap<String, String>,
+    /// By collection: whose documents readers get, and what stands behind the collection's name.
+    pub(super) served: HashMap<String, (String, String)>,
     pub(super) subjects: HashMap<Subject, SubjectKey>,
     pub(super) snapshots: BTreeMap<StreamName, Snapshot>,
     /// Entries that wait, by number.

@@ -20,7 +20,6 @@ use super::{
     Vault,
     cipher::{Cipher, Closed, Place, random},
     keys::Found,
-    text::{Mark, marked},
 };
 
 /// What every wrapped state begins with, as it is written.
@@ -53,15 +52,14 @@ struct Sealed {
 }
 
 impl Vault {
-    /// Seals and keeps a snapshot unless there is one of a newer version; whether it was kept. One with personal values of a stream
-    /// that holds events of somebody forgotten is not kept: it may have been taken before that.
+    /// Seals and keeps a snapshot unless there is one of a newer version; whether it was kept. One of a stream that holds events of
+    /// somebody forgotten is not kept: it may have been taken of a state from before that, and whether one still knows of him cannot
+    /// be seen in it, for an app may take values out of what marks them as personal.
     pub(crate) async fn save_snapshot(&self, snapshot: Snapshot) -> Result<bool, StoreError> {
         let subjects = self.subjects_of(&snapshot).await?;
         let keys = self.keys.find(subjects.iter().cloned().collect()).await?;
         let is_gone = |subject| matches!(keys.get(subject), Some(None));
-        let holds_personal =
-            || marked(snapshot.data.as_str()).iter().any(|value| value.mark == Mark::Personal);
-        if subjects.iter().any(is_gone) && holds_personal() {
+        if subjects.iter().any(is_gone) {
             return Ok(false);
         }
         let data = wrapped(&snapshot, subjects, &keys)?;
@@ -134,7 +132,7 @@ fn wrapped(snapshot: &Snapshot, subjects: Vec<Subject>, keys: &Found) -> Result<
     if subjects.is_empty() && !snapshot.data.as_str().starts_with(BEGINNING) {
         return Ok(snapshot.data.clone());
     }
-    // Who has no key had no personal data in any event so far, who was forgotten has none any more.
+    // Who has no key had no personal data in any event so far.
     let live: Vec<_> =
         subjects.iter().filter_map(|subject| Some((subject, keys.get(subject)?.as_ref()?))).collect();
     let wrapped = if live.is_empty() {

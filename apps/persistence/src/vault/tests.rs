@@ -291,7 +291,9 @@ async fn sealed_bytes_open_nowhere_else() {
 #[tokio::test]
 async fn a_snapshot_is_sealed_whole_and_opens_nowhere_else() {
     let (vault, now) = (Vault::new(Arc::new(Memory::new())), edge::now());
-    vault.append(vec![append("s-1", event(&registered("ada")))], now).await;
+    for name in ["s-1", "s-1", "s-2"] {
+        vault.append(vec![append(name, event(&registered("ada")))], now).await;
+    }
     let data = Json::parse(r#"{"name":"Name of ada","pet":{"$personal":"Rex"}}"#).unwrap();
     let taken = Snapshot {
         stream: StreamName::new("s-1").unwrap(),

@@ -20,7 +20,8 @@ pub struct Generation {
     pub position: Position,
     /// The log's head when it began. Events up to here are replayed to it, those behind are live.
     pub live_after: Position,
-    /// What a store appends to the names of its collections to keep its documents apart from others'. Nothing for the first.
+    /// What a store appends to the names of its collections to keep its documents apart from others'. Nothing for the first, unless
+    /// another projection has documents under these names.
     #[serde(skip)]
     pub suffix: String,
     /// The collections that it writes.
@@ -139,6 +140,22 @@ impl Generation {
         matches!(self.phase, Phase::Serving | Phase::Building)
     }
 
+    /// Under names of its own: when another projection has documents under them, the suffix tells whose these are. So a collection
+    /// may change hands, and what its former owner still writes and then leaves is not the new one's.
+    #[must_use]
+    pub fn apart_from(mut self, all: &[Self]) -> Self {
+        let is_taken = all.iter().any(|other| {
+            other.projection != self.projection
+                && other.phase != Phase::Removed
+                && other.suffix == self.suffix
+                && other.collections.iter().any(|one| self.collections.contains(one))
+        });
+        if is_taken {
+            self.suffix = format!("@{}/{}.{}", self.projection, self.version, self.run);
+        }
+        self
+    }
+
     /// Generations of a projection replace each other in this order.
     #[must_use]
     pub const fn order(&self) -> (u32, u32) {
@@ -253,6 +270,18 @@ mod tests {
         assert_eq!(made(&kept, 2), None, "it is there");
         assert_eq!(made(&kept, 1), None, "it is superseded");
         assert_eq!(made(&kept, 3), Some(("a.b/3".into(), Phase::Building, "@3.1".into())));
+    }
+
+    #[test]
+    fn a_collection_that_another_projection_has_gets_another_name() {
+        let owner = open(1).missing(&[], HEAD).unwrap();
+        let heir = Generation { projection: "a.heir".into(), ..owner.clone() };
+        let apart = |others: &[Generation]| heir.clone().apart_from(others).suffix;
+        assert_eq!(apart(std::slice::from_ref(&owner)), "@a.heir/1.1");
+        assert_eq!(apart(&[Generation { phase: Phase::Retired, ..owner.clone() }]), "@a.heir/1.1");
+        assert_eq!(apart(&[Generation { phase: Phase::Removed, ..owner.clone() }]), "");
+        assert_eq!(apart(&[Generation { collections: vec!["a.d".into()], ..owner.clone() }]), "");
+        assert_eq!(owner.clone().apart_from(&[owner]).suffix, "", "one's own is none of another");
     }
 
     #[test]

@@ -50,9 +50,9 @@ pub struct LoadSnapshot {
     pub stream: StreamName,
 }
 
-/// Keeps a snapshot unless there is one of a newer version. One of the same version is replaced. One that holds
-/// [`Personal`](crate::Personal) values is not kept either, once somebody was forgotten whose events the stream holds: it may be of
-/// the time before. Answers whether it was kept.
+/// Keeps a snapshot unless there is one of a newer version. One of the same version is replaced. One beyond the last version of its
+/// stream, or of none, is not kept: the stream was removed for good since. Nor is any once somebody was forgotten whose events the
+/// stream holds: it may be of the time before. Answers whether it was kept.
 #[derive(Clone, Debug)]
 pub struct SaveSnapshot(
     /// The snapshot.

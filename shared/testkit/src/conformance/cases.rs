@@ -123,6 +123,7 @@ macro_rules! store_conformance {
             readers_are_switched_at_once,
             a_rebuild_needs_no_new_version,
             an_older_checkpoint_becomes_a_generation,
+            a_collection_changes_hands,
             what_is_retired_goes_in_parts,
             an_event_is_claimed_once,
         ]);
@@ -172,6 +173,7 @@ macro_rules! store_conformance {
         $crate::store_conformance!(@cases $factory, snapshots, [
             a_snapshot_is_kept_until_it_is_deleted,
             an_older_snapshot_never_replaces_a_newer,
+            a_snapshot_of_what_is_not_there_is_not_kept,
             the_newest_of_racing_snapshots_stays,
             snapshots_are_listed_by_name,
         ]);

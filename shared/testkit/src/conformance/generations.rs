@@ -193,6 +193,35 @@ pub async fn an_older_checkpoint_becomes_a_generation<S: StoreUnderTest>(store: 
     assert_eq!(read(&store).await.as_deref(), Some("kept"));
 }
 
+/// UX-09: a collection changes hands: what its former owner still writes and then leaves is not the new one's.
+pub async fn a_collection_changes_hands<S: StoreUnderTest>(store: S) {
+    let events = Events::default();
+    store.append(events.append("s", ExpectedVersion::Any, 9)).await.unwrap();
+    open(&store, 1).await;
+    store.save_projection(save("test.list/1", 0, 5, "owner")).await.unwrap();
+    assert_eq!(read(&store).await.as_deref(), Some("owner"));
+    let open_as = async |name: &str, version, collection: &str| {
+        let collections = vec![collection.to_owned()];
+        store.ask(OpenProjection { projection: name.into(), version, collections }).await.unwrap()
+    };
+    let heir = open_as("test.heir", 1, "test.items").await;
+    assert_eq!((heir.len(), heir[0].phase), (1, Phase::Serving));
+    store.save_projection(save("test.heir/1", 0, 9, "heir")).await.unwrap();
+    store.save_projection(save("test.list/1", 5, 9, "late")).await.unwrap();
+    assert_eq!(read(&store).await.as_deref(), Some("heir"));
+    assert_eq!(load(&store, "test.heir/1").await.as_deref(), Some("heir"));
+
+    open_as(NAME, 2, "test.others").await;
+    store
+        .save_projection(SaveProjection { writes: Vec::new(), ..save("test.list/2", 0, 9, "") })
+        .await
+        .unwrap();
+    store.ask(switch("test.list/2", 9)).await.unwrap();
+    remove_retired(&store).await;
+    assert_eq!(load(&store, "test.list/1").await, None);
+    assert_eq!(read(&store).await.as_deref(), Some("heir"));
+}
+
 /// Documents of more generations than one transaction removes go in parts, and readers see none of it.
 pub async fn what_is_retired_goes_in_parts<S: StoreUnderTest>(store: S) {
     let events = Events::default();

@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use tokio::task::JoinSet;
 use umbel_core::{
-    Json, Timestamp,
-    store::{DeleteSnapshot, ListSnapshots, LoadSnapshot, SaveSnapshot, Snapshot},
+    ExpectedVersion, Json, Timestamp,
+    store::{DeleteSnapshot, ListSnapshots, LoadSnapshot, Removal, SaveSnapshot, Snapshot},
 };
 
-use super::{StoreUnderTest, stream, version};
+use super::{Events, StoreUnderTest, delete, stream, version};
 
 fn snapshot(name: &str, at: u64, data: &str) -> Snapshot {
     Snapshot {
@@ -21,6 +21,15 @@ fn snapshot(name: &str, at: u64, data: &str) -> Snapshot {
     }
 }
 
+/// Streams with so many events.
+async fn filled<S: StoreUnderTest>(store: &S, names: &[&str], count: usize) -> Events {
+    let events = Events::default();
+    for name in names {
+        store.append(events.append(name, ExpectedVersion::Any, count)).await.unwrap();
+    }
+    events
+}
+
 async fn load<S: StoreUnderTest>(store: &S, name: &str) -> Option<Snapshot> {
     store.ask(LoadSnapshot { stream: stream(name) }).await.unwrap()
 }
@@ -28,6 +37,7 @@ async fn load<S: StoreUnderTest>(store: &S, name: &str) -> Option<Snapshot> {
 /// OP-07: written, written again, read, deleted, deleted again; what is missing is no error but nothing.
 pub async fn a_snapshot_is_kept_until_it_is_deleted<S: StoreUnderTest>(store: S) {
     assert_eq!(load(&store, "s").await, None);
+    filled(&store, &["s"], 3).await;
     let first = snapshot("s", 3, r#"{"z": 1.50, "a": "Grüße, 👋 \" ' \\"}"#);
     assert_eq!(store.ask(SaveSnapshot(first.clone())).await, Ok(true));
     assert_eq!(load(&store, "s").await, Some(first));
@@ -43,6 +53,7 @@ pub async fn a_snapshot_is_kept_until_it_is_deleted<S: StoreUnderTest>(store: S)
 
 /// MA-03: an older snapshot never replaces a newer one, until that is deleted.
 pub async fn an_older_snapshot_never_replaces_a_newer<S: StoreUnderTest>(store: S) {
+    filled(&store, &["s", "other"], 6).await;
     let newer = snapshot("s", 5, "5");
     assert_eq!(store.ask(SaveSnapshot(newer.clone())).await, Ok(true));
     assert_eq!(store.ask(SaveSnapshot(snapshot("s", 4, "4"))).await, Ok(false));
@@ -56,6 +67,7 @@ pub async fn an_older_snapshot_never_replaces_a_newer<S: StoreUnderTest>(store: 
 
 /// MA-03: of snapshots saved at once, the newest is there afterwards.
 pub async fn the_newest_of_racing_snapshots_stays<S: StoreUnderTest>(store: S) {
+    filled(&store, &["s"], 10).await;
     let store = Arc::new(store);
     let mut tasks = JoinSet::new();
     for number in [7, 3, 10, 1, 9, 2, 8, 4, 6, 5] {
@@ -66,9 +78,24 @@ pub async fn the_newest_of_racing_snapshots_stays<S: StoreUnderTest>(store: S) {
     assert_eq!(load(&*store, "s").await, Some(snapshot("s", 10, "10")));
 }
 
+/// AG-06: a snapshot of a stream that is not there, or ends before it, is not kept: it was taken of one that was removed for good.
+pub async fn a_snapshot_of_what_is_not_there_is_not_kept<S: StoreUnderTest>(store: S) {
+    assert_eq!(store.ask(SaveSnapshot(snapshot("s", 1, "1"))).await, Ok(false));
+    assert_eq!(load(&store, "s").await, None);
+    let events = filled(&store, &["s"], 2).await;
+    assert_eq!(store.ask(SaveSnapshot(snapshot("s", 3, "3"))).await, Ok(false));
+    assert_eq!(load(&store, "s").await, None);
+    assert_eq!(store.ask(SaveSnapshot(snapshot("s", 2, "2"))).await, Ok(true));
+    store.ask(events.perform(delete("s", Removal::Hard))).await.unwrap();
+    assert_eq!(store.ask(SaveSnapshot(snapshot("s", 2, "2"))).await, Ok(false));
+    assert_eq!(load(&store, "s").await, None);
+}
+
 /// OP-07: snapshots are listed by the names of their streams, byte by byte, page by page.
 pub async fn snapshots_are_listed_by_name<S: StoreUnderTest>(store: S) {
-    for name in ["b", "ä", "a", "B", "a-1", "a b"] {
+    let names = ["b", "ä", "a", "B", "a-1", "a b"];
+    filled(&store, &names, 1).await;
+    for name in names {
         store.ask(SaveSnapshot(snapshot(name, 1, "null"))).await.unwrap();
     }
     for limit in [1, 2, 4, 100] {

@@ -91,7 +91,7 @@ CREATE TABLE {schema}.event_tags (
     position bigint NOT NULL,
     kind_id int NOT NULL,
     tag text COLLATE "C" NOT NULL,
-    PRIMARY KEY (tag, position)
+    PRIMARY KEY (tag, position) INCLUDE (kind_id)
 );
 
 -- Old events, moved out of the way of the new ones. Reads look at both.

@@ -151,7 +151,8 @@ BEGIN
 END $$;
 
 -- Of conditions, each item of a query (p_tags all of the tags and p_names the names, a line for each; null names are any) with
--- the position behind which it must find nothing: the numbers of those that find something, with the first position.
+-- the position behind which it must find nothing: the numbers of those that find something, with the first position. What this
+-- transaction has looked through before, up to umbel.looked_to, is not looked through again.
 CREATE FUNCTION {schema}.find_tagged(p_numbers int[], p_after bigint[], p_tags text[], p_names text[])
 RETURNS TABLE (number int, first_position bigint)
 LANGUAGE plpgsql STABLE
@@ -161,7 +162,8 @@ BEGIN
     RETURN QUERY
     SELECT asked.number, min(found.position)
     FROM (
-        SELECT given.number, given.after, string_to_array(given.tags, E'\n') AS tags, given.names IS NULL AS any_name,
+        SELECT given.number, string_to_array(given.tags, E'\n') AS tags, given.names IS NULL AS any_name,
+            greatest(given.after, nullif(current_setting('umbel.looked_to', true), '')::bigint) AS after,
             ARRAY(SELECT {schema}.kinds_of(string_to_array(given.names, E'\n'), NULL)) AS kinds
         FROM unnest(p_numbers, p_after, p_tags, p_names) AS given (number, after, tags, names)
     ) asked
@@ -178,6 +180,35 @@ BEGIN
         ORDER BY t.position LIMIT 1
     ) found
     GROUP BY asked.number;
+END $$;
+
+-- The same, asked before the transaction takes the log's lock: so what lies between a condition's position and the log's present end, be it
+-- the whole log, is looked through while others append, and under the lock only what came since. Where all positions are near the end,
+-- looking twice is not worth it, and nothing is found.
+CREATE FUNCTION {schema}.look_ahead(p_numbers int[], p_after bigint[], p_tags text[], p_names text[])
+RETURNS TABLE (number int, first_position bigint) LANGUAGE plpgsql
+AS $$
+DECLARE
+    head bigint;
+BEGIN
+    SELECT log.position INTO head FROM {schema}.log WHERE one;
+    IF head - 64 <= ALL (p_after) THEN
+        RETURN;
+    END IF;
+    RETURN QUERY SELECT found.number, found.first_position FROM {schema}.find_tagged(p_numbers, p_after, p_tags, p_names) AS found;
+    PERFORM set_config('umbel.looked_to', head::text, true);
+END $$;
+
+-- Raises UM001 if a condition does not hold by what is found so.
+CREATE FUNCTION {schema}.check_conditions(p_after bigint[], p_tags text[], p_names text[])
+RETURNS void LANGUAGE plpgsql
+AS $$
+BEGIN
+    IF EXISTS (
+        SELECT FROM {schema}.look_ahead(ARRAY(SELECT generate_series(1, cardinality(p_after))), p_after, p_tags, p_names)
+    ) THEN
+        RAISE EXCEPTION 'a condition does not hold' USING ERRCODE = 'UM001';
+    END IF;
 END $$;
 
 -- Raises UM001 if a condition does not hold: if one of its items finds an event behind its position that was stored before

@@ -149,24 +149,51 @@ BEGIN
     RETURN NULL;
 END $$;
 
--- Makes a generation of a projection, of this version: its documents under names of their own unless it is the first, which serves. A
--- checkpoint that bears its name already becomes it; the first one goes on where that stands.
-CREATE FUNCTION {schema}.begin_generation(p_name text, p_version bigint, p_collections text[], p_serves boolean)
+-- Lets the documents with this suffix serve a projection's collections, whoever else has had them.
+CREATE FUNCTION {schema}.serve(p_name text, p_suffix text, p_collections text[])
 RETURNS void LANGUAGE sql
 AS $$
+    DELETE FROM {schema}.served WHERE name = p_name;
+    INSERT INTO {schema}.served (collection, suffix, name)
+    SELECT collection, p_suffix, p_name FROM unnest(p_collections) AS own (collection)
+    ON CONFLICT (collection) DO UPDATE SET suffix = excluded.suffix, name = excluded.name;
+$$;
+
+-- Makes a generation of a projection, of this version: its documents under names of their own unless it is the first, which serves. A
+-- checkpoint that bears its name already becomes it; the first one goes on where that stands. When another projection has documents
+-- under these names, the suffix tells whose these are: a collection may change hands, and what its former owner still writes and then
+-- leaves is not the new one's. It is held by one at a time, whichever projection: two of them must not find the same names free.
+CREATE FUNCTION {schema}.begin_generation(p_name text, p_version bigint, p_collections text[], p_serves boolean)
+RETURNS void LANGUAGE plpgsql
+AS $$
+DECLARE
+    v_run bigint;
+    v_suffix text := '';
+BEGIN
+    PERFORM pg_advisory_xact_lock(hashtextextended('{schema}.names_of_generations', 0));
+    SELECT 1 + coalesce(max(run), 0) INTO v_run FROM {schema}.checkpoints WHERE name = p_name AND version = p_version;
+    IF NOT p_serves THEN
+        v_suffix := format('@%s.%s', p_version, v_run);
+    END IF;
+    IF EXISTS (
+        SELECT FROM {schema}.checkpoints
+        WHERE name <> p_name AND phase <> 'removed' AND suffix = v_suffix AND collections && p_collections
+    ) THEN
+        v_suffix := format('@%s/%s.%s', p_name, p_version, v_run);
+    END IF;
+    IF p_serves THEN
+        PERFORM {schema}.serve(p_name, v_suffix, p_collections);
+    END IF;
     INSERT INTO {schema}.checkpoints AS c
         (projection, position, name, version, run, phase, live_after, suffix, collections)
-    SELECT concat_ws('/', p_name, p_version, nullif(next.run, 1)), 0, p_name, p_version, next.run,
-        CASE WHEN p_serves THEN 'serving' ELSE 'building' END, log.position,
-        CASE WHEN p_serves THEN '' ELSE format('@%s.%s', p_version, next.run) END, p_collections
-    FROM {schema}.log, (
-        SELECT 1 + coalesce(max(run), 0) AS run FROM {schema}.checkpoints WHERE name = p_name AND version = p_version
-    ) AS next
+    SELECT concat_ws('/', p_name, p_version, nullif(v_run, 1)), 0, p_name, p_version, v_run,
+        CASE WHEN p_serves THEN 'serving' ELSE 'building' END, log.position, v_suffix, p_collections
+    FROM {schema}.log
     ON CONFLICT (projection) DO UPDATE SET name = excluded.name, version = excluded.version, run = excluded.run,
         phase = excluded.phase, suffix = excluded.suffix, collections = excluded.collections,
         position = CASE WHEN p_serves THEN c.position ELSE 0 END,
-        live_after = CASE WHEN p_serves AND c.position > 0 THEN c.position ELSE excluded.live_after END
-$$;
+        live_after = CASE WHEN p_serves AND c.position > 0 THEN c.position ELSE excluded.live_after END;
+END $$;
 
 -- Held by whoever makes, retires or switches generations of a projection, to the end of the transaction. Those who save do not take it.
 CREATE FUNCTION {schema}.lock_generations(p_name text) RETURNS void LANGUAGE sql
@@ -245,10 +272,7 @@ BEGIN
         UPDATE {schema}.checkpoints SET phase = 'retired'
         WHERE name = v_own.name AND phase IN ('serving', 'building') AND (version, run) < (v_own.version, v_own.run);
         UPDATE {schema}.checkpoints SET phase = 'serving' WHERE projection = p_projection;
-        DELETE FROM {schema}.served WHERE name = v_own.name;
-        INSERT INTO {schema}.served (collection, suffix, name)
-        SELECT collection, v_own.suffix, v_own.name FROM unnest(v_own.collections) AS own (collection)
-        ON CONFLICT (collection) DO UPDATE SET suffix = excluded.suffix, name = excluded.name;
+        PERFORM {schema}.serve(v_own.name, v_own.suffix, v_own.collections);
     END IF;
 END $$;
 

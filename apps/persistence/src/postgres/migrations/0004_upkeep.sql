@@ -87,6 +87,8 @@ SET jit = off SET enable_seqscan = off SET enable_hashjoin = off SET enable_merg
 AS $$
 BEGIN
     IF p_hard THEN
+        -- Who is about to keep a snapshot holds this row, and has kept it before it is removed below.
+        PERFORM FROM {schema}.streams WHERE stream_id = p_stream FOR UPDATE;
         SELECT * INTO events, links FROM {schema}.remove_events(p_stream, 9223372036854775807);
         DELETE FROM {schema}.snapshots n USING {schema}.streams s
         WHERE s.stream_id = p_stream AND n.stream = s.name;

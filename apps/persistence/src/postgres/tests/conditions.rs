@@ -45,6 +45,26 @@ async fn what_another_writer_stored_is_seen() {
     assert_eq!(whole_log(&one).await.len(), 6);
 }
 
+/// UX-17: a condition that rests on the whole log is met by what is far behind its end, and by what came last; by a writer that guesses and
+/// by one that has to look again.
+#[tokio::test]
+async fn what_is_far_behind_the_end_is_seen() {
+    let schema = schema();
+    let (one, other) = (adapter(&schema).await, adapter(&schema).await);
+    append(&one, join("a", 1, 0)).await.unwrap();
+    for _ in 0..100 {
+        append(&one, to("free", Any)).await.unwrap();
+    }
+    assert_eq!(append(&one, join("a", 1, 0)).await.unwrap_err(), failed(1, 0));
+    append(&one, join("a", 2, 0)).await.unwrap();
+    assert_eq!(append(&other, join("a", 2, 0)).await.unwrap_err(), failed(102, 0));
+    let group = vec![join("b", 1, 1), join("b", 1, 0), join("b", 2, 1), join("b", 3, 0)];
+    let outcomes = other.append(group, Timestamp::from_micros(1)).await;
+    let outcomes: Vec<_> = outcomes.into_iter().map(|outcome| outcome.map(drop)).collect();
+    assert_eq!(outcomes, [Ok(()), Err(failed(1, 0)), Err(failed(102, 1)), Ok(())]);
+    assert_eq!(whole_log(&one).await.len(), 104);
+}
+
 /// UX-17: a position beyond the log demands nothing of what comes up to it, in a group as one after the other.
 #[tokio::test]
 async fn a_position_beyond_the_log_is_taken_as_it_is() {

@@ -1,6 +1,7 @@
 //! The writer's connection: its statements, prepared once, and the two exchanges an append is made of.
 
 mod append;
+mod conditions;
 mod upkeep;
 
 use std::{
@@ -8,12 +9,12 @@ use std::{
     time::Duration,
 };
 
-use futures_util::future::{self, join, join4, join5};
+use futures_util::future::{self, join, join3, join5};
 use tokio_postgres::{Client, Error, Row};
 use umbel_core::{
     CommandId, EventId, Position, StreamName, Timestamp, Version,
     store::{
-        Append, AppendCondition, Appended, ClaimName, StoreError,
+        Append, Appended, ClaimName, StoreError,
         plan::{EventPlace, Plan, StreamState, View},
     },
 };
@@ -22,7 +23,7 @@ use uuid::Uuid;
 use super::{
     cache::Mark,
     kinds::PlannedKinds,
-    rows::{ClaimRows, CommandRows, ConditionRows, DocumentRows, EventRows, OutboxRows, custom_metadata},
+    rows::{ClaimRows, CommandRows, DocumentRows, EventRows, OutboxRows, custom_metadata},
 };
 use crate::postgres::{
     sql::Statements,
@@ -62,6 +63,8 @@ pub(in crate::postgres) struct Session {
     find_commands: Ready,
     find_events: Ready,
     find_tagged: Ready,
+    look_ahead: Ready,
+    check_conditions: Ready,
     verify_conditions: Ready,
 }
 
@@ -125,6 +128,8 @@ impl Session {
             prepare(&statements.find_commands),
             prepare(&statements.find_events),
             prepare(&statements.find_tagged),
+            prepare(&statements.look_ahead),
+            prepare(&statements.check_conditions),
             prepare(&statements.verify_conditions),
         ])
         .await
@@ -143,8 +148,10 @@ impl Session {
             find_commands,
             find_events,
             find_tagged,
+            look_ahead,
+            check_conditions,
             verify_conditions,
-        ] = <[Ready; 14]>::try_from(prepared).expect("as many come back as were prepared");
+        ] = <[Ready; 16]>::try_from(prepared).expect("as many come back as were prepared");
         // Zero would mean no limit.
         let begin = BEGIN.replace("{stall_ms}", &stall_limit.as_millis().max(1).to_string());
         // Where settings do not last, the transaction sets them for itself.
@@ -165,6 +172,8 @@ impl Session {
             find_commands,
             find_events,
             find_tagged,
+            look_ahead,
+            check_conditions,
             verify_conditions,
         })
     }
@@ -210,11 +219,15 @@ impl Session {
             .collect();
         let (scopes, values) = split(&claims);
         // Sent together and answered in order; each statement sees what was committed before it began, and all but
-        // the first two begin under the lock.
-        let lock = join(self.client.batch_execute(&self.begin), self.lock_log.ask_one(&self.client, &[]));
+        // those up to the lock begin under it.
+        let conditions: Vec<_> = appends.iter().flat_map(|append| &append.conditions).collect();
+        let lock = join3(
+            self.client.batch_execute(&self.begin),
+            self.failed(&self.look_ahead, &conditions),
+            self.lock_log.ask_one(&self.client, &[]),
+        );
         let params: [&[Param<'_>]; 4] = [&[&names], &[&events], &[&commands], &[&scopes, &values]];
         let [of_names, of_events, of_commands, of_claims] = params;
-        let conditions: Vec<_> = appends.iter().flat_map(|append| &append.conditions).collect();
         let asked = join5(
             lock,
             self.find_streams.ask(&self.client, of_names),
@@ -223,15 +236,19 @@ impl Session {
             self.find_claims.ask(&self.client, of_claims),
         );
         let ((locked, streams, events, commands, claims), failed) =
-            join(asked, self.failed(&conditions)).await;
-        locked.0?;
-        let log = locked.1?;
+            join(asked, self.failed(&self.find_tagged, &conditions)).await;
+        let (begun, ahead, log) = locked;
+        begun?;
+        let ahead = ahead?;
+        let log = log?;
         let mut seen = Seen::default();
         seen.see_streams(&streams?);
         seen.view.claims = claim_owners(&claims?);
         seen.view.commands = commands?.iter().map(recorded_command).collect();
         seen.view.events = events?.iter().map(event_place).collect();
         seen.view.failed = failed?;
+        // These come first in the log.
+        seen.view.failed.extend(ahead);
         seen.view.head = Position::from_i64(log.get("position"));
         Ok((Mark { head: log.get("position"), revision: log.get("revision") }, seen))
     }
@@ -281,9 +298,11 @@ impl Session {
             self.outbox(plan, now),
         );
         // After an error in one of them the server refuses the rest, and COMMIT rolls back.
-        let (begun, base, (verified, claims, commands, documents, outbox), committed) =
-            join4(begin, events, beside, self.client.batch_execute("COMMIT")).await;
+        let checked = self.check(conditions);
+        let (begun, checked, base, (verified, claims, commands, documents, outbox), committed) =
+            join5(begin, checked, events, beside, self.client.batch_execute("COMMIT")).await;
         begun?;
+        checked?;
         let base = base?;
         verified?;
         claims?;
@@ -291,36 +310,6 @@ impl Session {
         documents?;
         outbox?;
         committed.map(|()| base)
-    }
-
-    /// Has it verified under the lock that what a plan took for granted holds.
-    async fn verify(&self, plan: &Plan<'_>, conditions: &[&AppendCondition]) -> Result<(), Error> {
-        if conditions.is_empty() {
-            return Ok(());
-        }
-        let rows = ConditionRows::new(conditions);
-        let events = i64::try_from(plan.event_count()).unwrap_or(i64::MAX);
-        let params: [Param<'_>; 4] = [&events, &rows.after, &rows.tags, &rows.names];
-        self.verify_conditions.ask(&self.client, &params).await.map(drop)
-    }
-
-    /// The conditions that fail by what is in the log, each with the first event that it must not meet.
-    async fn failed(
-        &self,
-        conditions: &[&AppendCondition],
-    ) -> Result<HashMap<AppendCondition, Position>, Error> {
-        if conditions.is_empty() {
-            return Ok(HashMap::new());
-        }
-        let rows = ConditionRows::new(conditions);
-        let params: [Param<'_>; 4] = [&rows.numbers, &rows.after, &rows.tags, &rows.names];
-        let found = self.find_tagged.ask(&self.client, &params).await?;
-        let failed = |row: &Row| {
-            let number = usize::try_from(row.get::<_, i32>("number")).ok()?;
-            let condition = conditions.get(number).copied()?;
-            Some((condition.clone(), Position::from_i64(row.get("first_position"))))
-        };
-        Ok(found.iter().filter_map(failed).collect())
     }
 
     async fn claims(&self, plan: &Plan<'_>) -> Result<(), Error> {

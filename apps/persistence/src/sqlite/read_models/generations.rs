@@ -90,15 +90,22 @@ pub(super) fn switch(
         Phase::Building if actual < serving => return Ok(Err(SwitchError::Behind { serving })),
         Phase::Building => {}
     }
-    let Generation { projection, version, run, suffix, collections, .. } = &generation;
+    let Generation { projection, version, run, .. } = &generation;
     transaction.prepare_cached(RETIRE_BEFORE)?.execute(params![projection, version, run])?;
     mark(&transaction, &request.checkpoint, Phase::Serving)?;
-    transaction.prepare_cached(CLEAR_SERVED)?.execute([projection])?;
-    for collection in collections {
-        transaction.prepare_cached(PUT_SERVED)?.execute(params![collection, suffix, projection])?;
-    }
+    serve(&transaction, &generation)?;
     transaction.commit().map_err(Fault::Commit)?;
     Ok(Ok(()))
+}
+
+/// Readers of its collections get its documents, whoever else has had them.
+fn serve(connection: &Connection, generation: &Generation) -> rusqlite::Result<()> {
+    let Generation { projection, suffix, collections, .. } = generation;
+    connection.prepare_cached(CLEAR_SERVED)?.execute([projection])?;
+    for collection in collections {
+        connection.prepare_cached(PUT_SERVED)?.execute(params![collection, suffix, projection])?;
+    }
+    Ok(())
 }
 
 /// Removes some documents of retired generations; whether there are more.
@@ -131,6 +138,11 @@ fn remove(transaction: &Transaction<'_>, collection: &str, most: usize) -> rusql
 }
 
 fn begin(connection: &Connection, generation: &Generation) -> rusqlite::Result<()> {
+    let all = list(connection, &ListProjections { projection: None })?;
+    let generation = &generation.clone().apart_from(&all);
+    if generation.phase == Phase::Serving {
+        serve(connection, generation)?;
+    }
     let Generation { projection, version, run, phase, live_after, suffix, collections, .. } = generation;
     let collections = serde_json::Value::from(collections.clone()).to_string();
     let row = params![
