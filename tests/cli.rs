@@ -212,6 +212,32 @@ fn bench_measures_subscriptions() {
     }
 }
 
+/// The bench of HTTP runs the whole umbrella and its floor as processes, uses every kind of request, and touches nothing else.
+#[test]
+fn bench_measures_http() {
+    let few = ["--articles", "20", "--concurrency", "2", "--requests", "20", "--writes", "45", "--lags", "3"];
+    for store in Store::durable() {
+        let umbel = Umbel::new(store);
+        let reports = umbel.json(&[&["bench", "http", "--rounds", "1"], &few[..]].concat());
+        let rows: Vec<Vec<_>> = reports
+            .iter()
+            .map(|report| {
+                let rows = report["rows"].as_array().unwrap().iter();
+                rows.map(|row| {
+                    let measured = ["per_second", "p50_ms", "p99_ms"].map(|key| row[key].as_f64().unwrap());
+                    assert!(measured.iter().all(|figure| *figure > 0.0), "{row}");
+                    row["name"].as_str().unwrap()
+                })
+                .collect()
+            })
+            .collect();
+        let page = ["umbel", "floor without the bus"];
+        assert_eq!(rows, [&page[..], &page, &["create", "favorite", "comment"], &["append to visible"]]);
+        assert!(reports[0]["bytes"].as_u64() > reports[1]["bytes"].as_u64(), "a page of many is larger");
+        assert!(!umbel.dir().join("umbel.db").exists(), "the configured store is not touched");
+    }
+}
+
 /// What a bench that was killed with -9 has left behind, the next one removes.
 #[test]
 fn a_killed_bench_is_cleaned_up_after() {
@@ -239,7 +265,7 @@ fn a_killed_bench_is_cleaned_up_after() {
 #[test]
 fn a_bench_without_a_database_leaves_nothing_behind() {
     let umbel = Umbel::new(Store::Sqlite);
-    for workload in ["append", "read", "command"] {
+    for workload in ["append", "read", "command", "http"] {
         let exit =
             umbel.command_output(&["bench", workload, "--set", "store.url=postgres://ada@127.0.0.1:1/d"]);
         assert_eq!(exit.code, Some(4), "{exit:?}");

@@ -1,9 +1,11 @@
-//! Conduit's HTTP contract, over a real umbrella on every store that outlives a process.
+//! Conduit's HTTP contract, over a real umbrella on every store that outlives a process; and over two of them on one PostgreSQL,
+//! whose gateways get the requests in turns: what one has written the other must show to the very next request.
 
 mod accounts;
 mod articles;
 mod comments;
 mod contract;
+mod input;
 mod races;
 mod social;
 
@@ -11,7 +13,7 @@ use serde_json::{Value, json};
 
 use crate::support::{Answer, Client, Running, Store, Umbel};
 
-/// Runs the same story on every store.
+/// Runs the same story on every store, and before two processes.
 fn on_every_store(story: impl Fn(&Client)) {
     on_every_log(|client, _| story(client));
 }
@@ -23,6 +25,9 @@ fn on_every_log(story: impl Fn(&Client, &Umbel)) {
         let running: Running = umbel.run();
         story(&running.client(), &umbel);
     }
+    let umbel = Umbel::new(Store::postgres());
+    let two = umbel.run_two();
+    story(&Running::client_in_turns(&two), &umbel);
 }
 
 fn ada() -> Value {

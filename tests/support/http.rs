@@ -1,17 +1,26 @@
 //! A small JSON client.
 
-use std::net::SocketAddr;
+use std::{
+    net::SocketAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
 
 use serde_json::Value;
 use ureq::{Agent, http::Response};
 
 use crate::support::PATIENCE;
 
-/// Talks to one gateway, as somebody or as nobody.
+/// Talks to one gateway or to several in turns, as somebody or as nobody.
 #[derive(Clone)]
 pub(crate) struct Client {
     agent: Agent,
-    base: String,
+    /// Where the gateways are.
+    bases: Arc<[String]>,
+    /// Requests so far, those of all clones together: the next goes to another gateway than the last.
+    sent: Arc<AtomicUsize>,
     token: Option<String>,
     scheme: &'static str,
     idempotency_key: Option<String>,
@@ -26,17 +35,29 @@ pub(crate) struct Answer {
 
 impl Client {
     pub(crate) fn new(address: SocketAddr) -> Self {
+        Self::in_turns(&[address])
+    }
+
+    /// Each request goes to the next of these gateways, as behind a load balancer that knows no sessions.
+    pub(crate) fn in_turns(addresses: &[SocketAddr]) -> Self {
         let config = Agent::config_builder().http_status_as_error(false).timeout_global(Some(PATIENCE));
         Self {
             agent: config.build().into(),
-            base: format!("http://{address}"),
+            bases: addresses.iter().map(|address| format!("http://{address}")).collect(),
+            sent: Arc::default(),
             token: None,
             scheme: "Token",
             idempotency_key: None,
         }
     }
 
-    /// The same gateway, with this token.
+    /// The URL of a path at the gateway whose turn it is.
+    fn url(&self, path: &str) -> String {
+        let turn = self.sent.fetch_add(1, Ordering::Relaxed) % self.bases.len();
+        format!("{}{path}", self.bases[turn])
+    }
+
+    /// The same, with this token.
     pub(crate) fn with_token(&self, token: &str) -> Self {
         Self { token: Some(token.to_owned()), ..self.clone() }
     }
@@ -62,7 +83,7 @@ impl Client {
     }
 
     pub(crate) fn try_get(&self, path: &str) -> Result<Answer, ureq::Error> {
-        let mut request = self.agent.get(format!("{}{path}", self.base));
+        let mut request = self.agent.get(self.url(path));
         if let Some(token) = &self.token {
             request = request.header("authorization", format!("{} {token}", self.scheme));
         }
@@ -91,7 +112,7 @@ impl Client {
 
     #[track_caller]
     pub(crate) fn delete(&self, path: &str) -> Answer {
-        let mut request = self.agent.delete(format!("{}{path}", self.base));
+        let mut request = self.agent.delete(self.url(path));
         if let Some(token) = &self.token {
             request = request.header("authorization", format!("{} {token}", self.scheme));
         }
@@ -101,7 +122,7 @@ impl Client {
 
     /// Sends a text as it is, to see what happens.
     pub(crate) fn send(&self, method: &str, path: &str, body: &str) -> Result<Answer, ureq::Error> {
-        let url = format!("{}{path}", self.base);
+        let url = self.url(path);
         let mut request = match method {
             "PUT" => self.agent.put(url),
             "PATCH" => self.agent.patch(url),

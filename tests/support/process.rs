@@ -96,6 +96,14 @@ impl Umbel {
         running
     }
 
+    /// Starts everything twice, as two processes on one store with one secret, and waits until both are ready.
+    #[track_caller]
+    pub(crate) fn run_two(&self) -> [Running; 2] {
+        let mut running = [self.start(&[]), self.start(&[])];
+        running.iter_mut().for_each(Running::await_ready);
+        running
+    }
+
     /// Runs one command of the binary to its end.
     pub(crate) fn command_output(&self, arguments: &[&str]) -> Exit {
         self.command(arguments).stdin(Stdio::null()).output().unwrap().into()
@@ -163,6 +171,11 @@ impl From<Output> for Exit {
 impl Running {
     pub(crate) fn client(&self) -> Client {
         Client::new(self.address)
+    }
+
+    /// Of several processes, each in turn.
+    pub(crate) fn client_in_turns(running: &[Self]) -> Client {
+        Client::in_turns(&running.iter().map(|running| running.address).collect::<Vec<_>>())
     }
 
     #[track_caller]

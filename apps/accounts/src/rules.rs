@@ -22,8 +22,15 @@ const IMAGE_MAX: usize = 2048;
 
 /// What is wrong with a username.
 pub(crate) fn username(name: &str) -> Option<Problem> {
-    Problem::of_required(name, USERNAME_MAX)
-        .or_else(|| name.chars().any(char::is_control).then_some(Problem::Malformed))
+    let odd = |c: char| c.is_control() || is_unseen(c);
+    Problem::of_required(name, USERNAME_MAX).or_else(|| name.contains(odd).then_some(Problem::Malformed))
+}
+
+/// Characters that show nothing, or turn the direction of what follows: with them a name can look like another one, or like none. The
+/// joiners between letters and between parts of an emoji are not among them; they change what is seen.
+const fn is_unseen(c: char) -> bool {
+    matches!(c, '\u{ad}' | '\u{61c}' | '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}'
+        | '\u{2060}'..='\u{206f}' | '\u{feff}')
 }
 
 /// What is wrong with an address. Only a message to it could tell whether it exists; this finds slips.
@@ -81,6 +88,11 @@ mod tests {
             (" \t", Some(Problem::Blank)),
             ("a\0b", Some(Problem::Malformed)),
             ("a\nb", Some(Problem::Malformed)),
+            // It would look like "ada", and the next like nothing at all.
+            ("ada\u{200b}", Some(Problem::Malformed)),
+            ("\u{2060}", Some(Problem::Malformed)),
+            ("\u{202e}ada", Some(Problem::Malformed)),
+            ("\u{1f469}\u{200d}\u{1f52c}", None),
         ] {
             assert_eq!(username(name), problem, "{name:?}");
         }

@@ -5,12 +5,13 @@ use std::{pin::pin, sync::Arc, time::Duration};
 use actix::Addr;
 use arc_swap::{ArcSwap, ArcSwapOption};
 use tokio::{
-    sync::{Notify, OwnedSemaphorePermit, watch},
+    sync::{Notify, OwnedSemaphorePermit, broadcast, watch},
     time::{Instant, timeout_at},
 };
 use umbel_core::{
     Position, Request,
     store::{AllPage, ReadAll},
+    subscription::Change,
 };
 
 use crate::{
@@ -24,6 +25,9 @@ use crate::{
     tail::{Moment, Tail},
     topics::Registry,
 };
+
+/// Hints about subscriptions that wait for who is slow to hear them; beyond that he hears that he missed some.
+const CHANGES_MAX: usize = 64;
 
 /// A cheap handle to the bus. Clones are the same bus; they outlive restarts of every actor on it.
 #[derive(Clone)]
@@ -49,6 +53,8 @@ pub(crate) struct Shared {
     head: watch::Sender<Position>,
     /// Counts what left work in the outbox: wakes those who do it.
     work: watch::Sender<u64>,
+    /// Hints that subscriptions have changed: wakes those who run them.
+    changes: broadcast::Sender<Change>,
     /// Tells of each one more who asks for it.
     follower: Notify,
     tail: Tail,
@@ -70,6 +76,7 @@ impl Bus {
                 actor: ArcSwapOption::empty(),
                 head: watch::Sender::new(Position::START),
                 work: watch::Sender::new(0),
+                changes: broadcast::Sender::new(CHANGES_MAX),
                 follower: Notify::new(),
                 tail: Tail::new(settings.tail_max_events, settings.tail_max_bytes),
                 topics: Registry::new(&settings),
@@ -280,6 +287,20 @@ impl Bus {
     /// Tells that work may have been left in the outbox. The store calls it after a commit.
     pub fn announce_work(&self) {
         self.shared.work.send_modify(|count| *count = count.wrapping_add(1));
+    }
+
+    /// Hints that subscriptions have changed: for those who run them. Who falls behind is told so, and may take it for
+    /// [`Change::Any`].
+    #[must_use]
+    pub fn changes(&self) -> broadcast::Receiver<Change> {
+        self.shared.changes.subscribe()
+    }
+
+    /// Tells that subscriptions may have changed. The store calls it after it has changed one, and when it hears that another
+    /// process has.
+    pub fn announce_change(&self, change: Change) {
+        // Nobody may be there to hear it.
+        drop(self.shared.changes.send(change));
     }
 
     /// What is answered here and by whom: names of requests with their owners, in no order.

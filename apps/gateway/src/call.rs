@@ -68,6 +68,10 @@ impl Call {
             Err(error) => {
                 match &error {
                     DispatchError::Rejected(_) => {}
+                    // The client is told why, and can repeat it at will; who said it shows only here.
+                    DispatchError::Refused(refusal) => {
+                        tracing::debug!(command = C::NAME, request_id = %self.context.id, "{refusal}");
+                    }
                     DispatchError::NoHandler { .. } => self.warn_of_unanswered(C::NAME),
                     error => self.log_failure(C::NAME, error),
                 }

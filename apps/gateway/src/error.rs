@@ -8,7 +8,7 @@ use actix_web::{
 };
 use contracts::{Invalid, accounts, articles, comments, social};
 use serde_json::json;
-use umbel_bus::{AskError, DispatchError, Outcome};
+use umbel_bus::{AskError, DispatchError, Outcome, Refusal};
 
 use crate::token::TokenError;
 
@@ -83,8 +83,8 @@ impl ApiError {
                 "server",
                 "did not answer in time; it may have been done, try again with the same Idempotency-Key",
             ),
+            DispatchError::Refused(refusal) => refusal.into(),
             DispatchError::NotYetVisible { .. }
-            | DispatchError::Refused(_)
             | DispatchError::Undecodable { .. }
             | DispatchError::Failed { .. } => Self::internal(),
         }
@@ -93,6 +93,20 @@ impl ApiError {
 
 /// When to try again if nobody knows better: after what a restart takes.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
+
+impl From<Refusal> for ApiError {
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            // Which middleware it was is nothing that a client can use; why is meant for whoever sent the command.
+            Refusal::Halted { by: _, reason } => Self::new(StatusCode::FORBIDDEN, "request", reason),
+            Refusal::WrongVersion { .. } => {
+                Self::new(StatusCode::CONFLICT, "version", "has changed meanwhile, read it again")
+            }
+            Refusal::NoVersion => Self::unprocessable("version", "cannot be expected of this"),
+            Refusal::Metadata(error) => Self::unprocessable("metadata", error.to_string()),
+        }
+    }
+}
 
 impl From<AskError> for ApiError {
     fn from(error: AskError) -> Self {
@@ -195,6 +209,7 @@ impl ResponseError for ApiError {
 #[cfg(test)]
 mod tests {
     use contracts::{FieldProblem, Problem, accounts::UniqueField};
+    use umbel_core::{ExpectedVersion, Metadata, Version};
 
     use super::*;
 
@@ -246,6 +261,26 @@ mod tests {
         assert_eq!(dispatch_seen(DispatchError::Failed { reason: "secret path".into() }), (500, None));
         assert_eq!(seen(AskError::Timeout { query: "x" }).0, 503);
         assert_eq!(seen(AskError::Failed { reason: "x".into() }), (500, json!({ "server": ["failed"] })));
+    }
+
+    /// A no that came before the domain was asked is the client's to deal with, and no failure of the server.
+    #[test]
+    fn refusals_say_what_to_change() {
+        let refused = |refusal| {
+            let error = ApiError::of_dispatch(DispatchError::<accounts::Rejection>::Refused(refusal));
+            (error.status.as_u16(), json!(error.errors))
+        };
+        let halted = Refusal::Halted { by: "quota", reason: "no more today".into() };
+        assert_eq!(refused(halted), (403, json!({ "request": ["no more today"] })));
+        let expected = ExpectedVersion::Exact(Version::new(1));
+        let stale = Refusal::WrongVersion { expected, actual: Version::new(2) };
+        let message = "has changed meanwhile, read it again";
+        assert_eq!(refused(stale), (409, json!({ "version": [message] })));
+        let none = (422, json!({ "version": ["cannot be expected of this"] }));
+        assert_eq!(refused(Refusal::NoVersion), none);
+        let wrong = Metadata::default().with("", "x").check().unwrap_err();
+        let (status, errors) = refused(wrong.into());
+        assert_eq!((status, errors["metadata"].as_array().map(Vec::len)), (422, Some(1)));
     }
 
     #[test]

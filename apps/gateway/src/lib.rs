@@ -14,6 +14,7 @@ mod body;
 mod call;
 mod edge;
 mod error;
+pub mod floor;
 mod guard;
 mod health;
 mod routes;

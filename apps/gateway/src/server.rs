@@ -12,7 +12,7 @@ use tokio::task::spawn_blocking;
 use umbel_bus::Bus;
 use umbel_supervision::{Worker, WorkerContext};
 
-use crate::{edge, health::Readiness, routes, secret, settings::GatewaySettings, state::State};
+use crate::{edge, floor, health::Readiness, routes, secret, settings::GatewaySettings, state::State};
 
 /// Seconds for which an idle connection is kept open for its next request.
 const KEEP_ALIVE: Duration = Duration::from_secs(30);
@@ -37,25 +37,46 @@ impl BoundAddress {
 /// requests in flight.
 #[must_use]
 pub fn worker(settings: GatewaySettings, bus: Bus, readiness: Readiness, bound: BoundAddress) -> Worker {
-    Worker::new("gateway", move |context| {
-        serve(settings.clone(), bus.clone(), readiness.clone(), bound.clone(), context)
-    })
+    Server { settings, bus, readiness, bound, serves: Serves::Conduit }.worker()
 }
 
-async fn serve(
-    settings: GatewaySettings,
-    bus: Bus,
-    readiness: Readiness,
-    bound: BoundAddress,
-    context: WorkerContext,
-) -> Result<()> {
+/// What a server is made of, each time it is started.
+#[derive(Clone)]
+pub(crate) struct Server {
+    pub(crate) settings: GatewaySettings,
+    pub(crate) bus: Bus,
+    pub(crate) readiness: Readiness,
+    pub(crate) bound: BoundAddress,
+    pub(crate) serves: Serves,
+}
+
+/// Which routes there are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Serves {
+    /// The API.
+    Conduit,
+    /// What the API is compared with.
+    Floor,
+}
+
+impl Server {
+    pub(crate) fn worker(self) -> Worker {
+        Worker::new("gateway", move |context| serve(self.clone(), context))
+    }
+}
+
+async fn serve(server: Server, context: WorkerContext) -> Result<()> {
+    let Server { settings, bus, readiness, bound, serves } = server;
     let for_secret = settings.clone();
     let secret = spawn_blocking(move || secret::find(&for_secret)).await??;
     let state = State::new(&settings, &secret, bus, readiness);
     // After a restart the port that was taken at first is kept: clients know it by now.
     let address = bound.get().unwrap_or(settings.address);
     let server = HttpServer::new(move || {
-        App::new().wrap(from_fn(edge::around)).configure(routes::configure(&state))
+        App::new().wrap(from_fn(edge::around)).configure(|config| match serves {
+            Serves::Conduit => routes::configure(&state)(config),
+            Serves::Floor => floor::configure(&state)(config),
+        })
     })
     .workers(settings.workers)
     .keep_alive(KEEP_ALIVE)

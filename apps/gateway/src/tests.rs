@@ -1,6 +1,8 @@
 //! The HTTP surface over a bus on which nothing runs: what is answered before any app is asked, and what when
 //! none is there.
 
+use std::future::{Future, ready};
+
 use actix_web::{
     App,
     http::{Method, header, header::HeaderMap},
@@ -8,7 +10,7 @@ use actix_web::{
     test::{TestRequest, call_service, init_service, read_body},
 };
 use serde_json::{Value, json};
-use umbel_bus::{Bus, BusSettings, edge::now};
+use umbel_bus::{Bus, BusSettings, Halt, Middleware, Passage, edge::now};
 use umbel_core::Timestamp;
 use uuid::Uuid;
 
@@ -66,8 +68,12 @@ impl Seen {
 
 /// Sends one request to a gateway of its own.
 fn send(request: TestRequest) -> Seen {
+    send_to(&state(), request)
+}
+
+fn send_to(state: &State, request: TestRequest) -> Seen {
     actix::System::new().block_on(async {
-        let app = App::new().wrap(from_fn(edge::around)).configure(routes::configure(&state()));
+        let app = App::new().wrap(from_fn(edge::around)).configure(routes::configure(state));
         let response = call_service(&init_service(app).await, request.to_request()).await;
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
         let body = serde_json::from_slice(&read_body(response).await).unwrap_or(Value::Null);
@@ -75,7 +81,8 @@ fn send(request: TestRequest) -> Seen {
     })
 }
 
-fn state() -> State {
+/// What handlers hold, before a bus without apps.
+pub(crate) fn state() -> State {
     let readiness = Readiness::new(|| async { Err(vec!["accounts".to_owned()]) });
     State::new(&settings(), &Secret::new(SECRET), Bus::new(BusSettings::default()), readiness)
 }
@@ -161,6 +168,26 @@ fn an_app_that_is_not_run_here_is_not_worth_another_try() {
         assert_eq!(answer.error(), (503, "server", "does not run the app that answers this"));
         assert_eq!(answer.header("retry-after"), None);
     }
+}
+
+/// What stands around commands says no: with a reason for whoever sent them, and not as a failure of the server.
+#[test]
+fn a_halted_command_is_forbidden() {
+    struct Quota;
+
+    impl Middleware for Quota {
+        const NAME: &'static str = "quota";
+
+        fn before(&self, _: &mut Passage) -> impl Future<Output = Result<(), Halt>> + Send {
+            ready(Err(Halt::because("no more today")))
+        }
+    }
+
+    let state = state();
+    state.bus.add_middleware(Quota);
+    let halted = send_to(&state, post("/api/users", USER));
+    assert_eq!(halted.error(), (403, "request", "no more today"));
+    assert_eq!(send_to(&state, get("/api/tags")).status, 503, "questions are no commands");
 }
 
 #[test]

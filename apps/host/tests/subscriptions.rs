@@ -5,10 +5,15 @@ use std::{collections::BTreeSet, sync::Arc, time::Duration};
 use umbel_bus::Bus;
 use umbel_core::{
     EventId, ExpectedVersion, Place, RecordedEvent, StreamName,
-    store::{Act as Upkeep, Append, LinkEvents, OpenError, OpenSubscription, Removal, Selector},
+    store::{
+        Act as Upkeep, Append, LinkEvents, ListSubscriptions, OpenError, OpenSubscription, Removal, Selector,
+        SubscriptionState,
+    },
     subscription::{JoinError, Start, SubscriptionName, Verdict},
 };
 use umbel_host::{AckError, Batch, SubscribeError, Subscriber, Subscription, subscribe, subscriptions};
+use umbel_persistence::postgres::{Postgres, PostgresOptions};
+use umbel_testkit::postgres::TestPostgres;
 
 use crate::{
     event_handlers::{perform, stored},
@@ -389,6 +394,42 @@ fn another_node_takes_over() {
         stored(&there, "test.reader", Place::new(3)).await;
         there.stop().await;
     });
+}
+
+/// SU-17: a node that stops gives its partitions back, and on PostgreSQL the other one hears of it: it takes over at once, long before
+/// it would have asked.
+#[test]
+fn another_node_takes_over_at_once_when_one_stops() {
+    let schema = TestPostgres::get().unwrap().fresh_schema();
+    run(async {
+        let node = async || {
+            let options = PostgresOptions { max_connections: 2, ..PostgresOptions::default() };
+            let store = Postgres::connect(schema.url(), schema.name(), options).await.unwrap();
+            World::with(&Arc::new(Rigged::over(Arc::new(store))), &[], settings()).await
+        };
+        let (here, there) = (node().await, node().await);
+        let slow = || reader().partitions(3).lease(Duration::from_secs(3600));
+        let mut first = joined(&here.bus, slow()).await;
+        let accounts = ["a", "b", "c", "d", "e"];
+        append(&here, &accounts).await;
+        assert_eq!(take(&mut first, 5).await, [1, 2, 3, 4, 5]);
+        let mut second = joined(&there.bus, slow()).await;
+        while state(&there).await.members < 2 {}
+        first.close().await;
+        append(&here, &accounts).await;
+        let mut taken = take(&mut second, 5).await;
+        taken.sort_unstable();
+        assert_eq!(taken, [6, 7, 8, 9, 10]);
+        here.stop().await;
+        there.stop().await;
+    });
+}
+
+/// How the subscription of these tests stands.
+async fn state(world: &World) -> SubscriptionState {
+    let name = Some(SubscriptionName::new("test.reader").unwrap());
+    let request = ListSubscriptions { name, after: None, limit: 1 };
+    world.bus.store().list_subscriptions(request).await.unwrap().pop().unwrap()
 }
 
 /// UX-12: a subscription whose thread is blocked is run anew by whoever subscribes next in the same process, as another node: once the

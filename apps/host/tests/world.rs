@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use futures_util::future::BoxFuture;
+use futures_util::{future::BoxFuture, stream::BoxStream};
 use tokio::sync::watch;
 use umbel_bus::{Bus, BusSettings};
 use umbel_core::{
@@ -27,7 +27,7 @@ use umbel_core::{
 };
 use umbel_host::{App, HostSettings};
 use umbel_persistence::{
-    Adapter, Extras, Log, ReadModels, StoreSettings, SubjectKey, Upkeep, memory::Memory,
+    Adapter, Extras, Log, News, ReadModels, StoreSettings, SubjectKey, Upkeep, memory::Memory,
 };
 use umbel_supervision::{Backoff, Group, Intensity, Outcome, Policy, Supervisor};
 
@@ -377,6 +377,10 @@ impl Log for Rigged {
             let outcomes = self.inner.append(group, now).await;
             if take(&self.lost) { outcomes.iter().map(|_| Err(lost().into())).collect() } else { outcomes }
         })
+    }
+
+    fn news(&self) -> BoxStream<'static, News> {
+        self.inner.news()
     }
 
     fn read_stream(&self, request: ReadStream) -> BoxFuture<'_, Result<StreamPage, ReadError>> {

@@ -30,6 +30,7 @@ use umbel_core::{
         QueryDocuments, ReadAll, ReadDue, ReadOutbox, ReadStream, RemoveRetired, SaveProjection,
         SaveSnapshot, StoreError, SweepNotices, SwitchProjection, VerifyStore,
     },
+    subscription::Change,
 };
 
 use crate::{adapter::Adapter, settings::StoreSettings, vault::Vault};
@@ -135,8 +136,10 @@ impl Answer for Perform {
                 let removes = act.is_hard() || matches!(act, Act::ForgetSubject { .. });
                 // Until it is answered, or nobody waits for it any more.
                 let _removing = removes.then(|| desk.bus.tail().removing());
+                let change = Change::by_act(&act);
                 let performed = desk.vault.perform(Self { act, ..self }, edge::now()).await?;
                 desk.bus.announce_head(performed.position);
+                desk.changed(change);
                 Ok(performed)
             }),
         }

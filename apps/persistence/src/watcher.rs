@@ -6,7 +6,7 @@ use futures_util::StreamExt as _;
 use tokio::time::sleep;
 use umbel_bus::Bus;
 
-use crate::adapter::Adapter;
+use crate::adapter::{Adapter, News};
 
 /// Looks at the log's head every so often, and once somebody follows the log also hears what the database tells by itself.
 /// What it hears comes sooner; what it overhears is seen at the next look. A store that does not answer is asked again.
@@ -23,11 +23,15 @@ async fn look(adapter: &dyn Adapter, bus: &Bus, every: Duration) {
     }
 }
 
-/// What this process has appended itself comes back to it here, and is no news.
+/// What this process has done itself comes back to it here: an append is no news then, and a subscription that changed is looked at once
+/// more.
 async fn hear(adapter: &dyn Adapter, bus: &Bus) {
     bus.followed().await;
-    let mut heads = adapter.heads();
-    while let Some(head) = heads.next().await {
-        bus.announce_head(head);
+    let mut news = adapter.news();
+    while let Some(one) = news.next().await {
+        match one {
+            News::Head(head) => bus.announce_head(head),
+            News::Changed(change) => bus.announce_change(change),
+        }
     }
 }

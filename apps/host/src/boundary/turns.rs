@@ -51,11 +51,11 @@ mod tests {
     use super::*;
 
     /// Who shares an item waits, in whichever order it is named; who shares none does not.
-    #[tokio::test]
-    async fn who_asks_for_the_same_waits() {
+    #[test]
+    fn who_asks_for_the_same_waits() {
         let turns = Turns::default();
         let query = |tags: [u32; 2]| TagQuery::tagged(Tags::of("t", tags[0])).or(Tags::of("t", tags[1]));
-        let first = turns.wait(&query([1, 2])).await;
+        let first = turns.wait(&query([1, 2])).now_or_never().unwrap();
         assert!(turns.wait(&query([3, 2])).now_or_never().is_none());
         assert!(turns.wait(&query([4, 3])).now_or_never().is_some());
         drop(first);

@@ -22,6 +22,8 @@ use crate::subscription::{AckError, Delivered, Link, Subscriber, Taken, millis};
 /// Calls a handler for the events of one consumer.
 pub(super) struct Consumer<H> {
     handler: Option<H>,
+    /// How often the subscription had been reset when it was last given something.
+    resets: Option<u64>,
     pub(super) start: HandlerStart,
     pub(super) policy: FailurePolicy,
     pub(super) memories: Arc<Memories>,
@@ -60,7 +62,7 @@ impl<H: EventHandler> Consumer<H> {
         stopping: Stopping,
         halted: watch::Receiver<bool>,
     ) -> Self {
-        Self { handler: None, start, policy, memories, stopping, halted }
+        Self { handler: None, resets: None, start, policy, memories, stopping, halted }
     }
 
     /// Handles what comes until told to stop, between two events. Then it leaves, so that others get what it has not handled.
@@ -87,10 +89,20 @@ impl<H: EventHandler> Consumer<H> {
                 bail!("the subscription has ended: {}", subscriber.ended().unwrap_or_default())
             };
             let (events, number, taken) = batch.into_parts();
+            self.begin_anew_after_reset(&events);
             let hand = Hand { link: subscriber.link.clone(), number, taken, failed: BTreeSet::new() };
             W::take(self, events, hand).await?;
         }
         Ok(())
+    }
+
+    /// What a handler knows is of the events that it was given: when they come again from the beginning, so does it.
+    fn begin_anew_after_reset(&mut self, events: &[Delivered]) {
+        let Some(now) = events.iter().map(|delivered| delivered.resets).max() else { return };
+        if self.resets.replace(now).is_some_and(|before| before < now) {
+            tracing::info!(handler = H::NAME, "its subscription was reset; it begins anew");
+            self.handler = None;
+        }
     }
 
     /// Whether to handle nothing more.
@@ -128,7 +140,7 @@ impl<H: EventHandler> Consumer<H> {
         match handled {
             Ok(()) => {
                 if delivered.attempt > 1 {
-                    self.memories.take(delivered.place);
+                    self.memories.take(delivered);
                 }
                 hand.link.ack_unheard(hand.number, vec![delivered.place]).await.map_err(Into::into)
             }
@@ -161,7 +173,7 @@ impl<H: EventHandler> Consumer<H> {
         trouble: Trouble<H::Error>,
     ) -> anyhow::Result<()> {
         let place = delivered.place;
-        let mut memory = self.memories.take(place);
+        let mut memory = self.memories.take(delivered);
         let (verdict, error) = judge::<H>(delivered, &trouble, self.policy, &mut memory);
         if matches!(trouble, Trouble::Panicked(_)) {
             // Nobody knows in which state it was left.
@@ -179,7 +191,7 @@ impl<H: EventHandler> Consumer<H> {
             }
         };
         if matches!(settled, Settled::Retry { .. }) {
-            self.memories.keep(place, memory);
+            self.memories.keep(delivered, memory);
         }
         hand.failed.insert(delivered.key);
         match hand.link.fail(hand.number, place, delivered.key, settled, error).await {

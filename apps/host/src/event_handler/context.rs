@@ -34,7 +34,7 @@ pub struct HandlerContext {
 }
 
 impl HandlerStart {
-    /// The last place there was when the worker of the handler started: events up to there are a replay.
+    /// The last place there was when the worker of the handler started.
     #[must_use]
     pub const fn head(&self) -> Place {
         self.head
@@ -61,7 +61,7 @@ impl HandlerContext {
             part,
             attempt: delivered.attempt,
             letter: delivered.letter,
-            replay: delivered.place <= start.head,
+            replay: delivered.replay,
             bus: start.bus.clone(),
             handler: H::NAME,
             dispatched: Mutex::default(),
@@ -99,7 +99,8 @@ impl HandlerContext {
         self.letter
     }
 
-    /// Whether the event was there before the worker of this handler started.
+    /// Whether the handler was done with the event before the subscription was reset: it is handled once more because somebody wants
+    /// it to be. Judged by the furthest checkpoint that was saved; an event that comes again after a crash is no replay.
     #[must_use]
     pub const fn is_replay(&self) -> bool {
         self.replay

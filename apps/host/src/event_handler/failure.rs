@@ -10,6 +10,8 @@ use std::{
 use serde_json::{Map, Value};
 use umbel_core::{DecodeError, Place, RecordedEvent};
 
+use crate::subscription::Delivered;
+
 /// An event that could not be handled.
 #[derive(Debug)]
 pub struct Failure<'a, E> {
@@ -59,29 +61,29 @@ pub enum Verdict {
 /// What a handler notes of an event from one attempt to the next, as long as the process lives.
 pub type Memory = Map<String, Value>;
 
-/// The memories of all events that are tried again.
+/// The memories of all events that are tried again, by how often the subscription was reset and the place.
 #[derive(Debug, Default)]
-pub(super) struct Memories(Mutex<BTreeMap<Place, Memory>>);
+pub(super) struct Memories(Mutex<BTreeMap<(u64, Place), Memory>>);
 
 /// Memories at most: far more than events that wait for a retry. Then the oldest are forgotten.
 const MEMORIES_MAX: usize = 10_000;
 
 impl Memories {
-    pub(super) fn take(&self, place: Place) -> Memory {
-        self.all().remove(&place).unwrap_or_default()
+    pub(super) fn take(&self, delivered: &Delivered) -> Memory {
+        self.all().remove(&(delivered.resets, delivered.place)).unwrap_or_default()
     }
 
-    pub(super) fn keep(&self, place: Place, memory: Memory) {
+    pub(super) fn keep(&self, delivered: &Delivered, memory: Memory) {
         let mut all = self.all();
         if !memory.is_empty() {
-            all.insert(place, memory);
+            all.insert((delivered.resets, delivered.place), memory);
         }
         while all.len() > MEMORIES_MAX {
             all.pop_first();
         }
     }
 
-    fn all(&self) -> MutexGuard<'_, BTreeMap<Place, Memory>> {
+    fn all(&self) -> MutexGuard<'_, BTreeMap<(u64, Place), Memory>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -71,7 +71,7 @@ pub trait EventHandler: Sized + 'static {
         HandlerOptions::default()
     }
 
-    /// What it is when it begins: when its worker starts, and after it has panicked. Each of several concurrent consumers has one of
+    /// What it is when it begins: when its worker starts, after it has panicked, and when its subscription was reset. Each of several concurrent consumers has one of
     /// its own.
     fn init(start: &HandlerStart) -> impl Future<Output = Result<Self, Self::Error>>;
 

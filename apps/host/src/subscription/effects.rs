@@ -204,6 +204,7 @@ impl Backend {
                     item: Item { place: letter.place, key: letter.key, event: Arc::new(event) },
                     attempts: letter.failure.as_ref().map_or(0, |failure| failure.attempts),
                     first_at: letter.failure.map(|failure| failure.first_at),
+                    replay: letter.replay,
                 }),
                 None => {
                     tracing::warn!(subscription = %self.spec.name, place = %letter.place,

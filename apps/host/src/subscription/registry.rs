@@ -263,6 +263,7 @@ impl Registry {
             poll: settings.poll(),
             commands: heard,
             head: bus.head(),
+            changes: bus.changes(),
         });
         let (first, door) = asked.knock();
         slot.tell(Arc::clone(&told));

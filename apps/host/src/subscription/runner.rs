@@ -8,13 +8,19 @@ use std::{
 
 use futures_util::{FutureExt, StreamExt, future::BoxFuture, stream::FuturesUnordered};
 use tokio::{
-    sync::{mpsc, oneshot, watch},
+    sync::{
+        broadcast::{self, error::RecvError},
+        mpsc, oneshot, watch,
+    },
     time::{Instant, sleep_until},
 };
 use umbel_core::{
     Place, Position,
     store::LeaseState,
-    subscription::{ConsumerId, Effect, Input, JoinError, Machine, Millis, NodeId, Options, Source},
+    subscription::{
+        Change, ConsumerId, Effect, Input, JoinError, Machine, Millis, NodeId, Options, Source,
+        SubscriptionName,
+    },
 };
 
 use super::{
@@ -44,6 +50,7 @@ pub(crate) struct Runner {
     looking: bool,
     look_again: bool,
     head: watch::Receiver<Position>,
+    changes: broadcast::Receiver<Change>,
     /// Where the clock of the machine began.
     began: Instant,
     wake: Option<Millis>,
@@ -89,6 +96,7 @@ pub(crate) struct Parts {
     pub(crate) poll: Duration,
     pub(crate) commands: mpsc::Receiver<Command>,
     pub(crate) head: watch::Receiver<Position>,
+    pub(crate) changes: broadcast::Receiver<Change>,
 }
 
 /// What the machine said to a consumer's command.
@@ -100,7 +108,7 @@ struct Said {
 
 impl Runner {
     pub(crate) fn new(parts: Parts) -> Self {
-        let Parts { node, options, begin, backend, told, poll, commands, head } = parts;
+        let Parts { node, options, begin, backend, told, poll, commands, head, changes } = parts;
         Self {
             machine: match begin {
                 Begin::After(place) => Machine::transient(options.clone(), node, place),
@@ -118,6 +126,7 @@ impl Runner {
             looking: false,
             look_again: false,
             head,
+            changes,
             began: Instant::now(),
             wake: None,
             stop_by: None,
@@ -152,6 +161,7 @@ impl Runner {
                     self.give(Input::StopNow);
                 }
                 Ok(()) = self.head.changed() => self.announced(),
+                () = changed(&mut self.changes, &self.options.name) => drop(self.give(Input::Changed)),
                 () = sleep_until(next_look) => {
                     next_look = Instant::now() + self.poll;
                     self.look();
@@ -364,6 +374,18 @@ impl Runner {
         replace(&self.told.elsewhere, !foreign.is_empty() || own.is_empty());
         replace(&self.told.reached, Position::new(least.get()));
         *self.told.counters.lock().unwrap_or_else(PoisonError::into_inner) = self.machine.counters();
+    }
+}
+
+/// Resolves when something was changed about this subscription, or may have been.
+async fn changed(changes: &mut broadcast::Receiver<Change>, name: &SubscriptionName) {
+    loop {
+        match changes.recv().await {
+            Ok(change) if change.concerns(name) => return,
+            Ok(_other) => {}
+            Err(RecvError::Lagged(_)) => return,
+            Err(RecvError::Closed) => std::future::pending().await,
+        }
     }
 }
 

@@ -64,6 +64,10 @@ pub struct Delivered<T = Arc<RecordedEvent>> {
     pub attempt: u32,
     /// Whether it is a dead letter that is tried again.
     pub letter: bool,
+    /// Whether the subscription was done with it before it was reset, as far as checkpoints were saved.
+    pub replay: bool,
+    /// How often the subscription was reset before: who is given a higher number than before begins anew.
+    pub resets: u64,
 }
 
 /// Why what a consumer said does not count.
@@ -110,12 +114,14 @@ impl<T> Subscriber<T> {
 
     fn batch(&self, sent: Sent) -> Batch<T> {
         let Sent { number, deliveries, taken } = sent;
-        let delivered = |Delivery { item, attempt, letter }: Delivery<Event>| Delivered {
+        let delivered = |Delivery { item, attempt, letter, replay, resets }: Delivery<Event>| Delivered {
             event: (self.map)(&item.event),
             place: item.place,
             key: item.key,
             attempt,
             letter,
+            replay,
+            resets,
         };
         let events = deliveries.into_iter().map(delivered).collect();
         Batch { events, link: self.link.clone(), number, taken }

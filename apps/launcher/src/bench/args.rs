@@ -10,6 +10,9 @@ pub(crate) enum BenchCommand {
     /// Append for another process, as it says on standard input
     #[command(hide = true)]
     Worker(WorkerArgs),
+    /// Serve what `bench http` is compared with, until standard input ends
+    #[command(hide = true)]
+    Floor,
 }
 
 /// Each measures in a scratch place, beside its floors, in turns with them.
@@ -29,6 +32,9 @@ pub(crate) enum Workload {
     /// Publish notices in memory beside bare channels, and beside a subscriber that stalls
     #[command(visible_alias = "bus")]
     Publish(PublishArgs),
+    /// Use Conduit over HTTP from another process, beside the same gateway with nothing behind it
+    #[command(after_help = HTTP_NOTES)]
+    Http(HttpArgs),
     /// Look at the memory and the processor time of an umbrella that has nothing to do
     Idle(IdleArgs),
     /// All of these, against the bars that docs/benchmarks.md sets
@@ -48,6 +54,14 @@ Examples:
   umbel bench append --any --concurrency 64 --url postgres://postgres@127.0.0.1/postgres
   umbel bench append --processes 2 --url postgres://postgres@127.0.0.1/postgres
   umbel bench append --batch 100 --url postgres://postgres@127.0.0.1/postgres --json";
+
+const HTTP_NOTES: &str = "\
+Runs the whole umbrella as a process on a scratch store, fills it through its API, and uses it from this process. Each caller has a
+connection and an account of its own. An answer that is not as it has to be ends it: there are no errors to be counted.
+
+Examples:
+  umbel bench http --articles 1000 --concurrency 64
+  umbel bench http --url postgres://postgres@127.0.0.1/postgres --json";
 
 const ALL_NOTES: &str = "\
 Ends with a table of all bars, those that were missed too: missing one is a finding and no failure of the command.
@@ -156,6 +170,27 @@ pub(crate) struct PublishArgs {
 }
 
 #[derive(Clone, Debug, Args)]
+pub(crate) struct HttpArgs {
+    /// Articles that there are from the start
+    #[arg(long, value_name = "N", default_value_t = 1000, value_parser = value_parser!(u64).range(1..=1_000_000))]
+    pub(super) articles: u64,
+    /// Callers at once; each waits for its answer before the next
+    #[arg(long, value_name = "C", default_value_t = 64, value_parser = value_parser!(u32).range(1..=512))]
+    pub(super) concurrency: u32,
+    /// Pages that are asked for in one round
+    #[arg(long, value_name = "R", default_value_t = 5000, value_parser = value_parser!(u64).range(1..=100_000_000))]
+    pub(super) requests: u64,
+    /// Writes of each kind in one round
+    #[arg(long, value_name = "W", default_value_t = 2000, value_parser = value_parser!(u64).range(1..=100_000_000))]
+    pub(super) writes: u64,
+    /// Articles in one round whose way to the page is watched
+    #[arg(long, value_name = "L", default_value_t = 100, value_parser = value_parser!(u64).range(1..=1_000_000))]
+    pub(super) lags: u64,
+    #[command(flatten)]
+    pub(super) common: Common,
+}
+
+#[derive(Clone, Debug, Args)]
 pub(crate) struct IdleArgs {
     /// Seconds to look
     #[arg(long, value_name = "S", default_value_t = 20, value_parser = value_parser!(u64).range(1..=3600))]
@@ -199,6 +234,7 @@ impl Workload {
             Self::Command(args) => &args.common,
             Self::Growth(args) => &args.common,
             Self::Publish(args) => &args.common,
+            Self::Http(args) => &args.common,
             Self::Idle(args) => &args.common,
             Self::All(args) => &args.common,
         }

@@ -121,8 +121,16 @@ impl Talking {
 
     /// Waits for a line.
     pub(super) async fn until(&mut self, wanted: impl Fn(&str) -> bool) -> anyhow::Result<()> {
-        while !wanted(&self.line().await?) {}
-        Ok(())
+        self.find(|line| wanted(line).then_some(())).await
+    }
+
+    /// Waits for a line in which something is found.
+    pub(super) async fn find<T>(&mut self, look: impl Fn(&str) -> Option<T>) -> anyhow::Result<T> {
+        loop {
+            if let Some(found) = look(&self.line().await?) {
+                return Ok(found);
+            }
+        }
     }
 
     async fn ask(&mut self, appends: u64) -> anyhow::Result<Done> {

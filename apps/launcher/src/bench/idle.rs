@@ -8,15 +8,12 @@ use umbel_core::store::StoreStatus;
 use super::{
     args::IdleArgs,
     bars,
-    child::Talking,
     figures::rounded,
+    http::umbrella,
     lab::Site,
     memory::{Memory, processor_time},
     report::Report,
 };
-
-/// What `umbel run` says once everything is up.
-const UP: &str = "Ctrl-C stops it in order.";
 
 /// What starting leaves to do: this much is not looked at.
 const SETTLING: Duration = Duration::from_secs(3);
@@ -24,10 +21,7 @@ const SETTLING: Duration = Duration::from_secs(3);
 /// Runs the whole umbrella as a process of its own on a scratch store, and looks at it.
 pub(super) async fn run(site: &Site, args: &IdleArgs) -> anyhow::Result<()> {
     let lab = site.open().await?;
-    let secret = format!("gateway.jwt_secret={}", umbel_bus::edge::fresh_id());
-    let arguments = ["run", "--set", "gateway.address=127.0.0.1:0", "--set", &secret].map(str::to_owned);
-    let mut umbrella = Talking::start(site, lab.scratch.settings(), arguments)?;
-    umbrella.until(|line| line == UP).await?;
+    let (umbrella, _address) = umbrella(site, &lab).await?;
     sleep(SETTLING).await;
     let process = umbrella.id().to_string();
     let (begin, before) = (Instant::now(), processor_time(&process)?);

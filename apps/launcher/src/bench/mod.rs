@@ -13,6 +13,7 @@ mod event;
 mod figures;
 mod fill;
 mod growth;
+mod http;
 mod idle;
 mod lab;
 mod live;
@@ -45,6 +46,7 @@ impl BenchCommand {
         match self {
             Self::Measure(workload) => workload.measure(options, say),
             Self::Worker(args) => worker::work(&options, args),
+            Self::Floor => http::serve(&options),
         }
     }
 }
@@ -64,6 +66,7 @@ impl Workload {
             Self::Command(args) => command::run(site, args).await,
             Self::Growth(args) => growth::run(site, args).await,
             Self::Publish(args) => publish::run(site, args).await,
+            Self::Http(args) => http::run(site, args).await,
             Self::Idle(args) => idle::run(site, args).await,
             Self::All(args) => suite::run(site, args).await,
         }

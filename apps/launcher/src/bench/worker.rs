@@ -1,4 +1,4 @@
-//! The other end of [`super::child`]: a process that appends as it is told.
+//! The other end of [`super::child`]: a process that does as it is told, here: that appends.
 
 use std::{
     io::{self, BufRead, Write},
@@ -8,7 +8,7 @@ use std::{
 
 use anyhow::anyhow;
 use tokio::sync::mpsc;
-use umbel_host::{ExitStatus, Failed, Foundation, OrExit, RunError, StopSignals};
+use umbel_host::{ExitStatus, Failed, Foundation, OrExit, RunError, StopSignals, Umbrella};
 use umbel_settings::LoadOptions;
 
 use super::{
@@ -18,27 +18,38 @@ use super::{
 };
 use crate::print::say;
 
-/// Serves until standard input ends. A signal is for the process that started this one, which then ends the input.
+/// Serves until standard input ends.
 pub(super) fn work(options: &LoadOptions, args: &WorkerArgs) -> Result<(), Failed> {
     let foundation = Foundation::lay(options).or_exit(ExitStatus::Settings)?;
     let store = foundation.settings.section("store").or_exit(ExitStatus::Settings)?;
     let store = umbel_persistence::group(&store, &foundation.bus, foundation.policy());
+    let bus = foundation.bus.clone();
+    let serving = async || serve(Target::Store(bus.store()), args).await;
+    beside(foundation.umbrella("worker").with(store), serving)
+}
+
+/// Runs an umbrella for as long as the work takes, which begins when everything is up. A signal is for the process that started this
+/// one, which then ends the input.
+pub(super) fn beside(
+    umbrella: Umbrella,
+    work: impl AsyncFnOnce() -> anyhow::Result<()>,
+) -> Result<(), Failed> {
     actix::System::new().block_on(async {
         let _signals = StopSignals::listen().or_exit(ExitStatus::Failure)?;
-        let supervisor = foundation.umbrella("worker").with(store).start();
+        let supervisor = umbrella.start();
         let tree = supervisor.tree();
-        let served = tokio::select! {
+        let worked = tokio::select! {
             outcome = supervisor.finished() => {
                 RunError::check(outcome)?;
-                Err(anyhow!("the store stopped by itself"))
+                Err(anyhow!("what was to be measured stopped by itself"))
             }
-            served = async {
+            worked = async {
                 tree.wait_until_up(Duration::MAX).await?;
-                serve(Target::Store(foundation.bus.store()), args).await
-            } => served,
+                work().await
+            } => worked,
         };
         supervisor.shut_down().await;
-        served.or_exit(ExitStatus::Failure)
+        worked.or_exit(ExitStatus::Failure)
     })
 }
 
@@ -60,7 +71,7 @@ async fn serve(target: Target, args: &WorkerArgs) -> anyhow::Result<()> {
 }
 
 /// The lines of standard input, read on a thread of their own.
-fn orders() -> mpsc::Receiver<io::Result<String>> {
+pub(super) fn orders() -> mpsc::Receiver<io::Result<String>> {
     let (sender, orders) = mpsc::channel(1);
     thread::spawn(move || {
         for line in io::stdin().lock().lines() {

@@ -13,9 +13,19 @@ use umbel_core::{
         StoreStatus, StreamInfo, StreamList, StreamPage,
     },
     stream::StreamName,
+    subscription::Change,
 };
 
 use super::missing;
+
+/// What processes tell each other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum News {
+    /// The log goes at least this far.
+    Head(Position),
+    /// Subscriptions have changed.
+    Changed(Change),
+}
 
 /// Keeps the log.
 pub trait Log: Send + Sync + 'static {
@@ -55,10 +65,10 @@ pub trait Log: Send + Sync + 'static {
     /// Which adapter, where, and how far the log goes.
     fn status(&self) -> BoxFuture<'_, Result<StoreStatus, StoreError>>;
 
-    /// The log's head again and again, as the database tells of it by itself when some process has appended; without an end,
-    /// and mended by itself. A hint: one may be missed, or be one that is known. Costs nothing before it is first asked for
-    /// one. Silent where the database tells nothing, or no other process can append.
-    fn heads(&self) -> BoxStream<'static, Position> {
+    /// What the database tells by itself when some process has appended, or has changed how subscriptions stand; without an end, and
+    /// mended by itself. Hints: one may be missed, or be one that is known. Costs nothing before it is first asked for one. Silent
+    /// where the database tells nothing, or no other process can change anything.
+    fn news(&self) -> BoxStream<'static, News> {
         Box::pin(stream::pending())
     }
 }

@@ -1,6 +1,6 @@
 //! Requests about subscriptions and dead letters, and the acts that change them: bounded, cut and permitted.
 
-use futures_util::future::ready;
+use futures_util::{TryFutureExt as _, future::ready};
 use umbel_bus::edge;
 use umbel_core::{
     Json,
@@ -8,7 +8,7 @@ use umbel_core::{
         Act, KeepLeases, LEASE_MAX_MS, ListLetters, ListSubscriptions, NewLetter, OpenSubscription,
         ParkLetters, PerformError, ReadParkedKeys, SaveCheckpoints, SettleLetters, StoreError, TakeLetters,
     },
-    subscription::{SettledLetter, Settling},
+    subscription::{Change, SettledLetter, Settling},
 };
 
 use super::{Answer, BoxedAnswer, Desk, unknown};
@@ -19,8 +19,9 @@ answers! {
         Err(error) => Box::pin(ready(Err(error))),
     }, too_late: unknown;
     KeepLeases: |asked, desk| {
-        let lease_ms = asked.lease_ms.min(LEASE_MAX_MS);
-        desk.adapter.keep_leases(Self { lease_ms, ..asked }, edge::now())
+        let (lease_ms, change) = (asked.lease_ms.min(LEASE_MAX_MS), Change::by_leases(&asked));
+        let kept = desk.adapter.keep_leases(Self { lease_ms, ..asked }, edge::now());
+        Box::pin(kept.inspect_ok(move |_| desk.changed(change)))
     }, too_late: unknown;
     SaveCheckpoints: |asked, desk| match desk.bounded(asked.checkpoints.len(), "checkpoints") {
         Ok(()) => desk.adapter.save_checkpoints(asked),
@@ -52,6 +53,13 @@ answers! {
 }
 
 impl Desk {
+    /// Those of this process who run subscriptions need not wait until they ask.
+    pub(super) fn changed(&self, change: Option<Change>) {
+        if let Some(change) = change {
+            self.bus.announce_change(change);
+        }
+    }
+
     fn bounded(&self, count: usize, what: &str) -> Result<(), StoreError> {
         let limit = self.settings.group_max_events;
         if count <= limit {

@@ -20,11 +20,13 @@ impl State {
         let mut refused = BTreeSet::new();
         for new in request.letters {
             let Lease { partition, epoch } = new.lease;
-            if self.leased(&name, partition, epoch).is_none() {
+            let handled = self.leased(&name, partition, epoch).map(|partition| partition.handled);
+            let (Some(handled), Some(subscription)) = (handled, self.subscriptions.get_mut(&name)) else {
                 refused.insert(partition);
-            } else if let Some(subscription) = self.subscriptions.get_mut(&name) {
-                subscription.letters.entry(new.place).or_insert_with(|| letter(&name, new, now));
-            }
+                continue;
+            };
+            let replay = new.place <= handled;
+            subscription.letters.entry(new.place).or_insert_with(|| letter(&name, new, replay, now));
         }
         refused.into_iter().collect()
     }
@@ -140,7 +142,7 @@ impl Subscription {
     }
 }
 
-fn letter(subscription: &SubscriptionName, new: NewLetter, parked_at: Timestamp) -> Letter {
+fn letter(subscription: &SubscriptionName, new: NewLetter, replay: bool, parked_at: Timestamp) -> Letter {
     let NewLetter { lease, place, key, key_text, event_id, position, event_name, failure } = new;
     Letter {
         subscription: subscription.clone(),
@@ -154,6 +156,7 @@ fn letter(subscription: &SubscriptionName, new: NewLetter, parked_at: Timestamp)
         failure,
         parked_at,
         retry: false,
+        replay,
         edited: None,
     }
 }

@@ -28,6 +28,8 @@ pub(super) struct Subscription {
     pub(super) stream: Option<StreamName>,
     start: Start,
     paused: bool,
+    /// How often it was reset.
+    resets: u64,
     created_at: Timestamp,
     /// The epoch that its partitions began with, which no earlier one of its name had.
     incarnation: u64,
@@ -44,6 +46,8 @@ pub(super) struct Partition {
     /// Who had the last lease, unless it was given back or taken away, and until when.
     owner: Option<(NodeId, Timestamp)>,
     pub(super) checkpoint: Place,
+    /// The furthest checkpoint that was saved, which a reset leaves.
+    pub(super) handled: Place,
 }
 
 impl Subscriptions for Memory {
@@ -71,7 +75,7 @@ impl Subscriptions for Memory {
             let mut refused = BTreeSet::new();
             for Checkpoint { partition, epoch, place } in request.checkpoints {
                 match state.leased(&request.subscription, partition, epoch) {
-                    Some(leased) => leased.checkpoint = leased.checkpoint.max(place),
+                    Some(leased) => leased.save(place),
                     None => drop(refused.insert(partition)),
                 }
             }
@@ -142,10 +146,11 @@ impl State {
             stream: request.stream.clone(),
             start,
             paused: false,
+            resets: 0,
             created_at: now,
             incarnation: epoch,
             members: BTreeMap::new(),
-            partitions: vec![Partition { epoch, owner: None, checkpoint }; size(request.partitions)],
+            partitions: vec![Partition::new(epoch, checkpoint); size(request.partitions)],
             letters: BTreeMap::new(),
         };
         let kept = self.subscriptions.entry(request.name.clone()).or_insert_with(make);
@@ -243,6 +248,8 @@ impl State {
     pub(super) fn reset_followers(&mut self, stream: &StreamName) {
         for kept in self.subscriptions.values_mut().filter(|kept| kept.stream.as_ref() == Some(stream)) {
             kept.reset(Start::Origin, Place::START);
+            // What was handled was of the stream that is gone.
+            kept.partitions.iter_mut().for_each(|partition| partition.handled = Place::START);
         }
     }
 
@@ -291,8 +298,10 @@ impl Subscription {
     /// Lets it begin elsewhere; how many dead letters it had.
     fn reset(&mut self, start: Start, checkpoint: Place) -> u64 {
         self.start = start;
+        self.resets += 1;
         for partition in &mut self.partitions {
-            *partition = Partition { epoch: partition.epoch + 1, owner: None, checkpoint };
+            let handled = partition.handled;
+            *partition = Partition { handled, ..Partition::new(partition.epoch + 1, checkpoint) };
         }
         count(std::mem::take(&mut self.letters).len())
     }
@@ -335,11 +344,13 @@ impl Subscription {
             epoch: kept.epoch,
             owner: kept.owner(now),
             checkpoint: kept.checkpoint,
+            handled: kept.handled,
             letters: count(self.letters_of(partition).count()),
             due: self.heads().any(|letter| letter.partition == partition && letter.is_wanted()),
         };
         let partitions = (0..).zip(&self.partitions).map(state).collect();
-        Leases { gone: false, paused: self.paused, members: self.members(now), partitions }
+        let Self { paused, resets, .. } = *self;
+        Leases { gone: false, paused, resets, members: self.members(now), partitions }
     }
 
     fn state(&self, name: &SubscriptionName, now: Timestamp) -> SubscriptionState {
@@ -371,6 +382,15 @@ impl Subscription {
 }
 
 impl Partition {
+    fn new(epoch: u64, checkpoint: Place) -> Self {
+        Self { epoch, owner: None, checkpoint, handled: Place::START }
+    }
+
+    fn save(&mut self, place: Place) {
+        self.checkpoint = self.checkpoint.max(place);
+        self.handled = self.handled.max(place);
+    }
+
     /// Who holds it.
     fn owner(&self, now: Timestamp) -> Option<NodeId> {
         self.owner.filter(|(_, until)| *until > now).map(|(owner, _)| owner)

@@ -4,7 +4,7 @@
 //! reads. Statements are in `sql/`, tables and functions in `migrations/`.
 //!
 //! Promises, beside those of [`Log`]: positions have no gaps and become visible in order, whoever writes;
-//! several adapters may work on one schema, and tell each other of appends; two schemas share nothing. A lost connection
+//! several adapters may work on one schema, and tell each other of appends and of subscriptions; two schemas share nothing. A lost connection
 //! is replaced by itself; an append whose connection was lost is settled with its own ids, never stored twice.
 //!
 //! Every statement names its schema, and correctness relies on no session: no setting, no lock, no temporary table.
@@ -50,6 +50,7 @@ use umbel_core::{
         SwitchError, SwitchProjection,
     },
     stream::StreamName,
+    subscription::Change,
 };
 
 use self::{
@@ -62,7 +63,7 @@ use self::{
     writer::Writer,
 };
 use crate::{
-    adapter::{Log, ReadModels},
+    adapter::{Log, News, ReadModels},
     page::PAGE_MAX_BYTES,
 };
 
@@ -155,12 +156,12 @@ pub struct Postgres {
     writer: Writer,
     upkeeper: Arc<Upkeeper>,
     /// `None` where processes do not tell each other.
-    news: Option<News>,
+    news: Option<Ends>,
 }
 
 /// Both ends of what processes tell each other.
 #[derive(Debug)]
-struct News {
+struct Ends {
     announcer: Arc<Announcer>,
     listener: Listener,
 }
@@ -223,7 +224,7 @@ impl Postgres {
         };
         let reader = Arc::new(Reader::new(Arc::clone(&target), Arc::clone(&statements), pool, options));
         // A session that listens is what poolers do not like.
-        let news = (options.listen && !options.pooler).then(|| News {
+        let news = (options.listen && !options.pooler).then(|| Ends {
             announcer: Announcer::new(Arc::clone(&reader), &schema),
             listener: Listener::new(&target, &statements, &schema, options),
         });
@@ -233,6 +234,14 @@ impl Postgres {
             upkeeper: Arc::new(Upkeeper::new(Arc::clone(&target), Arc::clone(&statements), options)),
             writer: Writer::new(target, statements, options),
         })
+    }
+
+    /// Tells other processes, if this one is to: subscriptions have changed. Who changed them may end right after, so it is said
+    /// before that is answered.
+    async fn tell_change(&self, change: Option<Change>) {
+        if let (Some(news), Some(change)) = (&self.news, change) {
+            news.announcer.changed(change).await;
+        }
     }
 
     /// Tells other processes, if this one is to: the log goes at least so far.
@@ -286,9 +295,9 @@ impl Log for Postgres {
         Box::pin(self.reader.status())
     }
 
-    fn heads(&self) -> BoxStream<'static, Position> {
+    fn news(&self) -> BoxStream<'static, News> {
         match &self.news {
-            Some(news) => news.listener.heads(),
+            Some(news) => news.listener.news(),
             None => Box::pin(stream::pending()),
         }
     }

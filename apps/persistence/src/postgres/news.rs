@@ -1,7 +1,7 @@
-//! News between processes: how far the log goes, by NOTIFY and LISTEN.
+//! News between processes: how far the log goes, and that subscriptions have changed, by NOTIFY and LISTEN.
 //!
-//! A hint and no more. Whoever misses one looks at the log some time later; whoever gets one twice, or late, knows already.
-//! So nothing of it is part of an append: the announcer speaks after the commit, on a connection for reading.
+//! Hints and no more. Whoever misses one looks some time later; whoever gets one twice, or late, knows already. So nothing of
+//! it is part of what it tells of: the announcer speaks after the commit, on a connection for reading.
 //!
 //! Only numbers travel, and each schema has a channel of its own: no name can be taken for anything else.
 
@@ -11,7 +11,12 @@ mod listener;
 use ring::digest::{SHA256, digest};
 
 pub(super) use self::{announcer::Announcer, listener::Listener};
-use crate::postgres::sql::Schema;
+use umbel_core::{
+    Position,
+    subscription::{Change, Key},
+};
+
+use crate::{adapter::News, postgres::sql::Schema};
 
 /// What the server takes as the name of a channel, in bytes.
 const CHANNEL_MAX: usize = 63;
@@ -28,11 +33,45 @@ pub(super) fn channel(schema: &Schema) -> String {
     format!("umbel:#{:032x}", u128::from_be_bytes(begin))
 }
 
+/// What stands before the key of a subscription; alone, all are meant.
+const CHANGED: char = '~';
+
+/// News as they travel: a position is a number, a subscription's key one behind a sign.
+fn text(news: News) -> String {
+    match news {
+        News::Head(position) => position.to_string(),
+        News::Changed(Change::Of(key)) => format!("{CHANGED}{}", key.to_i64()),
+        News::Changed(Change::Any) => CHANGED.into(),
+    }
+}
+
+/// What was heard; nothing when it is not meant for us.
+pub(super) fn heard(text: &str) -> Option<News> {
+    match text.strip_prefix(CHANGED) {
+        None => text.parse().ok().map(|position| News::Head(Position::new(position))),
+        Some("") => Some(News::Changed(Change::Any)),
+        Some(key) => key.parse().ok().map(|key| News::Changed(Change::Of(Key::from_i64(key)))),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::collections::HashSet;
 
     use super::*;
+
+    /// SU-23: what is told is what is heard, and nothing else is.
+    #[test]
+    fn what_is_told_is_heard() {
+        let keys = ["", "a", "articles.feed"].map(|name| News::Changed(Change::Of(Key::of(name))));
+        let others = [0, 1, u64::MAX].map(|position| News::Head(Position::new(position)));
+        for news in keys.into_iter().chain(others).chain([News::Changed(Change::Any)]) {
+            assert_eq!(heard(&text(news)), Some(news));
+        }
+        for other in ["", "x", "-1", "~x", "~~", "1 2"] {
+            assert_eq!(heard(other), None, "{other:?}");
+        }
+    }
 
     /// OP-04: however long the names of two schemas are, and however alike, their channels differ and the server takes them.
     #[test]

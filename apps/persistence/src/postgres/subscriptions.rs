@@ -12,7 +12,7 @@ use umbel_core::{
         OpenSubscription, ParkLetters, ReadParkedKeys, SaveCheckpoints, SettleLetters, StoreError,
         SubscriptionState, TakeLetters,
     },
-    subscription::{Key, Start},
+    subscription::{Change, Key, Start},
 };
 
 pub(super) use self::acts::Asked;
@@ -29,7 +29,12 @@ impl Subscriptions for Postgres {
     }
 
     fn keep_leases(&self, request: KeepLeases, _now: Timestamp) -> BoxFuture<'_, Result<Leases, StoreError>> {
-        Box::pin(self.reader.keep_leases(request))
+        Box::pin(async move {
+            let change = Change::by_leases(&request);
+            let kept = self.reader.keep_leases(request).await?;
+            self.tell_change(change).await;
+            Ok(kept)
+        })
     }
 
     fn save_checkpoints(&self, request: SaveCheckpoints) -> BoxFuture<'_, Result<Vec<u32>, StoreError>> {

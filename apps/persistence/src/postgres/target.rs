@@ -3,19 +3,26 @@
 use std::{fmt, future::Future, time::Duration};
 
 use futures_util::future::poll_fn;
-use tokio::{sync::watch, task::JoinHandle};
+use tokio::{
+    sync::{broadcast, watch},
+    task::JoinHandle,
+};
 use tokio_postgres::{
     AsyncMessage, Client, Config, Error,
     config::{Host, SslMode},
 };
 use tokio_postgres_rustls::MakeRustlsConnect;
-use umbel_core::{Position, store::StoreError};
+use umbel_core::{Position, store::StoreError, subscription::Change};
 
-use crate::postgres::{
-    PostgresOptions,
-    error::{Kind, describe, kind, store_error},
-    sql::Schema,
-    tls::{self, Verify},
+use crate::{
+    adapter::News,
+    postgres::{
+        PostgresOptions,
+        error::{Kind, describe, kind, store_error},
+        news::heard,
+        sql::Schema,
+        tls::{self, Verify},
+    },
 };
 
 /// How long sent data may stay unacknowledged before the connection counts as lost, unless the URL says.
@@ -39,6 +46,17 @@ pub(super) struct Target {
     /// What is set on a new connection, or at the beginning of a transaction.
     settings: String,
 }
+
+/// What was heard on a connection that listens.
+pub(super) struct Heard {
+    /// The last position.
+    pub(super) heads: watch::Receiver<Position>,
+    /// Changes of subscriptions.
+    pub(super) changes: broadcast::Receiver<Change>,
+}
+
+/// Changes of subscriptions that were heard and wait to be passed on; beyond that, all count as changed.
+const CHANGES_MAX: usize = 64;
 
 /// Drives a connection until it is dropped.
 #[derive(Debug)]
@@ -149,32 +167,31 @@ impl Target {
         Ok((client, driving))
     }
 
-    /// A new connection that listens to a channel of positions: it holds the last of those that were heard, until the connection
-    /// ends. What is no position is not meant for us.
+    /// A new connection that listens to a channel, with what is heard there, until the connection ends.
     ///
     /// # Errors
     /// As [`Target::open`].
-    pub(super) async fn listen(
-        &self,
-        channel: &str,
-    ) -> Result<(Client, watch::Receiver<Position>, Driving), StoreError> {
+    pub(super) async fn listen(&self, channel: &str) -> Result<(Client, Heard, Driving), StoreError> {
         let connect = async {
             let mut config = self.config.clone();
             // It waits for ever, and whoever looks at the server's sessions shall see for what.
             config.application_name(format!("{} listener", config.get_application_name().unwrap_or("umbel")));
             let (client, mut connection) = config.connect(self.tls.clone()).await?;
-            let (tell, heard) = watch::channel(Position::START);
+            let (tell, heads) = watch::channel(Position::START);
+            let (tell_change, changes) = broadcast::channel(CHANGES_MAX);
             let driving = Driving(Some(tokio::spawn(async move {
                 while let Some(Ok(message)) = poll_fn(|context| connection.poll_message(context)).await {
-                    if let AsyncMessage::Notification(news) = message
-                        && let Ok(position) = news.payload().parse()
-                    {
-                        tell.send_replace(Position::new(position));
+                    let AsyncMessage::Notification(news) = message else { continue };
+                    match heard(news.payload()) {
+                        Some(News::Head(position)) => drop(tell.send_replace(position)),
+                        // Whoever listened may have gone.
+                        Some(News::Changed(change)) => drop(tell_change.send(change)),
+                        None => {}
                     }
                 }
             })));
             client.batch_execute(&format!("{}; LISTEN \"{channel}\"", self.settings)).await?;
-            Ok((client, heard, driving))
+            Ok((client, Heard { heads, changes }, driving))
         };
         self.in_time(connect).await
     }

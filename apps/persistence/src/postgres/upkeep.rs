@@ -27,6 +27,7 @@ use umbel_core::{
     store::{
         Append, Finding, LinkError, LinkEvents, Perform, PerformError, Performed, StoreError, plan::View,
     },
+    subscription::Change,
 };
 
 use self::perform::Done;
@@ -83,6 +84,7 @@ impl Upkeep for Postgres {
             match to_its_end(async move { upkeeper.perform(slot, act, now).await }).await? {
                 Done::Now(performed) => {
                     self.tell(performed.position);
+                    self.tell_change(Change::by_act(&request.act)).await;
                     Ok(performed)
                 }
                 Done::Before => match self.find_event(request.id).await? {

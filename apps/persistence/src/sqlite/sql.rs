@@ -158,6 +158,7 @@ statements! {
     INSERT_SUBSCRIPTION = "subscriptions/insert_subscription",
     INSERT_PARTITION = "subscriptions/insert_partition",
     FIND_SUBSCRIPTION = "subscriptions/find_subscription",
+    FORGET_HANDLED = "subscriptions/forget_handled",
     LIST_SUBSCRIPTIONS = "subscriptions/list_subscriptions",
     REMOVE_MEMBERS = "subscriptions/remove_members",
     PUT_MEMBER = "subscriptions/put_member",

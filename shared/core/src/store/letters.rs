@@ -186,6 +186,8 @@ pub struct Letter {
     pub parked_at: Timestamp,
     /// Whether somebody asked for it to be tried again.
     pub retry: bool,
+    /// Whether its event had been done with before it was parked, and came again after a reset.
+    pub replay: bool,
     /// What is handed to the handler instead of the event's data, if an operator has edited it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub edited: Option<Json>,

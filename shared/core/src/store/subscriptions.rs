@@ -83,6 +83,8 @@ pub struct Leases {
     pub gone: bool,
     /// Whether an operator has paused it.
     pub paused: bool,
+    /// How often it was reset. Whoever handles its events begins anew each time.
+    pub resets: u64,
     /// Nodes that take part, the one that asked included (unless it left).
     pub members: u32,
     /// Every partition, in order.
@@ -100,6 +102,9 @@ pub struct LeaseState {
     pub owner: Option<NodeId>,
     /// How far it has come.
     pub checkpoint: Place,
+    /// How far it had come at most, as far as that was saved: a reset moves the checkpoint back and leaves this. What comes again up to
+    /// here is a replay.
+    pub handled: Place,
     /// Its dead letters.
     pub letters: u64,
     /// Whether some of them are to be handled now.

@@ -67,6 +67,7 @@ mod tests {
             epoch: 1,
             owner,
             checkpoint: Place::START,
+            handled: Place::START,
             letters: 0,
             due: false,
         };

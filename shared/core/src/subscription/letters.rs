@@ -15,6 +15,7 @@ pub(super) struct InHand<E> {
     pub(super) failures: u32,
     /// When it failed first, as far as is known.
     pub(super) failed_first: Option<Timestamp>,
+    pub(super) replay: bool,
     pub(super) state: State,
 }
 
@@ -84,6 +85,7 @@ impl<E> Letters<E> {
             item: due.item,
             failures: due.attempts,
             failed_first: due.first_at,
+            replay: due.replay,
             state: State::Waiting,
         };
         self.all.insert(place, letter);

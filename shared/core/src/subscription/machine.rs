@@ -45,6 +45,8 @@ pub struct Machine<E> {
     /// Whether the store may know of this node.
     member: bool,
     paused: bool,
+    /// How often the subscription was reset.
+    resets: u64,
     /// The first moment at which a partition that may send may do so no longer.
     expires: Millis,
     /// Whether some partition wants more than to be read and saved. Mostly none does, and none is asked then.
@@ -64,6 +66,8 @@ pub struct Machine<E> {
     look: bool,
     /// Whether some partition may stand before what is known to be there.
     behind: bool,
+    /// Whether something of some key may have been left in the log.
+    leaves: bool,
 
     save: Pending<Vec<Checkpoint>>,
     /// Events that were done since checkpoints were saved.
@@ -154,6 +158,7 @@ impl<E: Clone> Machine<E> {
             claims: Vec::new(),
             member: false,
             paused: false,
+            resets: 0,
             expires: Millis::MAX,
             chores: false,
             queue: Queue::default(),
@@ -164,6 +169,7 @@ impl<E: Clone> Machine<E> {
             announced: Place::START,
             look: false,
             behind: false,
+            leaves: false,
             save: Pending::default(),
             unsaved: 0,
             unsaved_since: None,
@@ -305,7 +311,8 @@ impl<E: Clone> Machine<E> {
     #[must_use]
     pub fn is_live(&self) -> bool {
         let mut owned = self.owned_partitions().peekable();
-        owned.peek().is_some() && owned.all(|one| one.active && one.seen >= self.head) && !self.look
+        let has_read = |one: &Partition| one.active && one.seen >= self.head && one.left.is_empty();
+        owned.peek().is_some() && owned.all(has_read) && !self.look
     }
 
     /// What happened so far.

@@ -13,6 +13,7 @@
 //! - an event of a key that has a dead letter waits behind it, and other keys do not wait;
 //! - what waits here is bounded, whatever the consumers do.
 
+mod change;
 mod key;
 mod machine;
 mod name;
@@ -30,6 +31,7 @@ mod queue;
 #[cfg(test)]
 mod tests;
 
+pub use change::Change;
 pub use key::Key;
 pub use machine::{Counters, Machine};
 pub use name::{NodeId, SubscriptionName, SubscriptionNameError};

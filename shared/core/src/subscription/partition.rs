@@ -1,8 +1,8 @@
 //! A partition that this node owns: its lease, how far it was read, and what of it is not done.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Millis, pending::Pending};
+use super::{Key, Millis, pending::Pending};
 use crate::{
     store::{Checkpoint, Lease},
     version::Place,
@@ -17,10 +17,14 @@ pub(super) struct Partition {
     pub(super) until: Millis,
     /// The checkpoint as the store has it.
     pub(super) saved: Place,
+    /// What comes up to here was done with when the lease began, and comes again after a reset.
+    pub(super) handled: Place,
     /// Everything up to here was fetched.
     pub(super) seen: Place,
     /// What was fetched and is neither handled, skipped nor parked. Not more than the queue holds.
     undone: BTreeSet<Place>,
+    /// Keys that wait and of which there was too much: from this place on, up to what was seen, theirs was left in the log.
+    pub(super) left: BTreeMap<Key, Place>,
     /// What consumers hold of it, letters that are being settled included.
     pub(super) held: usize,
     /// Events that failed for good and are not yet dead letters.
@@ -46,8 +50,10 @@ impl Partition {
             epoch: lease.epoch,
             until,
             saved: checkpoint,
+            handled: Place::START,
             seen: checkpoint,
             undone: BTreeSet::new(),
+            left: BTreeMap::new(),
             held: 0,
             failing: 0,
             loaded,
@@ -74,7 +80,7 @@ impl Partition {
 
     /// The place up to which everything is done.
     pub(super) fn settled_to(&self) -> Place {
-        match self.undone.first() {
+        match self.undone.first().into_iter().chain(self.left.values()).min() {
             Some(first) => Place::new(first.get().saturating_sub(1)),
             None => self.seen,
         }

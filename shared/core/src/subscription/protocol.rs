@@ -36,6 +36,8 @@ pub struct Due<E> {
     pub attempts: u32,
     /// When it failed first, if it did.
     pub first_at: Option<Timestamp>,
+    /// Whether it is a replay: [`Letter::replay`](crate::store::Letter::replay).
+    pub replay: bool,
 }
 
 /// Something that happened.
@@ -259,6 +261,10 @@ pub struct Delivery<E> {
     pub attempt: u32,
     /// Whether it is a dead letter that is tried again.
     pub letter: bool,
+    /// Whether the subscription was done with it before it was reset, as far as checkpoints tell.
+    pub replay: bool,
+    /// How often the subscription was reset before: who is given a higher number than before begins anew.
+    pub resets: u64,
 }
 
 /// An event that becomes a dead letter.

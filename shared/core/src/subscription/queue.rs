@@ -138,6 +138,9 @@ impl<E> Queue<E> {
                 item: entry.item.clone(),
                 attempt: entry.failures.saturating_add(1),
                 letter: false,
+                // Its partition knows.
+                replay: false,
+                resets: 0,
             });
             lane.held += 1;
             if lane.holder.replace(consumer).is_none() {
@@ -208,6 +211,23 @@ impl<E> Queue<E> {
     /// The next moment at which a key is to be tried again.
     pub(super) fn next_retry(&self) -> Option<Millis> {
         self.retries.first().map(|(at, _)| *at)
+    }
+
+    /// Events of keys that wait to be tried again.
+    pub(super) fn waiting(&self) -> usize {
+        let lanes = self.retries.iter().filter_map(|(_, key)| self.lanes.get(key));
+        lanes.map(|lane| lane.entries.len()).sum()
+    }
+
+    /// Takes out what of a key is behind its first events. Nothing of it is held. The places.
+    pub(super) fn cut(&mut self, key: Key, keep: usize) -> Vec<Place> {
+        let Some(lane) = self.lanes.get_mut(&key).filter(|lane| lane.entries.len() > keep) else {
+            return Vec::new();
+        };
+        let behind = lane.entries.split_off(keep);
+        self.len -= behind.len();
+        self.relist(key);
+        behind.into_iter().map(|entry| entry.item.place).collect()
     }
 
     /// Opens the keys whose moment has come.

@@ -54,6 +54,11 @@ impl Books {
         !self.is_open(place)
     }
 
+    /// Whether it was handled, skipped, parked or discarded ever.
+    pub(crate) fn was_over(&self, place: Place) -> bool {
+        self.ever.contains(&place)
+    }
+
     /// Invariant 6: the first time that an event is handled, everything before it of its key is over.
     pub(crate) fn handled(
         &mut self,

@@ -18,6 +18,7 @@ pub(crate) struct Letter {
     key: Key,
     failure: Option<Failure>,
     retry: bool,
+    replay: bool,
 }
 
 impl Letter {
@@ -54,7 +55,9 @@ impl Subscription {
                 continue;
             }
             let partition = one.item.key.partition(self.partition_count());
-            let letter = Letter { partition, key: one.item.key, failure: one.failure.clone(), retry: false };
+            let replay = one.item.place <= self.partitions[size(partition)].handled;
+            let (key, failure) = (one.item.key, one.failure.clone());
+            let letter = Letter { partition, key, failure, retry: false, replay };
             self.letters.entry(one.item.place).or_insert(letter);
         }
         refused.into_iter().collect()
@@ -68,6 +71,7 @@ impl Subscription {
                 item: Item { place, key: letter.key, event: place.get() },
                 attempts: letter.failure.as_ref().map_or(0, |failure| failure.attempts),
                 first_at: letter.failure.as_ref().map(|failure| failure.first_at),
+                replay: letter.replay,
             })
             .collect()
     }

@@ -16,6 +16,8 @@ use crate::bug::Bug;
 pub(crate) struct Subscription {
     number: usize,
     pub(crate) paused: bool,
+    /// How often it was reset.
+    pub(crate) resets: u64,
     pub(crate) partitions: Vec<Kept>,
     pub(super) letters: BTreeMap<Place, Letter>,
     members: BTreeMap<NodeId, Millis>,
@@ -29,6 +31,8 @@ pub(crate) struct Kept {
     /// Who had the last lease, unless it was given back or taken away, and until when.
     pub(crate) owner: Option<(NodeId, Millis)>,
     pub(crate) checkpoint: Place,
+    /// The furthest checkpoint, which a reset leaves.
+    pub(crate) handled: Place,
 }
 
 impl Kept {
@@ -42,6 +46,7 @@ impl Subscription {
         Self {
             number,
             paused: false,
+            resets: 0,
             partitions: (0..partitions).map(|_| Kept::default()).collect(),
             letters: BTreeMap::new(),
             members: BTreeMap::new(),
@@ -125,11 +130,13 @@ impl Subscription {
             epoch: kept.epoch,
             owner: kept.owner(now),
             checkpoint: kept.checkpoint,
+            handled: kept.handled,
             letters: count(self.letters_of(partition).count()),
             due: self.due().any(|(_, letter)| letter.partition == partition),
         });
         let members = u32::try_from(self.members.len()).unwrap_or(u32::MAX);
-        Leases { paused: self.paused, gone: false, members, partitions: states.collect() }
+        let (paused, resets) = (self.paused, self.resets);
+        Leases { gone: false, paused, resets, members, partitions: states.collect() }
     }
 
     fn fetch(&self, log: &Log, after: Place, limit: u32, most: u64, now: Millis) -> Input<u64> {
@@ -157,6 +164,7 @@ impl Subscription {
             if self.is_current(one.partition, one.epoch) {
                 let kept = &mut self.partitions[size(one.partition)];
                 kept.checkpoint = kept.checkpoint.max(one.place);
+                kept.handled = kept.handled.max(one.place);
             } else {
                 refused.push(one.partition);
             }
@@ -167,8 +175,9 @@ impl Subscription {
     /// An operator lets it begin elsewhere: all leases are void, and so are all letters.
     pub(crate) fn reset(&mut self, to: Place) {
         for kept in &mut self.partitions {
-            *kept = Kept { epoch: kept.epoch + 1, owner: None, checkpoint: to };
+            *kept = Kept { epoch: kept.epoch + 1, owner: None, checkpoint: to, handled: kept.handled };
         }
+        self.resets += 1;
         self.letters.clear();
     }
 }

@@ -70,7 +70,7 @@ impl World {
                     for (number, (before, after)) in
                         (0..).zip(before.iter().zip(&self.store.subscriptions[subscription].partitions))
                     {
-                        let Kept { epoch, owner, checkpoint } = *before;
+                        let Kept { epoch, owner, checkpoint, .. } = *before;
                         let by_owner = owner.is_none_or(|(owner, _)| owner == node)
                             && checkpoints.iter().any(|one| (one.partition, one.epoch) == (number, epoch));
                         if after.checkpoint != checkpoint && !by_owner {

@@ -14,7 +14,7 @@ use crate::{
     node::{Batch, Given, Held, Runner},
     oracle::Broken,
     schedule::{Address, Event, Part, Request},
-    store::{Kept, size},
+    store::{Kept, Subscription, size},
 };
 
 impl World {
@@ -198,7 +198,7 @@ impl World {
         let (partitions, capacity) = (self.shape.options[subscription].partitions, self.shape.capacity);
         let books = &self.oracle.subscriptions[subscription];
         let again = batch.iter().any(|one| books.is_over(one.item.place));
-        let kept = &self.store.subscriptions[subscription].partitions;
+        let Subscription { partitions: kept, resets, .. } = &self.store.subscriptions[subscription];
         let now = self.now;
         let Some(process) = self.nodes[to.node].process.as_mut() else { return Ok(()) };
         let node = process.id;
@@ -208,7 +208,7 @@ impl World {
         }
         let epochs: Vec<_> = runner.machine.owned().collect();
         let mut events = Vec::new();
-        for Delivery { item, letter, .. } in batch {
+        for Delivery { item, letter, replay, resets: told, .. } in batch {
             let others = runner.consumers.iter().filter(|(other, _)| **other != id);
             if others.flat_map(|(_, other)| other.given.values()).any(|given| given.key == item.key) {
                 return Err(format!("machine: {item:?} is sent, and another consumer holds of its key"));
@@ -216,11 +216,21 @@ impl World {
             let partition = item.key.partition(partitions);
             let lease = epochs.iter().find(|lease| lease.partition == partition);
             let epoch = lease.ok_or("machine: it sends of a partition that it does not own")?.epoch;
-            let Kept { owner, epoch: current, .. } = kept[size(partition)];
+            let Kept { owner, epoch: current, handled, .. } = kept[size(partition)];
             let leased = current == epoch && owner.is_some_and(|(owner, until)| owner == node && until > now);
             if !leased && !books.is_stale(item.key, epoch) {
                 return Err(format!(
                     "lease: {} is sent under epoch {epoch} of partition {partition}, which stands at {current}: {owner:?}",
+                    item.place
+                ));
+            }
+            // What has become a letter may have been parked by another lease, and the mark has passed it since.
+            let is_replay = if *letter { *replay } else { item.place <= handled };
+            if leased
+                && (*told != *resets || *replay != is_replay || is_replay && !books.was_over(item.place))
+            {
+                return Err(format!(
+                    "replay: {} is sent as of reset {told}, a replay: {replay}; there were {resets} resets, and {handled} was reached",
                     item.place
                 ));
             }

@@ -223,6 +223,7 @@ macro_rules! store_conformance {
             subscriptions_are_listed_by_name,
             a_paused_subscription_keeps_its_leases,
             a_reset_begins_elsewhere,
+            a_reset_leaves_how_far_it_had_come,
             a_stream_deleted_for_good_begins_anew_for_its_followers,
             a_deleted_subscription_begins_anew,
             a_renamed_subscription_goes_on,

@@ -62,6 +62,7 @@ pub async fn letters_are_kept_once<S: StoreUnderTest>(store: S) {
             failure,
             parked_at: kept.parked_at,
             retry: false,
+            replay: false,
             edited: None,
         };
         assert_eq!(*kept, expected);

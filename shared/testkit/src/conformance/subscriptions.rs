@@ -6,9 +6,9 @@ use tokio::task::JoinSet;
 use umbel_core::{
     ExpectedVersion::Any,
     store::{
-        Act, Checkpoint, KeepLeases, Lease, Leases, ListSubscriptions, OpenError, OpenSubscription,
-        PARTITIONS_MAX, ParkLetters, PerformError, ReadParkedKeys, Removal, SOURCE_MAX_BYTES,
-        SaveCheckpoints, SettleLetters, TakeLetters,
+        Act, Checkpoint, KeepLeases, Lease, Leases, LetterFilter, ListSubscriptions, OpenError,
+        OpenSubscription, PARTITIONS_MAX, ParkLetters, PerformError, ReadParkedKeys, Removal,
+        SOURCE_MAX_BYTES, SaveCheckpoints, SettleLetters, TakeLetters,
     },
     subscription::{Settling, Start},
 };
@@ -16,8 +16,8 @@ use umbel_core::{
 use super::{
     Events, StoreUnderTest, put, stream,
     subscribing::{
-        PARTITIONS, act, at_place, failed, healthy, leases, letter, letter_at, name, node, of_node, owned,
-        owned_of, owners, park, place, settled, state, to_log,
+        PARTITIONS, act, at_place, failed, healthy, leases, letter, letter_at, listed, name, node, of_node,
+        owned, owned_of, owners, park, place, settled, state, to_log,
     },
 };
 
@@ -174,6 +174,46 @@ pub async fn a_reset_begins_elsewhere<S: StoreUnderTest>(store: S) {
     assert_eq!((again.partitions[0].epoch, again.partitions[0].checkpoint), (5, place(11)));
 }
 
+/// EH-12: what a subscription had come to is known after a reset, and rises further; also of its dead letters it is known whether they
+/// were done with before. Who deletes it begins with nothing.
+pub async fn a_reset_leaves_how_far_it_had_come<S: StoreUnderTest>(store: S) {
+    let events = Events::default();
+    put(&store, events.append("a", Any, 12)).await;
+    let hold = owned(&store).await;
+    let save = |leases: &[Lease], at| SaveCheckpoints {
+        subscription: name("s"),
+        checkpoints: leases.iter().map(|lease| checkpoint(*lease, at)).collect(),
+    };
+    let dead = async |leases: &[Lease]| {
+        let letters = [5, 6].map(|at| letter(leases, at, &format!("k{at}"), Some(failed("no", 1))));
+        park(&store, letters).await;
+        listed(&store, LetterFilter::default()).await.into_iter().map(|one| one.replay).collect::<Vec<_>>()
+    };
+    assert_eq!(dead(&hold).await, [false, false], "they are parked before they are passed");
+    store.ask(save(&hold, 5)).await.unwrap();
+    for (resets, start, at, handled) in
+        [(1, Start::Origin, 0, 5), (2, Start::Origin, 3, 5), (3, Start::After(place(9)), 11, 11)]
+    {
+        let reset = Act::ResetSubscription { subscription: name("s"), start };
+        act(&store, &events, reset).await;
+        let claim = (0..PARTITIONS).collect();
+        let taken = store.ask(KeepLeases { claim, ..of_node("s", 1) }).await.unwrap();
+        let hold = leases(&taken);
+        assert_eq!(taken.resets, resets);
+        assert!(taken.partitions.iter().all(|one| one.handled == place(5)), "{taken:?}");
+        assert_eq!(dead(&hold).await, [true, false]);
+        store.ask(save(&hold, at)).await.unwrap();
+        let kept = store.ask(KeepLeases { hold, ..of_node("s", 1) }).await.unwrap();
+        assert!(kept.partitions.iter().all(|one| one.handled == place(handled)), "{kept:?}");
+    }
+    healthy(&store).await;
+    act(&store, &events, Act::DeleteSubscription { subscription: name("s") }).await;
+    let incarnation = store.ask(to_log("s")).await.unwrap().incarnation;
+    let anew = store.ask(KeepLeases { incarnation, ..of_node("s", 1) }).await.unwrap();
+    assert_eq!(anew.resets, 0);
+    assert!(anew.partitions.iter().all(|one| one.handled == place(0)), "{anew:?}");
+}
+
 /// SU-25: a stream that is deleted for good begins with version 1 again, and so does whatever follows it: all its events come, and
 /// no old dead letter is in their way. What follows something else stays where it was, and so it does after a soft deletion.
 pub async fn a_stream_deleted_for_good_begins_anew_for_its_followers<S: StoreUnderTest>(store: S) {
@@ -203,6 +243,11 @@ pub async fn a_stream_deleted_for_good_begins_anew_for_its_followers<S: StoreUnd
         assert_eq!(now.start, Start::Origin);
         assert!(now.partitions.iter().all(|one| one.checkpoint == place(0) && one.letters == 0), "{now:?}");
         assert!(now.partitions.iter().all(|one| one.owner.is_none() && one.epoch > 0), "{now:?}");
+        let kept = store.ask(of_node(subscription, 9)).await.unwrap();
+        assert!(
+            kept.partitions.iter().all(|one| one.handled == place(0)),
+            "nothing of the new one: {kept:?}"
+        );
     }
     assert_eq!([state(&store, "other").await, state(&store, "log").await], untouched);
     assert_eq!(store.ask(save).await, Ok(vec![0, 1, 2, 3]), "its lease is gone");
@@ -335,7 +380,7 @@ pub async fn an_unknown_subscription_is_refused<S: StoreUnderTest>(store: S) {
     let take = TakeLetters { subscription: subscription.clone(), partitions: vec![2], limit: 9 };
     assert_eq!(store.ask(take).await, Ok(vec![]));
 
-    let filter = umbel_core::store::LetterFilter { subscription: Some(subscription.clone()), ..at_place(1) };
+    let filter = LetterFilter { subscription: Some(subscription.clone()), ..at_place(1) };
     for act in [
         Act::PauseSubscription { subscription: subscription.clone() },
         Act::ResumeSubscription { subscription: subscription.clone() },

@@ -13,6 +13,8 @@ CREATE TABLE {schema}.subscriptions (
     -- The place behind which it began; null is with the first event.
     start_after bigint,
     paused boolean NOT NULL DEFAULT false,
+    -- How often it was reset.
+    resets bigint NOT NULL DEFAULT 0,
     created_at timestamptz NOT NULL,
     -- The epoch that its partitions began with, which no earlier one of its name had.
     incarnation bigint NOT NULL
@@ -34,6 +36,8 @@ CREATE TABLE {schema}.subscription_partitions (
     owner uuid,
     expires_at timestamptz,
     checkpoint bigint NOT NULL,
+    -- The furthest checkpoint that was saved: a reset leaves it, and what comes again up to here is a replay.
+    handled bigint NOT NULL DEFAULT 0,
     -- How many dead letters it has.
     letters bigint NOT NULL DEFAULT 0,
     PRIMARY KEY (subscription, partition),
@@ -63,6 +67,8 @@ CREATE TABLE {schema}.letters (
     last_failed_at timestamptz,
     parked_at timestamptz NOT NULL,
     retry boolean NOT NULL DEFAULT false,
+    -- Whether its event had been done with before, and came again after a reset.
+    replay boolean NOT NULL,
     -- Whether it is the first of its key.
     head boolean NOT NULL DEFAULT false,
     edited json,
@@ -156,18 +162,19 @@ CREATE FUNCTION {schema}.keep_leases(
     p_name text, p_incarnation bigint, p_node uuid, p_lease_ms bigint, p_leave boolean, p_release bigint[], p_release_epochs bigint[],
     p_hold bigint[], p_hold_epochs bigint[], p_claim bigint[]
 ) RETURNS TABLE (
-    paused boolean, members bigint, partition bigint, epoch bigint, owner uuid, checkpoint bigint, letters bigint,
-    due boolean
+    paused boolean, resets bigint, members bigint, partition bigint, epoch bigint, owner uuid, checkpoint bigint,
+    handled bigint, letters bigint, due boolean
 ) LANGUAGE plpgsql
 SET jit = off SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off
 AS $$
 #variable_conflict use_column
 DECLARE
     is_paused boolean;
+    times_reset bigint;
     moment timestamptz;
     until timestamptz;
 BEGIN
-    SELECT s.paused INTO is_paused FROM {schema}.subscriptions s
+    SELECT s.paused, s.resets INTO is_paused, times_reset FROM {schema}.subscriptions s
     WHERE s.name = p_name AND s.incarnation = p_incarnation FOR NO KEY UPDATE;
     IF NOT FOUND THEN
         RETURN;
@@ -195,8 +202,9 @@ BEGIN
     UPDATE {schema}.subscription_partitions p SET epoch = p.epoch + 1, owner = p_node, expires_at = until
     WHERE p.subscription = p_name AND p.partition = ANY (p_claim) AND (p.owner IS NULL OR p.expires_at <= moment);
     RETURN QUERY
-    SELECT is_paused, (SELECT count(*) FROM {schema}.subscription_members m WHERE m.subscription = p_name),
-        p.partition, p.epoch, CASE WHEN p.expires_at > moment THEN p.owner END, p.checkpoint, p.letters,
+    SELECT is_paused, times_reset,
+        (SELECT count(*) FROM {schema}.subscription_members m WHERE m.subscription = p_name), p.partition, p.epoch,
+        CASE WHEN p.expires_at > moment THEN p.owner END, p.checkpoint, p.handled, p.letters,
         p.letters > 0 AND EXISTS (
             SELECT FROM {schema}.letters l WHERE l.subscription = p_name AND l.partition = p.partition
                 AND l.head AND (l.retry OR l.error IS NULL)
@@ -226,7 +234,8 @@ AS $$
 #variable_conflict use_column
 BEGIN
     PERFORM {schema}.lock_partitions(p_name, p_partitions);
-    UPDATE {schema}.subscription_partitions p SET checkpoint = asked.place
+    UPDATE {schema}.subscription_partitions p
+    SET checkpoint = asked.place, handled = greatest(p.handled, asked.place)
     FROM (
         SELECT partition, epoch, max(place) AS place
         FROM unnest(p_partitions, p_epochs, p_places) AS one (partition, epoch, place) GROUP BY partition, epoch
@@ -262,7 +271,7 @@ BEGIN
     IF p_current THEN
         p_start := {schema}.current_place(followed);
     END IF;
-    UPDATE {schema}.subscriptions SET start_after = p_start WHERE name = p_name;
+    UPDATE {schema}.subscriptions SET start_after = p_start, resets = resets + 1 WHERE name = p_name;
     UPDATE {schema}.subscription_partitions
     SET epoch = epoch + 1, owner = NULL, expires_at = NULL, checkpoint = coalesce(p_start, 0), letters = 0
     WHERE subscription = p_name;
@@ -283,6 +292,8 @@ BEGIN
     FOR follower IN SELECT name FROM {schema}.subscriptions WHERE stream = p_stream ORDER BY name LOOP
         -- One that is deleted at this moment says -1.
         discarded := discarded + greatest({schema}.reset_subscription(follower, NULL, false), 0);
+        -- What was handled was of the stream that is gone.
+        UPDATE {schema}.subscription_partitions SET handled = 0 WHERE subscription = follower;
     END LOOP;
     RETURN discarded;
 END $$;

@@ -58,9 +58,10 @@ BEGIN
     PERFORM {schema}.lock_partitions(p_name, p_partitions);
     WITH parked AS (
         INSERT INTO {schema}.letters AS l (subscription, place, partition, key, key_text, event_id, position,
-            event_name, error, attempts, first_failed_at, last_failed_at, parked_at)
+            event_name, error, attempts, first_failed_at, last_failed_at, parked_at, replay)
         SELECT p_name, one.place, one.partition, one.key, one.key_text, one.event_id, one.position, one.event_name,
-            one.error, one.attempts, one.first_failed_at, one.last_failed_at, clock_timestamp()
+            one.error, one.attempts, one.first_failed_at, one.last_failed_at, clock_timestamp(),
+            one.place <= p.handled
         FROM unnest(p_partitions, p_epochs, p_places, p_keys, p_key_texts, p_event_ids, p_positions, p_event_names,
             p_errors, p_attempts, p_first_failed_at, p_last_failed_at)
             AS one (partition, epoch, place, key, key_text, event_id, position, event_name,

@@ -1,4 +1,4 @@
-//! Tells other processes what this one has committed.
+//! Tells other processes what this one has committed, and which subscriptions it has changed.
 
 use std::{
     sync::{
@@ -8,15 +8,21 @@ use std::{
     time::Duration,
 };
 
-use tokio::time::{Instant, sleep_until};
-use umbel_core::Position;
+use tokio::time::{Instant, sleep_until, timeout};
+use umbel_core::{Position, store::StoreError, subscription::Change};
 
-use super::channel;
-use crate::postgres::{reader::Reader, sql::Schema};
+use super::{channel, text};
+use crate::{
+    adapter::News,
+    postgres::{reader::Reader, sql::Schema},
+};
 
 /// From one notification to the next at least: what is committed within it shares one. The first after a silence goes at once.
 /// A commit takes about as long, and a writer at full speed shall not spend the server's time on hints.
 const PAUSE: Duration = Duration::from_millis(2);
+
+/// How long whoever has changed a subscription waits until others are told.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// Sends one notification at a time, with the last position there is. If the process ends before, others find out by looking.
 #[derive(Debug)]
@@ -70,11 +76,29 @@ impl Speaking {
 }
 
 impl Announcer {
+    /// Subscriptions have changed. Returns once that is said, or cannot be for now: then others find out by asking. It happens rarely
+    /// enough to be said each time.
+    pub(in crate::postgres) async fn changed(&self, change: Change) {
+        let said = timeout(PATIENCE, self.announce(News::Changed(change))).await;
+        let said = said.map_err(|_elapsed| "not in time".to_owned());
+        if let Err(error) = said.and_then(|said| said.map_err(|error| error.to_string())) {
+            tracing::debug!(
+                error,
+                ?change,
+                "other processes were not told of a change; they find out by asking"
+            );
+        }
+    }
+
+    async fn announce(&self, news: News) -> Result<(), StoreError> {
+        let statement = &self.reader.statements().announce;
+        self.reader.write(statement, &[&self.channel, &text(news)]).await.map(drop)
+    }
+
     async fn say(&self) {
         let begun = Instant::now();
         let head = self.head.load(Ordering::SeqCst);
-        let text = head.to_string();
-        let said = self.reader.write(&self.reader.statements().announce, &[&self.channel, &text]).await;
+        let said = self.announce(News::Head(Position::new(head))).await;
         if let Err(error) = said {
             tracing::debug!(%error, head, "other processes were not told of an append; they find out by looking");
         }

@@ -1,4 +1,4 @@
-//! Hears what other processes have committed, on a connection of its own.
+//! Hears what other processes have committed, and which subscriptions they have changed, on a connection of its own.
 
 use std::{sync::Arc, time::Duration};
 
@@ -7,19 +7,25 @@ use futures_util::{
     stream::{self, BoxStream},
 };
 use tokio::{
-    sync::watch,
+    sync::{
+        broadcast::{self, error::RecvError},
+        watch,
+    },
     time::{sleep, timeout},
 };
 use tokio_postgres::Client;
 use umbel_bus::edge;
-use umbel_core::{Position, store::StoreError};
+use umbel_core::{Position, store::StoreError, subscription::Change};
 use umbel_supervision::{Backoff, decision::Jitter};
 
 use super::channel;
-use crate::postgres::{
-    PostgresOptions,
-    sql::{Schema, Statements},
-    target::{Driving, Target},
+use crate::{
+    adapter::News,
+    postgres::{
+        PostgresOptions,
+        sql::{Schema, Statements},
+        target::{Driving, Heard, Target},
+    },
 };
 
 /// Between attempts to connect again.
@@ -40,6 +46,8 @@ pub(in crate::postgres) struct Listener {
 struct Listening {
     listener: Listener,
     session: Option<Session>,
+    /// What was missed while nothing could be heard, and is passed on next.
+    missed: Option<Change>,
     /// Times that it came to nothing since something was heard.
     failures: usize,
 }
@@ -48,6 +56,7 @@ struct Listening {
 struct Session {
     client: Client,
     heard: watch::Receiver<Position>,
+    changes: broadcast::Receiver<Change>,
     _driving: Driving,
 }
 
@@ -62,20 +71,21 @@ impl Listener {
         Self { target, statements: Arc::clone(statements), channel: channel(schema) }
     }
 
-    /// Heads of the log as they become known. Connects when it is first asked for one, and again whenever the connection is
-    /// lost; each time the first is the head as it is then, so that nothing committed meanwhile waits for the next append.
-    pub(in crate::postgres) fn heads(&self) -> BoxStream<'static, Position> {
-        let listening = Listening { listener: self.clone(), session: None, failures: 0 };
+    /// Heads of the log as they become known, and changes of subscriptions. Connects when it is first asked for one, and again whenever the connection is
+    /// lost; each time the first is the head as it is then, and that subscriptions may have changed: so nothing that happened
+    /// meanwhile waits for the next time.
+    pub(in crate::postgres) fn news(&self) -> BoxStream<'static, News> {
+        let listening = Listening { listener: self.clone(), session: None, missed: None, failures: 0 };
         stream::unfold(listening, |mut listening| async move {
-            let head = listening.next().await;
-            Some((head, listening))
+            let news = listening.next().await;
+            Some((news, listening))
         })
         .boxed()
     }
 
     async fn open(&self) -> Result<(Session, Position), StoreError> {
-        let (client, heard, driving) = self.target.listen(&self.channel).await?;
-        let mut session = Session { client, heard, _driving: driving };
+        let (client, Heard { heads: heard, changes }, driving) = self.target.listen(&self.channel).await?;
+        let mut session = Session { client, heard, changes, _driving: driving };
         let head = self.head(&mut session).await?;
         Ok((session, head))
     }
@@ -96,19 +106,21 @@ impl Listener {
 }
 
 impl Listening {
-    async fn next(&mut self) -> Position {
+    async fn next(&mut self) -> News {
+        if let Some(change) = self.missed.take() {
+            return News::Changed(change);
+        }
         loop {
             let outcome = match &mut self.session {
                 None => self.open().await,
-                Some(session) => match timeout(SILENCE_MAX, session.heard.changed()).await {
-                    Ok(Ok(())) => Ok(*session.heard.borrow_and_update()),
-                    Ok(Err(_ended)) => Err(StoreError::Unavailable { reason: "the connection ended".into() }),
-                    Err(_silence) => self.listener.head(session).await,
+                Some(session) => match timeout(SILENCE_MAX, session.next()).await {
+                    Ok(heard) => heard,
+                    Err(_silence) => self.listener.head(session).await.map(News::Head),
                 }
                 .inspect(|_| self.failures = 0),
             };
             match outcome {
-                Ok(head) => return head,
+                Ok(news) => return news,
                 Err(error) => {
                     self.session = None;
                     self.failures += 1;
@@ -123,10 +135,29 @@ impl Listening {
         }
     }
 
-    async fn open(&mut self) -> Result<Position, StoreError> {
+    async fn open(&mut self) -> Result<News, StoreError> {
         let (session, head) = self.listener.open().await?;
         self.session = Some(session);
-        Ok(head)
+        self.missed = Some(Change::Any);
+        Ok(News::Head(head))
+    }
+}
+
+impl Session {
+    /// What is heard next. An error when the connection has ended.
+    async fn next(&mut self) -> Result<News, StoreError> {
+        let ended = || StoreError::Unavailable { reason: "the connection ended".into() };
+        tokio::select! {
+            changed = self.heard.changed() => match changed {
+                Ok(()) => Ok(News::Head(*self.heard.borrow_and_update())),
+                Err(_ended) => Err(ended()),
+            },
+            change = self.changes.recv() => match change {
+                Ok(change) => Ok(News::Changed(change)),
+                Err(RecvError::Lagged(_)) => Ok(News::Changed(Change::Any)),
+                Err(RecvError::Closed) => Err(ended()),
+            },
+        }
     }
 }
 

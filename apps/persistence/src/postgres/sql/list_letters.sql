@@ -4,7 +4,7 @@
 --   the page begins; 11 how many at most.
 -- A row for each, or one without a letter: none is on the page. Index: letters_pkey, letters_by_key_text, letters_by_event_name.
 SELECT counted.total, l.subscription, l.partition, l.place, l.key, l.key_text, l.event_id, l.position, l.event_name, l.error, l.attempts,
-    l.first_failed_at, l.last_failed_at, l.parked_at, l.retry, l.edited
+    l.first_failed_at, l.last_failed_at, l.parked_at, l.retry, l.replay, l.edited
 FROM (SELECT count(*) AS total FROM {schema}.meant_letters($1, $2, $3, $4, $5, $6, $7, $8, NULL, NULL, false, NULL)) counted
 LEFT JOIN (
     {schema}.meant_letters($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, false, $11) meant

@@ -66,6 +66,7 @@ impl Reader {
         Ok(Leases {
             gone: rows.is_empty(),
             paused: rows.first().is_some_and(|row| row.get("paused")),
+            resets: rows.first().map_or(0, |row| row.get::<_, i64>("resets").unsigned_abs()),
             members: rows.first().map_or(0, |row| to_u32(row.get("members"))),
             partitions: rows.iter().map(lease_state).collect(),
         })
@@ -93,6 +94,7 @@ fn lease_state(row: &Row) -> LeaseState {
         epoch: row.get::<_, i64>("epoch").unsigned_abs(),
         owner: row.get::<_, Option<Uuid>>("owner").map(NodeId),
         checkpoint: Place::from_i64(row.get("checkpoint")),
+        handled: Place::from_i64(row.get("handled")),
         letters: row.get::<_, i64>("letters").unsigned_abs(),
         due: row.get("due"),
     }

@@ -147,6 +147,7 @@ fn letter(row: &Row) -> Result<Letter, StoreError> {
         failure: failure(),
         parked_at,
         retry: row.get("retry"),
+        replay: row.get("replay"),
         edited: row.get::<_, Option<JsonOut>>("edited").map(|JsonOut(data)| data),
     })
 }

@@ -5,14 +5,20 @@ use std::{future::Future, sync::Arc, time::Duration};
 use futures_util::{StreamExt as _, future::poll_fn};
 use tokio::{sync::watch, time::timeout};
 use tokio_postgres::{AsyncMessage, Client, NoTls};
-use umbel_bus::{Bus, BusSettings};
-use umbel_core::{ExpectedVersion::Any, Position, store::Append};
+use umbel_bus::{Bus, BusSettings, edge};
+use umbel_core::{
+    EventId,
+    ExpectedVersion::Any,
+    Metadata, Position,
+    store::{Act, Append, KeepLeases, Lease, LetterFilter, OpenSubscription, Perform},
+    subscription::{Change, NodeId, Start, SubscriptionName},
+};
 use umbel_supervision::{Group, Policy, Supervisor};
 use umbel_testkit::postgres::{Pooler, TestSchema};
 
 use super::support::{append, client, event, schema, stream, to};
 use crate::{
-    Log as _, StoreSettings, group_over,
+    Log as _, News, StoreSettings, group_over,
     postgres::{Postgres, PostgresOptions, news::channel, sql::Schema},
 };
 
@@ -174,18 +180,68 @@ fn only_positions_travel_and_only_on_the_channel_of_their_schema() {
     });
 }
 
+/// SU-17: what changes how a subscription stands is told to other processes at once, and in the same process too: leases that are given
+/// back and what operators do. A node that only renews what it has tells nobody.
+#[test]
+fn what_changes_a_subscription_is_told_to_other_processes() {
+    run(async {
+        let schema = schema();
+        let client = client(schema.url()).await;
+        let (here, _here) = process(adapter(&schema, options()).await, NEVER_MS).await;
+        let (there, _there) = process(adapter(&schema, options()).await, NEVER_MS).await;
+        let (_head, mut heard, mut own) = (there.head(), there.changes(), here.changes());
+        listener(&client, &schema).await;
+        let store = here.store();
+        let name = SubscriptionName::new("a").unwrap();
+        let open = OpenSubscription {
+            name: name.clone(),
+            partitions: 2,
+            start: Start::Origin,
+            stream: None,
+            source: "log".into(),
+        };
+        store.open_subscription(open).await.unwrap();
+        let lease = |partition| Lease { partition, epoch: 1 };
+        let keep = |release: &[u32], leave| KeepLeases {
+            subscription: name.clone(),
+            incarnation: 0,
+            node: NodeId(edge::fresh_id()),
+            lease_ms: 60_000,
+            hold: vec![],
+            claim: vec![],
+            release: release.iter().copied().map(lease).collect(),
+            leave,
+        };
+        let perform = |act| Perform { id: EventId(edge::fresh_id()), act, metadata: Metadata::default() };
+        let (subscription, start) = (name.clone(), Start::Origin);
+        let all = Act::RetryLetters { filter: LetterFilter::default(), limit: 9 };
+        let of = Change::of(&name);
+        assert_eq!(heard.recv().await.unwrap(), Change::Any, "nobody knows what was told before");
+        store.keep_leases(keep(&[], false)).await.unwrap();
+        store.keep_leases(keep(&[0], false)).await.unwrap();
+        store.perform(perform(all)).await.unwrap();
+        store.keep_leases(keep(&[], true)).await.unwrap();
+        store.perform(perform(Act::ResetSubscription { subscription, start })).await.unwrap();
+        for expected in [of, Change::Any, of, of] {
+            assert_eq!((own.recv().await.unwrap(), heard.recv().await.unwrap()), (expected, expected));
+        }
+    });
+}
+
 /// However fast appends are, what is committed before the next notification leaves shares it, and what is known is not told again.
 #[tokio::test]
 async fn what_is_committed_meanwhile_shares_a_notification() {
     let schema = schema();
     let here = adapter(&schema, options()).await;
-    let mut heads = adapter(&schema, options()).await.heads();
-    assert_eq!(heads.next().await, Some(Position::START));
+    let mut news = adapter(&schema, options()).await.news();
+    let head = |position| Some(News::Head(Position::new(position)));
+    assert_eq!(news.next().await, head(0));
+    assert_eq!(news.next().await, Some(News::Changed(Change::Any)));
     for begin in [1, 51] {
         for position in begin..begin + 50 {
             here.tell(Position::new(position));
         }
-        assert_eq!(heads.next().await, Some(Position::new(begin + 49)));
+        assert_eq!(news.next().await, head(begin + 49));
         here.tell(Position::new(7));
     }
 }

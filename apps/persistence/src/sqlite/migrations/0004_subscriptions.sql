@@ -9,6 +9,8 @@ CREATE TABLE subscriptions (
     -- The place behind which it began; null is with the first event.
     start_after INTEGER,
     paused      INTEGER NOT NULL DEFAULT 0,
+    -- How often it was reset.
+    resets      INTEGER NOT NULL DEFAULT 0,
     created_at  INTEGER NOT NULL,
     -- The epoch that its partitions began with, which no earlier one of its name had.
     incarnation INTEGER NOT NULL
@@ -30,6 +32,8 @@ CREATE TABLE subscription_partitions (
     owner        BLOB,
     expires_at   INTEGER,
     checkpoint   INTEGER NOT NULL,
+    -- The furthest checkpoint that was saved: a reset leaves it, and what comes again up to here is a replay.
+    handled      INTEGER NOT NULL DEFAULT 0,
     -- How many dead letters it has.
     letters      INTEGER NOT NULL DEFAULT 0,
     PRIMARY KEY (subscription, partition),
@@ -59,6 +63,8 @@ CREATE TABLE letters (
     last_failed_at  INTEGER,
     parked_at       INTEGER NOT NULL,
     retry           INTEGER NOT NULL DEFAULT 0,
+    -- Whether its event had been done with before, and came again after a reset.
+    replay          INTEGER NOT NULL,
     -- Whether it is the first of its key.
     head            INTEGER NOT NULL DEFAULT 0,
     edited          TEXT,

@@ -12,9 +12,9 @@ use super::{leases::start_after, letters};
 use crate::sqlite::{
     read_models,
     sql::{
-        DELETE_LETTERS, DELETE_PARTITIONS, DELETE_SUBSCRIPTION, EDIT_LETTER, FIND_SUBSCRIPTION, KEEP_EPOCH,
-        LIST_FOLLOWERS, MOVE_START, PAUSE_SUBSCRIPTION, REMOVE_MEMBERS, RENAME_LETTERS, RENAME_PARTITIONS,
-        RENAME_SUBSCRIPTION, RESET_PARTITIONS, RETRY_LETTERS,
+        DELETE_LETTERS, DELETE_PARTITIONS, DELETE_SUBSCRIPTION, EDIT_LETTER, FIND_SUBSCRIPTION,
+        FORGET_HANDLED, KEEP_EPOCH, LIST_FOLLOWERS, MOVE_START, PAUSE_SUBSCRIPTION, REMOVE_MEMBERS,
+        RENAME_LETTERS, RENAME_PARTITIONS, RENAME_SUBSCRIPTION, RESET_PARTITIONS, RETRY_LETTERS,
     },
 };
 
@@ -107,6 +107,7 @@ pub(in crate::sqlite) fn reset_followers(
     let names = statement.query_map([stream.as_str()], |row| row.get::<_, String>(0))?;
     for name in names.collect::<rusqlite::Result<Vec<_>>>()? {
         reset(connection, &name, None)?;
+        connection.prepare_cached(FORGET_HANDLED)?.execute([name])?;
     }
     Ok(())
 }

@@ -130,11 +130,13 @@ fn leases(connection: &Connection, request: &KeepLeases, now: Timestamp) -> rusq
     let mut rows = statement.query(params![name, now.as_micros(), incarnation])?;
     while let Some(row) = rows.next()? {
         (leases.gone, leases.paused, leases.members) = (false, row.get(0)?, row.get(1)?);
+        leases.resets = row.get::<_, i64>(9)?.unsigned_abs();
         leases.partitions.push(LeaseState {
             partition: row.get(2)?,
             epoch: row.get::<_, i64>(3)?.unsigned_abs(),
             owner: node(row, 4)?,
             checkpoint: Place::from_i64(row.get(5)?),
+            handled: Place::from_i64(row.get(8)?),
             letters: row.get::<_, i64>(6)?.unsigned_abs(),
             due: row.get(7)?,
         });

@@ -248,6 +248,7 @@ fn letter(row: &Row<'_>) -> rusqlite::Result<Letter> {
         failure: error.map(failure).transpose()?,
         parked_at: time(12)?,
         retry: row.get(13)?,
+        replay: row.get(15)?,
         edited: row.get::<_, Option<String>>(14)?.map(Json::from_store),
     })
 }

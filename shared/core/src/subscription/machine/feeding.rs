@@ -1,10 +1,19 @@
 //! Reading the log: one feed for all partitions that are ours.
+//!
+//! What a key that waits to be tried again may hold here is bounded, so that others flow however much comes of it: what is beyond
+//! is left in the log, and read again once what is here of the key is done.
+
+use std::collections::BTreeMap;
 
 use super::{Machine, count, stopping::Stopping};
 use crate::{
-    subscription::{Effect, Item},
+    subscription::{Effect, Item, Key, lane::Gate, partition::Partition, queue::Queue},
     version::Place,
 };
+
+/// Which part of the buffer one key may hold that waits, and which part all of them.
+const OF_ONE: usize = 8;
+const OF_ALL: usize = 2;
 
 impl<E: Clone> Machine<E> {
     pub(super) fn announced(&mut self, place: Place) {
@@ -15,7 +24,8 @@ impl<E: Clone> Machine<E> {
 
     /// Reads on when there may be something, and room for it.
     pub(super) fn fetch_more(&mut self) {
-        if !self.behind
+        let back = self.place_to_read_from();
+        if !(self.behind || back.is_some())
             || self.paused
             || self.stopping != Stopping::No
             || self.consumers.is_empty()
@@ -26,12 +36,13 @@ impl<E: Clone> Machine<E> {
         let most = count(self.options.buffer_max);
         let room = most.saturating_sub(self.queue.len());
         // Not event by event behind slow consumers; but if what is here waits for something, others need not.
-        let enough = room >= most.div_ceil(2) || self.queue.sendable() == 0;
+        let flowing = most.saturating_sub(self.queue.waiting());
+        let enough = room >= flowing.div_ceil(2) || self.queue.sendable() == 0;
         if room == 0 || !enough {
             return;
         }
         let active = self.owned_partitions().filter(|partition| partition.active);
-        let Some(after) = active.map(|partition| partition.seen).min() else { return };
+        let Some(after) = active.map(|partition| partition.seen).chain(back).min() else { return };
         if !self.look && after >= self.head {
             self.behind = false;
             return;
@@ -56,14 +67,26 @@ impl<E: Clone> Machine<E> {
         }
         self.fetch.answered();
         let most = count(self.options.buffer_max);
-        let mut upto = last;
+        let (mut upto, mut left) = (last, BTreeMap::new());
+        let partitions = self.options.partitions;
         for item in items {
             let number = item.key.partition(self.options.partitions);
             let Some(partition) = self.partitions.get_mut(count(number)).and_then(Option::as_mut) else {
                 continue;
             };
-            if !partition.active || partition.seen < after || item.place <= partition.seen {
+            if !partition.active || partition.seen < after {
                 continue;
+            }
+            match partition.left.get(&item.key) {
+                // It was left, and so was what is before it, unless this page begins there.
+                Some(from) if item.place < *from || after >= *from => continue,
+                None if item.place <= partition.seen => continue,
+                _ if left.contains_key(&item.key) => continue,
+                _ if may_hold(&self.queue, item.key, most) => {}
+                _ => {
+                    left.insert(item.key, item.place);
+                    continue;
+                }
             }
             if self.queue.len() >= most {
                 // More came than was asked for. It stays in the log.
@@ -79,10 +102,49 @@ impl<E: Clone> Machine<E> {
                 partition.seen = upto;
                 moved = true;
             }
+            if partition.active && partition.seen >= after {
+                let own = left.iter().filter(|(key, _)| key.partition(partitions) == partition.number);
+                read_again(partition, after, upto, &own.map(|(key, from)| (*key, *from)).collect());
+                moved |= self.leaves;
+                self.leaves |= !partition.left.is_empty();
+            }
         }
         if moved && self.options.durable {
             self.unsaved_since.get_or_insert(self.now);
         }
+    }
+
+    /// A key waits from now on: what is here of it beyond its share is left in the log.
+    pub(super) fn leave_behind(&mut self, key: Key, number: u32) {
+        let most = count(self.options.buffer_max);
+        let here = self.queue.lane(key).map_or(0, |lane| lane.entries.len());
+        let others = self.queue.waiting().saturating_sub(here);
+        let keep = share(most).min((most / OF_ALL).saturating_sub(others)).max(1);
+        let places = self.queue.cut(key, keep);
+        let Some(partition) = self.partition_mut(number) else { return };
+        if let Some(first) = places.first() {
+            // Before what was left of it already, as that is behind all that was here.
+            partition.left.insert(key, *first);
+        }
+        for place in places {
+            partition.finish(place);
+        }
+        self.leaves = true;
+    }
+
+    /// The place behind which to read again what was left of keys of which nothing is here any more.
+    fn place_to_read_from(&mut self) -> Option<Place> {
+        self.leaves = self.leaves && self.owned_partitions().any(|one| !one.left.is_empty());
+        if !self.leaves {
+            return None;
+        }
+        let left = self.owned_partitions().filter(|one| one.active).flat_map(|one| &one.left);
+        let is_over = |key: Key| {
+            let lane = self.queue.lane(key);
+            lane.is_none_or(|lane| lane.entries.is_empty() && !matches!(lane.gate, Gate::Retry(_)))
+        };
+        let over = left.filter(|(key, _)| is_over(**key));
+        over.map(|(_, from)| Place::new(from.get().saturating_sub(1))).min()
     }
 
     pub(super) fn fetch_failed(&mut self) {
@@ -91,4 +153,28 @@ impl<E: Clone> Machine<E> {
             self.behind = true;
         }
     }
+}
+
+/// Events that a key may hold which waits.
+fn share(most: usize) -> usize {
+    (most / OF_ONE).max(1)
+}
+
+/// Whether there is room for one more event of this key: always, unless it waits.
+fn may_hold<E>(queue: &Queue<E>, key: Key, most: usize) -> bool {
+    let waits = queue.lane(key).filter(|lane| matches!(lane.gate, Gate::Retry(_)));
+    waits.is_none_or(|lane| lane.entries.len() < share(most) && queue.waiting() < most / OF_ALL)
+}
+
+/// A page was read behind `after` up to a place: what had been left within it was taken, but for what is `left` now.
+fn read_again(partition: &mut Partition, after: Place, upto: Place, left: &BTreeMap<Key, Place>) {
+    let (seen, next) = (partition.seen, upto.plus(1));
+    partition.left.retain(|_, from| {
+        let was_reached = after < *from && *from < next;
+        if was_reached {
+            *from = next;
+        }
+        !was_reached || upto < seen
+    });
+    partition.left.extend(left);
 }

@@ -77,6 +77,7 @@ impl<E: Clone> Machine<E> {
         }
         self.chores = true;
         self.paused = leases.paused;
+        self.resets = leases.resets;
         for state in &leases.partitions {
             self.compare(state, &asked);
         }
@@ -136,7 +137,7 @@ impl<E: Clone> Machine<E> {
         }
         let lease = Lease { partition: state.partition, epoch: state.epoch };
         let mut partition = Partition::new(lease, until, state.checkpoint, state.letters == 0);
-        partition.take = due;
+        (partition.take, partition.handled) = (due, state.handled);
         if let Some(slot) = usize::try_from(state.partition).ok().and_then(|at| self.partitions.get_mut(at)) {
             *slot = Some(partition);
         }

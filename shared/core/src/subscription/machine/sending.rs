@@ -31,14 +31,16 @@ impl<E: Clone> Machine<E> {
             let Some((consumer, most)) = next.map(|(id, one)| (id, one.room().min(self.batch_max()))) else {
                 break;
             };
-            let batch = self.queue.hand_out(consumer, most, lanes);
+            let mut batch = self.queue.hand_out(consumer, most, lanes);
             if batch.is_empty() {
                 break;
             }
-            for delivery in &batch {
+            for delivery in &mut batch {
+                delivery.resets = self.resets;
                 let number = delivery.item.key.partition(self.options.partitions);
                 if let Some(partition) = self.partitions.get_mut(count(number)).and_then(Option::as_mut) {
                     partition.held += 1;
+                    delivery.replay = delivery.item.place <= partition.handled;
                 }
             }
             self.consumers.hold(consumer, batch.iter().map(|one| (one.item.place, one.item.key)));
@@ -95,6 +97,8 @@ impl<E: Clone> Machine<E> {
                     item: letter.item.clone(),
                     attempt: letter.failures.saturating_add(1),
                     letter: true,
+                    replay: letter.replay,
+                    resets: self.resets,
                 });
                 let number = letter.partition;
                 if let Some(partition) = self.partition_mut(number) {
@@ -229,6 +233,7 @@ impl<E: Clone> Machine<E> {
                     return;
                 }
                 self.queue.set_gate(key, number, Gate::Retry(self.now.saturating_add(after_ms)));
+                self.leave_behind(key, number);
             }
             Verdict::Skip => {
                 self.counters.skipped += 1;

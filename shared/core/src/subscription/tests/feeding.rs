@@ -3,7 +3,7 @@
 use uuid::Uuid;
 
 use super::rig::{A, NODE, Rig, key, leases, options, place};
-use crate::subscription::{Effect, Input, Item, Machine, NodeId, Options};
+use crate::subscription::{Effect, Input, Item, Machine, NodeId, Options, Verdict};
 
 /// SU-09: what does not fit is read later from where it stopped, and what nobody announced comes with the next announcement.
 #[test]
@@ -24,6 +24,58 @@ fn nothing_is_lost_when_the_buffer_is_full_or_an_announcement_is() {
         rig.ack(A, at);
     }
     assert_eq!(rig.machine.counters().acknowledged, 6);
+}
+
+/// SU-09: a key that waits to be tried again does not fill the buffer, however much comes of it: others flow, what was left of it is read
+/// again in order once what is here of it is done, and no checkpoint passes it meanwhile.
+#[test]
+fn a_key_that_waits_leaves_room_for_others() {
+    let items = |from: u64, keys: &[&str]| -> Vec<_> {
+        let item = |(at, text): (u64, &&str)| Item { place: place(at), key: key(text), event: at };
+        (from..).zip(keys).map(item).collect()
+    };
+    let read = |rig: &mut Rig, from, keys: &[&str]| {
+        let items = items(from, keys);
+        let scanned_to = items.last().unwrap().place;
+        rig.tell(Input::Fetched { items, scanned_to, head: place(40) });
+    };
+    let mut rig = Rig::with(Options { buffer_max: 16, ..options() }, &[16], &[]);
+    rig.tell(Input::Head(place(40)));
+    read(&mut rig, 1, &["a"; 16]);
+    rig.fail(A, 1, Verdict::Retry { after_ms: 1000 });
+    assert_eq!(rig.machine.buffered(), 2);
+    assert_eq!(rig.fetch(), Some(place(16)));
+    let mixed = ["a", "b", "a", "b", "a", "b", "a", "b", "a", "b", "a", "b"];
+    read(&mut rig, 17, &mixed);
+    assert_eq!((rig.sent(), rig.fetch()), (vec![(A, vec![18, 20, 22, 24, 26, 28])], Some(place(28))));
+    rig.ack(A, 28);
+    assert_eq!(rig.machine.buffered(), 2);
+    read(&mut rig, 29, &["b"; 12]);
+    rig.ack(A, 40);
+    assert_eq!((rig.saves(), rig.fetch()), (None, None), "nothing is passed, and it is not read in vain");
+    assert_eq!(rig.machine.settled_to().collect::<Vec<_>>(), [(0, place(0))]);
+
+    rig.after(1000);
+    assert_eq!(rig.sent(), [(A, vec![1, 2])]);
+    rig.ack(A, 2);
+    assert_eq!(rig.fetch(), Some(place(2)));
+    let (again, others) = (["a"; 14], ["a", "b", "a", "b"]);
+    read(&mut rig, 3, &again);
+    assert_eq!((rig.sent(), rig.fetch()), (vec![(A, (3..=16).collect())], None));
+    rig.ack(A, 16);
+    assert_eq!(rig.fetch(), Some(place(16)), "to where it was left");
+    read(&mut rig, 17, &others);
+    assert_eq!(rig.sent(), [(A, vec![17, 19])]);
+    rig.fail(A, 17, Verdict::Retry { after_ms: 1000 });
+    rig.after(1000);
+    rig.ack(A, 19);
+    assert_eq!(rig.fetch(), Some(place(20)));
+    assert_eq!(rig.machine.settled_to().collect::<Vec<_>>(), [(0, place(20))]);
+    read(&mut rig, 21, &[&mixed[..8], &["b"; 12]].concat());
+    assert_eq!(rig.sent(), [(A, vec![21, 23, 25, 27])]);
+    rig.ack(A, 27);
+    assert_eq!(rig.machine.settled_to().collect::<Vec<_>>(), [(0, place(40))]);
+    assert!(rig.machine.is_live());
 }
 
 /// At the live edge one announcement costs one read, and without any nothing is read.
@@ -135,7 +187,7 @@ fn a_transient_subscription_touches_nothing_that_is_stored() {
         let failed = Input::Fail {
             consumer: A,
             place: place(8),
-            verdict: crate::subscription::Verdict::Park,
+            verdict: Verdict::Park,
             error: "no".into(),
             at: crate::Timestamp::from_micros(0),
         };

@@ -31,7 +31,7 @@ fn takes(rig: &Rig) -> bool {
 
 fn due(at: u64, text: &str, attempts: u32) -> Due<u64> {
     let item = Item { place: place(at), key: key(text), event: at };
-    Due { partition: 0, item, attempts, first_at: None }
+    Due { partition: 0, item, attempts, first_at: None, replay: false }
 }
 
 /// The store says that letters are due.

@@ -42,8 +42,15 @@ pub(super) fn key(text: &str) -> Key {
 
 /// How all partitions stand when one node has them all.
 pub(super) fn leases(partitions: u32, owner: Option<NodeId>, epoch: u64) -> Leases {
-    let state =
-        |partition| LeaseState { partition, epoch, owner, checkpoint: Place::START, letters: 0, due: false };
+    let state = |partition| LeaseState {
+        partition,
+        epoch,
+        owner,
+        checkpoint: Place::START,
+        handled: Place::START,
+        letters: 0,
+        due: false,
+    };
     Leases { members: 1, partitions: (0..partitions).map(state).collect(), ..Leases::default() }
 }
 

@@ -6,7 +6,7 @@
 -- Zero rows: none is meant.
 -- Index: primary key of letters; it looks at every letter behind the given one.
 SELECT l.subscription, l.partition, l.place, l.key, l.key_text, l.event_id, l.position, l.event_name, l.error, l.attempts,
-    l.first_failed_at, l.last_failed_at, l.parked_at, l.retry, l.edited
+    l.first_failed_at, l.last_failed_at, l.parked_at, l.retry, l.edited, l.replay
 FROM letters l
 WHERE (l.subscription, l.place) > (?1, ?2)
     AND (?3 IS NULL OR l.subscription = ?3)

@@ -15,6 +15,7 @@ pub(in crate::subscription::tests) struct Kept {
     pub(super) epoch: u64,
     pub(super) owner: Option<(NodeId, Millis)>,
     pub(super) checkpoint: Place,
+    pub(super) handled: Place,
     pub(super) letters: BTreeMap<Place, Letter>,
 }
 
@@ -150,12 +151,14 @@ impl Store {
             epoch: kept.epoch,
             owner: kept.owner(now),
             checkpoint: kept.checkpoint,
+            handled: kept.handled,
             letters: u64::try_from(kept.letters.len()).unwrap(),
             due: !kept.due().is_empty(),
         });
         Leases {
             gone: false,
             paused: self.paused,
+            resets: 0,
             members: u32::try_from(self.members.len()).unwrap(),
             partitions: states.collect(),
         }
@@ -194,6 +197,7 @@ impl Store {
                 return Err(format!("{one:?} is moved by {node}, which is not the owner"));
             }
             kept.checkpoint = one.place;
+            kept.handled = kept.handled.max(one.place);
             let kept = &self.partitions[usize::try_from(one.partition).unwrap()];
             let of_it = self
                 .events()
@@ -234,6 +238,7 @@ impl Store {
                 item: Item { place, key: letter.key, event: place.get() },
                 attempts: letter.failure.as_ref().map_or(0, |failure| failure.attempts),
                 first_at: letter.failure.as_ref().map(|failure| failure.first_at),
+                replay: false,
             }));
         }
         due.sort_by_key(|due| due.item.place);

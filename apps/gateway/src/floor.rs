@@ -1,0 +1,79 @@
+//! The least that answering a request takes, for benches to compare with.
+//!
+//! It is the same server with the same threads and the same middleware around its only route, which asks nobody: what a page takes
+//! beyond that is the bus, the apps and the store. No umbrella runs it.
+
+use actix_web::{
+    HttpResponse,
+    http::header::ContentType,
+    web::{self, Path, ServiceConfig},
+};
+use umbel_bus::{Bus, BusSettings};
+use umbel_supervision::Worker;
+
+use crate::{
+    error::ApiError,
+    health::Readiness,
+    server::{BoundAddress, Server, Serves},
+    settings::GatewaySettings,
+    state::State,
+};
+
+/// What surrounds the filling of an answer.
+const BEGIN: &str = "{\"floor\":\"";
+const END: &str = "\"}";
+
+/// A gateway that answers `GET /floor/{bytes}` with JSON of so many bytes, and nothing else.
+#[must_use]
+pub fn worker(settings: GatewaySettings, bound: BoundAddress) -> Worker {
+    let readiness = Readiness::new(|| async { Ok(()) });
+    let bus = Bus::new(BusSettings::default());
+    Server { settings, bus, readiness, bound, serves: Serves::Floor }.worker()
+}
+
+/// The only route.
+pub(crate) fn configure(state: &State) -> impl FnOnce(&mut ServiceConfig) + use<> {
+    let state = web::Data::new(state.clone());
+    move |config| {
+        config.app_data(state).route("/floor/{bytes}", web::get().to(answer));
+    }
+}
+
+/// An answer is as large as a request may be, at most.
+async fn answer(state: web::Data<State>, bytes: Path<String>) -> Result<HttpResponse, ApiError> {
+    let bytes: Option<usize> = bytes.parse().ok().filter(|bytes| *bytes <= state.body_limit_bytes);
+    let bytes = bytes.ok_or_else(|| ApiError::unprocessable("bytes", "is no size of an answer"))?;
+    let filling = "x".repeat(bytes.saturating_sub(BEGIN.len() + END.len()));
+    Ok(HttpResponse::Ok().content_type(ContentType::json()).body(format!("{BEGIN}{filling}{END}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use actix_web::{
+        App,
+        middleware::from_fn,
+        test::{TestRequest, call_service, init_service, read_body},
+    };
+
+    use super::*;
+    use crate::{edge, tests::state};
+
+    fn get(path: &str) -> (u16, Vec<u8>) {
+        actix::System::new().block_on(async {
+            let app = App::new().wrap(from_fn(edge::around)).configure(configure(&state()));
+            let request = TestRequest::get().uri(path).to_request();
+            let response = call_service(&init_service(app).await, request).await;
+            (response.status().as_u16(), read_body(response).await.to_vec())
+        })
+    }
+
+    #[test]
+    fn it_answers_json_of_the_size_that_is_asked_for() {
+        let (status, body) = get("/floor/100");
+        assert_eq!((status, body.len()), (200, 100));
+        assert!(serde_json::from_slice::<serde_json::Value>(&body).unwrap()["floor"].is_string());
+        for none in ["/floor/-1", "/floor/1001", "/floor/99999999999999999999999"] {
+            assert_eq!(get(none).0, 422, "{none}");
+        }
+    }
+}

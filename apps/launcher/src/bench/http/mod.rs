@@ -1,0 +1,113 @@
+//! Conduit over HTTP: an umbrella in a process of its own, used from this one, beside the same gateway with nothing behind it.
+//!
+//! Every answer is looked at: the first that is not as it has to be ends the bench.
+
+mod client;
+mod floor;
+mod lag;
+mod load;
+
+use std::{net::SocketAddr, rc::Rc};
+
+use anyhow::Context;
+
+use self::{
+    client::{Connection, Request},
+    lag::Lag,
+    load::{Act, Conduit, Load},
+};
+use super::{
+    args::HttpArgs,
+    child::Talking,
+    lab::{Lab, Site},
+    report::{Figure, Report},
+    rounds::Contest,
+};
+
+pub(super) use floor::serve;
+
+/// What a process with a gateway says, before its address and when everything is up: `umbel run` as well.
+const ADDRESS: &str = "gateway  http://";
+const UP: &str = "Ctrl-C stops it in order.";
+
+/// Names in the tables.
+const UMBEL: &str = "umbel";
+const FLOOR: &str = "floor without the bus";
+const CREATE: &str = "create";
+const FAVORITE: &str = "favorite";
+const COMMENT: &str = "comment";
+const VISIBLE: &str = "append to visible";
+
+/// The page of articles, one article, and what is written.
+pub(super) async fn run(site: &Site, args: &HttpArgs) -> anyhow::Result<()> {
+    let lab = site.open().await?;
+    let (_umbrella, address) = umbrella(site, &lab).await?;
+    let (_floor, floor) = bare_gateway(site, &lab).await?;
+    let conduit = Rc::new(Conduit::fill(address, args).await?);
+    let told = |workload, what: &str| {
+        let what = format!("{what}, {} callers at once, {} articles", args.concurrency, args.articles);
+        let report = Report::new(workload, what, &lab.status, args.common.rounds);
+        report.with("concurrency", args.concurrency).with("articles", args.articles)
+    };
+    for (workload, what, act) in
+        [("H1", "GET /api/articles", Act::List), ("H2", "GET /api/articles/{slug}", Act::Article)]
+    {
+        let size = conduit.size_of(act).await?;
+        let series = Contest::default()
+            .with(UMBEL, Load::new(&conduit, address, act, args.requests))
+            .with(FLOOR, Load::new(&conduit, floor, Act::Floor(size), args.requests))
+            .run(args.common.rounds);
+        let report = told(workload, what).with("bytes", u64::try_from(size)?).measured(series.await?);
+        site.tell(&report.ratio(UMBEL, FLOOR, None).ratio_of(
+            (UMBEL, Figure::P99),
+            (FLOOR, Figure::P99),
+            None,
+        ));
+    }
+    let writes = Contest::default()
+        .with(CREATE, Load::new(&conduit, address, Act::Create, args.writes))
+        .with(FAVORITE, Load::new(&conduit, address, Act::Favorite, args.writes))
+        .with(COMMENT, Load::new(&conduit, address, Act::Comment, args.writes))
+        .run(args.common.rounds);
+    site.tell(&told("H3", "writes, each answered when the next request sees it").measured(writes.await?));
+    let lag = Contest::default().with(VISIBLE, Lag::new(&conduit, &lab, args.lags)).run(args.common.rounds);
+    let report =
+        Report::new("H4", "from an append to what a page shows".into(), &lab.status, args.common.rounds);
+    let report = report.with("articles", args.articles).measured(lag.await?);
+    site.tell(&report.median_of((VISIBLE, Figure::P50), "ms", None).median_of(
+        (VISIBLE, Figure::P99),
+        "ms",
+        None,
+    ));
+    Ok(())
+}
+
+/// The whole umbrella as a process of its own on the lab's store, and where its gateway listens.
+pub(super) async fn umbrella(site: &Site, lab: &Lab) -> anyhow::Result<(Talking, SocketAddr)> {
+    start(site, lab, &["run"]).await
+}
+
+/// A gateway with nothing behind it.
+async fn bare_gateway(site: &Site, lab: &Lab) -> anyhow::Result<(Talking, SocketAddr)> {
+    start(site, lab, &["bench", "floor"]).await
+}
+
+async fn start(site: &Site, lab: &Lab, command: &[&str]) -> anyhow::Result<(Talking, SocketAddr)> {
+    let secret = format!("gateway.jwt_secret={}", umbel_bus::edge::fresh_id());
+    let settings = ["--set", "gateway.address=127.0.0.1:0", "--set", &secret];
+    let arguments = command.iter().copied().chain(settings).map(str::to_owned);
+    let mut process = Talking::start(site, lab.scratch.settings(), arguments)?;
+    let address = process.find(|line| line.strip_prefix(ADDRESS)?.parse().ok()).await?;
+    process.until(|line| line == UP).await?;
+    Ok((process, address))
+}
+
+/// What one request is answered with, as JSON.
+async fn asked(
+    connection: &mut Connection,
+    status: u16,
+    request: &Request<'_>,
+) -> anyhow::Result<serde_json::Value> {
+    let answer = connection.expect(status, request).await?;
+    serde_json::from_slice(&answer.body).with_context(|| format!("{} is no JSON", request.path))
+}
