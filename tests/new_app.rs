@@ -25,7 +25,10 @@ const COPIED: [&str; 9] = [
 ];
 
 /// The app that README adds.
-const NAME: &str = "shelf";
+const IN_README: &str = "shelf";
+
+/// The one that is added here: not the same, since who has followed README has that one.
+const NAME: &str = "shelf2";
 
 /// More than a build from nothing takes on a busy machine.
 const PATIENCE_SECONDS: &str = "1200";
@@ -101,12 +104,12 @@ fn original() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
 }
 
-/// The block of code of README that follows a text.
+/// The block of code of README that follows a text, for the app that is added here.
 #[track_caller]
-fn block_behind<'a>(readme: &'a str, text: &str) -> &'a str {
+fn block_behind(readme: &str, text: &str) -> String {
     let (_, behind) = readme.split_once(text).unwrap_or_else(|| panic!("README.md does not say {text}"));
     let (_, block) = behind.split_once("```rust\n").unwrap();
-    block.split_once("```\n").unwrap().0
+    block.split_once("```\n").unwrap().0.replace(IN_README, NAME)
 }
 
 /// The rehearsal names exactly the files that are written then, and writes none; nothing else changes.
@@ -120,7 +123,7 @@ fn it_writes_what_the_dry_run_says() {
 
     let written = checkout.new_app(&[NAME]);
     assert_eq!(written.code, Some(0), "{written:?}");
-    assert!(written.stdout.contains("cargo test -p shelf"), "{written:?}");
+    assert!(written.stdout.contains("cargo test -p shelf2"), "{written:?}");
     let after = checkout.files();
     let differing = after.iter().filter(|(path, text)| before.get(*path) != Some(*text));
     let differing: Vec<_> = differing.map(|(path, _)| path.to_str().unwrap()).collect();
@@ -143,13 +146,13 @@ fn what_cannot_be_is_refused_and_changes_nothing() {
     assert_eq!(checkout.new_app(&[NAME]).code, Some(0));
     let before = checkout.files();
     for (name, code, why) in [
-        (NAME, 1, "apps/shelf is there already"),
+        (NAME, 1, "apps/shelf2 is there already"),
         ("accounts", 1, "apps/accounts is there already"),
         ("serde", 1, "a crate is called serde already"),
         ("comments", 1, "shared/contracts/src/comments.rs is there already"),
         ("Shelf", 2, "lower-case"),
         ("match", 2, "a word of Rust"),
-        ("../shelf", 2, "lower-case"),
+        ("../shelf2", 2, "lower-case"),
         ("store", 2, "part of the umbrella"),
     ] {
         let refused = checkout.new_app(&[name]);
@@ -170,7 +173,7 @@ fn what_cannot_be_is_refused_and_changes_nothing() {
 fn readme_shows_what_is_written() {
     let checkout = Checkout::copy();
     assert_eq!(checkout.new_app(&[NAME]).code, Some(0));
-    let app = checkout.read("apps/shelf/src/lib.rs");
+    let app = checkout.read("apps/shelf2/src/lib.rs");
     assert_eq!(block_behind(&checkout.read("README.md"), "`apps/shelf/src/lib.rs`"), app);
     assert!(app.lines().count() <= 160, "two screens of 80 lines");
 }
@@ -184,9 +187,9 @@ fn a_new_app_compiles_and_its_tests_pass() {
     assert_eq!(checkout.new_app(&[NAME]).code, Some(0));
     let readme = checkout.read("README.md");
     let route = block_behind(&readme, "`apps/gateway/src/routes/shelf.rs`");
-    fs::write(checkout.path("apps/gateway/src/routes/shelf.rs"), route).unwrap();
+    fs::write(checkout.path("apps/gateway/src/routes/shelf2.rs"), route).unwrap();
     let routes = "apps/gateway/src/routes/mod.rs";
-    checkout.insert_above(routes, "mod users;", "mod shelf;");
+    checkout.insert_above(routes, "mod users;", "mod shelf2;");
     checkout.insert_above(
         routes,
         "\"/health/live\"",

@@ -188,6 +188,9 @@ fn module(line: &str) -> Option<&str> {
 mod tests {
     use super::*;
 
+    /// A name that no app of this checkout has, whatever is added to it.
+    const UNUSED: &str = "unused_by_any_app";
+
     fn name(text: &str) -> AppName {
         text.parse().unwrap()
     }
@@ -204,7 +207,7 @@ mod tests {
 
     #[test]
     fn this_checkout_has_the_marked_places() {
-        let changes = plan(&name("book-shelf"), read).unwrap();
+        let changes = plan(&name(UNUSED), read).unwrap();
         assert_eq!(changes.len(), FILES.len() + 4);
         for change in &changes {
             assert!(!change.text.contains("app_name") && !change.text.contains("AppName"), "{}", change.path);
@@ -216,8 +219,10 @@ mod tests {
         }
         let modules = text(&changes, CONTRACTS).lines().filter_map(module);
         let modules: Vec<_> = modules.take_while(|module| *module != "golden").collect();
-        assert!(modules.contains(&"book_shelf") && modules.is_sorted(), "{modules:?}");
-        assert!(text(&changes, CONTRACTS).contains("        BookShelfPutIn(book_shelf::PutIn),\n"));
+        assert!(modules.contains(&UNUSED) && modules.is_sorted(), "{modules:?}");
+        assert!(
+            text(&changes, CONTRACTS).contains("        UnusedByAnyAppPutIn(unused_by_any_app::PutIn),\n")
+        );
     }
 
     #[test]
@@ -233,10 +238,10 @@ mod tests {
         }
         let with_event = |path: &str| {
             let text = read(path)?;
-            Ok(text.map(|text| text.replace("        Followed(", "        ShelfPutIn(")))
+            Ok(text.map(|text| text.replace("        Followed(", "        UnusedByAnyAppPutIn(")))
         };
-        let refused = plan(&name("shelf"), with_event).unwrap_err().to_string();
-        assert!(refused.contains("`ShelfPutIn(`"), "{refused}");
+        let refused = plan(&name(UNUSED), with_event).unwrap_err().to_string();
+        assert!(refused.contains("`UnusedByAnyAppPutIn(`"), "{refused}");
     }
 
     /// Every marker that is missing, or there twice, is named with its file and what to do.
@@ -249,7 +254,7 @@ mod tests {
                     let text = read(path)?;
                     Ok(text.map(|text| if path == *file { text.replace(marker, &instead) } else { text }))
                 };
-                let refused = plan(&name("shelf"), damaged).unwrap_err().to_string();
+                let refused = plan(&name(UNUSED), damaged).unwrap_err().to_string();
                 assert!(refused.contains(file) && refused.contains(marker), "{refused}");
             }
         }
