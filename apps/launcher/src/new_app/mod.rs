@@ -1,7 +1,7 @@
 //! `umbel new app`: the beginning of a domain app, written into a checkout of the workspace and registered there.
 //!
 //! What is written lies as files in `templates/new_app`; what is changed are single lines at marked places. All of it is made in
-//! memory first ([`plan`]), so whatever can be refused is refused before anything is touched; [`write`] does it whole or not at all.
+//! memory first ([`plan`]), so whatever can be refused is refused before anything is touched; [`mod@write`] does it whole or not at all.
 
 mod name;
 mod plan;
