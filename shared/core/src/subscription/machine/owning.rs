@@ -126,6 +126,8 @@ impl<E: Clone> Machine<E> {
             let lapsed = !partition.is_leased(now);
             partition.until = partition.until.max(until);
             partition.take |= due;
+            // A checkpoint that this node saved before it died may arrive after it is back.
+            partition.handled = partition.handled.max(state.handled);
             if lapsed {
                 // What was done meanwhile could not be saved.
                 self.unsaved_since.get_or_insert(now);
