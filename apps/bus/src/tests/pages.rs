@@ -12,7 +12,7 @@ use tokio::sync::watch;
 use umbel_core::{
     EventId, Json, Metadata, Position, RecordedEvent, StreamName, Timestamp, Version,
     document::Direction,
-    store::{AllPage, ReadAll, ReadError, ReadStream, Selector, StoreError, StreamPage},
+    store::{AllPage, Parts, ReadAll, ReadError, ReadInParts, ReadStream, Selector, StoreError, StreamPage},
 };
 use uuid::Uuid;
 
@@ -106,10 +106,10 @@ impl Actor for Log {
     type Context = Context<Self>;
 }
 
-impl Handler<Envelope<ReadAll>> for Log {
-    type Result = ResponseFuture<Answered<ReadAll>>;
+impl Handler<Envelope<ReadInParts<ReadAll>>> for Log {
+    type Result = ResponseFuture<Answered<ReadInParts<ReadAll>>>;
 
-    fn handle(&mut self, envelope: Envelope<ReadAll>, _: &mut Self::Context) -> Self::Result {
+    fn handle(&mut self, envelope: Envelope<ReadInParts<ReadAll>>, _: &mut Self::Context) -> Self::Result {
         let log = self.clone();
         Box::pin(async move {
             let asked = envelope.open()?;
@@ -124,10 +124,10 @@ impl Handler<Envelope<ReadAll>> for Log {
     }
 }
 
-impl Handler<Envelope<ReadStream>> for Log {
-    type Result = ResponseFuture<Answered<ReadStream>>;
+impl Handler<Envelope<ReadInParts<ReadStream>>> for Log {
+    type Result = ResponseFuture<Answered<ReadInParts<ReadStream>>>;
 
-    fn handle(&mut self, envelope: Envelope<ReadStream>, _: &mut Self::Context) -> Self::Result {
+    fn handle(&mut self, envelope: Envelope<ReadInParts<ReadStream>>, _: &mut Self::Context) -> Self::Result {
         let log = self.clone();
         Box::pin(async move {
             let asked = envelope.open()?;
@@ -158,8 +158,8 @@ async fn store_of(log: &Log) -> (Store, Supervisor) {
     let (bus, supervisor) = bus().await;
     let address = log.clone().start();
     let routes = RouteSet::new("store/log")
-        .answers::<ReadAll>(address.clone().recipient())
-        .answers::<ReadStream>(address.recipient());
+        .answers::<ReadInParts<ReadAll>>(address.clone().recipient())
+        .answers::<ReadInParts<ReadStream>>(address.recipient());
     bus.register(routes).await.unwrap();
     (bus.store(), supervisor)
 }
@@ -287,17 +287,21 @@ fn a_store_that_does_not_go_on_is_not_followed() {
         impl Actor for Stuck {
             type Context = Context<Self>;
         }
-        impl Handler<Envelope<ReadAll>> for Stuck {
-            type Result = ResponseFuture<Answered<ReadAll>>;
+        impl Handler<Envelope<ReadInParts<ReadAll>>> for Stuck {
+            type Result = ResponseFuture<Answered<ReadInParts<ReadAll>>>;
 
-            fn handle(&mut self, envelope: Envelope<ReadAll>, _: &mut Self::Context) -> Self::Result {
+            fn handle(
+                &mut self,
+                envelope: Envelope<ReadInParts<ReadAll>>,
+                _: &mut Self::Context,
+            ) -> Self::Result {
                 drop(envelope.open());
                 let (scanned_to, head) = (Position::new(4), Position::new(9));
                 Box::pin(async move { Some(Ok(AllPage { events: Vec::new(), scanned_to, head })) })
             }
         }
         let (bus, _supervisor) = bus().await;
-        let routes = RouteSet::new("store/stuck").answers::<ReadAll>(Stuck.start().recipient());
+        let routes = RouteSet::new("store/stuck").answers::<ReadInParts<ReadAll>>(Stuck.start().recipient());
         bus.register(routes).await.unwrap();
         for direction in [Direction::Forward, Direction::Backward] {
             let read: Vec<_> = bus.store().stream_all(all(Some(5), direction, 10)).collect().await;
