@@ -35,6 +35,8 @@ struct Held {
     failures: Mutex<VecDeque<StoreError>>,
     /// So many pages are answered; further ones wait.
     allowed: watch::Sender<usize>,
+    /// So many events of a page are handed over, one by one, before it is whole, or it fails.
+    handed: AtomicUsize,
 }
 
 impl Log {
@@ -46,7 +48,20 @@ impl Log {
             asked: AtomicUsize::new(0),
             failures: Mutex::default(),
             allowed: watch::Sender::new(usize::MAX),
+            handed: AtomicUsize::new(0),
         }))
+    }
+
+    fn handing_over(self, events: usize) -> Self {
+        self.0.handed.store(events, Ordering::SeqCst);
+        self
+    }
+
+    /// Hands the first events over; the others.
+    fn hand_over(&self, mut events: Vec<RecordedEvent>, parts: &Parts) -> Vec<RecordedEvent> {
+        let rest = events.split_off(self.0.handed.load(Ordering::SeqCst).min(events.len()));
+        events.into_iter().for_each(|event| parts.hand_over(vec![event]));
+        rest
     }
 
     /// A page, with how far it looked.
@@ -112,12 +127,14 @@ impl Handler<Envelope<ReadInParts<ReadAll>>> for Log {
     fn handle(&mut self, envelope: Envelope<ReadInParts<ReadAll>>, _: &mut Self::Context) -> Self::Result {
         let log = self.clone();
         Box::pin(async move {
-            let asked = envelope.open()?;
-            if let Err(error) = log.turn().await {
-                return Some(Err(error));
-            }
+            let ReadInParts { page: asked, parts } = envelope.open()?;
+            let turn = log.turn().await;
             let from = asked.from.map(Position::get);
             let (events, scanned_to, head) = log.page(from, asked.direction, asked.limit);
+            let events = log.hand_over(events, &parts);
+            if let Err(error) = turn {
+                return Some(Err(error));
+            }
             let (scanned_to, head) = (Position::new(scanned_to), Position::new(head));
             Some(Ok(AllPage { events, scanned_to, head }))
         })
@@ -130,24 +147,25 @@ impl Handler<Envelope<ReadInParts<ReadStream>>> for Log {
     fn handle(&mut self, envelope: Envelope<ReadInParts<ReadStream>>, _: &mut Self::Context) -> Self::Result {
         let log = self.clone();
         Box::pin(async move {
-            let asked = envelope.open()?;
+            let ReadInParts { page: asked, parts } = envelope.open()?;
             if let Err(error) = log.turn().await {
                 return Some(Err(error.into()));
             }
-            let events = log.0.events.lock().unwrap();
+            let present = log.0.events.lock().unwrap();
             let from = asked.from.map(Version::get);
             let limit = usize::try_from(asked.limit).unwrap();
             let events: Vec<_> = match asked.direction {
                 Direction::Forward => {
-                    events.range(from.unwrap_or(1)..).take(limit).map(|(_, e)| e.clone()).collect()
+                    present.range(from.unwrap_or(1)..).take(limit).map(|(_, e)| e.clone()).collect()
                 }
-                Direction::Backward => events
+                Direction::Backward => present
                     .range(..=from.unwrap_or(u64::MAX))
                     .rev()
                     .take(limit)
                     .map(|(_, e)| e.clone())
                     .collect(),
             };
+            let events = log.hand_over(events, &parts);
             Some(Ok(StreamPage { events, version: Version::new(*log.0.head.lock().unwrap()) }))
         })
     }
@@ -181,8 +199,8 @@ async fn positions<E: std::fmt::Debug>(events: impl Stream<Item = Result<Recorde
 fn whatever_the_pages_the_sequence_is_the_same() {
     run(async {
         let present = [2, 3, 9, 10, 11, 12, 20, 21];
-        for head in [21, 30] {
-            let log = Log::new(present, head);
+        for (head, handed) in [(21, 0), (30, 0), (21, 1), (30, 2), (21, 100)] {
+            let log = Log::new(present, head).handing_over(handed);
             let (store, _supervisor) = store_of(&log).await;
             for limit in [0, 1, 2, 3, 100] {
                 for from in [None, Some(1), Some(2), Some(4), Some(10), Some(21), Some(25), Some(40)] {
@@ -276,6 +294,43 @@ fn only_a_page_that_is_waited_for_may_fail() {
         let mut events = pin!(store.stream_events(one(None, Direction::Forward, 2)));
         assert_eq!(events.next().await, Some(Err(ReadError::Store(unavailable()))));
         assert_eq!(events.next().await, None);
+    });
+}
+
+/// RD-04: what a page hands over is there before the page; and when the page then fails, it goes before the error, or is not asked
+/// for again.
+#[test]
+fn what_was_handed_over_counts_whatever_becomes_of_its_page() {
+    run(async {
+        let unavailable = || StoreError::Unavailable { reason: "told to".into() };
+        let log = Log::new(1..=6, 6).handing_over(2);
+        let (store, _supervisor) = store_of(&log).await;
+        log.0.failures.lock().unwrap().push_back(unavailable());
+        let mut events = pin!(store.stream_all(all(None, Direction::Forward, 3)));
+        for expected in [1, 2] {
+            assert_eq!(events.next().await.unwrap().unwrap().position.get(), expected);
+        }
+        assert_eq!(events.next().await, Some(Err(unavailable())));
+        assert_eq!(events.next().await, None);
+
+        for direction in [Direction::Forward, Direction::Backward] {
+            let mut events = pin!(store.stream_all(all(None, direction, 3)));
+            let first = events.next().await.unwrap().unwrap().position.get();
+            let asked = log.asked();
+            log.0.failures.lock().unwrap().push_back(unavailable());
+            // The page at hand has another part, behind which the next page is sent for.
+            let second = events.next().await.unwrap().unwrap().position.get();
+            let third = events.next().await.unwrap().unwrap().position.get();
+            while log.asked() == asked || !log.0.failures.lock().unwrap().is_empty() {
+                tokio::task::yield_now().await;
+            }
+            let mut seen = vec![first, second, third];
+            seen.extend(positions(events).await);
+            if direction == Direction::Backward {
+                seen.reverse();
+            }
+            assert_eq!(seen, [1, 2, 3, 4, 5, 6], "{direction:?}");
+        }
     });
 }
 
