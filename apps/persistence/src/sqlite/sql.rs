@@ -16,6 +16,7 @@ statements! {
     APPLIED_MIGRATIONS = "schema/applied_migrations",
     RECORD_MIGRATION = "schema/record_migration",
 
+    DATA_VERSION = "log/data_version",
     HEAD = "log/head",
     MOVE_HEAD = "log/move_head",
     LOG_INFO = "log/log_info",
