@@ -98,6 +98,11 @@ impl Reader {
         &self.statements
     }
 
+    /// How a transaction begins where nothing outlives one; `None` where connections are set up once.
+    pub(super) fn begin(&self) -> Option<&str> {
+        self.pool.begin()
+    }
+
     /// Room for a page.
     const fn room(&self) -> Room {
         Room::new(self.page_max_bytes)

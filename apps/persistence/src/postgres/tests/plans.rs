@@ -9,6 +9,7 @@ use crate::postgres::{
     sql::{Schema, Statements},
     target::SETTINGS,
     types::PgTimestamp,
+    upkeep::verify::{self, Check},
 };
 
 /// 30,000 events of 13 kinds in 300 streams, a third of them in the archive, and a few links.
@@ -203,4 +204,48 @@ async fn documents_are_found_by_the_indexes_that_are_named() {
         plans.check(&text, &[&fixed[..], by].concat(), &all).await;
     }
     assert!(plans.wrong.is_empty(), "{}", plans.wrong.join("\n"));
+}
+
+/// Each step of a verification takes from every table, by an index, the part that it is about, and no more.
+#[tokio::test]
+async fn steps_of_a_verification_are_bounded_by_indexes() {
+    let schema = schema();
+    adapter(&schema).await;
+    let client = client(schema.url()).await;
+    let named = Schema::new(schema.name()).unwrap();
+    client.batch_execute(&named.render(FILL)).await.unwrap();
+    client.batch_execute(SETTINGS).await.unwrap();
+    client.batch_execute(&format!("BEGIN; {}", verify::SETTINGS)).await.unwrap();
+    let statements = Statements::new(&named);
+    // Small tables beside the log.
+    let small = ["log", "kinds", "checkpoints", "subscriptions", "subscription_partitions"];
+    let is_small = |line: &str| small.iter().any(|table| line.contains(&format!(" on {table} ")));
+    let mut walks = 0;
+    for Check { walk, sql, .. } in verify::checks(&statements) {
+        let steps = walk.steps(&statements);
+        let mut texts = vec![sql];
+        texts.extend(steps.map(|(next, _)| next));
+        for text in texts {
+            // As the server sees them: parameters that are not known.
+            client.batch_execute(&format!("PREPARE step AS {text}")).await.unwrap();
+            let unknown = ["NULL"; 4].into_iter().enumerate().filter(|(at, _)| text.contains(&format!("${}", at + 1)));
+            let unknown: Vec<_> = unknown.map(|(_, null)| null).collect();
+            let explain = format!("EXPLAIN EXECUTE step({})", unknown.join(", "));
+            let rows = client.query(&explain, &[]).await.unwrap();
+            let plan: Vec<String> = rows.iter().map(|row| row.get(0)).collect();
+            for (line, behind) in plan.iter().zip(plan.iter().skip(1).map(String::as_str).chain([""])) {
+                let is_scan = line.contains("Scan") && line.contains(" on ") && !line.contains("Subquery Scan");
+                let is_bounded = behind.contains("Index Cond") || behind.contains("Recheck Cond");
+                let is_other = line.contains("Bitmap Index Scan") || line.contains("Scan Backward");
+                assert!(
+                    !is_scan || is_bounded || is_other || is_small(line),
+                    "{text}\n{line}\n{}",
+                    plan.join("\n")
+                );
+            }
+            client.batch_execute("DEALLOCATE step").await.unwrap();
+        }
+        walks += usize::from(steps.is_some());
+    }
+    assert!(walks > 10, "{walks}");
 }
