@@ -14,8 +14,8 @@ use futures_util::future::join3;
 use tokio_postgres::{Client, Error, Row};
 use umbel_core::store::{FINDINGS_MAX_PER_RULE, Finding, Rule, StoreError};
 
-pub(in crate::postgres) use self::checks::{Check, checks};
 use self::checks::Walk;
+pub(in crate::postgres) use self::checks::{Check, checks};
 use crate::{
     adapter::{Looked, Stride},
     postgres::{

@@ -71,9 +71,8 @@ impl Verification<'_> {
     async fn audit(&mut self, head: i64) -> Result<Audit, Error> {
         let (mut after, mut audit) = ("0".to_owned(), Audit::default());
         loop {
-            let row = self
-                .one(&self.statements.verify_audit, &[&after.as_str(), &self.step(), &head])
-                .await?;
+            let row =
+                self.one(&self.statements.verify_audit, &[&after.as_str(), &self.step(), &head]).await?;
             let Some(upto) = row.get("upto") else { return Ok(audit) };
             audit.events = audit.events.saturating_add(row.get("events"));
             audit.versions = audit.versions.saturating_add(row.get("versions"));
@@ -90,9 +89,8 @@ impl Verification<'_> {
             more = upto.is_some();
             let upto = upto.unwrap_or_else(|| head.to_string());
             let left = i64::try_from(room - found.len()).unwrap_or(i64::MAX);
-            let rows = self
-                .all(&self.statements.verify_gaps, &[&left, &after.as_str(), &upto.as_str()])
-                .await?;
+            let rows =
+                self.all(&self.statements.verify_gaps, &[&left, &after.as_str(), &upto.as_str()]).await?;
             found.extend(rows.iter().filter_map(what));
             after = upto;
         }
