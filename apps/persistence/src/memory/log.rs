@@ -43,7 +43,7 @@ impl Log for Memory {
     }
 
     fn find_command(&self, id: CommandId) -> BoxFuture<'_, Result<Option<Appended>, StoreError>> {
-        Box::pin(async move { Ok(self.state().commands.get(&id).cloned()) })
+        Box::pin(async move { Ok(self.state().commands.get(&id).map(|command| command.appended.clone())) })
     }
 
     fn status(&self) -> BoxFuture<'_, Result<StoreStatus, StoreError>> {

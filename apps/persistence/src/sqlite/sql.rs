@@ -154,6 +154,8 @@ statements! {
     LIST_NOTICES_OF_TOPIC = "extras/list_notices_of_topic",
     LIST_NOTICES_OF_TRANSACTION = "extras/list_notices_of_transaction",
     SWEEP_NOTICES = "extras/sweep_notices",
+    OLDEST_WORK = "extras/oldest_work",
+    SWEEP_COMMANDS = "extras/sweep_commands",
 
     INSERT_SUBSCRIPTION = "subscriptions/insert_subscription",
     INSERT_PARTITION = "subscriptions/insert_partition",

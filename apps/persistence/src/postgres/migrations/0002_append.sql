@@ -15,6 +15,8 @@ CREATE TABLE {schema}.commands (
     last_position bigint,
     recorded_at timestamptz NOT NULL
 );
+-- Serves forgetting the oldest. Times rise, so an insert only ever adds behind its last entry.
+CREATE INDEX commands_by_time ON {schema}.commands (recorded_at);
 
 -- Work that appends leave behind. Numbers rise in the order of commits and are never given out again.
 CREATE TABLE {schema}.outbox (

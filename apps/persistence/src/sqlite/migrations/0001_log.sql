@@ -182,6 +182,8 @@ CREATE TABLE commands (
     last_position INTEGER,
     recorded_at   INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
+-- Serves forgetting the oldest. Times rise, so an insert only ever adds behind its last entry.
+CREATE INDEX commands_by_time ON commands (recorded_at);
 
 -- The keys that personal data in events is encrypted with. A forgotten subject's row stays, without a key.
 CREATE TABLE subject_keys (
