@@ -47,6 +47,11 @@ pub(super) async fn a_command_is_forgotten_in_its_time(adapter: impl Adapter) {
     for number in 0..5 {
         assert_eq!(is_known(&adapter, &events, number, day(10)).await, number >= 2, "{number}");
     }
+    let append = events.append("s", ExpectedVersion::Any, 1);
+    let append = || Append { command: Some(command(9, "0")), for_good: true, ..append.clone() };
+    assert_eq!(store(&adapter, append(), day(0)).await.repeated, None);
+    assert_eq!(forget_commands(&adapter, day(30), DAY).await, Ok(5));
+    assert!(store(&adapter, append(), day(30)).await.repeated.is_some(), "it is kept for good");
     assert_eq!(adapter.verify().await, Ok(vec![]));
 }
 

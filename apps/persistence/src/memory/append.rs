@@ -73,7 +73,8 @@ impl State {
         for (command, last_offset) in plan.commands {
             let last_position = last_offset.map(|offset| head.plus(offset));
             let appended = Appended::repeated(last_position, command.reply.clone());
-            self.commands.insert(command.id, Recorded { appended, recorded_at: now });
+            let for_good = plan.for_good.contains(&command.id);
+            self.commands.insert(command.id, Recorded { appended, recorded_at: now, for_good });
         }
     }
 

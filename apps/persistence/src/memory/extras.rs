@@ -89,7 +89,7 @@ impl Extras for Memory {
         Box::pin(async move {
             let commands = &mut self.state().commands;
             let all = commands.len();
-            commands.retain(|_, command| command.recorded_at >= before);
+            commands.retain(|_, command| command.for_good || command.recorded_at >= before);
             Ok(count(all - commands.len()))
         })
     }

@@ -20,6 +20,7 @@ use crate::adapter::SubjectKey;
 pub(super) struct Recorded {
     pub(super) appended: Appended,
     pub(super) recorded_at: Timestamp,
+    pub(super) for_good: bool,
 }
 
 /// All of it. Each side of the port has its methods in the file of its name.

@@ -2,7 +2,7 @@
 -- Parameters: 1 the moment before which they were recorded, 2 how many at most. Always one row: how many were removed.
 -- Index: commands_by_time, commands_pkey.
 WITH old AS MATERIALIZED (
-    SELECT command_id FROM {schema}.commands WHERE recorded_at < $1
+    SELECT command_id FROM {schema}.commands WHERE recorded_at < $1 AND NOT for_good
     ORDER BY recorded_at LIMIT $2
     FOR UPDATE SKIP LOCKED
 ), removed AS (

@@ -180,10 +180,12 @@ CREATE TABLE commands (
     reply         TEXT    NOT NULL,
     -- Of its last event; null when it had none.
     last_position INTEGER,
-    recorded_at   INTEGER NOT NULL
+    recorded_at   INTEGER NOT NULL,
+    -- Whether it is never forgotten.
+    for_good      INTEGER NOT NULL DEFAULT 0
 ) STRICT, WITHOUT ROWID;
 -- Serves forgetting the oldest. Times rise, so an insert only ever adds behind its last entry.
-CREATE INDEX commands_by_time ON commands (recorded_at);
+CREATE INDEX commands_by_time ON commands (recorded_at) WHERE NOT for_good;
 
 -- The keys that personal data in events is encrypted with. A forgotten subject's row stays, without a key.
 CREATE TABLE subject_keys (
