@@ -23,6 +23,8 @@ use futures_util::{TryStreamExt, future::join3};
 use tokio_postgres::{Client, Error, Row, RowStream};
 use umbel_core::{EventType, StreamName, document::Direction, store::StoreError};
 
+#[cfg(test)]
+pub(super) use self::streams::list_text;
 use self::{known::Known, pace::Pace};
 pub(super) use crate::postgres::{pool::Abandoned, typed::Param};
 use crate::{

@@ -1,11 +1,16 @@
 //! Each read is served by the index that its file names, on a schema with something in it.
 
 use tokio_postgres::{Client, types::ToSql};
-use umbel_core::Timestamp;
+use umbel_core::{
+    StreamName, Timestamp,
+    document::Direction,
+    store::{ListStreams, StreamPlace, StreamSort},
+};
 use uuid::Uuid;
 
 use super::support::{adapter, client, schema};
 use crate::postgres::{
+    reader::list_text,
     sql::{Schema, Statements},
     target::SETTINGS,
     types::PgTimestamp,
@@ -128,20 +133,33 @@ async fn reads_use_the_indexes_that_they_name() {
         let params: [&(dyn ToSql + Sync); 4] = [&"stream-1", &1_i64, &last, &limit];
         plans.check(&text(&statements.read_stream), &params, OWN).await;
         plans.check(&text(&statements.read_stream_whole), &params, WHOLE).await;
-        let by_name = text(&statements.list_streams).replace("{key}", "listed.name");
-        for (behind, name) in
-            [("$4::text IS NULL", None), ("listed.name > $4", Some("s")), ("listed.name < $4", Some("s"))]
+        let direction = if sorted.is_empty() { Direction::Forward } else { Direction::Backward };
+        let at = Timestamp::from_micros(0);
+        for (sort, behind) in [StreamSort::Name, StreamSort::CreatedAt, StreamSort::DeletedAt]
+            .into_iter()
+            .flat_map(|sort| [None, Some(None), Some(Some(at))].map(|behind| (sort, behind)))
         {
-            let text = by_name.replace("{behind}", behind);
-            let params: [&(dyn ToSql + Sync); 4] = [&"", &0_i64, &10_i64, &name];
-            plans.check(&text, &params, &["streams_name_key", "streams_pkey"]).await;
+            let (statement, indexes): (_, &[&str]) = match sort {
+                StreamSort::Name => (&statements.list_streams, &["streams_name_key", "streams_pkey"]),
+                StreamSort::CreatedAt => (&statements.list_streams, &["streams_by_creation", "streams_pkey"]),
+                _ => (&statements.list_streams_by_deletion, &["streams_pkey"]),
+            };
+            let indexes = match (sort, behind, direction) {
+                // Where a segment is behind the place as a whole, or not at all.
+                (StreamSort::DeletedAt, Some(None), Direction::Forward) => &["streams_name_key"][..],
+                (StreamSort::DeletedAt, Some(Some(_)), Direction::Backward) => &["streams_by_deletion"][..],
+                (StreamSort::DeletedAt, ..) => &["streams_by_deletion", "streams_name_key"][..],
+                _ => indexes,
+            };
+            let name = behind.map(|_| "s");
+            let place = behind.map(|at| StreamPlace { stream: StreamName::new("s").unwrap(), at });
+            let request = ListStreams { sort, direction, behind: place, ..ListStreams::default() };
+            let at = behind.flatten().map(PgTimestamp);
+            let params: [&(dyn ToSql + Sync); 5] = [&"", &0_i64, &10_i64, &name, &at];
+            plans.check(&list_text(statement, &request), &params, indexes).await;
         }
-        for key in ["coalesce(v.version, listed.head)", "listed.created_at", "listed.deleted_at"] {
-            let sorted_by = text(&statements.list_streams).replace("{key}", key);
-            let sorted_by = sorted_by.replace("{behind}", "$4::text IS NULL");
-            let params: [&(dyn ToSql + Sync); 4] = [&"", &0_i64, &10_i64, &None::<&str>];
-            plans.check(&sorted_by, &params, LISTED).await;
-        }
+        let params: [&(dyn ToSql + Sync); 4] = [&"", &10_i64, &0_i64, &100_i64];
+        plans.check(&text(&statements.list_streams_by_version), &params, LISTED).await;
     }
     for (events, indexes) in [("events", HOT), ("all_events", PRIMARY)] {
         let text = |text: &str| text.replace("{events}", events);

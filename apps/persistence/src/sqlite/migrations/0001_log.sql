@@ -37,6 +37,10 @@ CREATE TABLE streams (
     deleted_at    INTEGER
 ) STRICT;
 
+-- Serve lists in these orders; each costs a stream once. (There is none by version: each append would pay for it.)
+CREATE INDEX streams_by_creation ON streams (created_at, name);
+CREATE INDEX streams_by_deletion ON streams (deleted_at, name) WHERE deleted_at IS NOT NULL;
+
 -- What can be selected by: each category of streams with each event type in it. An event's row names one number
 -- instead of two texts, and one index serves types and categories.
 CREATE TABLE kinds (
