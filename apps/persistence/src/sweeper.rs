@@ -28,7 +28,7 @@ pub(crate) async fn sweep(adapter: &dyn Adapter, settings: &StoreSettings, stopp
                 Ok(0) => {}
                 Ok(forgotten) => tracing::debug!(forgotten, "forgot commands that were recorded long ago"),
                 Err(error) => {
-                    tracing::warn!(%error, "commands that were recorded long ago are not forgotten yet")
+                    tracing::warn!(%error, "commands that were recorded long ago are not forgotten yet");
                 }
             }
         }
