@@ -131,7 +131,8 @@ fn write(
             id,
             reply,
             last_position,
-            now.as_micros()
+            now.as_micros(),
+            plan.for_good.contains(&command.id),
         ])?;
     }
     Ok(keys)

@@ -37,6 +37,10 @@ CREATE TABLE streams (
     deleted_at    INTEGER
 ) STRICT;
 
+-- Serve lists in these orders; each costs a stream once. (There is none by version: each append would pay for it.)
+CREATE INDEX streams_by_creation ON streams (created_at, name);
+CREATE INDEX streams_by_deletion ON streams (deleted_at, name) WHERE deleted_at IS NOT NULL;
+
 -- What can be selected by: each category of streams with each event type in it. An event's row names one number
 -- instead of two texts, and one index serves types and categories.
 CREATE TABLE kinds (
@@ -182,8 +186,12 @@ CREATE TABLE commands (
     reply         TEXT    NOT NULL,
     -- Of its last event; null when it had none.
     last_position INTEGER,
-    recorded_at   INTEGER NOT NULL
+    recorded_at   INTEGER NOT NULL,
+    -- Whether it is never forgotten.
+    for_good      INTEGER NOT NULL DEFAULT 0
 ) STRICT, WITHOUT ROWID;
+-- Serves forgetting the oldest. Times rise, so an insert only ever adds behind its last entry.
+CREATE INDEX commands_by_time ON commands (recorded_at) WHERE NOT for_good;
 
 -- The keys that personal data in events is encrypted with. A forgotten subject's row stays, without a key.
 CREATE TABLE subject_keys (
