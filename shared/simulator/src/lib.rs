@@ -27,6 +27,8 @@
 //! - `order`: the first time that an event is handled, all before it of its key are handled, skipped or discarded (6);
 //! - `checkpoint`: none goes back, none passes an event that is neither done nor a dead letter, only owners move them (7);
 //! - `lease`: nothing is sent but under a lease that lasts, by the store's clock, so a partition has one owner;
+//! - `replay`: what is called a replay was done with before; all is that lies within what the store told with the leases; and who
+//!   handles something is told of each reset before;
 //! - `visible`: who says that a position is visible in a subscription is right;
 //! - `supervision`: whom a supervisor restarts, when, and when it gives up, counted in another way;
 //! - `machine`: what a machine promises its runner: bounds, one request of a kind at a time, nothing to strangers;

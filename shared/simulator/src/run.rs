@@ -39,7 +39,8 @@ pub struct Told {
 pub struct Failure {
     /// The run, with the number of steps after which it broke or faults ceased.
     pub run: Run,
-    /// What was broken. Its first word says what of: `log`, `order`, `checkpoint`, `lease`, `visible`, `supervision`, `machine` or `rest`.
+    /// What was broken. Its first word says what of: `log`, `order`, `checkpoint`, `lease`, `replay`, `visible`, `supervision`, `machine`
+    /// or `rest`.
     pub broken: String,
 }
 

@@ -216,7 +216,7 @@ impl World {
             let partition = item.key.partition(partitions);
             let lease = epochs.iter().find(|lease| lease.partition == partition);
             let epoch = lease.ok_or("machine: it sends of a partition that it does not own")?.epoch;
-            let Kept { owner, epoch: current, handled, .. } = kept[size(partition)];
+            let Kept { owner, epoch: current, .. } = kept[size(partition)];
             let leased = current == epoch && owner.is_some_and(|(owner, until)| owner == node && until > now);
             if !leased && !books.is_stale(item.key, epoch) {
                 return Err(format!(
@@ -224,6 +224,10 @@ impl World {
                     item.place
                 ));
             }
+            // A checkpoint of a former life may have arrived since the store last told how all stands: it need not be known here.
+            let told_of =
+                runner.leases.iter().find(|state| (state.partition, state.epoch) == (partition, epoch));
+            let handled = told_of.map(|state| state.handled).unwrap_or_default();
             // What has become a letter may have been parked by another lease, and the mark has passed it since.
             let is_replay = if *letter { *replay } else { item.place <= handled };
             if leased

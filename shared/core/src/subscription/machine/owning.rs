@@ -126,7 +126,7 @@ impl<E: Clone> Machine<E> {
             let lapsed = !partition.is_leased(now);
             partition.until = partition.until.max(until);
             partition.take |= due;
-            // A checkpoint that this node saved before it died may arrive after it is back.
+            // A checkpoint that was on its way when this node's worker failed may arrive after the next one has found the lease.
             partition.handled = partition.handled.max(state.handled);
             if lapsed {
                 // What was done meanwhile could not be saved.
