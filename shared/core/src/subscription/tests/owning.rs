@@ -182,6 +182,21 @@ fn a_second_node_gets_its_share() {
     }
 }
 
+/// SU-17: a lease that was held until an operator took all away is claimed as soon as that is known, and not with the next renewal; one
+/// that was claimed just now and not granted waits for that.
+#[test]
+fn what_a_reset_took_away_is_claimed_at_once() {
+    let mut rig = Rig::with(options(), &[1], &["a", "a"]);
+    rig.tell(Input::Changed);
+    assert_eq!((rig.lease().hold, rig.lease().claim), (vec![lease(0, 1)], vec![]));
+    rig.tell(Input::Leased(stand(1, &[(None, 2)])));
+    assert_eq!((rig.lease().hold, rig.lease().claim), (vec![], vec![0]));
+    rig.tell(Input::Leased(stand(1, &[(None, 2)])));
+    assert!(rig.effects.iter().all(|effect| !matches!(effect, Effect::Lease(_))), "{:?}", rig.effects);
+    rig.after(1000);
+    assert_eq!(rig.lease().claim, [0]);
+}
+
 /// A claim whose answer was lost is ours all the same; it is renewed before it is used, for nobody knows since when it lasts.
 #[test]
 fn a_claim_whose_answer_was_lost_is_found_again() {
