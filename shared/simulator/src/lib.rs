@@ -16,7 +16,7 @@
 //! - Clients lose patience and try again elsewhere, with the same ids. Operators pause, reset, retry, and discard.
 //!
 //! After some steps faults cease, and everything must come to rest: each append settled, each event handled, no letter left, each
-//! checkpoint at the end, each worker up; then nothing may be read or saved for nothing; then all nodes stop.
+//! checkpoint at the end, each worker up, partitions divided evenly; then nothing may be read or saved for nothing; then all nodes stop.
 //!
 //! # What is checked
 //!
@@ -32,7 +32,7 @@
 //! - `visible`: who says that a position is visible in a subscription is right;
 //! - `supervision`: whom a supervisor restarts, when, and when it gives up, counted in another way;
 //! - `machine`: what a machine promises its runner: bounds, one request of a kind at a time, nothing to strangers;
-//! - `rest`: everything comes to rest.
+//! - `rest`: everything comes to rest, and shares are even then.
 //!
 //! # How to read a trace
 //!

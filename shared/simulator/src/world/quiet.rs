@@ -3,7 +3,7 @@
 use umbel_core::subscription::Millis;
 
 use super::World;
-use crate::{oracle::Broken, schedule::Event, shape::Faults};
+use crate::{oracle::Broken, schedule::Event, shape::Faults, store::Kept};
 
 /// Until when everything must be at rest once faults have ceased.
 const REST_WITHIN: Millis = 300_000;
@@ -34,6 +34,7 @@ impl World {
             self.pass(100)?;
         }
         self.pass(SETTLE_WITHIN)?;
+        self.shares_are_even()?;
         let before = self.traffic;
         self.pass(REST_FOR)?;
         if self.traffic != before {
@@ -61,6 +62,30 @@ impl World {
                     && kept.partitions.iter().all(|kept| kept.checkpoint == head)
                     && books.open(&self.oracle.log).is_empty()
             })
+    }
+
+    /// No node has more of a subscription than the partitions divided by the nodes that run it, rounded up, and none less than rounded
+    /// down.
+    fn shares_are_even(&self) -> Result<(), Broken> {
+        for (number, kept) in self.store.subscriptions.iter().enumerate() {
+            // A worker that ended in order stays down on its node.
+            let nodes = self.nodes.iter().filter_map(|node| node.process.as_ref());
+            let nodes: Vec<_> = nodes.filter(|process| process.runners[number].is_some()).collect();
+            let least = kept.partitions.len() / nodes.len().max(1);
+            let most = kept.partitions.len().div_ceil(nodes.len().max(1));
+            for process in nodes {
+                let is_own = |kept: &&Kept| kept.owner.is_some_and(|(owner, _)| owner == process.id);
+                let owned = kept.partitions.iter().filter(is_own).count();
+                if !(least..=most).contains(&owned) {
+                    let owners: Vec<_> = kept.partitions.iter().map(|kept| kept.owner).collect();
+                    return Err(format!(
+                        "rest: {} owns {owned} partitions of subscription {number}, not {least} to {most}: {owners:?}",
+                        process.id
+                    ));
+                }
+            }
+        }
+        Ok(())
     }
 
     fn unrest(&self) -> String {
