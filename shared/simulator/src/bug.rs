@@ -36,6 +36,8 @@ bugs! {
     StoreShowsOutOfOrder "store-shows-out-of-order",
     /// The store takes what comes under an old lease.
     StoreIgnoresEpochs "store-ignores-epochs",
+    /// The store lets the epochs of a subscription begin anew when it was deleted.
+    DeletionForgetsEpochs "deletion-forgets-epochs",
     /// The store says of a key that still has dead letters that it has none.
     StoreFreesKeysEarly "store-frees-keys-early",
     /// Checkpoints are saved as far as was read.

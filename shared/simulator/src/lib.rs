@@ -13,7 +13,8 @@
 //! - An announcement of new events may be lost, doubled or late; so may be the moment for which a machine asked.
 //! - A node may crash between any two effects, freeze beyond its leases, stop in order; each worker of it may fail.
 //! - Between a runner and its consumers are queues. Consumers fail, dawdle, vanish, and handle what is no longer theirs.
-//! - Clients lose patience and try again elsewhere, with the same ids. Operators pause, reset, retry, and discard.
+//! - Clients lose patience and try again elsewhere, with the same ids. Operators pause, reset,
+//!   delete, retry, and discard.
 //!
 //! After some steps faults cease, and everything must come to rest: each append settled, each event handled, no letter left, each
 //! checkpoint at the end, each worker up, partitions divided evenly; then nothing may be read or saved for nothing; then all nodes stop.

@@ -40,6 +40,11 @@ fn a_store_that_does_not_check_epochs_is_found() {
 }
 
 #[test]
+fn a_deletion_that_forgets_epochs_is_found() {
+    is_found(Bug::DeletionForgetsEpochs, &["lease: ", "checkpoint: ", "order: "]);
+}
+
+#[test]
 fn a_letter_that_is_freed_too_early_is_found() {
     is_found(Bug::StoreFreesKeysEarly, &["order: "]);
 }

@@ -2,7 +2,7 @@
 
 use umbel_simulator::{Run, Seen};
 
-/// Invariants 2, 3, 6 and 7; SU-06, SU-09, SU-16 to SU-18: whatever is lost, doubled or late, whoever crashes, freezes or fails, in
+/// Invariants 2, 3, 6 and 7; SU-06, SU-09, SU-16 to SU-18, SU-24: whatever is lost, doubled or late, whoever crashes, freezes or fails, in
 /// these worlds nothing is broken; and what must be survived does happen in them.
 #[test]
 fn nothing_is_broken_whatever_fails() {
@@ -29,6 +29,7 @@ fn nothing_is_broken_whatever_fails() {
         "append tried again",
         "crash",
         "crash between effects",
+        "deletion",
         "discarded letter",
         "due letter",
         "event parked behind a letter",
@@ -53,6 +54,7 @@ fn nothing_is_broken_whatever_fails() {
         "retry",
         "revoked event",
         "slow consumer",
+        "subscription deleted under its owner",
         "supervisor gave up",
         "vanished consumer",
         "visible",
