@@ -84,6 +84,16 @@ fn a_wait_that_forgets_other_nodes_is_found() {
     is_found(Bug::WaitForgetsOtherNodes, &["visible: "]);
 }
 
+#[test]
+fn commands_that_are_settled_before_they_are_dispatched_are_found() {
+    is_found(Bug::ProcessSettlesEarly, &["process: command"]);
+}
+
+#[test]
+fn a_schedule_whose_command_gets_another_id_is_found() {
+    is_found(Bug::ScheduleForgetsIds, &["schedule: "]);
+}
+
 /// What is told of a failure leads to it: fewer steps, the end of the trace, and the same again from what is printed.
 #[test]
 fn a_failure_is_told_briefly_and_happens_again() {
