@@ -15,7 +15,7 @@ use umbel_core::{
     metadata::Metadata,
     process_manager::{self, Reminder},
     schedule::{Missed, Recurring, Scheduled, is_ours, replace},
-    store::{Append, AppendError, Appended},
+    store::{Append, AppendError, Appended, Waiting},
 };
 use uuid::Uuid;
 
@@ -60,7 +60,7 @@ pub(crate) struct Chores {
 #[derive(Debug)]
 enum Job {
     /// An instance; and which of its events that is, if it is one.
-    Clerk(Clerk, usize, Option<usize>),
+    Clerk(Box<Clerk>, usize, Option<usize>),
     /// A schedule.
     Runner(Runner),
 }
@@ -121,7 +121,7 @@ impl Chores {
                 let node = self.random.below(self.nodes);
                 self.crash(node);
             }
-            5..8 => drop(self.begin_something()?),
+            5..7 => drop(self.begin_something()?),
             _ => return self.go_on_with_something(),
         }
         Ok(())
@@ -140,7 +140,7 @@ impl Chores {
     fn plan(&mut self) -> Result<(), Broken> {
         let schedule = self.fresh();
         let due_at = Timestamp::from_micros(millis(self.now + self.random.between(0, 600)) * 1000);
-        let recurring = self.random.one_in(4).then(|| Recurring {
+        let recurring = self.random.one_in(8).then(|| Recurring {
             name: "again".into(),
             cron: "* * * * *".into(),
             missed: Missed::RunOnce,
@@ -192,23 +192,24 @@ impl Chores {
             if again {
                 self.count("event delivered again");
             }
-            let clerk = Clerk::new(instance, Why::Event(event));
+            let clerk = Box::new(Clerk::new(instance, Why::Event(event)));
             self.jobs.push((node, Job::Clerk(clerk, at, Some(which))));
             return Ok(true);
         }
         let now = self.now();
         let reminders = self.store.due(&process_manager::queue(Errands::NAME), now);
+        let reminded = !reminders.is_empty();
         if let Some(due) = pick(&mut self.random, &reminders).filter(|_| self.random.one_in(2)) {
             let about: Reminder = due.entry.body.decode().map_err(|error| format!("process: {error}"))?;
             self.count("reminder");
-            let clerk = Clerk::new(about.instance.clone(), Why::Reminder(due.entry.id, about));
+            let clerk = Box::new(Clerk::new(about.instance.clone(), Why::Reminder(due.entry.id, about)));
             self.jobs.push((node, Job::Clerk(clerk, at, None)));
             return Ok(true);
         }
         let schedules = self.store.due(SCHEDULES, now);
-        let Some(due) = pick(&mut self.random, &schedules) else { return Ok(!reminders.is_empty()) };
+        let Some(due) = pick(&mut self.random, &schedules) else { return Ok(reminded) };
         self.count("run of a schedule");
-        let runner = self.take_up(due)?;
+        let runner = self.take_up(&due)?;
         self.jobs.push((node, Job::Runner(runner)));
         Ok(true)
     }
@@ -313,8 +314,8 @@ fn event_id(number: u64) -> Uuid {
     Uuid::from_u128(number.into())
 }
 
-fn pick<'a, T>(random: &mut Random, all: &'a [T]) -> Option<&'a T> {
-    all.get(random.below(all.len()))
+fn pick(random: &mut Random, all: &[&Waiting]) -> Option<Waiting> {
+    all.get(random.below(all.len())).copied().cloned()
 }
 
 fn millis(number: u64) -> i64 {

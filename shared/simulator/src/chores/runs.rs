@@ -27,7 +27,7 @@ pub(super) enum Runner {
     /// It takes the entry, or takes it back.
     Take(Box<Taken>),
     /// It dispatches the command.
-    Dispatch(Run),
+    Dispatch(Box<Run>),
     /// It puts down what became of it.
     Settle(Box<Append>),
 }
@@ -54,7 +54,7 @@ impl Chores {
                 let ours = is_ours(&taken.append, appended.repeated.as_ref());
                 let run = taken.run.filter(|_| ours);
                 self.oracle.runs.extend(run.as_ref().map(|run| run.id));
-                Ok(run.map(Runner::Dispatch))
+                Ok(run.map(|run| Runner::Dispatch(Box::new(run))))
             }
             Runner::Dispatch(run) => {
                 let id = if self.bug == Some(Bug::ScheduleForgetsIds) { self.fresh() } else { run.id };

@@ -76,9 +76,9 @@ impl Store {
     }
 
     /// What waits in queues whose names begin so, in order, if it is due.
-    pub(super) fn due(&self, queue: &str, now: Timestamp) -> Vec<Waiting> {
+    pub(super) fn due(&self, queue: &str, now: Timestamp) -> Vec<&Waiting> {
         let waiting = self.outbox.values().filter(|one| one.entry.queue.starts_with(queue));
-        waiting.filter(|one| one.entry.due_at.is_none_or(|at| at <= now)).cloned().collect()
+        waiting.filter(|one| one.entry.due_at.is_none_or(|at| at <= now)).collect()
     }
 
     /// The entry with this id, if it waits.
