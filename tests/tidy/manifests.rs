@@ -54,7 +54,7 @@ const TABLE: &[Allowed] = &[
     Allowed {
         member: "shared/simulator",
         reason: "for development: runs the pure protocols against each other; no IO, no async, no clock but its own",
-        normal: "umbel-core umbel-supervision uuid",
+        normal: "serde umbel-core umbel-supervision uuid",
         dev: "",
     },
     Allowed {

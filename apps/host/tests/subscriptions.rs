@@ -6,8 +6,8 @@ use umbel_bus::Bus;
 use umbel_core::{
     EventId, ExpectedVersion, Place, RecordedEvent, StreamName,
     store::{
-        Act as Upkeep, Append, LinkEvents, ListSubscriptions, OpenError, OpenSubscription, Removal, Selector,
-        SubscriptionState,
+        Act as Upkeep, Append, LetterFilter, LinkEvents, ListSubscriptions, OpenError, OpenSubscription,
+        Removal, Selector, SubscriptionState,
     },
     subscription::{JoinError, Start, SubscriptionName, Verdict},
 };
@@ -422,6 +422,33 @@ fn another_node_takes_over_at_once_when_one_stops() {
         assert_eq!(taken, [6, 7, 8, 9, 10]);
         here.stop().await;
         there.stop().await;
+    });
+}
+
+/// SU-17: what an operator does is noticed at once by who runs the subscription in the same process, long before it would have asked.
+#[test]
+fn what_an_operator_does_is_noticed_at_once() {
+    on_every_store(async |store| {
+        let world = World::with(&store, &[], settings()).await;
+        // The acts themselves are recorded in the log.
+        let slow = reader().lease(Duration::from_secs(3600)).filter(|event| !event.stream.is_system());
+        let mut subscriber = joined(&world.bus, slow).await;
+        let (subscription, start) = (SubscriptionName::new("test.reader").unwrap(), Start::Origin);
+        append(&world, &["a"]).await;
+        let failing = subscriber.next().await.unwrap();
+        failing.fail(Place::new(1), Verdict::Park, "no").await.unwrap();
+        stored(&world, "test.reader", Place::new(1)).await;
+        let filter = LetterFilter { subscription: Some(subscription.clone()), ..LetterFilter::default() };
+        assert_eq!(perform(&world, Upkeep::RetryLetters { filter, limit: 9 }).await, 1);
+        let letter = subscriber.next().await.unwrap();
+        assert!(letter.events()[0].letter);
+        letter.ack().await.unwrap();
+        while state(&world).await.partitions[0].letters > 0 {}
+        perform(&world, Upkeep::ResetSubscription { subscription: subscription.clone(), start }).await;
+        assert_eq!(take(&mut subscriber, 1).await, [1]);
+        perform(&world, Upkeep::DeleteSubscription { subscription }).await;
+        assert!(subscriber.next().await.is_none(), "{:?}", subscriber.ended());
+        world.stop().await;
     });
 }
 

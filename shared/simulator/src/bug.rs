@@ -36,6 +36,8 @@ bugs! {
     StoreShowsOutOfOrder "store-shows-out-of-order",
     /// The store takes what comes under an old lease.
     StoreIgnoresEpochs "store-ignores-epochs",
+    /// The store lets the epochs of a subscription begin anew when it was deleted.
+    DeletionForgetsEpochs "deletion-forgets-epochs",
     /// The store says of a key that still has dead letters that it has none.
     StoreFreesKeysEarly "store-frees-keys-early",
     /// Checkpoints are saved as far as was read.
@@ -48,6 +50,10 @@ bugs! {
     SupervisorNeverGivesUp "supervisor-never-gives-up",
     /// A supervisor takes milliseconds for seconds, so that restarts are forgotten too early.
     SupervisorCountsWrong "supervisor-counts-wrong",
+    /// Who sees to a process manager's instance puts down that its commands are carried out, and dispatches them then.
+    ProcessSettlesEarly "process-settles-early",
+    /// Whoever carries out a schedule makes up an id for its command.
+    ScheduleForgetsIds "schedule-forgets-ids",
     /// A wait for visibility looks at the first partition only.
     WaitLooksAtOnePartition "wait-looks-at-one-partition",
     /// A wait for visibility counts what other nodes own as done.

@@ -2,7 +2,9 @@
 //! operators, under a virtual clock, with faults, watched by an oracle. A seed determines all of it.
 //!
 //! What runs is what runs in production wherever that is pure: [`plan`](umbel_core::store::plan::plan) decides appends,
-//! [`Machine`](umbel_core::subscription::Machine) is the protocol of a subscription, [`Decider`](umbel_supervision::decision::Decider)
+//! [`Machine`](umbel_core::subscription::Machine) is the protocol of a subscription,
+//! [`decide`](umbel_core::process_manager::decide) what an instance of a process manager makes of an event,
+//! [`Scheduled`](umbel_core::schedule::Scheduled) how a schedule is carried out, [`Decider`](umbel_supervision::decision::Decider)
 //! decides restarts. What carries out their effects there (actors, a database, tasks) is a model here: small, and as unfriendly as
 //! its contract allows. A model is written from the contract, so a fault in what it stands for is not found here.
 //!
@@ -13,10 +15,14 @@
 //! - An announcement of new events may be lost, doubled or late; so may be the moment for which a machine asked.
 //! - A node may crash between any two effects, freeze beyond its leases, stop in order; each worker of it may fail.
 //! - Between a runner and its consumers are queues. Consumers fail, dawdle, vanish, and handle what is no longer theirs.
-//! - Clients lose patience and try again elsewhere, with the same ids. Operators pause, reset, retry, and discard.
+//! - Clients lose patience and try again elsewhere, with the same ids. Operators pause, reset,
+//!   delete, retry, and discard.
 //!
 //! After some steps faults cease, and everything must come to rest: each append settled, each event handled, no letter left, each
-//! checkpoint at the end, each worker up; then nothing may be read or saved for nothing; then all nodes stop.
+//! checkpoint at the end, each worker up, partitions divided evenly; then nothing may be read or saved for nothing; then all nodes stop.
+//!
+//! Beside the cluster each seed has a smaller world for what is left to do, of process managers and of schedules: nodes that look after
+//! the same instances and entries of the outbox at the same time, get events twice, lose answers, and crash between any two effects.
 //!
 //! # What is checked
 //!
@@ -27,10 +33,15 @@
 //! - `order`: the first time that an event is handled, all before it of its key are handled, skipped or discarded (6);
 //! - `checkpoint`: none goes back, none passes an event that is neither done nor a dead letter, only owners move them (7);
 //! - `lease`: nothing is sent but under a lease that lasts, by the store's clock, so a partition has one owner;
+//! - `replay`: what is called a replay was done with before; all is that lies within what the store told with the leases; and who
+//!   handles something is told of each reset before;
 //! - `visible`: who says that a position is visible in a subscription is right;
 //! - `supervision`: whom a supervisor restarts, when, and when it gives up, counted in another way;
+//! - `process`: an instance handles each event once, in its turn, and is what it must be by those; one that has ended is there again only
+//!   by a new event; each command that was ordered is dispatched to its end and has its effect once;
+//! - `schedule`: each run that was taken is carried out, with one effect, and none of a schedule that was taken back;
 //! - `machine`: what a machine promises its runner: bounds, one request of a kind at a time, nothing to strangers;
-//! - `rest`: everything comes to rest.
+//! - `rest`: everything comes to rest, and shares are even then.
 //!
 //! # How to read a trace
 //!
@@ -53,6 +64,7 @@
 //! is cut as long as something still breaks, and the command that is printed says so with `STEPS=`.
 
 mod bug;
+mod chores;
 mod node;
 mod oracle;
 mod random;

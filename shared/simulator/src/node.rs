@@ -67,6 +67,9 @@ pub(crate) struct Writing {
 #[derive(Debug)]
 pub(crate) struct Runner {
     pub(crate) incarnation: u64,
+    /// Which subscription of its name it runs, and how many partitions that has.
+    pub(crate) of: u64,
+    pub(crate) partitions: u32,
     pub(crate) machine: Machine<u64>,
     pub(crate) consumers: BTreeMap<ConsumerId, Consumer>,
     /// How all partitions stood when that was asked last.

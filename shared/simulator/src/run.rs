@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, fmt};
 
 use umbel_core::subscription::Key;
 
-use crate::{bug::Bug, world::World};
+use crate::{bug::Bug, chores::Chores, world::World};
 
 /// Lines of a trace that are shown of a failure.
 const TRACE_TAIL: usize = 60;
@@ -39,7 +39,8 @@ pub struct Told {
 pub struct Failure {
     /// The run, with the number of steps after which it broke or faults ceased.
     pub run: Run,
-    /// What was broken. Its first word says what of: `log`, `order`, `checkpoint`, `lease`, `visible`, `supervision`, `machine` or `rest`.
+    /// What was broken. Its first word says what of: `log`, `order`, `checkpoint`, `lease`, `replay`, `visible`, `supervision`, `process`,
+    /// `schedule`, `machine` or `rest`.
     pub broken: String,
 }
 
@@ -57,8 +58,12 @@ impl Run {
     pub fn live(self) -> Result<Seen, Failure> {
         let mut world = World::new(self.seed, self.bug, false);
         let steps = self.steps.unwrap_or(world.shape.steps);
-        match world.live(steps) {
-            Ok(()) => Ok(world.seen),
+        let mut chores = Chores::new(self.seed, self.bug, false);
+        match world.live(steps).and_then(|()| chores.live()) {
+            Ok(()) => {
+                world.seen.append(&mut chores.seen);
+                Ok(world.seen)
+            }
             Err(broken) => {
                 let steps = Some(world.steps.min(steps));
                 Err(Failure { run: Self { steps, ..self }, broken })
@@ -71,7 +76,8 @@ impl Run {
     pub fn tell(self) -> Told {
         let mut world = World::new(self.seed, self.bug, true);
         let steps = self.steps.unwrap_or(world.shape.steps);
-        let broken = world.live(steps).err();
+        let mut chores = Chores::new(self.seed, self.bug, true);
+        let broken = world.live(steps).and_then(|()| chores.live()).err();
         let readable = |line: String| {
             let streams = world.shape.streams.iter();
             let line = line.replace(NO_ID, "#");
@@ -79,7 +85,8 @@ impl Run {
                 line.replace(&format!("{:?}", Key::of(stream.as_str())), stream.as_str())
             })
         };
-        let lines = std::iter::once(format!("{:?}", world.shape)).chain(world.trace.unwrap_or_default());
+        let traces = [world.trace, chores.trace].into_iter().flatten().flatten();
+        let lines = std::iter::once(format!("{:?}", world.shape)).chain(traces);
         Told { lines: lines.map(readable).collect(), broken: broken.map(readable) }
     }
 }

@@ -134,6 +134,8 @@ pub(crate) enum Event {
     Restart { node: usize, life: u64, workers: Vec<usize> },
     /// A worker of a node fails.
     Fail { node: usize, life: u64 },
+    /// A node opens a subscription again that was deleted while it ran it.
+    Open { node: usize, life: u64, subscription: usize },
     /// A node starts.
     Start { node: usize },
     /// Something befalls a node or a worker.
@@ -151,6 +153,7 @@ impl Event {
             | Self::Poll { node, .. }
             | Self::Changed { node, .. }
             | Self::Fail { node, .. }
+            | Self::Open { node, .. }
             | Self::Restart { node, .. } => Some(*node),
             Self::Answer { to, .. }
             | Self::Write { to }

@@ -64,6 +64,8 @@ pub(crate) struct Faults {
     pub(crate) operate_every: Option<Millis>,
     /// Whether operators let subscriptions begin elsewhere.
     pub(crate) resets: bool,
+    /// Whether operators delete subscriptions, which are opened again at once with other partitions.
+    pub(crate) deletions: bool,
 }
 
 impl Shape {
@@ -126,6 +128,7 @@ impl Faults {
             node_every: Some(rate(10)).filter(|rate| *rate > 0).map(|rate| Millis::from(rate) * 120),
             operate_every: Some(rate(10)).filter(|rate| *rate > 0).map(|rate| Millis::from(rate) * 200),
             resets: rate(2) == 1,
+            deletions: rate(2) == 1,
         }
     }
 }

@@ -135,6 +135,7 @@ impl World {
             Event::Aside { to, place, held } => return self.aside(to, place, held),
             Event::Restart { node, life, workers } => return self.restart(node, life, &workers),
             Event::Fail { node, life } => return self.fail_again(node, life),
+            Event::Open { node, life, subscription } => return self.open(node, life, subscription),
             Event::Start { node } => return self.start(node),
             Event::Fault => return self.fault(),
             Event::Operate => self.operate(),

@@ -40,6 +40,11 @@ fn a_store_that_does_not_check_epochs_is_found() {
 }
 
 #[test]
+fn a_deletion_that_forgets_epochs_is_found() {
+    is_found(Bug::DeletionForgetsEpochs, &["lease: ", "checkpoint: ", "order: "]);
+}
+
+#[test]
 fn a_letter_that_is_freed_too_early_is_found() {
     is_found(Bug::StoreFreesKeysEarly, &["order: "]);
 }
@@ -77,6 +82,16 @@ fn a_wait_that_looks_at_one_partition_is_found() {
 #[test]
 fn a_wait_that_forgets_other_nodes_is_found() {
     is_found(Bug::WaitForgetsOtherNodes, &["visible: "]);
+}
+
+#[test]
+fn commands_that_are_settled_before_they_are_dispatched_are_found() {
+    is_found(Bug::ProcessSettlesEarly, &["process: command"]);
+}
+
+#[test]
+fn a_schedule_whose_command_gets_another_id_is_found() {
+    is_found(Bug::ScheduleForgetsIds, &["schedule: "]);
 }
 
 /// What is told of a failure leads to it: fewer steps, the end of the trace, and the same again from what is printed.

@@ -2,7 +2,7 @@
 
 use umbel_simulator::{Run, Seen};
 
-/// Invariants 2, 3, 6 and 7; SU-06, SU-09, SU-16 to SU-18: whatever is lost, doubled or late, whoever crashes, freezes or fails, in
+/// Invariants 2, 3, 6 and 7; SU-06, SU-09, SU-16 to SU-18, SU-24: whatever is lost, doubled or late, whoever crashes, freezes or fails, in
 /// these worlds nothing is broken; and what must be survived does happen in them.
 #[test]
 fn nothing_is_broken_whatever_fails() {
@@ -28,9 +28,12 @@ fn nothing_is_broken_whatever_fails() {
     for what in [
         "append tried again",
         "crash",
+        "crash amid what is left to do",
         "crash between effects",
+        "deletion",
         "discarded letter",
         "due letter",
+        "event delivered again",
         "event parked behind a letter",
         "freed key",
         "freeze",
@@ -48,11 +51,15 @@ fn nothing_is_broken_whatever_fails() {
         "refused append",
         "refused checkpoint",
         "refused letter",
+        "reminder",
         "reset",
         "restarted worker",
         "retry",
+        "run of a schedule",
+        "schedule taken back",
         "revoked event",
         "slow consumer",
+        "subscription deleted under its owner",
         "supervisor gave up",
         "vanished consumer",
         "visible",

@@ -100,7 +100,8 @@ impl HandlerContext {
     }
 
     /// Whether the handler was done with the event before the subscription was reset: it is handled once more because somebody wants
-    /// it to be. Judged by the furthest checkpoint that was saved; an event that comes again after a crash is no replay.
+    /// it to be. Judged by the furthest checkpoint that was known when leases were last renewed; an event that comes again after a
+    /// crash is no replay, unless its checkpoint was still on its way then.
     #[must_use]
     pub const fn is_replay(&self) -> bool {
         self.replay

@@ -64,7 +64,8 @@ pub struct Delivered<T = Arc<RecordedEvent>> {
     pub attempt: u32,
     /// Whether it is a dead letter that is tried again.
     pub letter: bool,
-    /// Whether the subscription was done with it before it was reset, as far as checkpoints were saved.
+    /// Whether it is a replay: the subscription was done with it before, by the furthest checkpoint that was known when its leases were
+    /// last renewed.
     pub replay: bool,
     /// How often the subscription was reset before: who is given a higher number than before begins anew.
     pub resets: u64,

@@ -17,7 +17,7 @@ pub(super) struct Partition {
     pub(super) until: Millis,
     /// The checkpoint as the store has it.
     pub(super) saved: Place,
-    /// What comes up to here was done with when the lease began, and comes again after a reset.
+    /// Up to here all was done with before, by what the store said last of the furthest checkpoint: what is sent of it is a replay.
     pub(super) handled: Place,
     /// Everything up to here was fetched.
     pub(super) seen: Place,

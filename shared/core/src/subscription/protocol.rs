@@ -261,7 +261,9 @@ pub struct Delivery<E> {
     pub attempt: u32,
     /// Whether it is a dead letter that is tried again.
     pub letter: bool,
-    /// Whether the subscription was done with it before it was reset, as far as checkpoints tell.
+    /// Whether it is a replay: the subscription was done with it before, by the furthest checkpoint that the store had when the owner
+    /// of its partition last asked for its leases. True of every event up to that one, and of none that nobody was done with. What is
+    /// saved between that answer and this delivery under the same lease, late, by an owner of before, does not count yet.
     pub replay: bool,
     /// How often the subscription was reset before: who is given a higher number than before begins anew.
     pub resets: u64,

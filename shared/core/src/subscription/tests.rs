@@ -8,6 +8,7 @@ mod owning;
 mod parking;
 mod saving;
 mod sending;
+mod shares;
 mod stopping;
 mod worlds;
 

@@ -23,6 +23,10 @@ pub(crate) struct Books {
     over: BTreeSet<Place>,
     /// Events that were handled, skipped, parked or discarded ever.
     ever: BTreeSet<Place>,
+    /// The same of those that had the name before and were deleted.
+    former: BTreeSet<Place>,
+    /// With which epoch that began which has the name now: what was sent under an earlier one was of another.
+    born: u64,
     /// Where checkpoints are.
     checkpoints: Vec<Place>,
 }
@@ -36,6 +40,8 @@ impl Books {
             since: vec![0; size(partitions)],
             over: BTreeSet::new(),
             ever: BTreeSet::new(),
+            former: BTreeSet::new(),
+            born: 0,
             checkpoints: vec![Place::START; size(partitions)],
         }
     }
@@ -67,6 +73,10 @@ impl Books {
         key: Key,
         epoch: u64,
     ) -> Result<(), Broken> {
+        if epoch < self.born {
+            self.former.insert(place);
+            return Ok(());
+        }
         self.ever.insert(place);
         if self.is_stale(key, epoch) || !self.over.insert(place) || place <= self.base {
             return Ok(());
@@ -83,6 +93,10 @@ impl Books {
 
     /// An event was skipped by its consumer.
     pub(crate) fn skipped(&mut self, place: Place, key: Key, epoch: u64) {
+        if epoch < self.born {
+            self.former.insert(place);
+            return;
+        }
         self.ever.insert(place);
         if !self.is_stale(key, epoch) {
             self.over.insert(place);
@@ -100,8 +114,18 @@ impl Books {
         self.ever.extend(selected(log, self.number, Place::START, to).map(|(place, _)| place));
         self.base = to;
         self.since = kept.partitions.iter().map(|kept| kept.epoch).collect();
-        self.checkpoints = vec![to; self.checkpoints.len()];
+        self.checkpoints = vec![to; kept.partitions.len()];
         self.over.retain(|place| *place <= to);
+    }
+
+    /// An operator deletes it. What has its name next begins behind this place and has done nothing; whoever still runs the one that
+    /// is gone does nothing that counts.
+    pub(crate) fn deleted(&mut self, log: &[Entry], kept: &Subscription, to: Place) {
+        self.former.append(&mut self.ever);
+        self.over.clear();
+        self.partitions = kept.partition_count();
+        self.born = kept.partitions.iter().map(|kept| kept.epoch).min().unwrap_or_default();
+        self.reset(log, kept, to);
     }
 
     /// Letters as they are stored.
@@ -145,10 +169,11 @@ impl Books {
         Err(format!("log: a reader saw {seen:?} between {after} and {scanned_to}, and there is more"))
     }
 
-    /// Somebody says that everything up to here is visible.
-    pub(crate) fn visible(&self, log: &[Entry], through: Place) -> Result<(), Broken> {
+    /// Somebody says that everything up to here is visible. Who runs one that was deleted, and has not heard of that, means that one.
+    pub(crate) fn visible(&self, log: &[Entry], through: Place, is_former: bool) -> Result<(), Broken> {
         let mut all = selected(log, self.number, self.base, through);
-        match all.find(|(at, _)| !self.ever.contains(at)) {
+        let was_over = |at: &Place| self.ever.contains(at) || is_former && self.former.contains(at);
+        match all.find(|(at, _)| !was_over(at)) {
             Some((at, _)) => Err(format!(
                 "visible: subscription {} is said to have passed {through}, and {at} is not done",
                 self.number

@@ -15,6 +15,10 @@ use crate::bug::Bug;
 #[derive(Debug)]
 pub(crate) struct Subscription {
     number: usize,
+    /// Whether somebody has opened it.
+    pub(crate) is_there: bool,
+    /// The epoch that its partitions began with, which no earlier one of its name had.
+    pub(crate) incarnation: u64,
     pub(crate) paused: bool,
     /// How often it was reset.
     pub(crate) resets: u64,
@@ -45,6 +49,8 @@ impl Subscription {
     pub(super) fn new(number: usize, partitions: u32, bug: Option<Bug>) -> Self {
         Self {
             number,
+            is_there: false,
+            incarnation: 0,
             paused: false,
             resets: 0,
             partitions: (0..partitions).map(|_| Kept::default()).collect(),
@@ -59,13 +65,13 @@ impl Subscription {
         self.partitions.iter().map(|kept| kept.checkpoint).min().unwrap_or_default()
     }
 
-    pub(super) fn partition_count(&self) -> u32 {
+    pub(crate) fn partition_count(&self) -> u32 {
         u32::try_from(self.partitions.len()).unwrap_or(u32::MAX)
     }
 
     pub(super) fn is_current(&self, partition: u32, epoch: u64) -> bool {
         let kept = self.partitions.get(size(partition));
-        self.bug == Some(Bug::StoreIgnoresEpochs) || kept.is_some_and(|kept| kept.epoch == epoch)
+        kept.is_some_and(|kept| kept.epoch == epoch || self.bug == Some(Bug::StoreIgnoresEpochs))
     }
 
     /// Carries out a request of a machine; it reads at most `most` events. What is no request is answered with nothing.
@@ -96,6 +102,9 @@ impl Subscription {
     }
 
     fn lease(&mut self, wanted: &KeepLeases, now: Millis) -> Leases {
+        if !self.is_there || self.incarnation != wanted.incarnation {
+            return Leases { gone: true, ..Leases::default() };
+        }
         let until = now + wanted.lease_ms;
         self.members.retain(|node, until| *until > now && *node != wanted.node);
         if !wanted.leave {
@@ -103,8 +112,10 @@ impl Subscription {
         }
         for (leases, owner) in [(&wanted.release, None), (&wanted.hold, Some((wanted.node, until)))] {
             for Lease { partition, epoch } in leases {
-                let kept = &mut self.partitions[size(*partition)];
-                if kept.epoch == *epoch && kept.owner.is_some_and(|(owner, _)| owner == wanted.node) {
+                let is_own = |kept: &&mut Kept| {
+                    kept.epoch == *epoch && kept.owner.is_some_and(|(owner, _)| owner == wanted.node)
+                };
+                if let Some(kept) = self.partitions.get_mut(size(*partition)).filter(is_own) {
                     kept.owner = owner;
                 }
             }
@@ -115,8 +126,8 @@ impl Subscription {
             }
         }
         for partition in &wanted.claim {
-            let kept = &mut self.partitions[size(*partition)];
-            if kept.owner(now).is_none() {
+            let free = |kept: &&mut Kept| kept.owner(now).is_none();
+            if let Some(kept) = self.partitions.get_mut(size(*partition)).filter(free) {
                 kept.epoch += 1;
                 kept.owner = Some((wanted.node, until));
             }
@@ -179,5 +190,22 @@ impl Subscription {
         }
         self.resets += 1;
         self.letters.clear();
+    }
+
+    /// Somebody wants to run it: if it is not there, it is made. Which one of its name it is.
+    pub(crate) fn open(&mut self) -> u64 {
+        self.is_there = true;
+        self.incarnation
+    }
+
+    /// An operator deletes it. Whoever opens one of its name next makes it with so many partitions, and lets it begin behind this place.
+    pub(crate) fn delete(&mut self, partitions: u32, to: Place) {
+        let last = self.partitions.iter().map(|kept| kept.epoch).max().unwrap_or(0);
+        let incarnation = last.max(self.incarnation) + 1;
+        *self = Self { incarnation, ..Self::new(self.number, partitions, self.bug) };
+        let epoch = if self.bug == Some(Bug::DeletionForgetsEpochs) { 0 } else { incarnation };
+        for kept in &mut self.partitions {
+            (kept.epoch, kept.checkpoint) = (epoch, to);
+        }
     }
 }

@@ -20,9 +20,6 @@ use crate::{
 /// How long a process is given to stop in order.
 const STOP_WITHIN: Millis = 8000;
 
-/// Nobody deletes a subscription here, so each is always the first of its name.
-const INCARNATION: u64 = 0;
-
 impl World {
     /// A process starts.
     pub(super) fn start(&mut self, node: usize) -> Result<(), Broken> {
@@ -55,9 +52,13 @@ impl World {
             return Ok(());
         };
         let Some(slot) = process.runners.get_mut(subscription) else { return Ok(()) };
+        let options = self.shape.options[subscription].clone();
+        let of = self.store.subscriptions[subscription].open();
         *slot = Some(Runner {
             incarnation,
-            machine: Machine::new(self.shape.options[subscription].clone(), process.id, INCARNATION),
+            of,
+            partitions: options.partitions,
+            machine: Machine::new(options, process.id, of),
             consumers: BTreeMap::new(),
             leases: Vec::new(),
             stopping: false,
@@ -72,6 +73,17 @@ impl World {
             self.after(after, Event::Join { to });
         }
         self.give(to, Input::Tick)
+    }
+
+    /// A node opens a subscription that was deleted while it ran it.
+    pub(super) fn open(&mut self, node: usize, life: u64, subscription: usize) -> Result<(), Broken> {
+        let is_same = self.nodes[node].life == life;
+        let process = self.nodes[node].process.as_ref().filter(|process| is_same && !process.stopping);
+        let worker = subscription + 1;
+        let wanted = process.is_some_and(|process| {
+            process.supervisor.running[worker] && process.runners[subscription].is_none()
+        });
+        if wanted { self.start_worker(node, worker) } else { Ok(()) }
     }
 
     /// A process is gone at once, and started anew by whoever watches it.

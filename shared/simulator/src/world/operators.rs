@@ -1,4 +1,4 @@
-//! Operators: they pause and resume subscriptions, let them begin elsewhere, and see to dead letters.
+//! Operators: they pause and resume subscriptions, let them begin elsewhere, delete them, and see to dead letters.
 
 use umbel_core::Place;
 
@@ -15,6 +15,9 @@ impl World {
         let after = self.chances.operators.between(1, every * 2);
         self.after(after, Event::Operate);
         let subscription = self.chances.operators.below(self.shape.options.len());
+        if !self.store.subscriptions[subscription].is_there {
+            return;
+        }
         match self.chances.operators.below(10) {
             0 | 1 => {
                 let kept = &mut self.store.subscriptions[subscription];
@@ -25,6 +28,7 @@ impl World {
             }
             2 => self.discard(subscription),
             3 if self.shape.faults.resets => self.reset(subscription),
+            4 if self.shape.faults.deletions => self.delete(subscription),
             _ => {
                 self.say(|| format!("an operator wants letters of subscription {subscription} tried again"));
                 let random = &mut self.chances.operators;
@@ -44,17 +48,35 @@ impl World {
     }
 
     fn reset(&mut self, subscription: usize) {
-        let head = self.oracle.head();
-        let to = match self.chances.operators.below(4) {
-            0 => Place::START,
-            1 => head,
-            _ => Place::new(self.chances.operators.between(0, head.get())),
-        };
+        let to = self.somewhere();
         self.say(|| format!("an operator lets subscription {subscription} begin behind {to}"));
         self.count("reset");
         self.store.subscriptions[subscription].reset(to);
         let kept = &self.store.subscriptions[subscription];
         self.oracle.subscriptions[subscription].reset(&self.oracle.log, kept, to);
+    }
+
+    /// Whoever opens it next makes it anew, with as many partitions as chance wants.
+    fn delete(&mut self, subscription: usize) {
+        let (to, partitions) = (self.somewhere(), self.chances.operators.small(1, 5));
+        self.say(|| {
+            format!("an operator deletes subscription {subscription}; the next has {partitions} partitions, behind {to}")
+        });
+        self.count("deletion");
+        self.shape.options[subscription].partitions = partitions;
+        self.store.subscriptions[subscription].delete(partitions, to);
+        let kept = &self.store.subscriptions[subscription];
+        self.oracle.subscriptions[subscription].deleted(&self.oracle.log, kept, to);
+    }
+
+    /// A place to begin behind.
+    fn somewhere(&mut self) -> Place {
+        let head = self.oracle.head();
+        match self.chances.operators.below(4) {
+            0 => Place::START,
+            1 => head,
+            _ => Place::new(self.chances.operators.between(0, head.get())),
+        }
     }
 
     /// Every node is told that something has changed, unless that is lost.

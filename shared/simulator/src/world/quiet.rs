@@ -3,7 +3,7 @@
 use umbel_core::subscription::Millis;
 
 use super::World;
-use crate::{oracle::Broken, schedule::Event, shape::Faults};
+use crate::{node::Node, oracle::Broken, schedule::Event, shape::Faults, store::Kept};
 
 /// Until when everything must be at rest once faults have ceased.
 const REST_WITHIN: Millis = 300_000;
@@ -34,6 +34,7 @@ impl World {
             self.pass(100)?;
         }
         self.pass(SETTLE_WITHIN)?;
+        self.shares_are_even()?;
         let before = self.traffic;
         self.pass(REST_FOR)?;
         if self.traffic != before {
@@ -56,11 +57,41 @@ impl World {
         self.open_intents() == 0
             && self.open_waits() == 0
             && self.nodes.iter().all(|node| node.process.as_ref().is_some_and(whole))
+            && self.nodes.iter().all(|node| self.runs_what_is_there(node))
             && self.store.subscriptions.iter().zip(&self.oracle.subscriptions).all(|(kept, books)| {
                 kept.letter_places().len() == 0
                     && kept.partitions.iter().all(|kept| kept.checkpoint == head)
                     && books.open(&self.oracle.log).is_empty()
             })
+    }
+
+    /// No node has more of a subscription than the partitions divided by the nodes, rounded up, and none less than rounded down.
+    fn shares_are_even(&self) -> Result<(), Broken> {
+        for (number, kept) in self.store.subscriptions.iter().enumerate() {
+            let least = kept.partitions.len() / self.nodes.len();
+            let most = kept.partitions.len().div_ceil(self.nodes.len());
+            for process in self.nodes.iter().filter_map(|node| node.process.as_ref()) {
+                let is_own = |kept: &&Kept| kept.owner.is_some_and(|(owner, _)| owner == process.id);
+                let owned = kept.partitions.iter().filter(is_own).count();
+                if !(least..=most).contains(&owned) {
+                    let owners: Vec<_> = kept.partitions.iter().map(|kept| kept.owner).collect();
+                    return Err(format!(
+                        "rest: {} owns {owned} partitions of subscription {number}, not {least} to {most}: {owners:?}",
+                        process.id
+                    ));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether a node runs all subscriptions, and none that was deleted.
+    fn runs_what_is_there(&self, node: &Node) -> bool {
+        let Some(process) = &node.process else { return false };
+        let all = self.store.subscriptions.iter().zip(&process.runners);
+        all.into_iter().all(|(kept, runner)| {
+            kept.is_there && runner.as_ref().is_some_and(|runner| runner.of == kept.incarnation)
+        })
     }
 
     fn unrest(&self) -> String {

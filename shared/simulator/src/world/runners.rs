@@ -125,6 +125,7 @@ impl World {
                 self.after(after, Event::Wake { to });
                 Ok(())
             }
+            Effect::Gone => self.gone(to),
             Effect::Stopped => {
                 if let Some(process) = &mut self.nodes[to.node].process {
                     process.runners[Self::subscription(to)] = None;
@@ -133,6 +134,19 @@ impl World {
             }
             request => self.ask(to, request),
         }
+    }
+
+    /// What it runs is there no more: whoever wants to go on opens it again.
+    fn gone(&mut self, to: Address) -> Result<(), Broken> {
+        let subscription = Self::subscription(to);
+        let Subscription { is_there, incarnation, .. } = self.store.subscriptions[subscription];
+        if is_there && self.runner(to).is_some_and(|runner| runner.of == incarnation) {
+            return Err(format!("machine: it takes subscription {subscription}, which is there, for gone"));
+        }
+        self.count("subscription deleted under its owner");
+        let (node, life, after) = (to.node, self.nodes[to.node].life, self.delay());
+        self.after(after, Event::Open { node, life, subscription });
+        Ok(())
     }
 
     fn ask(&mut self, to: Address, request: Effect<u64>) -> Result<(), Broken> {
@@ -195,7 +209,7 @@ impl World {
 
     fn deliver(&mut self, to: Address, id: ConsumerId, batch: &[Delivery<u64>]) -> Result<(), Broken> {
         let subscription = Self::subscription(to);
-        let (partitions, capacity) = (self.shape.options[subscription].partitions, self.shape.capacity);
+        let capacity = self.shape.capacity;
         let books = &self.oracle.subscriptions[subscription];
         let again = batch.iter().any(|one| books.is_over(one.item.place));
         let Subscription { partitions: kept, resets, .. } = &self.store.subscriptions[subscription];
@@ -213,10 +227,10 @@ impl World {
             if others.flat_map(|(_, other)| other.given.values()).any(|given| given.key == item.key) {
                 return Err(format!("machine: {item:?} is sent, and another consumer holds of its key"));
             }
-            let partition = item.key.partition(partitions);
+            let partition = item.key.partition(runner.partitions);
             let lease = epochs.iter().find(|lease| lease.partition == partition);
             let epoch = lease.ok_or("machine: it sends of a partition that it does not own")?.epoch;
-            let Kept { owner, epoch: current, handled, .. } = kept[size(partition)];
+            let Kept { owner, epoch: current, .. } = kept.get(size(partition)).copied().unwrap_or_default();
             let leased = current == epoch && owner.is_some_and(|(owner, until)| owner == node && until > now);
             if !leased && !books.is_stale(item.key, epoch) {
                 return Err(format!(
@@ -224,6 +238,10 @@ impl World {
                     item.place
                 ));
             }
+            // A checkpoint of a former life may have arrived since the store last told how all stands: it need not be known here.
+            let told_of =
+                runner.leases.iter().find(|state| (state.partition, state.epoch) == (partition, epoch));
+            let handled = told_of.map(|state| state.handled).unwrap_or_default();
             // What has become a letter may have been parked by another lease, and the mark has passed it since.
             let is_replay = if *letter { *replay } else { item.place <= handled };
             if leased

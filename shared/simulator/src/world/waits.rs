@@ -55,13 +55,17 @@ impl World {
         self.waits[at].is_over = true;
         self.count("visible");
         self.say(|| format!("node {node} says of subscription {subscription} that it has passed {place}"));
-        self.oracle.subscriptions[subscription].visible(&self.oracle.log, place)
+        let runner = self.nodes[node].process.as_ref().and_then(|one| one.runners[subscription].as_ref());
+        let is_former =
+            runner.is_some_and(|one| one.of != self.store.subscriptions[subscription].incarnation);
+        self.oracle.subscriptions[subscription].visible(&self.oracle.log, place, is_former)
     }
 
     /// What a node can say: its own partitions are as far as it knows, others as far as their checkpoints. If others have a part
     /// in the work, the store is asked as well.
     fn is_visible(&self, node: usize, subscription: usize, place: Place) -> bool {
-        let stored = self.store.subscriptions[subscription].checkpoint() >= place;
+        let kept = &self.store.subscriptions[subscription];
+        let stored = kept.is_there && kept.checkpoint() >= place;
         let process = self.nodes[node].process.as_ref();
         let runner = process.and_then(|process| process.runners[subscription].as_ref());
         let Some(runner) = runner.filter(|runner| !runner.leases.is_empty()) else { return stored };

@@ -19,6 +19,8 @@ pub(super) struct Asked {
     at: Millis,
     /// What it renews or claims: what of it is ours lasts from that moment on.
     wanted: Vec<u32>,
+    /// What of that it claims.
+    claimed: Vec<u32>,
     pub(super) leaving: bool,
 }
 
@@ -42,7 +44,7 @@ impl<E: Clone> Machine<E> {
         let hold: Vec<Lease> = self.owned().collect();
         let claim = if leaving { Vec::new() } else { std::mem::take(&mut self.claims) };
         let wanted = hold.iter().map(|lease| lease.partition).chain(claim.iter().copied()).collect();
-        self.lease.start(Asked { at: self.now, wanted, leaving });
+        self.lease.start(Asked { at: self.now, wanted, claimed: claim.clone(), leaving });
         self.member = true;
         // Who wants it sooner says so meanwhile.
         self.next_ask = self.now.saturating_add(self.options.lease_ms / 3);
@@ -126,7 +128,7 @@ impl<E: Clone> Machine<E> {
             let lapsed = !partition.is_leased(now);
             partition.until = partition.until.max(until);
             partition.take |= due;
-            // A checkpoint that this node saved before it died may arrive after it is back.
+            // A checkpoint that was on its way when this node's worker failed may arrive after the next one has found the lease.
             partition.handled = partition.handled.max(state.handled);
             if lapsed {
                 // What was done meanwhile could not be saved.
@@ -159,8 +161,8 @@ impl<E: Clone> Machine<E> {
         for partition in self.partitions.iter_mut().flatten() {
             partition.draining = plan.give_back.contains(&partition.number);
         }
-        // What was claimed just now and not granted is not claimed again at once.
-        if plan.claim.iter().any(|partition| !asked.wanted.contains(partition)) {
+        // What was claimed just now and not granted is not claimed again at once. What was held and taken away is.
+        if plan.claim.iter().any(|partition| !asked.claimed.contains(partition)) {
             self.next_ask = self.now;
         }
         self.claims = plan.claim;

@@ -74,6 +74,30 @@ fn an_owner_that_slept_past_its_lease_notices() {
     assert_eq!(rig.sent(), [(A, vec![4])]);
 }
 
+/// What is a replay is judged by the furthest checkpoint that the store told last: one that arrived late, of a worker of before, counts
+/// from the next renewal on.
+#[test]
+fn a_late_checkpoint_counts_once_the_store_tells_of_it() {
+    let mut rig = Rig::with(options(), &[1], &["a", "a", "a"]);
+    let replays = |rig: &Rig| -> Vec<(u64, bool)> {
+        let batches = rig.effects.iter().filter_map(|effect| match effect {
+            Effect::Deliver { batch, .. } => Some(batch),
+            _ => None,
+        });
+        batches.flatten().map(|one| (one.item.place.get(), one.replay)).collect()
+    };
+    assert_eq!(replays(&rig), [(1, false)]);
+    rig.after(1000);
+    assert_eq!(rig.lease().hold, [lease(0, 1)]);
+    let mut renewed = stand(1, &[(Some(NODE), 1)]);
+    (renewed.partitions[0].checkpoint, renewed.partitions[0].handled) = (place(2), place(2));
+    rig.tell(Input::Leased(renewed));
+    rig.ack(A, 1);
+    assert_eq!(replays(&rig), [(2, true)]);
+    rig.ack(A, 2);
+    assert_eq!(replays(&rig), [(3, false)]);
+}
+
 /// A lease that nobody took meanwhile goes on when it is renewed, and what was done in between is saved.
 #[test]
 fn a_lease_that_nobody_took_goes_on() {
@@ -156,6 +180,21 @@ fn a_second_node_gets_its_share() {
         assert_eq!((rig.lease().claim, rig.lease().release), (vec![], vec![]));
         rig.tell(Input::Leased(stand(2, &[(Some(NODE), 1), (Some(OTHER), 2)])));
     }
+}
+
+/// SU-17: a lease that was held until an operator took all away is claimed as soon as that is known, and not with the next renewal; one
+/// that was claimed just now and not granted waits for that.
+#[test]
+fn what_a_reset_took_away_is_claimed_at_once() {
+    let mut rig = Rig::with(options(), &[1], &["a", "a"]);
+    rig.tell(Input::Changed);
+    assert_eq!((rig.lease().hold, rig.lease().claim), (vec![lease(0, 1)], vec![]));
+    rig.tell(Input::Leased(stand(1, &[(None, 2)])));
+    assert_eq!((rig.lease().hold, rig.lease().claim), (vec![], vec![0]));
+    rig.tell(Input::Leased(stand(1, &[(None, 2)])));
+    assert!(rig.effects.iter().all(|effect| !matches!(effect, Effect::Lease(_))), "{:?}", rig.effects);
+    rig.after(1000);
+    assert_eq!(rig.lease().claim, [0]);
 }
 
 /// A claim whose answer was lost is ours all the same; it is renewed before it is used, for nobody knows since when it lasts.

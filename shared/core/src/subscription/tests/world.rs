@@ -6,7 +6,7 @@
 
 mod node;
 mod quiet;
-mod random;
+pub(super) mod random;
 mod store;
 
 use std::collections::{BTreeMap, BTreeSet};
