@@ -114,15 +114,19 @@ impl ManyArgs {
     async fn act(&self, tool: &Tool, act: impl Fn(LetterFilter, u32) -> Act) -> Done<Answer> {
         let filter = self.filter.get();
         let matching = tool.store().count_letters(CountLetters { filter: filter.clone() }).await?;
-        let (mut after, mut met, mut letters) = (None, 0, 0);
+        let mut letters = 0;
+        if self.dry_run {
+            return Ok(Answer { matching, letters, dry_run: true });
+        }
+        let (mut after, mut met) = (None, 0);
         let mut progress = Progress::of("dead letters");
         let limit = self.chunk.min(tool.settings.letters_act_max);
-        while !self.dry_run {
+        loop {
             let request = ListLetters { filter: filter.clone(), after, limit };
             let page = tool.store().list_letters(request).await?;
             after = page.last().map(|last| (last.subscription.clone(), last.place));
             if after.is_none() {
-                break;
+                return Ok(Answer { matching, letters, dry_run: false });
             }
             for run in runs(&page) {
                 met += run.count;
@@ -138,7 +142,6 @@ impl ManyArgs {
                 progress.at(met, Some((met, matching)));
             }
         }
-        Ok(Answer { matching, letters, dry_run: self.dry_run })
     }
 }
 
