@@ -12,9 +12,9 @@ use umbel_core::store::{
     ClaimLive, ClearOutbox, CountLetters, DeleteSnapshot, FindCommand, FindEvent, FindWork, GetDocuments,
     GetStatus, GetStreamInfo, KeepLeases, KeepNotices, LinkEvents, ListLetters, ListNotices, ListProjections,
     ListSnapshots, ListStreams, ListSubscriptions, LoadCheckpoint, LoadDocuments, LoadSnapshot,
-    OpenProjection, OpenSubscription, ParkLetters, Perform, QueryDocuments, ReadAll, ReadDue, ReadOutbox,
-    ReadParkedKeys, ReadStream, RemoveRetired, SaveCheckpoints, SaveProjection, SaveSnapshot, SettleLetters,
-    StoreError, SweepNotices, SwitchProjection, TakeLetters, VerifyStore,
+    OpenProjection, OpenSubscription, ParkLetters, Perform, QueryDocuments, ReadAll, ReadDue, ReadInParts,
+    ReadOutbox, ReadParkedKeys, ReadStream, RemoveRetired, SaveCheckpoints, SaveProjection, SaveSnapshot,
+    SettleLetters, StoreError, SweepNotices, SwitchProjection, TakeLetters, VerifyStore,
 };
 use umbel_supervision::{Drain, Tether};
 
@@ -47,6 +47,8 @@ impl Reader {
         let routes = RouteSet::new("store/reader")
             .answers::<ReadStream>(address.clone().recipient())
             .answers::<ReadAll>(address.clone().recipient())
+            .answers::<ReadInParts<ReadStream>>(address.clone().recipient())
+            .answers::<ReadInParts<ReadAll>>(address.clone().recipient())
             .answers::<FindEvent>(address.clone().recipient())
             .answers::<GetStreamInfo>(address.clone().recipient())
             .answers::<ListStreams>(address.clone().recipient())

@@ -45,7 +45,7 @@ use umbel_core::{
     id::{CommandId, EventId},
     store::{
         AllPage, Append, AppendError, Appended, ClaimLive, DocumentPage, Generation, ListProjections,
-        ListStreams, LoadDocuments, OpenProjection, ReadAll, ReadError, ReadStream, RemoveRetired,
+        ListStreams, LoadDocuments, OpenProjection, Parts, ReadAll, ReadError, ReadStream, RemoveRetired,
         SaveProjection, SaveProjectionError, StoreError, StoreStatus, StreamInfo, StreamList, StreamPage,
         SwitchError, SwitchProjection,
     },
@@ -273,6 +273,22 @@ impl Log for Postgres {
 
     fn read_all(&self, request: ReadAll) -> BoxFuture<'_, Result<AllPage, StoreError>> {
         Box::pin(self.reader.read_all(request))
+    }
+
+    fn read_stream_in_parts(
+        &self,
+        request: ReadStream,
+        parts: Parts,
+    ) -> BoxFuture<'_, Result<StreamPage, ReadError>> {
+        Box::pin(self.reader.read_stream_in_parts(request, parts))
+    }
+
+    fn read_all_in_parts(
+        &self,
+        request: ReadAll,
+        parts: Parts,
+    ) -> BoxFuture<'_, Result<AllPage, StoreError>> {
+        Box::pin(self.reader.read_all_in_parts(request, parts))
     }
 
     fn find_event(&self, id: EventId) -> BoxFuture<'_, Result<Option<RecordedEvent>, StoreError>> {
