@@ -158,8 +158,14 @@ fn dead_letters_are_looked_after() {
         assert_eq!(list(&["--key", "ada", "--through", "5", "--subscription", "mail.welcome"]), [3, 5]);
         assert_eq!(list(&["--event", "test.other"]), [0; 0]);
         assert_eq!(list(&["--limit", "2"]), [3, 5]);
+        assert_eq!(
+            umbel.json(&["dead-letters", "list", "--failed", "--count"]),
+            [json!({"dead_letters": 3})]
+        );
         let table = umbel.command_output(&["dead-letters", "list", "--limit", "1"]).stdout;
         assert!(table.contains("connection refused") && table.ends_with("1 of 6 dead letters\n"), "{table}");
+        let table = umbel.command_output(&["dead-letters", "list", "--failed"]).stdout;
+        assert!(table.ends_with("3 of 3 dead letters\n"), "{table}");
 
         let many = |command: &str, more: &[&str]| -> Value {
             umbel.json(&[&["dead-letters", command], more].concat()).remove(0)
@@ -195,6 +201,30 @@ fn dead_letters_are_looked_after() {
         assert_eq!(list(&[]), [7, 9, 13]);
         let missing = umbel.command_output(&["dead-letters", "show", "mail.welcome", "3"]);
         assert!(missing.code == Some(1) && missing.stderr.contains("dead-letters list"), "{missing:?}");
+        assert_eq!(umbel.json(&["store", "verify"]).len(), 0);
+    }
+}
+
+/// UX-08: However many letters are meant, and however many are before them under their keys, each act is about no more than the settings
+/// allow, and the audit says of each how many it was about.
+#[test]
+fn many_dead_letters_are_looked_after_in_chunks() {
+    for store in Store::durable() {
+        let mut umbel = filled(store);
+        umbel.set("UMBEL__STORE__LETTERS_ACT_MAX", "2");
+        let many = |command: &[&str]| umbel.json(&[&["dead-letters"], command].concat()).remove(0);
+        let recorded = |name: &str| -> Vec<Value> {
+            let audit = umbel.json(&["audit"]);
+            let of_name = |event: &&Value| event["event_type"] == format!("{name}/1");
+            audit.iter().filter(of_name).map(|event| event["data"]["events"].clone()).collect()
+        };
+        // The last of three of its key.
+        let done = many(&["retry", "--place", "11", "--chunk", "10000"]);
+        assert_eq!((&done["matching"], &done["letters"]), (&json!(1), &json!(3)));
+        assert_eq!(recorded("umbel.letters_retried"), [2, 1]);
+        let done = many(&["discard", "--yes"]);
+        assert_eq!((&done["matching"], &done["letters"]), (&json!(6), &json!(6)));
+        assert_eq!(recorded("umbel.letters_discarded"), [2, 2, 2]);
         assert_eq!(umbel.json(&["store", "verify"]).len(), 0);
     }
 }

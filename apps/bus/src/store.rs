@@ -3,6 +3,7 @@
 mod pages;
 mod projections;
 mod subscriptions;
+mod views;
 
 use tokio::time::Instant;
 use umbel_core::{
@@ -19,6 +20,7 @@ use umbel_core::{
 };
 use uuid::Uuid;
 
+pub use self::views::SubscriptionView;
 use crate::{envelope::SendError, handle::Bus};
 
 /// A handle to the store, whichever it is. Cheap to clone.

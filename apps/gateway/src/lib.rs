@@ -17,6 +17,7 @@ mod error;
 pub mod floor;
 mod guard;
 mod health;
+pub mod metrics;
 mod routes;
 mod secret;
 mod server;
@@ -29,6 +30,7 @@ mod tests;
 mod token;
 
 pub use health::Readiness;
+pub use metrics::MetricsSettings;
 pub use secret::check;
 pub use server::{BoundAddress, worker};
 pub use settings::GatewaySettings;

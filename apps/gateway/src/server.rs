@@ -28,7 +28,7 @@ impl BoundAddress {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn set(&self, address: SocketAddr) {
+    pub(crate) fn set(&self, address: SocketAddr) {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(address);
     }
 }
@@ -108,7 +108,7 @@ async fn serve(server: Server, context: WorkerContext) -> Result<()> {
 }
 
 /// Ends the server's threads with the worker, also when the worker is abandoned.
-struct Running(ServerHandle);
+pub(crate) struct Running(pub(crate) ServerHandle);
 
 impl Drop for Running {
     fn drop(&mut self) {

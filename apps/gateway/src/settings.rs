@@ -83,7 +83,7 @@ impl std::fmt::Debug for Secret {
 }
 
 /// A number within bounds: with others the gateway would start and serve nobody.
-fn within<'de, D, T, const MIN: u64, const MAX: u64>(deserializer: D) -> Result<T, D::Error>
+pub(crate) fn within<'de, D, T, const MIN: u64, const MAX: u64>(deserializer: D) -> Result<T, D::Error>
 where
     D: Deserializer<'de>,
     T: TryFrom<u64>,

@@ -69,7 +69,7 @@ async fn write(world: &World, deposits: &[(&str, i64)]) {
 async fn letters(world: &World, name: &str) -> Vec<Letter> {
     let subscription = Some(SubscriptionName::new(name).unwrap());
     let filter = LetterFilter { subscription, ..LetterFilter::default() };
-    world.bus.store().list_letters(ListLetters { filter, after: None, limit: 100 }).await.unwrap().letters
+    world.bus.store().list_letters(ListLetters { filter, after: None, limit: 100 }).await.unwrap()
 }
 
 pub(crate) async fn until_letters(world: &World, name: &str, count: usize) -> Vec<Letter> {

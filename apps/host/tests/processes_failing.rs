@@ -33,8 +33,9 @@ fn restarts(world: &World, path: &str) -> u32 {
 async fn letters(world: &World) -> Vec<Place> {
     let subscription = Some(SubscriptionName::new(NAME).unwrap());
     let filter = LetterFilter { subscription, ..LetterFilter::default() };
-    let page = world.bus.store().list_letters(ListLetters { filter, after: None, limit: 100 }).await.unwrap();
-    page.letters.into_iter().map(|letter| letter.place).collect()
+    let letters =
+        world.bus.store().list_letters(ListLetters { filter, after: None, limit: 100 }).await.unwrap();
+    letters.into_iter().map(|letter| letter.place).collect()
 }
 
 /// PM-06: given a command that fails, then it is tried again alone, left out, left out with those behind it, or replaced, as is said; what

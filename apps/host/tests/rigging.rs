@@ -6,7 +6,7 @@ use futures_util::future::BoxFuture;
 use umbel_core::{
     Timestamp,
     store::{
-        KeepLeases, Leases, Letter, LetterPage, LettersSettled, ListLetters, ListSubscriptions, OpenError,
+        CountLetters, KeepLeases, Leases, Letter, LettersSettled, ListLetters, ListSubscriptions, OpenError,
         OpenSubscription, ParkLetters, ReadParkedKeys, SaveCheckpoints, SettleLetters, StoreError,
         SubscriptionState, TakeLetters,
     },
@@ -112,7 +112,11 @@ impl Subscriptions for Rigged {
         })
     }
 
-    fn list_letters(&self, request: ListLetters) -> BoxFuture<'_, Result<LetterPage, StoreError>> {
+    fn list_letters(&self, request: ListLetters) -> BoxFuture<'_, Result<Vec<Letter>, StoreError>> {
         self.inner.list_letters(request)
+    }
+
+    fn count_letters(&self, request: CountLetters) -> BoxFuture<'_, Result<u64, StoreError>> {
+        self.inner.count_letters(request)
     }
 }

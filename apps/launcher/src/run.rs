@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
-use gateway::{BoundAddress, GatewaySettings, Readiness};
+use gateway::{BoundAddress, GatewaySettings, MetricsSettings, Readiness, metrics};
 use umbel_bus::Bus;
 use umbel_host::{ExitStatus, Failed, Foundation, OrExit, TreeView, Umbrella, overview};
 use umbel_settings::LoadOptions;
@@ -43,6 +43,11 @@ fn compose(foundation: &Foundation, only: &[String], bound: &BoundAddress) -> an
         umbrella = umbrella.with(control::worker(place, control, bus.clone(), environment));
     }
     umbrella = umbrella.with(store);
+    // Before the apps, so that it tells of them while they start, and why they do not.
+    let numbers: MetricsSettings = settings.section("metrics")?;
+    if let Some(worker) = metrics::worker(numbers, bus.clone(), BoundAddress::default()) {
+        umbrella = umbrella.with(worker);
+    }
     for (_, make) in APPS.iter().filter(|(name, _)| wanted(name)) {
         umbrella = umbrella.with_app(&make(settings)?);
     }
@@ -143,6 +148,24 @@ mod tests {
         }
     }
 
+    /// Metrics have a place under the umbrella where they have an address, whichever apps run.
+    #[test]
+    fn metrics_are_served_where_they_have_an_address() {
+        let overrides = vec![("metrics.address".to_owned(), "127.0.0.1:0".to_owned())];
+        let environment = Some("test".to_owned());
+        let options = LoadOptions { environment, overrides, ..LoadOptions::default() };
+        let foundation = Foundation::from_settings(Settings::load(&options).unwrap()).unwrap();
+        let umbrella = compose(&foundation, &["articles".to_owned()], &BoundAddress::default()).unwrap();
+        actix::System::new().block_on(async {
+            let supervisor = umbrella.start();
+            supervisor.tree().wait_until_up(std::time::Duration::from_secs(30)).await.unwrap();
+            let children = supervisor.tree().snapshot().children;
+            let names: Vec<_> = children.iter().map(|child| child.name.as_str()).collect();
+            assert_eq!(names, ["bus", "umbel.tree", "store", "metrics", "articles"]);
+            supervisor.shut_down().await;
+        });
+    }
+
     #[test]
     fn a_wrong_setting_of_a_part_is_refused_before_anything_starts() {
         for (key, value) in [
@@ -151,6 +174,8 @@ mod tests {
             ("control.connections_max", "0"),
             ("accounts.argon2_lanes", "0"),
             ("gateway.address", "x"),
+            ("metrics.address", "x"),
+            ("metrics.subscriptions_max", "0"),
             ("gateway.jwt_secret", "short"),
             ("gateway.request_deadline_ms", "0"),
         ] {

@@ -9,8 +9,8 @@ use futures_util::future::ready;
 use tokio::time::timeout_at;
 use umbel_bus::{Answered, Bus, Envelope, Gate, RouteSet};
 use umbel_core::store::{
-    ClaimLive, ClearOutbox, DeleteSnapshot, FindCommand, FindEvent, FindWork, GetDocuments, GetStatus,
-    GetStreamInfo, KeepLeases, KeepNotices, LinkEvents, ListLetters, ListNotices, ListProjections,
+    ClaimLive, ClearOutbox, CountLetters, DeleteSnapshot, FindCommand, FindEvent, FindWork, GetDocuments,
+    GetStatus, GetStreamInfo, KeepLeases, KeepNotices, LinkEvents, ListLetters, ListNotices, ListProjections,
     ListSnapshots, ListStreams, ListSubscriptions, LoadCheckpoint, LoadDocuments, LoadSnapshot,
     OpenProjection, OpenSubscription, ParkLetters, Perform, QueryDocuments, ReadAll, ReadDue, ReadInParts,
     ReadOutbox, ReadParkedKeys, ReadStream, RemoveRetired, SaveCheckpoints, SaveProjection, SaveSnapshot,
@@ -86,6 +86,7 @@ impl Reader {
             .answers::<TakeLetters>(address.clone().recipient())
             .answers::<SettleLetters>(address.clone().recipient())
             .answers::<ListLetters>(address.clone().recipient())
+            .answers::<CountLetters>(address.clone().recipient())
             .answers::<GetStatus>(address.clone().recipient());
         #[cfg(feature = "faults")]
         let routes = routes.panics_at(address.clone().recipient());

@@ -45,6 +45,9 @@ pub struct StoreSettings {
     /// Events in one page.
     #[serde(deserialize_with = "up_to::<1_000_000, _, _>")]
     pub page_size_max: u32,
+    /// Dead letters that one act is about.
+    #[serde(deserialize_with = "up_to::<100_000, _, _>")]
+    pub letters_act_max: u32,
     /// Bytes of data and metadata in one page; an event that is larger is a page of its own.
     #[serde(deserialize_with = "up_to::<{ 1 << 30 }, _, _>")]
     pub page_max_bytes: usize,
@@ -188,6 +191,7 @@ impl Default for StoreSettings {
             group_max_bytes: 4 << 20,
             queue_max_bytes: 64 << 20,
             page_size_max: 4096,
+            letters_act_max: 500,
             page_max_bytes: PAGE_MAX_BYTES,
             max_payload_bytes: 1 << 20,
             max_event_tags: 16,
@@ -264,6 +268,7 @@ mod tests {
             "group_max_bytes",
             "queue_max_bytes",
             "page_size_max",
+            "letters_act_max",
             "page_max_bytes",
             "max_payload_bytes",
             "max_event_tags",

@@ -154,8 +154,8 @@ impl Vault {
             place: Some(place),
             ..LetterFilter::default()
         };
-        let page = self.adapter.list_letters(ListLetters { filter, after: None, limit: 1 }).await?;
-        let Some(letter) = page.letters.first() else { return Ok(()) };
+        let letters = self.adapter.list_letters(ListLetters { filter, after: None, limit: 1 }).await?;
+        let Some(letter) = letters.first() else { return Ok(()) };
         let refused = |reason: String| Err(PerformError::DataRefused { reason });
         match self.adapter.find_event(letter.event_id).await? {
             None => refused("its event is gone; discard it".into()),

@@ -3,7 +3,7 @@
 
 use umbel_core::{
     store::{
-        KeepLeases, Leases, Letter, LetterPage, LettersSettled, ListLetters, ListSubscriptions, OpenError,
+        CountLetters, KeepLeases, Leases, Letter, LettersSettled, ListLetters, ListSubscriptions, OpenError,
         OpenSubscription, ParkLetters, ReadParkedKeys, SaveCheckpoints, SettleLetters, StoreError,
         SubscriptionState, TakeLetters,
     },
@@ -84,7 +84,15 @@ impl Store {
     ///
     /// # Errors
     /// See [`StoreError`].
-    pub async fn list_letters(&self, request: ListLetters) -> Result<LetterPage, StoreError> {
+    pub async fn list_letters(&self, request: ListLetters) -> Result<Vec<Letter>, StoreError> {
+        self.read(request).await
+    }
+
+    /// How many dead letters are meant.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    pub async fn count_letters(&self, request: CountLetters) -> Result<u64, StoreError> {
         self.read(request).await
     }
 }

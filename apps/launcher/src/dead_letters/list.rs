@@ -1,14 +1,15 @@
 //! `umbel dead-letters list`.
 
 use clap::Args;
-use umbel_core::store::{Letter, ListLetters};
+use serde::Serialize;
+use umbel_core::store::{CountLetters, Letter, ListLetters};
 use umbel_host::Failed;
 use umbel_settings::LoadOptions;
 
 use super::filter::FilterArgs;
 use crate::{
     args::JsonArg,
-    print::{Column, Printer, counted, moment, number, shortened, text},
+    print::{Column, Printer, counted, moment, number, print_one, shortened, text},
     tool::{PAGE, with_store},
 };
 
@@ -16,6 +17,7 @@ pub(super) const EXAMPLES: &str = "\
 Examples:
   umbel dead-letters list --failed
   umbel dead-letters list --subscription mail.welcome --error timeout --limit 20
+  umbel dead-letters list --event mail.bounced --count
   umbel dead-letters list --json | jq -r .error";
 
 const COLUMNS: [Column; 9] = [
@@ -37,25 +39,41 @@ pub(crate) struct ListArgs {
     /// N letters at most; without it all
     #[arg(long, value_name = "N")]
     limit: Option<u64>,
+    /// Only say how many there are
+    #[arg(long, conflicts_with = "limit")]
+    count: bool,
     #[command(flatten)]
     json: JsonArg,
 }
 
+#[derive(Serialize)]
+struct Counted {
+    dead_letters: u64,
+}
+
 pub(super) fn list(options: &LoadOptions, args: &ListArgs) -> Result<(), Failed> {
     with_store(options, async |tool| {
+        let count = async || tool.store().count_letters(CountLetters { filter: args.filter.get() }).await;
+        if args.count {
+            let dead_letters = count().await?;
+            let words = format!("{}\n", counted(dead_letters, "dead letter"));
+            return Ok(print_one(args.json.json, &Counted { dead_letters }, &words)?);
+        }
         let mut printer = Printer::new(args.json.json, COLUMNS);
         let (mut after, mut shown, mut left) = (None, 0, args.limit.unwrap_or(u64::MAX));
         loop {
             let limit = u32::try_from(left).unwrap_or(PAGE).min(PAGE);
             let page =
                 tool.store().list_letters(ListLetters { filter: args.filter.get(), after, limit }).await?;
-            printer.rows(&page.letters, cells)?;
-            let count = u64::try_from(page.letters.len()).unwrap_or(left);
-            (shown, left) = (shown + count, left - count.min(left));
-            match page.letters.into_iter().next_back() {
+            printer.rows(&page, cells)?;
+            let found = u64::try_from(page.len()).unwrap_or(left);
+            (shown, left) = (shown + found, left - found.min(left));
+            match page.into_iter().next_back() {
                 Some(last) if left > 0 => after = Some((last.subscription, last.place)),
-                _ => {
-                    let all = counted(page.total, "dead letter");
+                // Whoever has seen all of them has counted them.
+                last => {
+                    let all = if last.is_some() && !args.json.json { count().await? } else { shown };
+                    let all = counted(all, "dead letter");
                     return Ok(printer.words(&format!("{shown} of {all}\n"))?);
                 }
             }

@@ -3,7 +3,7 @@
 use clap::{Args, value_parser};
 use serde::Serialize;
 use umbel_core::{
-    store::{Act, Letter, LetterFilter, ListLetters},
+    store::{Act, CountLetters, Letter, LetterFilter, ListLetters},
     subscription::SubscriptionName,
     version::Place,
 };
@@ -37,7 +37,7 @@ The events stay in the log. What waits behind a discarded letter under the same 
 pub(crate) struct ManyArgs {
     #[command(flatten)]
     filter: FilterArgs,
-    /// Letters at once; each chunk is one record in the audit for each of its subscriptions
+    /// Letters at once, store.letters_act_max at most; each chunk is one record in the audit for each of its subscriptions
     #[arg(long, value_name = "N", default_value_t = 500, value_parser = value_parser!(u32).range(1..=10_000))]
     chunk: u32,
     /// Only say how many are meant
@@ -78,7 +78,7 @@ struct Run {
     subscription: SubscriptionName,
     first: Place,
     last: Place,
-    count: u32,
+    count: u64,
 }
 
 pub(super) fn retry(options: &LoadOptions, RetryArgs { many }: &RetryArgs) -> Result<(), Failed> {
@@ -109,26 +109,36 @@ fn tell(many: &ManyArgs, done: &str, answer: &Answer) -> Done {
 }
 
 impl ManyArgs {
-    /// Does something about all that is meant. Each letter is looked at once, so that one that fails again meanwhile is not
-    /// asked for for ever.
+    /// Does something about all that is meant, by acts that are each short, so that appends go on in between. Each letter is looked at
+    /// once, so that one that fails again meanwhile is not asked for for ever.
     async fn act(&self, tool: &Tool, act: impl Fn(LetterFilter, u32) -> Act) -> Done<Answer> {
         let filter = self.filter.get();
-        let (mut after, mut met, mut letters, mut matching) = (None, 0, 0, None);
+        let matching = tool.store().count_letters(CountLetters { filter: filter.clone() }).await?;
+        let mut letters = 0;
+        if self.dry_run {
+            return Ok(Answer { matching, letters, dry_run: true });
+        }
+        let (mut after, mut met) = (None, 0);
         let mut progress = Progress::of("dead letters");
+        let limit = self.chunk.min(tool.settings.letters_act_max);
         loop {
-            let limit = if self.dry_run { 1 } else { self.chunk };
             let request = ListLetters { filter: filter.clone(), after, limit };
             let page = tool.store().list_letters(request).await?;
-            let matching = *matching.get_or_insert(page.total);
-            let last = page.letters.last().map(|last| (last.subscription.clone(), last.place));
-            if last.is_none() || self.dry_run {
-                return Ok(Answer { matching, letters, dry_run: self.dry_run });
+            after = page.last().map(|last| (last.subscription.clone(), last.place));
+            if after.is_none() {
+                return Ok(Answer { matching, letters, dry_run: false });
             }
-            after = last;
-            for run in runs(&page.letters) {
-                met += u64::from(run.count);
-                let count = run.count;
-                letters += tool.perform(act(run.of(&filter), count), self.reason.get()).await?.events;
+            for run in runs(&page) {
+                met += run.count;
+                let meant = run.of(&filter);
+                loop {
+                    let act = act(meant.clone(), limit);
+                    let done = tool.perform(act, self.reason.get()).await?.events;
+                    letters += done;
+                    if done < u64::from(limit) || !is_left(tool, &meant, &page).await? {
+                        break;
+                    }
+                }
                 progress.at(met, Some((met, matching)));
             }
         }
@@ -146,6 +156,15 @@ impl Run {
             ..filter.clone()
         }
     }
+}
+
+/// Whether some of these letters are as they were: an act may have come no further than those that are before them under their
+/// keys.
+async fn is_left(tool: &Tool, meant: &LetterFilter, page: &[Letter]) -> Done<bool> {
+    let limit = u32::try_from(page.len()).unwrap_or(u32::MAX);
+    let request = ListLetters { filter: meant.clone(), after: None, limit };
+    let letters = tool.store().list_letters(request).await?;
+    Ok(letters.iter().any(|letter| !letter.retry && page.contains(letter)))
 }
 
 /// The letters of a page, subscription by subscription.

@@ -46,8 +46,8 @@ pub(super) fn show(options: &LoadOptions, args: &ShowArgs) -> Result<(), Failed>
     with_store(options, async |tool| {
         let (subscription, place) = (Some(args.subscription.clone()), Some(Place::new(args.place)));
         let filter = LetterFilter { subscription, place, ..LetterFilter::default() };
-        let page = tool.store().list_letters(ListLetters { filter, after: None, limit: 1 }).await?;
-        let letter = page.letters.into_iter().next().ok_or_else(|| {
+        let letters = tool.store().list_letters(ListLetters { filter, after: None, limit: 1 }).await?;
+        let letter = letters.into_iter().next().ok_or_else(|| {
             failed(format!(
                 "subscription {} has no dead letter at {}; `umbel dead-letters list` shows which there are",
                 args.subscription, args.place

@@ -1,14 +1,14 @@
 //! `umbel subscriptions list`.
 
 use clap::Args;
+use umbel_bus::SubscriptionView;
 use umbel_core::{store::ListSubscriptions, subscription::SubscriptionName};
 use umbel_host::Failed;
 use umbel_settings::LoadOptions;
 
-use super::seen::Seen;
 use crate::{
     args::{JsonArg, subscription},
-    print::{Column, Printer, number, text},
+    print::{Column, Printer, moment, number, text},
     tool::{PAGE, with_store},
 };
 
@@ -19,7 +19,7 @@ Examples:
 
 Behind are events of the log, or of the one stream, after the lowest checkpoint, also those that the subscription does not select.";
 
-const COLUMNS: [Column; 8] = [
+const COLUMNS: [Column; 9] = [
     text("subscription"),
     text("follows"),
     text("state"),
@@ -28,6 +28,7 @@ const COLUMNS: [Column; 8] = [
     number("owned"),
     number("nodes"),
     number("dead letters"),
+    text("oldest"),
 ];
 
 #[derive(Debug, Args)]
@@ -49,21 +50,17 @@ pub(super) fn list(options: &LoadOptions, args: &ListArgs) -> Result<(), Failed>
         while left > 0 {
             let limit = u32::try_from(left).unwrap_or(PAGE).min(PAGE);
             let page =
-                tool.store().list_subscriptions(ListSubscriptions { name: None, after, limit }).await?;
+                tool.store().view_subscriptions(ListSubscriptions { name: None, after, limit }).await?;
             let Some(last) = page.last() else { break };
-            after = Some(last.name.clone());
+            after = Some(last.state.name.clone());
             left -= u64::try_from(page.len()).unwrap_or(left).min(left);
-            let mut seen = Vec::with_capacity(page.len());
-            for state in page {
-                seen.push(Seen::of(tool, state).await?);
-            }
-            printer.rows(&seen, cells)?;
+            printer.rows(&page, cells)?;
         }
         Ok(())
     })
 }
 
-fn cells(seen: &Seen) -> [String; 8] {
+fn cells(seen: &SubscriptionView) -> [String; 9] {
     let state = &seen.state;
     [
         state.name.to_string(),
@@ -74,5 +71,6 @@ fn cells(seen: &Seen) -> [String; 8] {
         format!("{}/{}", seen.owned, state.partitions.len()),
         state.members.to_string(),
         seen.dead_letters.to_string(),
+        moment(seen.oldest_letter_at),
     ]
 }

@@ -2,7 +2,6 @@
 
 mod change;
 mod list;
-mod seen;
 mod show;
 
 use clap::Subcommand;

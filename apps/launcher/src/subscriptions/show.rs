@@ -1,6 +1,7 @@
 //! `umbel subscriptions show`.
 
 use clap::Args;
+use umbel_bus::SubscriptionView;
 use umbel_core::{
     store::{ListSubscriptions, PartitionState},
     subscription::{Start, SubscriptionName},
@@ -8,7 +9,6 @@ use umbel_core::{
 use umbel_host::Failed;
 use umbel_settings::LoadOptions;
 
-use super::seen::Seen;
 use crate::{
     args::{JsonArg, subscription},
     print::{Column, Printer, moment, number, text},
@@ -42,14 +42,13 @@ pub(super) fn show(options: &LoadOptions, args: &ShowArgs) -> Result<(), Failed>
     with_store(options, async |tool| {
         let name = Some(args.name.clone());
         let found =
-            tool.store().list_subscriptions(ListSubscriptions { name, after: None, limit: 1 }).await?;
-        let state = found.into_iter().next().ok_or_else(|| {
+            tool.store().view_subscriptions(ListSubscriptions { name, after: None, limit: 1 }).await?;
+        let seen = found.into_iter().next().ok_or_else(|| {
             failed(format!(
                 "there is no subscription {}; `umbel subscriptions list` shows which there are",
                 args.name
             ))
         })?;
-        let seen = Seen::of(tool, state).await?;
         let mut printer = Printer::new(args.json.json, COLUMNS);
         printer.one(&seen, &described(&seen))?;
         if !args.json.json {
@@ -59,8 +58,8 @@ pub(super) fn show(options: &LoadOptions, args: &ShowArgs) -> Result<(), Failed>
     })
 }
 
-fn described(seen: &Seen) -> String {
-    let Seen { state, lag_events, lag_seconds, owners, .. } = seen;
+fn described(seen: &SubscriptionView) -> String {
+    let SubscriptionView { state, lag_events, lag_seconds, owners, .. } = seen;
     let start = match state.start {
         Start::Origin => "with the first event".to_owned(),
         Start::Current => "with what came next".to_owned(),

@@ -7,7 +7,7 @@ use futures_util::future::BoxFuture;
 use umbel_core::{
     Timestamp,
     store::{
-        KeepLeases, Leases, Letter, LetterPage, LettersSettled, ListLetters, ListSubscriptions, OpenError,
+        CountLetters, KeepLeases, Leases, Letter, LettersSettled, ListLetters, ListSubscriptions, OpenError,
         OpenSubscription, ParkLetters, ReadParkedKeys, SaveCheckpoints, SettleLetters, StoreError,
         SubscriptionState, TakeLetters,
     },
@@ -55,5 +55,8 @@ pub trait Subscriptions: Send + Sync + 'static {
     fn settle_letters(&self, request: SettleLetters) -> BoxFuture<'_, Result<LettersSettled, StoreError>>;
 
     /// A page of the dead letters, by subscription and place.
-    fn list_letters(&self, request: ListLetters) -> BoxFuture<'_, Result<LetterPage, StoreError>>;
+    fn list_letters(&self, request: ListLetters) -> BoxFuture<'_, Result<Vec<Letter>, StoreError>>;
+
+    /// How many dead letters are meant.
+    fn count_letters(&self, request: CountLetters) -> BoxFuture<'_, Result<u64, StoreError>>;
 }

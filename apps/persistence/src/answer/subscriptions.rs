@@ -5,8 +5,9 @@ use umbel_bus::edge;
 use umbel_core::{
     Json,
     store::{
-        Act, KeepLeases, LEASE_MAX_MS, ListLetters, ListSubscriptions, NewLetter, OpenSubscription,
-        ParkLetters, PerformError, ReadParkedKeys, SaveCheckpoints, SettleLetters, StoreError, TakeLetters,
+        Act, CountLetters, KeepLeases, LEASE_MAX_MS, ListLetters, ListSubscriptions, NewLetter,
+        OpenSubscription, ParkLetters, PerformError, ReadParkedKeys, SaveCheckpoints, SettleLetters,
+        StoreError, TakeLetters,
     },
     subscription::{Change, SettledLetter, Settling},
 };
@@ -50,6 +51,7 @@ answers! {
         let limit = desk.page(asked.limit);
         desk.adapter.list_letters(Self { filter: asked.filter.cut(), limit, ..asked })
     };
+    CountLetters: |asked, desk| desk.adapter.count_letters(Self { filter: asked.filter.cut() });
 }
 
 impl Desk {
@@ -58,6 +60,11 @@ impl Desk {
         if let Some(change) = change {
             self.bus.announce_change(change);
         }
+    }
+
+    /// An act holds the log's lock, so it is about few letters.
+    fn letters(&self, limit: u32) -> u32 {
+        limit.min(self.settings.letters_act_max)
     }
 
     fn bounded(&self, count: usize, what: &str) -> Result<(), StoreError> {
@@ -79,10 +86,10 @@ impl Desk {
     pub(super) fn within_bounds(&self, act: Act) -> Result<Act, PerformError> {
         Ok(match act {
             Act::RetryLetters { filter, limit } => {
-                Act::RetryLetters { filter: filter.cut(), limit: self.page(limit) }
+                Act::RetryLetters { filter: filter.cut(), limit: self.letters(limit) }
             }
             Act::DiscardLetters { filter, limit } => {
-                Act::DiscardLetters { filter: filter.cut(), limit: self.page(limit) }
+                Act::DiscardLetters { filter: filter.cut(), limit: self.letters(limit) }
             }
             Act::EditLetter { data: Some(data), subscription, place } => {
                 self.check_data(&data)?;

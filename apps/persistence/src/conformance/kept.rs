@@ -76,6 +76,6 @@ async fn found(store: &dyn Adapter) -> Kept {
     let letters = ListLetters { filter: LetterFilter::default(), after: None, limit: 9 };
     Kept {
         subscriptions: store.list_subscriptions(all, edge::now()).await.unwrap(),
-        letters: store.list_letters(letters).await.unwrap().letters,
+        letters: store.list_letters(letters).await.unwrap(),
     }
 }

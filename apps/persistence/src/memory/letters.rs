@@ -5,8 +5,8 @@ use std::collections::{BTreeSet, HashSet};
 use umbel_core::{
     Json, Timestamp,
     store::{
-        Lease, Letter, LetterFilter, LetterPage, LettersSettled, ListLetters, NewLetter, ParkLetters,
-        PerformError, SettleLetters,
+        Lease, Letter, LetterFilter, LettersSettled, ListLetters, NewLetter, ParkLetters, PerformError,
+        SettleLetters,
     },
     subscription::{SettledLetter, Settling, SubscriptionName},
     version::Place,
@@ -60,14 +60,16 @@ impl State {
         LettersSettled { free: touched.into_iter().collect(), refused: refused.into_iter().collect() }
     }
 
-    pub(super) fn list_letters(&self, request: &ListLetters) -> LetterPage {
+    pub(super) fn list_letters(&self, request: &ListLetters) -> Vec<Letter> {
         let is_behind = |letter: &&Letter| {
             let after = request.after.as_ref();
             after.is_none_or(|(name, place)| (&letter.subscription, letter.place) > (name, *place))
         };
-        let matching = || self.letters(&request.filter);
-        let letters = matching().filter(is_behind).take(size(request.limit)).cloned().collect();
-        LetterPage { letters, total: count(matching().count()) }
+        self.letters(&request.filter).filter(is_behind).take(size(request.limit)).cloned().collect()
+    }
+
+    pub(super) fn count_letters(&self, filter: &LetterFilter) -> u64 {
+        count(self.letters(filter).count())
     }
 
     /// Those that are meant, by subscription and place.
@@ -84,12 +86,13 @@ impl State {
         for (name, key, through) in meant {
             let Some(subscription) = self.subscriptions.get_mut(&name) else { continue };
             let queue = subscription.letters.range_mut(..=through).map(|(_, letter)| letter);
-            for letter in queue.filter(|letter| letter.key == key && !letter.retry) {
+            let unasked = queue.filter(|letter| letter.key == key && !letter.retry);
+            for letter in unasked.take(size(limit) - marked) {
                 letter.retry = true;
                 marked += 1;
             }
         }
-        Ok(marked)
+        Ok(count(marked))
     }
 
     pub(super) fn discard_letters(&mut self, filter: &LetterFilter, limit: u32) -> Result<u64, PerformError> {

@@ -10,7 +10,7 @@ use futures_util::future::BoxFuture;
 use umbel_core::{
     Position, StreamName, Timestamp, Version,
     store::{
-        Act, Checkpoint, KeepLeases, LeaseState, Leases, Letter, LetterPage, LettersSettled, ListLetters,
+        Act, Checkpoint, CountLetters, KeepLeases, LeaseState, Leases, Letter, LettersSettled, ListLetters,
         ListSubscriptions, OpenError, OpenSubscription, ParkLetters, PartitionState, PerformError,
         ReadParkedKeys, SaveCheckpoints, SettleLetters, StoreError, SubscriptionState, TakeLetters,
     },
@@ -132,8 +132,12 @@ impl Subscriptions for Memory {
         Box::pin(async move { Ok(self.state().settle_letters(request)) })
     }
 
-    fn list_letters(&self, request: ListLetters) -> BoxFuture<'_, Result<LetterPage, StoreError>> {
+    fn list_letters(&self, request: ListLetters) -> BoxFuture<'_, Result<Vec<Letter>, StoreError>> {
         Box::pin(async move { Ok(self.state().list_letters(&request)) })
+    }
+
+    fn count_letters(&self, request: CountLetters) -> BoxFuture<'_, Result<u64, StoreError>> {
+        Box::pin(async move { Ok(self.state().count_letters(&request.filter)) })
     }
 }
 

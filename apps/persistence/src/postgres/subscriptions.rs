@@ -8,14 +8,14 @@ use futures_util::future::BoxFuture;
 use umbel_core::{
     Timestamp,
     store::{
-        KeepLeases, Leases, Letter, LetterPage, LettersSettled, ListLetters, ListSubscriptions, OpenError,
+        CountLetters, KeepLeases, Leases, Letter, LettersSettled, ListLetters, ListSubscriptions, OpenError,
         OpenSubscription, ParkLetters, ReadParkedKeys, SaveCheckpoints, SettleLetters, StoreError,
         SubscriptionState, TakeLetters,
     },
     subscription::{Change, Key, Start},
 };
 
-pub(super) use self::acts::Asked;
+pub(super) use self::acts::{Asked, Meant};
 use super::Postgres;
 use crate::adapter::Subscriptions;
 
@@ -69,8 +69,12 @@ impl Subscriptions for Postgres {
         Box::pin(self.reader.settle_letters(request))
     }
 
-    fn list_letters(&self, request: ListLetters) -> BoxFuture<'_, Result<LetterPage, StoreError>> {
+    fn list_letters(&self, request: ListLetters) -> BoxFuture<'_, Result<Vec<Letter>, StoreError>> {
         Box::pin(self.reader.list_letters(request))
+    }
+
+    fn count_letters(&self, request: CountLetters) -> BoxFuture<'_, Result<u64, StoreError>> {
+        Box::pin(self.reader.count_letters(request))
     }
 }
 

@@ -4,6 +4,7 @@ mod archive;
 mod conditions;
 mod conversations;
 mod kinds;
+mod letters;
 mod locks;
 mod migrations;
 mod news;

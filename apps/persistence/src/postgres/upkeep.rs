@@ -79,9 +79,10 @@ impl Upkeep for Postgres {
 
     fn perform(&self, request: Perform, now: Timestamp) -> BoxFuture<'_, Result<Performed, PerformError>> {
         Box::pin(async move {
+            let meant = self.reader.find_meant(&request.act).await?;
             let (upkeeper, slot) = self.upkeeper.take_turn().await;
             let act = request.clone();
-            match to_its_end(async move { upkeeper.perform(slot, act, now).await }).await? {
+            match to_its_end(async move { upkeeper.perform(slot, act, &meant, now).await }).await? {
                 Done::Now(performed) => {
                     self.tell(performed.position);
                     self.tell_change(Change::by_act(&request.act)).await;

@@ -197,6 +197,7 @@ statements! {
     DELETE_LETTERS = "subscriptions/delete_letters",
     FAIL_LETTER = "subscriptions/fail_letter",
     LIST_LETTERS = "subscriptions/list_letters",
+    MEANT_LETTERS = "subscriptions/meant_letters",
     COUNT_MEANT_LETTERS = "subscriptions/count_meant_letters",
     RETRY_LETTERS = "subscriptions/retry_letters",
     EDIT_LETTER = "subscriptions/edit_letter",

@@ -3,12 +3,13 @@
 mod acts;
 mod leases;
 mod letters;
+mod meant;
 
 use futures_util::future::BoxFuture;
 use umbel_core::{
     Timestamp,
     store::{
-        KeepLeases, Leases, Letter, LetterPage, LettersSettled, ListLetters, ListSubscriptions, OpenError,
+        CountLetters, KeepLeases, Leases, Letter, LettersSettled, ListLetters, ListSubscriptions, OpenError,
         OpenSubscription, ParkLetters, ReadParkedKeys, SaveCheckpoints, SettleLetters, StoreError,
         SubscriptionState, TakeLetters,
     },
@@ -16,6 +17,8 @@ use umbel_core::{
 };
 
 pub(super) use self::acts::{act, reset_followers};
+#[cfg(test)]
+pub(super) use self::meant::Meant;
 use super::Sqlite;
 use crate::adapter::Subscriptions;
 
@@ -70,8 +73,12 @@ impl Subscriptions for Sqlite {
         Box::pin(self.write(move |writer| letters::settle(writer, &request)))
     }
 
-    fn list_letters(&self, request: ListLetters) -> BoxFuture<'_, Result<LetterPage, StoreError>> {
+    fn list_letters(&self, request: ListLetters) -> BoxFuture<'_, Result<Vec<Letter>, StoreError>> {
         Box::pin(self.read(move |connection| letters::list(connection, &request)))
+    }
+
+    fn count_letters(&self, request: CountLetters) -> BoxFuture<'_, Result<u64, StoreError>> {
+        Box::pin(self.read(move |connection| letters::count(connection, &request.filter)))
     }
 }
 

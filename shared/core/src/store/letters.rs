@@ -139,7 +139,7 @@ pub struct LetterFilter {
     pub failed: Option<bool>,
 }
 
-/// A page of dead letters, sorted by subscription and place.
+/// A page of dead letters, sorted by subscription and place. It counts nothing; see [`CountLetters`].
 #[derive(Clone, Debug)]
 pub struct ListLetters {
     /// Which.
@@ -150,13 +150,11 @@ pub struct ListLetters {
     pub limit: u32,
 }
 
-/// A page of dead letters.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct LetterPage {
-    /// The letters.
-    pub letters: Vec<Letter>,
-    /// How many match, whatever the page.
-    pub total: u64,
+/// Asks how many dead letters are meant. It looks at each of them, so whoever shows pages asks once.
+#[derive(Clone, Debug)]
+pub struct CountLetters {
+    /// Which.
+    pub filter: LetterFilter,
 }
 
 /// A dead letter.
@@ -283,6 +281,12 @@ impl Request for SettleLetters {
 
 impl Request for ListLetters {
     const NAME: &'static str = "store.list_letters";
-    type Answer = LetterPage;
+    type Answer = Vec<Letter>;
+    type Error = StoreError;
+}
+
+impl Request for CountLetters {
+    const NAME: &'static str = "store.count_letters";
+    type Answer = u64;
     type Error = StoreError;
 }

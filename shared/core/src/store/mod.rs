@@ -36,7 +36,7 @@ pub use generations::{
 };
 pub use invalid::InvalidAppend;
 pub use letters::{
-    ERROR_MAX_BYTES, Failure, KEY_MAX_BYTES, Letter, LetterFilter, LetterPage, LettersSettled, ListLetters,
+    CountLetters, ERROR_MAX_BYTES, Failure, KEY_MAX_BYTES, Letter, LetterFilter, LettersSettled, ListLetters,
     NewLetter, ParkLetters, ReadParkedKeys, SettleLetters, TakeLetters,
 };
 pub use link::{LinkError, LinkEvents};

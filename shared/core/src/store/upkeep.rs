@@ -103,19 +103,22 @@ pub enum Act {
         /// Which.
         projection: String,
     },
-    /// Asks for dead letters to be tried again, each with all that are before it under the same key. Those that it was asked for already
-    /// do not count. The filter is recorded with the act, as it is.
+    /// Asks for dead letters to be tried again, each with all that are before it under the same key, the oldest first. Those that it was
+    /// asked for already do not count. The filter is recorded with the act, as it is.
+    ///
+    /// It is one short transaction, as [`DiscardLetters`](Self::DiscardLetters) is: to ask for many, do it again, with an id of its own
+    /// each time, while it was about as many as its limit. Whatever interrupts that, the next one goes on where the last ended.
     RetryLetters {
         /// Which.
         filter: LetterFilter,
-        /// How many at most, sorted by subscription and place, beside those before them; the store's `page_size_max` bounds it.
+        /// How many at most, sorted by subscription and place, those before them included; the store's `letters_act_max` bounds it.
         limit: u32,
     },
-    /// Removes dead letters unhandled.
+    /// Removes dead letters unhandled; to remove many, do it again as with [`RetryLetters`](Self::RetryLetters).
     DiscardLetters {
         /// Which.
         filter: LetterFilter,
-        /// How many at most, sorted by subscription and place; the store's `page_size_max` bounds it.
+        /// How many at most, sorted by subscription and place; the store's `letters_act_max` bounds it.
         limit: u32,
     },
     /// Hands other data to the handler than the event has when the letter is tried again. The event stays as it is. What the new data

@@ -218,6 +218,11 @@ macro_rules! store_conformance {
             a_removed_event_leaves_its_letter,
             long_texts_are_cut,
         ]);
+        $crate::store_conformance!(@cases $factory, chunks, [
+            many_letters_are_asked_for_in_chunks,
+            what_is_before_a_letter_is_asked_for_in_chunks,
+            many_letters_are_discarded_in_chunks,
+        ]);
         $crate::store_conformance!(@cases $factory, subscriptions, [
             a_subscription_is_made_once,
             a_start_is_resolved_when_it_is_made,
@@ -259,6 +264,7 @@ mod tests {
         let list = include_str!("cases.rs");
         let suites = [
             include_str!("append.rs"),
+            include_str!("chunks.rs"),
             include_str!("claims.rs"),
             include_str!("commands.rs"),
             include_str!("concurrency.rs"),

@@ -19,6 +19,7 @@ mod subscribing;
 pub mod append;
 pub mod archive;
 pub mod audit;
+pub mod chunks;
 pub mod claims;
 pub mod commands;
 pub mod concurrency;
@@ -61,13 +62,14 @@ use umbel_core::{
     CommandId, Json, Position, Request, StreamName,
     document::{DocumentKey, DocumentQuery},
     store::{
-        AllPage, Append, AppendError, Appended, ClaimLive, ClearOutbox, DeleteSnapshot, DocumentPage,
-        FindCommand, FindEvent, FindWork, GetDocuments, GetStatus, GetStreamInfo, KeepLeases, KeepNotices,
-        LinkEvents, ListLetters, ListNotices, ListProjections, ListSnapshots, ListStreams, ListSubscriptions,
-        LoadCheckpoint, LoadDocuments, LoadSnapshot, OpenProjection, OpenSubscription, ParkLetters, Perform,
-        QueryDocuments, ReadAll, ReadDue, ReadError, ReadOutbox, ReadParkedKeys, ReadStream, RemoveRetired,
-        SaveCheckpoints, SaveProjection, SaveProjectionError, SaveSnapshot, SettleLetters, StoreError,
-        StoreStatus, StreamInfo, StreamPage, SweepNotices, SwitchProjection, TakeLetters, VerifyStore,
+        AllPage, Append, AppendError, Appended, ClaimLive, ClearOutbox, CountLetters, DeleteSnapshot,
+        DocumentPage, FindCommand, FindEvent, FindWork, GetDocuments, GetStatus, GetStreamInfo, KeepLeases,
+        KeepNotices, LinkEvents, ListLetters, ListNotices, ListProjections, ListSnapshots, ListStreams,
+        ListSubscriptions, LoadCheckpoint, LoadDocuments, LoadSnapshot, OpenProjection, OpenSubscription,
+        ParkLetters, Perform, QueryDocuments, ReadAll, ReadDue, ReadError, ReadOutbox, ReadParkedKeys,
+        ReadStream, RemoveRetired, SaveCheckpoints, SaveProjection, SaveProjectionError, SaveSnapshot,
+        SettleLetters, StoreError, StoreStatus, StreamInfo, StreamPage, SweepNotices, SwitchProjection,
+        TakeLetters, VerifyStore,
     },
 };
 
@@ -178,5 +180,5 @@ store_under_test! {
     LoadSnapshot, SaveSnapshot, DeleteSnapshot, ListSnapshots,
     ReadOutbox, ReadDue, FindWork, ClearOutbox, KeepNotices, ListNotices, SweepNotices,
     OpenSubscription, KeepLeases, SaveCheckpoints, ListSubscriptions,
-    ParkLetters, ReadParkedKeys, TakeLetters, SettleLetters, ListLetters,
+    ParkLetters, ReadParkedKeys, TakeLetters, SettleLetters, ListLetters, CountLetters,
 }

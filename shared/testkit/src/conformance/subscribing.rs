@@ -3,7 +3,7 @@
 use umbel_core::{
     Timestamp,
     store::{
-        Act, Failure, KeepLeases, Lease, LeaseState, Leases, Letter, LetterFilter, ListLetters,
+        Act, CountLetters, Failure, KeepLeases, Lease, LeaseState, Leases, Letter, LetterFilter, ListLetters,
         ListSubscriptions, NewLetter, OpenSubscription, ParkLetters, Performed, SettleLetters,
         SubscriptionState, TakeLetters, VerifyStore,
     },
@@ -159,9 +159,10 @@ pub(super) async fn due<S: StoreUnderTest>(store: &S) -> Vec<u64> {
 
 /// All letters that are meant.
 pub(super) async fn listed<S: StoreUnderTest>(store: &S, filter: LetterFilter) -> Vec<Letter> {
-    let page = store.ask(ListLetters { filter, after: None, limit: 999 }).await.unwrap();
-    assert_eq!(page.total, u64::try_from(page.letters.len()).unwrap());
-    page.letters
+    let count = store.ask(CountLetters { filter: filter.clone() }).await.unwrap();
+    let letters = store.ask(ListLetters { filter, after: None, limit: 999 }).await.unwrap();
+    assert_eq!(count, u64::try_from(letters.len()).unwrap());
+    letters
 }
 
 /// The letter of `s` at a place.

@@ -81,9 +81,13 @@ CREATE INDEX letters_by_key ON {schema}.letters (subscription, partition, key, p
 CREATE INDEX letters_first ON {schema}.letters (subscription, partition, key, place) WHERE head;
 CREATE INDEX letters_due ON {schema}.letters (subscription, partition, place) WHERE head AND (retry OR error IS NULL);
 CREATE INDEX letters_by_age ON {schema}.letters (subscription, partition, parked_at);
--- Serve lists of some.
-CREATE INDEX letters_by_key_text ON {schema}.letters (subscription, key_text, place);
-CREATE INDEX letters_by_event_name ON {schema}.letters (subscription, event_name, place);
+-- Serve lists of some, of one subscription and of all.
+CREATE INDEX letters_by_key_text ON {schema}.letters (key_text, subscription, place);
+CREATE INDEX letters_by_event_name ON {schema}.letters (event_name, subscription, place);
+CREATE INDEX letters_failed ON {schema}.letters (subscription, place) WHERE error IS NOT NULL;
+-- Serve those who ask for many, chunk by chunk: what was asked for before is not gone through again.
+CREATE INDEX letters_unasked ON {schema}.letters (subscription, place) WHERE NOT retry;
+CREATE INDEX letters_unasked_by_key ON {schema}.letters (subscription, partition, key, place) WHERE NOT retry;
 
 -- Subscriptions by name, a row for each partition: one of them, or so many behind a name.
 CREATE FUNCTION {schema}.list_subscriptions(p_name text, p_after text, p_limit bigint) RETURNS TABLE (

@@ -156,17 +156,17 @@ BEGIN
     ORDER BY l.subscription, l.place LIMIT p_limit;
 END $$;
 
--- Locks the subscriptions whose letters are meant, in order. Returns 0, or -1 when the one that is named is not there, or -2 when
--- it has no letter at the place that is named.
-CREATE FUNCTION {schema}.lock_letters(p_subscription text, p_place bigint) RETURNS bigint LANGUAGE plpgsql
+-- Locks the subscription that is named, and these, in order. Returns 0, or -1 when the one that is named is not there, or -2 when it
+-- has no letter at the place that is named.
+CREATE FUNCTION {schema}.lock_letters(p_subscription text, p_place bigint, p_subscriptions text[]) RETURNS bigint LANGUAGE plpgsql
 SET jit = off SET enable_seqscan = off
 AS $$
 BEGIN
-    PERFORM FROM {schema}.subscriptions s WHERE p_subscription IS NULL OR s.name = p_subscription
+    PERFORM FROM {schema}.subscriptions s WHERE s.name = ANY (array_append(p_subscriptions, p_subscription))
     ORDER BY s.name FOR NO KEY UPDATE;
     RETURN CASE
         WHEN p_subscription IS NULL THEN 0
-        WHEN NOT FOUND THEN -1
+        WHEN NOT EXISTS (SELECT FROM {schema}.subscriptions s WHERE s.name = p_subscription) THEN -1
         WHEN p_place IS NOT NULL AND NOT EXISTS (
             SELECT FROM {schema}.letters l WHERE l.subscription = p_subscription AND l.place = p_place
         ) THEN -2
@@ -174,42 +174,51 @@ BEGIN
     END;
 END $$;
 
--- Asks for letters to be tried again, each with those before it under the same key. Returns how many were not asked for before,
--- or as lock_letters does.
+-- Asks for letters to be tried again that were found before the log's lock was taken, in their order; each with those before it under
+-- the same key, the oldest first, so that whatever the limit leaves out comes behind what it does not. Returns how many were not
+-- asked for before, or as lock_letters does.
 CREATE FUNCTION {schema}.retry_letters(
-    p_subscription text, p_place bigint, p_key text, p_event_name text, p_after bigint, p_through bigint, p_error text,
-    p_failed boolean, p_limit bigint
+    p_subscription text, p_place bigint, p_subscriptions text[], p_places bigint[], p_limit bigint
 ) RETURNS bigint LANGUAGE plpgsql
 SET jit = off SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off
 AS $$
 DECLARE
-    answer bigint := {schema}.lock_letters(p_subscription, p_place);
+    answer bigint := {schema}.lock_letters(p_subscription, p_place, p_subscriptions);
+    asked bigint;
+    meant record;
 BEGIN
-    IF answer = 0 THEN
-        UPDATE {schema}.letters l SET retry = true
-        FROM (
-            SELECT m.subscription, m.partition, m.key, max(m.place) AS place
-            FROM {schema}.meant_letters(p_subscription, p_place, p_key, p_event_name, p_after, p_through, p_error,
-                p_failed, NULL, NULL, true, p_limit) meant
-            JOIN {schema}.letters m ON m.subscription = meant.subscription AND m.place = meant.place
-            GROUP BY m.subscription, m.partition, m.key
-        ) last
-        WHERE l.subscription = last.subscription AND l.partition = last.partition AND l.key = last.key
-            AND l.place <= last.place AND NOT l.retry;
-        GET DIAGNOSTICS answer = ROW_COUNT;
+    IF answer <> 0 THEN
+        RETURN answer;
     END IF;
+    FOR meant IN
+        SELECT l.subscription, l.partition, l.key, l.place
+        FROM unnest(p_subscriptions, p_places) WITH ORDINALITY AS found (subscription, place, number)
+        JOIN {schema}.letters l ON l.subscription = found.subscription AND l.place = found.place
+        WHERE NOT l.retry ORDER BY found.number
+    LOOP
+        EXIT WHEN answer >= p_limit;
+        UPDATE {schema}.letters l SET retry = true
+        WHERE l.subscription = meant.subscription AND l.place = ANY (ARRAY(
+            SELECT m.place FROM {schema}.letters m
+            WHERE m.subscription = meant.subscription AND m.partition = meant.partition AND m.key = meant.key
+                AND m.place <= meant.place AND NOT m.retry
+            ORDER BY m.place LIMIT p_limit - answer
+        ));
+        GET DIAGNOSTICS asked = ROW_COUNT;
+        answer := answer + asked;
+    END LOOP;
     RETURN answer;
 END $$;
 
--- Removes letters. Returns how many, or as lock_letters does.
+-- Removes letters that were found before the log's lock was taken, but for those whose failure is another one by now. Returns how
+-- many, or as lock_letters does.
 CREATE FUNCTION {schema}.discard_letters(
-    p_subscription text, p_place bigint, p_key text, p_event_name text, p_after bigint, p_through bigint, p_error text,
-    p_failed boolean, p_limit bigint
+    p_subscription text, p_place bigint, p_error text, p_failed boolean, p_subscriptions text[], p_places bigint[]
 ) RETURNS bigint LANGUAGE plpgsql
 SET jit = off SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off
 AS $$
 DECLARE
-    answer bigint := {schema}.lock_letters(p_subscription, p_place);
+    answer bigint := {schema}.lock_letters(p_subscription, p_place, p_subscriptions);
     names text[];
     partitions bigint[];
     keys bigint[];
@@ -220,9 +229,9 @@ BEGIN
     END IF;
     SELECT array_agg(m.subscription), array_agg(m.partition), array_agg(m.key), array_agg(m.place)
     INTO names, partitions, keys, places
-    FROM {schema}.meant_letters(p_subscription, p_place, p_key, p_event_name, p_after, p_through, p_error, p_failed,
-        NULL, NULL, false, p_limit) meant
-    JOIN {schema}.letters m ON m.subscription = meant.subscription AND m.place = meant.place;
+    FROM unnest(p_subscriptions, p_places) AS found (subscription, place)
+    JOIN {schema}.letters m ON m.subscription = found.subscription AND m.place = found.place
+    WHERE (p_error IS NULL OR strpos(m.error, p_error) > 0) AND (p_failed IS NULL OR (m.error IS NOT NULL) = p_failed);
     PERFORM FROM {schema}.subscription_partitions p
     WHERE (p.subscription, p.partition) IN (SELECT * FROM unnest(names, partitions))
     ORDER BY p.subscription, p.partition FOR NO KEY UPDATE;
@@ -239,7 +248,7 @@ CREATE FUNCTION {schema}.edit_letter(p_subscription text, p_place bigint, p_data
 SET jit = off SET enable_seqscan = off
 AS $$
 DECLARE
-    answer bigint := {schema}.lock_letters(p_subscription, p_place);
+    answer bigint := {schema}.lock_letters(p_subscription, p_place, '{}');
 BEGIN
     IF answer = 0 THEN
         UPDATE {schema}.letters SET edited = p_data WHERE subscription = p_subscription AND place = p_place;

@@ -1,6 +1,6 @@
 -- Removes dead letters.
--- Parameters, null restricts nothing: 1 subscription, 2 place, 3 key in words, 4 event name, 5 the place behind which they are,
---   6 the last place, 7 what the error contains, 8 whether they have failed; 9 how many at most.
+-- Parameters: 1 subscription and 2 place that must be there, null is any; 3 what the error must still contain and 4 whether they must
+--   have failed, null is either; then for each letter that is meant 5 subscription, 6 place.
 -- Always one row: how many, or -1 when there is no such subscription, -2 no such letter.
--- Index: letters_pkey, letters_by_key_text, letters_by_event_name, letters_by_key.
-SELECT {schema}.discard_letters($1, $2, $3, $4, $5, $6, $7, $8, $9) AS letters
+-- Index: letters_pkey, letters_by_key.
+SELECT {schema}.discard_letters($1, $2, $3, $4, $5, $6) AS letters

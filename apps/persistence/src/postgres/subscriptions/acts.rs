@@ -2,13 +2,18 @@
 
 use tokio_postgres::{Client, Error};
 use umbel_core::{
-    store::{Act, LetterFilter, PerformError},
+    store::{Act, LetterFilter, PerformError, StoreError},
     subscription::SubscriptionName,
     version::Place,
 };
 
 use super::start_columns;
-use crate::postgres::{reader::Param, sql::Statements, statement::ask_one, types::JsonIn};
+use crate::postgres::{
+    reader::{Param, Reader},
+    sql::Statements,
+    statement::ask_one,
+    types::JsonIn,
+};
 
 /// What such an act answered.
 pub(in crate::postgres) enum Asked {
@@ -16,6 +21,14 @@ pub(in crate::postgres) enum Asked {
     Letters(u64),
     /// What it names is not there; nothing was done.
     Missing(PerformError),
+}
+
+/// The dead letters that an act is about. They are looked for before the log's lock is taken: whatever that takes, no append waits
+/// for it.
+#[derive(Debug, Default)]
+pub(in crate::postgres) struct Meant {
+    subscriptions: Vec<String>,
+    places: Vec<i64>,
 }
 
 /// A filter as parameters.
@@ -56,6 +69,7 @@ impl Asked {
         client: &Client,
         statements: &Statements,
         act: &Act,
+        meant: &Meant,
     ) -> Result<Option<Self>, Error> {
         let answer = match act {
             Act::PauseSubscription { subscription } => {
@@ -80,10 +94,22 @@ impl Asked {
                 ask(client, &statements.rebuild_projection, &[projection]).await
             }
             Act::RetryLetters { filter, limit } => {
-                ask_some(client, &statements.retry_letters, filter, *limit).await
+                let (name, place) = named(filter);
+                let params: [Param<'_>; 5] =
+                    [&name, &place, &meant.subscriptions, &meant.places, &i64::from(*limit)];
+                ask(client, &statements.retry_letters, &params).await
             }
-            Act::DiscardLetters { filter, limit } => {
-                ask_some(client, &statements.discard_letters, filter, *limit).await
+            Act::DiscardLetters { filter, .. } => {
+                let (name, place) = named(filter);
+                let params: [Param<'_>; 6] = [
+                    &name,
+                    &place,
+                    &filter.error_contains,
+                    &filter.failed,
+                    &meant.subscriptions,
+                    &meant.places,
+                ];
+                ask(client, &statements.discard_letters, &params).await
             }
             Act::EditLetter { subscription, place, data } => {
                 let data = data.as_ref().map(|data| JsonIn(data.as_str()));
@@ -108,9 +134,26 @@ impl Asked {
     }
 }
 
-async fn ask_some(client: &Client, sql: &str, filter: &LetterFilter, limit: u32) -> Result<i64, Error> {
-    let (filter, limit) = (filter_params(filter), i64::from(limit));
-    ask(client, sql, &[&filter.params()[..], &[&limit]].concat()).await
+impl Reader {
+    pub(in crate::postgres) async fn find_meant(&self, act: &Act) -> Result<Meant, StoreError> {
+        let (filter, limit, unasked) = match act {
+            Act::RetryLetters { filter, limit } => (filter_params(filter), i64::from(*limit), true),
+            Act::DiscardLetters { filter, limit } => (filter_params(filter), i64::from(*limit), false),
+            _ => return Ok(Meant::default()),
+        };
+        let page: [Param<'_>; 2] = [&unasked, &limit];
+        let params = [&filter.params()[..], &page].concat();
+        let rows = self.query(&self.statements().find_meant_letters, &params).await?;
+        let letters =
+            rows.iter().map(|row| (row.get::<_, String>("subscription"), row.get::<_, i64>("place")));
+        let (subscriptions, places) = letters.unzip();
+        Ok(Meant { subscriptions, places })
+    }
+}
+
+/// What must be there because it is named.
+fn named(filter: &LetterFilter) -> (Option<&str>, Option<i64>) {
+    (filter.subscription.as_ref().map(SubscriptionName::as_str), filter.place.map(Place::to_i64))
 }
 
 /// However long it takes, as all acts.

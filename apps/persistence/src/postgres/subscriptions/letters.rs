@@ -4,8 +4,8 @@ use tokio_postgres::Row;
 use umbel_core::{
     EventId, Position,
     store::{
-        Failure, Letter, LetterPage, LettersSettled, ListLetters, ParkLetters, ReadParkedKeys, SettleLetters,
-        StoreError, TakeLetters,
+        CountLetters, Failure, Letter, LettersSettled, ListLetters, ParkLetters, ReadParkedKeys,
+        SettleLetters, StoreError, TakeLetters,
     },
     subscription::{Key, Settling},
     version::Place,
@@ -102,7 +102,7 @@ impl Reader {
         Ok(settled)
     }
 
-    pub(super) async fn list_letters(&self, request: ListLetters) -> Result<LetterPage, StoreError> {
+    pub(super) async fn list_letters(&self, request: ListLetters) -> Result<Vec<Letter>, StoreError> {
         let ListLetters { filter, after, limit } = &request;
         let behind = after.as_ref().map(|(name, place)| (name.as_str(), place.to_i64()));
         let (behind, behind_place) = behind.unzip();
@@ -111,9 +111,13 @@ impl Reader {
         let page: [Param<'_>; 3] = [&behind, &behind_place, &limit];
         let params = [&filter.params()[..], &page].concat();
         let rows = self.query(&self.statements().list_letters, &params).await?;
-        let total = rows.first().map_or(0, |row| row.get::<_, i64>("total").unsigned_abs());
-        let letters = rows.iter().filter(|row| row.get::<_, Option<i64>>("place").is_some());
-        Ok(LetterPage { letters: letters.map(letter).collect::<Result<_, _>>()?, total })
+        rows.iter().map(letter).collect()
+    }
+
+    pub(super) async fn count_letters(&self, request: CountLetters) -> Result<u64, StoreError> {
+        let filter = filter_params(&request.filter);
+        let rows = self.query(&self.statements().count_letters, &filter.params()).await?;
+        Ok(rows.first().map_or(0, |row| row.get::<_, i64>("letters").unsigned_abs()))
     }
 }
 

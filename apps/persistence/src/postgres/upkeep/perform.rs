@@ -11,7 +11,11 @@ use umbel_core::{
 
 use super::{Begun, Connection, Slot, Upkeeper};
 use crate::postgres::{
-    reader::Param, sql::Statements, statement::ask_one, subscriptions::Asked, types::PgTimestamp,
+    reader::Param,
+    sql::Statements,
+    statement::ask_one,
+    subscriptions::{Asked, Meant},
+    types::PgTimestamp,
 };
 
 /// What became of it.
@@ -34,6 +38,7 @@ impl Upkeeper {
         &self,
         mut slot: Slot,
         request: Perform,
+        meant: &Meant,
         now: Timestamp,
     ) -> Result<Done, PerformError> {
         let stream = request.act.stream().cloned();
@@ -49,7 +54,7 @@ impl Upkeeper {
             self.release(&mut slot, connection).await;
             return checked.map(|()| Done::Before);
         }
-        let asked = Asked::of(connection.session.client(), &self.statements, &request.act).await;
+        let asked = Asked::of(connection.session.client(), &self.statements, &request.act, meant).await;
         let removed = match asked.map_err(|error| self.explain(&error))? {
             Some(Asked::Letters(events)) => Removed { events, links: 0 },
             Some(Asked::Missing(missing)) => {

@@ -79,3 +79,10 @@ CREATE INDEX letters_by_key ON letters (subscription, partition, key, place);
 CREATE INDEX letters_first ON letters (subscription, partition, key, place) WHERE head = 1;
 CREATE INDEX letters_due ON letters (subscription, partition, place) WHERE head = 1 AND (retry = 1 OR error IS NULL);
 CREATE INDEX letters_by_age ON letters (subscription, partition, parked_at);
+-- Serve lists of some, of one subscription and of all.
+CREATE INDEX letters_by_key_text ON letters (key_text, subscription, place);
+CREATE INDEX letters_by_event_name ON letters (event_name, subscription, place);
+CREATE INDEX letters_failed ON letters (subscription, place) WHERE error IS NOT NULL;
+-- Serve those who ask for many, chunk by chunk: what was asked for before is not gone through again.
+CREATE INDEX letters_unasked ON letters (subscription, place) WHERE retry = 0;
+CREATE INDEX letters_unasked_by_key ON letters (subscription, partition, key, place) WHERE retry = 0;

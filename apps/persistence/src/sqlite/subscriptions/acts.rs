@@ -8,7 +8,7 @@ use umbel_core::{
     version::Place,
 };
 
-use super::{leases::start_after, letters};
+use super::{leases::start_after, letters, meant::Meant};
 use crate::sqlite::{
     read_models,
     sql::{
@@ -131,12 +131,15 @@ fn delete(connection: &Connection, name: &str) -> rusqlite::Result<usize> {
     Ok(discarded)
 }
 
+/// Letters that are meant in their order, each with those before it under the same key, the oldest first, so that whatever the limit
+/// leaves out comes behind what it does not.
 fn retry(connection: &Connection, filter: &LetterFilter, limit: u32) -> rusqlite::Result<usize> {
     let mut asked = 0;
     for Letter { subscription, partition, key, place, .. } in
-        letters::meant(connection, filter, None, true, limit)?
+        Meant::by(filter).unasked().list(connection, limit)?
     {
-        let queue = params![subscription.as_str(), partition, key.to_i64(), place.to_i64()];
+        let left = limit.saturating_sub(u32::try_from(asked).unwrap_or(limit));
+        let queue = params![subscription.as_str(), partition, key.to_i64(), place.to_i64(), left];
         asked += connection.prepare_cached(RETRY_LETTERS)?.execute(queue)?;
     }
     Ok(asked)
@@ -144,9 +147,7 @@ fn retry(connection: &Connection, filter: &LetterFilter, limit: u32) -> rusqlite
 
 fn discard(connection: &Connection, filter: &LetterFilter, limit: u32) -> rusqlite::Result<usize> {
     let mut discarded = 0;
-    for Letter { subscription, partition, key, place, .. } in
-        letters::meant(connection, filter, None, false, limit)?
-    {
+    for Letter { subscription, partition, key, place, .. } in Meant::by(filter).list(connection, limit)? {
         discarded += usize::from(letters::remove(connection, &subscription, partition, key, place)?);
     }
     Ok(discarded)

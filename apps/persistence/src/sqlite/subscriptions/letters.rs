@@ -6,20 +6,20 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 use umbel_core::{
     EventId, Json, Position, Timestamp,
     store::{
-        Failure, Lease, Letter, LetterFilter, LetterPage, LettersSettled, ListLetters, NewLetter,
-        ParkLetters, ReadParkedKeys, SettleLetters, TakeLetters,
+        Failure, Lease, Letter, LetterFilter, LettersSettled, ListLetters, NewLetter, ParkLetters,
+        ReadParkedKeys, SettleLetters, TakeLetters,
     },
     subscription::{Key, SettledLetter, Settling, SubscriptionName},
     version::Place,
 };
 use uuid::Uuid;
 
-use super::{leases::subscription_name, to_i64};
+use super::{leases::subscription_name, meant::Meant, to_i64};
 use crate::sqlite::{
     error::Fault,
     sql::{
-        COUNT_LETTERS, COUNT_MEANT_LETTERS, DELETE_LETTER, FAIL_LETTER, FIND_LETTER, HAS_LEASE, HAS_LETTERS,
-        INSERT_LETTER, LIST_LETTERS, MARK_FIRST, PARKED_KEYS, TAKE_LETTERS, UNMARK_FIRST,
+        COUNT_LETTERS, DELETE_LETTER, FAIL_LETTER, FIND_LETTER, HAS_LEASE, HAS_LETTERS, INSERT_LETTER,
+        MARK_FIRST, PARKED_KEYS, TAKE_LETTERS, UNMARK_FIRST,
     },
     writer::Writer,
 };
@@ -157,61 +157,13 @@ pub(super) fn take(connection: &Connection, request: &TakeLetters) -> rusqlite::
     statement.query_map(params![request.subscription.as_str(), partitions, request.limit], letter)?.collect()
 }
 
-pub(super) fn list(connection: &mut Connection, request: &ListLetters) -> rusqlite::Result<LetterPage> {
+pub(super) fn list(connection: &mut Connection, request: &ListLetters) -> rusqlite::Result<Vec<Letter>> {
     let snapshot = connection.transaction()?;
-    let behind = request.after.as_ref().map(|(name, place)| (name.as_str(), *place));
-    let letters = meant(&snapshot, &request.filter, behind, false, request.limit)?;
-    let LetterFilter { subscription, place, key, event_name, after, through, error_contains, failed } =
-        &request.filter;
-    let total: i64 = snapshot.prepare_cached(COUNT_MEANT_LETTERS)?.query_row(
-        params![
-            "",
-            -1,
-            subscription.as_ref().map(SubscriptionName::as_str),
-            place.map(Place::to_i64),
-            key,
-            event_name.as_deref(),
-            after.map(Place::to_i64),
-            through.map(Place::to_i64),
-            error_contains,
-            failed,
-        ],
-        |row| row.get(0),
-    )?;
-    Ok(LetterPage { letters, total: total.unsigned_abs() })
+    Meant::by(&request.filter).list_behind(&snapshot, request.after.as_ref(), request.limit)
 }
 
-/// Letters that are meant, behind one of them: only those that nobody asked for, if so wanted.
-pub(super) fn meant(
-    connection: &Connection,
-    filter: &LetterFilter,
-    behind: Option<(&str, Place)>,
-    unasked: bool,
-    limit: u32,
-) -> rusqlite::Result<Vec<Letter>> {
-    let LetterFilter { subscription, place, key, event_name, after, through, error_contains, failed } =
-        filter;
-    // Every letter is behind the empty name.
-    let (behind, behind_place) = behind.map_or(("", -1), |(name, place)| (name, place.to_i64()));
-    let mut statement = connection.prepare_cached(LIST_LETTERS)?;
-    let rows = statement.query_map(
-        params![
-            behind,
-            behind_place,
-            subscription.as_ref().map(SubscriptionName::as_str),
-            place.map(Place::to_i64),
-            key,
-            event_name.as_deref(),
-            after.map(Place::to_i64),
-            through.map(Place::to_i64),
-            error_contains,
-            failed,
-            unasked,
-            limit,
-        ],
-        letter,
-    )?;
-    rows.collect()
+pub(super) fn count(connection: &Connection, filter: &LetterFilter) -> rusqlite::Result<u64> {
+    Meant::by(filter).count(connection)
 }
 
 /// The partition and key of a letter, if it is there.
@@ -225,7 +177,7 @@ pub(super) fn find(
     connection.prepare_cached(FIND_LETTER)?.query_row(letter, found).optional()
 }
 
-fn letter(row: &Row<'_>) -> rusqlite::Result<Letter> {
+pub(super) fn letter(row: &Row<'_>) -> rusqlite::Result<Letter> {
     let time = |column| row.get::<_, i64>(column).map(Timestamp::from_micros);
     let error: Option<String> = row.get(8)?;
     let failure = |error| {

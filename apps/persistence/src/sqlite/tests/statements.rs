@@ -2,11 +2,14 @@
 
 use std::{collections::BTreeSet, fs};
 
-use umbel_core::{TagQuery, Tags, document::DocumentQuery};
+use umbel_core::{
+    TagQuery, Tags, document::DocumentQuery, store::LetterFilter, subscription::SubscriptionName,
+    version::Place,
+};
 use uuid::Uuid;
 
 use super::*;
-use crate::sqlite::{log::Selection, read_models::Statements, sql, sql::Table};
+use crate::sqlite::{log::Selection, read_models::Statements, sql, sql::Table, subscriptions::Meant};
 
 fn migrated() -> (TempDir, Connection) {
     let directory = directory();
@@ -215,6 +218,57 @@ fn selections_use_the_named_index() {
             );
         }
     }
+}
+
+/// Whatever a filter of dead letters asks for, they come from the index that it names, of each subscription by place, with nothing to
+/// sort: a page costs what is on it, or what its index cannot tell apart.
+#[test]
+fn letters_use_the_named_index() {
+    let (_directory, connection) = migrated();
+    let (key, event, primary) =
+        ("letters_by_key_text (", "letters_by_event_name (", "sqlite_autoindex_letters_1 (");
+    let mut seen = BTreeSet::new();
+    for bits in 0..512_u32 {
+        let has = |bit: u32| bits & (1 << bit) != 0;
+        let filter = LetterFilter {
+            subscription: has(0).then(|| SubscriptionName::new("s").unwrap()),
+            place: has(1).then(|| Place::new(6)),
+            key: has(2).then(|| "k".into()),
+            event_name: has(3).then(|| "e".into()),
+            after: has(4).then(|| Place::new(2)),
+            through: has(5).then(|| Place::new(9)),
+            error_contains: has(6).then(|| "error".into()),
+            failed: has(7).then_some(has(0)),
+        };
+        let index = match filter {
+            LetterFilter { place: Some(_), .. } => primary,
+            LetterFilter { key: Some(_), .. } => key,
+            LetterFilter { event_name: Some(_), .. } => event,
+            _ if has(8) => "letters_unasked (",
+            LetterFilter { error_contains: Some(_), .. } | LetterFilter { failed: Some(true), .. } => {
+                "letters_failed ("
+            }
+            _ => primary,
+        };
+        let all = Meant::by(&filter);
+        let whole = if has(8) { all.unasked() } else { all };
+        let (name, place) = (SubscriptionName::new("r").unwrap(), Place::new(3));
+        for meant in [vec![whole], whole.behind(&name, place)].concat() {
+            for template in [sql::LIST_LETTERS, sql::COUNT_MEANT_LETTERS] {
+                let steps = query_plan(&connection, &meant.statement(template).0.replace("{limit}", "1"));
+                let [of_subscriptions, of_letters] = &steps[..] else { panic!("{filter:?}: {steps:?}") };
+                assert!(of_subscriptions.contains(" s USING "), "{filter:?}: {steps:?}");
+                assert!(
+                    of_letters.starts_with("SEARCH l") && of_letters.contains(index),
+                    "{filter:?}: {steps:?}"
+                );
+                let is_range = filter.place.is_none() && (has(4) || has(5));
+                assert!(!is_range || of_letters.contains("place"), "{filter:?}: {steps:?}");
+                seen.insert(of_letters.clone());
+            }
+        }
+    }
+    assert!(seen.len() > 12, "{seen:?}");
 }
 
 fn query_plan(connection: &Connection, text: &str) -> Vec<String> {

@@ -1,0 +1,173 @@
+//! Subscriptions as operators want to see them: with how far each is behind, and what it could not handle.
+
+use std::collections::BTreeSet;
+
+use serde::Serialize;
+use umbel_core::{
+    Position, Timestamp, Version,
+    document::Direction,
+    store::{
+        ListSubscriptions, ReadAll, ReadError, ReadStream, Selector, StoreError, StreamPage,
+        SubscriptionState,
+    },
+    version::Place,
+};
+
+use super::Store;
+use crate::edge;
+
+/// A subscription and how far it is behind.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct SubscriptionView {
+    /// What is kept of it.
+    #[serde(flatten)]
+    pub state: SubscriptionState,
+    /// Events behind its lowest checkpoint, also those that it does not select.
+    pub lag_events: u64,
+    /// Seconds since the first of them was recorded.
+    pub lag_seconds: u64,
+    /// Nodes that hold partitions.
+    pub owners: usize,
+    /// Partitions that somebody holds.
+    pub owned: usize,
+    /// Its dead letters.
+    pub dead_letters: u64,
+    /// When the oldest of them was parked.
+    pub oldest_letter_at: Option<Timestamp>,
+    /// Seconds since then; 0 when there is none.
+    pub oldest_letter_seconds: u64,
+}
+
+impl Store {
+    /// A page of the subscriptions, each with how far it is behind: as many small reads more as the page has subscriptions.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    pub async fn view_subscriptions(
+        &self,
+        request: ListSubscriptions,
+    ) -> Result<Vec<SubscriptionView>, StoreError> {
+        let mut views = Vec::new();
+        for state in self.list_subscriptions(request).await? {
+            views.push(self.view(state).await?);
+        }
+        Ok(views)
+    }
+
+    async fn view(&self, state: SubscriptionState) -> Result<SubscriptionView, StoreError> {
+        let lowest = state.partitions.iter().map(|one| one.checkpoint).min().unwrap_or_default();
+        let (end, first_at) = match &state.stream {
+            None => self.behind_in_log(lowest).await?,
+            Some(_) => self.behind_in_stream(&state, lowest).await?,
+        };
+        Ok(SubscriptionView::of(state, end.get().saturating_sub(lowest.get()), first_at, edge::now()))
+    }
+
+    /// The end of the log, and when the first event behind this place was recorded.
+    async fn behind_in_log(&self, lowest: Place) -> Result<(Place, Option<Timestamp>), StoreError> {
+        let from = Some(Position::new(lowest.get()).next());
+        let request = ReadAll { from, direction: Direction::Forward, limit: 1, selector: Selector::all() };
+        let page = self.read_all(request).await?;
+        Ok((page.head.into(), page.events.first().map(|event| event.recorded_at)))
+    }
+
+    /// The same for a stream, which may not be there (any more).
+    async fn behind_in_stream(
+        &self,
+        state: &SubscriptionState,
+        lowest: Place,
+    ) -> Result<(Place, Option<Timestamp>), StoreError> {
+        let Some(stream) = state.stream.clone() else { return Ok((lowest, None)) };
+        let from = Some(Version::new(lowest.get()).next());
+        let request = ReadStream { stream, from, direction: Direction::Forward, limit: 1 };
+        match self.read_stream(request).await {
+            Ok(StreamPage { version, events, .. }) => {
+                Ok((version.into(), events.first().map(|event| event.recorded_at)))
+            }
+            Err(ReadError::StreamNotFound(_) | ReadError::StreamDeleted(_)) => Ok((lowest, None)),
+            Err(ReadError::Store(error)) => Err(error),
+        }
+    }
+}
+
+impl SubscriptionView {
+    fn of(state: SubscriptionState, lag_events: u64, first_at: Option<Timestamp>, now: Timestamp) -> Self {
+        let since = |at: Option<Timestamp>| {
+            let passed = at.map_or(0, |at| now.as_micros().saturating_sub(at.as_micros()) / 1_000_000);
+            u64::try_from(passed).unwrap_or(0)
+        };
+        let owners = state.partitions.iter().filter_map(|one| one.owner);
+        let (owned, owners) = (owners.clone().count(), owners.collect::<BTreeSet<_>>().len());
+        let oldest_letter_at = state.partitions.iter().filter_map(|one| one.oldest_letter_at).min();
+        Self {
+            lag_events,
+            lag_seconds: since(first_at),
+            owners,
+            owned,
+            dead_letters: state.partitions.iter().map(|one| one.letters).sum(),
+            oldest_letter_at,
+            oldest_letter_seconds: since(oldest_letter_at),
+            state,
+        }
+    }
+
+    /// What it does, in a word.
+    #[must_use]
+    pub const fn doing(&self) -> &'static str {
+        match (self.state.paused, self.owned) {
+            (true, _) => "paused",
+            (false, 0) => "nobody is there",
+            (false, _) => "running",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use umbel_core::{
+        store::PartitionState,
+        subscription::{NodeId, Start, SubscriptionName},
+    };
+    use uuid::Uuid;
+
+    use super::*;
+
+    /// Lag is told in events and in time, letters by how many and how old; a clock that went back is no lag.
+    #[test]
+    fn a_view_is_made_of_all_partitions() {
+        let at = |seconds: i64| Timestamp::from_micros(seconds * 1_000_000);
+        let partition = |partition: u32, letters, oldest: Option<i64>| PartitionState {
+            partition,
+            checkpoint: Place::new(7),
+            epoch: 1,
+            owner: (partition < 2).then(|| NodeId(Uuid::nil())),
+            letters,
+            oldest_letter_at: oldest.map(at),
+        };
+        let mut state = SubscriptionState {
+            name: SubscriptionName::new("s").unwrap(),
+            source: "log".into(),
+            stream: None,
+            start: Start::Origin,
+            paused: false,
+            created_at: at(0),
+            incarnation: 0,
+            members: 1,
+            partitions: vec![partition(0, 2, Some(50)), partition(1, 1, Some(40)), partition(2, 0, None)],
+        };
+        let view = SubscriptionView::of(state.clone(), 3, Some(at(90)), at(100));
+        assert_eq!((view.lag_events, view.lag_seconds), (3, 10));
+        assert_eq!((view.owned, view.owners, view.doing()), (2, 1, "running"));
+        assert_eq!(
+            (view.dead_letters, view.oldest_letter_at, view.oldest_letter_seconds),
+            (3, Some(at(40)), 60)
+        );
+        state.paused = true;
+        state.partitions.truncate(0);
+        let view = SubscriptionView::of(state, 0, None, at(100));
+        assert_eq!((view.lag_seconds, view.dead_letters, view.oldest_letter_seconds), (0, 0, 0));
+        assert_eq!(view.doing(), "paused");
+        let view = SubscriptionView::of(view.state, 1, Some(at(101)), at(100));
+        assert_eq!(view.lag_seconds, 0);
+    }
+}

@@ -1,0 +1,210 @@
+//! `GET /metrics`: numbers for Prometheus, at an address of their own, so that whoever may call the API need not see them.
+
+mod settings;
+mod text;
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use actix_web::{App, HttpResponse, HttpServer, web};
+use anyhow::{Context, Result, bail};
+use tokio::time::Instant;
+use umbel_bus::{Bus, Progress, SubscriptionView};
+use umbel_core::store::{ListSubscriptions, StoreError};
+use umbel_supervision::{Worker, WorkerContext};
+
+pub use self::settings::MetricsSettings;
+use self::text::{Kind, Text};
+use crate::server::{BoundAddress, Running};
+
+/// Subscriptions that are asked for at once.
+const PAGE: u32 = 100;
+
+/// Serves the numbers as a child of a supervision tree; no child when the settings name no address.
+#[must_use]
+pub fn worker(settings: MetricsSettings, bus: Bus, bound: BoundAddress) -> Option<Worker> {
+    settings.address?;
+    let start = move |context| serve(settings.clone(), bus.clone(), bound.clone(), context);
+    Some(Worker::new("metrics", start))
+}
+
+/// What an answer is made of.
+#[derive(Clone, Debug)]
+struct Source {
+    bus: Bus,
+    deadline: Duration,
+    subscriptions_max: u32,
+    /// Whether somebody is being answered: those who ask meanwhile would only slow down each other.
+    busy: Arc<AtomicBool>,
+}
+
+/// What the store says, as far as it was asked.
+#[derive(Debug, Default)]
+struct Seen {
+    subscriptions: Vec<SubscriptionView>,
+    /// Whether it said all: it was there, and there are no more subscriptions than are asked for.
+    complete: bool,
+}
+
+async fn serve(
+    settings: MetricsSettings,
+    bus: Bus,
+    bound: BoundAddress,
+    context: WorkerContext,
+) -> Result<()> {
+    let MetricsSettings { address, deadline_ms, subscriptions_max } = settings;
+    // After a restart the port that was taken at first is kept: whoever reads the numbers knows it by now.
+    let address = bound.get().or(address).context("there is no address for the metrics")?;
+    let deadline = Duration::from_millis(deadline_ms);
+    let source = web::Data::new(Source { bus, deadline, subscriptions_max, busy: Arc::default() });
+    let server = HttpServer::new(move || {
+        App::new().app_data(source.clone()).service(web::resource("/metrics").route(web::get().to(metrics)))
+    })
+    .workers(1)
+    .shutdown_timeout(deadline.as_secs() + 1)
+    .disable_signals()
+    .bind(address)
+    .with_context(|| {
+        format!(
+            "cannot listen on {address}; free it, or set [metrics] address (variable UMBEL__METRICS__ADDRESS)"
+        )
+    })?;
+    let listening = server.addrs().first().copied().unwrap_or(address);
+    bound.set(listening);
+    let server = server.run();
+    let running = Running(server.handle());
+    let mut ended = actix_web::rt::spawn(server);
+    tracing::info!("metrics on http://{listening}/metrics");
+    context.ready();
+    tokio::select! {
+        ended = &mut ended => {
+            ended??;
+            bail!("the server of the metrics ended by itself");
+        }
+        () = context.stopping() => {}
+    }
+    running.0.stop(true).await;
+    Ok(ended.await??)
+}
+
+async fn metrics(source: web::Data<Source>) -> HttpResponse {
+    if source.busy.swap(true, Ordering::AcqRel) {
+        return HttpResponse::ServiceUnavailable().insert_header(("Retry-After", "1")).finish();
+    }
+    let _answering = Answering(Arc::clone(&source.busy));
+    let seen = source.see().await;
+    HttpResponse::Ok().content_type(text::CONTENT_TYPE).body(told(&source.bus.progress(), &seen))
+}
+
+/// While it lives somebody is being answered.
+struct Answering(Arc<AtomicBool>);
+
+impl Drop for Answering {
+    fn drop(&mut self) {
+        self.0.store(false, Ordering::Release);
+    }
+}
+
+impl Source {
+    /// A store that does not answer is no reason to keep the rest back.
+    async fn see(&self) -> Seen {
+        let mut seen = Seen::default();
+        match self.subscriptions(&mut seen.subscriptions).await {
+            Ok(complete) => seen.complete = complete,
+            Err(error) => tracing::warn!(%error, "the metrics lack what the store did not say"),
+        }
+        seen
+    }
+
+    async fn subscriptions(&self, views: &mut Vec<SubscriptionView>) -> Result<bool, StoreError> {
+        let store = self.bus.store().by(Instant::now() + self.deadline);
+        let mut after = None;
+        loop {
+            let left = self.subscriptions_max - u32::try_from(views.len()).unwrap_or(self.subscriptions_max);
+            // One more is asked for, to know whether there are more.
+            let limit = left.saturating_add(1).min(PAGE);
+            let page = store
+                .view_subscriptions(ListSubscriptions { name: None, after: after.take(), limit })
+                .await?;
+            let Some(last) = page.last() else { return Ok(true) };
+            after = Some(last.state.name.clone());
+            let most = usize::try_from(left).unwrap_or(usize::MAX);
+            let is_more = page.len() > most;
+            views.extend(page.into_iter().take(most));
+            if is_more {
+                return Ok(false);
+            }
+        }
+    }
+}
+
+/// All numbers, as text.
+fn told(progress: &[Progress], seen: &Seen) -> String {
+    let mut text = Text::default();
+    text.family("umbel_metrics_complete", Kind::Gauge, "1 if the store said all that was asked for, else 0.");
+    text.sample(&[], u64::from(seen.complete));
+    for (name, help, number) in SUBSCRIPTION {
+        text.family(name, Kind::Gauge, help);
+        for view in &seen.subscriptions {
+            text.sample(&[("subscription", view.state.name.as_str())], number(view));
+        }
+    }
+    text.family(
+        "umbel_component_position",
+        Kind::Gauge,
+        "The position of the log that a projection or handler of this process has come to.",
+    );
+    for one in progress {
+        text.sample(&[("component", one.name)], one.stand.position.borrow().get());
+    }
+    text.family(
+        "umbel_component_held_up",
+        Kind::Gauge,
+        "1 while something keeps a projection or handler of this process from going on, else 0.",
+    );
+    for one in progress {
+        text.sample(&[("component", one.name)], u64::from(one.stand.held_up.borrow().is_some()));
+    }
+    text.finish()
+}
+
+/// A number of a subscription: its name, what it says, and where it is.
+type OfSubscription = (&'static str, &'static str, fn(&SubscriptionView) -> u64);
+
+/// What is told of each subscription, of all nodes together.
+const SUBSCRIPTION: [OfSubscription; 8] = [
+    (
+        "umbel_subscription_lag_events",
+        "Events behind the lowest checkpoint, also those that the subscription does not select.",
+        |view| view.lag_events,
+    ),
+    (
+        "umbel_subscription_lag_seconds",
+        "Seconds since the first event behind the lowest checkpoint was recorded.",
+        |view| view.lag_seconds,
+    ),
+    ("umbel_subscription_paused", "1 while an operator lets it rest, else 0.", |view| {
+        u64::from(view.state.paused)
+    }),
+    ("umbel_subscription_partitions", "Partitions of the subscription.", |view| {
+        u64::try_from(view.state.partitions.len()).unwrap_or(u64::MAX)
+    }),
+    ("umbel_subscription_partitions_owned", "Partitions that a node holds.", |view| {
+        u64::try_from(view.owned).unwrap_or(u64::MAX)
+    }),
+    ("umbel_subscription_nodes", "Nodes that take part.", |view| u64::from(view.state.members)),
+    ("umbel_dead_letters", "Dead letters of the subscription.", |view| view.dead_letters),
+    (
+        "umbel_dead_letters_oldest_seconds",
+        "Seconds since the oldest dead letter was parked; 0 without one.",
+        |view| view.oldest_letter_seconds,
+    ),
+];
+
+#[cfg(test)]
+mod tests;

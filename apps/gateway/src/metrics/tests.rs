@@ -1,0 +1,174 @@
+//! The numbers of a bus with a store of a few subscriptions, over HTTP.
+
+use std::{net::SocketAddr, sync::Arc, time::Duration};
+
+use actix::{Actor, Context, Handler};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    sync::watch,
+};
+use umbel_bus::{Answered, BusSettings, Envelope, RouteSet};
+use umbel_core::{
+    Position, Timestamp,
+    store::{AllPage, PartitionState, ReadAll, SubscriptionState},
+    subscription::{Start, SubscriptionName},
+    version::Place,
+};
+use umbel_supervision::{Group, Policy, Supervisor};
+
+use super::*;
+
+/// A store with subscriptions to a log of 10 events, of which the `n`th has handled `n` and has `n` dead letters.
+struct Kept {
+    names: Vec<&'static str>,
+}
+
+impl Actor for Kept {
+    type Context = Context<Self>;
+}
+
+impl Handler<Envelope<ListSubscriptions>> for Kept {
+    type Result = Answered<ListSubscriptions>;
+
+    fn handle(&mut self, envelope: Envelope<ListSubscriptions>, _: &mut Self::Context) -> Self::Result {
+        let ListSubscriptions { after, limit, .. } = envelope.open()?;
+        let state = |(number, name): (u64, &&str)| SubscriptionState {
+            name: SubscriptionName::new(*name).unwrap(),
+            source: "log".into(),
+            stream: None,
+            start: Start::Origin,
+            paused: number == 2,
+            created_at: Timestamp::from_micros(0),
+            incarnation: 0,
+            members: 1,
+            partitions: vec![PartitionState {
+                partition: 0,
+                checkpoint: Place::new(number),
+                epoch: 1,
+                owner: None,
+                letters: number,
+                oldest_letter_at: Some(Timestamp::from_micros(1)),
+            }],
+        };
+        let behind =
+            self.names.iter().filter(|name| after.as_ref().is_none_or(|after| **name > after.as_str()));
+        let numbered =
+            |name| (1 + u64::try_from(self.names.iter().position(|one| one == name).unwrap()).unwrap(), name);
+        Some(Ok(behind.take(usize::try_from(limit).unwrap()).map(numbered).map(state).collect()))
+    }
+}
+
+impl Handler<Envelope<ReadAll>> for Kept {
+    type Result = Answered<ReadAll>;
+
+    fn handle(&mut self, envelope: Envelope<ReadAll>, _: &mut Self::Context) -> Self::Result {
+        let ReadAll { from, .. } = envelope.open()?;
+        let scanned_to = from.unwrap_or_default();
+        Some(Ok(AllPage { events: Vec::new(), scanned_to, head: Position::new(10) }))
+    }
+}
+
+/// What is answered with these settings by a bus with such a store, or with none.
+fn asked(names: Option<&[&'static str]>, subscriptions_max: u32) -> String {
+    actix::System::new().block_on(async {
+        let (bus, bound) = (Bus::new(BusSettings::default()), BoundAddress::default());
+        let address = Some(([127, 0, 0, 1], 0).into());
+        let settings = MetricsSettings { address, deadline_ms: 200, subscriptions_max };
+        let group = Group::new("test", Policy::default())
+            .child(umbel_bus::worker(&bus))
+            .child(worker(settings, bus.clone(), bound.clone()).unwrap());
+        let supervisor = Supervisor::start(group);
+        supervisor.tree().wait_until_up(Duration::from_secs(10)).await.unwrap();
+        let (_position, position) = watch::channel(Position::new(7));
+        let (_reason, reason) = watch::channel(Some("a poison event".to_owned()));
+        bus.register(RouteSet::new("test/list").projects("test.list", &[], position, reason)).await.unwrap();
+        if let Some(names) = names {
+            let store = Kept { names: names.to_vec() }.start();
+            let routes = RouteSet::new("store")
+                .answers::<ListSubscriptions>(store.clone().recipient())
+                .answers::<ReadAll>(store.recipient());
+            bus.register(routes).await.unwrap();
+        }
+        let answer = get(bound.get().unwrap(), "/metrics").await;
+        assert!(get(bound.get().unwrap(), "/").await.starts_with("HTTP/1.1 404"));
+        supervisor.shut_down().await;
+        answer
+    })
+}
+
+async fn get(address: SocketAddr, path: &str) -> String {
+    let mut stream = tokio::net::TcpStream::connect(address).await.unwrap();
+    let request = format!("GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+    answer
+}
+
+#[track_caller]
+fn holds(answer: &str, lines: &[&str]) {
+    for line in lines {
+        assert!(answer.lines().any(|found| found == *line), "{line} is not in {answer}");
+    }
+}
+
+/// Lag and dead letters of every subscription are there, and how far what runs here has come.
+#[test]
+fn subscriptions_and_components_are_told() {
+    let answer = asked(Some(&["a", "b"]), 2);
+    assert!(answer.starts_with("HTTP/1.1 200") && answer.contains("text/plain; version=0.0.4"), "{answer}");
+    holds(
+        &answer,
+        &[
+            "umbel_metrics_complete 1",
+            "# TYPE umbel_subscription_lag_events gauge",
+            "umbel_subscription_lag_events{subscription=\"a\"} 9",
+            "umbel_subscription_lag_events{subscription=\"b\"} 8",
+            "umbel_subscription_lag_seconds{subscription=\"a\"} 0",
+            "umbel_subscription_paused{subscription=\"b\"} 1",
+            "umbel_subscription_partitions_owned{subscription=\"a\"} 0",
+            "umbel_dead_letters{subscription=\"b\"} 2",
+            "umbel_component_position{component=\"test.list\"} 7",
+            "umbel_component_held_up{component=\"test.list\"} 1",
+        ],
+    );
+    let oldest = answer.lines().find(|line| line.starts_with("umbel_dead_letters_oldest_seconds")).unwrap();
+    assert!(oldest.rsplit(' ').next().unwrap().parse::<u64>().unwrap() > 1_000_000_000, "{oldest}");
+    assert!(!answer.contains("poison"), "reasons may quote events");
+}
+
+/// More subscriptions than are told of, and a store that is away, show in a number of their own; the rest is told all the same.
+#[test]
+fn what_is_not_told_shows() {
+    let answer = asked(Some(&["a", "b"]), 1);
+    holds(&answer, &["umbel_metrics_complete 0", "umbel_dead_letters{subscription=\"a\"} 1"]);
+    assert!(!answer.contains("\"b\""), "{answer}");
+    let answer = asked(None, 2);
+    holds(&answer, &["umbel_metrics_complete 0", "umbel_component_position{component=\"test.list\"} 7"]);
+}
+
+/// Who asks while somebody is being answered is told to come back.
+#[test]
+fn one_is_answered_at_a_time() {
+    actix::System::new().block_on(async {
+        let (bus, busy) = (Bus::new(BusSettings::default()), Arc::new(AtomicBool::new(true)));
+        let source = Source { bus, deadline: Duration::from_millis(1), subscriptions_max: 1, busy };
+        assert_eq!(metrics(web::Data::new(source.clone())).await.status(), 503);
+        drop(Answering(Arc::clone(&source.busy)));
+        assert_eq!(metrics(web::Data::new(source.clone())).await.status(), 200);
+        assert!(!source.busy.load(Ordering::Acquire));
+    });
+}
+
+/// Without an address there is no server.
+#[test]
+fn metrics_are_off_unless_they_have_an_address() {
+    let settings = |address: &str| {
+        let section = serde_json::json!({"address": address, "deadline_ms": 1, "subscriptions_max": 1});
+        serde_json::from_value::<MetricsSettings>(section).map_err(|error| error.to_string())
+    };
+    let bus = Bus::new(BusSettings::default());
+    assert!(worker(settings("").unwrap(), bus.clone(), BoundAddress::default()).is_none());
+    assert!(worker(settings("127.0.0.1:0").unwrap(), bus, BoundAddress::default()).is_some());
+    assert!(settings("localhost").unwrap_err().contains("127.0.0.1:9464"));
+}

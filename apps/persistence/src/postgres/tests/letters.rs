@@ -1,0 +1,117 @@
+//! Acts on many dead letters beside appends: what they look through, and how long they hold the log's lock.
+
+use std::{sync::Arc, time::Duration};
+
+use tokio::time::timeout;
+use umbel_core::{
+    ExpectedVersion, StreamName,
+    store::{Act, LetterFilter},
+};
+use umbel_testkit::postgres::TestSchema;
+
+use super::{
+    locks::{lock, until_waiting_for},
+    support::{adapter, append, client, schema, to, whole_log},
+    upkeep::{NOW, act, perform},
+};
+use crate::{Upkeep, postgres::Postgres};
+
+/// Far longer than anything here takes.
+const SOON: Duration = Duration::from_secs(30);
+
+/// 20,000 letters of 200 keys, of which each thousandth has an error of its own.
+const FILL: &str = r"
+    INSERT INTO {schema}.subscriptions (name, source, created_at, incarnation) VALUES ('s', 'log', now(), 0);
+    INSERT INTO {schema}.subscription_partitions (subscription, partition, epoch, checkpoint, letters)
+    VALUES ('s', 0, 1, 20000, 20000);
+    INSERT INTO {schema}.letters (subscription, place, partition, key, key_text, event_id, position, event_name, error,
+        attempts, first_failed_at, last_failed_at, parked_at, replay, head)
+    SELECT 's', n, 0, n % 200, 'key-' || n % 200, gen_random_uuid(), n, 'test.happened',
+        CASE WHEN n % 1000 = 0 THEN 'rare' ELSE 'frequent' END, 1, now(), now(), now(), false, n <= 200
+    FROM generate_series(1, 20000) n;
+";
+
+async fn filled(schema: &TestSchema) -> Arc<Postgres> {
+    let adapter = adapter(schema).await;
+    let fill = FILL.replace("{schema}", schema.name());
+    client(schema.url()).await.batch_execute(&fill).await.unwrap();
+    adapter
+}
+
+fn all(limit: u32) -> [Act; 2] {
+    let filter = LetterFilter::default;
+    [Act::RetryLetters { filter: filter(), limit }, Act::DiscardLetters { filter: filter(), limit }]
+}
+
+/// UX-08: Between chunks appends go on: the log has those of another process in between the records of the acts.
+#[tokio::test]
+async fn appends_go_on_between_chunks() {
+    let schema = schema();
+    let (operator, writer) = (filled(&schema).await, adapter(&schema).await);
+    let operating = tokio::spawn(async move {
+        let mut letters = 0;
+        for one in all(500) {
+            loop {
+                match perform(&operator, act(one.clone())).await.events {
+                    0 => break,
+                    chunk => letters += chunk,
+                }
+            }
+        }
+        letters
+    });
+    while !operating.is_finished() {
+        append(&writer, to("a", ExpectedVersion::Any)).await.unwrap();
+    }
+    assert_eq!(operating.await.unwrap(), 40_000);
+    let log = whole_log(&writer).await;
+    let is_record = |stream: &StreamName| *stream == StreamName::audit();
+    let records = log.iter().filter(|event| is_record(&event.stream)).count();
+    assert_eq!(records, 82);
+    let followed =
+        log.windows(2).filter(|two| is_record(&two[0].stream) && !is_record(&two[1].stream)).count();
+    assert!(followed > records / 4, "{followed} of {records} records are followed by an append");
+}
+
+/// UX-08: Whatever it takes to find what an act is about, appends do not wait for it.
+#[tokio::test]
+async fn looking_for_letters_holds_up_no_append() {
+    let schema = schema();
+    let (operator, writer) = (filled(&schema).await, adapter(&schema).await);
+    let client = client(schema.url()).await;
+    for one in all(500) {
+        let holder = lock(&schema, "letters").await;
+        let operator = Arc::clone(&operator);
+        let operating = tokio::spawn(async move { operator.perform(act(one), NOW).await });
+        until_waiting_for(&client, &schema, "meant_letters").await;
+        let appended = timeout(SOON, append(&writer, to("a", ExpectedVersion::Any))).await;
+        appended.expect("it waits for the act").unwrap();
+        assert!(!operating.is_finished());
+        holder.batch_execute("ROLLBACK").await.unwrap();
+        assert_eq!(operating.await.unwrap().unwrap().events, 500);
+    }
+}
+
+/// What was found is looked at again under the lock: a letter that has failed otherwise since is not discarded for what it was.
+#[tokio::test]
+async fn a_letter_that_has_failed_otherwise_since_stays() {
+    let schema = schema();
+    let operator = filled(&schema).await;
+    let client = client(schema.url()).await;
+    let hold = format!("BEGIN; SELECT FROM {}.log FOR UPDATE", schema.name());
+    client.batch_execute(&hold).await.unwrap();
+    let filter = LetterFilter { error_contains: Some("rare".into()), ..LetterFilter::default() };
+    let discard = Act::DiscardLetters { filter, limit: 500 };
+    let discarding = tokio::spawn({
+        let operator = Arc::clone(&operator);
+        async move { operator.perform(act(discard), NOW).await }
+    });
+    let beside = super::support::client(schema.url()).await;
+    until_waiting_for(&beside, &schema, "log").await;
+    let otherwise =
+        format!("UPDATE {}.letters SET error = 'other' WHERE place = 3000; COMMIT", schema.name());
+    client.batch_execute(&otherwise).await.unwrap();
+    assert_eq!(discarding.await.unwrap().unwrap().events, 19);
+    let sql = format!("SELECT count(*) FROM {}.letters WHERE place = 3000", schema.name());
+    assert_eq!(client.query_one(&sql, &[]).await.unwrap().get::<_, i64>(0), 1);
+}
