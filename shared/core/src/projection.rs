@@ -1,14 +1,15 @@
-//! Projections: events in, documents out, each event's effect exactly once.
+//! Projections: events in, documents and rows of tables out, each event's effect exactly once.
 
 use crate::{
     document::{Changes, Collection},
     event::{EventSet, RecordedEvent},
+    tables::Table,
 };
 
 /// A read model's rule: how each event changes the documents.
 ///
-/// The host reads the log, loads the documents that the rule touches, applies the changes and commits them
-/// together with the checkpoint. A rule is pure and sees every event once, in log order.
+/// The host reads the log, loads the documents that the rule touches, applies the changes and commits them,
+/// with the statements over tables of its own, together with the checkpoint. A rule is pure and sees every event once, in log order.
 pub trait Projection: Send + Sync + 'static {
     /// Stable name, `app.model`; its checkpoints are kept under `name/version`.
     const NAME: &'static str;
@@ -21,6 +22,13 @@ pub trait Projection: Send + Sync + 'static {
 
     /// The collections it owns; nobody else writes them. They are empty when its rule sees the first event.
     fn collections() -> Vec<Collection>;
+
+    /// The SQL tables it keeps beside them, or instead: on PostgreSQL only. Each generation has its own, empty when its rule sees the first
+    /// event. Whoever changes what is declared here raises [`Self::VERSION`].
+    #[must_use]
+    fn tables() -> Vec<Table> {
+        Vec::new()
+    }
 
     /// The changes an event makes. `recorded` is the event's place, time and metadata.
     fn project(event: Self::Event, recorded: &RecordedEvent, changes: &mut Changes);

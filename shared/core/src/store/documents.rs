@@ -4,7 +4,7 @@ use crate::{
     document::{DocumentKey, DocumentQuery, DocumentWrite},
     json::Json,
     message::Request,
-    store::StoreError,
+    store::{StoreError, TablesError},
     version::Position,
 };
 
@@ -68,6 +68,9 @@ pub enum SaveProjectionError {
     /// The generation's place was taken by another one; nothing was written, and nothing will be.
     #[error("this generation was retired; another one serves")]
     Retired,
+    /// The projection's tables could not be changed as asked for; nothing was written.
+    #[error(transparent)]
+    Tables(TablesError),
     /// The store could not do it.
     #[error(transparent)]
     Store(#[from] StoreError),

@@ -26,6 +26,8 @@ pub struct Generation {
     pub suffix: String,
     /// The collections that it writes.
     pub collections: Vec<String>,
+    /// The schema that holds its tables, where it has any.
+    pub tables_in: Option<String>,
 }
 
 /// What a generation is there for.
@@ -205,6 +207,7 @@ fn next(
         live_after,
         suffix: if phase == Phase::Serving { String::new() } else { format!("@{version}.{run}") },
         collections: collections.to_vec(),
+        tables_in: None,
     }
 }
 

@@ -189,5 +189,6 @@ fn read(row: &Row<'_>) -> rusqlite::Result<Generation> {
         live_after: Position::from_i64(row.get(5)?),
         suffix: row.get(6)?,
         collections,
+        tables_in: None,
     })
 }
