@@ -36,6 +36,16 @@ pub enum InvalidSql {
     /// More than one statement, or part of one.
     #[error("{0:?} is not one statement: leave out semicolons and comments")]
     NotOne(String),
+    /// A statement that names what is not the projection's.
+    #[error(
+        "{sql:?} names the schema {schema}, which holds the log; a projection has its own tables only, by their plain names"
+    )]
+    Foreign {
+        /// The statement.
+        sql: String,
+        /// The schema.
+        schema: String,
+    },
     /// A statement that does something else than its place allows.
     #[error("{sql:?} does not begin with {allowed}")]
     Verb {
@@ -139,8 +149,11 @@ mod tests {
     #[test]
     fn tables_are_created_in_order_with_their_indexes() {
         let tables = [Table::new("one", "n bigint").index("(n)"), Table::new("two", "m text")];
-        let expected =
-            [r#"CREATE TABLE "one" (n bigint)"#, r#"CREATE INDEX ON "one" (n)"#, r#"CREATE TABLE "two" (m text)"#];
+        let expected = [
+            r#"CREATE TABLE "one" (n bigint)"#,
+            r#"CREATE INDEX ON "one" (n)"#,
+            r#"CREATE TABLE "two" (m text)"#,
+        ];
         assert_eq!(creation(&tables).unwrap(), expected);
         let twice = [Table::new("one", "n bigint"), Table::new("one", "m text")];
         assert_eq!(creation(&twice), Err(InvalidSql::Twice("one".into())));

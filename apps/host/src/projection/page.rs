@@ -8,7 +8,7 @@ use std::{
 use umbel_core::{
     Json, Position, Projection, RecordedEvent,
     document::{Changes, DocumentKey, DocumentWrite},
-    store::StoreError,
+    store::{StoreError, TablesError},
 };
 
 /// Why a round failed. Nothing was saved; the same round is tried again.
@@ -20,6 +20,8 @@ pub(super) enum Trouble {
     Event { position: Position, reason: String },
     #[error("a document cannot be changed: {0}")]
     Document(String),
+    #[error(transparent)]
+    Tables(TablesError),
     /// Trying again does not help: there is another plan.
     #[error("its generation was retired")]
     Retired,

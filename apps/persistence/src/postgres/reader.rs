@@ -12,6 +12,7 @@ mod rows;
 mod select;
 mod stream;
 mod streams;
+mod tables;
 mod tags;
 
 use std::{

@@ -40,7 +40,9 @@ pub struct QueryTables {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TablesError {
     /// The store keeps documents only.
-    #[error("{projection} keeps tables of its own and needs PostgreSQL; set store.url to one, or let it keep documents")]
+    #[error(
+        "{projection} keeps tables of its own and needs PostgreSQL; set store.url to one, or let it keep documents"
+    )]
     Unsupported {
         /// The projection's name.
         projection: String,
@@ -86,6 +88,14 @@ pub enum TablesError {
     /// The store could not do it.
     #[error(transparent)]
     Store(#[from] StoreError),
+}
+
+impl TablesError {
+    /// Whether it lies in a statement or its values: then other events' statements may well succeed.
+    #[must_use]
+    pub const fn is_of_statement(&self) -> bool {
+        matches!(self, Self::Statement { .. } | Self::Invalid { .. })
+    }
 }
 
 impl Request for OpenTables {

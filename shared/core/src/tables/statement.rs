@@ -143,10 +143,20 @@ mod tests {
 
     #[test]
     fn a_rule_changes_rows_and_nothing_else() {
-        for good in ["INSERT INTO a VALUES ($1)", "\n update a SET n = 1", "WITH x AS (SELECT 1) DELETE FROM a"] {
+        for good in
+            ["INSERT INTO a VALUES ($1)", "\n update a SET n = 1", "WITH x AS (SELECT 1) DELETE FROM a"]
+        {
             assert_eq!(Sql::new(good).check_change(), Ok(()), "{good}");
         }
-        for wrong in ["", "COMMIT", "SET search_path = umbel", "DROP TABLE a", "SELECT 1", "-- x\nCOMMIT", "(SELECT 1)"] {
+        for wrong in [
+            "",
+            "COMMIT",
+            "SET search_path = umbel",
+            "DROP TABLE a",
+            "SELECT 1",
+            "-- x\nCOMMIT",
+            "(SELECT 1)",
+        ] {
             assert!(matches!(Sql::new(wrong).check_change(), Err(InvalidSql::Verb { .. })), "{wrong}");
         }
     }

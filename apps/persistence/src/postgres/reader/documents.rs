@@ -85,26 +85,10 @@ impl Reader {
             self.remove_in_steps(&self.statements.clear_documents, &params).await?;
         }
         let rows = DocumentRows::new(&request.writes);
-        let params: [Param<'_>; 11] = [
-            &request.projection,
-            &expected,
-            &position,
-            &request.clear,
-            &rows.collections,
-            &rows.keys,
-            &rows.bodies,
-            &rows.entry_collections,
-            &rows.entry_keys,
-            &rows.entry_indexes,
-            &rows.entry_values,
-        ];
+        let params = save_params(&request, (&expected, &position), &rows);
         // Should the connection be lost, the caller loads the checkpoint and knows whether it took effect.
         let saved = self.write(&self.statements.save_projection, &params).await?;
-        match saved.first().and_then(|row| row.get::<_, Option<i64>>(0)) {
-            None => Ok(()),
-            Some(-1) => Err(SaveProjectionError::Retired),
-            Some(actual) => Err(SaveProjectionError::CheckpointMoved { actual: Position::from_i64(actual) }),
-        }
+        outcome(&saved)
     }
 
     /// The query's text: one for each combination of filters and direction.
@@ -137,6 +121,36 @@ impl Reader {
             Some(Direction::Forward) | None => "NULLS FIRST",
         };
         self.statements.query_documents.replace("{filters}", &filters).replace("{sorted}", sorted)
+    }
+}
+
+/// The parameters of `save_projection.sql`.
+pub(super) fn save_params<'a>(
+    request: &'a SaveProjection,
+    (expected, position): (&'a i64, &'a i64),
+    rows: &'a DocumentRows<'_>,
+) -> [Param<'a>; 11] {
+    [
+        &request.projection,
+        expected,
+        position,
+        &request.clear,
+        &rows.collections,
+        &rows.keys,
+        &rows.bodies,
+        &rows.entry_collections,
+        &rows.entry_keys,
+        &rows.entry_indexes,
+        &rows.entry_values,
+    ]
+}
+
+/// What `save_projection.sql` says.
+pub(super) fn outcome(saved: &[Row]) -> Result<(), SaveProjectionError> {
+    match saved.first().and_then(|row| row.get::<_, Option<i64>>(0)) {
+        None => Ok(()),
+        Some(-1) => Err(SaveProjectionError::Retired),
+        Some(actual) => Err(SaveProjectionError::CheckpointMoved { actual: Position::from_i64(actual) }),
     }
 }
 

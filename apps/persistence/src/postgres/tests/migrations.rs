@@ -38,6 +38,7 @@ async fn every_statement_can_be_prepared() {
         let text = match name {
             "filter_in" | "filter_range" => query(&format!("\n{}", condition(text))),
             "query_documents" => query(""),
+            "query_tables" => text.replace("{query}", "VALUES ($1::text)").replace("{most}", "10"),
             "select_conversation" => text
                 .replace("{sorted}", "DESC")
                 .replace("{conversation}", "correlation_id = $9 AND causation_id = $10"),
