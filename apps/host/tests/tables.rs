@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 use umbel_core::{
-    Changes, EventId, Json, Metadata, Position, Projection, Query, RecordedEvent, Sql, Table,
+    Changes, EventId, Failing, Json, Metadata, Position, Projection, Query, RecordedEvent, Sql, Table,
     document::{Collection, DocumentKey},
     events,
     store::{
@@ -77,6 +77,29 @@ impl<const VERSION: u32> Projection for Ledger<VERSION> {
             let old = old.unwrap_or(Balance { balance: 0, events: 0 });
             Some(Balance { balance: old.balance + amount, events: old.events + 1 })
         });
+    }
+}
+
+/// The same, by a rule that passes over what the tables do not take.
+struct Lenient;
+
+impl Projection for Lenient {
+    const NAME: &'static str = "bank.lenient";
+    const FAILING: Failing = Failing::Skip;
+    type Event = Money;
+
+    fn collections() -> Vec<Collection> {
+        Vec::new()
+    }
+
+    fn tables() -> Vec<Table> {
+        Ledger::<1>::tables()
+    }
+
+    fn project(event: Money, recorded: &RecordedEvent, changes: &mut Changes) {
+        let mut all = Changes::default();
+        Ledger::<1>::project(event, recorded, &mut all);
+        all.take_statements().into_iter().for_each(|statement| changes.sql(statement));
     }
 }
 
@@ -203,6 +226,28 @@ fn an_event_is_written_whole_or_not_at_all() {
         let key = DocumentKey { collection: "bank.balances", key: "ada".into() };
         let balance = world.bus.store().get_documents(vec![key]).await.unwrap().pop().flatten().unwrap();
         assert_eq!(balance.decode::<Balance>().unwrap(), Balance { balance: 4, events: 4 });
+    });
+}
+
+/// PJ-02: given a projection that skips what it cannot project, then nothing of such an event is there, and everything around it is.
+#[test]
+fn an_event_that_is_skipped_leaves_nothing_behind() {
+    run(async {
+        let (store, _schema) = on_postgres().await;
+        let app = App::new("bank").projection::<Lenient>();
+        let world = World::with(&store, &[app], settings()).await;
+        for amount in [1, 1, REFUSED, 1, REFUSED] {
+            world.deposit_behind_its_back("ada", amount).await;
+        }
+        world.passed(Lenient::NAME, Position::new(5)).await;
+        let query = Sql::new(
+            "SELECT sums.*, (SELECT array_agg(position ORDER BY 1) FROM entries) AS listed FROM sums",
+        );
+        let request = QueryTables { projection: Lenient::NAME.into(), query };
+        let rows = world.bus.store().query_tables(request).await.unwrap();
+        let rows: Vec<_> = rows.iter().map(Json::as_str).collect();
+        assert_eq!(rows, [r#"{"account":"ada","amount":3,"entries":3,"listed":[1,2,4]}"#]);
+        world.stop().await;
     });
 }
 

@@ -6,6 +6,18 @@ use crate::{
     tables::Table,
 };
 
+/// What becomes of an event that cannot be projected: it does not decode, the rule or a change panics, a document has another shape, or the
+/// database refuses a statement. Nothing of such an event is ever applied. A store that is away is waited for, whatever is said here.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Failing {
+    /// The projection is held up at this place, says so, and tries again: what follows rests on what comes before.
+    #[default]
+    HoldUp,
+    /// It is named in the log of the process and passed over, for read models that may lack something. A later version of the rule
+    /// sees it again.
+    Skip,
+}
+
 /// A read model's rule: how each event changes the documents.
 ///
 /// The host reads the log, loads the documents that the rule touches, applies the changes and commits them,
@@ -17,6 +29,8 @@ pub trait Projection: Send + Sync + 'static {
     /// documents beside those that there are. Readers get the old ones until the new ones have caught up, and then these at once. Nodes
     /// of the old version go on with the old documents until then; afterwards they say that they are superseded. It never goes down.
     const VERSION: u32 = 1;
+    /// What becomes of an event that cannot be projected.
+    const FAILING: Failing = Failing::HoldUp;
     /// The events it wants. Others are not even read.
     type Event: EventSet;
 

@@ -7,7 +7,7 @@ use tokio::{
     time::{sleep, timeout},
 };
 use umbel_core::{
-    Position, Projection,
+    Failing, Position, Projection,
     document::{Changes, Direction, DocumentWrite},
     store::{
         Generation, LoadDocuments, Phase, ReadAll, SaveProjection, SaveProjectionError, SaveTables, Selector,
@@ -163,22 +163,19 @@ impl<'a, P: Projection> Line<'a, P> {
             .retain(|event| is_hooked && (self.live_after.next()..=scanned_to).contains(&event.position));
         let live = page.events;
         if !is_idle || !live.is_empty() {
-            let writes = match self.load_and_apply(changes).await {
-                Err(Trouble::Document(_)) if limit > 1 => {
-                    self.singly_to = scanned_to;
-                    return Ok(Round::More);
+            let saved = match self.load_and_apply(changes).await {
+                Ok(writes) => {
+                    self.owed.claim(self.follower, live).await?;
+                    self.save(writes, statements, scanned_to).await
                 }
-                writes => writes?,
+                Err(trouble) => Err(trouble),
             };
-            self.owed.claim(self.follower, live).await?;
-            match self.save(writes, statements, scanned_to).await {
-                Err(Trouble::Tables(error)) if error.is_of_statement() && limit > 1 => {
+            match saved {
+                Err(trouble) if trouble.is_of_changes() && limit > 1 => {
                     self.singly_to = scanned_to;
                     return Ok(Round::More);
                 }
-                Err(Trouble::Tables(error)) if error.is_of_statement() => {
-                    return Err(Trouble::Event { position: last, reason: error.to_string() });
-                }
+                Err(trouble) if trouble.is_of_changes() => return self.fail(last, trouble.to_string()),
                 saved => saved?,
             }
             self.show();
@@ -190,10 +187,27 @@ impl<'a, P: Projection> Line<'a, P> {
         }
         self.show();
         match poison {
+            // Another node has moved the checkpoint, and not so far.
+            Some((before, _)) if self.reached < before => Ok(Round::More),
+            Some((_, Trouble::Event { position, reason })) => self.fail(position, reason),
             Some((_, trouble)) => Err(trouble),
             None if page_end < page.head => Ok(Round::More),
             None if self.phase == Phase::Building => self.switch().await,
             None => Ok(Round::AtHead),
+        }
+    }
+
+    /// The event behind what was reached cannot be projected: it holds this up, or is passed over.
+    fn fail(&mut self, position: Position, reason: String) -> Result<Round, Trouble> {
+        match P::FAILING {
+            Failing::HoldUp => Err(Trouble::Event { position, reason }),
+            Failing::Skip => {
+                tracing::error!(projection = P::NAME, generation = self.checkpoint, %position, error = reason,
+                    "an event that cannot be projected is skipped");
+                self.reached = position;
+                self.show();
+                Ok(Round::More)
+            }
         }
     }
 

@@ -27,6 +27,17 @@ pub(super) enum Trouble {
     Retired,
 }
 
+impl Trouble {
+    /// Whether it lies in the changes of an event, and not in the store.
+    pub(super) const fn is_of_changes(&self) -> bool {
+        match self {
+            Self::Document(_) => true,
+            Self::Tables(error) => error.is_of_statement(),
+            Self::Store(_) | Self::Event { .. } | Self::Retired => false,
+        }
+    }
+}
+
 /// The changes that events make. When one of them cannot be projected, those before it count, with the position up to which they go
 /// and what is wrong.
 pub(super) fn changes<P: Projection>(events: &[RecordedEvent]) -> (Changes, Option<(Position, Trouble)>) {
