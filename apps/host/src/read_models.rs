@@ -92,10 +92,18 @@ impl ReadModels {
     /// The documents that match.
     ///
     /// # Errors
-    /// See [`Self::get`]; also when the query uses an index that `D` does not declare.
+    /// See [`Self::get`]; also when the query uses an index that `D` does not declare. While a version of the projection that has a new index
+    /// is being built, a query by it is [`AskError::Unavailable`].
     pub async fn query<D: Document>(&self, query: DocumentQuery) -> Result<Found<D>, AskError> {
         query.check::<D>().map_err(|error| AskError::Failed { reason: error.to_string() })?;
         let page = self.store.query_documents(query).await?;
+        if let Some(index) = page.unserved {
+            return Err(AskError::unavailable(format!(
+                "what serves of {} was built without the index {index:?}; the version that has it is being built, as `umbel projections \
+                 list` shows: ask again once it serves, or, if none is built, raise the VERSION of its projection",
+                D::COLLECTION,
+            )));
+        }
         let documents = page.documents.into_iter().map(|(key, body)| Ok((key, decode(&body)?)));
         Ok(Found { documents: documents.collect::<Result<_, AskError>>()?, total: page.total })
     }

@@ -332,7 +332,12 @@ fn a_query_reads_the_projections_tables_and_changes_nothing() {
 fn other_stores_say_that_tables_need_postgresql() {
     run(async {
         let world = World::with(&Arc::default(), &[], settings()).await;
-        let opening = OpenProjection { projection: LEDGER.into(), version: 1, collections: Vec::new() };
+        let opening = OpenProjection {
+            projection: LEDGER.into(),
+            version: 1,
+            collections: Vec::new(),
+            indexes: Vec::new(),
+        };
         let request = OpenTables { opening, tables: Vec::new() };
         let refused = world.bus.store().open_tables(request).await.unwrap_err();
         assert!(matches!(refused, TablesError::Unsupported { .. }), "{refused}");

@@ -20,6 +20,7 @@ use tokio::sync::watch;
 use umbel_bus::{Bus, RouteSet, Stand, Store};
 use umbel_core::{
     EventSet, Position, Projection,
+    document::Collection,
     store::{Generation, OpenProjection, OpenTables, Phase, TablesError},
     tables,
 };
@@ -99,10 +100,17 @@ pub(crate) fn worker<P: Projection>(
 async fn open<P: Projection>(store: &Store) -> Result<Vec<Generation>, TablesError> {
     let invalid = |error| TablesError::Invalid { projection: P::NAME.to_owned(), error };
     let tables = tables::creation(&P::tables()).map_err(invalid)?;
+    let indexes = |collection: &Collection| {
+        let (name, indexes) = (collection.name, collection.indexes);
+        let indexes = indexes.iter().map(move |index| format!("{name}/{index}"));
+        indexes.chain([format!("{name}/")]).collect::<Vec<_>>()
+    };
+    let collections = P::collections();
     let opening = OpenProjection {
+        indexes: collections.iter().flat_map(indexes).collect(),
         projection: P::NAME.to_owned(),
         version: P::VERSION,
-        collections: P::collections().into_iter().map(|collection| collection.name.to_owned()).collect(),
+        collections: collections.into_iter().map(|collection| collection.name.to_owned()).collect(),
     };
     if tables.is_empty() {
         Ok(store.open_projection(opening).await?)

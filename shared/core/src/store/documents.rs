@@ -54,6 +54,8 @@ pub struct DocumentPage {
     pub documents: Vec<(String, Json)>,
     /// How many documents match, whatever the page.
     pub total: u64,
+    /// An index of the query that what serves was not built with: then the rest means nothing.
+    pub unserved: Option<String>,
 }
 
 /// Why a projection's progress was not saved.

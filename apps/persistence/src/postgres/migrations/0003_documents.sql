@@ -30,6 +30,7 @@ CREATE TABLE {schema}.checkpoints (
     live_after bigint NOT NULL DEFAULT 0,
     suffix text COLLATE "C" NOT NULL DEFAULT '',
     collections text[] COLLATE "C" NOT NULL DEFAULT '{}',
+    indexes text[] COLLATE "C" NOT NULL DEFAULT '{}',
     -- The statements that created its own tables, and the schema that these are in. Null where it has none.
     tables text[] COLLATE "C" NOT NULL DEFAULT '{}',
     tables_in text COLLATE "C"
@@ -41,7 +42,9 @@ CREATE UNIQUE INDEX checkpoints_serving ON {schema}.checkpoints (name) WHERE pha
 CREATE TABLE {schema}.served (
     collection text COLLATE "C" PRIMARY KEY,
     suffix text COLLATE "C" NOT NULL,
-    name text COLLATE "C" NOT NULL
+    name text COLLATE "C" NOT NULL,
+    -- What its documents are found by, as collection/index. Null: not known.
+    indexes text[] COLLATE "C"
 );
 
 -- Replaces documents and their index entries. A null body deletes. Each document at most once, sorted, so that
@@ -153,13 +156,13 @@ BEGIN
 END $$;
 
 -- Lets the documents with this suffix serve a projection's collections, whoever else has had them.
-CREATE FUNCTION {schema}.serve(p_name text, p_suffix text, p_collections text[])
+CREATE FUNCTION {schema}.serve(p_name text, p_suffix text, p_collections text[], p_indexes text[])
 RETURNS void LANGUAGE sql
 AS $$
     DELETE FROM {schema}.served WHERE name = p_name;
-    INSERT INTO {schema}.served (collection, suffix, name)
-    SELECT collection, p_suffix, p_name FROM unnest(p_collections) AS own (collection)
-    ON CONFLICT (collection) DO UPDATE SET suffix = excluded.suffix, name = excluded.name;
+    INSERT INTO {schema}.served (collection, suffix, name, indexes)
+    SELECT collection, p_suffix, p_name, nullif(p_indexes, '{}') FROM unnest(p_collections) AS own (collection)
+    ON CONFLICT (collection) DO UPDATE SET suffix = excluded.suffix, name = excluded.name, indexes = excluded.indexes;
 $$;
 
 -- Creates the tables of a generation in a schema of their own, which statements find them in by their plain names. Whoever may not create
@@ -204,7 +207,7 @@ END $$;
 -- under these names, the suffix tells whose these are: a collection may change hands, and what its former owner still writes and then
 -- leaves is not the new one's. It is held by one at a time, whichever projection: two of them must not find the same names free.
 CREATE FUNCTION {schema}.begin_generation(
-    p_name text, p_version bigint, p_collections text[], p_tables text[], p_serves boolean
+    p_name text, p_version bigint, p_collections text[], p_indexes text[], p_tables text[], p_serves boolean
 ) RETURNS void LANGUAGE plpgsql
 AS $$
 DECLARE
@@ -234,16 +237,17 @@ BEGIN
         v_suffix := format('@%s/%s.%s', p_name, p_version, v_run);
     END IF;
     IF p_serves THEN
-        PERFORM {schema}.serve(p_name, v_suffix, p_collections);
+        PERFORM {schema}.serve(p_name, v_suffix, p_collections, p_indexes);
     END IF;
     INSERT INTO {schema}.checkpoints AS c
-        (projection, position, name, version, run, phase, live_after, suffix, collections, tables, tables_in)
+        (projection, position, name, version, run, phase, live_after, suffix, collections, indexes, tables, tables_in)
     SELECT v_checkpoint, 0, p_name, p_version, v_run,
-        CASE WHEN p_serves THEN 'serving' ELSE 'building' END, log.position, v_suffix, p_collections, p_tables, v_tables_in
+        CASE WHEN p_serves THEN 'serving' ELSE 'building' END, log.position, v_suffix, p_collections, p_indexes,
+        p_tables, v_tables_in
     FROM {schema}.log
     ON CONFLICT (projection) DO UPDATE SET name = excluded.name, version = excluded.version, run = excluded.run,
         phase = excluded.phase, suffix = excluded.suffix, collections = excluded.collections,
-        tables = excluded.tables, tables_in = excluded.tables_in,
+        indexes = excluded.indexes, tables = excluded.tables, tables_in = excluded.tables_in,
         position = CASE WHEN p_serves AND v_tables_in IS NULL THEN c.position ELSE 0 END,
         live_after = CASE WHEN p_serves AND c.position > 0 THEN c.position ELSE excluded.live_after END;
 END $$;
@@ -255,7 +259,9 @@ AS $$
 $$;
 
 -- Makes the generation that a version of a projection's rule needs, with its tables, unless it is there or a newer version serves.
-CREATE FUNCTION {schema}.open_projection(p_name text, p_version bigint, p_collections text[], p_tables text[])
+CREATE FUNCTION {schema}.open_projection(
+    p_name text, p_version bigint, p_collections text[], p_indexes text[], p_tables text[]
+)
 RETURNS void LANGUAGE plpgsql
 SET lock_timeout = '10s' SET jit = off
 AS $$
@@ -270,7 +276,7 @@ BEGIN
     ) THEN
         RETURN;
     END IF;
-    PERFORM {schema}.begin_generation(p_name, p_version, p_collections, p_tables, v_serving IS NULL);
+    PERFORM {schema}.begin_generation(p_name, p_version, p_collections, p_indexes, p_tables, v_serving IS NULL);
 END $$;
 
 -- Begins to build a projection anew by the version that serves, and gives up what such a rebuild has built so far. Returns 0; -1 when
@@ -283,13 +289,14 @@ DECLARE
     v_serving record;
 BEGIN
     PERFORM {schema}.lock_generations(p_name);
-    SELECT version, collections, tables INTO v_serving FROM {schema}.checkpoints WHERE name = p_name AND phase = 'serving';
+    SELECT version, collections, indexes, tables INTO v_serving FROM {schema}.checkpoints WHERE name = p_name AND phase = 'serving';
     IF NOT FOUND THEN
         RETURN -1;
     END IF;
     UPDATE {schema}.checkpoints SET phase = 'retired'
     WHERE name = p_name AND version = v_serving.version AND phase = 'building';
-    PERFORM {schema}.begin_generation(p_name, v_serving.version, v_serving.collections, v_serving.tables, false);
+    PERFORM {schema}.begin_generation(p_name, v_serving.version, v_serving.collections, v_serving.indexes,
+        v_serving.tables, false);
     RETURN 0;
 END $$;
 
@@ -325,7 +332,7 @@ BEGIN
         UPDATE {schema}.checkpoints SET phase = 'retired'
         WHERE name = v_own.name AND phase IN ('serving', 'building') AND (version, run) < (v_own.version, v_own.run);
         UPDATE {schema}.checkpoints SET phase = 'serving' WHERE projection = p_projection;
-        PERFORM {schema}.serve(v_own.name, v_own.suffix, v_own.collections);
+        PERFORM {schema}.serve(v_own.name, v_own.suffix, v_own.collections, v_own.indexes);
     END IF;
 END $$;
 
@@ -344,7 +351,9 @@ BEGIN
         RETURN false;
     END IF;
     IF {schema}.remove_documents({schema}.suffixed(v_old.collections, v_old.suffix), p_limit) < p_limit THEN
-        PERFORM {schema}.drop_tables(v_old.tables_in);
+        IF v_old.tables_in IS NOT NULL THEN
+            PERFORM {schema}.drop_tables(v_old.tables_in);
+        END IF;
         UPDATE {schema}.checkpoints SET phase = 'removed', tables_in = NULL WHERE projection = v_old.projection;
     END IF;
     RETURN EXISTS (SELECT FROM {schema}.checkpoints WHERE name = p_name AND phase = 'retired');

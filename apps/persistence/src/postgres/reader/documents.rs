@@ -14,7 +14,7 @@ use crate::postgres::{types::JsonOut, writer::DocumentRows};
 const ABOVE_ALL: &[u8] = &[0xff];
 
 /// Parameters of `query_documents.sql` before those of its filters.
-const FIXED_PARAMS: usize = 4;
+const FIXED_PARAMS: usize = 5;
 
 /// A filter's values, owned by the query that sends them.
 enum FilterParams<'a> {
@@ -41,11 +41,12 @@ impl Reader {
         query: DocumentQuery,
     ) -> Result<DocumentPage, StoreError> {
         let sql = self.query_text(&query);
+        let used: Vec<&str> = query.indexes().collect();
         let order = query.order.as_ref().map(|order| order.index.as_str());
         let offset = i64::try_from(query.offset).unwrap_or(i64::MAX);
         let limit = i64::from(query.limit);
         let values: Vec<_> = query.filters.iter().map(|filter| FilterParams::of(&filter.test)).collect();
-        let mut params: Vec<Param<'_>> = vec![&query.collection, &order, &offset, &limit];
+        let mut params: Vec<Param<'_>> = vec![&query.collection, &order, &offset, &limit, &used];
         for (filter, values) in query.filters.iter().zip(&values) {
             params.push(&filter.index);
             match values {
@@ -62,6 +63,7 @@ impl Reader {
         Ok(DocumentPage {
             documents: rows.iter().filter_map(document).collect(),
             total: u64::try_from(total).unwrap_or(0),
+            unserved: rows.first().and_then(|row| row.get("unserved")),
         })
     }
 

@@ -46,8 +46,8 @@ impl Reader {
         request: &OpenProjection,
         tables: &[String],
     ) -> Result<(), StoreError> {
-        let OpenProjection { projection, version, collections } = request;
-        let params: [Param<'_>; 4] = [projection, &i64::from(*version), collections, &tables];
+        let OpenProjection { projection, version, collections, indexes } = request;
+        let params: [Param<'_>; 5] = [projection, &i64::from(*version), collections, indexes, &tables];
         self.write(&self.statements.open_projection, &params).await.map(drop)
     }
 
@@ -112,6 +112,7 @@ pub(super) fn generation(row: &Row) -> Result<Generation, StoreError> {
         live_after: Position::from_i64(row.get("live_after")),
         suffix: row.get("suffix"),
         collections: row.get("collections"),
+        indexes: row.get("indexes"),
         tables_in: row.get("tables_in"),
     })
 }
