@@ -1,7 +1,7 @@
 //! How each request but the append is answered: bounded and permitted here, carried out by the adapter.
 
 macro_rules! answers {
-    ($($request:ident: |$asked:ident, $desk:ident| $answer:expr $(, too_late: $late:path)?;)+) => {
+    ($($request:ty: |$asked:ident, $desk:ident| $answer:expr $(, too_late: $late:path)?;)+) => {
         $(impl Answer for $request {
             fn answer(self, $desk: &Desk) -> BoxedAnswer<'_, Self> {
                 let $asked = self;
@@ -19,16 +19,18 @@ mod subscriptions;
 
 use std::sync::Arc;
 
-use futures_util::future::{BoxFuture, ready};
+use futures_util::future::{BoxFuture, join, ready};
+use tokio::sync::mpsc;
 use umbel_bus::{Bus, edge};
 use umbel_core::{
     Request, TagQuery,
     store::{
         Act, ClaimLive, ClearOutbox, DeleteSnapshot, FindCommand, FindEvent, FindWork, GetDocuments,
         GetStatus, GetStreamInfo, KeepNotices, LinkEvents, ListNotices, ListProjections, ListSnapshots,
-        ListStreams, LoadCheckpoint, LoadDocuments, LoadSnapshot, OpenProjection, OpenTables, Perform,
-        PerformError, QueryDocuments, QueryTables, ReadAll, ReadDue, ReadOutbox, ReadStream, RemoveRetired,
-        SaveProjection, SaveSnapshot, SaveTables, StoreError, SweepNotices, SwitchProjection, VerifyStore,
+        ListStreams, LoadCheckpoint, LoadDocuments, LoadSnapshot, OpenProjection, OpenTables, Parts, Perform,
+        PerformError, QueryDocuments, QueryTables, ReadAll, ReadDue, ReadInParts, ReadOutbox, ReadStream,
+        RemoveRetired, SaveProjection, SaveSnapshot, SaveTables, Selector, StoreError, SweepNotices,
+        SwitchProjection, VerifyStore,
     },
     subscription::Change,
 };
@@ -70,6 +72,34 @@ impl Desk {
     fn page(&self, limit: u32) -> u32 {
         limit.min(self.settings.page_size_max)
     }
+
+    /// Reads a page in parts, and opens each. That may take a connection, and the page has one: so neither waits for the other.
+    async fn in_parts<'a, P, E: From<StoreError>>(
+        &self,
+        parts: Parts,
+        read: impl FnOnce(Parts) -> BoxFuture<'a, Result<P, E>>,
+    ) -> Result<P, E> {
+        let (sender, mut sealed) = mpsc::unbounded_channel();
+        let reading = read(Parts::new(move |events| drop(sender.send(events))));
+        let opening = async {
+            while let Some(mut events) = sealed.recv().await {
+                self.vault.open(&mut events).await?;
+                parts.hand_over(events);
+            }
+            Ok(())
+        };
+        let (page, opened): (_, Result<(), StoreError>) = join(reading, opening).await;
+        opened?;
+        page
+    }
+}
+
+/// Whether it can be asked for.
+fn check(selector: &Selector) -> Result<(), StoreError> {
+    match selector.tags.as_ref().map(TagQuery::check) {
+        Some(Err(wrong)) => Err(StoreError::Failed { reason: wrong.to_string() }),
+        _ => Ok(()),
+    }
 }
 
 answers! {
@@ -79,10 +109,23 @@ answers! {
         Ok(page)
     });
     ReadAll: |asked, desk| Box::pin(async move {
-        if let Some(Err(wrong)) = asked.selector.tags.as_ref().map(TagQuery::check) {
-            return Err(StoreError::Failed { reason: wrong.to_string() });
-        }
+        check(&asked.selector)?;
         let mut page = desk.adapter.read_all(Self { limit: desk.page(asked.limit), ..asked }).await?;
+        desk.vault.open(&mut page.events).await?;
+        Ok(page)
+    });
+    ReadInParts<ReadStream>: |asked, desk| Box::pin(async move {
+        let Self { page, parts } = asked;
+        let page = ReadStream { limit: desk.page(page.limit), ..page };
+        let mut page = desk.in_parts(parts, |parts| desk.adapter.read_stream_in_parts(page, parts)).await?;
+        desk.vault.open(&mut page.events).await?;
+        Ok(page)
+    });
+    ReadInParts<ReadAll>: |asked, desk| Box::pin(async move {
+        let Self { page, parts } = asked;
+        check(&page.selector)?;
+        let page = ReadAll { limit: desk.page(page.limit), ..page };
+        let mut page = desk.in_parts(parts, |parts| desk.adapter.read_all_in_parts(page, parts)).await?;
         desk.vault.open(&mut page.events).await?;
         Ok(page)
     });

@@ -20,6 +20,7 @@ use crate::{
 };
 
 pub(crate) mod kept;
+pub(crate) mod parts;
 mod streamed;
 mod subject_keys;
 mod tail;
@@ -36,12 +37,14 @@ macro_rules! cases {
 
         umbel_testkit::store_conformance!(open);
 
-        cases!(@port $adapter, [
+        cases!(@port $adapter, subject_keys: [
             a_subject_has_one_key,
             a_forgotten_subject_has_no_key,
             many_subjects_have_their_own_keys,
             racing_creators_get_one_key,
         ]);
+
+        cases!(@port $adapter, parts: [a_page_in_parts_is_the_page]);
 
         #[test]
         fn whatever_the_pages_the_sequence_is_the_same() {
@@ -66,12 +69,12 @@ macro_rules! cases {
             });
         }
     };
-    (@port $adapter:path, [$($case:ident),+ $(,)?]) => {
+    (@port $adapter:path, $module:ident: [$($case:ident),+ $(,)?]) => {
         $(#[test]
         fn $case() {
             umbel_testkit::conformance::run(async {
                 let (adapter, _guard) = $adapter().await;
-                super::subject_keys::$case(adapter).await;
+                super::$module::$case(adapter).await;
             });
         })+
     };

@@ -28,6 +28,11 @@ impl Room {
         true
     }
 
+    /// Nothing more goes in.
+    pub(crate) const fn close(&mut self) {
+        self.full = true;
+    }
+
     /// Whether an event was left out.
     pub(crate) const fn is_full(&self) -> bool {
         self.full

@@ -13,9 +13,9 @@ use umbel_core::store::{
     GetStreamInfo, KeepLeases, KeepNotices, LinkEvents, ListLetters, ListNotices, ListProjections,
     ListSnapshots, ListStreams, ListSubscriptions, LoadCheckpoint, LoadDocuments, LoadSnapshot,
     OpenProjection, OpenSubscription, OpenTables, ParkLetters, Perform, QueryDocuments, QueryTables, ReadAll,
-    ReadDue, ReadOutbox, ReadParkedKeys, ReadStream, RemoveRetired, SaveCheckpoints, SaveProjection,
-    SaveSnapshot, SaveTables, SettleLetters, StoreError, SweepNotices, SwitchProjection, TakeLetters,
-    VerifyStore,
+    ReadDue, ReadInParts, ReadOutbox, ReadParkedKeys, ReadStream, RemoveRetired, SaveCheckpoints,
+    SaveProjection, SaveSnapshot, SaveTables, SettleLetters, StoreError, SweepNotices, SwitchProjection,
+    TakeLetters, VerifyStore,
 };
 use umbel_supervision::{Drain, Tether};
 
@@ -48,6 +48,8 @@ impl Reader {
         let routes = RouteSet::new("store/reader")
             .answers::<ReadStream>(address.clone().recipient())
             .answers::<ReadAll>(address.clone().recipient())
+            .answers::<ReadInParts<ReadStream>>(address.clone().recipient())
+            .answers::<ReadInParts<ReadAll>>(address.clone().recipient())
             .answers::<FindEvent>(address.clone().recipient())
             .answers::<GetStreamInfo>(address.clone().recipient())
             .answers::<ListStreams>(address.clone().recipient())

@@ -1,59 +1,82 @@
 //! Page after page of a stream or of the log as one lazy stream of events.
 //!
-//! Pages begin small and double up to the size asked for, so that the first events are there soon, and the next page is on its
-//! way soon, also when everything fits into one. While the events of one page are handed out the next page is on its way, and
-//! no more than that: two pages are in memory at most. A stream goes from page to page by what each says was looked at, so holes
-//! in the log cost nothing and hide nothing.
+//! Pages begin small and double up to the size asked for, so that the first events are there soon. What a store hands over of a page
+//! while it reads the rest is handed on at once. As soon as a page is there, and while its events are handed out, the next one is on
+//! its way, and no more than that: two pages are in memory at most. A stream goes from page to page by what each says was looked at,
+//! so holes in the log cost nothing and hide nothing.
 
 use std::{
+    collections::VecDeque,
     pin::Pin,
     task::{Context, Poll},
     vec,
 };
 
 use futures_util::{FutureExt, Stream, future::BoxFuture};
+use tokio::sync::mpsc;
 use umbel_core::{
-    Position, RecordedEvent, Request, Version,
+    Position, RecordedEvent, Version,
     document::Direction,
-    store::{AllPage, ReadAll, ReadError, ReadStream, StoreError, StreamPage},
+    store::{AllPage, Parts, ReadAll, ReadError, ReadInParts, ReadStream, StoreError, StreamPage},
 };
 
 use super::Store;
 
 /// Events of the first page.
-const FIRST_PAGE: u32 = 256;
+const FIRST_PAGE: u32 = 1024;
 
 /// A request for a page that leads to the next one.
-trait Paged: Request<Error: From<StoreError>> + Clone {
-    /// The events of the page that was asked for, and the request for what comes behind it; `None` at the end.
-    fn turn(self, page: Self::Answer) -> Turned<Self>;
+trait Paged: Clone {
+    type Page;
+    type Error;
+
+    /// Asks for it.
+    fn ask(self, store: Store, parts: Parts) -> BoxFuture<'static, Result<Self::Page, Self::Error>>;
+
+    /// Takes what is left of the events of the page.
+    fn events(page: &mut Self::Page) -> Vec<RecordedEvent>;
+
+    /// The request for what comes behind the page that was asked for and ended with this event; `None` at the end.
+    fn turn(self, page: &Self::Page, last: Option<Last>) -> Result<Option<Self>, Self::Error>;
+
+    /// The request for what comes behind this event of the page that was asked for; `None` at the end.
+    fn behind(self, last: Last) -> Option<Self>;
 
     /// How many events it asks for.
     fn limit(&mut self) -> &mut u32;
 }
-
-type Turned<P> = Result<(Vec<RecordedEvent>, Option<P>), <P as Request>::Error>;
 
 /// The events of one page after the other.
 struct Pages<P: Paged> {
     store: Store,
     /// Events of a page that is large enough.
     limit: u32,
-    /// What is left of the page at hand.
+    /// The events at hand.
     events: vec::IntoIter<RecordedEvent>,
+    /// Those behind them.
+    parts: VecDeque<Vec<RecordedEvent>>,
     next: Option<Ahead<P>>,
 }
 
-/// The page behind the one at hand.
+/// A page on its way.
 struct Ahead<P: Paged> {
     request: P,
-    asking: BoxFuture<'static, Result<P::Answer, P::Error>>,
-    arrived: Option<Result<P::Answer, P::Error>>,
-    /// Whether it was asked for at all.
-    sent: bool,
+    asking: BoxFuture<'static, Result<P::Page, P::Error>>,
+    arrived: Option<Result<P::Page, P::Error>>,
+    /// What is handed over before it is there.
+    parts: mpsc::UnboundedReceiver<Vec<RecordedEvent>>,
+    /// The last event of it that came.
+    last: Option<Last>,
     /// Whether somebody has waited for it. Nobody can be blamed for what came to nothing before: its deadline may have
     /// passed only because the page at hand took long.
     wanted: bool,
+}
+
+/// Where an event is: in the log, and in the stream that was read.
+#[derive(Clone, Copy)]
+struct Last {
+    position: Position,
+    version: Version,
 }
 
 impl Store {
@@ -82,26 +105,66 @@ impl<P: Paged> Pages<P> {
     fn new(store: Store, mut first: P) -> Self {
         let limit = *first.limit();
         *first.limit() = limit.min(FIRST_PAGE);
-        let first = Ahead { wanted: true, ..Ahead::ask(&store, first) };
-        Self { store, limit, events: Vec::new().into_iter(), next: Some(first) }
+        let next = Some(Ahead { wanted: true, ..Ahead::ask(&store, first) });
+        Self { store, limit, events: Vec::new().into_iter(), parts: VecDeque::new(), next }
+    }
+
+    /// The page is there: its events are at hand, and the next one is asked for.
+    fn turn(
+        &mut self,
+        ahead: Ahead<P>,
+        mut page: P::Page,
+        context: &mut Context<'_>,
+    ) -> Result<(), P::Error> {
+        let Ahead { request, mut last, .. } = ahead;
+        let rest = P::events(&mut page);
+        last = rest.last().map(Last::of).or(last);
+        self.parts.push_back(rest);
+        self.next = request.turn(&page, last)?.map(|mut request| {
+            *request.limit() = request.limit().saturating_mul(2).min(self.limit);
+            let mut next = Ahead::ask(&self.store, request);
+            // That sends it.
+            next.drive(context);
+            next
+        });
+        Ok(())
     }
 }
 
 impl<P: Paged> Ahead<P> {
     fn ask(store: &Store, request: P) -> Self {
-        let (store, asked) = (store.clone(), request.clone());
-        let asking = async move { store.read(asked).await }.boxed();
-        Self { request, asking, arrived: None, sent: false, wanted: false }
+        let (sender, parts) = mpsc::unbounded_channel();
+        // Nobody wants what nobody takes any more.
+        let take = Parts::new(move |events| drop(sender.send(events)));
+        let asking = request.clone().ask(store.clone(), take);
+        Self { request, asking, arrived: None, parts, last: None, wanted: false }
     }
 
     /// Goes on asking; the first time, that sends the request.
     fn drive(&mut self, context: &mut Context<'_>) {
-        self.sent = true;
         if self.arrived.is_none()
             && let Poll::Ready(page) = self.asking.poll_unpin(context)
         {
             self.arrived = Some(page);
         }
+    }
+
+    /// What has come of it since it was last asked. All of it came before the answer.
+    fn receive(&mut self, context: &mut Context<'_>, into: &mut VecDeque<Vec<RecordedEvent>>) {
+        while let Poll::Ready(Some(part)) = self.parts.poll_recv(context) {
+            self.last = part.last().map(Last::of).or(self.last);
+            into.push_back(part);
+        }
+    }
+
+    /// The same again, behind what came of it; `None` when that was all.
+    fn again(self, store: &Store) -> Option<Self> {
+        let Self { request, last, .. } = self;
+        let request = match last {
+            None => request,
+            Some(last) => request.behind(last)?,
+        };
+        Some(Self { wanted: true, ..Self::ask(store, request) })
     }
 }
 
@@ -114,50 +177,71 @@ impl<P: Paged> Stream for Pages<P> {
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let pages = &mut *self;
         loop {
-            // Not for every event: once it is sent, the answer keeps until the page at hand is done with.
-            if let Some(next) = &mut pages.next
-                && (!next.sent || pages.events.len() == 0)
-            {
-                next.drive(context);
-            }
             if let Some(event) = pages.events.next() {
                 return Poll::Ready(Some(Ok(event)));
             }
-            let Some(Ahead { request, asking, arrived, sent, wanted }) = pages.next.take() else {
-                return Poll::Ready(None);
-            };
-            match arrived {
-                None => {
-                    pages.next = Some(Ahead { request, asking, arrived, sent, wanted: true });
-                    return Poll::Pending;
-                }
-                Some(Err(_)) if !wanted => {
-                    pages.next = Some(Ahead { wanted: true, ..Ahead::ask(&pages.store, request) });
-                }
-                Some(page) => match page.and_then(|page| request.turn(page)) {
-                    Ok((events, next)) => {
-                        pages.events = events.into_iter();
-                        pages.next = next.map(|mut request| {
-                            *request.limit() = request.limit().saturating_mul(2).min(pages.limit);
-                            Ahead::ask(&pages.store, request)
-                        });
+            if let Some(part) = pages.parts.pop_front() {
+                pages.events = part.into_iter();
+                continue;
+            }
+            let Some(mut ahead) = pages.next.take() else { return Poll::Ready(None) };
+            ahead.drive(context);
+            ahead.receive(context, &mut pages.parts);
+            match ahead.arrived.take() {
+                Some(Ok(page)) => {
+                    if let Err(error) = pages.turn(ahead, page, context) {
+                        return Poll::Ready(Some(Err(error)));
                     }
-                    Err(error) => return Poll::Ready(Some(Err(error))),
-                },
+                }
+                Some(Err(_)) if !ahead.wanted => pages.next = ahead.again(&pages.store),
+                Some(Err(error)) if pages.parts.is_empty() => return Poll::Ready(Some(Err(error))),
+                // What came before it first.
+                Some(error) => pages.next = Some(Ahead { arrived: Some(error), ..ahead }),
+                None => {
+                    let waits = pages.parts.is_empty();
+                    pages.next = Some(Ahead { wanted: ahead.wanted || waits, ..ahead });
+                    if waits {
+                        return Poll::Pending;
+                    }
+                }
             }
         }
     }
 }
 
+impl Last {
+    fn of(event: &RecordedEvent) -> Self {
+        Self { position: event.position, version: event.version_read() }
+    }
+}
+
 impl Paged for ReadStream {
-    fn turn(self, page: StreamPage) -> Turned<Self> {
-        let last = page.events.last().map(RecordedEvent::version_read);
-        let from = last.and_then(|last| match self.direction {
-            Direction::Forward => (last < page.version).then(|| last.next()),
-            Direction::Backward => (last.get() > 1).then(|| Version::new(last.get() - 1)),
-        });
-        check_progress(self.direction, self.from.map(Version::get), from.map(Version::get))?;
-        Ok((page.events, from.map(|from| Self { from: Some(from), ..self })))
+    type Page = StreamPage;
+    type Error = ReadError;
+
+    fn ask(self, store: Store, parts: Parts) -> BoxFuture<'static, Result<StreamPage, ReadError>> {
+        async move { store.read(ReadInParts { page: self, parts }).await }.boxed()
+    }
+
+    fn events(page: &mut StreamPage) -> Vec<RecordedEvent> {
+        std::mem::take(&mut page.events)
+    }
+
+    fn turn(self, page: &StreamPage, last: Option<Last>) -> Result<Option<Self>, ReadError> {
+        let goes_on = |last: &Last| match self.direction {
+            Direction::Forward => last.version < page.version,
+            Direction::Backward => true,
+        };
+        let before = self.clone();
+        let next = last.filter(goes_on).and_then(|last| self.behind(last));
+        let from = next.as_ref().and_then(|next| next.from);
+        check_progress(before.direction, before.from.map(Version::get), from.map(Version::get))?;
+        Ok(next)
+    }
+
+    fn behind(self, last: Last) -> Option<Self> {
+        let from = behind(self.direction, last.version.get()).map(Version::new)?;
+        Some(Self { from: Some(from), ..self })
     }
 
     fn limit(&mut self) -> &mut u32 {
@@ -166,18 +250,43 @@ impl Paged for ReadStream {
 }
 
 impl Paged for ReadAll {
-    fn turn(self, page: AllPage) -> Turned<Self> {
+    type Page = AllPage;
+    type Error = StoreError;
+
+    fn ask(self, store: Store, parts: Parts) -> BoxFuture<'static, Result<AllPage, StoreError>> {
+        async move { store.read(ReadInParts { page: self, parts }).await }.boxed()
+    }
+
+    fn events(page: &mut AllPage) -> Vec<RecordedEvent> {
+        std::mem::take(&mut page.events)
+    }
+
+    fn turn(self, page: &AllPage, _: Option<Last>) -> Result<Option<Self>, StoreError> {
         let scanned_to = page.scanned_to;
         let from = match self.direction {
-            Direction::Forward => (scanned_to < page.head).then(|| scanned_to.next()),
-            Direction::Backward => (scanned_to.get() > 1).then(|| Position::new(scanned_to.get() - 1)),
+            Direction::Forward if scanned_to >= page.head => None,
+            direction => behind(direction, scanned_to.get()).map(Position::new),
         };
         check_progress(self.direction, self.from.map(Position::get), from.map(Position::get))?;
-        Ok((page.events, from.map(|from| Self { from: Some(from), ..self })))
+        Ok(from.map(|from| Self { from: Some(from), ..self }))
+    }
+
+    fn behind(self, last: Last) -> Option<Self> {
+        let from = behind(self.direction, last.position.get()).map(Position::new)?;
+        Some(Self { from: Some(from), ..self })
     }
 
     fn limit(&mut self) -> &mut u32 {
         &mut self.limit
+    }
+}
+
+/// The place that follows one in a direction, if there can be one.
+const fn behind(direction: Direction, place: u64) -> Option<u64> {
+    match direction {
+        Direction::Forward => place.checked_add(1),
+        Direction::Backward if place > 1 => Some(place - 1),
+        Direction::Backward => None,
     }
 }
 

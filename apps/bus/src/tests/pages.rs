@@ -12,7 +12,7 @@ use tokio::sync::watch;
 use umbel_core::{
     EventId, Json, Metadata, Position, RecordedEvent, StreamName, Timestamp, Version,
     document::Direction,
-    store::{AllPage, ReadAll, ReadError, ReadStream, Selector, StoreError, StreamPage},
+    store::{AllPage, Parts, ReadAll, ReadError, ReadInParts, ReadStream, Selector, StoreError, StreamPage},
 };
 use uuid::Uuid;
 
@@ -35,6 +35,8 @@ struct Held {
     failures: Mutex<VecDeque<StoreError>>,
     /// So many pages are answered; further ones wait.
     allowed: watch::Sender<usize>,
+    /// So many events of a page are handed over, one by one, before it is whole, or it fails.
+    handed: AtomicUsize,
 }
 
 impl Log {
@@ -46,7 +48,20 @@ impl Log {
             asked: AtomicUsize::new(0),
             failures: Mutex::default(),
             allowed: watch::Sender::new(usize::MAX),
+            handed: AtomicUsize::new(0),
         }))
+    }
+
+    fn handing_over(self, events: usize) -> Self {
+        self.0.handed.store(events, Ordering::SeqCst);
+        self
+    }
+
+    /// Hands the first events over; the others.
+    fn hand_over(&self, mut events: Vec<RecordedEvent>, parts: &Parts) -> Vec<RecordedEvent> {
+        let rest = events.split_off(self.0.handed.load(Ordering::SeqCst).min(events.len()));
+        events.into_iter().for_each(|event| parts.hand_over(vec![event]));
+        rest
     }
 
     /// A page, with how far it looked.
@@ -106,48 +121,51 @@ impl Actor for Log {
     type Context = Context<Self>;
 }
 
-impl Handler<Envelope<ReadAll>> for Log {
-    type Result = ResponseFuture<Answered<ReadAll>>;
+impl Handler<Envelope<ReadInParts<ReadAll>>> for Log {
+    type Result = ResponseFuture<Answered<ReadInParts<ReadAll>>>;
 
-    fn handle(&mut self, envelope: Envelope<ReadAll>, _: &mut Self::Context) -> Self::Result {
+    fn handle(&mut self, envelope: Envelope<ReadInParts<ReadAll>>, _: &mut Self::Context) -> Self::Result {
         let log = self.clone();
         Box::pin(async move {
-            let asked = envelope.open()?;
-            if let Err(error) = log.turn().await {
-                return Some(Err(error));
-            }
+            let ReadInParts { page: asked, parts } = envelope.open()?;
+            let turn = log.turn().await;
             let from = asked.from.map(Position::get);
             let (events, scanned_to, head) = log.page(from, asked.direction, asked.limit);
+            let events = log.hand_over(events, &parts);
+            if let Err(error) = turn {
+                return Some(Err(error));
+            }
             let (scanned_to, head) = (Position::new(scanned_to), Position::new(head));
             Some(Ok(AllPage { events, scanned_to, head }))
         })
     }
 }
 
-impl Handler<Envelope<ReadStream>> for Log {
-    type Result = ResponseFuture<Answered<ReadStream>>;
+impl Handler<Envelope<ReadInParts<ReadStream>>> for Log {
+    type Result = ResponseFuture<Answered<ReadInParts<ReadStream>>>;
 
-    fn handle(&mut self, envelope: Envelope<ReadStream>, _: &mut Self::Context) -> Self::Result {
+    fn handle(&mut self, envelope: Envelope<ReadInParts<ReadStream>>, _: &mut Self::Context) -> Self::Result {
         let log = self.clone();
         Box::pin(async move {
-            let asked = envelope.open()?;
+            let ReadInParts { page: asked, parts } = envelope.open()?;
             if let Err(error) = log.turn().await {
                 return Some(Err(error.into()));
             }
-            let events = log.0.events.lock().unwrap();
+            let present = log.0.events.lock().unwrap();
             let from = asked.from.map(Version::get);
             let limit = usize::try_from(asked.limit).unwrap();
             let events: Vec<_> = match asked.direction {
                 Direction::Forward => {
-                    events.range(from.unwrap_or(1)..).take(limit).map(|(_, e)| e.clone()).collect()
+                    present.range(from.unwrap_or(1)..).take(limit).map(|(_, e)| e.clone()).collect()
                 }
-                Direction::Backward => events
+                Direction::Backward => present
                     .range(..=from.unwrap_or(u64::MAX))
                     .rev()
                     .take(limit)
                     .map(|(_, e)| e.clone())
                     .collect(),
             };
+            let events = log.hand_over(events, &parts);
             Some(Ok(StreamPage { events, version: Version::new(*log.0.head.lock().unwrap()) }))
         })
     }
@@ -158,8 +176,8 @@ async fn store_of(log: &Log) -> (Store, Supervisor) {
     let (bus, supervisor) = bus().await;
     let address = log.clone().start();
     let routes = RouteSet::new("store/log")
-        .answers::<ReadAll>(address.clone().recipient())
-        .answers::<ReadStream>(address.recipient());
+        .answers::<ReadInParts<ReadAll>>(address.clone().recipient())
+        .answers::<ReadInParts<ReadStream>>(address.recipient());
     bus.register(routes).await.unwrap();
     (bus.store(), supervisor)
 }
@@ -181,8 +199,8 @@ async fn positions<E: std::fmt::Debug>(events: impl Stream<Item = Result<Recorde
 fn whatever_the_pages_the_sequence_is_the_same() {
     run(async {
         let present = [2, 3, 9, 10, 11, 12, 20, 21];
-        for head in [21, 30] {
-            let log = Log::new(present, head);
+        for (head, handed) in [(21, 0), (30, 0), (21, 1), (30, 2), (21, 100)] {
+            let log = Log::new(present, head).handing_over(handed);
             let (store, _supervisor) = store_of(&log).await;
             for limit in [0, 1, 2, 3, 100] {
                 for from in [None, Some(1), Some(2), Some(4), Some(10), Some(21), Some(25), Some(40)] {
@@ -279,6 +297,43 @@ fn only_a_page_that_is_waited_for_may_fail() {
     });
 }
 
+/// RD-04: what a page hands over is there before the page; and when the page then fails, it goes before the error, or is not asked
+/// for again.
+#[test]
+fn what_was_handed_over_counts_whatever_becomes_of_its_page() {
+    run(async {
+        let unavailable = || StoreError::Unavailable { reason: "told to".into() };
+        let log = Log::new(1..=6, 6).handing_over(2);
+        let (store, _supervisor) = store_of(&log).await;
+        log.0.failures.lock().unwrap().push_back(unavailable());
+        let mut events = pin!(store.stream_all(all(None, Direction::Forward, 3)));
+        for expected in [1, 2] {
+            assert_eq!(events.next().await.unwrap().unwrap().position.get(), expected);
+        }
+        assert_eq!(events.next().await, Some(Err(unavailable())));
+        assert_eq!(events.next().await, None);
+
+        for direction in [Direction::Forward, Direction::Backward] {
+            let mut events = pin!(store.stream_all(all(None, direction, 3)));
+            let first = events.next().await.unwrap().unwrap().position.get();
+            let asked = log.asked();
+            log.0.failures.lock().unwrap().push_back(unavailable());
+            // The page at hand has another part, behind which the next page is sent for.
+            let second = events.next().await.unwrap().unwrap().position.get();
+            let third = events.next().await.unwrap().unwrap().position.get();
+            while log.asked() == asked || !log.0.failures.lock().unwrap().is_empty() {
+                tokio::task::yield_now().await;
+            }
+            let mut seen = vec![first, second, third];
+            seen.extend(positions(events).await);
+            if direction == Direction::Backward {
+                seen.reverse();
+            }
+            assert_eq!(seen, [1, 2, 3, 4, 5, 6], "{direction:?}");
+        }
+    });
+}
+
 /// A page that leads nowhere is an error and not an endless loop.
 #[test]
 fn a_store_that_does_not_go_on_is_not_followed() {
@@ -287,17 +342,21 @@ fn a_store_that_does_not_go_on_is_not_followed() {
         impl Actor for Stuck {
             type Context = Context<Self>;
         }
-        impl Handler<Envelope<ReadAll>> for Stuck {
-            type Result = ResponseFuture<Answered<ReadAll>>;
+        impl Handler<Envelope<ReadInParts<ReadAll>>> for Stuck {
+            type Result = ResponseFuture<Answered<ReadInParts<ReadAll>>>;
 
-            fn handle(&mut self, envelope: Envelope<ReadAll>, _: &mut Self::Context) -> Self::Result {
+            fn handle(
+                &mut self,
+                envelope: Envelope<ReadInParts<ReadAll>>,
+                _: &mut Self::Context,
+            ) -> Self::Result {
                 drop(envelope.open());
                 let (scanned_to, head) = (Position::new(4), Position::new(9));
                 Box::pin(async move { Some(Ok(AllPage { events: Vec::new(), scanned_to, head })) })
             }
         }
         let (bus, _supervisor) = bus().await;
-        let routes = RouteSet::new("store/stuck").answers::<ReadAll>(Stuck.start().recipient());
+        let routes = RouteSet::new("store/stuck").answers::<ReadInParts<ReadAll>>(Stuck.start().recipient());
         bus.register(routes).await.unwrap();
         for direction in [Direction::Forward, Direction::Backward] {
             let read: Vec<_> = bus.store().stream_all(all(Some(5), direction, 10)).collect().await;

@@ -8,7 +8,7 @@ use std::{
 use tokio::sync::{mpsc, oneshot};
 use umbel_core::{
     RecordedEvent,
-    subscription::{ConsumerId, Delivery, JoinError, Key, Verdict},
+    subscription::{ByPlace, ConsumerId, Delivery, JoinError, Key, Verdict},
     {Place, Timestamp},
 };
 
@@ -79,7 +79,7 @@ struct Consumer {
     batches: mpsc::Sender<Sent>,
     gone: oneshot::Sender<()>,
     /// What it may hold. An event that was sent again is there as it was sent last: a place does not say which delivery is meant.
-    sent: BTreeMap<Place, Way>,
+    sent: ByPlace<Way>,
 }
 
 /// The last delivery of an event.
@@ -92,7 +92,7 @@ struct Way {
 /// What a consumer has in its hands, as it knows itself: what is on its way to it is not there yet.
 #[derive(Debug, Default)]
 pub(crate) struct Hands {
-    held: BTreeMap<Place, Held>,
+    held: ByPlace<Held>,
     /// By key, the last batch that was sent before an event of it failed. What that and those before it have of the key will be sent
     /// again behind the event, and is not to be handled.
     stale: BTreeMap<Key, u64>,
@@ -109,7 +109,7 @@ struct Held {
 
 impl Consumers {
     pub(crate) fn add(&mut self, id: ConsumerId, batches: mpsc::Sender<Sent>, gone: oneshot::Sender<()>) {
-        self.all.insert(id, Consumer { batches, gone, sent: BTreeMap::new() });
+        self.all.insert(id, Consumer { batches, gone, sent: ByPlace::default() });
     }
 
     /// The consumer is gone, and what it has or is on its way to it is somebody else's; what tells it that nothing of it is left to do.
@@ -152,7 +152,7 @@ impl Consumers {
     pub(crate) fn revoke(&mut self, id: ConsumerId, places: &[Place]) {
         let Some(consumer) = self.all.get_mut(&id) else { return };
         for place in places {
-            let taken = consumer.sent.remove(place).and_then(|way| way.taken.upgrade());
+            let taken = consumer.sent.remove(*place).and_then(|way| way.taken.upgrade());
             taken.into_iter().for_each(|taken| taken.add(*place));
         }
     }
@@ -160,7 +160,7 @@ impl Consumers {
     /// Whether what a consumer says of this event, which it got with this batch or one before it, is about its last delivery. One
     /// that came again since then is not handled, whatever became of the one before.
     pub(crate) fn is_current(&self, id: ConsumerId, place: Place, number: u64) -> bool {
-        let way = self.all.get(&id).and_then(|consumer| consumer.sent.get(&place));
+        let way = self.all.get(&id).and_then(|consumer| consumer.sent.get(place));
         way.is_some_and(|way| way.number <= number)
     }
 
@@ -168,7 +168,7 @@ impl Consumers {
     pub(crate) fn done(&mut self, id: ConsumerId, places: &[Place]) {
         let Some(consumer) = self.all.get_mut(&id) else { return };
         for place in places {
-            consumer.sent.remove(place);
+            consumer.sent.remove(*place);
         }
     }
 
@@ -205,20 +205,20 @@ impl Hands {
     /// again later is another matter.
     pub(crate) fn up_to(&self, number: u64, place: Place, letters: &[Place]) -> Vec<Place> {
         let wanted = self.held.iter().filter(|(at, held)| {
-            held.number <= number && if held.letter { letters.contains(at) } else { **at <= place }
+            held.number <= number && if held.letter { letters.contains(at) } else { *at <= place }
         });
-        wanted.map(|(at, _)| *at).collect()
+        wanted.map(|(at, _)| at).collect()
     }
 
     pub(crate) fn is_letter(&self, place: Place) -> bool {
-        self.held.get(&place).is_some_and(|held| held.letter)
+        self.held.get(place).is_some_and(|held| held.letter)
     }
 
     /// These are handled, as they came with this batch or before it.
     pub(crate) fn done(&mut self, number: u64, places: &[Place]) {
         for place in places {
-            if self.held.get(place).is_some_and(|held| held.number <= number) {
-                self.held.remove(place);
+            if self.held.get(*place).is_some_and(|held| held.number <= number) {
+                self.held.remove(*place);
             }
         }
     }

@@ -9,8 +9,8 @@ use umbel_core::{
     event::RecordedEvent,
     id::{CommandId, EventId},
     store::{
-        AllPage, Append, AppendError, Appended, ListStreams, ReadAll, ReadError, ReadStream, StoreError,
-        StoreStatus, StreamInfo, StreamList, StreamPage,
+        AllPage, Append, AppendError, Appended, ListStreams, Parts, ReadAll, ReadError, ReadStream,
+        StoreError, StoreStatus, StreamInfo, StreamList, StreamPage,
     },
     stream::StreamName,
     subscription::Change,
@@ -43,6 +43,26 @@ pub trait Log: Send + Sync + 'static {
 
     /// A page of the log.
     fn read_all(&self, request: ReadAll) -> BoxFuture<'_, Result<AllPage, StoreError>>;
+
+    /// The same for whoever works on its events as they come: see [`ReadInParts`](umbel_core::store::ReadInParts).
+    fn read_stream_in_parts(
+        &self,
+        request: ReadStream,
+        parts: Parts,
+    ) -> BoxFuture<'_, Result<StreamPage, ReadError>> {
+        let _ = parts;
+        self.read_stream(request)
+    }
+
+    /// The same for the log.
+    fn read_all_in_parts(
+        &self,
+        request: ReadAll,
+        parts: Parts,
+    ) -> BoxFuture<'_, Result<AllPage, StoreError>> {
+        let _ = parts;
+        self.read_all(request)
+    }
 
     /// An event by its id.
     fn find_event(&self, id: EventId) -> BoxFuture<'_, Result<Option<RecordedEvent>, StoreError>> {

@@ -45,9 +45,9 @@ use umbel_core::{
     id::{CommandId, EventId},
     store::{
         AllPage, Append, AppendError, Appended, ClaimLive, DocumentPage, Generation, ListProjections,
-        ListStreams, LoadDocuments, OpenProjection, OpenTables, QueryTables, ReadAll, ReadError, ReadStream,
-        RemoveRetired, SaveProjection, SaveProjectionError, SaveTables, StoreError, StoreStatus, StreamInfo,
-        StreamList, StreamPage, SwitchError, SwitchProjection, TablesError,
+        ListStreams, LoadDocuments, OpenProjection, OpenTables, Parts, QueryTables, ReadAll, ReadError,
+        ReadStream, RemoveRetired, SaveProjection, SaveProjectionError, SaveTables, StoreError, StoreStatus,
+        StreamInfo, StreamList, StreamPage, SwitchError, SwitchProjection, TablesError,
     },
     stream::StreamName,
     subscription::Change,
@@ -273,6 +273,22 @@ impl Log for Postgres {
 
     fn read_all(&self, request: ReadAll) -> BoxFuture<'_, Result<AllPage, StoreError>> {
         Box::pin(self.reader.read_all(request))
+    }
+
+    fn read_stream_in_parts(
+        &self,
+        request: ReadStream,
+        parts: Parts,
+    ) -> BoxFuture<'_, Result<StreamPage, ReadError>> {
+        Box::pin(self.reader.read_stream_in_parts(request, parts))
+    }
+
+    fn read_all_in_parts(
+        &self,
+        request: ReadAll,
+        parts: Parts,
+    ) -> BoxFuture<'_, Result<AllPage, StoreError>> {
+        Box::pin(self.reader.read_all_in_parts(request, parts))
     }
 
     fn find_event(&self, id: EventId) -> BoxFuture<'_, Result<Option<RecordedEvent>, StoreError>> {

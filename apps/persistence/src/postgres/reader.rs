@@ -7,6 +7,7 @@ mod documents;
 mod generations;
 mod known;
 mod log;
+mod outlet;
 mod pace;
 mod rows;
 mod select;
@@ -117,21 +118,21 @@ impl Reader {
         params: &[Param<'_>],
         empty: impl Fn() -> G,
     ) -> Result<G, StoreError> {
-        match self.try_gather(sql, params, Abandoned::Cancel, empty()).await? {
-            Err(error) if kind(&error) == Kind::Lost => {
-                self.try_gather(sql, params, Abandoned::Cancel, empty()).await?
-            }
-            result => result,
+        let mut gathered = empty();
+        let mut answered = self.try_gather(sql, params, Abandoned::Cancel, &mut gathered).await?;
+        if answered.as_ref().is_err_and(is_lost) {
+            gathered = empty();
+            answered = self.try_gather(sql, params, Abandoned::Cancel, &mut gathered).await?;
         }
-        .map_err(|error| self.target.explain(&error))
+        answered.map(|()| gathered).map_err(|error| self.target.explain(&error))
     }
 
     /// Runs a statement that writes. It is not repeated by itself: what became of it is unknown when its connection is
     /// lost, and its callers know how to find out.
     pub(super) async fn write(&self, sql: &str, params: &[Param<'_>]) -> Result<Vec<Row>, StoreError> {
-        self.try_gather(sql, params, Abandoned::LetEnd, Vec::new())
-            .await?
-            .map_err(|error| self.target.explain_write(&error))
+        let mut rows = Vec::new();
+        let answered = self.try_gather(sql, params, Abandoned::LetEnd, &mut rows).await?;
+        answered.map(|()| rows).map_err(|error| self.target.explain_write(&error))
     }
 
     /// Runs a statement that removes some rows and says how many, again and again until fewer are left than it would
@@ -155,18 +156,18 @@ impl Reader {
         sql: &str,
         params: &[Param<'_>],
         abandoned: Abandoned,
-        mut gathered: G,
-    ) -> Result<Result<G, Error>, StoreError> {
+        gathered: &mut G,
+    ) -> Result<Result<(), Error>, StoreError> {
         let mut lease = self.borrow(abandoned).await?;
         let answered = match self.pool.begin() {
-            None => gather_prepared(&mut lease, sql, params, &mut gathered).await,
-            Some(begin) => gather_in_transaction(lease.client(), begin, sql, params, &mut gathered).await,
+            None => gather_prepared(&mut lease, sql, params, gathered).await,
+            Some(begin) => gather_in_transaction(lease.client(), begin, sql, params, gathered).await,
         };
         // With answers still to come it is not free for others.
         if !matches!(answered, Ok(Answered::InPart)) {
             lease.give_back();
         }
-        Ok(answered.map(|_| gathered))
+        Ok(answered.map(drop))
     }
 
     /// A connection of the pool, to be given back when nothing is under way on it.
@@ -218,6 +219,10 @@ impl Gather for Vec<Row> {
     fn add(&mut self, row: Row) {
         self.push(row);
     }
+}
+
+fn is_lost(error: &Error) -> bool {
+    kind(error) == Kind::Lost
 }
 
 /// A direction as SQL has it.

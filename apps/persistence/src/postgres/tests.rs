@@ -9,6 +9,7 @@ mod migrations;
 mod news;
 mod outages;
 mod outbox;
+mod parts;
 mod plans;
 mod pooler;
 mod projections;

@@ -12,6 +12,7 @@ mod letters;
 mod link;
 mod notices;
 mod outbox;
+mod parts;
 pub mod plan;
 mod read;
 mod selector;
@@ -42,6 +43,7 @@ pub use letters::{
 pub use link::{LinkError, LinkEvents};
 pub use notices::{KeepNotices, KeptNotice, ListNotices, Recorded, SweepNotices};
 pub use outbox::{ClearOutbox, DuePage, FindWork, OutboxEntry, ReadDue, ReadOutbox, Waiting};
+pub use parts::{Parts, ReadInParts};
 pub use read::{
     AllPage, FindCommand, FindEvent, GetStatus, GetStreamInfo, ReadAll, ReadError, ReadStream, StoreStatus,
     StreamInfo, StreamPage,

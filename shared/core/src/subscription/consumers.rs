@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{ConsumerId, JoinError, Key};
+use super::{ByPlace, ConsumerId, JoinError, Key};
 use crate::version::Place;
 
 /// What is known of a consumer.
@@ -12,7 +12,7 @@ pub(super) struct Consumer {
     /// The turn in which it was last sent something, or joined.
     used: u64,
     /// The events it holds.
-    pub(super) held: BTreeMap<Place, Key>,
+    pub(super) held: ByPlace<Key>,
     /// The dead letters it holds.
     pub(super) letters: BTreeSet<Place>,
 }
@@ -56,7 +56,7 @@ impl Consumers {
         self.turn += 1;
         let capacity = usize::try_from(capacity.max(1)).unwrap_or(usize::MAX);
         let consumer =
-            Consumer { capacity, used: self.turn, held: BTreeMap::new(), letters: BTreeSet::new() };
+            Consumer { capacity, used: self.turn, held: ByPlace::default(), letters: BTreeSet::new() };
         self.all.insert(id, consumer);
         self.roomy.insert((self.turn, id));
         Ok(())
@@ -99,23 +99,30 @@ impl Consumers {
 
     /// What an acknowledgement of this place covers: all it holds up to there. `None` when it does not hold the place itself.
     pub(super) fn acknowledge(&mut self, id: ConsumerId, place: Place) -> Option<Vec<(Place, Key)>> {
-        if !self.all.get(&id)?.held.contains_key(&place) {
+        if !self.all.get(&id)?.held.contains(place) {
             return None;
         }
         let mut covered = Vec::new();
         self.change(id, |consumer| {
-            while let Some(first) = consumer.held.first_entry().filter(|first| *first.key() <= place) {
-                covered.push(first.remove_entry());
+            while consumer.held.first().is_some_and(|(first, _)| first <= place) {
+                covered.extend(consumer.held.pop_first());
             }
         });
         Some(covered)
+    }
+
+    /// What an acknowledgement of this place alone covers: the key of the event, if it holds that.
+    pub(super) fn acknowledge_one(&mut self, id: ConsumerId, place: Place) -> Option<Key> {
+        let mut key = None;
+        self.change(id, |consumer| key = consumer.held.remove(place));
+        key
     }
 
     /// It does not hold these any more, events or letters.
     pub(super) fn let_go(&mut self, id: ConsumerId, places: impl Iterator<Item = Place>) {
         self.change(id, |consumer| {
             for place in places {
-                consumer.held.remove(&place);
+                consumer.held.remove(place);
                 consumer.letters.remove(&place);
             }
         });

@@ -13,6 +13,7 @@
 //! - an event of a key that has a dead letter waits behind it, and other keys do not wait;
 //! - what waits here is bounded, whatever the consumers do.
 
+mod by_place;
 mod change;
 mod key;
 mod machine;
@@ -27,10 +28,12 @@ mod letters;
 mod partition;
 mod pending;
 mod queue;
+mod ready;
 
 #[cfg(test)]
 mod tests;
 
+pub use by_place::ByPlace;
 pub use change::Change;
 pub use key::Key;
 pub use machine::{Counters, Machine};

@@ -1,8 +1,8 @@
 //! A partition that this node owns: its lease, how far it was read, and what of it is not done.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
-use super::{Key, Millis, pending::Pending};
+use super::{ByPlace, Key, Millis, pending::Pending};
 use crate::{
     store::{Checkpoint, Lease},
     version::Place,
@@ -22,7 +22,7 @@ pub(super) struct Partition {
     /// Everything up to here was fetched.
     pub(super) seen: Place,
     /// What was fetched and is neither handled, skipped nor parked. Not more than the queue holds.
-    undone: BTreeSet<Place>,
+    undone: ByPlace<()>,
     /// Keys that wait and of which there was too much: from this place on, up to what was seen, theirs was left in the log.
     pub(super) left: BTreeMap<Key, Place>,
     /// What consumers hold of it, letters that are being settled included.
@@ -52,7 +52,7 @@ impl Partition {
             saved: checkpoint,
             handled: Place::START,
             seen: checkpoint,
-            undone: BTreeSet::new(),
+            undone: ByPlace::default(),
             left: BTreeMap::new(),
             held: 0,
             failing: 0,
@@ -80,7 +80,8 @@ impl Partition {
 
     /// The place up to which everything is done.
     pub(super) fn settled_to(&self) -> Place {
-        match self.undone.first().into_iter().chain(self.left.values()).min() {
+        let undone = self.undone.first().map(|(place, ())| place);
+        match undone.into_iter().chain(self.left.values().copied()).min() {
             Some(first) => Place::new(first.get().saturating_sub(1)),
             None => self.seen,
         }
@@ -103,11 +104,11 @@ impl Partition {
     }
 
     pub(super) fn begin(&mut self, place: Place) {
-        self.undone.insert(place);
+        self.undone.insert(place, ());
     }
 
     /// An event is done. Says whether it was not before.
     pub(super) fn finish(&mut self, place: Place) -> bool {
-        self.undone.remove(&place)
+        self.undone.remove(place).is_some()
     }
 }

@@ -1,8 +1,7 @@
 //! What was fetched and is not done, by key: who may be sent what next, and which keys wait for something.
 //!
 //! Every event stays in the lane of its key until it is done; to send it, to take it back and to send it again moves nothing. Lanes
-//! that have something to send are listed by the place of their first event: those of which nobody holds anything in `free`, the
-//! others under the consumer that does.
+//! that have something to send are listed as ready.
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
@@ -11,7 +10,8 @@ use std::{
 
 use super::{
     ConsumerId, Delivery, Item, Key, Millis,
-    lane::{Entry, Gate, Lane, Listed},
+    lane::{Entry, Gate, Lane},
+    ready::Ready,
 };
 use crate::version::Place;
 
@@ -19,10 +19,7 @@ use crate::version::Place;
 #[derive(Debug)]
 pub(super) struct Queue<E> {
     lanes: HashMap<Key, Lane<E>, BuildHasherDefault<Spread>>,
-    free: Ready,
-    kept: BTreeMap<ConsumerId, Ready>,
-    /// Events in `kept`.
-    kept_items: usize,
+    ready: Ready,
     /// Keys that wait for the moment to be tried again.
     retries: BTreeSet<(Millis, Key)>,
     /// Keys of which something is to be parked.
@@ -30,13 +27,6 @@ pub(super) struct Queue<E> {
     /// How many keys of each partition are parked.
     parked: BTreeMap<u32, usize>,
     len: usize,
-}
-
-/// Lanes that have something to send, by their first event.
-#[derive(Debug, Default)]
-struct Ready {
-    lanes: BTreeSet<(Place, Key)>,
-    items: usize,
 }
 
 /// Keys are hashes already.
@@ -63,9 +53,7 @@ impl<E> Default for Queue<E> {
     fn default() -> Self {
         Self {
             lanes: HashMap::default(),
-            free: Ready::default(),
-            kept: BTreeMap::new(),
-            kept_items: 0,
+            ready: Ready::default(),
             retries: BTreeSet::new(),
             to_park: BTreeSet::new(),
             parked: BTreeMap::new(),
@@ -82,12 +70,12 @@ impl<E> Queue<E> {
 
     /// Events that may be sent to somebody.
     pub(super) fn sendable(&self) -> usize {
-        self.free.items + self.kept_items
+        self.ready.items()
     }
 
     /// Lanes of which nobody holds anything and that have something to send.
     pub(super) fn free_lanes(&self) -> usize {
-        self.free.lanes.len()
+        self.ready.free_lanes()
     }
 
     pub(super) fn lane(&self, key: Key) -> Option<&Lane<E>> {
@@ -103,18 +91,14 @@ impl<E> Queue<E> {
         if lane.gate == Gate::Parked {
             self.to_park.insert(key);
         } else {
-            self.relist(key);
+            self.ready.relist(key, lane);
         }
     }
 
     /// How many events this consumer may be sent now, and since when the first of them has been waiting.
     pub(super) fn waiting_for(&self, consumer: ConsumerId) -> (usize, Millis) {
-        let kept = self.kept.get(&consumer);
-        let items = self.free.items + kept.map_or(0, |kept| kept.items);
-        let first =
-            [Some(&self.free), kept].into_iter().flatten().filter_map(|ready| ready.lanes.first()).min();
-        let entry =
-            first.and_then(|(_, key)| self.lanes.get(key)).and_then(|lane| lane.entries.get(lane.held));
+        let (items, first) = self.ready.waiting_for(consumer);
+        let entry = first.and_then(|key| self.lanes.get(&key)).and_then(|lane| lane.entries.get(lane.held));
         (items, entry.map_or(0, |entry| entry.since))
     }
 
@@ -125,28 +109,29 @@ impl<E> Queue<E> {
     {
         let mut batch = Vec::with_capacity(most.min(self.waiting_for(consumer).0));
         while batch.len() < most {
-            let kept = self.kept.get(&consumer).and_then(|kept| kept.lanes.first());
-            let free = self.free.lanes.first().filter(|_| lanes > 0);
-            let key = match (kept, free) {
-                (Some(kept), Some(free)) => kept.min(free).1,
-                (Some(one), None) | (None, Some(one)) => one.1,
-                (None, None) => break,
-            };
+            let Some((key, before)) = self.ready.next(consumer, lanes > 0) else { break };
             let Some(lane) = self.lanes.get_mut(&key) else { break };
-            let Some(entry) = lane.entries.get(lane.held) else { break };
-            batch.push(Delivery {
+            // What follows in the same lane goes with it, up to the first event of another one.
+            let room = most - batch.len();
+            let waiting = lane.entries.iter().skip(lane.held).take(room);
+            let run = waiting.take_while(|entry| before.is_none_or(|before| entry.item.place < before));
+            let sent = batch.len();
+            batch.extend(run.map(|entry| Delivery {
                 item: entry.item.clone(),
                 attempt: entry.failures.saturating_add(1),
                 letter: false,
                 // Its partition knows.
                 replay: false,
                 resets: 0,
-            });
-            lane.held += 1;
+            }));
+            if batch.len() == sent {
+                break;
+            }
+            lane.held += batch.len() - sent;
             if lane.holder.replace(consumer).is_none() {
                 lanes = lanes.saturating_sub(1);
             }
-            self.relist(key);
+            self.ready.relist(key, lane);
         }
         batch
     }
@@ -164,7 +149,10 @@ impl<E> Queue<E> {
             }
         }
         let partition = lane.partition;
-        self.relist(key);
+        self.ready.relist(key, lane);
+        if lane.is_over() {
+            self.lanes.remove(&key);
+        }
         Some(partition)
     }
 
@@ -321,7 +309,7 @@ impl<E> Queue<E> {
         self.parked.remove(&partition);
         for key in self.keys_of(partition) {
             let Some(mut lane) = self.lanes.remove(&key) else { continue };
-            self.unlist(key, lane.listed);
+            self.ready.unlist(key, lane.listed);
             if let Gate::Retry(until) = lane.gate {
                 self.retries.remove(&(until, key));
             }
@@ -336,7 +324,7 @@ impl<E> Queue<E> {
 
     /// A consumer is gone, and everything it held was taken back.
     pub(super) fn forget_consumer(&mut self, consumer: ConsumerId) {
-        self.kept.remove(&consumer);
+        self.ready.forget_consumer(consumer);
     }
 
     /// What a bug would do: the first event of a key goes behind the others.
@@ -358,55 +346,9 @@ impl<E> Queue<E> {
     /// Lists a lane as what it has become, and drops it when it is over.
     fn relist(&mut self, key: Key) {
         let Some(lane) = self.lanes.get_mut(&key) else { return };
-        let (before, after) = (lane.listed, lane.ready());
-        lane.listed = after;
+        self.ready.relist(key, lane);
         if lane.is_over() {
             self.lanes.remove(&key);
         }
-        match (before, after) {
-            (Some(before), Some(after)) if (before.place, before.holder) == (after.place, after.holder) => {
-                // The common case, and no more than counting.
-                self.add(after.holder, after.items);
-                self.remove(before.holder, before.items);
-            }
-            _ => {
-                self.unlist(key, before);
-                self.list(key, after);
-            }
-        }
-    }
-
-    fn list(&mut self, key: Key, listed: Option<Listed>) {
-        let Some(Listed { place, holder, items }) = listed else { return };
-        self.add(holder, items).lanes.insert((place, key));
-    }
-
-    fn unlist(&mut self, key: Key, listed: Option<Listed>) {
-        let Some(Listed { place, holder, items }) = listed else { return };
-        self.remove(holder, items).lanes.remove(&(place, key));
-    }
-
-    fn add(&mut self, holder: Option<ConsumerId>, items: usize) -> &mut Ready {
-        let ready = match holder {
-            None => &mut self.free,
-            Some(holder) => {
-                self.kept_items += items;
-                self.kept.entry(holder).or_default()
-            }
-        };
-        ready.items += items;
-        ready
-    }
-
-    fn remove(&mut self, holder: Option<ConsumerId>, items: usize) -> &mut Ready {
-        let ready = match holder {
-            None => &mut self.free,
-            Some(holder) => {
-                self.kept_items -= items;
-                self.kept.entry(holder).or_default()
-            }
-        };
-        ready.items -= items;
-        ready
     }
 }

@@ -5,15 +5,17 @@
 
 use std::sync::atomic::Ordering;
 
+use tokio_postgres::Row;
 use umbel_core::{
     Position, RecordedEvent,
     document::Direction,
-    store::{AllPage, ReadAll, StoreError},
+    store::{AllPage, Parts, ReadAll, StoreError},
 };
 
 use super::{
     Param, Reader,
-    pace::Place,
+    outlet::{Outlet, Tap},
+    pace::{Place, Size},
     rows::{COLUMNS, Columns, EventRows},
 };
 use crate::page::Room;
@@ -62,30 +64,54 @@ pub(super) struct Found {
 
 impl Reader {
     pub(in crate::postgres) async fn read_all(&self, request: ReadAll) -> Result<AllPage, StoreError> {
+        self.read_all_by(request, None).await
+    }
+
+    /// The same, with the first events handed over as they come.
+    pub(in crate::postgres) async fn read_all_in_parts(
+        &self,
+        request: ReadAll,
+        parts: Parts,
+    ) -> Result<AllPage, StoreError> {
+        self.read_all_by(request, Some(&mut Outlet::new(parts))).await
+    }
+
+    async fn read_all_by(
+        &self,
+        request: ReadAll,
+        mut outlet: Option<&mut Outlet>,
+    ) -> Result<AllPage, StoreError> {
         let (direction, asked) = (request.direction, request.limit);
         let limit = self.pace.limit(&Place::in_log(request.from, direction), asked);
-        let page = self.read_page(ReadAll { limit, ..request }).await?;
-        self.pace.learn(&page.events, asked, || Place::behind(page.scanned_to, direction));
+        let page = self.read_page(ReadAll { limit, ..request }, outlet.as_deref_mut()).await?;
+        let handed = outlet.map_or(Size::default(), |outlet| outlet.handed);
+        let read = Size::of(&page.events).and(handed);
+        self.pace.learn(read, asked, || Place::behind(page.scanned_to, direction));
         Ok(page)
     }
 
-    async fn read_page(&self, request: ReadAll) -> Result<AllPage, StoreError> {
+    async fn read_page(&self, request: ReadAll, outlet: Option<&mut Outlet>) -> Result<AllPage, StoreError> {
         if !request.selector.is_all() {
             return self.select(&request).await;
         }
         match request.direction {
-            Direction::Forward => self.read_forward(request.from, request.limit).await,
+            Direction::Forward => self.read_forward(request.from, request.limit, outlet).await,
             Direction::Backward => self.read_backward(request.from, request.limit).await,
         }
     }
 
-    async fn read_forward(&self, from: Option<Position>, limit: u32) -> Result<AllPage, StoreError> {
+    async fn read_forward(
+        &self,
+        from: Option<Position>,
+        limit: u32,
+        outlet: Option<&mut Outlet>,
+    ) -> Result<AllPage, StoreError> {
         let first = from.unwrap_or(Position::START).max(Position::START.next());
         let before = Position::new(first.get() - 1);
         let range = Range { first, last: before.plus(limit.into()) };
         let params: [Param<'_>; 3] = [&first.to_i64(), &range.last.to_i64(), &i64::from(limit)];
         let rows = self
-            .log_rows(&self.statements.read_all_forward, Whole::From(first), &params, self.room())
+            .log_rows(&self.statements.read_all_forward, Whole::From(first), &params, self.room(), outlet)
             .await?;
         let Part { head, events, cut_at, .. } = self.part(rows, Direction::Forward).await?;
         let scanned_to = if limit == 0 { before } else { cut_at.unwrap_or(head.min(range.last)) };
@@ -96,7 +122,7 @@ impl Reader {
         let from = from.unwrap_or(Position::MAX);
         let params: [Param<'_>; 2] = [&from.to_i64(), &i64::from(limit)];
         let rows = self
-            .log_rows(&self.statements.read_all_backward, Whole::Full(limit), &params, self.room())
+            .log_rows(&self.statements.read_all_backward, Whole::Full(limit), &params, self.room(), None)
             .await?;
         let Part { head, found, events, cut_at, .. } = self.part(rows, Direction::Backward).await?;
         let range = Range { first: Position::new(1), last: from.min(head) };
@@ -105,29 +131,41 @@ impl Reader {
     }
 
     /// Asks for rows of the log, of `events` alone if that makes the page whole, else of the archive, too.
-    pub(super) async fn log_rows(
-        &self,
+    pub(super) async fn log_rows<'a>(
+        &'a self,
         text: &str,
         whole: Whole,
         params: &[Param<'_>],
         room: Room,
-    ) -> Result<EventRows, StoreError> {
+        outlet: Option<&'a mut Outlet>,
+    ) -> Result<EventRows<'a>, StoreError> {
         let known = Position::from_i64(self.archived_to.load(Ordering::Relaxed));
+        let mut tap = outlet.map(|outlet| Tap::new(outlet, |event| event.position.get()));
         if whole.may_hold(known) {
-            let rows = self.query_events(&text.replace("{events}", "events"), params, EVENT, room).await?;
-            let archived_to = rows.first.as_ref().map_or(0, |row| row.get(ARCHIVED_TO));
-            self.archived_to.fetch_max(archived_to, Ordering::Relaxed);
-            if whole.holds(Position::from_i64(archived_to), &rows) {
+            let tapped = tap.map(|tap| tap.if_page(move |row, _| whole.begins_behind(archived_to(row))));
+            let rows =
+                self.query_page(&text.replace("{events}", "events"), params, EVENT, room, tapped).await?;
+            let archived_to = rows.first.as_ref().map_or(Position::START, archived_to);
+            self.archived_to.fetch_max(archived_to.to_i64(), Ordering::Relaxed);
+            if whole.holds(archived_to, &rows) {
                 return Ok(rows);
             }
+            tap = rows.tap;
         }
-        self.query_events(&text.replace("{events}", "all_events"), params, EVENT, room).await
+        let tapped = tap.map(|tap| tap.if_page(|_, _| true));
+        self.query_page(&text.replace("{events}", "all_events"), params, EVENT, room, tapped).await
     }
 
     /// The head and the events of rows of the log.
-    pub(super) async fn part(&self, mut rows: EventRows, direction: Direction) -> Result<Part, StoreError> {
+    pub(super) async fn part(
+        &self,
+        mut rows: EventRows<'_>,
+        direction: Direction,
+    ) -> Result<Part, StoreError> {
         rows.put_in_order(direction, |event| event.position)?;
-        let cut_at = rows.events.last().map(|event| event.position).filter(|_| rows.room.is_full());
+        let last = rows.events.last().map(|event| event.position);
+        let last = last.or_else(|| rows.last_handed_over().map(Position::new));
+        let cut_at = last.filter(|_| rows.room.is_full());
         let head = Position::from_i64(rows.first.as_ref().map_or(0, |row| row.get(HEAD)));
         let found = Found { count: rows.events.len(), last: rows.events.last().map(|event| event.position) };
         let room = rows.room;
@@ -144,9 +182,14 @@ impl Whole {
         }
     }
 
-    fn holds(self, archived_to: Position, rows: &EventRows) -> bool {
+    /// Whether nothing of it is in the archive, whatever there is in `events`.
+    fn begins_behind(self, archived_to: Position) -> bool {
+        matches!(self, Self::From(first) if first > archived_to)
+    }
+
+    fn holds(self, archived_to: Position, rows: &EventRows<'_>) -> bool {
         match self {
-            Self::From(first) => first > archived_to,
+            Self::From(_) => self.begins_behind(archived_to),
             Self::Full(limit) => {
                 archived_to == Position::START || rows.room.is_full() || is_full(rows.events.len(), limit)
             }
@@ -186,6 +229,11 @@ impl Range {
             Direction::Backward => self.first.min(self.last),
         }
     }
+}
+
+/// How far the log is in the archive, by a row of it.
+fn archived_to(row: &Row) -> Position {
+    Position::from_i64(row.get(ARCHIVED_TO))
 }
 
 fn is_full(found: usize, limit: u32) -> bool {

@@ -22,6 +22,14 @@ pub(super) struct Pace {
     known: Mutex<Recent<Place, u32>>,
 }
 
+/// How much was read.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Size {
+    pub(super) events: usize,
+    /// Bytes of their data.
+    pub(super) bytes: usize,
+}
+
 /// Where a page begins.
 #[derive(Debug, PartialEq, Eq, Hash)]
 pub(super) struct Place {
@@ -42,14 +50,14 @@ impl Pace {
         self.with(|known| known.get(here).map_or(wanted, |fit| wanted.min(*fit)))
     }
 
-    /// Remembers how large these events were for who goes on behind them, if that matters to who wanted so many.
-    pub(super) fn learn(&self, events: &[RecordedEvent], wanted: u32, next: impl FnOnce() -> Place) {
-        let bytes: usize = events.iter().map(|event| event.data.len_bytes()).sum();
+    /// Remembers how large the events of a page were for who goes on behind them, if that matters to who wanted so many.
+    pub(super) fn learn(&self, read: Size, wanted: u32, next: impl FnOnce() -> Place) {
+        let Size { events, bytes } = read;
         if bytes < self.page_max_bytes / LARGE {
             return;
         }
         // Some more than their mean size suggests: what does not fit is thrown away, what is missing costs another request.
-        let fit = events.len().saturating_mul(self.page_max_bytes) / bytes.max(1);
+        let fit = events.saturating_mul(self.page_max_bytes) / bytes.max(1);
         let fit = u32::try_from(fit + fit / 4).unwrap_or(u32::MAX).max(1);
         if fit < wanted {
             self.with(|known| known.insert(next(), fit));
@@ -59,6 +67,17 @@ impl Pace {
     fn with<T>(&self, act: impl FnOnce(&mut Recent<Place, u32>) -> T) -> T {
         // Nothing can be half done, and a lost place only makes one page slower.
         act(&mut self.known.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl Size {
+    pub(super) fn of(events: &[RecordedEvent]) -> Self {
+        Self { events: events.len(), bytes: events.iter().map(|event| event.data.len_bytes()).sum() }
+    }
+
+    /// With what was read besides.
+    pub(super) const fn and(self, other: Self) -> Self {
+        Self { events: self.events + other.events, bytes: self.bytes + other.bytes }
     }
 }
 
@@ -95,27 +114,12 @@ fn beyond(place: u64, direction: Direction) -> u64 {
 
 #[cfg(test)]
 mod tests {
-    use umbel_core::{Json, Timestamp};
-    use umbel_testkit::conformance::{Events, position, stream, version};
+    use umbel_testkit::conformance::{position, stream, version};
 
     use super::*;
 
-    fn events(count: usize, len: usize) -> Vec<RecordedEvent> {
-        let made = Events::default();
-        let recorded = |_| RecordedEvent {
-            position: position(1),
-            stream: stream("s"),
-            version: version(1),
-            id: made.one().id,
-            event_type: made.one().event_type,
-            recorded_at: Timestamp::from_micros(0),
-            data: Json::from_store("x".repeat(len)).into(),
-            subject: None,
-            tags: umbel_core::Tags::none(),
-            metadata: umbel_core::Metadata::default(),
-            linked_at: None,
-        };
-        (0..count).map(recorded).collect()
+    fn events(events: usize, each: usize) -> Size {
+        Size { events, bytes: events * each }
     }
 
     /// Behind a page of large events fewer are asked for, there and nowhere else.
@@ -124,7 +128,7 @@ mod tests {
         let pace = Pace::new(1000);
         let at = |place| Place::in_log(Some(position(place)), Direction::Forward);
         let behind = |place| Place::behind(position(place), Direction::Forward);
-        pace.learn(&events(8, 100), 500, || behind(8));
+        pace.learn(events(8, 100), 500, || behind(8));
         assert_eq!(pace.limit(&at(9), 500), 12);
         assert_eq!(pace.limit(&at(9), 3), 3);
         for elsewhere in [
@@ -136,11 +140,11 @@ mod tests {
             assert_eq!(pace.limit(&elsewhere, 500), 500, "{elsewhere:?}");
         }
         // The largest still leads on.
-        pace.learn(&events(1, 5000), 500, || behind(20));
+        pace.learn(events(1, 5000), 500, || behind(20));
         assert_eq!(pace.limit(&at(21), 500), 1);
         // Usual pages, and such as hold all that was wanted, change nothing.
-        pace.learn(&events(20, 10), 500, || behind(30));
-        pace.learn(&events(9, 100), 9, || behind(40));
+        pace.learn(events(20, 10), 500, || behind(30));
+        pace.learn(events(9, 100), 9, || behind(40));
         assert_eq!((pace.limit(&at(31), 500), pace.limit(&at(41), 500)), (500, 500));
     }
 }

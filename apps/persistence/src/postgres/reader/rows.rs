@@ -8,10 +8,13 @@ use umbel_core::{
     Version, document::Direction, store::StoreError,
 };
 
-use super::{Gather, Param, Reader};
+use super::{Gather, Param, Reader, is_lost, outlet::Tap};
 use crate::{
     page::Room,
-    postgres::types::{JsonOut, PgTimestamp},
+    postgres::{
+        pool::Abandoned,
+        types::{JsonOut, PgTimestamp},
+    },
 };
 
 /// Where an event's columns are, from its position on, in the order of `{columns}`.
@@ -46,7 +49,8 @@ pub(super) struct Columns {
 }
 
 /// The rows of a statement about events, as far as there is room for them.
-pub(super) struct EventRows {
+pub(super) struct EventRows<'a> {
+    reader: &'a Reader,
     columns: Columns,
     pub(super) room: Room,
     /// Bytes of rows that there was no room for.
@@ -60,6 +64,8 @@ pub(super) struct EventRows {
     /// What stands for the names until then.
     nameless: (StreamName, EventType),
     damage: Option<String>,
+    /// Where the first ones go before all are there.
+    pub(super) tap: Option<Tap<'a>>,
 }
 
 /// The stream and the kind of an event.
@@ -77,8 +83,30 @@ impl Reader {
         params: &[Param<'_>],
         columns: Columns,
         room: Room,
-    ) -> Result<EventRows, StoreError> {
-        let rows = self.gather(sql, params, || EventRows::new(columns, room)).await?;
+    ) -> Result<EventRows<'_>, StoreError> {
+        self.query_page(sql, params, columns, room, None).await
+    }
+
+    /// The same with an outlet for its first events, if there is one. A lost connection is replaced once; if something was handed
+    /// over by then, the page ends behind it, as if there were no more room.
+    pub(super) async fn query_page<'a>(
+        &'a self,
+        sql: &str,
+        params: &[Param<'_>],
+        columns: Columns,
+        room: Room,
+        tap: Option<Tap<'a>>,
+    ) -> Result<EventRows<'a>, StoreError> {
+        let mut rows = EventRows::new(self, columns, room, tap);
+        let mut answered = self.try_gather(sql, params, Abandoned::Cancel, &mut rows).await?;
+        if answered.as_ref().is_err_and(is_lost) && !rows.has_handed_over() {
+            rows = EventRows::new(self, columns, room, rows.tap);
+            answered = self.try_gather(sql, params, Abandoned::Cancel, &mut rows).await?;
+        }
+        match answered {
+            Err(error) if is_lost(&error) && rows.has_handed_over() => rows.room.close(),
+            answered => answered.map_err(|error| self.target.explain(&error))?,
+        }
         match &rows.damage {
             None => Ok(rows),
             Some(what) => {
@@ -89,7 +117,7 @@ impl Reader {
 
     /// The events of rows with their names, but for those that were removed since they were read: names come from a
     /// statement of its own. So how far a page looked is told by what was read, and not by what is left of it.
-    pub(super) async fn named(&self, rows: EventRows) -> Result<Vec<RecordedEvent>, StoreError> {
+    pub(super) async fn named(&self, rows: EventRows<'_>) -> Result<Vec<RecordedEvent>, StoreError> {
         let EventRows { mut events, numbers, .. } = rows;
         let streams: Vec<i64> = numbers.iter().map(|numbers| numbers.stream).collect();
         let kinds: Vec<i32> = numbers.iter().map(|numbers| numbers.kind).collect();
@@ -115,6 +143,19 @@ impl Reader {
             events.retain(|event| !gone.contains(&event.position.to_i64()));
         }
         Ok(events)
+    }
+
+    /// Gives events their names, if all are known.
+    fn name_known(&self, events: &mut [RecordedEvent], numbers: &[Numbers]) -> bool {
+        let streams: Vec<i64> = numbers.iter().map(|numbers| numbers.stream).collect();
+        let kinds: Vec<i32> = numbers.iter().map(|numbers| numbers.kind).collect();
+        let (streams, kinds) = (self.names.get(&streams), self.kinds.get(&kinds));
+        for ((event, stream), kind) in events.iter_mut().zip(streams).zip(kinds) {
+            let (Some(stream), Some(kind)) = (stream, kind) else { return false };
+            event.stream = stream;
+            event.event_type = kind;
+        }
+        true
     }
 
     /// A stream that has no row any more was deleted for good, and its events with it.
@@ -152,18 +193,29 @@ impl Reader {
     }
 }
 
-impl EventRows {
-    fn new(columns: Columns, room: Room) -> Self {
+impl<'a> EventRows<'a> {
+    fn new(reader: &'a Reader, columns: Columns, room: Room, tap: Option<Tap<'a>>) -> Self {
         let nameless = (StreamName::all(), EventType { name: EventName::known(""), schema: 0 });
         let (events, numbers) = (Vec::with_capacity(EXPECTED), Vec::with_capacity(EXPECTED));
-        Self { columns, room, drained: 0, first: None, events, numbers, nameless, damage: None }
+        Self { reader, columns, room, drained: 0, first: None, events, numbers, nameless, damage: None, tap }
+    }
+
+    /// Whether some of the events are not here any more.
+    pub(super) fn has_handed_over(&self) -> bool {
+        self.tap.as_ref().is_some_and(Tap::has_handed_over)
+    }
+
+    /// The last place of the page so far, if it is not here any more.
+    pub(super) fn last_handed_over(&self) -> Option<u64> {
+        self.tap.as_ref().filter(|tap| tap.has_handed_over()).and_then(Tap::last)
     }
 
     /// Makes sure that events are in the order of a key. They are, as plans go; SQL promises it only for a sort of its own,
     /// which would cost more than the rest of the page.
     ///
     /// # Errors
-    /// When they are not and the page had no room for some: those may belong before others that it has.
+    /// When they are not and the page had no room for some: those may belong before others that it has. And when they belong before
+    /// what was handed over.
     pub(super) fn put_in_order<K: Ord>(
         &mut self,
         direction: Direction,
@@ -187,11 +239,15 @@ impl EventRows {
             }
             (self.events, self.numbers) = rows.into_iter().unzip();
         }
+        if self.tap.as_ref().is_some_and(|tap| !tap.follow(&self.events)) {
+            let reason = "PostgreSQL sent a page out of order, and its first part is handed over; try again";
+            return Err(StoreError::Failed { reason: reason.to_owned() });
+        }
         Ok(())
     }
 }
 
-impl Gather for EventRows {
+impl Gather for EventRows<'_> {
     fn add(&mut self, row: Row) {
         if self.room.is_full() {
             self.drained = self.drained.saturating_add(row.raw_size_bytes());
@@ -203,6 +259,7 @@ impl Gather for EventRows {
         if self.first.is_none() {
             self.first = Some(row);
         }
+        self.hand_over();
     }
 
     fn has_enough(&self) -> bool {
@@ -210,7 +267,21 @@ impl Gather for EventRows {
     }
 }
 
-impl EventRows {
+impl EventRows<'_> {
+    /// Hands over what is here, if it is time for it.
+    fn hand_over(&mut self) {
+        let (Some(tap), Some(first)) = (&mut self.tap, &self.first) else { return };
+        if self.damage.is_some() || !tap.takes(first, &self.events) {
+            return;
+        }
+        if self.reader.name_known(&mut self.events, &self.numbers) {
+            self.numbers.clear();
+            tap.hand_over(std::mem::replace(&mut self.events, Vec::with_capacity(EXPECTED)));
+        } else {
+            tap.shut();
+        }
+    }
+
     /// Makes an event of a row that holds one, if there is room for it. Columns by place: this runs for every event read.
     fn take(&mut self, row: &Row) -> Result<(), String> {
         let Columns { first, linked_at } = self.columns;

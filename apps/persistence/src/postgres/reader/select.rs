@@ -134,7 +134,7 @@ impl Reader {
         let (first, last, count) = (range.first.to_i64(), range.last.to_i64(), i64::from(limit));
         let params: [Param<'_>; 6] =
             [&first, &last, &selection.names, &selection.categories, &KINDS_MAX, &count];
-        let rows = self.log_rows(&text, selection.whole(range, limit), &params, self.room()).await?;
+        let rows = self.log_rows(&text, selection.whole(range, limit), &params, self.room(), None).await?;
         let kinds = rows.first.as_ref().map_or(0, |row| row.get(BEHIND));
         if kinds > KINDS_MAX {
             let range = Range::beginning_at(from, SCAN_MAX, selection.direction);
@@ -219,7 +219,7 @@ impl Reader {
         let mut params = selection.params(&first, &last, &limit).to_vec();
         let text = text.replace("{conversation}", &selection.condition(params.len()));
         params.extend(selection.conversation_ids.iter().map(|id| -> Param<'_> { id }));
-        let rows = self.log_rows(&text, Whole::From(range.first), &params, room).await?;
+        let rows = self.log_rows(&text, Whole::From(range.first), &params, room, None).await?;
         self.part(rows, selection.direction).await
     }
 }

@@ -127,7 +127,7 @@ impl<E: Clone> Machine<E> {
 
     pub(super) fn leave(&mut self, consumer: ConsumerId) {
         let Some(left) = self.consumers.leave(consumer) else { return };
-        for key in left.held.into_values() {
+        for (_, key) in left.held {
             let number = key.partition(self.options.partitions);
             let places = self.queue.take_back(key).len();
             if let Some(partition) = self.partition_mut(number) {
@@ -157,12 +157,10 @@ impl<E: Clone> Machine<E> {
         if self.holds_letter(consumer, place) {
             return self.letter_acknowledged(consumer, place);
         }
-        let Some(key) = self.consumers.get(consumer).and_then(|one| one.held.get(&place)).copied() else {
-            self.out.push(Effect::NotHeld { consumer, place });
-            return;
-        };
-        self.consumers.let_go(consumer, std::iter::once(place));
-        self.handled(key, place);
+        match self.consumers.acknowledge_one(consumer, place) {
+            Some(key) => self.handled(key, place),
+            None => self.out.push(Effect::NotHeld { consumer, place }),
+        }
     }
 
     fn letter_acknowledged(&mut self, consumer: ConsumerId, place: Place) {
@@ -210,7 +208,7 @@ impl<E: Clone> Machine<E> {
             self.letter_failed(consumer, place, verdict, error, at);
             return;
         }
-        let Some(key) = self.consumers.get(consumer).and_then(|one| one.held.get(&place)).copied() else {
+        let Some(key) = self.consumers.get(consumer).and_then(|one| one.held.get(place)).copied() else {
             self.out.push(Effect::NotHeld { consumer, place });
             return;
         };
