@@ -50,8 +50,8 @@ fn find(snapshot: &Connection, collection: &str, key: &str) -> rusqlite::Result<
 /// there.
 fn serving(snapshot: &Connection, collection: &str) -> rusqlite::Result<(String, Vec<String>)> {
     let mut statement = snapshot.prepare_cached(FIND_SERVED)?;
-    let found =
-        statement.query_row([collection], |row| Ok((row.get::<_, String>(0)?, names(row.get(1)?, 1)?)));
+    let found = statement
+        .query_row([collection], |row| Ok((row.get::<_, String>(0)?, names(&row.get::<_, String>(1)?, 1)?)));
     let (suffix, indexes) = found.optional()?.unwrap_or_default();
     Ok((format!("{collection}{suffix}"), indexes))
 }

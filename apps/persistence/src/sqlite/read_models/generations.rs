@@ -176,8 +176,8 @@ const fn text(phase: Phase) -> &'static str {
 }
 
 /// A list of names, which a column holds as JSON.
-pub(super) fn names(list: String, column: usize) -> rusqlite::Result<Vec<String>> {
-    serde_json::from_str(&list)
+pub(super) fn names(list: &str, column: usize) -> rusqlite::Result<Vec<String>> {
+    serde_json::from_str(list)
         .map_err(|error| rusqlite::Error::FromSqlConversionFailure(column, Type::Text, error.into()))
 }
 
@@ -187,7 +187,7 @@ fn read(row: &Row<'_>) -> rusqlite::Result<Generation> {
     let unknown =
         || rusqlite::Error::FromSqlConversionFailure(3, Type::Text, format!("{phase:?} is no phase").into());
     let phase = phases.into_iter().find(|one| text(*one) == phase).ok_or_else(unknown)?;
-    let list = |column| names(row.get(column)?, column);
+    let list = |column| names(&row.get::<_, String>(column)?, column);
     let (collections, indexes) = (list(7)?, list(8)?);
     Ok(Generation {
         projection: row.get::<_, Option<String>>(0)?.unwrap_or_default(),
