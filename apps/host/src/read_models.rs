@@ -1,10 +1,12 @@
 //! Read models as typed documents.
 
+use serde::de::DeserializeOwned;
 use tokio::time::Instant;
 use umbel_bus::{AskError, Store};
 use umbel_core::{
-    Aggregate, Document, Json, Version,
+    Aggregate, Document, Json, Projection, Sql, Version,
     document::{DocumentKey, DocumentQuery},
+    store::{QueryTables, TablesError},
 };
 
 use crate::aggregate::{StateError, state_at};
@@ -68,13 +70,40 @@ impl ReadModels {
         })
     }
 
+    /// The rows that a query finds in the tables of `P`, as its generation that serves has them. A row is decoded by the names of its columns,
+    /// as JSON: moments are text in UTC, a `bytea` is text in hexadecimal, a `numeric` a number.
+    ///
+    /// # Errors
+    /// When the store does not answer or keeps no tables, no generation of `P` with tables serves, the query is wrong or has more than
+    /// [`ROWS_MAX`](umbel_core::tables::ROWS_MAX) rows, or a row does not have the shape of `R`.
+    pub async fn rows<P: Projection, R: DeserializeOwned>(&self, query: Sql) -> Result<Vec<R>, AskError> {
+        let failed = |reason: String| AskError::Failed { reason };
+        let request = QueryTables { projection: P::NAME.to_owned(), query };
+        let rows = self.store.query_tables(request).await.map_err(|error| match error {
+            TablesError::Store(error) => error.into(),
+            other => failed(other.to_string()),
+        })?;
+        let row = |row: Json| {
+            row.decode().map_err(|error| failed(format!("a row of {} cannot be read: {error}", P::NAME)))
+        };
+        rows.into_iter().map(row).collect()
+    }
+
     /// The documents that match.
     ///
     /// # Errors
-    /// See [`Self::get`]; also when the query uses an index that `D` does not declare.
+    /// See [`Self::get`]; also when the query uses an index that `D` does not declare. While a version of the projection that has a new index
+    /// is being built, a query by it is [`AskError::Unavailable`].
     pub async fn query<D: Document>(&self, query: DocumentQuery) -> Result<Found<D>, AskError> {
         query.check::<D>().map_err(|error| AskError::Failed { reason: error.to_string() })?;
         let page = self.store.query_documents(query).await?;
+        if let Some(index) = page.unserved {
+            return Err(AskError::unavailable(format!(
+                "what serves of {} was built without the index {index:?}; the version that has it is being built, as `umbel projections \
+                 list` shows: ask again once it serves, or, if none is built, raise the VERSION of its projection",
+                D::COLLECTION,
+            )));
+        }
         let documents = page.documents.into_iter().map(|(key, body)| Ok((key, decode(&body)?)));
         Ok(Found { documents: documents.collect::<Result<_, AskError>>()?, total: page.total })
     }

@@ -32,5 +32,6 @@ mod replay;
 mod schedules;
 mod stores;
 mod subscriptions;
+mod tables;
 mod topics;
 mod umbrella;

@@ -27,9 +27,10 @@ use umbel_core::{
     store::{
         Act, ClaimLive, ClearOutbox, DeleteSnapshot, FindCommand, FindEvent, FindWork, GetDocuments,
         GetStatus, GetStreamInfo, KeepNotices, LinkEvents, ListNotices, ListProjections, ListSnapshots,
-        ListStreams, LoadCheckpoint, LoadDocuments, LoadSnapshot, OpenProjection, Parts, Perform,
-        PerformError, QueryDocuments, ReadAll, ReadDue, ReadInParts, ReadOutbox, ReadStream, RemoveRetired,
-        SaveProjection, SaveSnapshot, Selector, StoreError, SweepNotices, SwitchProjection, VerifyStore,
+        ListStreams, LoadCheckpoint, LoadDocuments, LoadSnapshot, OpenProjection, OpenTables, Parts, Perform,
+        PerformError, QueryDocuments, QueryTables, ReadAll, ReadDue, ReadInParts, ReadOutbox, ReadStream,
+        RemoveRetired, SaveProjection, SaveSnapshot, SaveTables, Selector, StoreError, SweepNotices,
+        SwitchProjection, VerifyStore,
     },
     subscription::Change,
 };
@@ -142,6 +143,9 @@ answers! {
     SaveProjection: |asked, desk| desk.adapter.save_projection(asked), too_late: unknown;
     LoadDocuments: |asked, desk| desk.adapter.load_documents(asked);
     OpenProjection: |asked, desk| desk.adapter.open_projection(asked), too_late: unknown;
+    OpenTables: |asked, desk| desk.adapter.open_tables(asked), too_late: unknown;
+    SaveTables: |asked, desk| desk.adapter.save_tables(asked), too_late: unknown;
+    QueryTables: |asked, desk| desk.adapter.query_tables(asked);
     ListProjections: |asked, desk| desk.adapter.list_projections(asked);
     SwitchProjection: |asked, desk| desk.adapter.switch_projection(asked), too_late: unknown;
     RemoveRetired: |asked, desk| desk.adapter.remove_retired(asked), too_late: unknown;

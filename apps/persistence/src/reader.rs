@@ -12,9 +12,10 @@ use umbel_core::store::{
     ClaimLive, ClearOutbox, CountLetters, DeleteSnapshot, FindCommand, FindEvent, FindWork, GetDocuments,
     GetStatus, GetStreamInfo, KeepLeases, KeepNotices, LinkEvents, ListLetters, ListNotices, ListProjections,
     ListSnapshots, ListStreams, ListSubscriptions, LoadCheckpoint, LoadDocuments, LoadSnapshot,
-    OpenProjection, OpenSubscription, ParkLetters, Perform, QueryDocuments, ReadAll, ReadDue, ReadInParts,
-    ReadOutbox, ReadParkedKeys, ReadStream, RemoveRetired, SaveCheckpoints, SaveProjection, SaveSnapshot,
-    SettleLetters, StoreError, SweepNotices, SwitchProjection, TakeLetters, VerifyStore,
+    OpenProjection, OpenSubscription, OpenTables, ParkLetters, Perform, QueryDocuments, QueryTables, ReadAll,
+    ReadDue, ReadInParts, ReadOutbox, ReadParkedKeys, ReadStream, RemoveRetired, SaveCheckpoints,
+    SaveProjection, SaveSnapshot, SaveTables, SettleLetters, StoreError, SweepNotices, SwitchProjection,
+    TakeLetters, VerifyStore,
 };
 use umbel_supervision::{Drain, Tether};
 
@@ -59,6 +60,9 @@ impl Reader {
             .answers::<SaveProjection>(address.clone().recipient())
             .answers::<LoadDocuments>(address.clone().recipient())
             .answers::<OpenProjection>(address.clone().recipient())
+            .answers::<OpenTables>(address.clone().recipient())
+            .answers::<SaveTables>(address.clone().recipient())
+            .answers::<QueryTables>(address.clone().recipient())
             .answers::<ListProjections>(address.clone().recipient())
             .answers::<SwitchProjection>(address.clone().recipient())
             .answers::<RemoveRetired>(address.clone().recipient())

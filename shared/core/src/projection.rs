@@ -1,14 +1,27 @@
-//! Projections: events in, documents out, each event's effect exactly once.
+//! Projections: events in, documents and rows of tables out, each event's effect exactly once.
 
 use crate::{
     document::{Changes, Collection},
     event::{EventSet, RecordedEvent},
+    tables::Table,
 };
+
+/// What becomes of an event that cannot be projected: it does not decode, the rule or a change panics, a document has another shape, or the
+/// database refuses a statement. Nothing of such an event is ever applied. A store that is away is waited for, whatever is said here.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Failing {
+    /// The projection is held up at this place, says so, and tries again: what follows rests on what comes before.
+    #[default]
+    HoldUp,
+    /// It is named in the log of the process and passed over, for read models that may lack something. A later version of the rule
+    /// sees it again.
+    Skip,
+}
 
 /// A read model's rule: how each event changes the documents.
 ///
-/// The host reads the log, loads the documents that the rule touches, applies the changes and commits them
-/// together with the checkpoint. A rule is pure and sees every event once, in log order.
+/// The host reads the log, loads the documents that the rule touches, applies the changes and commits them,
+/// with the statements over tables of its own, together with the checkpoint. A rule is pure and sees every event once, in log order.
 pub trait Projection: Send + Sync + 'static {
     /// Stable name, `app.model`; its checkpoints are kept under `name/version`.
     const NAME: &'static str;
@@ -16,11 +29,20 @@ pub trait Projection: Send + Sync + 'static {
     /// documents beside those that there are. Readers get the old ones until the new ones have caught up, and then these at once. Nodes
     /// of the old version go on with the old documents until then; afterwards they say that they are superseded. It never goes down.
     const VERSION: u32 = 1;
+    /// What becomes of an event that cannot be projected.
+    const FAILING: Failing = Failing::HoldUp;
     /// The events it wants. Others are not even read.
     type Event: EventSet;
 
     /// The collections it owns; nobody else writes them. They are empty when its rule sees the first event.
     fn collections() -> Vec<Collection>;
+
+    /// The SQL tables it keeps beside them, or instead: on PostgreSQL only. Each generation has its own, empty when its rule sees the first
+    /// event. Whoever changes what is declared here raises [`Self::VERSION`].
+    #[must_use]
+    fn tables() -> Vec<Table> {
+        Vec::new()
+    }
 
     /// The changes an event makes. `recorded` is the event's place, time and metadata.
     fn project(event: Self::Event, recorded: &RecordedEvent, changes: &mut Changes);

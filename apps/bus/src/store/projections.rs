@@ -3,8 +3,9 @@
 use umbel_core::{
     Json, Position,
     store::{
-        ClaimLive, Generation, ListProjections, LoadDocuments, OpenProjection, RemoveRetired, StoreError,
-        SwitchError, SwitchProjection,
+        ClaimLive, Generation, ListProjections, LoadDocuments, OpenProjection, OpenTables, QueryTables,
+        RemoveRetired, SaveProjectionError, SaveTables, StoreError, SwitchError, SwitchProjection,
+        TablesError,
     },
 };
 
@@ -25,6 +26,30 @@ impl Store {
     /// See [`StoreError`].
     pub async fn open_projection(&self, request: OpenProjection) -> Result<Vec<Generation>, StoreError> {
         self.write(request).await
+    }
+
+    /// The same for a projection that has tables: the generation that is made has them, too.
+    ///
+    /// # Errors
+    /// See [`TablesError`].
+    pub async fn open_tables(&self, request: OpenTables) -> Result<Vec<Generation>, TablesError> {
+        self.write(request).await
+    }
+
+    /// Documents, rows of tables and checkpoint in one transaction.
+    ///
+    /// # Errors
+    /// See [`SaveProjectionError`].
+    pub async fn save_tables(&self, request: SaveTables) -> Result<(), SaveProjectionError> {
+        self.write(request).await
+    }
+
+    /// Rows of the tables that serve, as JSON objects.
+    ///
+    /// # Errors
+    /// See [`TablesError`].
+    pub async fn query_tables(&self, request: QueryTables) -> Result<Vec<Json>, TablesError> {
+        self.read(request).await
     }
 
     /// The generations of one projection, or of all.

@@ -29,7 +29,13 @@ pub(super) fn changes<A: Aggregate>(
         }
         changes
     }));
-    let changes = changes.map_err(|_| panicked(stream))?;
+    let mut changes = changes.map_err(|_| panicked(stream))?;
+    if let Some(statement) = changes.take_statements().first() {
+        return Err(Trouble::Failed(format!(
+            "{stream} may write documents only, not {:?}: tables are a projection's",
+            statement.text(),
+        )));
+    }
     if let Some(key) = changes.keys().iter().find(|key| !belongs(key, stream)) {
         return Err(Trouble::Failed(format!(
             "{stream} may not write document {:?} of {}: its key must be {2:?} or begin with {2:?} and /",

@@ -10,7 +10,7 @@ use umbel_core::{
     store::{Generation, Phase, RemoveRetired},
 };
 
-use super::{RETRY_MAX, RETRY_MIN, hook::Hook, line::Line, opening, plan::Plan};
+use super::{RETRY_MAX, RETRY_MIN, hook::Hook, line::Line, open, plan::Plan};
 use crate::settings::HostSettings;
 
 /// What following the log takes, for all generations.
@@ -125,7 +125,7 @@ impl<P: Projection> Follower<P> {
                 }
             }
             let opened = tokio::select! {
-                opened = self.store.open_projection(opening::<P>()) => opened,
+                opened = open::<P>(&self.store) => opened,
                 _ = drain.changed() => continue,
             };
             match opened {

@@ -7,12 +7,13 @@ use tokio::{
     time::{sleep, timeout},
 };
 use umbel_core::{
-    Position, Projection,
+    Failing, Position, Projection,
     document::{Changes, Direction, DocumentWrite},
     store::{
-        Generation, LoadDocuments, Phase, ReadAll, SaveProjection, SaveProjectionError, Selector,
+        Generation, LoadDocuments, Phase, ReadAll, SaveProjection, SaveProjectionError, SaveTables, Selector,
         SwitchError, SwitchProjection,
     },
+    tables::Sql,
 };
 
 use super::{
@@ -110,7 +111,7 @@ impl<'a, P: Projection> Line<'a, P> {
             }
         }
         if self.reached > self.saved {
-            match self.save(Vec::new(), self.reached).await {
+            match self.save(Vec::new(), Vec::new(), self.reached).await {
                 Ok(()) | Err(Trouble::Retired) => {}
                 // Costs only that these events are looked at again.
                 Err(error) => {
@@ -151,36 +152,62 @@ impl<'a, P: Projection> Line<'a, P> {
         };
         let mut page = self.follower.store.read_all(request).await?;
         let page_end = page.scanned_to.max(self.reached);
-        let (changes, poison) = page::changes::<P>(&page.events);
+        let (mut changes, poison) = page::changes::<P>(&page.events);
+        let is_idle = changes.is_empty();
+        let statements = changes.take_statements();
+        let last = page.events.last().map_or(page_end, |event| event.position);
         // What comes before an event that cannot be projected is not held up by it.
         let scanned_to = poison.as_ref().map_or(page_end, |(before, _)| *before);
         let is_hooked = self.follower.hook.is_some();
         page.events
             .retain(|event| is_hooked && (self.live_after.next()..=scanned_to).contains(&event.position));
         let live = page.events;
-        if !changes.is_empty() || !live.is_empty() {
-            let writes = match self.load_and_apply(changes).await {
-                Err(Trouble::Document(_)) if limit > 1 => {
+        if !is_idle || !live.is_empty() {
+            let saved = match self.load_and_apply(changes).await {
+                Ok(writes) => {
+                    self.owed.claim(self.follower, live).await?;
+                    self.save(writes, statements, scanned_to).await
+                }
+                Err(trouble) => Err(trouble),
+            };
+            match saved {
+                Err(trouble) if trouble.is_of_changes() && limit > 1 => {
                     self.singly_to = scanned_to;
                     return Ok(Round::More);
                 }
-                writes => writes?,
-            };
-            self.owed.claim(self.follower, live).await?;
-            self.save(writes, scanned_to).await?;
+                Err(trouble) if trouble.is_of_changes() => return self.fail(last, trouble.to_string()),
+                saved => saved?,
+            }
             self.show();
             self.owed.call(self.follower, self.saved).await;
         } else if scanned_to.get() - self.saved.get() >= IDLE_CHECKPOINT_EVERY {
-            self.save(Vec::new(), scanned_to).await?;
+            self.save(Vec::new(), Vec::new(), scanned_to).await?;
         } else {
             self.reached = scanned_to;
         }
         self.show();
         match poison {
+            // Another node has moved the checkpoint, and not so far.
+            Some((before, _)) if self.reached < before => Ok(Round::More),
+            Some((_, Trouble::Event { position, reason })) => self.fail(position, reason),
             Some((_, trouble)) => Err(trouble),
             None if page_end < page.head => Ok(Round::More),
             None if self.phase == Phase::Building => self.switch().await,
             None => Ok(Round::AtHead),
+        }
+    }
+
+    /// The event behind what was reached cannot be projected: it holds this up, or is passed over.
+    fn fail(&mut self, position: Position, reason: String) -> Result<Round, Trouble> {
+        match P::FAILING {
+            Failing::HoldUp => Err(Trouble::Event { position, reason }),
+            Failing::Skip => {
+                tracing::error!(projection = P::NAME, generation = self.checkpoint, %position, error = reason,
+                    "an event that cannot be projected is skipped");
+                self.reached = position;
+                self.show();
+                Ok(Round::More)
+            }
         }
     }
 
@@ -194,7 +221,7 @@ impl<'a, P: Projection> Line<'a, P> {
     /// It has caught up: from now on readers get its documents, unless those that they get have come further meanwhile.
     async fn switch(&mut self) -> Result<Round, Trouble> {
         if self.reached > self.saved {
-            self.save(Vec::new(), self.reached).await?;
+            self.save(Vec::new(), Vec::new(), self.reached).await?;
         }
         let request = SwitchProjection { checkpoint: self.checkpoint.clone(), expected: self.saved };
         match self.follower.store.switch_projection(request).await {
@@ -227,21 +254,33 @@ impl<'a, P: Projection> Line<'a, P> {
             clear: self.to_clear.clone(),
             writes: Vec::new(),
         };
-        self.commit(request).await?;
+        self.commit(request, Vec::new()).await?;
         self.to_clear.clear();
         Ok(())
     }
 
-    /// Commits documents and checkpoint. When another node was faster, its place becomes ours.
-    async fn save(&mut self, writes: Vec<DocumentWrite>, position: Position) -> Result<(), Trouble> {
+    /// Commits documents, rows of tables and checkpoint. When another node was faster, its place becomes ours.
+    async fn save(
+        &mut self,
+        writes: Vec<DocumentWrite>,
+        statements: Vec<Sql>,
+        position: Position,
+    ) -> Result<(), Trouble> {
         let (projection, expected) = (self.checkpoint.clone(), self.saved);
-        self.commit(SaveProjection { projection, expected, position, clear: Vec::new(), writes }).await
+        let request = SaveProjection { projection, expected, position, clear: Vec::new(), writes };
+        self.commit(request, statements).await
     }
 
-    async fn commit(&mut self, request: SaveProjection) -> Result<(), Trouble> {
-        let position = request.position;
-        let stands = match self.follower.store.save_projection(request).await {
+    async fn commit(&mut self, save: SaveProjection, statements: Vec<Sql>) -> Result<(), Trouble> {
+        let (store, position) = (&self.follower.store, save.position);
+        let saved = if statements.is_empty() {
+            store.save_projection(save).await
+        } else {
+            store.save_tables(SaveTables { save, statements }).await
+        };
+        let stands = match saved {
             Ok(()) => position,
+            Err(SaveProjectionError::Tables(error)) => return Err(Trouble::Tables(error)),
             Err(SaveProjectionError::CheckpointMoved { actual }) => actual,
             Err(SaveProjectionError::Retired) => return Err(Trouble::Retired),
             Err(SaveProjectionError::Store(error)) => {

@@ -17,10 +17,12 @@ use std::{marker::PhantomData, time::Duration};
 
 use actix::{Actor, ActorContext, ActorFutureExt, AsyncContext, Context, Handler, WrapFuture};
 use tokio::sync::watch;
-use umbel_bus::{Bus, RouteSet, Stand};
+use umbel_bus::{Bus, RouteSet, Stand, Store};
 use umbel_core::{
     EventSet, Position, Projection,
-    store::{Generation, OpenProjection, Phase},
+    document::Collection,
+    store::{Generation, OpenProjection, OpenTables, Phase, TablesError},
+    tables,
 };
 use umbel_supervision::{Drain, Tether, Worker};
 
@@ -53,7 +55,7 @@ pub(crate) fn worker<P: Projection>(
     Worker::new(P::NAME, move |context| {
         let (bus, owner, settings, hook) = (bus.clone(), owner.clone(), settings.clone(), hook.clone());
         async move {
-            let kept = bus.store().open_projection(opening::<P>()).await?;
+            let kept = open::<P>(&bus.store()).await?;
             let serving = kept.iter().find(|one| one.phase == Phase::Serving);
             let (progress, position) = watch::channel(serving.map_or(Position::START, |one| one.position));
             let (held_up, hindrance) = watch::channel(None);
@@ -95,11 +97,25 @@ pub(crate) fn worker<P: Projection>(
 }
 
 /// What `P` asks of the store before all else, and now and then.
-fn opening<P: Projection>() -> OpenProjection {
-    OpenProjection {
+async fn open<P: Projection>(store: &Store) -> Result<Vec<Generation>, TablesError> {
+    let invalid = |error| TablesError::Invalid { projection: P::NAME.to_owned(), error };
+    let tables = tables::creation(&P::tables()).map_err(invalid)?;
+    let indexes = |collection: &Collection| {
+        let (name, indexes) = (collection.name, collection.indexes);
+        let indexes = indexes.iter().map(move |index| format!("{name}/{index}"));
+        indexes.chain([format!("{name}/")]).collect::<Vec<_>>()
+    };
+    let collections = P::collections();
+    let opening = OpenProjection {
+        indexes: collections.iter().flat_map(indexes).collect(),
         projection: P::NAME.to_owned(),
         version: P::VERSION,
-        collections: P::collections().into_iter().map(|collection| collection.name.to_owned()).collect(),
+        collections: collections.into_iter().map(|collection| collection.name.to_owned()).collect(),
+    };
+    if tables.is_empty() {
+        Ok(store.open_projection(opening).await?)
+    } else {
+        store.open_tables(OpenTables { opening, tables }).await
     }
 }
 

@@ -8,7 +8,7 @@ use std::{
 use umbel_core::{
     Json, Position, Projection, RecordedEvent,
     document::{Changes, DocumentKey, DocumentWrite},
-    store::StoreError,
+    store::{StoreError, TablesError},
 };
 
 /// Why a round failed. Nothing was saved; the same round is tried again.
@@ -20,9 +20,22 @@ pub(super) enum Trouble {
     Event { position: Position, reason: String },
     #[error("a document cannot be changed: {0}")]
     Document(String),
+    #[error(transparent)]
+    Tables(TablesError),
     /// Trying again does not help: there is another plan.
     #[error("its generation was retired")]
     Retired,
+}
+
+impl Trouble {
+    /// Whether it lies in the changes of an event, and not in the store.
+    pub(super) const fn is_of_changes(&self) -> bool {
+        match self {
+            Self::Document(_) => true,
+            Self::Tables(error) => error.is_of_statement(),
+            Self::Store(_) | Self::Event { .. } | Self::Retired => false,
+        }
+    }
 }
 
 /// The changes that events make. When one of them cannot be projected, those before it count, with the position up to which they go

@@ -45,7 +45,7 @@ mod tests {
 
     fn generation(version: u32, run: u32, phase: Phase) -> Generation {
         let collections = vec!["a.c".to_owned()];
-        let open = OpenProjection { projection: "a.b".into(), version, collections };
+        let open = OpenProjection { projection: "a.b".into(), version, collections, indexes: Vec::new() };
         Generation { run, phase, ..open.missing(&[], Position::START).unwrap() }
     }
 

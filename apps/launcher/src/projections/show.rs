@@ -67,6 +67,10 @@ fn described(seen: &Seen) -> String {
     if let Some(serving) = &seen.serving {
         words += &format!("collections  {}\n", serving.generation.collections.join(", "));
     }
+    let stages = seen.serving.iter().chain(&seen.building);
+    for tables_in in stages.filter_map(|stage| stage.generation.tables_in.as_ref()) {
+        words += &format!("tables in    \"{tables_in}\"\n");
+    }
     if seen.retired > 0 {
         words += &format!("to remove    what {} retired have left\n", seen.retired);
     }

@@ -1,12 +1,13 @@
 //! Read models: documents, and how far projections have come.
 
-use futures_util::future::BoxFuture;
+use futures_util::future::{BoxFuture, ready};
 use umbel_core::{
     Json, Position,
     document::{DocumentKey, DocumentQuery},
     store::{
-        ClaimLive, DocumentPage, Generation, ListProjections, LoadDocuments, OpenProjection, RemoveRetired,
-        SaveProjection, SaveProjectionError, StoreError, SwitchError, SwitchProjection,
+        ClaimLive, DocumentPage, Generation, ListProjections, LoadDocuments, OpenProjection, OpenTables,
+        QueryTables, RemoveRetired, SaveProjection, SaveProjectionError, SaveTables, StoreError, SwitchError,
+        SwitchProjection, TablesError,
     },
 };
 
@@ -29,6 +30,22 @@ pub trait ReadModels: Send + Sync + 'static {
 
     /// See [`OpenProjection`].
     fn open_projection(&self, request: OpenProjection) -> BoxFuture<'_, Result<Vec<Generation>, StoreError>>;
+
+    /// See [`OpenTables`]. Stores that keep no tables say so.
+    fn open_tables(&self, request: OpenTables) -> BoxFuture<'_, Result<Vec<Generation>, TablesError>> {
+        Box::pin(ready(Err(TablesError::Unsupported { projection: request.opening.projection })))
+    }
+
+    /// See [`SaveTables`].
+    fn save_tables(&self, request: SaveTables) -> BoxFuture<'_, Result<(), SaveProjectionError>> {
+        let unsupported = TablesError::Unsupported { projection: request.save.projection };
+        Box::pin(ready(Err(SaveProjectionError::Tables(unsupported))))
+    }
+
+    /// See [`QueryTables`].
+    fn query_tables(&self, request: QueryTables) -> BoxFuture<'_, Result<Vec<Json>, TablesError>> {
+        Box::pin(ready(Err(TablesError::Unsupported { projection: request.projection })))
+    }
 
     /// See [`ListProjections`].
     fn list_projections(

@@ -64,7 +64,7 @@ impl Documents {
             .take(usize::try_from(query.limit).unwrap_or(usize::MAX))
             .map(|(key, stored)| (key.clone(), stored.body.clone()))
             .collect();
-        DocumentPage { documents, total }
+        DocumentPage { documents, total, unserved: None }
     }
 }
 

@@ -10,7 +10,7 @@ use super::state::State;
 impl State {
     /// The name under which the documents are that serve a collection.
     pub(super) fn serving(&self, collection: &str) -> String {
-        let suffix = self.served.get(collection).map_or("", |(_, suffix)| suffix);
+        let suffix = self.served.get(collection).map_or("", |generation| &generation.suffix);
         format!("{collection}{suffix}")
     }
 
@@ -58,10 +58,9 @@ impl State {
 
     /// Readers of its collections get its documents, whoever else has had them.
     fn serve(&mut self, generation: &Generation) {
-        self.served.retain(|_, (projection, _)| *projection != generation.projection);
+        self.served.retain(|_, other| other.projection != generation.projection);
         for collection in &generation.collections {
-            let whose = (generation.projection.clone(), generation.suffix.clone());
-            self.served.insert(collection.clone(), whose);
+            self.served.insert(collection.clone(), generation.clone());
         }
     }
 

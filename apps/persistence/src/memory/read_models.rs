@@ -25,7 +25,9 @@ impl ReadModels for Memory {
     fn query_documents(&self, query: DocumentQuery) -> BoxFuture<'_, Result<DocumentPage, StoreError>> {
         Box::pin(async move {
             let state = self.state();
-            Ok(state.documents.query(&state.serving(&query.collection), &query))
+            let serving = state.served.get(&query.collection);
+            let unserved = serving.and_then(|generation| query.unserved(&generation.indexes));
+            Ok(DocumentPage { unserved, ..state.documents.query(&state.serving(&query.collection), &query) })
         })
     }
 

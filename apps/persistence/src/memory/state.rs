@@ -41,8 +41,8 @@ pub(super) struct State {
     pub(super) checkpoints: HashMap<String, Position>,
     /// By checkpoint. Their positions are those of the checkpoints.
     pub(super) generations: BTreeMap<String, Generation>,
-    /// By collection: whose documents readers get, and what stands behind the collection's name.
-    pub(super) served: HashMap<String, (String, String)>,
+    /// By collection: which generation readers get.
+    pub(super) served: HashMap<String, Generation>,
     pub(super) subjects: HashMap<Subject, SubjectKey>,
     pub(super) snapshots: BTreeMap<StreamName, Snapshot>,
     /// Entries that wait, by number.

@@ -17,6 +17,7 @@ use crate::postgres::{
 const STORES: &str = include_str!("admin/stores.sql");
 const OBJECTS: &str = include_str!("admin/objects.sql");
 const DROP_OBJECTS: &str = include_str!("admin/drop_objects.sql");
+const DROP_TABLES: &str = include_str!("admin/drop_tables.sql");
 const DROP: &str = include_str!("admin/drop.sql");
 const SIZE: &str = include_str!("admin/size.sql");
 
@@ -105,6 +106,10 @@ async fn drop_in_transaction(visit: &Visit) -> Result<bool, StoreError> {
         let what = if foreign.is_empty() { "all that is in it".to_owned() } else { foreign.join(", ") };
         let why = format!("the schema holds what is not Umbel's ({what})");
         return Err(visit.untouched(&why, "remove that first, or correct store.schema"));
+    }
+    let keeps_tables = |object: &Object| object.name.as_deref() == Some("drop_tables");
+    if objects.iter().any(keeps_tables) {
+        visit.drop(&schema.render(DROP_TABLES)).await?;
     }
     for kind in DROP_ORDER {
         let of_kind = objects.iter().filter(|object| object.kind == kind);

@@ -45,9 +45,9 @@ use umbel_core::{
     id::{CommandId, EventId},
     store::{
         AllPage, Append, AppendError, Appended, ClaimLive, DocumentPage, Generation, ListProjections,
-        ListStreams, LoadDocuments, OpenProjection, Parts, ReadAll, ReadError, ReadStream, RemoveRetired,
-        SaveProjection, SaveProjectionError, StoreError, StoreStatus, StreamInfo, StreamList, StreamPage,
-        SwitchError, SwitchProjection,
+        ListStreams, LoadDocuments, OpenProjection, OpenTables, Parts, QueryTables, ReadAll, ReadError,
+        ReadStream, RemoveRetired, SaveProjection, SaveProjectionError, SaveTables, StoreError, StoreStatus,
+        StreamInfo, StreamList, StreamPage, SwitchError, SwitchProjection, TablesError,
     },
     stream::StreamName,
     subscription::Change,
@@ -342,6 +342,18 @@ impl ReadModels for Postgres {
 
     fn open_projection(&self, request: OpenProjection) -> BoxFuture<'_, Result<Vec<Generation>, StoreError>> {
         Box::pin(self.reader.open_projection(request))
+    }
+
+    fn open_tables(&self, request: OpenTables) -> BoxFuture<'_, Result<Vec<Generation>, TablesError>> {
+        Box::pin(self.reader.open_tables(request))
+    }
+
+    fn save_tables(&self, request: SaveTables) -> BoxFuture<'_, Result<(), SaveProjectionError>> {
+        Box::pin(self.reader.save_tables(request))
+    }
+
+    fn query_tables(&self, request: QueryTables) -> BoxFuture<'_, Result<Vec<Json>, TablesError>> {
+        Box::pin(self.reader.query_tables(request))
     }
 
     fn list_projections(

@@ -13,6 +13,7 @@ mod rows;
 mod select;
 mod stream;
 mod streams;
+mod tables;
 mod tags;
 
 use std::{

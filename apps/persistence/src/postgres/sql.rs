@@ -46,13 +46,19 @@ macro_rules! statements {
         /// All statements of the adapter, by the names of their files.
         #[derive(Debug)]
         pub(super) struct Statements {
+            schema: String,
             $(pub(super) $name: String,)+
         }
 
         impl Statements {
             pub(super) fn new(schema: &Schema) -> Self {
                 let render = |file| schema.render(&without_header(file).replace("{columns}", EVENT_COLUMNS));
-                Self { $($name: render(include_str!(concat!("sql/", stringify!($name), ".sql"))),)+ }
+                Self { schema: schema.0.clone(), $($name: render(include_str!(concat!("sql/", stringify!($name), ".sql"))),)+ }
+            }
+
+            /// The schema that they are rendered for, bare.
+            pub(super) fn schema(&self) -> &str {
+                &self.schema
             }
 
             /// Every one: its name, its file and its text.
@@ -76,6 +82,7 @@ statements! {
     list_streams_by_deletion, list_streams_by_version, read_stream, read_stream_whole,
     read_all_forward, read_all_backward, select_range, select_kinds, select_conversation, select_tags, find_spans,
     load_documents, open_projection, list_projections, switch_projection, remove_retired, claim_live, rebuild_projection,
+    enter_tables, enter_served_tables, query_tables,
     get_documents, query_documents, filter_in, filter_range, load_checkpoint, status,
     find_linkable, add_links, delete_stream, truncate_stream, archive_events, forget_subject,
     find_subject_keys, create_subject_keys, find_subjects,

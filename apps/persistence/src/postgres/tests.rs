@@ -18,6 +18,7 @@ mod spans;
 mod statements;
 mod steps;
 mod support;
+mod tables;
 mod upgrades;
 mod upkeep;
 mod vanishing;

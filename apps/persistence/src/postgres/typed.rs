@@ -6,7 +6,7 @@
 use tokio_postgres::types::{ToSql, Type};
 use uuid::Uuid;
 
-use super::types::{JsonIn, PgTimestamp};
+use super::types::{JsonIn, Literal, PgTimestamp};
 
 /// A parameter of a statement.
 pub(super) type Param<'a> = &'a dyn Value;
@@ -43,6 +43,10 @@ impl<T: Element> Element for Option<T> {
 
 impl<T: Element> Typed for Vec<T> {
     const TYPE: Type = T::LIST;
+}
+
+impl Typed for Literal {
+    const TYPE: Type = Type::UNKNOWN;
 }
 
 macro_rules! typed {

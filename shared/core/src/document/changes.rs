@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use crate::{
     document::{Collection, Document, IndexEntry, index},
     json::{Json, JsonError},
+    tables::Sql,
 };
 
 /// Names one document.
@@ -41,6 +42,7 @@ struct Change {
 #[derive(Default)]
 pub struct Changes {
     changes: Vec<Change>,
+    statements: Vec<Sql>,
 }
 
 impl Changes {
@@ -84,15 +86,27 @@ impl Changes {
         });
     }
 
+    /// Applies a statement to the projection's tables, behind those before it.
+    pub fn sql(&mut self, statement: Sql) {
+        self.statements.push(statement);
+    }
+
+    /// Takes the statements, in their order. What is left are changes of documents.
+    #[must_use]
+    pub fn take_statements(&mut self) -> Vec<Sql> {
+        std::mem::take(&mut self.statements)
+    }
+
     /// Adds the changes of a later event behind these.
     pub fn extend(&mut self, later: Self) {
         self.changes.extend(later.changes);
+        self.statements.extend(later.statements);
     }
 
     /// Whether there is nothing to do.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.changes.is_empty()
+        self.changes.is_empty() && self.statements.is_empty()
     }
 
     /// The documents to load before [`Changes::apply`], each once.

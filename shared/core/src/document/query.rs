@@ -128,18 +128,22 @@ impl DocumentQuery {
         self
     }
 
+    /// The indexes it uses.
+    pub fn indexes(&self) -> impl Iterator<Item = &str> {
+        let filters = self.filters.iter().map(|filter| &*filter.index);
+        filters.chain(self.order.as_ref().map(|order| &*order.index))
+    }
+
     /// Checks that every index used is declared by `D`.
     ///
     /// # Errors
     /// Names the first that is not.
     pub fn check<D: Document>(&self) -> Result<(), UnknownIndex> {
-        let filters = self.filters.iter().map(|filter| &filter.index);
-        let used = filters.chain(self.order.as_ref().map(|order| &order.index));
-        match { used }.find(|index| !D::INDEXES.contains(&index.as_str())) {
+        match self.indexes().find(|index| !D::INDEXES.contains(index)) {
             None => Ok(()),
             Some(index) => Err(UnknownIndex {
                 collection: self.collection.clone(),
-                index: index.clone(),
+                index: index.to_owned(),
                 declared: D::INDEXES.iter().map(|&index| index.to_owned()).collect(),
             }),
         }

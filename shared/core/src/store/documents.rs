@@ -4,7 +4,7 @@ use crate::{
     document::{DocumentKey, DocumentQuery, DocumentWrite},
     json::Json,
     message::Request,
-    store::StoreError,
+    store::{StoreError, TablesError},
     version::Position,
 };
 
@@ -54,6 +54,8 @@ pub struct DocumentPage {
     pub documents: Vec<(String, Json)>,
     /// How many documents match, whatever the page.
     pub total: u64,
+    /// An index of the query that what serves was not built with: then the rest means nothing.
+    pub unserved: Option<String>,
 }
 
 /// Why a projection's progress was not saved.
@@ -68,6 +70,9 @@ pub enum SaveProjectionError {
     /// The generation's place was taken by another one; nothing was written, and nothing will be.
     #[error("this generation was retired; another one serves")]
     Retired,
+    /// The projection's tables could not be changed as asked for; nothing was written.
+    #[error(transparent)]
+    Tables(TablesError),
     /// The store could not do it.
     #[error(transparent)]
     Store(#[from] StoreError),

@@ -3,7 +3,13 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{document::DocumentKey, json::Json, message::Request, store::StoreError, version::Position};
+use crate::{
+    document::{DocumentKey, DocumentQuery},
+    json::Json,
+    message::Request,
+    store::StoreError,
+    version::Position,
+};
 
 /// One building of a projection's documents.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -26,6 +32,11 @@ pub struct Generation {
     pub suffix: String,
     /// The collections that it writes.
     pub collections: Vec<String>,
+    /// Their indexes, see [`OpenProjection::indexes`].
+    #[serde(skip)]
+    pub indexes: Vec<String>,
+    /// The schema that holds its tables, where it has any.
+    pub tables_in: Option<String>,
 }
 
 /// What a generation is there for.
@@ -53,6 +64,9 @@ pub struct OpenProjection {
     pub version: u32,
     /// The collections that the rule writes.
     pub collections: Vec<String>,
+    /// What documents of these are found by: `collection/index`, and `collection/` for each collection. Queries by an index that what serves
+    /// was not built with are told so. Nothing: that is not known.
+    pub indexes: Vec<String>,
 }
 
 /// Asks for generations, those that are gone included; by name, then in their order. A projection has one for each version and for each
@@ -124,6 +138,19 @@ pub enum SwitchError {
     Store(#[from] StoreError),
 }
 
+impl DocumentQuery {
+    /// The first index it uses that is not among these, see [`OpenProjection::indexes`]. None when these are not known.
+    #[must_use]
+    pub fn unserved(&self, indexes: &[String]) -> Option<String> {
+        let is_there = |index: &str| {
+            let mut names =
+                indexes.iter().filter_map(|one| one.strip_prefix(&*self.collection)?.strip_prefix('/'));
+            indexes.is_empty() || names.any(|name| name == index)
+        };
+        self.indexes().find(|index| !is_there(index)).map(str::to_owned)
+    }
+}
+
 impl Generation {
     /// The name of its checkpoint: `name/version`, and for the second building by this version and those after it `name/version/run`.
     #[must_use]
@@ -173,7 +200,7 @@ impl OpenProjection {
             return None;
         }
         let phase = if serving.is_some() { Phase::Building } else { Phase::Serving };
-        Some(next(kept, &self.projection, self.version, &self.collections, phase, head))
+        Some(next(kept, (&self.projection, self.version), (&self.collections, &self.indexes), phase, head))
     }
 }
 
@@ -182,15 +209,14 @@ impl OpenProjection {
 #[must_use]
 pub fn rebuilt(kept: &[Generation], head: Position) -> Option<Generation> {
     let serving = kept.iter().find(|one| one.phase == Phase::Serving)?;
-    let Generation { projection, version, collections, .. } = serving;
-    Some(next(kept, projection, *version, collections, Phase::Building, head))
+    let Generation { projection, version, collections, indexes, .. } = serving;
+    Some(next(kept, (projection, *version), (collections, indexes), Phase::Building, head))
 }
 
 fn next(
     kept: &[Generation],
-    projection: &str,
-    version: u32,
-    collections: &[String],
+    (projection, version): (&str, u32),
+    (collections, indexes): (&[String], &[String]),
     phase: Phase,
     live_after: Position,
 ) -> Generation {
@@ -205,6 +231,8 @@ fn next(
         live_after,
         suffix: if phase == Phase::Serving { String::new() } else { format!("@{version}.{run}") },
         collections: collections.to_vec(),
+        indexes: indexes.to_vec(),
+        tables_in: None,
     }
 }
 
@@ -251,7 +279,12 @@ mod tests {
     const HEAD: Position = Position::new(9);
 
     fn open(version: u32) -> OpenProjection {
-        OpenProjection { projection: "a.b".into(), version, collections: vec!["a.c".into()] }
+        OpenProjection {
+            projection: "a.b".into(),
+            version,
+            collections: vec!["a.c".into()],
+            indexes: Vec::new(),
+        }
     }
 
     fn made(kept: &[Generation], version: u32) -> Option<(String, Phase, String)> {

@@ -19,6 +19,7 @@ mod selector;
 mod snapshot;
 mod streams;
 mod subscriptions;
+mod tables;
 mod upkeep;
 mod verify;
 
@@ -56,5 +57,6 @@ pub use subscriptions::{
     Checkpoint, KeepLeases, LEASE_MAX_MS, Lease, LeaseState, Leases, ListSubscriptions, OpenError,
     OpenSubscription, PARTITIONS_MAX, PartitionState, SOURCE_MAX_BYTES, SaveCheckpoints, SubscriptionState,
 };
+pub use tables::{OpenTables, QueryTables, SaveTables, TablesError};
 pub use upkeep::{Act, ActRecord, Perform, PerformError, Performed, Removal};
 pub use verify::{FINDINGS_MAX_PER_RULE, Finding, Rule, VerifyStore};

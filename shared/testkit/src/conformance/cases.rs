@@ -124,6 +124,7 @@ macro_rules! store_conformance {
             a_rebuild_needs_no_new_version,
             an_older_checkpoint_becomes_a_generation,
             a_collection_changes_hands,
+            an_index_that_is_being_built_is_told_of,
             what_is_retired_goes_in_parts,
             an_event_is_claimed_once,
         ]);

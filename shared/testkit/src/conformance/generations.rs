@@ -18,7 +18,10 @@ const NAME: &str = "test.list";
 
 async fn open<S: StoreUnderTest>(store: &S, version: u32) -> Vec<Generation> {
     let collections = vec!["test.items".to_owned()];
-    store.ask(OpenProjection { projection: NAME.into(), version, collections }).await.unwrap()
+    store
+        .ask(OpenProjection { projection: NAME.into(), version, collections, indexes: Vec::new() })
+        .await
+        .unwrap()
 }
 
 /// A save that puts a document in which the group tells who wrote it.
@@ -202,7 +205,10 @@ pub async fn a_collection_changes_hands<S: StoreUnderTest>(store: S) {
     assert_eq!(read(&store).await.as_deref(), Some("owner"));
     let open_as = async |name: &str, version, collection: &str| {
         let collections = vec![collection.to_owned()];
-        store.ask(OpenProjection { projection: name.into(), version, collections }).await.unwrap()
+        store
+            .ask(OpenProjection { projection: name.into(), version, collections, indexes: Vec::new() })
+            .await
+            .unwrap()
     };
     let heir = open_as("test.heir", 1, "test.items").await;
     assert_eq!((heir.len(), heir[0].phase), (1, Phase::Serving));
@@ -220,6 +226,40 @@ pub async fn a_collection_changes_hands<S: StoreUnderTest>(store: S) {
     remove_retired(&store).await;
     assert_eq!(load(&store, "test.list/1").await, None);
     assert_eq!(read(&store).await.as_deref(), Some("heir"));
+}
+
+/// UX-09: given an index that only the version which is being built has, then a query by it is told so until that version serves; others
+/// are answered meanwhile, also after a rebuild.
+pub async fn an_index_that_is_being_built_is_told_of<S: StoreUnderTest>(store: S) {
+    let events = Events::default();
+    let declared = async |version, indexes: &[&str]| {
+        let collections = vec!["test.items".to_owned()];
+        let indexes = indexes.iter().map(|&index| index.to_owned()).collect();
+        store.ask(OpenProjection { projection: NAME.into(), version, collections, indexes }).await.unwrap()
+    };
+    let unserved = async |query: DocumentQuery| store.query_documents(query).await.unwrap().unserved;
+    let all = DocumentQuery::of::<Item>;
+    declared(1, &["test.items/", "test.items/tags"]).await;
+    store.save_projection(save("test.list/1", 0, 0, "old")).await.unwrap();
+    declared(2, &["test.items/", "test.items/tags", "test.items/rank"]).await;
+    let by_rank = || all().equal("tags", "t").order_by("rank", umbel_core::document::Direction::Forward);
+    assert_eq!(unserved(by_rank()).await.as_deref(), Some("rank"));
+    assert_eq!(unserved(all().equal("rank", 1)).await.as_deref(), Some("rank"));
+    let page = store.query_documents(all().equal("tags", "t")).await.unwrap();
+    assert_eq!((page.unserved, page.total), (None, 1));
+
+    store.save_projection(save("test.list/2", 0, 0, "new")).await.unwrap();
+    store.ask(switch("test.list/2", 0)).await.unwrap();
+    assert_eq!(unserved(by_rank()).await, None);
+    assert_eq!(unserved(all().equal("group", 1)).await.as_deref(), Some("group"));
+    store.ask(events.perform(rebuild())).await.unwrap();
+    store.ask(switch("test.list/2/2", 0)).await.unwrap();
+    assert_eq!(
+        (unserved(by_rank()).await, unserved(all().equal("group", 1)).await),
+        (None, Some("group".into()))
+    );
+    let elsewhere = DocumentQuery { collection: "test.others".into(), ..by_rank() };
+    assert_eq!(unserved(elsewhere).await, None, "no projection's");
 }
 
 /// Documents of more generations than one transaction removes go in parts, and readers see none of it.

@@ -9,7 +9,7 @@ use umbel_core::{
     store::{
         AllPage, Append, AppendError, Appended, ClaimLive, ClearOutbox, DocumentPage, DuePage, FindWork,
         Finding, Generation, KeepNotices, KeptNotice, LinkError, LinkEvents, ListNotices, ListProjections,
-        ListSnapshots, ListStreams, LoadDocuments, OpenProjection, Perform, PerformError, Performed, ReadAll,
+        ListSnapshots, ListStreams, LoadDocuments, OpenProjection, OpenTables, QueryTables, SaveTables, TablesError, Perform, PerformError, Performed, ReadAll,
         ReadDue, ReadError, ReadOutbox, ReadStream, RemoveRetired, SaveProjection, SaveProjectionError,
         Snapshot, StoreError, StoreStatus, StreamInfo, StreamList, StreamPage, SweepNotices, SwitchError,
         SwitchProjection, Waiting,
@@ -125,6 +125,21 @@ impl ReadModels for Rigged {
 
     fn open_projection(&self, request: OpenProjection) -> BoxFuture<'_, Result<Vec<Generation>, StoreError>> {
         self.inner.open_projection(request)
+    }
+
+    fn open_tables(&self, request: OpenTables) -> BoxFuture<'_, Result<Vec<Generation>, TablesError>> {
+        self.inner.open_tables(request)
+    }
+
+    fn save_tables(&self, request: SaveTables) -> BoxFuture<'_, Result<(), SaveProjectionError>> {
+        Box::pin(async move {
+            let saved = self.inner.save_tables(request).await;
+            if take(&self.lost_saves) { Err(lost().into()) } else { saved }
+        })
+    }
+
+    fn query_tables(&self, request: QueryTables) -> BoxFuture<'_, Result<Vec<Json>, TablesError>> {
+        self.inner.query_tables(request)
     }
 
     fn list_projections(

@@ -29,7 +29,11 @@ CREATE TABLE {schema}.checkpoints (
     phase text COLLATE "C" NOT NULL DEFAULT 'serving' CHECK (phase IN ('serving', 'building', 'retired', 'removed')),
     live_after bigint NOT NULL DEFAULT 0,
     suffix text COLLATE "C" NOT NULL DEFAULT '',
-    collections text[] COLLATE "C" NOT NULL DEFAULT '{}'
+    collections text[] COLLATE "C" NOT NULL DEFAULT '{}',
+    indexes text[] COLLATE "C" NOT NULL DEFAULT '{}',
+    -- The statements that created its own tables, and the schema that these are in. Null where it has none.
+    tables text[] COLLATE "C" NOT NULL DEFAULT '{}',
+    tables_in text COLLATE "C"
 );
 CREATE UNIQUE INDEX checkpoints_by_name ON {schema}.checkpoints (name, version, run);
 CREATE UNIQUE INDEX checkpoints_serving ON {schema}.checkpoints (name) WHERE phase = 'serving';
@@ -38,7 +42,9 @@ CREATE UNIQUE INDEX checkpoints_serving ON {schema}.checkpoints (name) WHERE pha
 CREATE TABLE {schema}.served (
     collection text COLLATE "C" PRIMARY KEY,
     suffix text COLLATE "C" NOT NULL,
-    name text COLLATE "C" NOT NULL
+    name text COLLATE "C" NOT NULL,
+    -- What its documents are found by, as collection/index. Null: not known.
+    indexes text[] COLLATE "C"
 );
 
 -- Replaces documents and their index entries. A null body deletes. Each document at most once, sorted, so that
@@ -150,30 +156,79 @@ BEGIN
 END $$;
 
 -- Lets the documents with this suffix serve a projection's collections, whoever else has had them.
-CREATE FUNCTION {schema}.serve(p_name text, p_suffix text, p_collections text[])
+CREATE FUNCTION {schema}.serve(p_name text, p_suffix text, p_collections text[], p_indexes text[])
 RETURNS void LANGUAGE sql
 AS $$
     DELETE FROM {schema}.served WHERE name = p_name;
-    INSERT INTO {schema}.served (collection, suffix, name)
-    SELECT collection, p_suffix, p_name FROM unnest(p_collections) AS own (collection)
-    ON CONFLICT (collection) DO UPDATE SET suffix = excluded.suffix, name = excluded.name;
+    INSERT INTO {schema}.served (collection, suffix, name, indexes)
+    SELECT collection, p_suffix, p_name, nullif(p_indexes, '{}') FROM unnest(p_collections) AS own (collection)
+    ON CONFLICT (collection) DO UPDATE SET suffix = excluded.suffix, name = excluded.name, indexes = excluded.indexes;
 $$;
+
+-- Creates the tables of a generation in a schema of their own, which statements find them in by their plain names. Whoever may not create
+-- schemas in this database is told so.
+CREATE FUNCTION {schema}.create_tables(p_tables_in text, p_tables text[])
+RETURNS void LANGUAGE plpgsql
+AS $$
+DECLARE
+    v_path text := current_setting('search_path');
+    v_table text;
+BEGIN
+    EXECUTE format('CREATE SCHEMA %I', p_tables_in);
+    PERFORM set_config('search_path', quote_ident(p_tables_in), true);
+    FOREACH v_table IN ARRAY p_tables LOOP
+        BEGIN
+            EXECUTE v_table;
+        EXCEPTION WHEN OTHERS THEN
+            RAISE EXCEPTION '%: %', v_table, sqlerrm USING ERRCODE = sqlstate;
+        END;
+    END LOOP;
+    PERFORM set_config('search_path', v_path, true);
+END $$;
+
+-- Removes the tables of a generation with their schema. What others have made of them is not theirs: then it is an error, and all of it
+-- stays.
+CREATE FUNCTION {schema}.drop_tables(p_tables_in text)
+RETURNS void LANGUAGE plpgsql
+AS $$
+DECLARE
+    v_tables text;
+BEGIN
+    SELECT string_agg(format('%I.%I', schemaname, tablename), ', ') INTO v_tables
+    FROM pg_tables WHERE schemaname = p_tables_in;
+    IF v_tables IS NOT NULL THEN
+        EXECUTE 'DROP TABLE ' || v_tables;
+    END IF;
+    EXECUTE format('DROP SCHEMA IF EXISTS %I', p_tables_in);
+END $$;
 
 -- Makes a generation of a projection, of this version: its documents under names of their own unless it is the first, which serves. A
 -- checkpoint that bears its name already becomes it; the first one goes on where that stands. When another projection has documents
 -- under these names, the suffix tells whose these are: a collection may change hands, and what its former owner still writes and then
 -- leaves is not the new one's. It is held by one at a time, whichever projection: two of them must not find the same names free.
-CREATE FUNCTION {schema}.begin_generation(p_name text, p_version bigint, p_collections text[], p_serves boolean)
-RETURNS void LANGUAGE plpgsql
+CREATE FUNCTION {schema}.begin_generation(
+    p_name text, p_version bigint, p_collections text[], p_indexes text[], p_tables text[], p_serves boolean
+) RETURNS void LANGUAGE plpgsql
 AS $$
 DECLARE
     v_run bigint;
+    v_checkpoint text;
     v_suffix text := '';
+    v_tables_in text;
 BEGIN
     PERFORM pg_advisory_xact_lock(hashtextextended('{schema}.names_of_generations', 0));
     SELECT 1 + coalesce(max(run), 0) INTO v_run FROM {schema}.checkpoints WHERE name = p_name AND version = p_version;
+    v_checkpoint := concat_ws('/', p_name, p_version, nullif(v_run, 1));
     IF NOT p_serves THEN
         v_suffix := format('@%s.%s', p_version, v_run);
+    END IF;
+    IF cardinality(p_tables) > 0 THEN
+        -- The store's name, as others may be in the same database; and what would be cut off must not make two the same.
+        v_tables_in := concat(trim('"' FROM '{schema}'), '.', v_checkpoint);
+        IF octet_length(v_tables_in) > 63 THEN
+            v_tables_in := 'tables.' || md5(v_tables_in);
+        END IF;
+        PERFORM {schema}.create_tables(v_tables_in, p_tables);
     END IF;
     IF EXISTS (
         SELECT FROM {schema}.checkpoints
@@ -182,16 +237,18 @@ BEGIN
         v_suffix := format('@%s/%s.%s', p_name, p_version, v_run);
     END IF;
     IF p_serves THEN
-        PERFORM {schema}.serve(p_name, v_suffix, p_collections);
+        PERFORM {schema}.serve(p_name, v_suffix, p_collections, p_indexes);
     END IF;
     INSERT INTO {schema}.checkpoints AS c
-        (projection, position, name, version, run, phase, live_after, suffix, collections)
-    SELECT concat_ws('/', p_name, p_version, nullif(v_run, 1)), 0, p_name, p_version, v_run,
-        CASE WHEN p_serves THEN 'serving' ELSE 'building' END, log.position, v_suffix, p_collections
+        (projection, position, name, version, run, phase, live_after, suffix, collections, indexes, tables, tables_in)
+    SELECT v_checkpoint, 0, p_name, p_version, v_run,
+        CASE WHEN p_serves THEN 'serving' ELSE 'building' END, log.position, v_suffix, p_collections, p_indexes,
+        p_tables, v_tables_in
     FROM {schema}.log
     ON CONFLICT (projection) DO UPDATE SET name = excluded.name, version = excluded.version, run = excluded.run,
         phase = excluded.phase, suffix = excluded.suffix, collections = excluded.collections,
-        position = CASE WHEN p_serves THEN c.position ELSE 0 END,
+        indexes = excluded.indexes, tables = excluded.tables, tables_in = excluded.tables_in,
+        position = CASE WHEN p_serves AND v_tables_in IS NULL THEN c.position ELSE 0 END,
         live_after = CASE WHEN p_serves AND c.position > 0 THEN c.position ELSE excluded.live_after END;
 END $$;
 
@@ -201,8 +258,10 @@ AS $$
     SELECT pg_advisory_xact_lock(hashtextextended('{schema}.generations.' || p_name, 0))
 $$;
 
--- Makes the generation that a version of a projection's rule needs, unless it is there or a newer version serves.
-CREATE FUNCTION {schema}.open_projection(p_name text, p_version bigint, p_collections text[])
+-- Makes the generation that a version of a projection's rule needs, with its tables, unless it is there or a newer version serves.
+CREATE FUNCTION {schema}.open_projection(
+    p_name text, p_version bigint, p_collections text[], p_indexes text[], p_tables text[]
+)
 RETURNS void LANGUAGE plpgsql
 SET lock_timeout = '10s' SET jit = off
 AS $$
@@ -217,7 +276,7 @@ BEGIN
     ) THEN
         RETURN;
     END IF;
-    PERFORM {schema}.begin_generation(p_name, p_version, p_collections, v_serving IS NULL);
+    PERFORM {schema}.begin_generation(p_name, p_version, p_collections, p_indexes, p_tables, v_serving IS NULL);
 END $$;
 
 -- Begins to build a projection anew by the version that serves, and gives up what such a rebuild has built so far. Returns 0; -1 when
@@ -230,13 +289,14 @@ DECLARE
     v_serving record;
 BEGIN
     PERFORM {schema}.lock_generations(p_name);
-    SELECT version, collections INTO v_serving FROM {schema}.checkpoints WHERE name = p_name AND phase = 'serving';
+    SELECT version, collections, indexes, tables INTO v_serving FROM {schema}.checkpoints WHERE name = p_name AND phase = 'serving';
     IF NOT FOUND THEN
         RETURN -1;
     END IF;
     UPDATE {schema}.checkpoints SET phase = 'retired'
     WHERE name = p_name AND version = v_serving.version AND phase = 'building';
-    PERFORM {schema}.begin_generation(p_name, v_serving.version, v_serving.collections, false);
+    PERFORM {schema}.begin_generation(p_name, v_serving.version, v_serving.collections, v_serving.indexes,
+        v_serving.tables, false);
     RETURN 0;
 END $$;
 
@@ -272,11 +332,11 @@ BEGIN
         UPDATE {schema}.checkpoints SET phase = 'retired'
         WHERE name = v_own.name AND phase IN ('serving', 'building') AND (version, run) < (v_own.version, v_own.run);
         UPDATE {schema}.checkpoints SET phase = 'serving' WHERE projection = p_projection;
-        PERFORM {schema}.serve(v_own.name, v_own.suffix, v_own.collections);
+        PERFORM {schema}.serve(v_own.name, v_own.suffix, v_own.collections, v_own.indexes);
     END IF;
 END $$;
 
--- Removes at most p_limit documents of a retired generation of the projection, or notes that there are none left. Returns whether one is
+-- Removes at most p_limit documents of a retired generation of the projection, or its tables and notes that nothing is left. Returns whether one is
 -- still retired. Nobody writes to it any more, so its row is locked only against others who remove.
 CREATE FUNCTION {schema}.remove_retired(p_name text, p_limit bigint)
 RETURNS boolean LANGUAGE plpgsql
@@ -285,13 +345,16 @@ AS $$
 DECLARE
     v_old record;
 BEGIN
-    SELECT projection, suffix, collections INTO v_old FROM {schema}.checkpoints
+    SELECT projection, suffix, collections, tables_in INTO v_old FROM {schema}.checkpoints
     WHERE name = p_name AND phase = 'retired' ORDER BY version, run LIMIT 1 FOR UPDATE;
     IF NOT FOUND THEN
         RETURN false;
     END IF;
     IF {schema}.remove_documents({schema}.suffixed(v_old.collections, v_old.suffix), p_limit) < p_limit THEN
-        UPDATE {schema}.checkpoints SET phase = 'removed' WHERE projection = v_old.projection;
+        IF v_old.tables_in IS NOT NULL THEN
+            PERFORM {schema}.drop_tables(v_old.tables_in);
+        END IF;
+        UPDATE {schema}.checkpoints SET phase = 'removed', tables_in = NULL WHERE projection = v_old.projection;
     END IF;
     RETURN EXISTS (SELECT FROM {schema}.checkpoints WHERE name = p_name AND phase = 'retired');
 END $$;

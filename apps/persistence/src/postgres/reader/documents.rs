@@ -14,7 +14,7 @@ use crate::postgres::{types::JsonOut, writer::DocumentRows};
 const ABOVE_ALL: &[u8] = &[0xff];
 
 /// Parameters of `query_documents.sql` before those of its filters.
-const FIXED_PARAMS: usize = 4;
+const FIXED_PARAMS: usize = 5;
 
 /// A filter's values, owned by the query that sends them.
 enum FilterParams<'a> {
@@ -41,11 +41,12 @@ impl Reader {
         query: DocumentQuery,
     ) -> Result<DocumentPage, StoreError> {
         let sql = self.query_text(&query);
+        let used: Vec<&str> = query.indexes().collect();
         let order = query.order.as_ref().map(|order| order.index.as_str());
         let offset = i64::try_from(query.offset).unwrap_or(i64::MAX);
         let limit = i64::from(query.limit);
         let values: Vec<_> = query.filters.iter().map(|filter| FilterParams::of(&filter.test)).collect();
-        let mut params: Vec<Param<'_>> = vec![&query.collection, &order, &offset, &limit];
+        let mut params: Vec<Param<'_>> = vec![&query.collection, &order, &offset, &limit, &used];
         for (filter, values) in query.filters.iter().zip(&values) {
             params.push(&filter.index);
             match values {
@@ -62,6 +63,7 @@ impl Reader {
         Ok(DocumentPage {
             documents: rows.iter().filter_map(document).collect(),
             total: u64::try_from(total).unwrap_or(0),
+            unserved: rows.first().and_then(|row| row.get("unserved")),
         })
     }
 
@@ -85,26 +87,10 @@ impl Reader {
             self.remove_in_steps(&self.statements.clear_documents, &params).await?;
         }
         let rows = DocumentRows::new(&request.writes);
-        let params: [Param<'_>; 11] = [
-            &request.projection,
-            &expected,
-            &position,
-            &request.clear,
-            &rows.collections,
-            &rows.keys,
-            &rows.bodies,
-            &rows.entry_collections,
-            &rows.entry_keys,
-            &rows.entry_indexes,
-            &rows.entry_values,
-        ];
+        let params = save_params(&request, (&expected, &position), &rows);
         // Should the connection be lost, the caller loads the checkpoint and knows whether it took effect.
         let saved = self.write(&self.statements.save_projection, &params).await?;
-        match saved.first().and_then(|row| row.get::<_, Option<i64>>(0)) {
-            None => Ok(()),
-            Some(-1) => Err(SaveProjectionError::Retired),
-            Some(actual) => Err(SaveProjectionError::CheckpointMoved { actual: Position::from_i64(actual) }),
-        }
+        outcome(&saved)
     }
 
     /// The query's text: one for each combination of filters and direction.
@@ -137,6 +123,36 @@ impl Reader {
             Some(Direction::Forward) | None => "NULLS FIRST",
         };
         self.statements.query_documents.replace("{filters}", &filters).replace("{sorted}", sorted)
+    }
+}
+
+/// The parameters of `save_projection.sql`.
+pub(super) fn save_params<'a>(
+    request: &'a SaveProjection,
+    (expected, position): (&'a i64, &'a i64),
+    rows: &'a DocumentRows<'_>,
+) -> [Param<'a>; 11] {
+    [
+        &request.projection,
+        expected,
+        position,
+        &request.clear,
+        &rows.collections,
+        &rows.keys,
+        &rows.bodies,
+        &rows.entry_collections,
+        &rows.entry_keys,
+        &rows.entry_indexes,
+        &rows.entry_values,
+    ]
+}
+
+/// What `save_projection.sql` says.
+pub(super) fn outcome(saved: &[Row]) -> Result<(), SaveProjectionError> {
+    match saved.first().and_then(|row| row.get::<_, Option<i64>>(0)) {
+        None => Ok(()),
+        Some(-1) => Err(SaveProjectionError::Retired),
+        Some(actual) => Err(SaveProjectionError::CheckpointMoved { actual: Position::from_i64(actual) }),
     }
 }
 

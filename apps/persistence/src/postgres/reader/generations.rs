@@ -36,9 +36,19 @@ impl Reader {
         if request.missing(&kept, Position::START).is_none() {
             return Ok(kept);
         }
-        let params: [Param<'_>; 3] = [&request.projection, &i64::from(request.version), &request.collections];
-        self.write(&self.statements.open_projection, &params).await?;
+        self.make_generation(&request, &[]).await?;
         list().await
+    }
+
+    /// Makes what is missing, with tables that these statements create.
+    pub(super) async fn make_generation(
+        &self,
+        request: &OpenProjection,
+        tables: &[String],
+    ) -> Result<(), StoreError> {
+        let OpenProjection { projection, version, collections, indexes } = request;
+        let params: [Param<'_>; 5] = [projection, &i64::from(*version), collections, indexes, &tables];
+        self.write(&self.statements.open_projection, &params).await.map(drop)
     }
 
     pub(in crate::postgres) async fn list_projections(
@@ -80,7 +90,7 @@ impl Reader {
     }
 }
 
-fn generation(row: &Row) -> Result<Generation, StoreError> {
+pub(super) fn generation(row: &Row) -> Result<Generation, StoreError> {
     let phase: String = row.get("phase");
     let phase = match &*phase {
         "serving" => Phase::Serving,
@@ -102,5 +112,7 @@ fn generation(row: &Row) -> Result<Generation, StoreError> {
         live_after: Position::from_i64(row.get("live_after")),
         suffix: row.get("suffix"),
         collections: row.get("collections"),
+        indexes: row.get("indexes"),
+        tables_in: row.get("tables_in"),
     })
 }

@@ -1,3 +1,4 @@
 -- Makes the generation that a version of a projection's rule needs, unless it is there or a newer version serves.
--- Parameters: 1 projection's name, 2 version, 3 collections. Always one row. Index: checkpoints_by_name.
-SELECT {schema}.open_projection($1, $2, $3)
+-- Parameters: 1 projection's name, 2 version, 3 collections, 4 their indexes, 5 statements that create its tables.
+-- Always one row. Index: checkpoints_by_name.
+SELECT {schema}.open_projection($1, $2, $3, $4, $5)

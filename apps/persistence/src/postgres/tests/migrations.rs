@@ -27,8 +27,8 @@ async fn every_statement_can_be_prepared() {
     let client = client(schema.url()).await;
     let statements = Statements::new(&Schema::new(schema.name()).unwrap());
     let condition = |text: &str| {
-        let text = text.replace("{index}", "$5").replace("{values}", "$6");
-        text.replace("{from}", "$6").replace("{to}", "$7")
+        let text = text.replace("{index}", "$6").replace("{values}", "$7");
+        text.replace("{from}", "$7").replace("{to}", "$8")
     };
     for (name, file, text) in statements.all() {
         assert!(file.starts_with("-- "), "{name} has no header");
@@ -38,6 +38,7 @@ async fn every_statement_can_be_prepared() {
         let text = match name {
             "filter_in" | "filter_range" => query(&format!("\n{}", condition(text))),
             "query_documents" => query(""),
+            "query_tables" => text.replace("{query}", "VALUES ($1::text)").replace("{most}", "10"),
             "select_conversation" => text
                 .replace("{sorted}", "DESC")
                 .replace("{conversation}", "correlation_id = $9 AND causation_id = $10"),

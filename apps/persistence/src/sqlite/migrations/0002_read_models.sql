@@ -28,7 +28,8 @@ CREATE TABLE checkpoints (
     phase       TEXT    NOT NULL DEFAULT 'serving' CHECK (phase IN ('serving', 'building', 'retired', 'removed')),
     live_after  INTEGER NOT NULL DEFAULT 0,
     suffix      TEXT    NOT NULL DEFAULT '',
-    collections TEXT    NOT NULL DEFAULT '[]'
+    collections TEXT    NOT NULL DEFAULT '[]',
+    indexes     TEXT    NOT NULL DEFAULT '[]'
 ) STRICT, WITHOUT ROWID;
 CREATE UNIQUE INDEX checkpoints_by_name ON checkpoints (name, version, run) WHERE name IS NOT NULL;
 CREATE UNIQUE INDEX checkpoints_serving ON checkpoints (name) WHERE name IS NOT NULL AND phase = 'serving';
@@ -37,6 +38,8 @@ CREATE UNIQUE INDEX checkpoints_serving ON checkpoints (name) WHERE name IS NOT 
 CREATE TABLE served (
     collection TEXT NOT NULL PRIMARY KEY,
     suffix     TEXT NOT NULL,
-    name       TEXT NOT NULL
+    name       TEXT NOT NULL,
+    -- What its documents are found by, a JSON list.
+    indexes    TEXT NOT NULL
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX served_by_name ON served (name);

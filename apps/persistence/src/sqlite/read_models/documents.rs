@@ -10,7 +10,7 @@ use umbel_core::{
     store::{DocumentPage, LoadDocuments},
 };
 
-use super::generations::suffix;
+use super::generations::{names, suffix};
 use crate::sqlite::sql::{
     COUNT_DOCUMENTS, DOCUMENTS_AND_FILTER, DOCUMENTS_BY_FILTER, FIND_DOCUMENT, FIND_SERVED, ORDER_BACKWARD,
     ORDER_BY_KEY, ORDER_FORWARD, QUERY_DOCUMENTS, TEST_BETWEEN, TEST_EQUAL, TEST_ONE_OF, text,
@@ -25,7 +25,7 @@ pub(super) fn get_documents(
     keys: &[DocumentKey],
 ) -> rusqlite::Result<Vec<Option<Json>>> {
     let snapshot = connection.transaction()?;
-    let find = |key: &DocumentKey| find(&snapshot, &serving(&snapshot, key.collection)?, &key.key);
+    let find = |key: &DocumentKey| find(&snapshot, &serving(&snapshot, key.collection)?.0, &key.key);
     keys.iter().map(find).collect()
 }
 
@@ -46,11 +46,14 @@ fn find(snapshot: &Connection, collection: &str, key: &str) -> rusqlite::Result<
     Ok(body.map(Json::from_store))
 }
 
-/// The name under which the documents are that serve a collection; for the same snapshot as what is read there.
-fn serving(snapshot: &Connection, collection: &str) -> rusqlite::Result<String> {
+/// The name under which the documents are that serve a collection, and what they are found by; for the same snapshot as what is read
+/// there.
+fn serving(snapshot: &Connection, collection: &str) -> rusqlite::Result<(String, Vec<String>)> {
     let mut statement = snapshot.prepare_cached(FIND_SERVED)?;
-    let suffix = statement.query_row([collection], |row| row.get::<_, String>(0)).optional()?;
-    Ok(format!("{collection}{}", suffix.unwrap_or_default()))
+    let found = statement
+        .query_row([collection], |row| Ok((row.get::<_, String>(0)?, names(&row.get::<_, String>(1)?, 1)?)));
+    let (suffix, indexes) = found.optional()?.unwrap_or_default();
+    Ok((format!("{collection}{suffix}"), indexes))
 }
 
 pub(super) fn query_documents(
@@ -58,7 +61,8 @@ pub(super) fn query_documents(
     query: &DocumentQuery,
 ) -> rusqlite::Result<DocumentPage> {
     let snapshot = connection.transaction()?;
-    let statements = Statements::of(query, &serving(&snapshot, &query.collection)?);
+    let (collection, indexes) = serving(&snapshot, &query.collection)?;
+    let statements = Statements::of(query, &collection);
     let documents = snapshot
         .prepare_cached(&statements.page)?
         .query_map(params_from_iter(&statements.page_parameters), |row| {
@@ -76,7 +80,7 @@ pub(super) fn query_documents(
             snapshot.prepare_cached(&statements.count)?.query_row(parameters, |row| row.get(0))?;
         u64::try_from(total).unwrap_or(0)
     };
-    Ok(DocumentPage { documents, total })
+    Ok(DocumentPage { documents, total, unserved: query.unserved(&indexes) })
 }
 
 type Parameters = Vec<Box<dyn ToSql>>;

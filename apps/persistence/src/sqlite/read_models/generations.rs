@@ -100,10 +100,11 @@ pub(super) fn switch(
 
 /// Readers of its collections get its documents, whoever else has had them.
 fn serve(connection: &Connection, generation: &Generation) -> rusqlite::Result<()> {
-    let Generation { projection, suffix, collections, .. } = generation;
+    let Generation { projection, suffix, collections, indexes, .. } = generation;
+    let indexes = serde_json::Value::from(indexes.clone()).to_string();
     connection.prepare_cached(CLEAR_SERVED)?.execute([projection])?;
     for collection in collections {
-        connection.prepare_cached(PUT_SERVED)?.execute(params![collection, suffix, projection])?;
+        connection.prepare_cached(PUT_SERVED)?.execute(params![collection, suffix, projection, indexes])?;
     }
     Ok(())
 }
@@ -143,8 +144,10 @@ fn begin(connection: &Connection, generation: &Generation) -> rusqlite::Result<(
     if generation.phase == Phase::Serving {
         serve(connection, generation)?;
     }
-    let Generation { projection, version, run, phase, live_after, suffix, collections, .. } = generation;
+    let Generation { projection, version, run, phase, live_after, suffix, collections, indexes, .. } =
+        generation;
     let collections = serde_json::Value::from(collections.clone()).to_string();
+    let indexes = serde_json::Value::from(indexes.clone()).to_string();
     let row = params![
         generation.checkpoint(),
         projection,
@@ -153,7 +156,8 @@ fn begin(connection: &Connection, generation: &Generation) -> rusqlite::Result<(
         text(*phase),
         live_after.to_i64(),
         suffix,
-        collections
+        collections,
+        indexes
     ];
     connection.prepare_cached(BEGIN_GENERATION)?.execute(row).map(|_rows| ())
 }
@@ -171,15 +175,20 @@ const fn text(phase: Phase) -> &'static str {
     }
 }
 
+/// A list of names, which a column holds as JSON.
+pub(super) fn names(list: &str, column: usize) -> rusqlite::Result<Vec<String>> {
+    serde_json::from_str(list)
+        .map_err(|error| rusqlite::Error::FromSqlConversionFailure(column, Type::Text, error.into()))
+}
+
 fn read(row: &Row<'_>) -> rusqlite::Result<Generation> {
     let phase: String = row.get(3)?;
     let phases = [Phase::Serving, Phase::Building, Phase::Retired, Phase::Removed];
     let unknown =
         || rusqlite::Error::FromSqlConversionFailure(3, Type::Text, format!("{phase:?} is no phase").into());
     let phase = phases.into_iter().find(|one| text(*one) == phase).ok_or_else(unknown)?;
-    let collections: String = row.get(7)?;
-    let collections = serde_json::from_str(&collections)
-        .map_err(|error| rusqlite::Error::FromSqlConversionFailure(7, Type::Text, error.into()))?;
+    let list = |column| names(&row.get::<_, String>(column)?, column);
+    let (collections, indexes) = (list(7)?, list(8)?);
     Ok(Generation {
         projection: row.get::<_, Option<String>>(0)?.unwrap_or_default(),
         version: row.get(1)?,
@@ -189,5 +198,7 @@ fn read(row: &Row<'_>) -> rusqlite::Result<Generation> {
         live_after: Position::from_i64(row.get(5)?),
         suffix: row.get(6)?,
         collections,
+        indexes,
+        tables_in: None,
     })
 }
