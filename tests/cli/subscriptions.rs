@@ -215,7 +215,7 @@ fn many_dead_letters_are_looked_after_in_chunks() {
         let many = |command: &[&str]| umbel.json(&[&["dead-letters"], command].concat()).remove(0);
         let recorded = |name: &str| -> Vec<Value> {
             let audit = umbel.json(&["audit"]);
-            let of_name = |event: &&Value| event["event_type"] == format!("{name}/1");
+            let of_name = |event: &&Value| event["type"] == format!("{name}/1");
             audit.iter().filter(of_name).map(|event| event["data"]["events"].clone()).collect()
         };
         // The last of three of its key.
