@@ -74,6 +74,7 @@ impl Desk {
     }
 
     /// Reads a page in parts, and opens each. That may take a connection, and the page has one: so neither waits for the other.
+    #[expect(clippy::disallowed_methods, reason = "its end is that of a page: nothing else is put in")]
     async fn in_parts<'a, P, E: From<StoreError>>(
         &self,
         parts: Parts,

@@ -132,6 +132,7 @@ impl<P: Paged> Pages<P> {
 }
 
 impl<P: Paged> Ahead<P> {
+    #[expect(clippy::disallowed_methods, reason = "its end is that of a page: nothing else is put in")]
     fn ask(store: &Store, request: P) -> Self {
         let (sender, parts) = mpsc::unbounded_channel();
         // Nobody wants what nobody takes any more.

@@ -123,7 +123,7 @@ pub(super) async fn a_dead_letter_keeps_commands(adapter: impl Adapter) {
     let save = SaveCheckpoints { subscription: kept.name, checkpoints: checkpoints.collect() };
     assert_eq!(adapter.save_checkpoints(save).await, Ok(vec![]));
     let letters = ListLetters { filter: LetterFilter::default(), after: None, limit: 9 };
-    let letters = adapter.list_letters(letters).await.unwrap().letters;
+    let letters = adapter.list_letters(letters).await.unwrap();
     let oldest = letters.iter().map(|letter| letter.parked_at).min();
     assert!(oldest.is_some());
     assert_eq!(adapter.oldest_work(day(90)).await, Ok(oldest));

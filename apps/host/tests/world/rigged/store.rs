@@ -9,10 +9,10 @@ use umbel_core::{
     store::{
         AllPage, Append, AppendError, Appended, ClaimLive, ClearOutbox, DocumentPage, DuePage, FindWork,
         Finding, Generation, KeepNotices, KeptNotice, LinkError, LinkEvents, ListNotices, ListProjections,
-        ListSnapshots, ListStreams, LoadDocuments, OpenProjection, OpenTables, QueryTables, SaveTables, TablesError, Perform, PerformError, Performed, ReadAll,
-        ReadDue, ReadError, ReadOutbox, ReadStream, RemoveRetired, SaveProjection, SaveProjectionError,
-        Snapshot, StoreError, StoreStatus, StreamInfo, StreamList, StreamPage, SweepNotices, SwitchError,
-        SwitchProjection, Waiting,
+        ListSnapshots, ListStreams, LoadDocuments, OpenProjection, OpenTables, Perform, PerformError,
+        Performed, QueryTables, ReadAll, ReadDue, ReadError, ReadOutbox, ReadStream, RemoveRetired,
+        SaveProjection, SaveProjectionError, SaveTables, Snapshot, StoreError, StoreStatus, StreamInfo,
+        StreamList, StreamPage, SweepNotices, SwitchError, SwitchProjection, TablesError, Waiting,
     },
 };
 use umbel_persistence::{Extras, Log, News, ReadModels, SubjectKey, Upkeep};

@@ -53,7 +53,7 @@ async fn what_was_not_committed_is_not_remembered() {
     let path = directory.path().join("umbel.db");
     let mut writer = Writer::new(schema::open_writer(&path).unwrap());
     let first = events.append("s", Any, 2);
-    log::append(&mut writer, &[first.clone()], NOW).unwrap().remove(0).unwrap();
+    log::append(&mut writer, std::slice::from_ref(&first), NOW).unwrap().remove(0).unwrap();
     // A new event, and then one that is there: a unique violation after the first was written.
     let group = [events.append("s", Any, 1), first];
     let given_up = log::try_append(&mut writer, &group, NOW, Ids::Unread);
