@@ -16,7 +16,7 @@ pub use extras::Extras;
 pub use log::{Log, News};
 pub use read_models::ReadModels;
 pub use subscriptions::Subscriptions;
-pub use upkeep::{SubjectKey, Upkeep};
+pub use upkeep::{Looked, Stride, SubjectKey, Upkeep};
 
 /// A database that keeps everything.
 ///

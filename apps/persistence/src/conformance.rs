@@ -19,6 +19,7 @@ use crate::{
     vault::Vault,
 };
 
+mod commands;
 pub(crate) mod kept;
 pub(crate) mod parts;
 mod streamed;
@@ -59,6 +60,30 @@ macro_rules! cases {
         #[test]
         fn what_is_removed_is_not_read_from_memory() {
             super::tail::what_is_removed_is_not_read_from_memory($adapter());
+        }
+
+        #[test]
+        fn a_dead_letter_keeps_commands() {
+            umbel_testkit::conformance::run(async {
+                let (adapter, _guard) = $adapter().await;
+                super::commands::a_dead_letter_keeps_commands(adapter).await;
+            });
+        }
+
+        #[test]
+        fn a_command_is_forgotten_in_its_time() {
+            umbel_testkit::conformance::run(async {
+                let (adapter, _guard) = $adapter().await;
+                super::commands::a_command_is_forgotten_in_its_time(adapter).await;
+            });
+        }
+
+        #[test]
+        fn no_command_is_forgotten_that_may_come_again() {
+            umbel_testkit::conformance::run(async {
+                let (adapter, _guard) = $adapter().await;
+                super::commands::no_command_is_forgotten_that_may_come_again(adapter).await;
+            });
         }
 
         #[test]

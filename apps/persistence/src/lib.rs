@@ -25,7 +25,9 @@ pub mod memory;
 pub mod postgres;
 pub mod sqlite;
 
-pub use adapter::{Adapter, Extras, Log, News, ReadModels, SubjectKey, Subscriptions, Upkeep};
+pub use adapter::{
+    Adapter, Extras, Log, Looked, News, ReadModels, Stride, SubjectKey, Subscriptions, Upkeep,
+};
 pub use part::{group, group_over, open, open_existing, quiet_group_over};
 pub use settings::{StoreSettings, StoreUrl, StoreUrlError};
 pub use tenants::{Tenant, Tenants};

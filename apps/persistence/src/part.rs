@@ -177,7 +177,7 @@ fn sweeper(settings: &StoreSettings, shared: &Shared) -> Worker {
         async move {
             let vault = opened(&shared, &settings).await?;
             context.ready();
-            sweep(&**vault.adapter(), settings.notices_sweep_interval(), context.stopping()).await;
+            sweep(&**vault.adapter(), &settings, context.stopping()).await;
             Ok(())
         }
     })

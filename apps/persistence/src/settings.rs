@@ -65,6 +65,9 @@ pub struct StoreSettings {
     /// How often to remove the kept notices whose time has come.
     #[serde(deserialize_with = "up_to::<86_400_000, _, _>")]
     pub notices_sweep_interval_ms: u64,
+    /// Days for which recorded commands are kept with their replies; 0 is for ever.
+    #[serde(deserialize_with = "days")]
+    pub commands_kept_days: u32,
 }
 
 /// A store's address.
@@ -132,6 +135,18 @@ where
     fitting.ok_or_else(|| D::Error::custom(format!("it must be from 1 to {MAX}, but is {value}")))
 }
 
+/// Refuses what is longer than anybody waits.
+fn days<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u32, D::Error> {
+    const MAX: u32 = 36_500;
+    let days = u32::deserialize(deserializer)?;
+    if days > MAX {
+        return Err(D::Error::custom(format!(
+            "it must be from 0, which is for ever, to {MAX}, but is {days}"
+        )));
+    }
+    Ok(days)
+}
+
 impl StoreSettings {
     pub(crate) const fn limits(&self) -> Limits {
         Limits {
@@ -149,6 +164,12 @@ impl StoreSettings {
 
     pub(crate) const fn notices_sweep_interval(&self) -> Duration {
         Duration::from_millis(self.notices_sweep_interval_ms)
+    }
+
+    /// How long recorded commands are kept; `None` is for ever.
+    pub(crate) fn commands_kept(&self) -> Option<Duration> {
+        const DAY: Duration = Duration::from_secs(24 * 3600);
+        (self.commands_kept_days > 0).then(|| DAY.saturating_mul(self.commands_kept_days))
     }
 }
 
@@ -174,6 +195,7 @@ impl Default for StoreSettings {
             allow_hard_removal: false,
             poll_interval_ms: 200,
             notices_sweep_interval_ms: 60_000,
+            commands_kept_days: 30,
         }
     }
 }
@@ -252,6 +274,9 @@ mod tests {
             assert!(refusal(key, 0).contains("from 1 to"), "{key}");
             assert!(refusal(key, u64::MAX).contains("from 1 to"), "{key}");
         }
+        assert!(refusal("commands_kept_days", 36_501).contains("for ever"));
+        let for_ever: StoreSettings = serde_json::from_str(r#"{"commands_kept_days": 0}"#).unwrap();
+        assert_eq!(for_ever.commands_kept(), None);
         let one: StoreSettings = serde_json::from_str(r#"{"page_size_max": 1}"#).unwrap();
         assert_eq!(one, StoreSettings { page_size_max: 1, ..StoreSettings::default() });
     }

@@ -1,4 +1,5 @@
-//! The sweeper: removes the kept notices whose time has come, every now and then.
+//! The sweeper: removes the kept notices whose time has come, and forgets commands that were recorded long ago, every now and
+//! then.
 //!
 //! On several nodes each sweeps; what one has removed the others do not find.
 
@@ -6,24 +7,48 @@ use std::time::Duration;
 
 use tokio::time::sleep;
 use umbel_bus::edge;
-use umbel_core::store::SweepNotices;
+use umbel_core::{
+    Timestamp,
+    store::{StoreError, SweepNotices},
+};
 use umbel_supervision::Stopping;
 
-use crate::adapter::Adapter;
+use crate::{adapter::Adapter, settings::StoreSettings};
 
 /// Sweeps at once and then after each interval, until told to stop. A store that is away is swept the next time.
-pub(crate) async fn sweep(adapter: &dyn Adapter, interval: Duration, stopping: Stopping) {
+pub(crate) async fn sweep(adapter: &dyn Adapter, settings: &StoreSettings, stopping: Stopping) {
     loop {
         match adapter.sweep_notices(SweepNotices { now: edge::now() }).await {
             Ok(0) => {}
             Ok(removed) => tracing::debug!(removed, "removed kept notices that had expired"),
             Err(error) => tracing::warn!(%error, "kept notices that have expired are not removed yet"),
         }
+        if let Some(kept) = settings.commands_kept() {
+            match forget_commands(adapter, edge::now(), kept).await {
+                Ok(0) => {}
+                Ok(forgotten) => tracing::debug!(forgotten, "forgot commands that were recorded long ago"),
+                Err(error) => {
+                    tracing::warn!(%error, "commands that were recorded long ago are not forgotten yet");
+                }
+            }
+        }
         tokio::select! {
-            () = sleep(interval) => {}
+            () = sleep(settings.notices_sweep_interval()) => {}
             () = stopping.clone() => return,
         }
     }
+}
+
+/// Forgets commands that nobody will send again: those recorded so long before now, and so long before the oldest work that still
+/// waits. For what was begun before everything stood still for weeks is taken up again under the same ids, and must be known.
+pub(crate) async fn forget_commands(
+    adapter: &dyn Adapter,
+    now: Timestamp,
+    kept: Duration,
+) -> Result<u64, StoreError> {
+    let oldest = adapter.oldest_work(now).await?.unwrap_or(now).min(now);
+    let kept_micros = i64::try_from(kept.as_micros()).unwrap_or(i64::MAX);
+    adapter.sweep_commands(Timestamp::from_micros(oldest.as_micros().saturating_sub(kept_micros))).await
 }
 
 #[cfg(test)]

@@ -62,7 +62,7 @@ pub(crate) struct Queue {
 /// a task and a channel per append.
 pub(crate) enum Outcome {
     Now(Answered<Append>),
-    Queued(Rc<RefCell<Queue>>, Append, usize),
+    Queued(Rc<RefCell<Queue>>, Box<Append>, usize),
 }
 
 impl Writer {
@@ -90,7 +90,7 @@ impl Writer {
         if waiting >= self.settings.queue_capacity || no_room {
             return Outcome::Now(Some(Err(StoreError::Overloaded { waiting }.into())));
         }
-        Outcome::Queued(Rc::clone(&self.queue), append, bytes)
+        Outcome::Queued(Rc::clone(&self.queue), Box::new(append), bytes)
     }
 
     /// Stores the next group, and goes on until nothing waits.
@@ -197,7 +197,7 @@ impl MessageResponse<Writer, Envelope<Append>> for Outcome {
                     drop(reply.send(answer));
                 }
             }
-            Self::Queued(queue, append, bytes) => queue.borrow_mut().push((append, bytes, reply)),
+            Self::Queued(queue, append, bytes) => queue.borrow_mut().push((*append, bytes, reply)),
         }
     }
 }

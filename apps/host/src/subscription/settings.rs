@@ -62,7 +62,7 @@ impl Default for SubscriptionSettings {
         Self {
             lease_ms: 3000,
             poll_ms: 500,
-            buffer: 1000,
+            buffer: 4000,
             batch: 100,
             checkpoint_after: 1000,
             checkpoint_within_ms: 200,

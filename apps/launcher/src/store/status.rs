@@ -1,5 +1,7 @@
 //! `umbel store status` and `verify`.
 
+use std::sync::{Arc, Mutex, PoisonError};
+
 use clap::Args;
 use serde::Serialize;
 use umbel_core::{
@@ -7,12 +9,13 @@ use umbel_core::{
     store::{Finding, ListStreams, ReadError, StoreStatus},
 };
 use umbel_host::{ExitStatus, Failed, OrExit};
-use umbel_persistence::admin;
+use umbel_persistence::{Looked, Stride, admin};
 use umbel_settings::LoadOptions;
 
 use crate::{
     args::JsonArg,
     print::{Column, Printer, counted, print_one, text},
+    progress::Progress,
     tool::{Done, Tool, failed, store_settings, with_store, without_store},
 };
 
@@ -26,8 +29,9 @@ Examples:
   umbel store verify
   umbel store verify --json | jq .rule
 
-Looks at everything, so it takes a while on a large store; the umbrella may run meanwhile. It holds no snapshot for longer than
-one look, so appends do not slow down; what is appended meanwhile is not looked at. At most 20 findings of one rule are told.";
+Looks at everything, so it takes a while on a large store; the umbrella may run meanwhile. It goes in small steps and holds no
+snapshot for longer than one of them, so appends do not slow down; what is appended meanwhile is not looked at. At most 20
+findings of one rule are told.";
 
 #[derive(Debug, Args)]
 pub(crate) struct StatusArgs {
@@ -113,7 +117,7 @@ pub(super) fn verify(options: &LoadOptions, args: &VerifyArgs) -> Result<(), Fai
     let (_, settings) = store_settings(options)?;
     without_store(async || {
         let store = umbel_persistence::open_existing(&settings).await.or_exit(ExitStatus::StartFailed)?;
-        let findings = store.verify().await?;
+        let findings = store.verify_by(watched()).await?;
         let mut printer = Printer::new(args.json.json, COLUMNS);
         printer.rows(&findings, |Finding { rule, what }| {
             let rule = serde_json::to_value(rule).ok();
@@ -129,6 +133,17 @@ pub(super) fn verify(options: &LoadOptions, args: &VerifyArgs) -> Result<(), Fai
             counted(count, "finding")
         )))
     })
+}
+
+/// Tells on the terminal how many rows were looked at, and how many of the checks are through.
+fn watched() -> Stride {
+    let progress = Mutex::new(Progress::of("rows"));
+    let told = move |looked: Looked| {
+        let count = |count| u64::try_from(count).unwrap_or(u64::MAX);
+        let part = Some((count(looked.done), count(looked.checks)));
+        progress.lock().unwrap_or_else(PoisonError::into_inner).at(looked.rows, part);
+    };
+    Stride { told: Arc::new(told), ..Stride::default() }
 }
 
 #[cfg(test)]

@@ -2,9 +2,8 @@
 
 use clap::{Args, ValueEnum};
 use umbel_core::{
-    StreamName,
     document::Direction,
-    store::{ListStreams, StreamInfo, StreamSort},
+    store::{ListStreams, StreamInfo, StreamPlace, StreamSort},
 };
 use umbel_host::Failed;
 use umbel_settings::LoadOptions;
@@ -19,7 +18,10 @@ pub(super) const EXAMPLES: &str = "\
 Examples:
   umbel streams list --search account-
   umbel streams list --sort version --desc --limit 20     the longest
-  umbel streams list --sort created --desc --json | head";
+  umbel streams list --sort created --desc --json | head
+
+By version, which every append changes, all streams are looked at once, and only the first are listed: as many as
+store.page_size_max, with what --offset skips.";
 
 const COLUMNS: [Column; 4] = [text("stream"), number("version"), text("created"), text("deleted")];
 
@@ -59,33 +61,35 @@ pub(super) fn list(options: &LoadOptions, args: &ListArgs) -> Result<(), Failed>
         let (mut behind, mut total) = (None, None);
         loop {
             let limit = u32::try_from(left).unwrap_or(PAGE).min(PAGE);
-            let page = tool.store().list_streams(args.request(shown, behind.take(), limit)).await?;
+            let page = tool.store().list_streams(args.request(behind.take(), limit)).await?;
             printer.rows(&page.streams, cells)?;
             let count = u64::try_from(page.streams.len()).unwrap_or_default();
             (shown, left) = (shown + count, left - count.min(left));
             let total = *total.get_or_insert(page.total.unwrap_or_default());
-            if count == 0 || left == 0 || args.offset.saturating_add(shown) >= total {
+            let is_only = matches!(args.sort, Sort::Version);
+            if is_only || count == 0 || left == 0 || args.offset.saturating_add(shown) >= total {
                 return Ok(printer.words(&format!("{shown} of {}\n", counted(total, "stream")))?);
             }
-            behind = page.streams.into_iter().next_back().map(|last| last.stream);
+            behind = page.streams.last().map(|last| args.sort().place(last));
         }
     })
 }
 
 impl ListArgs {
-    /// The next page, behind so many streams that were shown. By name it begins right behind the last of them; any other order
-    /// looks at every stream for each page.
-    fn request(&self, shown: u64, behind: Option<StreamName>, limit: u32) -> ListStreams {
+    /// The next page, right behind the last stream that was shown.
+    fn request(&self, behind: Option<StreamPlace>, limit: u32) -> ListStreams {
         let direction = if self.desc { Direction::Backward } else { Direction::Forward };
-        let sort = match self.sort {
+        let offset = if behind.is_some() { 0 } else { self.offset };
+        ListStreams { search: self.search.clone(), sort: self.sort(), direction, behind, offset, limit }
+    }
+
+    const fn sort(&self) -> StreamSort {
+        match self.sort {
             Sort::Name => StreamSort::Name,
             Sort::Version => StreamSort::Version,
             Sort::Created => StreamSort::CreatedAt,
             Sort::Deleted => StreamSort::DeletedAt,
-        };
-        let behind = behind.filter(|_| sort == StreamSort::Name);
-        let offset = if behind.is_some() { 0 } else { self.offset.saturating_add(shown) };
-        ListStreams { search: self.search.clone(), sort, direction, behind, offset, limit }
+        }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use futures_util::future::BoxFuture;
 use umbel_core::{
-    StreamName,
+    StreamName, Timestamp,
     store::{
         ClearOutbox, DuePage, FindWork, KeepNotices, KeptNotice, ListNotices, ListSnapshots, ReadDue,
         ReadOutbox, Snapshot, StoreError, SweepNotices, Waiting,
@@ -70,6 +70,19 @@ pub trait Extras: Send + Sync + 'static {
     /// A page of the kept notices.
     fn list_notices(&self, request: ListNotices) -> BoxFuture<'_, Result<Vec<KeptNotice>, StoreError>> {
         let _ = request;
+        missing()
+    }
+
+    /// Since when the oldest work waits that may come again and then relies on recorded commands: an entry of the outbox that is due
+    /// (but for what was given up), an event that some subscription has not passed, a dead letter. `None`: nothing waits.
+    fn oldest_work(&self, now: Timestamp) -> BoxFuture<'_, Result<Option<Timestamp>, StoreError>> {
+        let _ = now;
+        missing()
+    }
+
+    /// Forgets commands that were recorded before this moment, with their replies; how many. It goes in steps that hold up no append.
+    fn sweep_commands(&self, before: Timestamp) -> BoxFuture<'_, Result<u64, StoreError>> {
+        let _ = before;
         missing()
     }
 

@@ -1,5 +1,7 @@
 //! Upkeep: links, acts that remove or move, subjects' keys, verification.
 
+use std::sync::Arc;
+
 use futures_util::future::BoxFuture;
 use umbel_core::{
     StreamName, Subject, Timestamp, Version,
@@ -15,6 +17,26 @@ pub enum SubjectKey {
     Known([u8; 32]),
     /// It was dropped; the subject is forgotten.
     Forgotten,
+}
+
+/// How a verification goes through a store.
+#[derive(Clone)]
+pub struct Stride {
+    /// Events, or whatever it walks through, in one step. Some hundred milliseconds unless said otherwise.
+    pub rows: u32,
+    /// Who is told how far it has come, after each step.
+    pub told: Arc<dyn Fn(Looked) + Send + Sync>,
+}
+
+/// How far a verification has come.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Looked {
+    /// Rows that were looked at, by each check that looked at them.
+    pub rows: u64,
+    /// Checks that are through.
+    pub done: usize,
+    /// Checks there are.
+    pub checks: usize,
 }
 
 /// Looks after what is stored.
@@ -62,9 +84,16 @@ pub trait Upkeep: Send + Sync + 'static {
         missing()
     }
 
-    /// What is not as it must be, sorted by rule.
-    fn verify(&self) -> BoxFuture<'_, Result<Vec<Finding>, StoreError>> {
+    /// What is not as it must be, sorted by rule. Whatever grows with the log is looked at in steps, none of which takes long, and
+    /// no more than a step is held in memory.
+    fn verify_by(&self, stride: Stride) -> BoxFuture<'_, Result<Vec<Finding>, StoreError>> {
+        let _ = stride;
         missing()
+    }
+
+    /// The same, in the usual steps, telling nobody.
+    fn verify(&self) -> BoxFuture<'_, Result<Vec<Finding>, StoreError>> {
+        self.verify_by(Stride::default())
     }
 }
 
@@ -74,6 +103,24 @@ fn missing_link() -> BoxFuture<'static, Result<Version, LinkError>> {
 
 fn missing_act() -> BoxFuture<'static, Result<Performed, PerformError>> {
     Box::pin(async { missing::<Performed>().await.map_err(PerformError::from) })
+}
+
+impl Stride {
+    pub(crate) fn tell(&self, looked: Looked) {
+        (self.told)(looked);
+    }
+}
+
+impl Default for Stride {
+    fn default() -> Self {
+        Self { rows: 65_536, told: Arc::new(|_| {}) }
+    }
+}
+
+impl std::fmt::Debug for Stride {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Stride").field("rows", &self.rows).finish_non_exhaustive()
+    }
 }
 
 /// A key is never printed.

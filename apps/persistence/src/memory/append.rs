@@ -8,7 +8,7 @@ use umbel_core::{
     },
 };
 
-use super::state::State;
+use super::state::{Recorded, State};
 
 impl State {
     pub(super) fn append(&mut self, group: &[Append], now: Timestamp) -> Vec<Result<Appended, AppendError>> {
@@ -39,7 +39,7 @@ impl State {
             }
             if let Some(command) = &append.command {
                 let before = self.commands.get(&command.id);
-                view.commands.extend(before.map(|before| (command.id, before.clone())));
+                view.commands.extend(before.map(|before| (command.id, before.appended.clone())));
             }
         }
         view
@@ -72,7 +72,9 @@ impl State {
         }
         for (command, last_offset) in plan.commands {
             let last_position = last_offset.map(|offset| head.plus(offset));
-            self.commands.insert(command.id, Appended::repeated(last_position, command.reply.clone()));
+            let appended = Appended::repeated(last_position, command.reply.clone());
+            let for_good = plan.for_good.contains(&command.id);
+            self.commands.insert(command.id, Recorded { appended, recorded_at: now, for_good });
         }
     }
 

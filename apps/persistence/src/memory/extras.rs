@@ -4,7 +4,8 @@ use std::ops::Bound;
 
 use futures_util::future::BoxFuture;
 use umbel_core::{
-    StreamName,
+    Position, StreamName, Timestamp, Version,
+    schedule::FAILED_QUEUE,
     store::{
         ClearOutbox, DuePage, FindWork, KeepNotices, KeptNotice, ListNotices, ListSnapshots, ReadDue,
         ReadOutbox, Snapshot, StoreError, SweepNotices, Waiting,
@@ -80,6 +81,19 @@ impl Extras for Memory {
         Box::pin(async move { Ok(self.state().list_notices(&request)) })
     }
 
+    fn oldest_work(&self, now: Timestamp) -> BoxFuture<'_, Result<Option<Timestamp>, StoreError>> {
+        Box::pin(async move { Ok(self.state().oldest_work(now)) })
+    }
+
+    fn sweep_commands(&self, before: Timestamp) -> BoxFuture<'_, Result<u64, StoreError>> {
+        Box::pin(async move {
+            let commands = &mut self.state().commands;
+            let all = commands.len();
+            commands.retain(|_, command| command.for_good || command.recorded_at >= before);
+            Ok(count(all - commands.len()))
+        })
+    }
+
     fn sweep_notices(&self, request: SweepNotices) -> BoxFuture<'_, Result<u64, StoreError>> {
         Box::pin(async move {
             let notices = &mut self.state().notices;
@@ -91,6 +105,24 @@ impl Extras for Memory {
 }
 
 impl State {
+    fn oldest_work(&self, now: Timestamp) -> Option<Timestamp> {
+        let due = self.outbox.values().filter(|one| one.due_at() <= now && one.entry.queue != FAILED_QUEUE);
+        let subscriptions = self.subscriptions.values();
+        let events = subscriptions.clone().filter_map(|one| {
+            let passed = one.partitions.iter().map(|partition| partition.checkpoint.get()).min()?;
+            let position = match &one.stream {
+                None => Position::new(passed).next(),
+                Some(stream) => {
+                    let behind = Version::new(passed).next()..;
+                    *self.streams.get(stream)?.places.range(behind).next()?.1
+                }
+            };
+            self.events.range(position..).next().map(|(_, event)| event.recorded_at)
+        });
+        let letters = subscriptions.flat_map(|one| one.letters.values().map(|letter| letter.parked_at));
+        due.map(Waiting::due_at).chain(events).chain(letters).min()
+    }
+
     fn find_work(&self, id: Uuid) -> Option<Waiting> {
         self.outbox.values().find(|waiting| waiting.entry.id == id).cloned()
     }

@@ -1,12 +1,14 @@
 //! The log: reading it, its streams, and what there is to know of them.
 
+use std::cmp::Ordering;
+
 use futures_util::future::BoxFuture;
 use umbel_core::{
     CommandId, EventId, Position, RecordedEvent, StreamName, Timestamp, Version,
     document::Direction,
     store::{
         AllPage, Append, AppendError, Appended, ListStreams, ReadAll, ReadError, ReadStream, StoreError,
-        StoreStatus, StreamInfo, StreamList, StreamPage, StreamSort,
+        StoreStatus, StreamInfo, StreamList, StreamPage, StreamPlace, StreamSort,
     },
 };
 
@@ -43,7 +45,7 @@ impl Log for Memory {
     }
 
     fn find_command(&self, id: CommandId) -> BoxFuture<'_, Result<Option<Appended>, StoreError>> {
-        Box::pin(async move { Ok(self.state().commands.get(&id).cloned()) })
+        Box::pin(async move { Ok(self.state().commands.get(&id).map(|command| command.appended.clone())) })
     }
 
     fn status(&self) -> BoxFuture<'_, Result<StoreStatus, StoreError>> {
@@ -126,31 +128,27 @@ impl State {
     }
 
     fn list_streams(&self, request: &ListStreams) -> StreamList {
+        let ListStreams { sort, direction, behind, .. } = request;
+        if *sort == StreamSort::Version && behind.is_some() {
+            return StreamList { streams: Vec::new(), total: None };
+        }
         let search = request.search.as_deref().unwrap_or_default();
+        let by_way = |order: Ordering| if *direction == Direction::Forward { order } else { order.reverse() };
+        let compare = |a: &StreamPlace, b: &StreamPlace| {
+            // The living behind all that were ever deleted.
+            by_way((a.at.is_none(), a.at, &a.stream).cmp(&(b.at.is_none(), b.at, &b.stream)))
+        };
         let streams = self.streams.iter().map(|(name, stream)| stream.info(name));
         let mut found: Vec<_> = std::iter::once(self.log_info())
             .chain(streams)
             .filter(|info| info.stream.as_str().contains(search))
-            .filter(|info| match (&request.behind, request.direction) {
-                (None, _) => true,
-                (Some(behind), Direction::Forward) => info.stream > *behind,
-                (Some(behind), Direction::Backward) => info.stream < *behind,
-            })
+            .filter(|info| behind.as_ref().is_none_or(|place| compare(&sort.place(info), place).is_gt()))
             .collect();
-        found.sort_by(|a, b| {
-            let order = match request.sort {
-                StreamSort::Name => a.stream.cmp(&b.stream),
-                StreamSort::Version => a.version.cmp(&b.version),
-                StreamSort::CreatedAt => a.created_at.cmp(&b.created_at),
-                // The living behind all that were ever deleted.
-                StreamSort::DeletedAt => {
-                    (a.deleted_at.is_none(), a.deleted_at).cmp(&(b.deleted_at.is_none(), b.deleted_at))
-                }
-            };
-            let order = if request.direction == Direction::Forward { order } else { order.reverse() };
-            order.then_with(|| a.stream.cmp(&b.stream))
+        found.sort_by(|a, b| match sort {
+            StreamSort::Version => by_way((a.version, &a.stream).cmp(&(b.version, &b.stream))),
+            _ => compare(&sort.place(a), &sort.place(b)),
         });
-        let total = request.behind.is_none().then(|| count(found.len()));
+        let total = behind.is_none().then(|| count(found.len()));
         let streams = found.into_iter().skip(size(request.offset)).take(size(request.limit)).collect();
         StreamList { streams, total }
     }

@@ -15,6 +15,14 @@ use uuid::Uuid;
 use super::{documents::Documents, stream::Stream, subscriptions::Subscription};
 use crate::adapter::SubjectKey;
 
+/// A command that was carried out.
+#[derive(Debug)]
+pub(super) struct Recorded {
+    pub(super) appended: Appended,
+    pub(super) recorded_at: Timestamp,
+    pub(super) for_good: bool,
+}
+
 /// All of it. Each side of the port has its methods in the file of its name.
 #[derive(Debug, Default)]
 pub(super) struct State {
@@ -28,7 +36,7 @@ pub(super) struct State {
     pub(super) positions: HashMap<EventId, Position>,
     pub(super) streams: BTreeMap<StreamName, Stream>,
     pub(super) claims: HashMap<ClaimName, String>,
-    pub(super) commands: HashMap<CommandId, Appended>,
+    pub(super) commands: HashMap<CommandId, Recorded>,
     pub(super) documents: Documents,
     pub(super) checkpoints: HashMap<String, Position>,
     /// By checkpoint. Their positions are those of the checkpoints.

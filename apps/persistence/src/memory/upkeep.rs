@@ -11,7 +11,7 @@ use umbel_core::{
 };
 
 use super::{Memory, count, state::State, stream::Stream};
-use crate::adapter::{SubjectKey, Upkeep};
+use crate::adapter::{Stride, SubjectKey, Upkeep};
 
 impl Upkeep for Memory {
     fn link(&self, request: LinkEvents, now: Timestamp) -> BoxFuture<'_, Result<Version, LinkError>> {
@@ -54,7 +54,7 @@ impl Upkeep for Memory {
         Box::pin(async move { Ok(self.state().find_subjects(&stream, behind, through)) })
     }
 
-    fn verify(&self) -> BoxFuture<'_, Result<Vec<Finding>, StoreError>> {
+    fn verify_by(&self, _stride: Stride) -> BoxFuture<'_, Result<Vec<Finding>, StoreError>> {
         Box::pin(async move { Ok(self.state().verify()) })
     }
 }

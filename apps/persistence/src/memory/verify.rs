@@ -30,7 +30,8 @@ impl State {
         );
         rule(Rule::Snapshots, self.wrong_snapshots());
         let commands = self.commands.iter();
-        let recorded = commands.filter_map(|(id, before)| Some((id, before.last_position.as_ref()?)));
+        let recorded =
+            commands.filter_map(|(id, before)| Some((id, before.appended.last_position.as_ref()?)));
         rule(Rule::Commands, self.beyond_head(recorded));
         rule(Rule::Archive, self.beyond_head([("the archive", &self.archived_to)]));
         rule(Rule::Payloads, self.in_events(|event| !is_readable(&event.data)));
@@ -254,7 +255,7 @@ mod tests {
         .await;
         assert_eq!(ahead, [Rule::Checkpoints]);
         let commands = |state: &mut State| {
-            state.commands.values_mut().for_each(|before| before.last_position = Some(position(9)));
+            state.commands.values_mut().for_each(|before| before.appended.last_position = Some(position(9)));
         };
         assert_eq!(found(commands).await, [Rule::Commands]);
         let checkpoint = |state: &mut State| {

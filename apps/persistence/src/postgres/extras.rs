@@ -1,12 +1,13 @@
 //! What is kept beside the log: snapshots, the outbox, notices. Each request is one statement.
 
+mod commands;
 mod notices;
 mod outbox;
 mod snapshots;
 
 use futures_util::future::BoxFuture;
 use umbel_core::{
-    StreamName,
+    StreamName, Timestamp,
     store::{
         ClearOutbox, DuePage, FindWork, KeepNotices, KeptNotice, ListNotices, ListSnapshots, ReadDue,
         ReadOutbox, Snapshot, StoreError, SweepNotices, Waiting,
@@ -55,6 +56,14 @@ impl Extras for Postgres {
 
     fn list_notices(&self, request: ListNotices) -> BoxFuture<'_, Result<Vec<KeptNotice>, StoreError>> {
         Box::pin(self.reader.list_notices(request))
+    }
+
+    fn oldest_work(&self, now: Timestamp) -> BoxFuture<'_, Result<Option<Timestamp>, StoreError>> {
+        Box::pin(self.reader.oldest_work(now))
+    }
+
+    fn sweep_commands(&self, before: Timestamp) -> BoxFuture<'_, Result<u64, StoreError>> {
+        Box::pin(self.reader.sweep_commands(before))
     }
 
     fn sweep_notices(&self, request: SweepNotices) -> BoxFuture<'_, Result<u64, StoreError>> {

@@ -24,6 +24,8 @@ use futures_util::{TryStreamExt, future::join3};
 use tokio_postgres::{Client, Error, Row, RowStream};
 use umbel_core::{EventType, StreamName, document::Direction, store::StoreError};
 
+#[cfg(test)]
+pub(super) use self::streams::list_text;
 use self::{known::Known, pace::Pace};
 pub(super) use crate::postgres::{pool::Abandoned, typed::Param};
 use crate::{
@@ -97,6 +99,11 @@ impl Reader {
 
     pub(super) fn statements(&self) -> &Statements {
         &self.statements
+    }
+
+    /// How a transaction begins where nothing outlives one; `None` where connections are set up once.
+    pub(super) fn begin(&self) -> Option<&str> {
+        self.pool.begin()
     }
 
     /// Room for a page.

@@ -12,7 +12,7 @@
 mod keys;
 mod link;
 mod perform;
-mod verify;
+pub(super) mod verify;
 
 use std::{future::Future, sync::Arc, time::Duration};
 
@@ -39,7 +39,7 @@ use super::{
     target::Target,
     writer::Session,
 };
-use crate::adapter::{Log as _, SubjectKey, Upkeep};
+use crate::adapter::{Log as _, Stride, SubjectKey, Upkeep};
 
 /// Links events and performs acts, one at a time.
 #[derive(Debug)]
@@ -119,8 +119,8 @@ impl Upkeep for Postgres {
         Box::pin(self.reader.find_subjects(stream, behind, through))
     }
 
-    fn verify(&self) -> BoxFuture<'_, Result<Vec<Finding>, StoreError>> {
-        Box::pin(self.reader.verify())
+    fn verify_by(&self, stride: Stride) -> BoxFuture<'_, Result<Vec<Finding>, StoreError>> {
+        Box::pin(async move { self.reader.verify(&stride).await })
     }
 }
 

@@ -1,12 +1,13 @@
 //! What is kept beside the log: snapshots, the outbox, notices.
 
+mod commands;
 mod notices;
 mod outbox;
 mod snapshots;
 
 use futures_util::future::BoxFuture;
 use umbel_core::{
-    StreamName,
+    StreamName, Timestamp,
     store::{
         ClearOutbox, DuePage, FindWork, KeepNotices, KeptNotice, ListNotices, ListSnapshots, ReadDue,
         ReadOutbox, Snapshot, StoreError, SweepNotices, Waiting,
@@ -56,6 +57,23 @@ impl Extras for Sqlite {
 
     fn list_notices(&self, request: ListNotices) -> BoxFuture<'_, Result<Vec<KeptNotice>, StoreError>> {
         Box::pin(self.read(move |connection| notices::list(connection, &request)))
+    }
+
+    fn oldest_work(&self, now: Timestamp) -> BoxFuture<'_, Result<Option<Timestamp>, StoreError>> {
+        Box::pin(self.read(move |connection| commands::oldest_work(connection, now)))
+    }
+
+    fn sweep_commands(&self, before: Timestamp) -> BoxFuture<'_, Result<u64, StoreError>> {
+        Box::pin(async move {
+            let mut all = 0;
+            loop {
+                let forgotten = count(self.write(move |writer| commands::sweep(writer, before)).await?);
+                all += forgotten;
+                if forgotten < commands::STEP.into() {
+                    return Ok(all);
+                }
+            }
+        })
     }
 
     fn sweep_notices(&self, request: SweepNotices) -> BoxFuture<'_, Result<u64, StoreError>> {

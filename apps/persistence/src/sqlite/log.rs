@@ -3,6 +3,7 @@
 //! Events that were archived are in a table of their own; every read looks there first, or last when it goes backward.
 
 mod kinds;
+mod known;
 mod list;
 mod range;
 mod read_all;
@@ -27,6 +28,7 @@ use umbel_core::{
 
 pub(super) use self::{
     kinds::Kinds,
+    known::KnownStreams,
     rows::read_event,
     state::{LogRow, StreamRow, find_stream, log},
     view::{Ids, find_event},

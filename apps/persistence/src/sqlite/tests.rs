@@ -1,6 +1,7 @@
 //! What is SQLite's own; the contract that all adapters share is in the conformance suite.
 
 mod files;
+mod known;
 mod statements;
 mod upgrades;
 mod verify;

@@ -14,7 +14,7 @@ use umbel_core::{
 };
 
 use super::Sqlite;
-use crate::adapter::{SubjectKey, Upkeep};
+use crate::adapter::{Stride, SubjectKey, Upkeep};
 
 impl Upkeep for Sqlite {
     fn link(&self, request: LinkEvents, now: Timestamp) -> BoxFuture<'_, Result<Version, LinkError>> {
@@ -49,7 +49,7 @@ impl Upkeep for Sqlite {
         Box::pin(self.read(move |connection| subjects::of_stream(connection, &stream, behind, through)))
     }
 
-    fn verify(&self) -> BoxFuture<'_, Result<Vec<Finding>, StoreError>> {
-        Box::pin(self.read(verify::verify))
+    fn verify_by(&self, stride: Stride) -> BoxFuture<'_, Result<Vec<Finding>, StoreError>> {
+        Box::pin(self.read(move |connection| verify::verify(connection, &stride)))
     }
 }

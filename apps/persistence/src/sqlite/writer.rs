@@ -4,7 +4,10 @@ use std::time::Duration;
 
 use rusqlite::{Connection, Params, Transaction, TransactionBehavior};
 
-use super::{error::Fault, log::Kinds};
+use super::{
+    error::Fault,
+    log::{Kinds, KnownStreams},
+};
 
 /// How long [`Writer::wipe`] waits for readers; appends wait as long.
 const WIPE_TIMEOUT: Duration = Duration::from_millis(100);
@@ -14,18 +17,28 @@ const WIPE_TIMEOUT: Duration = Duration::from_millis(100);
 pub(super) struct Writer {
     pub(super) connection: Connection,
     pub(super) kinds: Kinds,
+    streams: KnownStreams,
 }
 
 impl Writer {
     pub(super) fn new(connection: Connection) -> Self {
-        Self { connection, kinds: Kinds::default() }
+        Self { connection, kinds: Kinds::default(), streams: KnownStreams::default() }
     }
 
     /// Begins a transaction that nobody else's write comes in between: what it reads still holds when it commits.
     pub(super) fn begin(&mut self) -> rusqlite::Result<(Transaction<'_>, &mut Kinds)> {
+        self.streams.forget();
+        let (transaction, kinds, _streams) = self.begin_append()?;
+        Ok((transaction, kinds))
+    }
+
+    /// The same for one that changes streams by appends alone.
+    pub(super) fn begin_append(
+        &mut self,
+    ) -> rusqlite::Result<(Transaction<'_>, &mut Kinds, &mut KnownStreams)> {
         self.kinds.forget_uncommitted();
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        Ok((transaction, &mut self.kinds))
+        Ok((transaction, &mut self.kinds, &mut self.streams))
     }
 
     /// Runs one statement in a transaction of its own; how many rows it changed.

@@ -351,7 +351,9 @@ fn kept(file: File) -> Option<File> {
 
 fn recorded_as(append: Append, manager: &str, instance: &str, cause: Uuid) -> Append {
     let reply = Json::encode(&Value::Null).unwrap_or_else(|_| Json::from_store("null"));
-    Append { command: Some(CommandRecord { id: record_id(manager, instance, cause), reply }), ..append }
+    let command = Some(CommandRecord { id: record_id(manager, instance, cause), reply });
+    // The event may come again whenever the subscription is reset.
+    Append { command, for_good: true, ..append }
 }
 
 fn orders(

@@ -34,6 +34,9 @@ pub struct Append {
     pub documents: Vec<DocumentWrite>,
     /// The command that led to this, if it shall be recognised when it comes again.
     pub command: Option<CommandRecord>,
+    /// Whether that record is kept for good: what led to it, such as an event of the log, may come again at any time. Others are forgotten
+    /// after the time that the store's settings say.
+    pub for_good: bool,
     /// Ids of entries of the outbox that it takes out: work that is done by it, or not wanted any more. One that is not there
     /// changes nothing.
     pub done: Vec<Uuid>,

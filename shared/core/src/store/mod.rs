@@ -51,7 +51,7 @@ pub use selector::Selector;
 pub use snapshot::{
     DeleteSnapshot, ListSnapshots, LoadSnapshot, SaveSnapshot, Snapshot, SnapshotError, State,
 };
-pub use streams::{ListStreams, StreamList, StreamSort};
+pub use streams::{ListStreams, StreamList, StreamPlace, StreamSort};
 pub use subscriptions::{
     Checkpoint, KeepLeases, LEASE_MAX_MS, Lease, LeaseState, Leases, ListSubscriptions, OpenError,
     OpenSubscription, PARTITIONS_MAX, PartitionState, SOURCE_MAX_BYTES, SaveCheckpoints, SubscriptionState,

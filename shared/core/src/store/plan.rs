@@ -89,6 +89,8 @@ pub struct Plan<'a> {
     pub outbox: Vec<&'a OutboxEntry>,
     /// Commands to record, with the number of the group's events up to their last own one, if they have any.
     pub commands: Vec<(&'a CommandRecord, Option<u64>)>,
+    /// Those of them that are kept for good.
+    pub for_good: HashSet<CommandId>,
 }
 
 /// The outcome of one append before positions are known.
@@ -368,6 +370,7 @@ impl<'a> Planner<'a> {
         self.apply_work(append);
         if let Some(command) = &append.command {
             self.plan.commands.push((command, last_offset));
+            self.plan.for_good.extend(append.for_good.then_some(command.id));
             let repeated = Planned::Repeated { last_offset, reply: command.reply.clone() };
             self.carried_out.insert(command.id, repeated);
         }

@@ -5,26 +5,37 @@ use crate::{
     message::Request,
     store::{StoreError, StreamInfo},
     stream::StreamName,
+    time::Timestamp,
 };
 
 /// Lists streams page by page: the log of all streams (`$all`), live and soft-deleted ones; not the hard-deleted.
 ///
-/// Sorting by version or by time looks at every matching stream; by name it does not.
+/// By name and by time a page is found by an index, behind the one before it, however many streams there are. Sorting by version, which
+/// each append changes, looks at every stream once and has one page: the first in that order.
 #[derive(Clone, Debug, Default)]
 pub struct ListStreams {
     /// Only streams whose names contain this, case and all.
     pub search: Option<String>,
-    /// The order; streams that are equal in it come by name.
+    /// The order; streams that are equal in it come by name, the same way.
     pub sort: StreamSort,
     /// Which way.
     pub direction: Direction,
-    /// Only streams whose names come behind this one, whatever the order: before it when the direction is backward. Sorted by
-    /// name, that is the next page behind the last stream of the one before, found without looking at what it skips.
-    pub behind: Option<StreamName>,
-    /// How many to skip.
+    /// Only what comes behind this place of the order, whose stream need not be there: the next page behind the last stream of
+    /// the one before, found without looking at what it skips. Sorted by version nothing does: there is one page.
+    pub behind: Option<StreamPlace>,
+    /// How many to skip, which are looked at.
     pub offset: u64,
     /// How many at most; the store's own page limit applies too.
     pub limit: u32,
+}
+
+/// A place in a list of streams.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StreamPlace {
+    /// The stream's name.
+    pub stream: StreamName,
+    /// When it was created or deleted, where the list is sorted by that; `None` is never.
+    pub at: Option<Timestamp>,
 }
 
 /// What a list of streams is sorted by.
@@ -33,7 +44,7 @@ pub enum StreamSort {
     /// By name, bytewise.
     #[default]
     Name,
-    /// By the version of the last event.
+    /// By the version of the last event. Only one page.
     Version,
     /// By when it was created.
     CreatedAt,
@@ -48,6 +59,19 @@ pub struct StreamList {
     pub streams: Vec<StreamInfo>,
     /// How many match, whatever the page; not counted (which looks at every stream) for what is behind a stream.
     pub total: Option<u64>,
+}
+
+impl StreamSort {
+    /// The place of a stream in this order.
+    #[must_use]
+    pub fn place(self, info: &StreamInfo) -> StreamPlace {
+        let at = match self {
+            Self::Name | Self::Version => None,
+            Self::CreatedAt => Some(info.created_at),
+            Self::DeletedAt => info.deleted_at,
+        };
+        StreamPlace { stream: info.stream.clone(), at }
+    }
 }
 
 impl Request for ListStreams {

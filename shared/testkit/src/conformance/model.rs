@@ -119,6 +119,7 @@ fn any_append() -> impl Strategy<Value = Append> {
             claims: claims.unwrap_or_default(),
             documents: Vec::new(),
             command: number.map(|number| command(number, &number.to_string())),
+            for_good: false,
             done: Vec::new(),
             outbox: Vec::new(),
             recorded_at: None,

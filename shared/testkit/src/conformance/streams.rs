@@ -4,7 +4,7 @@ use umbel_core::{
     ExpectedVersion::{Any, NoStream},
     StreamName, Timestamp,
     document::Direction::{Backward, Forward},
-    store::{Append, ListStreams, ReadError, Removal, StreamSort},
+    store::{Append, ListStreams, ReadError, Removal, StreamPlace, StreamSort},
 };
 
 use super::{
@@ -86,7 +86,7 @@ pub async fn the_list_has_what_is_there<S: StoreUnderTest>(store: S) {
     assert_eq!(list(&store, whole()).await.1, 8);
 }
 
-/// RD-07: the list is sorted by each of its columns either way, equal ones by name, and paged; totals ignore the page.
+/// RD-07: the list is sorted by each of its columns either way, equal ones by name, the same way, and paged; totals ignore the page.
 pub async fn the_list_is_sorted_and_paged<S: StoreUnderTest>(store: S) {
     let events = Events::default();
     // Versions 1 to 3 twice; times fall while names rise.
@@ -103,9 +103,9 @@ pub async fn the_list_is_sorted_and_paged<S: StoreUnderTest>(store: S) {
     let names = |order: [u32; 6]| -> Vec<String> { order.iter().map(|index| format!("s-{index}")).collect() };
     for (sort, forward, backward) in [
         (StreamSort::Name, [0, 1, 2, 3, 4, 5], [5, 4, 3, 2, 1, 0]),
-        (StreamSort::Version, [1, 3, 0, 5, 2, 4], [2, 4, 0, 5, 1, 3]),
+        (StreamSort::Version, [1, 3, 0, 5, 2, 4], [4, 2, 5, 0, 3, 1]),
         (StreamSort::CreatedAt, [5, 4, 3, 2, 1, 0], [0, 1, 2, 3, 4, 5]),
-        (StreamSort::DeletedAt, [4, 1, 0, 2, 3, 5], [0, 2, 3, 5, 1, 4]),
+        (StreamSort::DeletedAt, [4, 1, 0, 2, 3, 5], [5, 3, 2, 0, 1, 4]),
     ] {
         for (direction, order) in [(Forward, forward), (Backward, backward)] {
             let whole = ListStreams { direction, ..by(sort) };
@@ -119,13 +119,30 @@ pub async fn the_list_is_sorted_and_paged<S: StoreUnderTest>(store: S) {
                     paged.extend(page);
                 }
                 assert_eq!(paged, names(order), "{sort:?} {direction:?} by {limit}");
+                let (mut paged, mut behind) = (Vec::new(), None);
+                loop {
+                    let limit = limit.try_into().unwrap();
+                    let page = store.ask(ListStreams { behind, limit, ..whole.clone() }).await.unwrap();
+                    paged.extend(page.streams.iter().map(|info| info.stream.to_string()));
+                    behind = page.streams.last().map(|last| sort.place(last));
+                    if behind.is_none() {
+                        break;
+                    }
+                }
+                // What is sorted by version has one page.
+                let listed = if sort == StreamSort::Version { limit } else { order.len() };
+                assert_eq!(
+                    paged,
+                    names(order)[..listed],
+                    "{sort:?} {direction:?} by {limit}, each behind the one before"
+                );
             }
         }
     }
 }
 
-/// RD-07: behind a stream come those whose names come behind its name, in the direction; sorted by name that is the next page,
-/// and nothing is counted then. The stream need not be there.
+/// RD-07: behind a place come the streams that are behind it in the order, and nothing is counted then. Its stream need not be
+/// there.
 pub async fn the_list_goes_on_behind_a_stream<S: StoreUnderTest>(store: S) {
     let events = Events::default();
     for name in ["s-1", "s-2", "S-3", "s-ä", "t-1", "other"] {
@@ -147,7 +164,7 @@ pub async fn the_list_goes_on_behind_a_stream<S: StoreUnderTest>(store: S) {
             let request = ListStreams { direction, limit: 2, behind: behind.clone(), ..whole.clone() };
             let page = store.ask(request).await.unwrap();
             assert_eq!(page.total, behind.is_none().then_some(7));
-            behind = page.streams.last().map(|info| info.stream.clone());
+            behind = page.streams.last().map(|info| StreamSort::Name.place(info));
             paged.extend(page.streams.iter().map(|info| info.stream.to_string()));
             if behind.is_none() {
                 break;
@@ -155,15 +172,27 @@ pub async fn the_list_goes_on_behind_a_stream<S: StoreUnderTest>(store: S) {
         }
         assert_eq!(paged, expected, "{direction:?}");
     }
-    for (sort, direction, search, expected) in [
-        (StreamSort::Name, Forward, "s-", vec!["s-2", "s-ä"]),
-        (StreamSort::Name, Backward, "s-", vec!["s-1"]),
-        (StreamSort::CreatedAt, Forward, "-", vec!["s-2", "s-ä", "t-1"]),
-        (StreamSort::Version, Backward, "-", vec!["S-3", "s-1"]),
+    let at = store.stream_info(stream("s-1")).await.unwrap().created_at;
+    let (created, name) = (StreamSort::CreatedAt, StreamSort::Name);
+    for (sort, direction, at, expected) in [
+        (name, Forward, None, vec!["s-2", "s-ä"]),
+        (name, Backward, None, vec!["s-1"]),
+        (created, Forward, Some(at), vec!["s-2", "s-ä"]),
+        (created, Backward, Some(at), vec!["s-1"]),
+        (StreamSort::DeletedAt, Forward, None, vec!["s-2", "s-ä"]),
+        (StreamSort::DeletedAt, Backward, None, vec!["s-1"]),
+        // Whoever was deleted comes before all that live.
+        (StreamSort::DeletedAt, Forward, Some(at), vec!["s-1", "s-2", "s-ä"]),
+        (StreamSort::DeletedAt, Backward, Some(at), vec![]),
+        (StreamSort::Version, Forward, None, vec![]),
     ] {
-        let (search, behind) = (Some(search.to_owned()), Some(stream("s-1x")));
-        let request = ListStreams { sort, direction, search, behind, ..whole.clone() };
-        assert_eq!(list(&store, request).await.0, expected, "{sort:?} {direction:?}");
+        let behind = Some(StreamPlace { stream: stream("s-1x"), at });
+        let request = ListStreams { sort, direction, search: Some("s-".to_owned()), behind, ..whole.clone() };
+        assert_eq!(
+            list(&store, request).await,
+            (expected.into_iter().map(String::from).collect(), 0),
+            "{sort:?} {direction:?}"
+        );
     }
 }
 

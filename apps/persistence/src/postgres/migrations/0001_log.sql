@@ -40,6 +40,10 @@ CREATE TABLE {schema}.streams (
     removed bigint NOT NULL DEFAULT 0
 );
 
+-- Serve lists in these orders; each costs a stream once. (There is none by version: each append would pay for it.)
+CREATE INDEX streams_by_creation ON {schema}.streams (created_at, name);
+CREATE INDEX streams_by_deletion ON {schema}.streams (deleted_at, name) WHERE deleted_at IS NOT NULL;
+
 -- Each distinct pair of a stream's category and an event's type has a number. Rows are only added, under the log's
 -- lock.
 CREATE TABLE {schema}.kinds (

@@ -13,8 +13,12 @@ CREATE TABLE {schema}.commands (
     command_id uuid PRIMARY KEY,
     reply json NOT NULL,
     last_position bigint,
-    recorded_at timestamptz NOT NULL
+    recorded_at timestamptz NOT NULL,
+    -- Whether it is never forgotten.
+    for_good boolean NOT NULL DEFAULT false
 );
+-- Serves forgetting the oldest. Times rise, so an insert only ever adds behind its last entry.
+CREATE INDEX commands_by_time ON {schema}.commands (recorded_at) WHERE NOT for_good;
 
 -- Work that appends leave behind. Numbers rise in the order of commits and are never given out again.
 CREATE TABLE {schema}.outbox (

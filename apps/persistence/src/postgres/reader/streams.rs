@@ -10,6 +10,9 @@ use umbel_core::{
 use super::{Reader, sorted};
 use crate::postgres::types::PgTimestamp;
 
+/// Streams whose versions one statement looks up: some hundred milliseconds.
+const STEP: i64 = 65_536;
+
 impl Reader {
     pub(in crate::postgres) async fn stream_info(&self, stream: StreamName) -> Result<StreamInfo, ReadError> {
         if stream == StreamName::all() {
@@ -37,27 +40,81 @@ impl Reader {
         &self,
         request: ListStreams,
     ) -> Result<StreamList, StoreError> {
-        let key = match request.sort {
-            StreamSort::Name => "listed.name",
-            StreamSort::Version => "coalesce(v.version, listed.head)",
-            StreamSort::CreatedAt => "listed.created_at",
-            StreamSort::DeletedAt => "listed.deleted_at",
+        let text = match request.sort {
+            StreamSort::Version => return self.list_by_version(request).await,
+            StreamSort::Name | StreamSort::CreatedAt => list_text(&self.statements.list_streams, &request),
+            StreamSort::DeletedAt => list_text(&self.statements.list_streams_by_deletion, &request),
         };
-        let text = self.statements.list_streams.replace("{key}", key);
-        let behind = match (&request.behind, request.direction) {
-            (None, _) => "$4::text IS NULL",
-            (Some(_), Direction::Forward) => "listed.name > $4",
-            (Some(_), Direction::Backward) => "listed.name < $4",
-        };
-        let text = text.replace("{sorted}", sorted(request.direction)).replace("{behind}", behind);
-        let name = request.behind.as_ref().map(StreamName::as_str);
+        let (name, at) = request.behind.as_ref().map(|place| (place.stream.as_str(), place.at)).unzip();
+        let at = at.flatten().map(PgTimestamp);
         let search = request.search.unwrap_or_default();
-        let offset = i64::try_from(request.offset).unwrap_or(i64::MAX);
-        let rows = self.query(&text, &[&search, &offset, &i64::from(request.limit), &name]).await?;
+        let offset = i64::try_from(request.offset).unwrap_or(i64::MAX / 2);
+        let rows = self.query(&text, &[&search, &offset, &i64::from(request.limit), &name, &at]).await?;
         let total = rows.first().and_then(|row| row.get::<_, Option<i64>>("total"));
-        let listed = rows.iter().filter(|row| row.get::<_, Option<&str>>("name").is_some());
-        Ok(StreamList { streams: listed.map(stream_info).collect(), total: total.map(i64::unsigned_abs) })
+        Ok(StreamList { streams: listed(&rows).collect(), total: total.map(i64::unsigned_abs) })
     }
+
+    /// The first by version, which no index serves, since each append would pay for it: every stream is looked at once, in steps of
+    /// which none takes long, and what may be among the first is kept.
+    async fn list_by_version(&self, request: ListStreams) -> Result<StreamList, StoreError> {
+        if request.behind.is_some() {
+            return Ok(StreamList { streams: Vec::new(), total: None });
+        }
+        let text = self.statements.list_streams_by_version.replace("{sorted}", sorted(request.direction));
+        let search = request.search.unwrap_or_default();
+        let skipped = usize::try_from(request.offset).unwrap_or(usize::MAX);
+        let wanted = skipped.saturating_add(usize::try_from(request.limit).unwrap_or(usize::MAX));
+        let most = i64::try_from(wanted).unwrap_or(i64::MAX);
+        let log = self.log_info().await?;
+        let mut streams: Vec<_> =
+            Some(log).filter(|log| log.stream.as_str().contains(&search)).into_iter().collect();
+        let (mut total, mut after) = (u64::try_from(streams.len()).unwrap_or_default(), 0_i64);
+        loop {
+            let rows = self.query(&text, &[&search, &most, &after, &STEP]).await?;
+            streams.extend(listed(&rows));
+            streams.sort_by(|a, b| {
+                let order = (a.version, &a.stream).cmp(&(b.version, &b.stream));
+                if request.direction == Direction::Forward { order } else { order.reverse() }
+            });
+            streams.truncate(wanted);
+            let Some(row) = rows.first() else { break };
+            total += row.get::<_, i64>("total").unsigned_abs();
+            let Some(upto) = row.get("upto") else { break };
+            after = upto;
+        }
+        Ok(StreamList { streams: streams.into_iter().skip(skipped).collect(), total: Some(total) })
+    }
+}
+
+/// A statement for a page in this order, from its beginning or behind a place.
+pub(in crate::postgres) fn list_text(statement: &str, request: &ListStreams) -> String {
+    let is_forward = request.direction == Direction::Forward;
+    let further = if is_forward { ">" } else { "<" };
+    let order = match request.sort {
+        StreamSort::CreatedAt => "listed.created_at {sorted}, listed.name {sorted}",
+        _ => "listed.name {sorted}",
+    };
+    let place = request.behind.as_ref();
+    let behind = match (place, request.sort) {
+        (None, _) => "$4::text IS NULL".to_owned(),
+        (Some(_), StreamSort::CreatedAt) => format!("(listed.created_at, listed.name) {further} ($5, $4)"),
+        (Some(_), _) => format!("listed.name {further} $4"),
+    };
+    // Those that live are behind all that were deleted.
+    let (deleted, living) = match place.map(|place| place.at) {
+        None => ("$4::text IS NULL".to_owned(), "true".to_owned()),
+        Some(Some(_)) => (format!("(deleted_at, name) {further} ($5, $4)"), is_forward.to_string()),
+        Some(None) => ((!is_forward).to_string(), format!("name {further} $4")),
+    };
+    let text = statement.replace("{order}", order).replace("{behind}", &behind);
+    text.replace("{deleted}", &deleted)
+        .replace("{living}", &living)
+        .replace("{sorted}", sorted(request.direction))
+}
+
+/// The streams on a page.
+fn listed(rows: &[Row]) -> impl Iterator<Item = StreamInfo> {
+    rows.iter().filter(|row| row.get::<_, Option<&str>>("name").is_some()).map(stream_info)
 }
 
 fn stream_info(row: &Row) -> StreamInfo {

@@ -1,27 +1,32 @@
--- A page of the list of streams, the log of all streams among them, with how many match at all, of one snapshot.
--- {behind} says behind which name they come: $4::text IS NULL, or listed.name with < or > $4. Then nothing is counted.
--- {key} is what to sort by: a column of `listed`, or the version, coalesce(v.version, listed.head); {sorted} the
--- direction (empty or DESC; a null counts as greater than every value).
--- Parameters: 1 what the name contains (empty: anything), 2 how many to skip, 3 how many at most, 4 the name, or null.
--- One row whose name is null: none on this page. Index: streams_name_key by name, else none: all that match are
--- sorted. events_stream_id_version_key read backwards for the versions, of the page unless sorted by them.
+-- A page of the list of streams, by name or by when they were created, the log of all streams among them; the first page with how many
+-- match at all, of one snapshot.
+-- {order} is the order, of columns of {t}, and {behind} the place behind which it goes on; where $4 is null it begins, and all that
+-- match are counted.
+-- Parameters: 1 what the name contains (empty: anything), 2 how many to skip, 3 how many at most, 4 and 5 the place: name, and when it
+-- was created or null.
+-- One row whose name is null: none on this page. Index: streams_name_key or streams_by_creation, in its order;
+-- events_stream_id_version_key read backwards for the versions of the page.
 WITH page AS MATERIALIZED (
-    SELECT listed.*, {key} AS key
+    SELECT listed.*
     FROM (
-        SELECT stream_id, name, created_at, deleted_at, first_version, NULL::bigint AS head FROM {schema}.streams
+        (SELECT stream_id, name, created_at, deleted_at, first_version, NULL::bigint AS head FROM {schema}.streams listed
+            WHERE strpos(name, $1) > 0 AND {behind}
+            ORDER BY {order} LIMIT $2::bigint + $3::bigint)
         UNION ALL
-        SELECT 0::bigint, '$all'::text, created_at, NULL::timestamptz, 1::bigint, position FROM {schema}.log WHERE one
+        (SELECT * FROM (
+            SELECT 0::bigint, '$all'::text COLLATE "C" AS name, created_at, NULL::timestamptz, 1::bigint, position
+            FROM {schema}.log WHERE one
+        ) listed
+        WHERE strpos(name, $1) > 0 AND {behind})
     ) listed
-    LEFT JOIN {schema}.versioned_streams v ON v.stream_id = listed.stream_id
-    WHERE strpos(listed.name, $1) > 0 AND {behind}
-    ORDER BY {key} {sorted}, listed.name OFFSET $2 LIMIT $3
+    ORDER BY {order} OFFSET $2 LIMIT $3
 )
 SELECT CASE WHEN $4::text IS NULL THEN
         (SELECT count(*) FROM {schema}.streams WHERE strpos(name, $1) > 0) + (strpos('$all', $1) > 0)::int
     END AS total,
-    page.name, coalesce(v.version, page.head) AS version, page.first_version, page.created_at, page.deleted_at
+    listed.name, coalesce(v.version, listed.head) AS version, listed.first_version, listed.created_at, listed.deleted_at
 FROM {schema}.log
-LEFT JOIN page ON true
-LEFT JOIN {schema}.versioned_streams v ON v.stream_id = page.stream_id
-WHERE log.one
-ORDER BY page.key {sorted}, page.name
+LEFT JOIN page listed ON true
+LEFT JOIN {schema}.versioned_streams v ON v.stream_id = listed.stream_id
+WHERE log.one AND $5::timestamptz IS NOT DISTINCT FROM $5
+ORDER BY {order}

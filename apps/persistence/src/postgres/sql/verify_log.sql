@@ -3,10 +3,10 @@
 SELECT format('the log has %s rows instead of one', count(*)) AS what FROM {schema}.log HAVING count(*) <> 1
 UNION ALL
 SELECT format('streams got ids up to %s, and there is one with id %s', log.last_stream, last.stream_id)
-FROM {schema}.log, (SELECT max(stream_id) AS stream_id FROM {schema}.streams) last
+FROM {schema}.log, (SELECT stream_id FROM {schema}.streams ORDER BY stream_id DESC LIMIT 1) last
 WHERE log.last_stream < last.stream_id
 UNION ALL
 SELECT format('the outbox got numbers up to %s, and there is an entry with number %s', log.last_outbox, last.number)
-FROM {schema}.log, (SELECT max(number) AS number FROM {schema}.outbox) last
+FROM {schema}.log, (SELECT number FROM {schema}.outbox ORDER BY number DESC LIMIT 1) last
 WHERE log.last_outbox < last.number
 LIMIT $1

@@ -1,9 +1,10 @@
 -- Rule: a snapshot is of a stream that is there, and not beyond its last version.
--- Parameters: 1 how many findings at most. No row: it holds. Index: streams_name_key; it looks at every snapshot.
+-- Parameters: 1 how many findings at most, 2 and 3 the streams to look at, by name, behind the one up to the other. No row: it
+-- holds. Index: snapshots_pkey; streams_name_key.
 SELECT CASE
     WHEN s.stream_id IS NULL THEN format('snapshot of %s: there is no such stream', n.stream)
     ELSE format('snapshot of %s at version %s, the stream ends at %s', n.stream, n.version, s.version)
 END AS what
 FROM {schema}.snapshots n LEFT JOIN {schema}.versioned_streams s ON s.name = n.stream
-WHERE s.stream_id IS NULL OR n.version > s.version
+WHERE n.stream > $2 AND n.stream <= $3 AND (s.stream_id IS NULL OR n.version > s.version)
 LIMIT $1

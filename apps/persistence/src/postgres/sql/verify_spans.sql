@@ -14,6 +14,7 @@ FROM (
         AND position <= (SELECT max(position) / 4096 * 4096 FROM {schema}.log)
     GROUP BY 1
 ) held
-LEFT JOIN {schema}.spans s USING (first_position)
+LEFT JOIN {schema}.spans s ON s.first_position = held.first_position
+    AND s.first_position > $2::text::bigint AND s.first_position <= $3::text::bigint
 WHERE s.first_position IS NULL OR s.min_recorded_at > held.earliest OR s.max_recorded_at < held.latest
 LIMIT $1

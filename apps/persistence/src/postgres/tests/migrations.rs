@@ -49,9 +49,11 @@ async fn every_statement_can_be_prepared() {
                 .replace("{conversation}", "correlation_id = $11 AND causation_id = $12"),
             _ => text
                 .replace("{events}", "events")
+                .replace("{order}", "listed.created_at {sorted}, listed.name {sorted}")
                 .replace("{sorted}", "DESC")
-                .replace("{key}", "coalesce(v.version, listed.head)")
-                .replace("{behind}", "listed.name < $4")
+                .replace("{behind}", "(listed.created_at, listed.name) < ($5, $4)")
+                .replace("{deleted}", "(deleted_at, name) < ($5, $4)")
+                .replace("{living}", "name < $4")
                 .replace("{conversation}", "correlation_id = $8 AND causation_id = $9"),
         };
         if let Err(error) = client.prepare(&text).await {

@@ -1,14 +1,20 @@
 //! Each read is served by the index that its file names, on a schema with something in it.
 
 use tokio_postgres::{Client, types::ToSql};
-use umbel_core::Timestamp;
+use umbel_core::{
+    StreamName, Timestamp,
+    document::Direction,
+    store::{ListStreams, StreamPlace, StreamSort},
+};
 use uuid::Uuid;
 
 use super::support::{adapter, client, schema};
 use crate::postgres::{
+    reader::list_text,
     sql::{Schema, Statements},
     target::SETTINGS,
     types::PgTimestamp,
+    upkeep::verify::{self, Check},
 };
 
 /// 30,000 events of 13 kinds in 300 streams, a third of them in the archive, and a few links.
@@ -127,20 +133,33 @@ async fn reads_use_the_indexes_that_they_name() {
         let params: [&(dyn ToSql + Sync); 4] = [&"stream-1", &1_i64, &last, &limit];
         plans.check(&text(&statements.read_stream), &params, OWN).await;
         plans.check(&text(&statements.read_stream_whole), &params, WHOLE).await;
-        let by_name = text(&statements.list_streams).replace("{key}", "listed.name");
-        for (behind, name) in
-            [("$4::text IS NULL", None), ("listed.name > $4", Some("s")), ("listed.name < $4", Some("s"))]
+        let direction = if sorted.is_empty() { Direction::Forward } else { Direction::Backward };
+        let at = Timestamp::from_micros(0);
+        for (sort, behind) in [StreamSort::Name, StreamSort::CreatedAt, StreamSort::DeletedAt]
+            .into_iter()
+            .flat_map(|sort| [None, Some(None), Some(Some(at))].map(|behind| (sort, behind)))
         {
-            let text = by_name.replace("{behind}", behind);
-            let params: [&(dyn ToSql + Sync); 4] = [&"", &0_i64, &10_i64, &name];
-            plans.check(&text, &params, &["streams_name_key", "streams_pkey"]).await;
+            let (statement, indexes): (_, &[&str]) = match sort {
+                StreamSort::Name => (&statements.list_streams, &["streams_name_key", "streams_pkey"]),
+                StreamSort::CreatedAt => (&statements.list_streams, &["streams_by_creation", "streams_pkey"]),
+                _ => (&statements.list_streams_by_deletion, &["streams_pkey"]),
+            };
+            let indexes = match (sort, behind, direction) {
+                // Where a segment is behind the place as a whole, or not at all.
+                (StreamSort::DeletedAt, Some(None), Direction::Forward) => &["streams_name_key"][..],
+                (StreamSort::DeletedAt, Some(Some(_)), Direction::Backward) => &["streams_by_deletion"][..],
+                (StreamSort::DeletedAt, ..) => &["streams_by_deletion", "streams_name_key"][..],
+                _ => indexes,
+            };
+            let name = behind.map(|_| "s");
+            let place = behind.map(|at| StreamPlace { stream: StreamName::new("s").unwrap(), at });
+            let request = ListStreams { sort, direction, behind: place, ..ListStreams::default() };
+            let at = behind.flatten().map(PgTimestamp);
+            let params: [&(dyn ToSql + Sync); 5] = [&"", &0_i64, &10_i64, &name, &at];
+            plans.check(&list_text(statement, &request), &params, indexes).await;
         }
-        for key in ["coalesce(v.version, listed.head)", "listed.created_at", "listed.deleted_at"] {
-            let sorted_by = text(&statements.list_streams).replace("{key}", key);
-            let sorted_by = sorted_by.replace("{behind}", "$4::text IS NULL");
-            let params: [&(dyn ToSql + Sync); 4] = [&"", &0_i64, &10_i64, &None::<&str>];
-            plans.check(&sorted_by, &params, LISTED).await;
-        }
+        let params: [&(dyn ToSql + Sync); 4] = [&"", &10_i64, &0_i64, &100_i64];
+        plans.check(&text(&statements.list_streams_by_version), &params, LISTED).await;
     }
     for (events, indexes) in [("events", HOT), ("all_events", PRIMARY)] {
         let text = |text: &str| text.replace("{events}", events);
@@ -203,4 +222,51 @@ async fn documents_are_found_by_the_indexes_that_are_named() {
         plans.check(&text, &[&fixed[..], by].concat(), &all).await;
     }
     assert!(plans.wrong.is_empty(), "{}", plans.wrong.join("\n"));
+}
+
+/// Each step of a verification takes from every table, by an index, the part that it is about, and no more.
+#[tokio::test]
+async fn steps_of_a_verification_are_bounded_by_indexes() {
+    let schema = schema();
+    adapter(&schema).await;
+    let client = client(schema.url()).await;
+    let named = Schema::new(schema.name()).unwrap();
+    client.batch_execute(&named.render(FILL)).await.unwrap();
+    client.batch_execute(SETTINGS).await.unwrap();
+    client.batch_execute(&format!("BEGIN; {}", verify::SETTINGS)).await.unwrap();
+    let statements = Statements::new(&named);
+    // Small tables beside the log.
+    let small = ["log", "kinds", "checkpoints", "subscriptions", "subscription_partitions"];
+    let is_small = |line: &str| small.iter().any(|table| line.contains(&format!(" on {table} ")));
+    let mut walks = 0;
+    for Check { walk, sql, .. } in verify::checks(&statements) {
+        let steps = walk.steps(&statements);
+        let mut texts = vec![sql];
+        texts.extend(steps.map(|(next, _)| next));
+        for text in texts {
+            // As the server sees them: parameters that are not known.
+            client.batch_execute(&format!("PREPARE step AS {text}")).await.unwrap();
+            let unknown =
+                ["NULL"; 4].into_iter().enumerate().filter(|(at, _)| text.contains(&format!("${}", at + 1)));
+            let unknown: Vec<_> = unknown.map(|(_, null)| null).collect();
+            let explain = format!("EXPLAIN EXECUTE step({})", unknown.join(", "));
+            let rows = client.query(&explain, &[]).await.unwrap();
+            let plan: Vec<String> = rows.iter().map(|row| row.get(0)).collect();
+            for (line, behind) in plan.iter().zip(plan.iter().skip(1).map(String::as_str).chain([""])) {
+                let is_scan = ["Seq Scan", "Index Scan", "Index Only Scan", "Heap Scan"]
+                    .iter()
+                    .any(|kind| line.contains(kind));
+                let is_bounded = behind.contains("Index Cond") || behind.contains("Recheck Cond");
+                let is_other = line.contains("Bitmap Index Scan") || line.contains("Scan Backward");
+                assert!(
+                    !is_scan || is_bounded || is_other || is_small(line),
+                    "{text}\n{line}\n{}",
+                    plan.join("\n")
+                );
+            }
+            client.batch_execute("DEALLOCATE step").await.unwrap();
+        }
+        walks += usize::from(steps.is_some());
+    }
+    assert!(walks > 10, "{walks}");
 }

@@ -15,7 +15,7 @@ use super::{
     support::{adapter, append, client, schema, stream, to},
     upkeep::{NOW, archive, delete, link, one_more, perform, truncate},
 };
-use crate::{Extras, Log, ReadModels, Upkeep, postgres::Postgres};
+use crate::{Extras, Log, ReadModels, Stride, Upkeep, postgres::Postgres};
 
 /// What is damaged, and mended from a copy.
 const TABLES: [&str; 17] = [
@@ -101,6 +101,14 @@ async fn save(adapter: &Postgres, name: &str) {
 async fn damage(schema: &TestSchema, sql: &str) {
     let sql = format!("SET session_replication_role = replica; {}", sql.replace("{}", schema.name()));
     client(schema.url()).await.batch_execute(&sql).await.unwrap();
+}
+
+/// What is found in steps of so many rows, as what is found in the usual ones, which take in all of these small stores.
+async fn found(adapter: &Postgres, rows: u32) -> Vec<Finding> {
+    let whole = adapter.verify().await.unwrap();
+    let stride = Stride { rows, ..Stride::default() };
+    assert_eq!(adapter.verify_by(stride).await.unwrap(), whole, "in steps of {rows}");
+    whole
 }
 
 fn rules(findings: &[Finding]) -> Vec<Rule> {
@@ -211,10 +219,10 @@ async fn every_damage_is_found() {
     let each = |sql: &str| TABLES.map(|table| sql.replace("{table}", table)).join(";");
     damage(&schema, &each("CREATE TABLE {}.sound_{table} AS SELECT * FROM {}.{table}")).await;
     let mend = each("DELETE FROM {}.{table}; INSERT INTO {}.{table} SELECT * FROM {}.sound_{table}");
-    for (sql, expected, text) in damages {
+    for ((sql, expected, text), rows) in damages.iter().zip([1, 2, 3].into_iter().cycle()) {
         assert_eq!(adapter.verify().await, Ok(vec![]), "a healthy store has no findings");
         damage(&schema, &sql.replace("LAST", last).replace("OF_A", last_of_a)).await;
-        let findings = adapter.verify().await.unwrap();
+        let findings = found(&adapter, rows).await;
         assert_eq!(rules(&findings), *expected, "{sql}: {findings:#?}");
         assert!(findings.iter().any(|finding| finding.what.contains(text)), "{sql}: {findings:#?}");
         assert!(findings.is_sorted());
@@ -274,7 +282,7 @@ async fn tags_are_compared_with_their_events() {
         ("INSERT INTO {}.event_tags VALUES (1, 1, 't:1')", "the tag t:1 leads to position 1"),
     ] {
         damage(&schema, sql).await;
-        let findings = adapter.verify().await.unwrap();
+        let findings = found(&adapter, 1).await;
         assert_eq!(rules(&findings), [Rule::Tags], "{sql}: {findings:#?}");
         assert!(findings.iter().any(|finding| finding.what.contains(text)), "{sql}: {findings:#?}");
         for table in ["events", "event_tags"] {

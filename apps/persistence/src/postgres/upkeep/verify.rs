@@ -2,142 +2,157 @@
 //!
 //! Each statement is a short transaction. One snapshot over all of it would be held for as long as everything takes to be
 //! looked at, and meanwhile the many versions of the log's one row, a new one for each group, could not be pruned: every
-//! append would go through all of them. So each rule looks only at what one statement sees, and those that look at every event
-//! or stream do so step by step, up to the last event there was in the beginning.
+//! append would go through all of them. So whatever grows with the log is walked through in steps, each behind where the one
+//! before ended by the order of an index, and takes as long in a large log as in a small one. What is seen only over several
+//! steps, a stream's count and the positions' sum, is carried from one to the next; what an act of upkeep changes meanwhile is
+//! not held against the store.
 
-use tokio_postgres::{Client, Error};
+mod checks;
+mod positions;
+
+use futures_util::future::join3;
+use tokio_postgres::{Client, Error, Row};
 use umbel_core::store::{FINDINGS_MAX_PER_RULE, Finding, Rule, StoreError};
 
-use crate::postgres::{
-    reader::{Abandoned, Reader},
-    sql::Statements,
-    statement::{ask, ask_one},
+use self::checks::Walk;
+pub(in crate::postgres) use self::checks::{Check, checks};
+use crate::{
+    adapter::{Looked, Stride},
+    postgres::{
+        reader::{Abandoned, Param, Reader},
+        sql::Statements,
+        statement::{ask, ask_one},
+    },
 };
 
-/// Whole tables are looked at, however long it takes, which other statements here never want.
-const BEGIN_WHOLE: &str = "BEGIN READ ONLY; SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = '10s'; \
-                           SET LOCAL enable_seqscan = on";
-/// A part of them is found by an index.
-const BEGIN_PART: &str = "BEGIN READ ONLY; SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = '10s'";
-
-/// Events, streams or ids in one step: some hundred milliseconds.
-const STEP: i64 = 65_536;
-
-/// What a statement looks at.
-#[derive(Clone, Copy)]
-enum Walk {
-    /// All of it at once.
-    Whole,
-    /// Events in order of position, whole spans at a time.
-    Positions,
-    /// Streams in order of their ids.
-    Streams,
-    /// Events in order of their ids.
-    Ids,
-}
+/// A step finds what it looks at by an index, whatever the statistics say: also what it joins. A small table is looked at as a
+/// whole the same way.
+pub(in crate::postgres) const SETTINGS: &str = "SET TRANSACTION READ ONLY; SET LOCAL lock_timeout = '10s'; \
+                                                SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off";
 
 /// One verification under way.
 struct Verification<'a> {
     client: &'a Client,
     statements: &'a Statements,
+    stride: &'a Stride,
+    /// How each transaction begins.
+    begin: String,
     /// The last position when it began.
     head: i64,
+    looked: Looked,
 }
 
 impl Reader {
-    pub(super) async fn verify(&self) -> Result<Vec<Finding>, StoreError> {
+    pub(super) async fn verify(&self, stride: &Stride) -> Result<Vec<Finding>, StoreError> {
         let client = self.borrow(Abandoned::Cancel).await?;
         // After an error the transaction is open and the connection goes.
-        let findings = findings(client.client(), self.statements()).await;
-        let findings = findings.map_err(|error| self.target().explain(&error))?;
+        let begin = format!("{}; {SETTINGS}", self.begin().unwrap_or("BEGIN"));
+        let mut verification = Verification {
+            client: client.client(),
+            statements: self.statements(),
+            stride,
+            begin,
+            head: 0,
+            looked: Looked::default(),
+        };
+        let findings = verification.findings().await.map_err(|error| self.target().explain(&error))?;
         client.give_back();
         Ok(findings)
     }
 }
 
-async fn findings(client: &Client, statements: &Statements) -> Result<Vec<Finding>, Error> {
-    let head = ask_one(client, &statements.verify_head, &[]).await?.get("head");
-    let verification = Verification { client, statements, head };
-    let mut findings = Vec::new();
-    for (rule, walk, sql) in rules(statements) {
-        let told = findings.iter().filter(|finding: &&Finding| finding.rule == rule).count();
-        let room = FINDINGS_MAX_PER_RULE.saturating_sub(told);
-        let broken = verification.walk(walk, sql, room).await?;
-        findings.extend(broken.into_iter().map(|what| Finding { rule, what }));
-    }
-    findings.sort();
-    Ok(findings)
-}
-
 impl Verification<'_> {
-    /// What a statement finds, at most so much.
-    async fn walk(&self, walk: Walk, sql: &str, room: usize) -> Result<Vec<String>, Error> {
-        let room = |found: &[String]| i64::try_from(room.saturating_sub(found.len())).unwrap_or(i64::MAX);
-        let mut found = Vec::new();
-        if matches!(walk, Walk::Whole) {
-            self.client.batch_execute(BEGIN_WHOLE).await?;
-            let rows = ask(self.client, sql, &[&room(&found)]).await?;
-            self.client.batch_execute("COMMIT").await?;
-            return Ok(rows.iter().map(|row| row.get("what")).collect());
+    async fn findings(&mut self) -> Result<Vec<Finding>, Error> {
+        self.head = self.one(&self.statements.verify_head, &[]).await?.get("head");
+        let mut findings = Vec::new();
+        let checks = checks(self.statements);
+        // The sums over positions and over what streams lost are one more each.
+        self.looked.checks = checks.len() + 2;
+        for Check { rule, walk, sql } in checks {
+            let told = findings.iter().filter(|finding: &&Finding| finding.rule == rule).count();
+            let room = FINDINGS_MAX_PER_RULE.saturating_sub(told);
+            let broken = self.walk(walk, sql, room).await?;
+            findings.extend(broken.into_iter().map(|what| Finding { rule, what }));
         }
-        let mut after = walk.start().to_owned();
-        while room(&found) > 0
-            && let Some(upto) = self.next(walk, &after).await?
+        for (rule, broken) in
+            [(Rule::Positions, self.positions().await?), (Rule::Versions, self.removals().await?)]
         {
-            self.client.batch_execute(BEGIN_PART).await?;
-            let rows = ask(self.client, sql, &[&room(&found), &after, &upto]).await?;
-            self.client.batch_execute("COMMIT").await?;
-            found.extend(rows.iter().map(|row| row.get::<_, String>("what")));
+            findings.extend(broken.into_iter().map(|what| Finding { rule, what }));
+        }
+        findings.sort();
+        Ok(findings)
+    }
+
+    /// What a statement finds, at most so much.
+    async fn walk(&mut self, walk: Walk, sql: &str, room: usize) -> Result<Vec<String>, Error> {
+        let left = |found: &[String]| i64::try_from(room.saturating_sub(found.len())).unwrap_or(i64::MAX);
+        let mut found = Vec::new();
+        let Some((next, start)) = walk.steps(self.statements) else {
+            found.extend(self.all(sql, &[&left(&found)]).await?.iter().filter_map(what));
+            self.checked();
+            return Ok(found);
+        };
+        let (mut after, mut seen, mut more) = (start.to_owned(), "{}".to_owned(), true);
+        while more && left(&found) > 0 {
+            let upto = self.next(next, &after, self.head).await?;
+            more = upto.is_some();
+            // Where something is carried, there is a last step behind everything, which knows it whole.
+            let Some(upto) = upto.or_else(|| walk.end().map(str::to_owned)) else { break };
+            let room = left(&found);
+            let rows = match walk.end() {
+                None => self.all(sql, &[&room, &after, &upto]).await?,
+                Some(_) => self.all(sql, &[&room, &after, &upto, &seen]).await?,
+            };
+            if walk.end().is_some() {
+                seen = rows.iter().find_map(|row| row.get("seen")).unwrap_or_else(|| "{}".to_owned());
+            }
+            found.extend(rows.iter().filter_map(what));
             after = upto;
         }
+        self.checked();
         Ok(found)
     }
 
     /// Where the step behind this place ends; `None` when there is nothing behind it.
-    async fn next(&self, walk: Walk, after: &str) -> Result<Option<String>, Error> {
-        let Statements { verify_next_positions, verify_next_streams, verify_next_ids, .. } = self.statements;
-        let rows = match walk {
-            Walk::Whole => return Ok(None),
-            Walk::Positions => ask(self.client, verify_next_positions, &[&after, &STEP, &self.head]).await?,
-            Walk::Streams => ask(self.client, verify_next_streams, &[&after, &STEP]).await?,
-            Walk::Ids => ask(self.client, verify_next_ids, &[&after, &STEP]).await?,
-        };
-        Ok(rows.first().and_then(|row| row.get("upto")))
+    async fn next(&mut self, sql: &str, after: &str, head: i64) -> Result<Option<String>, Error> {
+        let params: [Param<'_>; 3] = [&after, &self.step(), &head];
+        let rows = self.all(sql, if sql.contains("$3") { &params } else { &params[..2] }).await?;
+        let Some(row) = rows.first() else { return Ok(None) };
+        self.looked.rows += row.get::<_, i64>("rows").unsigned_abs();
+        self.stride.tell(self.looked);
+        Ok(row.get("upto"))
+    }
+
+    fn step(&self) -> i64 {
+        i64::from(self.stride.rows)
+    }
+
+    /// One check is through.
+    fn checked(&mut self) {
+        self.looked.done += 1;
+        self.stride.tell(self.looked);
+    }
+
+    /// The rows of a statement in a transaction of its own. All is sent together: one exchange.
+    async fn all(&self, sql: &str, params: &[Param<'_>]) -> Result<Vec<Row>, Error> {
+        let (begin, commit) = (self.client.batch_execute(&self.begin), self.client.batch_execute("COMMIT"));
+        let (begun, rows, committed) = join3(begin, ask(self.client, sql, params), commit).await;
+        begun?;
+        let rows = rows?;
+        committed.map(|()| rows)
+    }
+
+    /// The one row of a statement in a transaction of its own.
+    async fn one(&self, sql: &str, params: &[Param<'_>]) -> Result<Row, Error> {
+        let (begin, commit) = (self.client.batch_execute(&self.begin), self.client.batch_execute("COMMIT"));
+        let (begun, row, committed) = join3(begin, ask_one(self.client, sql, params), commit).await;
+        begun?;
+        let row = row?;
+        committed.map(|()| row)
     }
 }
 
-impl Walk {
-    /// Before the first step.
-    const fn start(self) -> &'static str {
-        match self {
-            Self::Ids => "00000000-0000-0000-0000-000000000000",
-            Self::Whole | Self::Positions | Self::Streams => "0",
-        }
-    }
-}
-
-fn rules(statements: &Statements) -> [(Rule, Walk, &str); 21] {
-    [
-        (Rule::Log, Walk::Whole, &statements.verify_log),
-        (Rule::Positions, Walk::Whole, &statements.verify_positions),
-        (Rule::Versions, Walk::Streams, &statements.verify_versions),
-        (Rule::Versions, Walk::Whole, &statements.verify_removals),
-        (Rule::EventIds, Walk::Ids, &statements.verify_event_ids),
-        (Rule::References, Walk::Positions, &statements.verify_references),
-        (Rule::References, Walk::Whole, &statements.verify_kinds),
-        (Rule::Spans, Walk::Positions, &statements.verify_spans),
-        (Rule::Spans, Walk::Whole, &statements.verify_stray_spans),
-        (Rule::Links, Walk::Whole, &statements.verify_links),
-        (Rule::Tags, Walk::Whole, &statements.verify_tags),
-        (Rule::Checkpoints, Walk::Whole, &statements.verify_checkpoints),
-        (Rule::Snapshots, Walk::Whole, &statements.verify_snapshots),
-        (Rule::Documents, Walk::Whole, &statements.verify_documents),
-        (Rule::Commands, Walk::Whole, &statements.verify_commands),
-        (Rule::Archive, Walk::Whole, &statements.verify_archive),
-        (Rule::Payloads, Walk::Positions, &statements.verify_payloads),
-        (Rule::SubjectKeys, Walk::Positions, &statements.verify_subject_keys),
-        (Rule::Checkpoints, Walk::Whole, &statements.verify_subscription_checkpoints),
-        (Rule::Subscriptions, Walk::Whole, &statements.verify_subscriptions),
-        (Rule::Letters, Walk::Whole, &statements.verify_letters),
-    ]
+/// What a row says is wrong; one that only carries something says nothing.
+fn what(row: &Row) -> Option<String> {
+    row.get("what")
 }

@@ -330,7 +330,8 @@ impl Session {
         }
         let rows = CommandRows::new(&plan.commands);
         let events = i64::try_from(plan.event_count()).unwrap_or(i64::MAX);
-        let params: [Param<'_>; 5] = [&rows.ids, &rows.replies, &rows.offsets, &events, &now];
+        let for_good: Vec<Uuid> = plan.for_good.iter().map(|id| id.0).collect();
+        let params: [Param<'_>; 6] = [&rows.ids, &rows.replies, &rows.offsets, &events, &now, &for_good];
         self.write_commands.ask(&self.client, &params).await.map(drop)
     }
 

@@ -1,13 +1,17 @@
 //! The list of streams.
 
-use rusqlite::{Connection, Row, params};
+use rusqlite::{Connection, Row, ToSql};
 use umbel_core::{
     StreamName, Timestamp, Version,
     document::Direction,
     store::{ListStreams, StreamInfo, StreamList, StreamSort},
 };
 
-use crate::sqlite::sql::{COUNT_STREAMS, LIST_STREAMS_BACKWARD, LIST_STREAMS_FORWARD, LIST_STREAMS_SORTED};
+use crate::sqlite::sql::{
+    COUNT_STREAMS, LIST_STREAMS_BACKWARD, LIST_STREAMS_BY_VERSION, LIST_STREAMS_CREATED_BACKWARD,
+    LIST_STREAMS_CREATED_FORWARD, LIST_STREAMS_DELETED_BACKWARD, LIST_STREAMS_DELETED_FORWARD,
+    LIST_STREAMS_FORWARD,
+};
 
 pub(super) fn list_streams(
     connection: &mut Connection,
@@ -15,31 +19,32 @@ pub(super) fn list_streams(
 ) -> rusqlite::Result<StreamList> {
     let snapshot = connection.transaction()?;
     let search = request.search.as_deref().unwrap_or_default();
-    let offset = i64::try_from(request.offset).unwrap_or(i64::MAX);
-    let behind = request.behind.as_ref().map(StreamName::as_str);
-    let column = match request.sort {
-        StreamSort::Name => None,
-        StreamSort::Version => Some(1),
-        StreamSort::CreatedAt => Some(2),
-        StreamSort::DeletedAt => Some(3),
-    };
-    let streams: rusqlite::Result<Vec<_>> = match (column, request.direction) {
-        (None, direction) => {
-            let sql = match direction {
-                Direction::Forward => LIST_STREAMS_FORWARD,
-                Direction::Backward => LIST_STREAMS_BACKWARD,
-            };
-            snapshot
-                .prepare_cached(sql)?
-                .query_map(params![search, request.limit, offset, behind], info)?
-                .collect()
+    let offset = i64::try_from(request.offset).unwrap_or(i64::MAX / 2);
+    let behind = request.behind.as_ref().map(|place| place.stream.as_str());
+    let at = request.behind.as_ref().map(|place| place.at.map_or(i64::MAX, Timestamp::as_micros));
+    let forward = request.direction == Direction::Forward;
+    let sql = match request.sort {
+        StreamSort::Version if behind.is_some() => {
+            return Ok(StreamList { streams: Vec::new(), total: None });
         }
-        (Some(column), direction) => {
-            let sign = if direction == Direction::Forward { 1 } else { -1 };
-            let parameters = params![search, request.limit, offset, column, sign, behind];
-            snapshot.prepare_cached(LIST_STREAMS_SORTED)?.query_map(parameters, info)?.collect()
-        }
+        StreamSort::Version => LIST_STREAMS_BY_VERSION,
+        StreamSort::Name if forward => LIST_STREAMS_FORWARD,
+        StreamSort::Name => LIST_STREAMS_BACKWARD,
+        StreamSort::CreatedAt if forward => LIST_STREAMS_CREATED_FORWARD,
+        StreamSort::CreatedAt => LIST_STREAMS_CREATED_BACKWARD,
+        StreamSort::DeletedAt if forward => LIST_STREAMS_DELETED_FORWARD,
+        StreamSort::DeletedAt => LIST_STREAMS_DELETED_BACKWARD,
     };
+    let way = if forward { 1 } else { -1 };
+    let fixed: [&dyn ToSql; 3] = [&search, &request.limit, &offset];
+    let more: &[&dyn ToSql] = match request.sort {
+        StreamSort::Name => &[&behind],
+        StreamSort::Version => &[&way],
+        StreamSort::CreatedAt | StreamSort::DeletedAt => &[&behind, &at],
+    };
+    let parameters = [&fixed, more].concat();
+    let streams: rusqlite::Result<Vec<_>> =
+        snapshot.prepare_cached(sql)?.query_map(parameters.as_slice(), info)?.collect();
     let total = match behind {
         None => {
             Some(snapshot.prepare_cached(COUNT_STREAMS)?.query_row([search], |row| row.get::<_, i64>(0))?)

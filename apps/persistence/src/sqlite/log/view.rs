@@ -11,7 +11,7 @@ use umbel_core::{
     },
 };
 
-use super::{state::find_stream, tags};
+use super::{known::KnownStreams, state::find_stream, tags};
 use crate::sqlite::sql::{FIND_CLAIM, FIND_COMMAND, FIND_EVENT, IS_ARCHIVED, Table};
 
 /// Whether the places of the group's event ids are looked up.
@@ -27,6 +27,7 @@ pub(in crate::sqlite) enum Ids {
 
 pub(super) fn view(
     connection: &Connection,
+    known: &KnownStreams,
     head: Position,
     group: &[Append],
     ids: Ids,
@@ -34,7 +35,7 @@ pub(super) fn view(
     let mut view = View { resolving: ids == Ids::Resolving, head, ..View::default() };
     for append in group {
         for stream in &append.streams {
-            add_stream(connection, &mut view, &stream.stream)?;
+            add_stream(connection, known, &mut view, &stream.stream)?;
             if ids == Ids::Unread {
                 continue;
             }
@@ -103,12 +104,20 @@ pub(in crate::sqlite) fn find_event(
     Ok(None)
 }
 
-fn add_stream(connection: &Connection, view: &mut View, name: &StreamName) -> rusqlite::Result<()> {
+fn add_stream(
+    connection: &Connection,
+    known: &KnownStreams,
+    view: &mut View,
+    name: &StreamName,
+) -> rusqlite::Result<()> {
     if view.streams.contains_key(name) {
         return Ok(());
     }
-    let row = find_stream(connection, name)?;
-    view.streams.extend(row.map(|row| (name.clone(), row.state())));
+    let state = match known.get(name) {
+        Some(state) => Some(state.clone()),
+        None => find_stream(connection, name)?.map(|row| row.state()),
+    };
+    view.streams.extend(state.map(|state| (name.clone(), state)));
     Ok(())
 }
 

@@ -3,15 +3,16 @@
 
 use rusqlite::{CachedStatement, Transaction, params};
 use umbel_core::{
-    Payload, Position, Subject, Timestamp,
+    Payload, Position, StreamName, Subject, Timestamp,
     store::{
         Append, AppendError, Appended,
-        plan::{ClaimChange, Plan, PlannedEvent, StreamChange, plan},
+        plan::{ClaimChange, Plan, PlannedEvent, StreamChange, StreamState, plan},
     },
 };
 
 use super::{
     kinds::Kinds,
+    known::KnownStreams,
     spans,
     state::{self, LogRow},
     tags,
@@ -53,26 +54,31 @@ pub(in crate::sqlite) fn try_append(
     now: Timestamp,
     ids: Ids,
 ) -> Result<Outcomes, Fault> {
-    let (transaction, kinds) = writer.begin()?;
+    let (transaction, kinds, streams) = writer.begin_append()?;
+    let entered = streams.enter(&transaction)?;
     let log = state::log(&transaction)?;
-    let outcomes = append_within(&transaction, kinds, log, group, now, ids)?;
-    if outcomes.is_written {
+    let written = append_within(&transaction, kinds, streams, log, group, now, ids)?;
+    if written.is_written {
         transaction.commit().map_err(Fault::Commit)?;
         kinds.committed();
     }
-    Ok(outcomes.outcomes)
+    streams.committed(entered, written.streams);
+    Ok(written.outcomes)
 }
 
 /// What a group led to, and whether there is something to commit.
 pub(in crate::sqlite) struct Written {
     pub(in crate::sqlite) outcomes: Outcomes,
     is_written: bool,
+    /// The streams that it changed, as they are now.
+    streams: Vec<(StreamName, StreamState)>,
 }
 
 /// Plans a group and writes it, within a transaction that may hold more.
 pub(in crate::sqlite) fn append_within(
     transaction: &Transaction<'_>,
     kinds: &mut Kinds,
+    known: &KnownStreams,
     log: LogRow,
     group: &[Append],
     now: Timestamp,
@@ -84,28 +90,32 @@ pub(in crate::sqlite) fn append_within(
     if ids == Ids::Unread && archived_to > Position::START && is_archived(transaction, group)? {
         ids = Ids::Read;
     }
-    let mut planned = plan(view(transaction, head, group, ids)?, group);
+    let mut planned = plan(view(transaction, known, head, group, ids)?, group);
     if ids == Ids::Unread && planned.outcomes.iter().any(Result::is_err) {
-        planned = plan(view(transaction, head, group, Ids::Read)?, group);
+        planned = plan(view(transaction, known, head, group, Ids::Read)?, group);
     }
     let is_written = !planned.is_empty();
-    if is_written {
-        write(transaction, kinds, &planned, head, now)?;
-    }
+    let keys = if is_written { write(transaction, kinds, &planned, head, now)? } else { Vec::new() };
+    let left = |(change, key): (StreamChange, i64)| {
+        (change.stream, StreamState { key: Some(key), version: change.to, deleted: false })
+    };
+    let streams = planned.streams.into_iter().zip(keys).map(left).collect();
     let outcomes =
         planned.outcomes.into_iter().map(|outcome| outcome.map(|planned| planned.at(head))).collect();
-    Ok(Written { outcomes, is_written })
+    Ok(Written { outcomes, is_written, streams })
 }
 
+/// Gives the keys of the streams of the plan, in their order.
 fn write(
     transaction: &Transaction<'_>,
     kinds: &mut Kinds,
     plan: &Plan<'_>,
     head: Position,
     now: Timestamp,
-) -> rusqlite::Result<()> {
+) -> rusqlite::Result<Vec<i64>> {
+    let mut keys = Vec::new();
     if !plan.events.is_empty() {
-        let keys = write_streams(transaction, plan, now)?;
+        keys = write_streams(transaction, plan, now)?;
         write_events(transaction, kinds, plan, &keys, head, now)?;
         let end = head.plus(plan.event_count());
         transaction.prepare_cached(MOVE_HEAD)?.execute([end.to_i64()])?;
@@ -121,10 +131,11 @@ fn write(
             id,
             reply,
             last_position,
-            now.as_micros()
+            now.as_micros(),
+            plan.for_good.contains(&command.id),
         ])?;
     }
-    Ok(())
+    Ok(keys)
 }
 
 /// Gives the streams' keys, in their order.

@@ -37,6 +37,10 @@ CREATE TABLE streams (
     deleted_at    INTEGER
 ) STRICT;
 
+-- Serve lists in these orders; each costs a stream once. (There is none by version: each append would pay for it.)
+CREATE INDEX streams_by_creation ON streams (created_at, name);
+CREATE INDEX streams_by_deletion ON streams (deleted_at, name) WHERE deleted_at IS NOT NULL;
+
 -- What can be selected by: each category of streams with each event type in it. An event's row names one number
 -- instead of two texts, and one index serves types and categories.
 CREATE TABLE kinds (
@@ -48,12 +52,14 @@ CREATE TABLE kinds (
 ) STRICT;
 CREATE INDEX kinds_by_category ON kinds (category);
 
+-- What it refers to is checked at the commit: with that, a trigger that fails instead of aborting, and an insert that does so too,
+-- SQLite need not be able to undo each insert by itself, which would copy every page that it touches.
 CREATE TABLE events (
     position       INTEGER PRIMARY KEY,
-    stream_id      INTEGER NOT NULL REFERENCES streams (stream_id),
+    stream_id      INTEGER NOT NULL REFERENCES streams (stream_id) DEFERRABLE INITIALLY DEFERRED,
     version        INTEGER NOT NULL,
     event_id       BLOB    NOT NULL UNIQUE,
-    kind_id        INTEGER NOT NULL REFERENCES kinds (kind_id),
+    kind_id        INTEGER NOT NULL REFERENCES kinds (kind_id) DEFERRABLE INITIALLY DEFERRED,
     recorded_at    INTEGER NOT NULL,
     correlation_id BLOB,
     causation_id   BLOB,
@@ -142,7 +148,7 @@ END;
 CREATE TRIGGER events_refuse_replace BEFORE INSERT ON events
 WHEN NEW.position <= (SELECT head FROM log WHERE id = 1)
 BEGIN
-    SELECT RAISE(ABORT, 'recorded events are never replaced');
+    SELECT RAISE(FAIL, 'recorded events are never replaced');
 END;
 CREATE TRIGGER archived_events_refuse_update BEFORE UPDATE ON archived_events
 BEGIN
@@ -180,8 +186,12 @@ CREATE TABLE commands (
     reply         TEXT    NOT NULL,
     -- Of its last event; null when it had none.
     last_position INTEGER,
-    recorded_at   INTEGER NOT NULL
+    recorded_at   INTEGER NOT NULL,
+    -- Whether it is never forgotten.
+    for_good      INTEGER NOT NULL DEFAULT 0
 ) STRICT, WITHOUT ROWID;
+-- Serves forgetting the oldest. Times rise, so an insert only ever adds behind its last entry.
+CREATE INDEX commands_by_time ON commands (recorded_at) WHERE NOT for_good;
 
 -- The keys that personal data in events is encrypted with. A forgotten subject's row stays, without a key.
 CREATE TABLE subject_keys (

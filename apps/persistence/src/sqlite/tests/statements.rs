@@ -65,7 +65,7 @@ fn every_file_is_a_statement_with_a_header() {
 fn statements_use_their_indexes() {
     let (_directory, connection) = migrated();
     let exempt = |name: &str| {
-        ["schema/", "verify/", "log/list_streams", "log/count_streams", "upkeep/end"]
+        ["schema/", "verify/", "log/list_streams", "log/count_streams", "upkeep/end", "extras/oldest_work"]
             .iter()
             .any(|of| name.starts_with(of))
     };
@@ -124,6 +124,27 @@ fn reads_of_the_log_use_the_named_index() {
         let (_, text) = sql::ALL.iter().find(|(file, _)| *file == name).unwrap();
         let steps = query_plan(&connection, text);
         assert!(steps.iter().any(|step| step.contains("SEARCH streams USING INDEX")), "{steps:?}");
+        let by = |name: &str| {
+            let name = format!("log/list_streams_{name}_{direction}");
+            let (_, text) = sql::ALL.iter().find(|(file, _)| *file == name).unwrap();
+            query_plan(&connection, text)
+        };
+        let has = |steps: &[String], part: &str| steps.iter().any(|step| step.contains(part));
+        let created = by("created");
+        assert!(
+            has(&created, "SEARCH streams USING INDEX streams_by_creation ((created_at,name)"),
+            "{created:?}"
+        );
+        let deleted = by("deleted");
+        assert!(
+            has(
+                &deleted,
+                "SEARCH streams USING INDEX streams_by_deletion (deleted_at>? AND (deleted_at,name)"
+            ),
+            "{deleted:?}"
+        );
+        assert!(has(&deleted, "SEARCH streams USING INDEX sqlite_autoindex_streams_1 (name"), "{deleted:?}");
+        assert!(!has(&[created, deleted].concat(), "SCAN streams"));
     }
 }
 

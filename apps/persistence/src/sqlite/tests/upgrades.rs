@@ -22,7 +22,7 @@ const HELD: [(usize, &[Part], &str); 3] = [
             (3, 2, 1, x'00000000000000000000000000000003', 2, 1000000, '{"number":3}');
         UPDATE log SET head = 3, archived_to = 1;
         INSERT INTO claims VALUES ('test.name', 'ada', 'order-1');
-        INSERT INTO commands VALUES (x'00000000000000000000000000000009', '"done"', 2, 5);
+        INSERT INTO commands (command_id, reply, last_position, recorded_at) VALUES (x'00000000000000000000000000000009', '"done"', 2, 5);
         INSERT INTO links VALUES (3, 1, 2), (3, 2, 1);
         INSERT INTO subject_keys VALUES ('ada', unhex(replace(printf('%32s', ''), ' ', '07')), 5, NULL);
         COMMIT;

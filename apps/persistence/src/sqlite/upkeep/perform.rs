@@ -9,7 +9,7 @@ use umbel_core::{
 
 use crate::sqlite::{
     error::Fault,
-    log::{Ids, Kinds, LogRow, StreamRow, append_within, find_stream, log, read_event},
+    log::{Ids, Kinds, KnownStreams, LogRow, StreamRow, append_within, find_stream, log, read_event},
     sql::{
         BEGIN_UPKEEP, COPY_TO_ARCHIVE, COUNT_LOST_LINKS, DELETE_SNAPSHOT, DELETE_STREAM, END_UPKEEP,
         FORGET_SUBJECT, MOVE_ARCHIVE, REMOVE_ARCHIVED, REMOVE_EVENTS, REMOVE_LINKS, REMOVE_LINKS_TO,
@@ -126,7 +126,8 @@ fn record(
         Err(error) => return failed(error.to_string()),
     };
     let append = Append::to_stream(StreamName::audit(), ExpectedVersion::Any, vec![event]);
-    let written = append_within(transaction, kinds, log, &[append], now, Ids::Unread)?;
+    let written =
+        append_within(transaction, kinds, &KnownStreams::default(), log, &[append], now, Ids::Unread)?;
     match written.outcomes.into_iter().next() {
         Some(Ok(appended)) => {
             let position = appended.last_position.unwrap_or(log.head);

@@ -6,6 +6,7 @@
 use rusqlite::Connection;
 use umbel_core::store::{FINDINGS_MAX_PER_RULE, Finding, Rule};
 
+use crate::adapter::{Looked, Stride};
 use crate::sqlite::sql::{
     VERIFY_ARCHIVE, VERIFY_CHECKPOINTS, VERIFY_COMMANDS, VERIFY_DOCUMENTS, VERIFY_EVENT_IDS, VERIFY_KINDS,
     VERIFY_LETTERS, VERIFY_LINKS, VERIFY_LOG, VERIFY_PAYLOADS, VERIFY_POSITIONS, VERIFY_REFERENCES,
@@ -34,8 +35,9 @@ const RULES: &[(Rule, &[&str])] = &[
 ];
 
 /// What is not as it must be.
-pub(super) fn verify(connection: &mut Connection) -> rusqlite::Result<Vec<Finding>> {
+pub(super) fn verify(connection: &mut Connection, stride: &Stride) -> rusqlite::Result<Vec<Finding>> {
     let mut findings = Vec::new();
+    let mut looked = Looked { checks: RULES.len(), ..Looked::default() };
     for (rule, statements) in RULES {
         let mut broken = Vec::new();
         for sql in *statements {
@@ -45,6 +47,8 @@ pub(super) fn verify(connection: &mut Connection) -> rusqlite::Result<Vec<Findin
             broken.extend(found.collect::<rusqlite::Result<Vec<_>>>()?);
         }
         findings.extend(broken);
+        looked.done += 1;
+        stride.tell(looked);
     }
     findings.sort();
     Ok(findings)
