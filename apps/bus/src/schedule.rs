@@ -9,6 +9,7 @@ use serde_json::Value;
 use umbel_core::{
     Command, CommandId, Json, Metadata, Timestamp,
     json::JsonError,
+    personal::Owned,
     schedule::{Missed, Recurring, Scheduled, derived, id_of_name, is_ours, queue_of, replace},
     store::{Append, AppendError, CommandRecord, OutboxEntry, StoreError, Waiting},
 };
@@ -264,6 +265,7 @@ fn scheduled<C: Command>(
     metadata: Metadata,
 ) -> Result<Scheduled, ScheduleError> {
     let body = Json::encode(command).map_err(|error| unencodable::<C>(&error))?;
+    let body = Owned::new(body, command.subject());
     let command = C::NAME.to_owned();
     Ok(Scheduled { schedule: id.0, command, body, due_at, recurring, metadata, attempts: 0, error: None })
 }

@@ -23,6 +23,7 @@ mod generations;
 mod handlers;
 mod kit;
 mod nodes;
+mod personal;
 mod processes;
 mod processes_failing;
 mod processes_timers;

@@ -106,7 +106,7 @@ fn scheduled(id: u128, amount: i64) -> Scheduled {
     Scheduled {
         schedule: Uuid::from_u128(id),
         command: "bank.deposit".into(),
-        body: Json::encode(&deposit("ada", amount)).unwrap(),
+        body: Json::encode(&deposit("ada", amount)).unwrap().into(),
         due_at: Timestamp::from_micros(1_000_000),
         recurring: None,
         metadata: Metadata::default(),
@@ -316,7 +316,7 @@ fn what_fails_is_kept_and_holds_up_nobody() {
     run(async {
         let world = bank(&Arc::default()).await;
         world.bus.schedule(withdraw("ada", 5), past(), options()).await.unwrap();
-        let wrong = Scheduled { body: Json::encode("ada").unwrap(), ..scheduled(2, 1) };
+        let wrong = Scheduled { body: Json::encode("ada").unwrap().into(), ..scheduled(2, 1) };
         put(&world, wrong.waiting().unwrap()).await;
         world.bus.schedule(deposit("ada", 7), past(), options()).await.unwrap();
         until_waiting(&world, QUEUE, 0).await;

@@ -138,8 +138,12 @@ answers! {
     GetStreamInfo: |asked, desk| desk.adapter.stream_info(asked.stream);
     ListStreams: |asked, desk| desk.adapter.list_streams(Self { limit: desk.page(asked.limit), ..asked });
     FindCommand: |asked, desk| desk.adapter.find_command(asked.id);
-    GetDocuments: |asked, desk| desk.adapter.get_documents(asked.keys);
-    QueryDocuments: |asked, desk| desk.adapter.query_documents(asked.0);
+    GetDocuments: |asked, desk| Box::pin(desk.vault.get_documents(asked.keys));
+    QueryDocuments: |asked, desk| Box::pin(async move {
+        let mut page = desk.adapter.query_documents(asked.0.clone()).await?;
+        desk.vault.open_page(&asked.0, &mut page).await?;
+        Ok(page)
+    });
     LoadCheckpoint: |asked, desk| desk.adapter.load_checkpoint(asked.projection);
     SaveProjection: |asked, desk| desk.adapter.save_projection(asked), too_late: unknown;
     LoadDocuments: |asked, desk| desk.adapter.load_documents(asked);
@@ -159,9 +163,21 @@ answers! {
     ListSnapshots: |asked, desk| Box::pin(async move {
         desk.vault.list_snapshots(Self { limit: desk.page(asked.limit), ..asked }).await
     });
-    ReadOutbox: |asked, desk| desk.adapter.read_outbox(Self { limit: desk.page(asked.limit), ..asked });
-    ReadDue: |asked, desk| desk.adapter.read_due(Self { limit: desk.page(asked.limit), ..asked });
-    FindWork: |asked, desk| desk.adapter.find_work(asked);
+    ReadOutbox: |asked, desk| Box::pin(async move {
+        let mut waiting = desk.adapter.read_outbox(Self { limit: desk.page(asked.limit), ..asked }).await?;
+        desk.vault.open_work(&mut waiting).await?;
+        Ok(waiting)
+    });
+    ReadDue: |asked, desk| Box::pin(async move {
+        let mut page = desk.adapter.read_due(Self { limit: desk.page(asked.limit), ..asked }).await?;
+        desk.vault.open_work(&mut page.entries).await?;
+        Ok(page)
+    });
+    FindWork: |asked, desk| Box::pin(async move {
+        let mut waiting = desk.adapter.find_work(asked).await?;
+        desk.vault.open_work(&mut waiting).await?;
+        Ok(waiting)
+    });
     ClearOutbox: |asked, desk| desk.adapter.clear_outbox(asked), too_late: unknown;
     KeepNotices: |asked, desk| desk.adapter.keep_notices(asked), too_late: unknown;
     ListNotices: |asked, desk| desk.adapter.list_notices(Self { limit: desk.page(asked.limit), ..asked });

@@ -5,10 +5,13 @@
 //! were, or, once the key is gone, forgotten: `{"$forgotten":true}` in the value's place, or as the whole data of an event that was
 //! binary.
 //!
+//! What an append leaves beside its events, for process managers and schedules, is sealed in the same way where it says whose it is.
+//!
 //! Promises: no adapter sees personal data of a subject; appends and pages without subjects cost one look at each event; a
 //! sealed value that was changed or put elsewhere makes reading fail as [`StoreError::Corrupt`] instead of yielding anything;
 //! so does one whose key was lost without its subject having been forgotten, since nobody consented to that.
 
+mod beside;
 mod cipher;
 mod keys;
 mod snapshots;
@@ -32,6 +35,7 @@ use umbel_core::{
 };
 
 use self::{
+    beside::Body,
     cipher::{Cipher, Closed, Place},
     keys::{Found, Keys},
     text::{Mark, Marked, marked, replaced},
@@ -49,6 +53,13 @@ const SEALED_BYTES: &[u8] = b"\0$sealed\0";
 pub(crate) struct Vault {
     adapter: Arc<dyn Adapter>,
     keys: Keys,
+}
+
+/// What of an append is to be sealed.
+#[derive(Default)]
+struct Drafts<'a> {
+    events: Vec<Draft<'a>>,
+    beside: Vec<Body<'a>>,
 }
 
 /// An event to be sealed.
@@ -170,13 +181,12 @@ impl Vault {
     /// Seals what is personal in these appends; for each of them, whether it may be stored.
     async fn seal(&self, group: &mut [Append], now: Timestamp) -> Vec<Result<(), AppendError>> {
         let drafts: Vec<_> = group.iter_mut().map(drafts).collect();
-        let subjects = drafts.iter().flatten().flatten().map(|draft| draft.subject.clone());
-        let subjects: HashSet<_> = subjects.collect();
+        let subjects: HashSet<_> = drafts.iter().flatten().flat_map(Drafts::subjects).collect();
         let keys = self.keys.find_or_create(subjects, now).await;
-        let seal = |drafts: Result<Vec<Draft<'_>>, AppendError>| match (drafts?, &keys) {
+        let seal = |drafts: Result<Drafts<'_>, AppendError>| match (drafts?, &keys) {
             (drafts, _) if drafts.is_empty() => Ok(()),
             (_, Err(error)) => Err(error.clone().into()),
-            (drafts, Ok(keys)) => drafts.into_iter().try_for_each(|draft| draft.seal(keys)),
+            (drafts, Ok(keys)) => drafts.seal(keys),
         };
         drafts.into_iter().map(seal).collect()
     }
@@ -184,12 +194,14 @@ impl Vault {
 
 fn has_subject(append: &Append) -> bool {
     append.streams.iter().flat_map(|stream| &stream.events).any(|event| event.subject.is_some())
+        || beside::names_subjects(append)
 }
 
-/// The events of an append that hold something personal.
-fn drafts(append: &mut Append) -> Result<Vec<Draft<'_>>, AppendError> {
+/// What of an append holds something personal.
+fn drafts(append: &mut Append) -> Result<Drafts<'_>, AppendError> {
+    let Append { streams, documents, outbox, .. } = append;
     let mut drafts = Vec::new();
-    for event in append.streams.iter_mut().flat_map(|stream| &mut stream.events) {
+    for event in streams.iter_mut().flat_map(|stream| &mut stream.events) {
         let Some(subject) = event.subject.clone() else { continue };
         let personal = match &event.data {
             Payload::Json(json) => {
@@ -206,20 +218,39 @@ fn drafts(append: &mut Append) -> Result<Vec<Draft<'_>>, AppendError> {
             drafts.push(Draft { event, subject, personal });
         }
     }
-    Ok(drafts)
+    Ok(Drafts { events: drafts, beside: beside::drafts(documents, outbox)? })
+}
+
+impl Drafts<'_> {
+    fn is_empty(&self) -> bool {
+        self.events.is_empty() && self.beside.is_empty()
+    }
+
+    fn subjects(&self) -> Vec<Subject> {
+        let beside = self.beside.iter().flat_map(|body| body.subjects.iter().cloned());
+        self.events.iter().map(|draft| draft.subject.clone()).chain(beside).collect()
+    }
+
+    fn seal(self, keys: &Found) -> Result<(), AppendError> {
+        self.events.into_iter().try_for_each(|draft| draft.seal(keys))?;
+        Ok(self.beside.into_iter().try_for_each(|body| body.seal(keys))?)
+    }
 }
 
 impl Draft<'_> {
     fn seal(self, keys: &Found) -> Result<(), AppendError> {
         let Self { event, subject, personal } = self;
         let Some(key) = keys.get(&subject) else {
-            let reason = "the key of a subject was neither found nor created".to_owned();
-            return Err(StoreError::Failed { reason }.into());
+            return Err(no_key().into());
         };
         let Some(key) = key.as_deref() else { return Err(AppendError::SubjectForgotten { subject }) };
         event.data = sealed(event.id, &personal, key)?;
         Ok(())
     }
+}
+
+fn no_key() -> StoreError {
+    StoreError::Failed { reason: "the key of a subject was neither found nor created".to_owned() }
 }
 
 impl Part {

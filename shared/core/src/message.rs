@@ -12,6 +12,8 @@ use std::fmt::{Debug, Display};
 
 use serde::{Serialize, de::DeserializeOwned};
 
+use crate::personal::Subject;
+
 /// An intent to change something. It may be rejected.
 pub trait Command: Serialize + DeserializeOwned + Debug + Send + Sync + 'static {
     /// Stable wire name, `app.verb`.
@@ -20,6 +22,12 @@ pub trait Command: Serialize + DeserializeOwned + Debug + Send + Sync + 'static 
     type Reply: Serialize + DeserializeOwned + Debug + Send + 'static;
     /// Why the domain says no. A rejected command changed nothing.
     type Rejection: Serialize + DeserializeOwned + Debug + Display + Send + 'static;
+
+    /// Whose personal data its [`Personal`](crate::Personal) fields are: where the command waits in the store, scheduled or ordered by a
+    /// process manager, they are kept sealed. `None`, the default, when it has none.
+    fn subject(&self) -> Option<Subject> {
+        None
+    }
 }
 
 /// A question. Asking changes nothing.

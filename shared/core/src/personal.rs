@@ -7,10 +7,16 @@
 //!
 //! A binary payload of an event with a subject is personal as a whole. Once its subject is forgotten, the event's data is the JSON
 //! text `{"$forgotten":true}` instead.
+//!
+//! What is kept beside the events names its subject itself: see [`Owned`].
+
+mod owned;
 
 use std::{fmt, sync::Arc};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::DeserializeOwned, de::Error as _};
+
+pub use owned::{OWNED_KEY, Owned};
 
 /// Longest name of a subject, in bytes.
 const SUBJECT_MAX_BYTES: usize = 250;

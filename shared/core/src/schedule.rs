@@ -16,6 +16,7 @@ use crate::{
     id::CommandId,
     json::{Json, JsonError},
     metadata::Metadata,
+    personal::Owned,
     store::{Append, CommandRecord, OutboxEntry, Waiting},
     time::Timestamp,
 };
@@ -37,8 +38,8 @@ pub struct Scheduled {
     pub schedule: Uuid,
     /// The command's wire name.
     pub command: String,
-    /// The command.
-    pub body: Json,
+    /// The command, and whose personal data it holds.
+    pub body: Owned,
     /// When it is to be carried out; tries after the first do not change it.
     pub due_at: Timestamp,
     /// Set when it is to be carried out again and again.

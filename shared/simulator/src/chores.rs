@@ -152,7 +152,7 @@ impl Chores {
         let scheduled = Scheduled {
             schedule,
             command: SCHEDULED.into(),
-            body: Json::from_store("null"),
+            body: Json::from_store("null").into(),
             due_at,
             recurring,
             metadata: Metadata::default(),

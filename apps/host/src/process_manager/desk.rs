@@ -111,7 +111,7 @@ mod tests {
             instance: instance.into(),
             schema: 1,
             revision: Uuid::nil(),
-            state: Some(Json::from_store("{}")),
+            state: Some(Json::from_store("{}").into()),
             timers: BTreeMap::new(),
             pending: Vec::new(),
         })))

@@ -166,7 +166,7 @@ impl<P: ProcessManager> Clerk<'_, P> {
         let options =
             origin.custom.iter().fold(options, |options, (key, value)| options.metadata(key, value.clone()));
         let options = if self.around.options.strong_commands { options.strong() } else { options };
-        match self.around.bus.dispatch_encoded(&order.name, order.body.clone(), options).await {
+        match self.around.bus.dispatch_encoded(&order.name, order.body.json().clone(), options).await {
             Ok(done) => Ok(done.reply),
             // It is stored and will stay so.
             Err(DispatchError::NotYetVisible { reply, .. }) => Ok(reply),

@@ -4,6 +4,7 @@ use umbel_bus::{Bus, Cron, CronError, recurring_id};
 use umbel_core::{
     Command, Json, Metadata, Timestamp,
     json::JsonError,
+    personal::Owned,
     schedule::{Missed, Recurring, Scheduled},
     store::Append,
 };
@@ -19,7 +20,7 @@ pub(crate) struct Declared {
     pub(super) command: &'static str,
     cron: &'static str,
     missed: Missed,
-    make: std::sync::Arc<dyn Fn() -> Result<Json, JsonError> + Send + Sync>,
+    make: std::sync::Arc<dyn Fn() -> Result<Owned, JsonError> + Send + Sync>,
 }
 
 impl Declared {
@@ -29,7 +30,10 @@ impl Declared {
         missed: Missed,
         make: impl Fn() -> C + Send + Sync + 'static,
     ) -> Self {
-        let make = std::sync::Arc::new(move || Json::encode(&make()));
+        let make = std::sync::Arc::new(move || {
+            let command = make();
+            Ok(Owned::new(Json::encode(&command)?, command.subject()))
+        });
         Self { id: recurring_id::<C>(name).0, name, command: C::NAME, cron, missed, make }
     }
 

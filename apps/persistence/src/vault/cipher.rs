@@ -21,6 +21,10 @@ const FINGERPRINT_OF: &[u8] = b"umbel subject key";
 /// The same where the place of a snapshot is computed.
 const SNAPSHOT_OF: &[u8] = b"umbel snapshot";
 
+/// The same of a document and of an entry of the outbox.
+const DOCUMENT_OF: &[u8] = b"umbel document";
+const ENTRY_OF: &[u8] = b"umbel entry";
+
 /// The key of one subject, ready for use.
 pub(super) struct Cipher {
     key: LessSafeKey,
@@ -97,11 +101,18 @@ impl Place {
     /// version.
     pub(super) fn of_snapshot(stream: &StreamName, version: Version, number: usize) -> Self {
         let text = [SNAPSHOT_OF, stream.as_str().as_bytes(), &version.get().to_be_bytes()].concat();
-        let (hash, mut id) = (digest(&SHA256, &text), [0; 16]);
-        for (to, from) in id.iter_mut().zip(hash.as_ref()) {
-            *to = *from;
-        }
-        Self { event: EventId(Uuid::from_bytes(id)), number }
+        Self { event: id_of(&text), number }
+    }
+
+    /// The first sealed value of a document, in the same way. The collection's name says where it ends.
+    pub(super) fn of_document(collection: &str, key: &str) -> Self {
+        let text = [DOCUMENT_OF, collection.as_bytes(), b"\0", key.as_bytes()].concat();
+        Self { event: id_of(&text), number: 0 }
+    }
+
+    /// The first sealed value of an entry of the outbox.
+    pub(super) fn of_entry(id: Uuid) -> Self {
+        Self { event: id_of(&[ENTRY_OF, id.as_bytes()].concat()), number: 0 }
     }
 
     fn as_aad(self) -> Aad<[u8; 24]> {
@@ -112,6 +123,15 @@ impl Place {
         }
         Aad::from(bytes)
     }
+}
+
+/// As if it were an event: an id that is made of a text.
+fn id_of(text: &[u8]) -> EventId {
+    let (hash, mut id) = (digest(&SHA256, text), [0; 16]);
+    for (to, from) in id.iter_mut().zip(hash.as_ref()) {
+        *to = *from;
+    }
+    EventId(Uuid::from_bytes(id))
 }
 
 /// A key is never printed.

@@ -4,7 +4,7 @@
 
 use std::ops::Range;
 
-use umbel_core::personal::{KNOWN_KEY, SEALED_KEY};
+use umbel_core::personal::{KNOWN_KEY, OWNED_KEY, SEALED_KEY};
 
 /// What the one key of a marked object says of its value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -13,6 +13,8 @@ pub(super) enum Mark {
     Personal,
     /// Personal data, sealed.
     Sealed,
+    /// A value that names its subject.
+    Owned,
 }
 
 /// An object with one entry whose key is a mark.
@@ -40,6 +42,15 @@ struct Open {
 /// The marked objects of a JSON text, in order. One within another belongs to the outer one's value and is not listed.
 /// Of text that is no JSON it lists whatever looks like one.
 pub(super) fn marked(text: &str) -> Vec<Marked> {
+    scanned(text, |mark| mark != Mark::Owned)
+}
+
+/// The objects of a JSON text that name their subject; else as [`marked`].
+pub(super) fn owned(text: &str) -> Vec<Marked> {
+    scanned(text, |mark| mark == Mark::Owned)
+}
+
+fn scanned(text: &str, wanted: impl Fn(Mark) -> bool) -> Vec<Marked> {
     let (mut found, mut open) = (Vec::<Marked>::new(), Vec::<Open>::new());
     let (bytes, mut at) = (text.as_bytes(), 0);
     while let Some(&byte) = bytes.get(at) {
@@ -53,7 +64,8 @@ pub(super) fn marked(text: &str) -> Vec<Marked> {
             b'"' => {
                 at = end_of_string(bytes, at);
                 if let Some(open) = open.last_mut().filter(|open| open.is_object && open.value == 0) {
-                    open.mark = Mark::of(text.get(begin..at).unwrap_or_default());
+                    open.mark =
+                        Mark::of(text.get(begin..at).unwrap_or_default()).filter(|mark| wanted(*mark));
                 }
             }
             b':' => {
@@ -112,6 +124,7 @@ impl Mark {
         match key {
             KNOWN_KEY => Some(Self::Personal),
             SEALED_KEY => Some(Self::Sealed),
+            OWNED_KEY => Some(Self::Owned),
             _ => None,
         }
     }

@@ -15,6 +15,7 @@ use crate::{
     event::RecordedEvent,
     id::CommandId,
     json::{Json, JsonError},
+    personal::Owned,
     store::{Append, ClaimName, Claims, CommandRecord, OutboxEntry},
     subscription::Key,
     time::Timestamp,
@@ -123,7 +124,10 @@ pub fn decide<P: ProcessManager>(
     let reaction = state.handle(*cue, &occasion).map_err(Trouble::Error)?;
     let state = state.evolve(*cue);
     let refused = |error: JsonError| Trouble::Refused(error.to_string());
-    let state = (!reaction.stop).then(|| Json::encode(&state).map_err(refused)).transpose()?;
+    let state = (!reaction.stop)
+        .then(|| Json::encode(&state).map(|json| Owned::new(json, state.subject())))
+        .transpose()
+        .map_err(refused)?;
 
     let mut next = next_file(P::NAME, instance, file, task);
     (next.schema, next.state) = (P::SCHEMA, state);
@@ -243,7 +247,7 @@ pub fn upgrade_or_decode<P: ProcessManager>(file: &File) -> Result<P, String> {
     if file.schema == P::SCHEMA {
         return state.decode().map_err(|error| error.to_string());
     }
-    P::upgrade(file.schema, state).ok_or_else(|| {
+    P::upgrade(file.schema, state.json()).ok_or_else(|| {
         let (name, known) = (P::NAME, P::SCHEMA);
         format!(
             "it was stored with schema version {}, and {name} knows {known}; say in `upgrade` how it is read",

@@ -8,7 +8,7 @@ use uuid::Uuid;
 use super::{Order, Origin};
 use crate::{
     document::{Document, DocumentKey},
-    json::Json,
+    personal::Owned,
     time::Timestamp,
 };
 
@@ -28,7 +28,7 @@ pub struct File {
     /// settled. Whoever replaces the file says which one it was when they read it.
     pub revision: Uuid,
     /// What it remembers; nothing once it has ended.
-    pub state: Option<Json>,
+    pub state: Option<Owned>,
     /// Its timers that run, by name.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub timers: BTreeMap<String, Timer>,

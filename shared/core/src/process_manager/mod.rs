@@ -20,6 +20,7 @@ use serde::{Serialize, de::DeserializeOwned};
 use crate::{
     event::{EventSet, RecordedEvent},
     json::Json,
+    personal::Subject,
 };
 
 pub use cue::{Cue, Occasion, Origin};
@@ -68,6 +69,12 @@ pub trait ProcessManager: Default + Serialize + DeserializeOwned + Send + 'stati
     /// What it remembers of it. Facts are not argued with: this cannot fail.
     #[must_use]
     fn evolve(self, cue: Cue<'_, Self::Event>) -> Self;
+
+    /// Whose personal data its [`Personal`](crate::Personal) fields are: what it remembers is kept with these sealed, and once the subject
+    /// is forgotten they read as forgotten. `None`, the default, when it has none.
+    fn subject(&self) -> Option<Subject> {
+        None
+    }
 
     /// Whether it goes on now that one of its commands was carried out. Those that are left are dispatched in any case.
     #[must_use]

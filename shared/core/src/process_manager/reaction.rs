@@ -8,6 +8,7 @@ use crate::{
     id::CommandId,
     json::{Json, JsonError},
     message::Command,
+    personal::Owned,
     time::Timestamp,
 };
 
@@ -32,7 +33,7 @@ pub struct Reaction {
 }
 
 /// A command in its wire form, or why it has none.
-pub(super) type Encoded = Result<(&'static str, Json), (&'static str, JsonError)>;
+pub(super) type Encoded = Result<(&'static str, Owned), (&'static str, JsonError)>;
 
 /// What becomes of a timer.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -59,8 +60,8 @@ pub struct Order {
     pub id: CommandId,
     /// The command's name.
     pub name: String,
-    /// The command.
-    pub body: Json,
+    /// The command, and whose personal data it holds.
+    pub body: Owned,
 }
 
 impl Reaction {
@@ -80,7 +81,7 @@ impl Reaction {
         reason = "an author writes a command here, and not a reference to one"
     )]
     pub fn and<C: Command>(mut self, command: C) -> Self {
-        let encoded = Json::encode(&command);
+        let encoded = Json::encode(&command).map(|body| Owned::new(body, command.subject()));
         self.commands.push(encoded.map(|body| (C::NAME, body)).map_err(|error| (C::NAME, error)));
         self
     }
@@ -109,7 +110,7 @@ impl Reaction {
     /// The commands, by name, in their wire form.
     pub fn commands(&self) -> impl Iterator<Item = (&'static str, Option<&Json>)> {
         self.commands.iter().map(|encoded| match encoded {
-            Ok((name, body)) => (*name, Some(body)),
+            Ok((name, body)) => (*name, Some(body.json())),
             Err((name, _)) => (*name, None),
         })
     }

@@ -355,7 +355,7 @@ fn errors_and_old_states() {
         matches!(given(None, 1, &placed(0)), Err(Trouble::Error(why)) if why.starts_with("1 is empty at"))
     );
     let mut file = given(None, 1, &placed(1)).unwrap().file.unwrap();
-    (file.schema, file.state) = (1, Some(Json::parse("40").unwrap()));
+    (file.schema, file.state) = (1, Some(Json::parse("40").unwrap().into()));
     let next = given(Some(&file), 2, &placed(2)).unwrap().file.unwrap();
     assert_eq!((next.schema, state(&next).items), (2, 42));
     file.schema = 9;

@@ -18,7 +18,7 @@ fn once() -> Scheduled {
     Scheduled {
         schedule: Uuid::from_u128(7),
         command: "bank.deposit".into(),
-        body: Json::parse("1").unwrap(),
+        body: Json::parse("1").unwrap().into(),
         due_at: at(1000),
         recurring: None,
         metadata: Metadata::default(),

@@ -28,6 +28,12 @@ pub enum InvalidAppend {
     /// An event with a subject holds a value that looks as if the store had sealed it.
     #[error("event {0} holds a sealed value; only the store seals personal data, from its readable form")]
     Sealed(EventId),
+    /// So does something beside the events that names its subject.
+    #[error("{what} holds a sealed value; only the store seals personal data, from its readable form")]
+    SealedBeside {
+        /// What.
+        what: String,
+    },
     /// Too many events in one atom.
     #[error("an append holds at most {limit} events, this one has {count}")]
     TooManyEvents {
