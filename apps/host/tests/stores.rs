@@ -21,6 +21,7 @@ use uuid::Uuid;
 
 use crate::{
     bank::{self, Account, Misbehave, No, PanicIn, deposit, withdraw},
+    event_handlers::perform,
     world::*,
 };
 
@@ -61,6 +62,37 @@ fn a_conflict_is_decided_again_on_fresh_state_a_bounded_number_of_times() {
         assert_eq!(outcome, Err(DispatchError::Conflict { attempts: 4 }));
         assert_eq!(world.history("contested").await.len(), 5 + 4 + 4);
         assert_eq!(world.bus.dispatch(withdraw("contested", 17)).await.unwrap().reply, 0);
+        world.stop().await;
+    });
+}
+
+/// Given a live aggregate whose stream was removed for good and begun anew by others, then it does not go on with the state of the one
+/// before: where the stream is longer than it was, what was decided on that is decided again on what is there; where it is as long, a no is.
+#[test]
+fn a_stream_that_was_begun_anew_is_another_one() {
+    on_every_store(async |store| {
+        let world = World::over(&store).await;
+        for (account, foreign, expected) in
+            [("longer", &[5, 6, 7, 8][..], 1026), ("as-long", &[5, 6, 7], 1018)]
+        {
+            for amount in [1, 10, 100] {
+                world.bus.dispatch(deposit(account, amount)).await.unwrap();
+            }
+            let act = umbel_core::store::Act::DeleteStream {
+                stream: umbel_core::StreamName::of("account", account).unwrap(),
+                expected: umbel_core::ExpectedVersion::Any,
+                removal: umbel_core::store::Removal::Hard,
+            };
+            perform(&world, act).await;
+            for amount in foreign {
+                world.deposit_behind_its_back(account, *amount).await;
+            }
+            if account == "as-long" {
+                let no = world.bus.dispatch(withdraw(account, 1000)).await;
+                assert_eq!(no, Err(DispatchError::Rejected(No::Insufficient { balance: 18 })));
+            }
+            assert_eq!(world.bus.dispatch(deposit(account, 1000)).await.unwrap().reply, expected);
+        }
         world.stop().await;
     });
 }

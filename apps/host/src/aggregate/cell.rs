@@ -51,6 +51,7 @@ struct Ahead<E> {
     ticket: Ticket,
     events: Vec<E>,
     version: Version,
+    last: Option<EventId>,
 }
 
 /// The domain's yes or no, or trouble on the way to it.
@@ -129,7 +130,7 @@ impl<A: Aggregate> Cell<A> {
         let airborne = self.flight.take_off();
         let count = u64::try_from(events.len()).unwrap_or(u64::MAX);
         let version = Version::new(self.fold.version.get().saturating_add(count));
-        self.ahead = Some(Ahead { ticket: airborne.ticket(), events, version });
+        self.ahead = Some(Ahead { ticket: airborne.ticket(), events, version, last: self.believed });
         airborne
     }
 
@@ -149,6 +150,7 @@ impl<A: Aggregate> Cell<A> {
             }
         }
         self.fold.version = ahead.version;
+        self.fold.last = ahead.last.or(self.fold.last);
     }
 
     /// Forgets the state: the next command loads it from the log.
@@ -167,7 +169,7 @@ impl<A: Aggregate> Cell<A> {
         if !self.snapshot_is_due() {
             return None;
         }
-        let Fold { stream, state, version } = &self.fold;
+        let Fold { stream, state, version, .. } = &self.fold;
         self.snapshot = *version;
         let taken = || A::snapshots().take(stream.clone(), *version, state, edge::now());
         match catch_unwind(AssertUnwindSafe(taken)) {

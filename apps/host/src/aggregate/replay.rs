@@ -55,7 +55,7 @@ pub async fn state_at_from_snapshot<A: Aggregate + State>(
     let snapshot = store.load_snapshot(stream.clone()).await?;
     let usable = snapshot.filter(|snapshot| version.is_none_or(|version| snapshot.version <= version));
     let fold = match usable.map(|snapshot| Ok((snapshot.decode::<A>()?, snapshot.version))) {
-        Some(Ok((state, version))) => Fold { stream, state, version },
+        Some(Ok((state, version))) => Fold { stream, state, version, last: None },
         Some(Err::<_, SnapshotError>(error)) => {
             tracing::warn!(%error, "folding the stream from its start instead");
             Fold::new(stream)
