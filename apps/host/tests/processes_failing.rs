@@ -119,6 +119,33 @@ fn commands_wait_with_a_dead_letter() {
     });
 }
 
+/// PM-14: given commands that wait with a dead letter, then they do for as long as it is there, whatever else concerns their instance; once it
+/// is discarded, the next event leaves them out.
+#[test]
+fn commands_go_with_a_discarded_dead_letter() {
+    on_every_store(async |store| {
+        let world = over(&store, &with_bank::<Plain>()).await;
+        let acts = [Do::Deposit(1), Do::Withdraw(10), Do::Deposit(2)];
+        let parked = say(&world, "s1", said(Way::Start, &["d"], &acts).verdicts(&[Say::Park])).await;
+        stored(&world, NAME, parked).await;
+        let other = async |amount| {
+            let other = say(&world, "s2", said(Way::Start, &["d"], &[Do::Deposit(amount)])).await;
+            stored(&world, NAME, other).await;
+            file::<Plain>(&world, "d").await.unwrap().pending
+        };
+        other(30).await;
+        let pending = other(40).await;
+        assert_eq!((pending.len(), pending[0].orders.len()), (1, 2), "{pending:?}");
+        assert_eq!(letters(&world).await, [parked]);
+        let filter =
+            LetterFilter { subscription: SubscriptionName::new(NAME).ok(), ..LetterFilter::default() };
+        perform(&world, Upkeep::DiscardLetters { filter, limit: 10 }).await;
+        assert!(other(50).await.is_empty());
+        assert_eq!(amounts(&world, "d").await, [1, 30, 40, 50]);
+        world.stop().await;
+    });
+}
+
 /// PM-06: given what cannot be stored in place of a failed command, then that goes to the policy, and nobody else notices.
 #[test]
 fn what_cannot_be_stored_instead_goes_to_the_policy() {

@@ -169,6 +169,7 @@ impl<P: ProcessManager> Clerk<'_, P> {
             while let Some(before) = self.outstanding(cause).await? {
                 self.carry_out(before, Behalf::Next).await?;
             }
+            self.leave_out_discarded(cause).await?;
             let task = given.task(self.around.patience);
             let decision = decided::<P>(self.instance, self.file().await?, &task);
             let failed = match decision {

@@ -102,9 +102,10 @@ impl<P: ProcessManager> Clerk<'_, P> {
                 Verdict::Instead(reaction) => {
                     self.settle(&now.pending, &Settled::Instead { reaction: &reaction, stop }).await?;
                 }
-                Verdict::Park if given.is_some_and(|given| given.recorded.is_some()) => {
+                Verdict::Park if let Some(recorded) = given.and_then(|given| given.recorded) => {
+                    let letter = recorded.position;
                     let left = now.pending.orders.get(now.next..).unwrap_or_default();
-                    if self.settle(&now.pending, &Settled::Parked { left, stop }).await? {
+                    if self.settle(&now.pending, &Settled::Parked { left, letter, stop }).await? {
                         return Err(Ended::Parked(error));
                     }
                 }

@@ -4,9 +4,12 @@ use std::time::Duration;
 
 use umbel_bus::edge;
 use umbel_core::{
-    ProcessManager,
+    Place, Position, ProcessManager,
     process_manager::{self, Decision, File, Pending, Reminder, Settled, forget, put_off, record_id, settle},
-    store::{Append, AppendError, StoreError},
+    store::{
+        Append, AppendError, LetterFilter, ListLetters, ListSubscriptions, StoreError, SubscriptionState,
+    },
+    subscription::SubscriptionName,
 };
 use uuid::Uuid;
 
@@ -105,6 +108,56 @@ impl<P: ProcessManager> Clerk<'_, P> {
                 }
                 Written::Moved => {}
                 Written::Refused(reason) => return Err(Ended::Stopped(reason)),
+            }
+        }
+    }
+
+    /// Leaves out commands that wait with a dead letter which is gone: an operator has discarded it, and with it what it led to.
+    pub(super) async fn leave_out_discarded(&mut self, cause: Uuid) -> Result<(), Ended> {
+        let Some(file) = self.file().await? else { return Ok(()) };
+        for pending in file.parked_but(cause).cloned().collect::<Vec<_>>() {
+            let Some(letter) = pending.letter else { continue };
+            if self.is_discarded(letter).await? {
+                let (manager, instance, commands) = (P::NAME, self.instance, pending.orders.len());
+                tracing::info!(
+                    manager,
+                    instance,
+                    commands,
+                    "commands go with their dead letter, which was discarded"
+                );
+                let settled = if pending.stop { Settled::Stopped } else { Settled::Done };
+                self.settle(&pending, &settled).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether the event at this place has no dead letter any more. One that is about to become one has none yet: so the subscription must
+    /// have passed the place before the letter is looked for.
+    async fn is_discarded(&self, letter: Position) -> Result<bool, Ended> {
+        let place = Place::from(letter);
+        let subscription =
+            SubscriptionName::new(P::NAME).map_err(|error| Ended::Stopped(error.to_string()))?;
+        let filter = LetterFilter {
+            subscription: Some(subscription.clone()),
+            place: Some(place),
+            ..LetterFilter::default()
+        };
+        let subscriptions = ListSubscriptions { name: Some(subscription), after: None, limit: 1 };
+        let letters = ListLetters { filter, after: None, limit: 1 };
+        let store = &self.around.store;
+        let mut attempt = 1;
+        loop {
+            let looked = async {
+                let found = store.list_subscriptions(subscriptions.clone()).await?;
+                let passed = |found: &SubscriptionState| {
+                    found.partitions.iter().all(|partition| partition.checkpoint >= place)
+                };
+                Ok(found.iter().any(passed) && store.list_letters(letters.clone()).await?.is_empty())
+            };
+            match looked.await {
+                Ok(is_gone) => return Ok(is_gone),
+                Err(error) => self.wait_for_store(&error, &mut attempt).await?,
             }
         }
     }

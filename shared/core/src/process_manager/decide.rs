@@ -19,6 +19,7 @@ use crate::{
     store::{Append, ClaimName, Claims, CommandRecord, OutboxEntry},
     subscription::Key,
     time::Timestamp,
+    version::Position,
 };
 
 /// Something that an instance is to handle.
@@ -75,6 +76,8 @@ pub enum Settled<'a> {
     Parked {
         /// What is left.
         left: &'a [Order],
+        /// The event's place in the log.
+        letter: Position,
         /// Whether the instance has said that it ends with them.
         stop: bool,
     },
@@ -151,6 +154,7 @@ pub fn decide<P: ProcessManager>(
             orders,
             ordered,
             parked: false,
+            letter: None,
             stop: false,
         });
         let about = Reminder { instance: instance.to_owned(), timer: None };
@@ -197,10 +201,11 @@ pub fn settle(
     let mut change = Change::default();
     match settled {
         Settled::Done | Settled::Stopped => change.done.push(pending.reminder),
-        Settled::Parked { left, stop } => {
+        Settled::Parked { left, letter, stop } => {
             // The letter is the reminder from now on.
             change.done.push(pending.reminder);
             (pending.orders, pending.parked, pending.stop) = (left.to_vec(), true, *stop);
+            pending.letter = Some(*letter);
             next.pending.insert(at, pending);
         }
         Settled::Instead { reaction, stop } => {

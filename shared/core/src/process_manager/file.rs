@@ -10,6 +10,7 @@ use crate::{
     document::{Document, DocumentKey},
     personal::Owned,
     time::Timestamp,
+    version::Position,
 };
 
 /// The collection of all instances of all process managers. It is the system's own.
@@ -62,6 +63,9 @@ pub struct Pending {
     /// Whether they wait with a dead letter.
     #[serde(default)]
     pub parked: bool,
+    /// At which place of the log the event is whose dead letter they wait with. Where it is not known they wait for good.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub letter: Option<Position>,
     /// Whether the instance ends with them, because it said so after one that was carried out and is not among them any more.
     #[serde(default)]
     pub stop: bool,
@@ -94,6 +98,11 @@ impl File {
     #[must_use]
     pub fn outstanding(&self) -> Option<&Pending> {
         self.pending.iter().find(|pending| !pending.parked)
+    }
+
+    /// Commands that wait with dead letters of other events than this one.
+    pub fn parked_but(&self, cause: Uuid) -> impl Iterator<Item = &Pending> {
+        self.pending.iter().filter(move |pending| pending.parked && pending.origin.cause != cause)
     }
 
     /// What is left of the commands that this event or timer led to.

@@ -312,8 +312,11 @@ fn pending_commands_are_settled() {
     let file = given(None, 1, &placed(3)).unwrap().file.unwrap();
     let cause = Uuid::from_u128(1);
     let left = &file.outstanding().unwrap().orders[1..];
-    let parked =
-        settle(&file, cause, &Settled::Parked { left, stop: true }, NEXT).unwrap().unwrap().file.unwrap();
+    let parked = settle(&file, cause, &Settled::Parked { left, letter: Position::new(1), stop: true }, NEXT)
+        .unwrap()
+        .unwrap()
+        .file
+        .unwrap();
     assert!(parked.outstanding().is_none());
     assert_eq!(parked.pending_of(cause).unwrap().orders, left);
     assert!(parked.pending_of(cause).unwrap().stop, "what it said after those that were carried out is kept");
