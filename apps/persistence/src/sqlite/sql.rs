@@ -39,6 +39,7 @@ statements! {
     INSERT_EVENT = "log/insert_event",
     INSERT_TAGS = "log/insert_tags",
     FIND_TAGGED = "log/find_tagged",
+    COUNT_TAGGED = "log/count_tagged",
     TAGGED_FORWARD = "log/tagged_forward",
     TAGGED_BACKWARD = "log/tagged_backward",
     FIND_EVENT = "log/find_event",

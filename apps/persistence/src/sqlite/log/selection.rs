@@ -33,7 +33,7 @@ enum Candidates {
     Correlation(Uuid),
     /// Those that one message led to.
     Causation(Uuid),
-    /// Those with the first tag of each of these items of a query.
+    /// Those with the first tag of each of these items of a query, which is the rarest where one is rare.
     Tags(Vec<String>),
 }
 
@@ -68,7 +68,8 @@ impl Selection {
             until: selector.recorded_until,
         };
         let candidates = if let Some(query) = &selector.tags {
-            Candidates::Tags(query.items().iter().map(tags::item).collect())
+            let led = |item| tags::led_by_the_rarest(connection, item);
+            Candidates::Tags(query.items().iter().map(led).collect::<Result<_, _>>()?)
         } else if let Some(id) = conditions.correlation_id.take() {
             Candidates::Correlation(id)
         } else if let Some(id) = conditions.causation_id.take() {
