@@ -1,16 +1,17 @@
 //! Several processes on one PostgreSQL: equal nodes over one log.
 
 use std::{
+    collections::HashSet,
     path::Path,
     process::{Child, Command, Stdio},
 };
 
-use serde_json::json;
+use serde_json::{Value, json};
 use umbel_bus::Bus;
 use umbel_core::{
-    EventId, ExpectedVersion, Metadata, NewEvent, StreamName, Version,
+    EventId, ExpectedVersion, Metadata, NewEvent, RecordedEvent, StreamName, TagQuery, Tags, Version,
     document::Direction,
-    store::{Append, AppendError, ReadAll, ReadStream, Selector},
+    store::{Append, AppendCondition, AppendError, ReadAll, ReadStream, Selector},
 };
 use umbel_testkit::conformance::check_log;
 
@@ -106,19 +107,7 @@ fn check_events(umbel: &Umbel) {
 fn one_winner_per_version_across_processes() {
     let store = Store::postgres();
     let place = store.place(Path::new("."));
-    let writers: Vec<_> = (0..2).map(|_| spawn_writers(&place)).collect();
-    let wins: u64 = writers
-        .into_iter()
-        .map(|writer| {
-            let output = writer.wait_with_output().unwrap();
-            let text = String::from_utf8_lossy(&output.stdout).into_owned();
-            assert!(output.status.success(), "{text}{}", String::from_utf8_lossy(&output.stderr));
-            let wins =
-                text.lines().find_map(|line| line.split_once("wins=")).expect("a writer reports its wins");
-            wins.1.trim().parse::<u64>().unwrap()
-        })
-        .sum();
-    assert_eq!(wins, VERSIONS, "each version has one winner");
+    assert_eq!(wins_of_two(&place, "nodes::racing_writers"), VERSIONS, "each version has one winner");
 
     with_store(&place, async |bus| {
         let request =
@@ -129,15 +118,106 @@ fn one_winner_per_version_across_processes() {
     });
 }
 
-/// Runs the test below as a process of its own.
-fn spawn_writers(place: &StorePlace) -> Child {
+/// UX-17 across processes: 2 x 16 writers race for the seats of one course, each in a stream of its own; what they decide on is found by a
+/// tag alone. Each seat has exactly one winner.
+#[test]
+fn one_winner_per_condition_across_processes() {
+    let store = Store::postgres();
+    let place = store.place(Path::new("."));
+    assert_eq!(wins_of_two(&place, "nodes::racing_conditions"), VERSIONS, "each seat has one winner");
+
+    with_store(&place, async |bus| {
+        let page = bus.store().read_all(seats(Direction::Forward, 4096)).await.unwrap();
+        let taken: Vec<_> = page.events.iter().map(seat).collect();
+        assert_eq!(taken, (1..=VERSIONS).collect::<Vec<_>>());
+        let processes: HashSet<_> = page
+            .events
+            .iter()
+            .map(|event| event.data.decode::<Value>().unwrap()["process"].as_u64())
+            .collect();
+        assert_eq!(processes.len(), 2, "both had a part in it");
+    });
+}
+
+/// What two processes won together.
+fn wins_of_two(place: &StorePlace, part: &str) -> u64 {
+    let writers: Vec<_> = (0..2).map(|_| spawn_writers(place, part)).collect();
+    let wins = |writer: Child| {
+        let output = writer.wait_with_output().unwrap();
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert!(output.status.success(), "{text}{}", String::from_utf8_lossy(&output.stderr));
+        let wins = text.lines().find_map(|line| line.split_once("wins=")).expect("a writer reports its wins");
+        wins.1.trim().parse::<u64>().unwrap()
+    };
+    writers.into_iter().map(wins).sum()
+}
+
+/// Runs a part of a test as a process of its own.
+fn spawn_writers(place: &StorePlace, part: &str) -> Child {
     Command::new(std::env::current_exe().unwrap())
-        .args(["nodes::racing_writers", "--exact", "--ignored", "--nocapture"])
+        .args([part, "--exact", "--ignored", "--nocapture"])
         .env("UMBEL_TEST_RACE", serde_json::to_string(place).unwrap())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
         .unwrap()
+}
+
+/// The process that [`one_winner_per_condition_across_processes`] starts twice.
+#[test]
+#[ignore = "a part of another test, run by it as a process"]
+fn racing_conditions() {
+    let place = std::env::var("UMBEL_TEST_RACE").expect("started by its test");
+    with_store(&serde_json::from_str(&place).unwrap(), async |bus| {
+        let writers = (0..WRITERS).map(|writer| actix::spawn(take_seats(bus.clone(), writer)));
+        let mut wins = 0;
+        for writer in writers.collect::<Vec<_>>() {
+            wins += writer.await.unwrap();
+        }
+        println!("\nwins={wins}");
+    });
+}
+
+fn course() -> TagQuery {
+    TagQuery::tagged(Tags::of("course", "c1"))
+}
+
+/// The seats that are taken.
+fn seats(direction: Direction, limit: u32) -> ReadAll {
+    ReadAll { from: None, direction, limit, selector: Selector::tagged(course()) }
+}
+
+fn seat(event: &RecordedEvent) -> u64 {
+    event.data.decode::<Value>().unwrap()["seat"].as_u64().unwrap()
+}
+
+/// Takes the next seat behind those it has read until there are enough; counts how often it was first.
+async fn take_seats(bus: Bus, writer: usize) -> u64 {
+    let stream = StreamName::new(format!("guest-{writer}-{}", std::process::id())).unwrap();
+    let mut wins = 0;
+    loop {
+        let page = bus.store().read_all(seats(Direction::Backward, 1)).await.unwrap();
+        let taken = page.events.first().map_or(0, seat);
+        if taken >= VERSIONS {
+            return wins;
+        }
+        let event = NewEvent {
+            id: EventId(umbel_bus::edge::fresh_id()),
+            event_type: "race.seated/1".parse().unwrap(),
+            data: umbel_core::Payload::json(&json!({"seat": taken + 1, "process": std::process::id()}))
+                .unwrap(),
+            subject: None,
+            tags: Tags::of("course", "c1"),
+            metadata: Metadata::default(),
+        };
+        let condition = AppendCondition { query: course(), after: page.head };
+        let append = Append::to_stream(stream.clone(), ExpectedVersion::Any, vec![event]);
+        match bus.store().append(Append { conditions: vec![condition], ..append }).await {
+            Ok(_) => wins += 1,
+            Err(AppendError::ConditionFailed { .. }) => {}
+            Err(error) => panic!("{error}"),
+        }
+    }
 }
 
 /// The process that [`one_winner_per_version_across_processes`] starts twice.
@@ -173,7 +253,7 @@ async fn race(bus: Bus, writer: usize) -> u64 {
             data: umbel_core::Payload::json(&json!({"writer": writer, "process": std::process::id()}))
                 .unwrap(),
             subject: None,
-            tags: umbel_core::Tags::none(),
+            tags: Tags::none(),
             metadata: Metadata::default(),
         };
         let append = Append::to_stream(stream.clone(), ExpectedVersion::Exact(version), vec![event]);

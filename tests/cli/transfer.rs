@@ -36,6 +36,10 @@ fn a_log_moves_from_store_to_store() {
         fs::write(umbel.dir().join("log.jsonl"), text(&lines)).unwrap();
         let again = &umbel.json(&["events", "import", "log.jsonl"])[0];
         assert_eq!((&again["imported"], &again["skipped"]), (&0.into(), &1500.into()), "{again}");
+        let tagged = umbel.json(&["events", "tail", "--tag", "fifth:1", "--tag", "third:1"]);
+        let found: Vec<_> = tagged.iter().map(|event| event["position"].as_u64().unwrap()).collect();
+        let expected: Vec<_> = (1..=1500).filter(|position| position % 15 == 0).collect();
+        assert_eq!(found, expected, "they are found by the tags that came along");
         assert_eq!(umbel.json(&["store", "verify"]).len(), 0);
     }
 }

@@ -153,8 +153,8 @@ async fn held(store: &Rigged, who: &str) -> String {
     files.chain(waiting.iter().map(|waiting| waiting.entry.body.as_str().to_owned())).collect()
 }
 
-/// PM-13, TM-09: given a process manager and commands with a subject, then what is remembered of it, ordered, scheduled and planned again and
-/// again is sealed in the store, read as it was written, and read as forgotten once its subject is; nobody else's is, and processes go on.
+/// PM-13, TM-09: given a process manager and commands with a subject, then what is remembered, ordered, scheduled and planned again and again
+/// is sealed in the store, read as it was written, and read as forgotten once its subject is; nobody else's is, and processes go on.
 #[test]
 fn personal_data_beside_the_events_is_sealed_and_forgotten() {
     on_every_store(async |store| {

@@ -119,8 +119,8 @@ fn commands_wait_with_a_dead_letter() {
     });
 }
 
-/// PM-14: given commands that wait with a dead letter, then they do for as long as it is there, whatever else concerns their instance; once it
-/// is discarded, the next event leaves them out.
+/// PM-14: given commands that wait with a dead letter, then they do for as long as it is there, whatever else concerns their instance; once
+/// it is discarded, the next event leaves them out.
 #[test]
 fn commands_go_with_a_discarded_dead_letter() {
     on_every_store(async |store| {

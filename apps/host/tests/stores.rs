@@ -67,7 +67,7 @@ fn a_conflict_is_decided_again_on_fresh_state_a_bounded_number_of_times() {
 }
 
 /// Given a live aggregate whose stream was removed for good and begun anew by others, then it does not go on with the state of the one
-/// before: where the stream is longer than it was, what was decided on that is decided again on what is there; where it is as long, a no is.
+/// before: where the stream is longer than it was, what was decided is decided again on what is there; where it is as long, a no is.
 #[test]
 fn a_stream_that_was_begun_anew_is_another_one() {
     on_every_store(async |store| {
