@@ -127,7 +127,7 @@ fn one_winner_per_condition_across_processes() {
     assert_eq!(wins_of_two(&place, "nodes::racing_conditions"), VERSIONS, "each seat has one winner");
 
     with_store(&place, async |bus| {
-        let page = bus.store().read_all(seats(Direction::Forward, 4096)).await.unwrap();
+        let page = bus.store().read_all(seats()).await.unwrap();
         let taken: Vec<_> = page.events.iter().map(seat).collect();
         assert_eq!(taken, (1..=VERSIONS).collect::<Vec<_>>());
         let processes: HashSet<_> = page
@@ -183,8 +183,9 @@ fn course() -> TagQuery {
 }
 
 /// The seats that are taken.
-fn seats(direction: Direction, limit: u32) -> ReadAll {
-    ReadAll { from: None, direction, limit, selector: Selector::tagged(course()) }
+fn seats() -> ReadAll {
+    let selector = Selector::tagged(course());
+    ReadAll { from: None, direction: Direction::Forward, limit: 4096, selector }
 }
 
 fn seat(event: &RecordedEvent) -> u64 {
@@ -196,8 +197,8 @@ async fn take_seats(bus: Bus, writer: usize) -> u64 {
     let stream = StreamName::new(format!("guest-{writer}-{}", std::process::id())).unwrap();
     let mut wins = 0;
     loop {
-        let page = bus.store().read_all(seats(Direction::Backward, 1)).await.unwrap();
-        let taken = page.events.first().map_or(0, seat);
+        let page = bus.store().read_all(seats()).await.unwrap();
+        let taken = page.events.last().map_or(0, seat);
         if taken >= VERSIONS {
             return wins;
         }
@@ -210,7 +211,7 @@ async fn take_seats(bus: Bus, writer: usize) -> u64 {
             tags: Tags::of("course", "c1"),
             metadata: Metadata::default(),
         };
-        let condition = AppendCondition { query: course(), after: page.head };
+        let condition = AppendCondition { query: course(), after: page.scanned_to };
         let append = Append::to_stream(stream.clone(), ExpectedVersion::Any, vec![event]);
         match bus.store().append(Append { conditions: vec![condition], ..append }).await {
             Ok(_) => wins += 1,
