@@ -21,6 +21,7 @@ test: tools ## Run all tests; starts (or as root on Debian installs) a private P
 
 .PHONY: new-app
 new-app: tools ## Begin a domain app of your own: NAME=shelf; DRY_RUN=1 only says what it would write
+	@test -n "$(NAME)" || { echo "say what it is called: make new-app NAME=shelf"; exit 1; }
 	@$(CARGO) run --quiet --package umbel -- new app $(NAME) $(if $(DRY_RUN),--dry-run)
 
 # Not a part of check: from nothing it builds most of the workspace once more, which takes minutes.

@@ -1,8 +1,10 @@
 //! The rules of the tree, enforced: who may depend on whom, what a source file looks like, that the tests which
-//! ARCHITECTURE.md names exist, and that every behaviour has one. A failure says what to do.
+//! ARCHITECTURE.md names exist, that every behaviour has one, and that README counts lines right. A failure says
+//! what to do.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test that meets what it does not expect must fail")]
 
 mod behaviours;
+mod counted;
 mod manifests;
 mod named_tests;
 mod sources;

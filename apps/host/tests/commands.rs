@@ -127,7 +127,7 @@ fn stored_but_not_yet_visible() {
     run(async {
         let apps = [crate::bank::app(), crate::bank::fussy()];
         let world = World::with(&std::sync::Arc::default(), &apps, settings()).await;
-        let options = strong().deadline(SHORT);
+        let options = strong().deadline(LATE);
         let error =
             world.bus.dispatch_with(deposit("ada", crate::bank::PANICS_IN_RULE), options).await.unwrap_err();
         let DispatchError::NotYetVisible { position, waiting_for, reply } = error else {

@@ -56,7 +56,7 @@ fn a_strong_dispatch_waits_for_strong_handlers() {
 fn a_slow_handler_makes_it_not_yet_visible() {
     run(async {
         let (world, journal) = with(app().handler::<Probe<Strong>>(), |_| Act::Wait).await;
-        let outcome = world.bus.dispatch_with(deposit("ada", 1), strong().deadline(SHORT)).await;
+        let outcome = world.bus.dispatch_with(deposit("ada", 1), strong().deadline(LATE)).await;
         let Err(DispatchError::NotYetVisible { position, waiting_for, .. }) = outcome else {
             panic!("{outcome:?}")
         };
@@ -97,7 +97,7 @@ fn only_those_that_are_named_are_waited_for() {
         let (world, journal) = with(app, script).await;
         let done = world.bus.dispatch_with(deposit("ada", 1), named(&["strong.lax"])).await.unwrap();
         assert_eq!(journal.done().last().unwrap().position, done.position.unwrap());
-        let late = world.bus.dispatch_with(deposit("ada", 1), named(&["strong.one"]).deadline(SHORT)).await;
+        let late = world.bus.dispatch_with(deposit("ada", 1), named(&["strong.one"]).deadline(LATE)).await;
         assert!(matches!(late, Err(DispatchError::NotYetVisible { .. })), "{late:?}");
         journal.open();
         world.stop().await;
@@ -119,9 +119,9 @@ fn handlers_of_other_nodes_count() {
             assert_eq!(journal.done().last().unwrap().position, done.position.unwrap());
             there.passed("bank.balances", done.position.unwrap()).await;
         }
-        let late = here.bus.dispatch_with(deposit("ada", 7), named(&["strong.lax"]).deadline(SHORT)).await;
+        let late = here.bus.dispatch_with(deposit("ada", 7), named(&["strong.lax"]).deadline(LATE)).await;
         assert!(matches!(late, Err(DispatchError::NotYetVisible { .. })), "{late:?}");
-        let unknown = here.bus.dispatch_with(deposit("ada", 1), named(&["nobody"]).deadline(SHORT)).await;
+        let unknown = here.bus.dispatch_with(deposit("ada", 1), named(&["nobody"]).deadline(LATE)).await;
         assert!(matches!(unknown, Err(DispatchError::NotYetVisible { .. })), "{unknown:?}");
         journal.open();
         here.stop().await;

@@ -92,7 +92,7 @@ fn readers_get_the_old_version_until_the_new_one_has_caught_up() {
         assert_eq!(world.balance("ada").await, counted(10, 1));
         // What is written meanwhile is stored, and not visible: nobody works on the old version any more.
         let written =
-            world.bus.dispatch_with(deposit("ada", 1), DispatchOptions::default().strong().deadline(SHORT));
+            world.bus.dispatch_with(deposit("ada", 1), DispatchOptions::default().strong().deadline(LATE));
         assert!(matches!(written.await, Err(DispatchError::NotYetVisible { .. })));
         assert_eq!(world.balance("ada").await, counted(10, 1));
 

@@ -21,6 +21,8 @@ use crate::bank::{self, Balance, Deposited, GetBalance};
 pub(crate) const AMPLE: Duration = Duration::from_secs(30);
 /// A deadline that passes while a test waits for it.
 pub(crate) const SHORT: Duration = Duration::from_millis(50);
+/// A deadline that passes while a test waits for what is never seen, and in which everything else is done, also on a busy machine.
+pub(crate) const LATE: Duration = Duration::from_millis(500);
 
 /// One umbrella.
 pub(crate) struct World {

@@ -1,4 +1,4 @@
-//! `umbel subscriptions pause`, `resume`, `reset` and `delete`.
+//! `umbel subscriptions pause`, `resume`, `reset`, `rename` and `delete`.
 
 use clap::Args;
 use umbel_core::{
@@ -19,7 +19,8 @@ pub(super) const PAUSE_EXAMPLES: &str = "\
 Example:
   umbel subscriptions pause mail.welcome --reason \"the mail server moves\"
 
-Its owners learn of it when they renew their leases, and send nothing more to their consumers; what is under way ends as usual.";
+Its owners learn of it when they renew their leases, at once on PostgreSQL with store.listen, and send nothing more to their consumers;
+what is under way ends as usual.";
 
 pub(super) const RESET_EXAMPLES: &str = "\
 Examples:

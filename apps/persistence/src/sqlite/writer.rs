@@ -25,11 +25,17 @@ impl Writer {
         Self { connection, kinds: Kinds::default(), streams: KnownStreams::default() }
     }
 
-    /// Begins a transaction that nobody else's write comes in between: what it reads still holds when it commits.
+    /// Begins a transaction that nobody else's write comes in between: what it reads still holds when it commits. It leaves streams
+    /// as they are.
     pub(super) fn begin(&mut self) -> rusqlite::Result<(Transaction<'_>, &mut Kinds)> {
-        self.streams.forget();
         let (transaction, kinds, _streams) = self.begin_append()?;
         Ok((transaction, kinds))
+    }
+
+    /// The same for one that may change streams in other ways than by appending.
+    pub(super) fn begin_upkeep(&mut self) -> rusqlite::Result<(Transaction<'_>, &mut Kinds)> {
+        self.streams.forget();
+        self.begin()
     }
 
     /// The same for one that changes streams by appends alone.

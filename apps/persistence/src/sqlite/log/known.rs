@@ -22,7 +22,7 @@ pub(in crate::sqlite) struct KnownStreams {
 }
 
 impl KnownStreams {
-    /// Whatever happens now may change streams.
+    /// What happens now may change streams otherwise than by appending.
     pub(in crate::sqlite) fn forget(&mut self) {
         self.of.clear();
         self.data_version = None;

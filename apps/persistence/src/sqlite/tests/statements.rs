@@ -42,7 +42,9 @@ fn every_statement_prepares() {
     }
     let fragments =
         sql::ALL.iter().filter(|(_, text)| !is_statement(text) || sql::text(text).contains("{wanted}"));
-    assert!(statements.len() > 90 && fragments.count() < 20, "{}", statements.len());
+    // Most are whole; a filter of letters is put together of a dozen fragments.
+    let fragments = fragments.count();
+    assert!(statements.len() > 90 && fragments < 40, "{} and {fragments}", statements.len());
 }
 
 #[test]
@@ -139,13 +141,11 @@ fn reads_of_the_log_use_the_named_index() {
             "{created:?}"
         );
         let deleted = by("deleted");
-        assert!(
-            has(
-                &deleted,
-                "SEARCH streams USING INDEX streams_by_deletion (deleted_at>? AND (deleted_at,name)"
-            ),
-            "{deleted:?}"
-        );
+        let bounded = |step: &String| {
+            step.starts_with("SEARCH streams USING INDEX streams_by_deletion")
+                && step.contains("(deleted_at,name)")
+        };
+        assert!(deleted.iter().any(bounded), "{deleted:?}");
         assert!(has(&deleted, "SEARCH streams USING INDEX sqlite_autoindex_streams_1 (name"), "{deleted:?}");
         assert!(!has(&[created, deleted].concat(), "SCAN streams"));
     }

@@ -27,7 +27,7 @@ pub(super) fn link(
     request: &LinkEvents,
     now: Timestamp,
 ) -> Result<Result<Version, LinkError>, Fault> {
-    let (transaction, _kinds) = writer.begin()?;
+    let (transaction, _kinds) = writer.begin_upkeep()?;
     let target = find_stream(&transaction, &request.stream)?;
     let found = Found::of(&transaction, request, target.as_ref())?;
     let checked = request.check(

@@ -84,7 +84,7 @@ fn try_perform(
     request: &Perform,
     now: Timestamp,
 ) -> Result<Result<Performed, PerformError>, Fault> {
-    let (transaction, kinds) = writer.begin()?;
+    let (transaction, kinds) = writer.begin_upkeep()?;
     if let Some(event) = read_event(&transaction, request.id)? {
         return Ok(request.done_before(&event));
     }
