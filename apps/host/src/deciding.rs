@@ -71,11 +71,7 @@ pub(crate) fn plan(
 
 /// Puts those with names into the append, in the place of what waits under them. Who takes that meanwhile is first, and the append
 /// refused.
-pub(crate) async fn plan_named(
-    store: &Store,
-    named: NamedPlans,
-    append: &mut Append,
-) -> Result<(), Trouble> {
+pub(crate) async fn plan_named(store: &Store, named: NamedPlans, append: &mut Append) -> Result<(), Trouble> {
     for (id, entry) in named {
         if let Some(waiting) = store.find_work(id).await.map_err(Trouble::Store)? {
             let record = replaced(&waiting, edge::fresh_id()).map_err(|error| unencodable(&error.into()))?;

@@ -186,10 +186,7 @@ impl<A: Decide<C>, C: Command> Then<A, C> {
     pub fn plans(self, expected: impl IntoIterator<Item = Planned>) -> Self {
         let expected: Vec<_> = expected.into_iter().map(|planned| planned.0(self.now)).collect();
         let planned: Vec<_> = self.plans.steps().map(|step| told(&step, self.now)).collect();
-        assert_eq!(
-            planned, expected,
-            "what is planned and taken back (left) is not the expected (right)"
-        );
+        assert_eq!(planned, expected, "what is planned and taken back (left) is not the expected (right)");
         self
     }
 }

@@ -246,7 +246,8 @@ impl<A: Aggregate> Cell<A> {
                 ..StreamAppend::new(self.fold.stream.clone(), expected, events)
             });
         }
-        let base = (!decision.events.is_empty()).then(|| base_at(&self.fold.stream, self.fold.version.next()));
+        let base =
+            (!decision.events.is_empty()).then(|| base_at(&self.fold.stream, self.fold.version.next()));
         let named = plan(&decision.plans, &mut append, &self.fold.stream, base, (context, at))?;
         append.claims = Claims {
             owner: self.fold.stream.to_string(),

@@ -4,7 +4,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use umbel_bus::{Dispatch, DispatchContext, DispatchError, Dispatched, Returned, Store, edge};
 use umbel_core::{
-    Boundary, Command, Context, Decision, EventName, ExpectedVersion, Position, StreamName, TagQuery, Timestamp,
+    Boundary, Command, Context, Decision, EventName, ExpectedVersion, Position, StreamName, TagQuery,
+    Timestamp,
     document::Direction,
     event::EncodedEvent,
     store::{Append, AppendCondition, AppendError, Appended, Claims, ReadAll, Selector, StreamAppend},
@@ -66,9 +67,8 @@ pub(super) async fn carry_out<B: Boundary>(
     let (mut conflicts, mut looks) = (0, 0);
     loop {
         let decided = ground.decide(&command, &context, &stream).map_err(failed)?;
-        let is_change = decided
-            .as_ref()
-            .is_ok_and(|decided| !is_nothing(&decided.append) || !decided.named.is_empty());
+        let is_change =
+            decided.as_ref().is_ok_and(|decided| !is_nothing(&decided.append) || !decided.named.is_empty());
         if !is_change {
             // A page may be of a moment ago. Whether something was added since is asked once more: "no" and "nothing to do" are
             // statements about the present, too.
@@ -211,7 +211,10 @@ impl<R> Decided<R> {
 
 /// Whether nothing changes by it.
 fn is_nothing(append: &Append) -> bool {
-    append.streams.is_empty() && append.claims.is_empty() && append.done.is_empty() && append.outbox.is_empty()
+    append.streams.is_empty()
+        && append.claims.is_empty()
+        && append.done.is_empty()
+        && append.outbox.is_empty()
 }
 
 fn refused<B: Boundary>(command: &B::Command, error: &AppendError) -> DispatchError<Rejection<B>> {
