@@ -15,6 +15,7 @@
 mod actor;
 mod alone;
 mod ask;
+mod clock;
 mod commons;
 mod cron;
 mod dispatch;
@@ -42,6 +43,7 @@ mod tests;
 pub use actor::{BusActor, worker};
 pub use alone::alone;
 pub use ask::{Ask, AskError};
+pub use clock::Clock;
 pub use cron::{Cron, CronError};
 pub use dispatch::{Dispatch, DispatchContext, DispatchError, DispatchOptions, Dispatched, Outcome};
 pub use encoded::EncodedAnswer;

@@ -150,7 +150,7 @@ impl Bus {
         when: When,
         options: ScheduleOptions,
     ) -> Result<ScheduleId, ScheduleError> {
-        let due_at = when.from(edge::now());
+        let due_at = when.from(self.clock().now());
         let named = options.id.is_some();
         let id = options.id.unwrap_or_else(|| {
             ScheduleId(options.once.map_or_else(edge::fresh_id, |CommandId(id)| derived(id, 0)))
@@ -172,7 +172,7 @@ impl Bus {
         let Recurrence { name, cron, missed, metadata } = recurrence;
         let parsed: Cron = cron.parse()?;
         // It was found to have one.
-        let due_at = parsed.next_after(edge::now()).unwrap_or(Timestamp::from_micros(i64::MAX));
+        let due_at = parsed.next_after(self.clock().now()).unwrap_or(Timestamp::from_micros(i64::MAX));
         let id = recurring_id::<C>(&name);
         let recurring = Recurring { name, cron, missed, declared_by: None };
         self.plan::<C>(&scheduled(id, &command, due_at, Some(recurring), metadata)?, true, None).await?;

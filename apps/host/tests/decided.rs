@@ -101,7 +101,7 @@ fn planned(Light { lamp, then }: &Light) -> Decision<LampEvent, ()> {
     let after = |seconds| When::After(Duration::from_secs(seconds));
     match *then {
         Then::OutAfter(seconds) => lit().schedule(out(seconds), after(seconds)),
-        Then::OutNow => lit().schedule(out(0), When::At(Timestamp::from_micros(1))),
+        Then::OutNow => lit().schedule(out(0), When::At(Timestamp::from_micros(1_000_000))),
         Then::OutByName(seconds) => lit().schedule_as("out", out(seconds), after(seconds)),
         Then::StayOn => lit().cancel("out"),
         Then::OnlyStayOn => Decision::nothing(()).cancel("out"),
@@ -351,7 +351,7 @@ impl EventHandler for Watchman {
     async fn handle(&mut self, event: LampEvent, context: &HandlerContext) -> anyhow::Result<()> {
         if let LampEvent::Lit(_) = event {
             let out = |seconds| PutOut { lamp: "hall".into(), seconds };
-            let now = When::At(Timestamp::from_micros(1));
+            let now = When::At(Timestamp::from_micros(1_000_000));
             let far = When::After(Duration::from_secs(3600));
             let first = context.schedule(out(1), now, ScheduleOptions::default()).await?;
             let second = context.schedule(out(2), far, ScheduleOptions::default()).await?;

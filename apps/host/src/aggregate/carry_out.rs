@@ -205,7 +205,7 @@ impl<C: Command> Passage<'_, C> {
                 let actual = cell.fold.version;
                 return self.answer(DispatchError::Refused(Refusal::WrongVersion { expected, actual })).await;
             }
-            let mut decided = match cell.decide(command, context).map_err(failed)? {
+            let mut decided = match cell.decide(command, context, store.clock().now()).map_err(failed)? {
                 Ok(decided) => decided,
                 Err(_) if self.is_renewed(cell).await? => continue,
                 // The same command may meanwhile have been carried out elsewhere, which may be why this is a no.

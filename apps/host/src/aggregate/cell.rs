@@ -210,12 +210,16 @@ impl<A: Aggregate> Cell<A> {
         Trouble::Failed(format!("{doing} {} panicked", self.fold.stream))
     }
 
-    pub(super) fn decide<C: Command>(&mut self, command: &C, context: &DispatchContext) -> Verdict<A, C>
+    pub(super) fn decide<C: Command>(
+        &mut self,
+        command: &C,
+        context: &DispatchContext,
+        at: Timestamp,
+    ) -> Verdict<A, C>
     where
         A: Decide<C>,
     {
         let mut fresh_ids = edge::fresh_id;
-        let at = edge::now();
         let surroundings = Context::new(at, &mut fresh_ids).with_metadata(&context.metadata);
         let state = &self.fold.state;
         let decide = || {

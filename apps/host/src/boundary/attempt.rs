@@ -66,7 +66,7 @@ pub(super) async fn carry_out<B: Boundary>(
     ground = ground.extended(store).await.map_err(failed)?.0;
     let (mut conflicts, mut looks) = (0, 0);
     loop {
-        let decided = ground.decide(&command, &context, &stream).map_err(failed)?;
+        let decided = ground.decide(&command, &context, (&stream, store.clock().now())).map_err(failed)?;
         let is_change =
             decided.as_ref().is_ok_and(|decided| !is_nothing(&decided.append) || !decided.named.is_empty());
         if !is_change {
@@ -156,10 +156,9 @@ impl<B: Boundary> Ground<B> {
         &self,
         command: &B::Command,
         context: &DispatchContext,
-        stream: &StreamName,
+        (stream, at): (&StreamName, Timestamp),
     ) -> Result<Result<Decided<Reply<B>>, Rejection<B>>, Trouble> {
         let mut fresh_ids = edge::fresh_id;
-        let at = edge::now();
         let surroundings = Context::new(at, &mut fresh_ids).with_metadata(&context.metadata);
         let decide = || self.state.decide(command, &surroundings);
         match guarded(B::Command::NAME, "deciding", decide)? {

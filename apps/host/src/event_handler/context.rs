@@ -204,7 +204,7 @@ impl HandlerContext {
     /// This moment.
     #[must_use]
     pub fn now(&self) -> Timestamp {
-        edge::now()
+        self.bus.clock().now()
     }
 
     /// An id nobody has used.
