@@ -259,7 +259,8 @@ fn plans_fly_along() {
         flying.join_all().await;
         let mut ids: Vec<_> = waiting(&world).await.iter().map(|(waiting, _)| waiting.entry.id).collect();
         let mut expected: Vec<_> = (2..7).map(|first| id_at(&stream(), Version::new(first), 0)).collect();
-        (ids.sort_unstable(), expected.sort_unstable());
+        ids.sort_unstable();
+        expected.sort_unstable();
         assert_eq!(ids, expected);
         world.stop().await;
     });
