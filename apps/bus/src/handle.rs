@@ -16,6 +16,7 @@ use umbel_core::{
 
 use crate::{
     actor::{BusActor, Register, Unregister},
+    clock::Clock,
     commons::Commons,
     envelope::{Envelope, SendError},
     middleware::{Chain, Middleware},
@@ -63,12 +64,19 @@ pub(crate) struct Shared {
     /// Nothing as long as there is none, which is what every dispatch looks at.
     middleware: ArcSwapOption<Chain>,
     settings: BusSettings,
+    clock: Clock,
 }
 
 impl Bus {
     /// A bus without routes. Its actor is started by [`crate::worker`].
     #[must_use]
     pub fn new(settings: BusSettings) -> Self {
+        Self::with_clock(settings, Clock::default())
+    }
+
+    /// The same, for a test that turns this clock.
+    #[must_use]
+    pub fn with_clock(settings: BusSettings, clock: Clock) -> Self {
         Self {
             shared: Arc::new(Shared {
                 routes: ArcSwap::default(),
@@ -83,8 +91,15 @@ impl Bus {
                 commons: Commons::default(),
                 middleware: ArcSwapOption::empty(),
                 settings,
+                clock,
             }),
         }
+    }
+
+    /// The clock of all that is on it.
+    #[must_use]
+    pub fn clock(&self) -> &Clock {
+        &self.shared.clock
     }
 
     /// The settings it was made with.

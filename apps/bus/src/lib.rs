@@ -15,6 +15,7 @@
 mod actor;
 mod alone;
 mod ask;
+mod clock;
 mod commons;
 mod cron;
 mod dispatch;
@@ -42,6 +43,7 @@ mod tests;
 pub use actor::{BusActor, worker};
 pub use alone::alone;
 pub use ask::{Ask, AskError};
+pub use clock::Clock;
 pub use cron::{Cron, CronError};
 pub use dispatch::{Dispatch, DispatchContext, DispatchError, DispatchOptions, Dispatched, Outcome};
 pub use encoded::EncodedAnswer;
@@ -53,12 +55,13 @@ pub use handle::Bus;
 pub use middleware::{Done, Failed, Halt, Middleware, Passage};
 pub use returning::{Refusal, Returned, Returning};
 pub use routes::{Progress, RouteError, RouteSet, Stand};
-pub use schedule::{Recurrence, ScheduleError, ScheduleId, ScheduleOptions, When, recurring_id};
+pub use schedule::{Recurrence, ScheduleError, ScheduleId, ScheduleOptions, recurring_id};
 pub use settings::{BusSettings, at_least_one};
 pub use store::{Store, SubscriptionView};
 pub use tail::{Moment, PageBounds, Removing, Tail};
 pub use topics::{Subscriber, Topics};
 pub use tree::GetTree;
+pub use umbel_core::schedule::When;
 pub use visible::Consistency;
 
 /// The guide's examples, which are doctests by this.

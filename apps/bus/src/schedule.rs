@@ -3,14 +3,14 @@
 //! Planning one is an append that leaves an entry in the outbox; [`umbel_core::schedule`] says what becomes of it. The app that owns
 //! the command carries it out.
 
-use std::{fmt, time::Duration};
+use std::fmt;
 
 use serde_json::Value;
 use umbel_core::{
     Command, CommandId, Json, Metadata, Timestamp,
     json::JsonError,
     personal::Owned,
-    schedule::{Missed, Recurring, Scheduled, derived, id_of_name, is_ours, queue_of, replace},
+    schedule::{Missed, Recurring, Scheduled, When, derived, id_of_name, is_ours, queue_of, replace},
     store::{Append, AppendError, CommandRecord, OutboxEntry, StoreError, Waiting},
 };
 use uuid::Uuid;
@@ -24,15 +24,6 @@ use crate::{
 /// Identifies a schedule: a command for later, or one that recurs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ScheduleId(pub Uuid);
-
-/// When a command is to be carried out: then, or as soon after as somebody can.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum When {
-    /// At this moment; one that has passed is now.
-    At(Timestamp),
-    /// When this time has passed from now on.
-    After(Duration),
-}
 
 /// What a caller may say of a schedule.
 #[derive(Clone, Debug, Default)]
@@ -160,10 +151,7 @@ impl Bus {
         when: When,
         options: ScheduleOptions,
     ) -> Result<ScheduleId, ScheduleError> {
-        let due_at = match when {
-            When::At(moment) => moment,
-            When::After(pause) => edge::now().plus(pause),
-        };
+        let due_at = when.from(self.clock().now());
         let named = options.id.is_some();
         let id = options.id.unwrap_or_else(|| {
             ScheduleId(options.once.map_or_else(edge::fresh_id, |CommandId(id)| derived(id, 0)))
@@ -185,7 +173,7 @@ impl Bus {
         let Recurrence { name, cron, missed, metadata } = recurrence;
         let parsed: Cron = cron.parse()?;
         // It was found to have one.
-        let due_at = parsed.next_after(edge::now()).unwrap_or(Timestamp::from_micros(i64::MAX));
+        let due_at = parsed.next_after(self.clock().now()).unwrap_or(Timestamp::from_micros(i64::MAX));
         let id = recurring_id::<C>(&name);
         let recurring = Recurring { name, cron, missed, declared_by: None };
         self.plan::<C>(&scheduled(id, &command, due_at, Some(recurring), metadata)?, true, None).await?;

@@ -21,7 +21,7 @@ use umbel_core::{
 use uuid::Uuid;
 
 pub use self::views::SubscriptionView;
-use crate::{envelope::SendError, handle::Bus};
+use crate::{clock::Clock, envelope::SendError, handle::Bus};
 
 /// A handle to the store, whichever it is. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -41,6 +41,12 @@ impl Store {
     pub fn by(mut self, deadline: Instant) -> Self {
         self.deadline = Some(deadline);
         self
+    }
+
+    /// The clock of the bus that it is asked on.
+    #[must_use]
+    pub fn clock(&self) -> &Clock {
+        self.bus.clock()
     }
 
     /// Stores one atom.

@@ -9,9 +9,12 @@ use umbel_bus::{
 };
 use umbel_core::{
     Aggregate, Boundary, Command, CommandSet, CommandVisitor, Decide, ProcessManager, Projection, Query,
-    schedule::Missed, store::Recorded,
+    process_manager::queue,
+    schedule::{Missed, queue_of},
+    store::Recorded,
 };
 use umbel_supervision::{Group, Policy, Worker};
+use uuid::Uuid;
 
 use crate::{
     aggregate, boundary,
@@ -28,6 +31,8 @@ use crate::{
 
 /// What a command is called among what can be there only once.
 const COMMAND: &str = "command";
+/// The same of those that follow the log.
+const HANDLER: &str = "handler of events";
 
 type Start = Arc<dyn Fn(&str, Bus, &HostSettings) -> Worker + Send + Sync>;
 
@@ -187,7 +192,7 @@ impl App {
     /// Events in, side effects out, at least once.
     #[must_use]
     pub fn handler<H: EventHandler>(mut self) -> Self {
-        self.declares("handler of events", H::NAME, H::NAME);
+        self.declares(HANDLER, H::NAME, H::NAME);
         self.event_handlers
             .push(Arc::new(|app, bus, settings| event_handler::worker::<H>(app, bus, settings)));
         self
@@ -197,7 +202,7 @@ impl App {
     #[must_use]
     pub fn process_manager<P: ProcessManager>(mut self) -> Self {
         // They share the names of subscriptions.
-        self.declares("handler of events", P::NAME, P::NAME);
+        self.declares(HANDLER, P::NAME, P::NAME);
         self.event_handlers
             .push(Arc::new(|app, bus, settings| process_manager::worker::<P>(app, bus, settings)));
         self
@@ -206,7 +211,7 @@ impl App {
     /// Batches of events in, side effects out, at least once.
     #[must_use]
     pub fn batch_handler<H: BatchHandler>(mut self) -> Self {
-        self.declares("handler of events", H::NAME, H::NAME);
+        self.declares(HANDLER, H::NAME, H::NAME);
         self.event_handlers
             .push(Arc::new(|app, bus, settings| event_handler::batch_worker::<H>(app, bus, settings)));
         self
@@ -300,6 +305,20 @@ impl App {
         }
         let recurring = self.recurring.clone();
         group.child(schedule::worker(self.name, bus.clone(), settings.schedule, &commands, recurring))
+    }
+
+    /// The queues of the outbox in which commands for later and timers of its parts wait. For tests that turn the clock.
+    pub fn queues(&self) -> impl Iterator<Item = String> {
+        self.declared.iter().filter_map(|declared| match declared.kind {
+            COMMAND => Some(queue_of(declared.name)),
+            HANDLER => Some(queue(declared.name)),
+            _ => None,
+        })
+    }
+
+    /// The ids of its recurring commands. For tests that turn the clock.
+    pub fn recurring_ids(&self) -> impl Iterator<Item = Uuid> {
+        self.recurring.iter().map(|recurring| recurring.id)
     }
 
     fn recurs(mut self, name: &'static str, recurring: Recurring) -> Self {

@@ -1,10 +1,15 @@
 //! What carrying out a command takes, whether an aggregate decides it or a boundary.
 
+use std::collections::BTreeMap;
+
 use umbel_bus::{DispatchContext, DispatchError, Dispatched, Outcome, Store, edge};
 use umbel_core::{
-    Command, EncodedEvent, EventId, EventName, EventSet, Json, NewEvent, PayloadError, Position,
-    store::{Appended, CommandRecord, StoreError},
+    Command, EncodedEvent, EventId, EventName, EventSet, Json, NewEvent, PayloadError, Position, StreamName,
+    Timestamp,
+    schedule::{Planner, Plans, Worked, replaced},
+    store::{Append, Appended, CommandRecord, OutboxEntry, StoreError},
 };
+use uuid::Uuid;
 
 /// Trouble on the way to a decision.
 #[derive(Debug)]
@@ -41,6 +46,41 @@ pub(crate) fn wired<E: EventSet>(decided: &[E], context: &DispatchContext) -> Re
         events.push(NewEvent::new(EventId(edge::fresh_id()), encoded, context.metadata.clone()));
     }
     Ok(Wired { events, names, returned })
+}
+
+/// Named plans of a decision: by id, what takes the place of what waits.
+pub(crate) type NamedPlans = BTreeMap<Uuid, Option<OutboxEntry>>;
+
+/// Puts the plans of a decision that have no names into its append; those with names are left.
+pub(crate) fn plan(
+    plans: &Plans,
+    append: &mut Append,
+    stream: &StreamName,
+    base: Option<Uuid>,
+    (context, at): (&DispatchContext, Timestamp),
+) -> Result<NamedPlans, Trouble> {
+    if plans.is_empty() {
+        return Ok(NamedPlans::new());
+    }
+    let metadata = &context.metadata.clone().caused_by(context.command_id.0);
+    let worked = plans.work(&Planner { stream, base, now: at, metadata });
+    let Worked { new, named } = worked.map_err(|error| Trouble::Failed(error.to_string()))?;
+    append.outbox.extend(new);
+    Ok(named)
+}
+
+/// Puts those with names into the append, in the place of what waits under them. Who takes that meanwhile is first, and the append
+/// refused.
+pub(crate) async fn plan_named(store: &Store, named: NamedPlans, append: &mut Append) -> Result<(), Trouble> {
+    for (id, entry) in named {
+        if let Some(waiting) = store.find_work(id).await.map_err(Trouble::Store)? {
+            let record = replaced(&waiting, edge::fresh_id()).map_err(|error| unencodable(&error.into()))?;
+            append.done.push(id);
+            append.replaces.push(record);
+        }
+        append.outbox.extend(entry);
+    }
+    Ok(())
 }
 
 /// The reply, to be kept for when the command comes again.

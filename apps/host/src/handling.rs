@@ -109,7 +109,7 @@ impl Handling {
     /// This moment.
     #[must_use]
     pub fn now(&self) -> Timestamp {
-        edge::now()
+        self.bus.clock().now()
     }
 
     /// An id nobody has used.

@@ -14,6 +14,7 @@ mod ahead;
 mod boundaries;
 mod commands;
 mod consistency;
+mod decided;
 mod event_handlers;
 mod evolution;
 mod failures;

@@ -153,7 +153,7 @@ async fn held(store: &Rigged, who: &str) -> String {
     files.chain(waiting.iter().map(|waiting| waiting.entry.body.as_str().to_owned())).collect()
 }
 
-/// PM-13, TM-09: given a process manager and commands with a subject, then what is remembered, ordered, scheduled and planned to recur
+/// PM-13, TM-12: given a process manager and commands with a subject, then what is remembered, ordered, scheduled and planned to recur
 /// is sealed in the store, read as it was written, and read as forgotten once its subject is; nobody else's is, and processes go on.
 #[test]
 fn personal_data_beside_the_events_is_sealed_and_forgotten() {

@@ -9,7 +9,7 @@ use actix::{
     Actor, ActorContext, ActorFutureExt, AsyncContext, Context, Handler, WrapFuture,
     dev::{MessageResponse, OneshotSender},
 };
-use umbel_bus::{Answered, Bus, Envelope, Moment, PageBounds, edge};
+use umbel_bus::{Answered, Bus, Envelope, Moment, PageBounds};
 use umbel_core::store::{Append, AppendError, Appended, StoreError};
 use umbel_supervision::{Drain, Tether};
 
@@ -105,7 +105,7 @@ impl Writer {
         }
         self.vouching.vouch(&mut group);
         let ends = Ends::of(&group);
-        let (vault, now) = (Arc::clone(&self.vault), edge::now());
+        let (vault, now) = (Arc::clone(&self.vault), self.bus.clock().now());
         let copies = self.bus.tail_from_here().map(|moment| (moment, Copies::of(&group, now)));
         let leaves_work = group.iter().any(|append| !append.outbox.is_empty());
         let stored =

@@ -9,11 +9,12 @@
 //! - what does not come within its [patience](TestUmbrella::patience) fails the test, and says what there was instead and what is
 //!   held up;
 //! - failures name the line of the test;
-//! - pauses of retries and polls are a few milliseconds, so no test waits for a clock. The clock itself is the real one: a rule that
-//!   depends on the moment is tested with [`aggregate::Given::at`].
+//! - pauses of retries and polls are a few milliseconds, so no test waits for a clock; nights and days pass by
+//!   [`TestUmbrella::advance`]. A rule that depends on the moment is tested with [`aggregate::Given::at`].
 
 #![allow(clippy::panic, reason = "a failed expectation of a test is a panic")]
 
+mod advance;
 #[cfg(feature = "faults")]
 mod faults;
 mod log;

@@ -16,18 +16,19 @@ impl TestUmbrella {
     /// When that does not come within the patience; it says who is behind, and what holds it up.
     #[track_caller]
     pub fn settled(&self) -> impl Future<Output = Position> {
-        let at = Location::caller();
-        async move {
-            let deadline = Instant::now() + self.patience;
-            loop {
-                let head = self.head(at).await;
-                if timeout_at(deadline, self.all_at(head)).await.is_err() {
-                    failed(at, &format!("not settled within {:?}: {}", self.patience, self.behind(head)));
-                }
-                // What they did may have led to more.
-                if self.head(at).await == head {
-                    return head;
-                }
+        self.settled_at(Location::caller())
+    }
+
+    pub(crate) async fn settled_at(&self, at: &Location<'_>) -> Position {
+        let deadline = Instant::now() + self.patience;
+        loop {
+            let head = self.head(at).await;
+            if timeout_at(deadline, self.all_at(head)).await.is_err() {
+                failed(at, &format!("not settled within {:?}: {}", self.patience, self.behind(head)));
+            }
+            // What they did may have led to more.
+            if self.head(at).await == head {
+                return head;
             }
         }
     }

@@ -2,7 +2,7 @@
 
 use std::{fmt::Display, future::Future, panic::Location, sync::Arc, time::Duration};
 
-use umbel_bus::{Bus, BusSettings, Store};
+use umbel_bus::{Bus, BusSettings, Clock, Store};
 use umbel_core::{Command, Query};
 use umbel_host::{App, DispatchError, DispatchOptions, Dispatched, HostSettings};
 use umbel_persistence::{Adapter, StoreSettings, memory::Memory};
@@ -19,7 +19,7 @@ pub struct TestUmbrella {
     pub(crate) bus: Bus,
     pub(crate) supervisor: Supervisor,
     pub(crate) patience: Duration,
-    made_of: TestUmbrellaBuilder,
+    pub(crate) made_of: TestUmbrellaBuilder,
 }
 
 /// An umbrella in the making.
@@ -31,9 +31,15 @@ pub struct TestUmbrellaBuilder {
     bus: BusSettings,
     host: HostSettings,
     patience: Duration,
+    /// The same after a restart: time does not go back.
+    clock: Clock,
 }
 
 impl TestUmbrellaBuilder {
+    pub(crate) fn apps(&self) -> &[App] {
+        &self.apps
+    }
+
     /// Adds an app. They start in this order.
     pub fn app(mut self, app: App) -> Self {
         self.apps.push(app);
@@ -76,7 +82,7 @@ impl TestUmbrellaBuilder {
             if let Err(error) = App::check(&self.apps) {
                 failed(at, &error);
             }
-            let bus = Bus::new(self.bus.clone());
+            let bus = Bus::with_clock(self.bus.clone(), self.clock.clone());
             let policy = policy();
             let settings = StoreSettings { poll_interval_ms: SHORT_MS, ..StoreSettings::default() };
             let store =
@@ -99,12 +105,15 @@ impl TestUmbrella {
         let subscriptions = &mut host.subscriptions;
         (subscriptions.poll_ms, subscriptions.checkpoint_within_ms) = (SHORT_MS, SHORT_MS);
         (subscriptions.retry_min_ms, subscriptions.retry_max_ms) = (1, SHORT_MS);
+        (host.schedule.poll_ms, host.schedule.retry_min_ms, host.schedule.retry_max_ms) =
+            (SHORT_MS, 1, SHORT_MS);
         TestUmbrellaBuilder {
             apps: Vec::new(),
             store: Arc::new(Memory::new()),
             bus: BusSettings::default(),
             host,
             patience: PATIENCE,
+            clock: Clock::turnable(),
         }
     }
 

@@ -10,8 +10,15 @@ use std::{cell::RefCell, fmt};
 use uuid::Uuid;
 
 use crate::{
-    document::Changes, event::EventSet, message::Command, metadata::Metadata, store::ClaimName,
-    stream::StreamName, time::Timestamp, version::Version,
+    document::Changes,
+    event::EventSet,
+    message::Command,
+    metadata::Metadata,
+    schedule::{Plans, When},
+    store::ClaimName,
+    stream::StreamName,
+    time::Timestamp,
+    version::Version,
 };
 
 pub use lifespan::{After, Asked, Lifespan, Why};
@@ -103,6 +110,8 @@ pub struct Decision<E, R> {
     pub take: Vec<ClaimName>,
     /// Values of this aggregate to give back.
     pub release: Vec<ClaimName>,
+    /// Commands for later, planned and taken back.
+    pub plans: Plans,
 }
 
 /// Where and when an event happens that is about to be stored.
@@ -144,7 +153,7 @@ impl<E, R> Decision<E, R> {
     /// These events and this answer.
     #[must_use]
     pub fn new(events: Vec<E>, reply: R) -> Self {
-        Self { events, reply, take: Vec::new(), release: Vec::new() }
+        Self { events, reply, take: Vec::new(), release: Vec::new(), plans: Plans::default() }
     }
 
     /// Nothing happens; this is the answer.
@@ -164,6 +173,29 @@ impl<E, R> Decision<E, R> {
     #[must_use]
     pub fn release(mut self, scope: &str, value: &str) -> Self {
         self.release.push(ClaimName::new(scope, value));
+        self
+    }
+
+    /// Also plans a command for later. Its id is made of the stream and the version of the decision's first event
+    /// ([`id_at`](crate::schedule::id_at)), so there must be one.
+    #[must_use]
+    pub fn schedule<C: Command>(mut self, command: C, when: When) -> Self {
+        self.plans.schedule(command, when);
+        self
+    }
+
+    /// Also plans a command for later under a name of this aggregate's own, in the place of what waits under it: a timer, which a later
+    /// decision sets anew or [cancels](Self::cancel). What is being carried out already is not stopped.
+    #[must_use]
+    pub fn schedule_as<C: Command>(mut self, name: impl Into<String>, command: C, when: When) -> Self {
+        self.plans.schedule_as(name, command, when);
+        self
+    }
+
+    /// Also takes back the command that waits under this name, if one does.
+    #[must_use]
+    pub fn cancel(mut self, name: impl Into<String>) -> Self {
+        self.plans.cancel(name);
         self
     }
 }

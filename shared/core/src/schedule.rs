@@ -9,6 +9,10 @@
 //! 3. The command is dispatched with the run's id as its own, so that carrying it out twice has one effect.
 //! 4. The run is *settled*: it goes, or is due again later, or is kept as failed. Whoever took it and died leaves it due again.
 
+mod planning;
+
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -20,6 +24,8 @@ use crate::{
     store::{Append, CommandRecord, OutboxEntry, Waiting},
     time::Timestamp,
 };
+
+pub use planning::{PlanError, PlanStep, PlannedCommand, Planner, Plans, Worked, base_at, id_at, id_named};
 
 /// The queue of schedules that were given up: their commands were rejected, cannot be read, or failed too often. No app's queue has this
 /// name, so nobody carries them out.
@@ -79,6 +85,15 @@ pub enum Missed {
     RunOnce,
     /// It is carried out at its next time.
     Skip,
+}
+
+/// When a command is to be carried out: then, or as soon after as somebody can.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum When {
+    /// At this moment; one that has passed is now.
+    At(Timestamp),
+    /// When this time has passed from now on.
+    After(Duration),
 }
 
 /// Bounds of carrying out schedules.
@@ -260,6 +275,17 @@ impl Run {
     }
 }
 
+impl When {
+    /// The moment, for what is planned now.
+    #[must_use]
+    pub fn from(self, now: Timestamp) -> Timestamp {
+        match self {
+            Self::At(moment) => moment,
+            Self::After(pause) => now.plus(pause),
+        }
+    }
+}
+
 impl Bounds {
     /// The pause after so many tries.
     #[must_use]
@@ -277,9 +303,17 @@ impl Bounds {
 /// # Errors
 /// When it has no JSON form.
 pub fn replace(waiting: &Waiting, left: Vec<OutboxEntry>, by: Uuid) -> Result<Append, JsonError> {
-    let id = CommandId(derived(waiting.entry.id, waiting.number));
-    let record = CommandRecord { id, reply: Json::encode(&by)? };
+    let record = replaced(waiting, by)?;
     Ok(Append { done: vec![waiting.entry.id], outbox: left, command: Some(record), ..Append::default() })
+}
+
+/// The record of who replaces an entry, for an append that has a command of its own; see [`replace`] and [`Append::replaces`].
+///
+/// # Errors
+/// When it has no JSON form.
+pub fn replaced(waiting: &Waiting, by: Uuid) -> Result<CommandRecord, JsonError> {
+    let id = CommandId(derived(waiting.entry.id, waiting.number));
+    Ok(CommandRecord { id, reply: Json::encode(&by)? })
 }
 
 /// Whether an append of [`replace`] has had its effect, by the reply of before that it was answered with, if any: one that comes again

@@ -16,12 +16,16 @@
 use std::{fmt::Debug, marker::PhantomData};
 
 use serde::Serialize;
-use serde_json::Value;
+use serde_json::{Value, json};
 use umbel_core::{
     Aggregate, Command, Context, Decide, Decision, EncodedEvent, EventSet, EventType, Timestamp,
+    schedule::{PlanStep, PlannedCommand, Plans},
     store::ClaimName,
 };
 use uuid::Uuid;
+
+/// When a command is to be carried out.
+pub use umbel_core::schedule::When as Later;
 
 /// The moment of every decision unless [`Given::at`] says otherwise: 2026-01-31T12:00:00Z.
 pub const NOW: Timestamp = Timestamp::from_micros(1_769_860_800_000_000);
@@ -43,6 +47,7 @@ pub struct Given<A> {
 #[must_use]
 pub struct When<A: Decide<C>, C: Command> {
     command: C,
+    now: Timestamp,
     outcome: Result<Decision<A::Event, C::Reply>, C::Rejection>,
 }
 
@@ -51,6 +56,8 @@ pub struct Then<A, C: Command> {
     reply: C::Reply,
     take: Vec<ClaimName>,
     release: Vec<ClaimName>,
+    plans: Plans,
+    now: Timestamp,
     aggregate: PhantomData<A>,
 }
 
@@ -84,7 +91,7 @@ impl<A: Aggregate> Given<A> {
             fresh_id(count)
         };
         let outcome = self.state.decide(&command, &Context::new(self.now, &mut fresh_ids));
-        When { command, outcome }
+        When { command, now: self.now, outcome }
     }
 
     /// The state itself, for the rare question that no command can answer.
@@ -131,15 +138,16 @@ impl<A: Decide<C>, C: Command> When<A, C> {
 
     #[track_caller]
     fn check(self, expected: &[(EventType, Value)]) -> Then<A, C> {
+        let now = self.now;
         match self.outcome {
             Err(rejection) => panic!("expected events, but the command was rejected: {rejection}"),
-            Ok(Decision { events, reply, take, release }) => {
+            Ok(Decision { events, reply, take, release, plans }) => {
                 let events: Vec<_> = events.iter().map(|event| wire_form(&over_the_wire(event))).collect();
                 assert_eq!(
                     events, expected,
                     "the events that happen (left) are not the expected ones (right)"
                 );
-                Then { reply, take, release, aggregate: PhantomData }
+                Then { reply, take, release, plans, now, aggregate: PhantomData }
             }
         }
     }
@@ -169,6 +177,61 @@ impl<A: Decide<C>, C: Command> Then<A, C> {
             "the claims released (left) are not the expected ones (right)"
         );
         self
+    }
+}
+
+impl<A: Decide<C>, C: Command> Then<A, C> {
+    /// Exactly these are planned for later and taken back, in this order.
+    #[track_caller]
+    pub fn plans(self, expected: impl IntoIterator<Item = Planned>) -> Self {
+        let expected: Vec<_> = expected.into_iter().map(|planned| planned.0(self.now)).collect();
+        let planned: Vec<_> = self.plans.steps().map(|step| told(&step, self.now)).collect();
+        assert_eq!(planned, expected, "what is planned and taken back (left) is not the expected (right)");
+        self
+    }
+}
+
+/// A command that is expected to be planned, or taken back.
+pub struct Planned(Box<dyn FnOnce(Timestamp) -> Value>);
+
+/// This command is planned, for then.
+pub fn later<D: Command>(command: D, when: Later) -> Planned {
+    planned(None, command, when)
+}
+
+/// This command is planned under a name, for then.
+pub fn later_as<D: Command>(name: &str, command: D, when: Later) -> Planned {
+    planned(Some(name.to_owned()), command, when)
+}
+
+/// What waits under this name is taken back.
+#[must_use]
+pub fn taken_back(name: &str) -> Planned {
+    let name = name.to_owned();
+    Planned(Box::new(move |now| told(&PlanStep::Cancel(&name), now)))
+}
+
+fn planned<D: Command>(name: Option<String>, command: D, when: Later) -> Planned {
+    Planned(Box::new(move |now| {
+        let mut plans = Plans::default();
+        match name {
+            Some(name) => plans.schedule_as(name, command, when),
+            None => plans.schedule(command, when),
+        }
+        plans.steps().map(|step| told(&step, now)).next().unwrap_or_default()
+    }))
+}
+
+/// A plan as it goes over the wire, and its moment: "in an hour" is the same as the moment an hour from now.
+#[track_caller]
+fn told(step: &PlanStep<'_>, now: Timestamp) -> Value {
+    match step {
+        PlanStep::Schedule(name, PlannedCommand { command, body, when }) => {
+            let body = body.as_ref().unwrap_or_else(|error| panic!("{command} cannot be kept: {error}"));
+            let body: Value = body.decode().expect("encoded as JSON a moment ago");
+            json!({ "name": name, "command": command, "body": body, "at": when.from(now).to_string() })
+        }
+        PlanStep::Cancel(name) => json!({ "taken back": name }),
     }
 }
 

@@ -21,7 +21,7 @@ use crate::{
         flight::{Airborne, Flight, Landing},
         inline,
     },
-    deciding::{Trouble, carried_out_before, repeated},
+    deciding::{Trouble, carried_out_before, plan_named, repeated},
 };
 
 /// An aggregate in memory, for the commands that take turns on it.
@@ -163,7 +163,11 @@ impl<A: Aggregate> Kept<A> {
                     done.version = appended.versions.first().copied().or(done.version);
                     return Ok((done, lifespan));
                 }
-                Err(AppendError::WrongExpectedVersion { .. } | AppendError::NotBehind { .. }) => {
+                Err(
+                    AppendError::WrongExpectedVersion { .. }
+                    | AppendError::NotBehind { .. }
+                    | AppendError::WorkTaken { .. },
+                ) => {
                     if attempts > passage.retries {
                         return Err(DispatchError::Conflict { attempts });
                     }
@@ -201,12 +205,13 @@ impl<C: Command> Passage<'_, C> {
                 let actual = cell.fold.version;
                 return self.answer(DispatchError::Refused(Refusal::WrongVersion { expected, actual })).await;
             }
-            let mut decided = match cell.decide(command, context).map_err(failed)? {
+            let mut decided = match cell.decide(command, context, store.clock().now()).map_err(failed)? {
                 Ok(decided) => decided,
                 Err(_) if self.is_renewed(cell).await? => continue,
                 // The same command may meanwhile have been carried out elsewhere, which may be why this is a no.
                 Err(rejection) => return self.answer(DispatchError::Rejected(rejection)).await,
             };
+            let plans_by_name = !decided.named.is_empty();
             if decided.decision.events.is_empty() {
                 // "Nothing to do" is a statement about the present as well.
                 if self.is_renewed(cell).await? {
@@ -216,13 +221,17 @@ impl<C: Command> Passage<'_, C> {
                 let (here, at) = ((&cell.fold.stream, cell.fold.version), decided.at);
                 let changes = inline::changes::<A>(here, &decided.decision.events, at, &context.metadata);
                 let changes = changes.map_err(failed)?;
-                if !changes.is_empty() && !settled {
-                    // What is under way may change the same documents.
+                if (!changes.is_empty() || plans_by_name) && !settled {
+                    // What is under way may change the same documents, or plan under the same names.
                     cell.settle().await;
                     continue;
                 }
                 let writes = inline::writes(store, &cell.fold.stream, changes).await;
                 decided.append.documents = writes.map_err(failed)?;
+            }
+            if plans_by_name {
+                let named = std::mem::take(&mut decided.named);
+                plan_named(store, named, &mut decided.append).await.map_err(failed)?;
             }
             return Ok(self.step(cell, decided, settled));
         }
@@ -249,7 +258,8 @@ impl<C: Command> Passage<'_, C> {
                 done.returned = Some(Box::new(Returned { events: returned, state }));
             }
         };
-        if append.streams.is_empty() && append.claims.is_empty() && append.command.is_none() {
+        let does_work = !append.done.is_empty() || !append.outbox.is_empty();
+        if append.streams.is_empty() && append.claims.is_empty() && append.command.is_none() && !does_work {
             tell(cell);
             return Step::Done((done, lifespan));
         }
@@ -295,7 +305,7 @@ impl<C: Command> Passage<'_, C> {
 fn landing(outcome: &Result<Appended, AppendError>) -> Landing {
     match outcome {
         Ok(Appended { repeated: None, .. }) => Landing::Stored,
-        Err(AppendError::Claimed { .. }) => Landing::Refused,
+        Err(AppendError::Claimed { .. } | AppendError::WorkTaken { .. }) => Landing::Refused,
         Ok(_) | Err(_) => Landing::Unsure,
     }
 }

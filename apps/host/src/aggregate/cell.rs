@@ -14,6 +14,7 @@ use umbel_bus::{DispatchContext, Store, edge};
 use umbel_core::{
     After, Aggregate, Command, Context, Decide, Decision, EncodedEvent, EventId, EventName, ExpectedVersion,
     Json, Lifespan, StreamName, Timestamp, Version,
+    schedule::base_at,
     store::{Append, Claims, Snapshot, StreamAppend},
 };
 
@@ -23,7 +24,7 @@ use crate::{
         flight::{Airborne, Flight, Landing, Ticket},
         fold::Fold,
     },
-    deciding::{Trouble, Wired, record, wired},
+    deciding::{NamedPlans, Trouble, Wired, plan, record, wired},
 };
 
 /// An aggregate in memory.
@@ -66,6 +67,8 @@ pub(super) struct Decided<E, R> {
     pub(super) append: Append,
     pub(super) names: Vec<EventName>,
     pub(super) at: Timestamp,
+    /// Commands for later with names, which are not in the append yet.
+    pub(super) named: NamedPlans,
     /// The events in their wire form, if they are to be returned.
     pub(super) returned: Vec<EncodedEvent>,
 }
@@ -209,12 +212,16 @@ impl<A: Aggregate> Cell<A> {
         Trouble::Failed(format!("{doing} {} panicked", self.fold.stream))
     }
 
-    pub(super) fn decide<C: Command>(&mut self, command: &C, context: &DispatchContext) -> Verdict<A, C>
+    pub(super) fn decide<C: Command>(
+        &mut self,
+        command: &C,
+        context: &DispatchContext,
+        at: Timestamp,
+    ) -> Verdict<A, C>
     where
         A: Decide<C>,
     {
         let mut fresh_ids = edge::fresh_id;
-        let at = edge::now();
         let surroundings = Context::new(at, &mut fresh_ids).with_metadata(&context.metadata);
         let state = &self.fold.state;
         let decide = || {
@@ -245,6 +252,9 @@ impl<A: Aggregate> Cell<A> {
                 ..StreamAppend::new(self.fold.stream.clone(), expected, events)
             });
         }
+        let base =
+            (!decision.events.is_empty()).then(|| base_at(&self.fold.stream, self.fold.version.next()));
+        let named = plan(&decision.plans, &mut append, &self.fold.stream, base, (context, at))?;
         append.claims = Claims {
             owner: self.fold.stream.to_string(),
             take: decision.take.clone(),
@@ -254,7 +264,7 @@ impl<A: Aggregate> Cell<A> {
         if context.idempotent {
             append.command = Some(record(context, &decision.reply)?);
         }
-        Ok(Decided { decision, append, names, at, returned })
+        Ok(Decided { decision, append, names, at, named, returned })
     }
 
     /// The state as callers see it who ask for it, if it has such a form.

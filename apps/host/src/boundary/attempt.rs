@@ -5,13 +5,16 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use umbel_bus::{Dispatch, DispatchContext, DispatchError, Dispatched, Returned, Store, edge};
 use umbel_core::{
     Boundary, Command, Context, Decision, EventName, ExpectedVersion, Position, StreamName, TagQuery,
+    Timestamp,
     document::Direction,
     event::EncodedEvent,
     store::{Append, AppendCondition, AppendError, Appended, Claims, ReadAll, Selector, StreamAppend},
 };
 
 use super::turns::{Crowded, Turns};
-use crate::deciding::{Trouble, Wired, carried_out_before, record, repeated, wired};
+use crate::deciding::{
+    NamedPlans, Trouble, Wired, carried_out_before, plan, plan_named, record, repeated, wired,
+};
 
 /// Events per read.
 const LOAD_PAGE: u32 = 1000;
@@ -31,6 +34,8 @@ struct Ground<B> {
 struct Decided<R> {
     reply: R,
     append: Append,
+    /// Commands for later with names, which are not in the append yet.
+    named: NamedPlans,
     names: Vec<EventName>,
     returned: Vec<EncodedEvent>,
 }
@@ -61,8 +66,9 @@ pub(super) async fn carry_out<B: Boundary>(
     ground = ground.extended(store).await.map_err(failed)?.0;
     let (mut conflicts, mut looks) = (0, 0);
     loop {
-        let decided = ground.decide(&command, &context, &stream).map_err(failed)?;
-        let is_change = decided.as_ref().is_ok_and(|decided| !is_nothing(&decided.append));
+        let decided = ground.decide(&command, &context, (&stream, store.clock().now())).map_err(failed)?;
+        let is_change =
+            decided.as_ref().is_ok_and(|decided| !is_nothing(&decided.append) || !decided.named.is_empty());
         if !is_change {
             // A page may be of a moment ago. Whether something was added since is asked once more: "no" and "nothing to do" are
             // statements about the present, too.
@@ -73,7 +79,7 @@ pub(super) async fn carry_out<B: Boundary>(
                 continue;
             }
         }
-        let decided = match decided {
+        let mut decided = match decided {
             Ok(decided) => decided,
             // The same command may meanwhile have been carried out elsewhere, which may be why this is a no.
             Err(rejection) => {
@@ -81,6 +87,8 @@ pub(super) async fn carry_out<B: Boundary>(
                 return before.ok_or(DispatchError::Rejected(rejection));
             }
         };
+        let named = std::mem::take(&mut decided.named);
+        plan_named(store, named, &mut decided.append).await.map_err(failed)?;
         if is_nothing(&decided.append) && decided.append.command.is_none() {
             return Ok(decided.done(&Appended::now(None, Vec::new()), &context));
         }
@@ -89,11 +97,13 @@ pub(super) async fn carry_out<B: Boundary>(
                 return repeated::<B::Command>(&reply, last_position);
             }
             Ok(appended) => return Ok(decided.done(&appended, &context)),
-            Err(AppendError::ConditionFailed { .. }) if conflicts < retries => {
+            Err(AppendError::ConditionFailed { .. } | AppendError::WorkTaken { .. })
+                if conflicts < retries =>
+            {
                 conflicts += 1;
                 ground = ground.extended(store).await.map_err(failed)?.0;
             }
-            Err(AppendError::ConditionFailed { .. }) => {
+            Err(AppendError::ConditionFailed { .. } | AppendError::WorkTaken { .. }) => {
                 return Err(DispatchError::Conflict { attempts: conflicts + 1 });
             }
             Err(error) => return Err(refused::<B>(&command, &error)),
@@ -146,13 +156,13 @@ impl<B: Boundary> Ground<B> {
         &self,
         command: &B::Command,
         context: &DispatchContext,
-        stream: &StreamName,
+        (stream, at): (&StreamName, Timestamp),
     ) -> Result<Result<Decided<Reply<B>>, Rejection<B>>, Trouble> {
         let mut fresh_ids = edge::fresh_id;
-        let surroundings = Context::new(edge::now(), &mut fresh_ids).with_metadata(&context.metadata);
+        let surroundings = Context::new(at, &mut fresh_ids).with_metadata(&context.metadata);
         let decide = || self.state.decide(command, &surroundings);
         match guarded(B::Command::NAME, "deciding", decide)? {
-            Ok(decision) => self.prepare(decision, context, stream).map(Ok),
+            Ok(decision) => self.prepare(decision, (context, at), stream).map(Ok),
             Err(rejection) => Ok(Err(rejection)),
         }
     }
@@ -161,12 +171,15 @@ impl<B: Boundary> Ground<B> {
     fn prepare(
         &self,
         decision: Decision<B::Event, Reply<B>>,
-        context: &DispatchContext,
+        (context, at): (&DispatchContext, Timestamp),
         stream: &StreamName,
     ) -> Result<Decided<Reply<B>>, Trouble> {
-        let Decision { events, reply, take, release } = decision;
+        let Decision { events, reply, take, release, plans } = decision;
         let Wired { events, names, returned } = wired(&events, context)?;
         let mut append = Append::default();
+        // Others may write to the stream at the same time: the version does not say which events these are.
+        let base = events.first().map(|event| event.id.0);
+        let named = plan(&plans, &mut append, stream, base, (context, at))?;
         if !events.is_empty() {
             let (stream, expected) = (stream.clone(), ExpectedVersion::Any);
             append.streams.push(StreamAppend::new(stream, expected, events));
@@ -176,7 +189,7 @@ impl<B: Boundary> Ground<B> {
         if context.idempotent {
             append.command = Some(record(context, &reply)?);
         }
-        Ok(Decided { reply, append, names, returned })
+        Ok(Decided { reply, append, named, names, returned })
     }
 }
 
@@ -197,7 +210,10 @@ impl<R> Decided<R> {
 
 /// Whether nothing changes by it.
 fn is_nothing(append: &Append) -> bool {
-    append.streams.is_empty() && append.claims.is_empty()
+    append.streams.is_empty()
+        && append.claims.is_empty()
+        && append.done.is_empty()
+        && append.outbox.is_empty()
 }
 
 fn refused<B: Boundary>(command: &B::Command, error: &AppendError) -> DispatchError<Rejection<B>> {

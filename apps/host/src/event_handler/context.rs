@@ -5,8 +5,13 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use umbel_bus::{Bus, DispatchError, DispatchOptions, Dispatched, edge};
-use umbel_core::{Command, CommandId, Place, RecordedEvent, Timestamp, subscription::Key};
+use umbel_bus::{
+    Bus, DispatchError, DispatchOptions, Dispatched, ScheduleError, ScheduleId, ScheduleOptions, When, edge,
+};
+use umbel_core::{
+    Command, CommandId, Metadata, Place, RecordedEvent, Timestamp, schedule::derived, store::AppendError,
+    subscription::Key,
+};
 use uuid::Uuid;
 
 use crate::{event_handler::EventHandler, read_models::ReadModels, subscription::Delivered};
@@ -30,8 +35,13 @@ pub struct HandlerContext {
     bus: Bus,
     handler: &'static str,
     /// By name, how many commands were dispatched for this event.
-    dispatched: Mutex<BTreeMap<&'static str, u32>>,
+    dispatched: Counts,
+    /// The same of those that were planned.
+    planned: Counts,
 }
+
+/// How many there were, by name.
+type Counts = Mutex<BTreeMap<&'static str, u32>>;
 
 impl HandlerStart {
     /// The last place there was when the worker of the handler started.
@@ -65,6 +75,7 @@ impl HandlerContext {
             bus: start.bus.clone(),
             handler: H::NAME,
             dispatched: Mutex::default(),
+            planned: Mutex::default(),
         }
     }
 
@@ -121,6 +132,34 @@ impl HandlerContext {
         self.bus.dispatch_with(command, options).await
     }
 
+    /// Plans a command for later because of this event: in its conversation, with the event as its cause, and under an id that depends on
+    /// the handler, the event, and how many commands of this name were planned before. So when the event is handled again, nothing more
+    /// is planned, also when the command was carried out by then.
+    ///
+    /// # Errors
+    /// See [`ScheduleError`].
+    pub async fn schedule<C: Command>(
+        &self,
+        command: C,
+        when: When,
+        options: ScheduleOptions,
+    ) -> Result<ScheduleId, ScheduleError> {
+        // Not the id that a dispatch would have: under that a command is looked for that is carried out now.
+        let once = CommandId(derived(self.numbered(&self.planned, C::NAME).0, 0));
+        let event = self.recorded.id.0;
+        let correlation_id = Some(self.recorded.metadata.correlation_id.unwrap_or(event));
+        let metadata = Metadata { correlation_id, causation_id: Some(event), ..Metadata::default() };
+        self.bus.schedule(command, when, options.in_context(&metadata).once(once)).await
+    }
+
+    /// Takes back what is planned; whether it still waited.
+    ///
+    /// # Errors
+    /// See [`AppendError`].
+    pub async fn cancel_schedule(&self, id: ScheduleId) -> Result<bool, AppendError> {
+        self.bus.cancel_schedule(id).await
+    }
+
     /// Options for [`Bus::dispatch_with`], for a dispatch because of this event: in its conversation, with the event as its cause.
     /// Where they ask for strong consistency, this handler is not waited for. They say no id: handled again, the event leads to
     /// another command.
@@ -133,9 +172,14 @@ impl HandlerContext {
 
     /// The id that [`Self::dispatch`] would give to the next command of this name.
     pub fn next_id(&self, command: &'static str) -> CommandId {
+        self.numbered(&self.dispatched, command)
+    }
+
+    /// The next id of this name, by a count of them.
+    fn numbered(&self, counts: &Counts, command: &'static str) -> CommandId {
         let number = {
-            let mut dispatched = self.dispatched.lock().unwrap_or_else(PoisonError::into_inner);
-            let count = dispatched.entry(command).or_default();
+            let mut counts = counts.lock().unwrap_or_else(PoisonError::into_inner);
+            let count = counts.entry(command).or_default();
             *count += 1;
             *count
         };
@@ -160,7 +204,7 @@ impl HandlerContext {
     /// This moment.
     #[must_use]
     pub fn now(&self) -> Timestamp {
-        edge::now()
+        self.bus.clock().now()
     }
 
     /// An id nobody has used.

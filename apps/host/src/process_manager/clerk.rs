@@ -3,7 +3,7 @@
 use std::{collections::HashSet, rc::Rc, sync::Arc, time::Duration};
 
 use tokio::time::sleep;
-use umbel_bus::{Bus, Store, edge};
+use umbel_bus::{Bus, Store};
 use umbel_core::{
     Cue, ProcessManager, RecordedEvent, Timestamp,
     process_manager::{Cause, File, Interest, ManagerOptions, Memory, Origin, Step, Task, Verdict, skip},
@@ -170,7 +170,7 @@ impl<P: ProcessManager> Clerk<'_, P> {
                 self.carry_out(before, Behalf::Next).await?;
             }
             self.leave_out_discarded(cause).await?;
-            let task = given.task(self.around.patience);
+            let task = given.task(self.around.patience, self.around.bus.clock().now());
             let decision = decided::<P>(self.instance, self.file().await?, &task);
             let failed = match decision {
                 Ok(decision) => match self.write(decision).await? {
@@ -279,7 +279,7 @@ impl<E> Given<'_, E> {
         }
     }
 
-    fn task(&self, patience: Duration) -> Task<'_, E> {
+    fn task(&self, patience: Duration, now: Timestamp) -> Task<'_, E> {
         let Self { cue, recorded, origin, step, strict, .. } = self;
         Task {
             cue: *cue,
@@ -287,7 +287,7 @@ impl<E> Given<'_, E> {
             origin: origin.clone(),
             step: *step,
             strict: *strict,
-            now: edge::now(),
+            now,
             patience,
         }
     }

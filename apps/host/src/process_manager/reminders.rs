@@ -3,8 +3,6 @@
 use std::time::Duration;
 
 use futures_util::FutureExt;
-use tokio::time::Instant;
-use umbel_bus::edge;
 use umbel_core::{
     ProcessManager, Timestamp,
     process_manager::{Reminder, queue},
@@ -20,12 +18,13 @@ use crate::subscription::Subscriber;
 impl<P: ProcessManager> Router<P> {
     /// Looks for reminders that are due; not while an operator has paused the process manager.
     pub(super) fn look(&mut self, subscriber: &Subscriber) {
-        self.look_at = Instant::now() + self.bounds.poll;
+        self.look_at = self.around.bus.clock().instant() + self.bounds.poll;
         if *subscriber.link.told.paused.borrow() != Some(false) {
             return;
         }
         self.looking = true;
-        let request = ReadDue { queue: queue(P::NAME), now: edge::now(), limit: self.bounds.ahead };
+        let request =
+            ReadDue { queue: queue(P::NAME), now: self.around.bus.clock().now(), limit: self.bounds.ahead };
         let store = self.around.store.clone();
         self.at_work.push(async move { Happened::Looked(store.read_due(request).await) }.boxed_local());
     }
@@ -62,8 +61,8 @@ impl<P: ProcessManager> Router<P> {
 
     /// A timer runs out then.
     pub(super) fn look_no_later_than(&mut self, due: Timestamp) {
-        let micros = due.as_micros().saturating_sub(edge::now().as_micros());
+        let micros = due.as_micros().saturating_sub(self.around.bus.clock().now().as_micros());
         let wait = Duration::from_micros(u64::try_from(micros).unwrap_or(0));
-        self.look_at = self.look_at.min(Instant::now() + wait);
+        self.look_at = self.look_at.min(self.around.bus.clock().instant() + wait);
     }
 }

@@ -54,13 +54,14 @@ pub(super) enum Happened<E> {
 
 impl<P: ProcessManager> Router<P> {
     pub(super) fn new(around: Rc<Surroundings>, bounds: Bounds) -> Self {
+        let look_at = around.bus.clock().instant();
         Self {
             around,
             desk: Desk::new(bounds.instances, bounds.idle),
             tickets: Vec::new(),
             at_work: FuturesUnordered::new(),
             reminded: HashSet::new(),
-            look_at: Instant::now(),
+            look_at,
             looking: false,
             bounds,
         }
@@ -79,7 +80,7 @@ impl<P: ProcessManager> Router<P> {
     }
 
     async fn take_all(&mut self, subscriber: &mut Subscriber) -> anyhow::Result<()> {
-        let mut stopping = false;
+        let (mut stopping, clock) = (false, self.around.bus.clock().clone());
         let mut sweep_at = Instant::now() + self.bounds.idle;
         loop {
             if stopping && self.at_work.is_empty() {
@@ -100,7 +101,7 @@ impl<P: ProcessManager> Router<P> {
                     let limit = self.around.options.event_limit.unwrap_or_default();
                     bail!("{} has not done with an event within {limit:?}", P::NAME)
                 },
-                () = sleep_until(self.look_at), if looks => self.look(subscriber),
+                () = clock.sleep_until(self.look_at), if looks => self.look(subscriber),
                 () = sleep_until(sweep_at) => {
                     self.desk.sweep(Instant::now());
                     sweep_at = Instant::now() + self.bounds.idle;

@@ -165,7 +165,7 @@ impl<P: ProcessManager> Clerk<'_, P> {
     /// Puts off a reminder while this one pauses, and a while longer. If that does not succeed, others only look after it earlier.
     pub(super) async fn put_off(&self, reminder: Uuid, timer: Option<&str>, pause: Duration) {
         let about = Reminder { instance: self.instance.to_owned(), timer: timer.map(ToOwned::to_owned) };
-        let due_at = edge::now().plus(pause).plus(self.around.patience);
+        let due_at = self.around.bus.clock().now().plus(pause).plus(self.around.patience);
         let append = put_off(P::NAME, reminder, &about, due_at);
         if let Err(error) = self.around.store.append(append).await {
             tracing::warn!(manager = P::NAME, instance = self.instance, %error, "a reminder is not put off");

@@ -13,7 +13,7 @@ use uuid::Uuid;
 /// A recurring command of an app.
 #[derive(Clone)]
 pub(crate) struct Declared {
-    pub(super) id: Uuid,
+    pub(crate) id: Uuid,
     /// Its name in the app.
     pub(crate) name: &'static str,
     /// Its command's name.

@@ -93,7 +93,7 @@ impl Keeper {
             tokio::select! {
                 Some(number) = running.next() => { numbers.remove(&number); }
                 _ = work.changed() => {}
-                () = sleep(pause) => {}
+                () = self.bus.clock().sleep(pause) => {}
                 () = stopping.clone() => break,
             }
         }
@@ -111,7 +111,7 @@ impl Keeper {
         numbers: &mut HashSet<u64>,
     ) -> anyhow::Result<Duration> {
         while let Some(declared) = unplanned.last() {
-            declared.plan(&self.app, &self.bus, edge::now()).await?;
+            declared.plan(&self.app, &self.bus, self.bus.clock().now()).await?;
             unplanned.pop();
         }
         let (mut pause, room) = (self.settings.poll(), self.settings.in_flight_max);
@@ -119,7 +119,7 @@ impl Keeper {
         let limit = room.saturating_add(u32::try_from(undeclared.len()).unwrap_or(u32::MAX));
         let (mut left_alone, now) = (Undeclared::new(), Instant::now());
         for queue in &self.queues {
-            let (since, now) = (now, edge::now());
+            let (since, now) = (now, self.bus.clock().now());
             // As many as can be under way: those that are, and are not taken yet, may be among them.
             let page = self.bus.store().read_due(ReadDue { queue: queue.clone(), now, limit }).await?;
             for waiting in page.entries {
@@ -169,7 +169,7 @@ impl Keeper {
             );
             return self.append(&replace(&waiting, Vec::new(), edge::fresh_id())?).await;
         }
-        let now = edge::now();
+        let now = self.bus.clock().now();
         let cron = scheduled.recurring.as_ref().map(|recurring| recurring.cron.parse::<Cron>()).transpose();
         let next = match cron {
             Ok(cron) => cron.and_then(|cron| cron.next_after(now)),
@@ -188,7 +188,7 @@ impl Keeper {
         let Some(run) = taken.run.filter(|_| is_ours) else { return Ok(()) };
         let answer = self.dispatch(&run).await;
         let settled = settled(&run, answer);
-        let append = run.settle(settled, edge::now(), &self.settings.bounds())?;
+        let append = run.settle(settled, self.bus.clock().now(), &self.settings.bounds())?;
         for _ in 1..TRIES {
             if self.append(&append).await.is_ok() {
                 return Ok(());

@@ -37,7 +37,7 @@ impl State {
                 let met = self.first_met(condition);
                 view.failed.extend(met.map(|position| (condition.clone(), position)));
             }
-            if let Some(command) = &append.command {
+            for command in append.records() {
                 let before = self.commands.get(&command.id);
                 view.commands.extend(before.map(|before| (command.id, before.appended.clone())));
             }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::aggregate::{Aggregate, Decision};
+use crate::schedule::Plans;
 use crate::store::ClaimName;
 
 /// A decision in the making: each step sees the state after the events of the steps before it. The first error discards all of it, and
@@ -20,6 +21,7 @@ struct Progress<A: Aggregate> {
     events: Vec<A::Event>,
     take: Vec<ClaimName>,
     release: Vec<ClaimName>,
+    plans: Plans,
     named: Named<A>,
 }
 
@@ -40,7 +42,8 @@ impl<A: Aggregate + Clone, R> Steps<A, R> {
     pub fn on(state: &A) -> Self {
         let named = Named(BTreeMap::new());
         let (take, release) = (Vec::new(), Vec::new());
-        let progress = Progress { state: state.clone(), events: Vec::new(), take, release, named };
+        let (events, plans) = (Vec::new(), Plans::default());
+        let progress = Progress { state: state.clone(), events, take, release, plans, named };
         Self { progress: Ok(progress) }
     }
 
@@ -97,14 +100,15 @@ impl<A: Aggregate + Clone, R> Steps<A, R> {
         })
     }
 
-    /// A whole decision as a step, such as that of another command of this aggregate: its events and claims join these, its reply is
+    /// A whole decision as a step, such as that of another command of this aggregate: its events, claims and plans join these, its reply is
     /// dropped.
     pub fn decide<X>(self, step: impl FnOnce(&A) -> Result<Decision<A::Event, X>, R>) -> Self {
         self.advance(|progress| {
-            let Decision { events, take, release, .. } = step(&progress.state)?;
+            let Decision { events, take, release, plans, .. } = step(&progress.state)?;
             progress.happen(events);
             progress.take.extend(take);
             progress.release.extend(release);
+            progress.plans.extend(plans);
             Ok(())
         })
     }
@@ -117,6 +121,7 @@ impl<A: Aggregate + Clone, R> Steps<A, R> {
             progress.events.extend(inner.events);
             progress.take.extend(inner.take);
             progress.release.extend(inner.release);
+            progress.plans.extend(inner.plans);
             Ok(())
         })
     }
@@ -126,8 +131,8 @@ impl<A: Aggregate + Clone, R> Steps<A, R> {
     /// # Errors
     /// The error of the first step that had one.
     pub fn reply<X>(self, reply: impl FnOnce(&A) -> X) -> Result<Decision<A::Event, X>, R> {
-        let Progress { state, events, take, release, .. } = self.progress?;
-        Ok(Decision { events, reply: reply(&state), take, release })
+        let Progress { state, events, take, release, plans, .. } = self.progress?;
+        Ok(Decision { events, reply: reply(&state), take, release, plans })
     }
 
     /// The decision, with nothing to answer.

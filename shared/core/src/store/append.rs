@@ -40,6 +40,9 @@ pub struct Append {
     /// Ids of entries of the outbox that it takes out: work that is done by it, or not wanted any more. One that is not there
     /// changes nothing.
     pub done: Vec<Uuid>,
+    /// Entries of the outbox that it takes back or replaces as they were read, each as the record by which
+    /// [`schedule::replace`](crate::schedule::replace) knows who was first: if another one was, nothing is stored.
+    pub replaces: Vec<CommandRecord>,
     /// Work left behind for later, after what is done was taken out: one id in both replaces the entry that waits.
     pub outbox: Vec<OutboxEntry>,
     /// When its events happened, for imports; without it the store records the moment of the append.
@@ -193,6 +196,12 @@ pub enum AppendError {
         /// Up to where the writer had read.
         after: Position,
     },
+    /// An entry of the outbox that it was to take back or replace was taken, or replaced, by somebody else. Read again and decide anew.
+    #[error("work that was to be replaced is taken already, under {id}; read again and decide anew")]
+    WorkTaken {
+        /// Under what id that is recorded.
+        id: CommandId,
+    },
     /// An event holds personal data of somebody who was forgotten.
     #[error("{subject} was forgotten; no more of their personal data is taken")]
     SubjectForgotten {
@@ -237,6 +246,11 @@ impl Append {
         Self { streams: vec![StreamAppend::new(stream, expected, events)], ..Self::default() }
     }
 
+    /// All that it records under the ids of commands.
+    pub fn records(&self) -> impl Iterator<Item = &CommandRecord> {
+        self.command.iter().chain(&self.replaces)
+    }
+
     /// How many events it holds.
     #[must_use]
     pub fn event_count(&self) -> usize {
@@ -250,7 +264,7 @@ impl Append {
         let events = self.streams.iter().flat_map(|stream| &stream.events);
         let events = events.map(NewEvent::len_bytes);
         let documents = self.documents.iter().filter_map(|write| write.body.as_ref()).map(Json::len_bytes);
-        let reply = self.command.iter().map(|command| command.reply.len_bytes());
+        let reply = self.records().map(|command| command.reply.len_bytes());
         let outbox = self.outbox.iter().map(|entry| entry.body.len_bytes());
         let done = self.done.iter().map(|id| id.as_bytes().len());
         events.chain(documents).chain(reply).chain(outbox).chain(done).sum()
@@ -267,6 +281,7 @@ impl Append {
             && self.documents.is_empty()
             && self.done.is_empty()
             && self.outbox.is_empty()
+            && self.replaces.is_empty()
             && self.command.is_none();
         if nothing {
             return Err(InvalidAppend::Empty);
@@ -345,7 +360,7 @@ impl Append {
                 return too_deep(format!("document {} of {}", write.key, write.collection));
             }
         }
-        if let Some(command) = self.command.as_ref().filter(|command| command.reply.is_deeper_than(limit)) {
+        if let Some(command) = self.records().find(|command| command.reply.is_deeper_than(limit)) {
             return too_deep(format!("the reply of command {}", command.id));
         }
         if let Some(entry) = self.outbox.iter().find(|entry| entry.body.is_deeper_than(limit)) {

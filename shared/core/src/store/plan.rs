@@ -18,7 +18,7 @@ use crate::{
     json::Json,
     store::{
         Append, AppendCondition, AppendError, Appended, ClaimName, Claims, CommandRecord, OutboxEntry,
-        StreamAppend,
+        Stored, StreamAppend,
     },
     stream::StreamName,
     time::Timestamp,
@@ -258,6 +258,7 @@ impl<'a> Planner<'a> {
         }
         self.check_claims(append)?;
         self.check_conditions(append)?;
+        self.check_replaced(append)?;
         Ok(self.apply(append))
     }
 
@@ -266,6 +267,14 @@ impl<'a> Planner<'a> {
         let recorded = append.command.as_ref().and_then(|command| self.view.commands.get(&command.id));
         if let Some(before) = recorded {
             return Ok(Some(before.clone()));
+        }
+        // Nobody else records the same of work that is replaced.
+        let own = |record: &&CommandRecord| {
+            let before = self.view.commands.get(&record.id);
+            before.is_some_and(|before| before.repeated.as_ref() == Some(&record.reply))
+        };
+        if append.streams.is_empty() && append.replaces.iter().any(|record| own(&record)) {
+            return Ok(Some(Appended { stored: Stored::Before, ..Appended::now(None, Vec::new()) }));
         }
         let known = |event: &NewEvent| self.view.events.get(&event.id);
         let events = || append.streams.iter().flat_map(|stream| &stream.events);
@@ -344,6 +353,15 @@ impl<'a> Planner<'a> {
         Ok(())
     }
 
+    /// Whether what it replaces in the outbox was taken or replaced by nobody else.
+    fn check_replaced(&self, append: &Append) -> Result<(), AppendError> {
+        let is_taken = |id| self.view.commands.contains_key(id) || self.carried_out.contains_key(id);
+        match append.replaces.iter().find(|record| is_taken(&record.id)) {
+            Some(record) => Err(AppendError::WorkTaken { id: record.id }),
+            None => Ok(()),
+        }
+    }
+
     fn met_in_group(&self, AppendCondition { query, after }: &AppendCondition) -> Option<Position> {
         let positions = (1..).map(|offset| self.view.head.plus(offset));
         let events = self.plan.events.iter().map(|planned| planned.event).zip(positions);
@@ -368,6 +386,11 @@ impl<'a> Planner<'a> {
         }
         self.plan.documents.extend(&append.documents);
         self.apply_work(append);
+        for record in &append.replaces {
+            self.plan.commands.push((record, None));
+            let repeated = Planned::Repeated { last_offset: None, reply: record.reply.clone() };
+            self.carried_out.insert(record.id, repeated);
+        }
         if let Some(command) = &append.command {
             self.plan.commands.push((command, last_offset));
             self.plan.for_good.extend(append.for_good.then_some(command.id));

@@ -32,7 +32,7 @@ impl Store {
         for claim in append.claims.take.iter().chain(&append.claims.release) {
             view.claims.extend(self.claims.get(claim).map(|owner| (claim.clone(), owner.clone())));
         }
-        if let Some(command) = &append.command {
+        for command in append.records() {
             view.commands.extend(self.commands.get(&command.id).map(|before| (command.id, before.clone())));
         }
         let mut plan = plan(view, [append]);

@@ -72,7 +72,7 @@ impl Log {
                     view.events.extend(self.ids.get(&event.id).map(|index| (event.id, self.place(*index))));
                 }
             }
-            if let Some(command) = &append.command {
+            for command in append.records() {
                 let before = self.commands.get(&command.id);
                 view.commands.extend(before.map(|before| (command.id, before.clone())));
             }

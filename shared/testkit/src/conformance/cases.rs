@@ -154,6 +154,7 @@ macro_rules! store_conformance {
             racing_appends_leave_their_own_work,
             work_is_done_and_planned_in_one,
             waiting_work_is_replaced_when_asked,
+            taken_work_is_not_replaced,
             grouped_appends_change_the_outbox_in_order,
             due_work_is_read_in_its_order,
         ]);

@@ -121,6 +121,7 @@ fn any_append() -> impl Strategy<Value = Append> {
             command: number.map(|number| command(number, &number.to_string())),
             for_good: false,
             done: Vec::new(),
+            replaces: Vec::new(),
             outbox: Vec::new(),
             recorded_at: None,
         }

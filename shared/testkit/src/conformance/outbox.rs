@@ -6,7 +6,10 @@ use tokio::task::JoinSet;
 use umbel_core::{
     ExpectedVersion::{self, Any, NoStream},
     Json, Timestamp,
-    store::{Append, Appended, ClearOutbox, DuePage, FindWork, OutboxEntry, ReadDue, ReadOutbox, Waiting},
+    store::{
+        Append, AppendError, Appended, ClearOutbox, DuePage, FindWork, OutboxEntry, ReadDue, ReadOutbox,
+        Waiting,
+    },
 };
 use uuid::Uuid;
 
@@ -168,6 +171,51 @@ pub async fn waiting_work_is_replaced_when_asked<S: StoreUnderTest>(store: S) {
     store.append(done([due(1, 0)], Append::default())).await.unwrap();
     store.append(with([due(1, 50)], Append::default())).await.unwrap();
     assert_eq!(entries(&store, "q").await, [due(2, 20), due(1, 50)]);
+}
+
+/// TM-03: an append that takes back or replaces an entry as it was read is stored if nobody has taken it, alone or of several at once,
+/// whether that was recorded as a command or beside one; else nothing of it is, and its own try of before counts as itself.
+pub async fn taken_work_is_not_replaced<S: StoreUnderTest>(store: S) {
+    let events = Events::default();
+    let record = |id, reply: &str| vec![command(id, reply)];
+    store.append(with([due(1, 10), due(2, 20), due(3, 30)], Append::default())).await.unwrap();
+    let taker = Append { command: Some(command(1, "\"taker\"")), ..done([due(1, 0)], Append::default()) };
+    store.append(taker).await.unwrap();
+
+    let late = done([due(1, 0)], with([due(7, 1)], events.append("s", NoStream, 1)));
+    let late = Append { replaces: record(1, "\"late\""), ..late };
+    let taken = AppendError::WorkTaken { id: command(1, "1").id };
+    assert_eq!(store.append(late.clone()).await, Err(taken));
+    assert_eq!(entries(&store, "q").await, [due(2, 20), due(3, 30)]);
+
+    let first = done([due(2, 0)], with([due(2, 50)], events.append("s", NoStream, 1)));
+    let first = Append { replaces: record(2, "\"first\""), command: Some(command(9, "9")), ..first };
+    store.append(first.clone()).await.unwrap();
+    assert_eq!(entries(&store, "q").await, [due(3, 30), due(2, 50)]);
+    assert!(store.append(first).await.unwrap().repeated.is_some());
+    let taker = Append { command: Some(command(2, "\"taker\"")), ..done([due(2, 0)], Append::default()) };
+    assert_eq!(store.append(taker).await.unwrap().repeated, Some(command(2, "\"first\"").reply));
+    assert_eq!(entries(&store, "q").await, [due(3, 30), due(2, 50)]);
+
+    let alone = Append { replaces: record(3, "\"alone\""), ..done([due(3, 0)], Append::default()) };
+    for _ in 0..2 {
+        store.append(alone.clone()).await.unwrap();
+        store.append(with([due(3, 60)], Append::default())).await.unwrap();
+        assert_eq!(entries(&store, "q").await, [due(2, 50), due(3, 60)]);
+    }
+
+    let store = Arc::new(store);
+    let mut racing = JoinSet::new();
+    for number in 0..20 {
+        let append = Append { replaces: record(4, &format!("{number}")), ..events.append("race", Any, 1) };
+        let store = Arc::clone(&store);
+        racing.spawn(async move { store.append(append).await });
+    }
+    let outcomes = racing.join_all().await;
+    let taken = Err(AppendError::WorkTaken { id: command(4, "4").id });
+    assert_eq!(outcomes.iter().filter(|outcome| outcome.is_ok()).count(), 1);
+    assert_eq!(outcomes.iter().filter(|outcome| **outcome == taken).count(), 19);
+    assert_eq!(store.stream_info(super::stream("race")).await.unwrap().version.get(), 1);
 }
 
 /// Appends that are stored together change the outbox as they would one after the other.

@@ -312,7 +312,9 @@ fn admit_doubt(append: &Append, outcome: Outcome) -> Outcome {
     let reason = match outcome {
         _ if !append.streams.is_empty() || append.command.is_some() => return outcome,
         Err(AppendError::Claimed { claim, owner }) => format!("by now {claim} is taken by {owner}"),
-        Err(error @ AppendError::ConditionFailed { .. }) => format!("by now {error}"),
+        Err(error @ (AppendError::ConditionFailed { .. } | AppendError::WorkTaken { .. })) => {
+            format!("by now {error}")
+        }
         outcome => return outcome,
     };
     Err(StoreError::OutcomeUnknown { reason: format!("the connection was lost; {reason}") }.into())

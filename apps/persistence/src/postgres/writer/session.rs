@@ -212,7 +212,7 @@ impl Session {
         let names: Vec<_> = streams().map(|stream| stream.stream.as_str()).collect();
         let events: Vec<Uuid> = streams().flat_map(|stream| &stream.events).map(|event| event.id.0).collect();
         let commands: Vec<Uuid> =
-            appends.iter().filter_map(|append| append.command.as_ref()).map(|command| command.id.0).collect();
+            appends.iter().flat_map(|append| append.records()).map(|command| command.id.0).collect();
         let claims: Vec<_> = appends
             .iter()
             .flat_map(|append| append.claims.take.iter().chain(&append.claims.release))

@@ -52,7 +52,7 @@ pub(super) fn view(
             let met = tags::first_met(connection, condition)?;
             view.failed.extend(met.map(|position| (condition.clone(), position)));
         }
-        if let Some(command) = &append.command {
+        for command in append.records() {
             let before = find_command(connection, command.id)?;
             view.commands.extend(before.map(|before| (command.id, before)));
         }
