@@ -36,7 +36,7 @@ pub(crate) struct Rigged {
     lost_saves: AtomicU32,
     /// The limit of the last read of the log.
     page_limit: watch::Sender<u32>,
-    /// While held, switches of projections wait.
+    /// While held, switches of projections are refused.
     switches_held: watch::Sender<bool>,
     /// Whether pages of streams come without their events.
     empty_pages: AtomicBool,
@@ -134,7 +134,7 @@ impl Rigged {
         self.refused.store(number, Ordering::SeqCst);
     }
 
-    /// Makes switches of projections wait, or lets them through.
+    /// Refuses switches of projections, which are tried again, or lets them through.
     pub(crate) fn hold_switches(&self, hold: bool) {
         self.switches_held.send_replace(hold);
     }
