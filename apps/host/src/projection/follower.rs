@@ -1,6 +1,9 @@
 //! Sees to it that what the plan says is done, and that the plan is that of the store.
 
-use std::{future::ready, sync::Arc};
+use std::{
+    future::ready,
+    sync::{Arc, Mutex},
+};
 
 use futures_util::future::Either;
 use tokio::{sync::watch, time::sleep};
@@ -10,7 +13,13 @@ use umbel_core::{
     store::{Generation, Phase, RemoveRetired},
 };
 
-use super::{RETRY_MAX, RETRY_MIN, hook::Hook, line::Line, open, plan::Plan};
+use super::{
+    RETRY_MAX, RETRY_MIN,
+    hook::{Hook, Owed},
+    line::Line,
+    open,
+    plan::Plan,
+};
 use crate::settings::HostSettings;
 
 /// What following the log takes, for all generations.
@@ -20,6 +29,8 @@ pub(super) struct Follower<P: Projection> {
     pub(super) settings: HostSettings,
     pub(super) names: Arc<[String]>,
     pub(super) hook: Option<Hook<P::Event>>,
+    /// What generations have claimed for the hook that commit nothing more.
+    pub(super) left: Mutex<Owed>,
     /// How far the documents have come that readers get.
     pub(super) progress: watch::Sender<Position>,
     /// Whether these are not ours: then the store knows better.
@@ -139,6 +150,7 @@ impl<P: Projection> Follower<P> {
                         && let Some(serving) = kept.iter().find(|one| one.phase == Phase::Serving)
                     {
                         self.progress.send_replace(serving.position);
+                        self.call_for_left(serving.position).await;
                     }
                 }
                 Err(error) => {

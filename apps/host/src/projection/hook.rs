@@ -7,7 +7,7 @@
 use std::{
     collections::BTreeMap,
     panic::{AssertUnwindSafe, catch_unwind},
-    sync::Arc,
+    sync::{Arc, PoisonError},
 };
 
 use futures_util::{FutureExt, future::LocalBoxFuture};
@@ -70,14 +70,34 @@ impl Owed {
     /// Calls the hook for those that are committed by now. What fails between the claim and the call loses the call, so it happens at most
     /// once.
     pub(super) async fn call<P: Projection>(&mut self, follower: &Follower<P>, committed: Position) {
-        let due = self.0.partition_point(|event| event.position <= committed);
-        if due > 0 {
-            follower.after_commit(self.0.drain(..due).collect()).await;
+        let due = self.due(committed);
+        if !due.is_empty() {
+            follower.after_commit(due).await;
         }
+    }
+
+    fn due(&mut self, committed: Position) -> Vec<RecordedEvent> {
+        let due = self.0.partition_point(|event| event.position <= committed);
+        self.0.drain(..due).collect()
     }
 }
 
 impl<P: Projection> Follower<P> {
+    /// Takes over what a generation has claimed that will commit nothing more: the one that serves then commits it.
+    pub(super) fn take_over(&self, Owed(events): Owed) {
+        let mut left = self.left.lock().unwrap_or_else(PoisonError::into_inner);
+        left.0.extend(events);
+        left.0.sort_by_key(|event| event.position);
+    }
+
+    /// Calls the hook for what was taken over, as far as it is committed by the generation that serves.
+    pub(super) async fn call_for_left(&self, committed: Position) {
+        let due = self.left.lock().unwrap_or_else(PoisonError::into_inner).due(committed);
+        if !due.is_empty() {
+            self.after_commit(due).await;
+        }
+    }
+
     async fn after_commit(&self, events: Vec<RecordedEvent>) {
         let Some(hook) = &self.hook else { return };
         let events = decoded::<P::Event>(events);

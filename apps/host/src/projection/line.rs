@@ -77,7 +77,12 @@ impl<'a, P: Projection> Line<'a, P> {
 
     /// Follows the log until told to stop, between two transactions, or until another plan is due. Failures are logged and tried
     /// again.
-    pub(super) async fn follow(mut self, mut stop: watch::Receiver<bool>) {
+    pub(super) async fn follow(mut self, stop: watch::Receiver<bool>) {
+        self.go_on(stop).await;
+        self.follower.take_over(std::mem::take(&mut self.owed));
+    }
+
+    async fn go_on(&mut self, mut stop: watch::Receiver<bool>) {
         let mut head = self.follower.bus.head();
         let mut pause = RETRY_MIN;
         self.show();
@@ -138,7 +143,7 @@ impl<'a, P: Projection> Line<'a, P> {
 
     /// One page of the log.
     async fn round(&mut self) -> Result<Round, Trouble> {
-        self.owed.call(self.follower, self.saved).await;
+        self.call_hook().await;
         if !self.to_clear.is_empty() {
             self.clear().await?;
         }
@@ -179,7 +184,7 @@ impl<'a, P: Projection> Line<'a, P> {
                 saved => saved?,
             }
             self.show();
-            self.owed.call(self.follower, self.saved).await;
+            self.call_hook().await;
         } else if scanned_to.get() - self.saved.get() >= IDLE_CHECKPOINT_EVERY {
             self.save(Vec::new(), Vec::new(), scanned_to).await?;
         } else {
@@ -194,6 +199,14 @@ impl<'a, P: Projection> Line<'a, P> {
             None if page_end < page.head => Ok(Round::More),
             None if self.phase == Phase::Building => self.switch().await,
             None => Ok(Round::AtHead),
+        }
+    }
+
+    /// For what is committed by now.
+    async fn call_hook(&mut self) {
+        self.owed.call(self.follower, self.saved).await;
+        if self.phase == Phase::Serving {
+            self.follower.call_for_left(self.saved).await;
         }
     }
 

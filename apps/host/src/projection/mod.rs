@@ -13,7 +13,7 @@ mod line;
 mod page;
 mod plan;
 
-use std::{marker::PhantomData, time::Duration};
+use std::{marker::PhantomData, sync::Mutex, time::Duration};
 
 use actix::{Actor, ActorContext, ActorFutureExt, AsyncContext, Context, Handler, WrapFuture};
 use tokio::sync::watch;
@@ -70,6 +70,7 @@ pub(crate) fn worker<P: Projection>(
                 settings,
                 names: P::Event::NAMES.iter().map(|&name| name.to_owned()).collect(),
                 hook,
+                left: Mutex::default(),
                 progress,
                 elsewhere,
                 troubles: follower::Troubles { held_up, beside: told },
