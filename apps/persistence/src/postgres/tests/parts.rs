@@ -1,28 +1,24 @@
 //! Pages whose first events are handed over while the server sends the others.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
-use tokio::time::timeout;
 use umbel_core::{
     ExpectedVersion, Json, NewEvent, Timestamp,
-    document::{Direction, DocumentKey},
+    document::Direction,
     store::{Append, Parts, ReadStream, Removal},
 };
 use umbel_testkit::postgres::CuttingProxy;
 
 use super::{
-    locks::{lock, until_waiting_for},
-    support::{adapter, all_from, client, event, schema, stream},
+    support::{adapter, all_from, event, schema, stream},
     upkeep::{delete, link, perform},
+    vanishing::before_names,
 };
 use crate::{
-    Log, ReadModels,
+    Log,
     conformance::parts::Taken,
     postgres::{Postgres, PostgresOptions},
 };
-
-/// Far longer than anything here takes.
-const SOON: Duration = Duration::from_secs(60);
 
 /// Events of one stream, each of so many bytes.
 async fn fill(adapter: &Postgres, name: &str, count: usize, bytes: usize) -> Vec<NewEvent> {
@@ -94,28 +90,14 @@ async fn what_was_handed_over_does_not_come_again_with_what_vanished() {
     let options = PostgresOptions { max_connections: 1, ..PostgresOptions::default() };
     let reader = Postgres::connect(schema.url(), schema.name(), options).await.unwrap();
     reader.read_all(all_from(1, 1)).await.unwrap();
-    let observer = client(schema.url()).await;
-    let (documents, checkpoints) = (lock(&schema, "documents").await, lock(&schema, "checkpoints").await);
     let request =
         ReadStream { stream: stream("list"), from: None, direction: Direction::Forward, limit: 1000 };
     let taken = Taken::default();
     let reading = reader.read_stream_in_parts(request, taken.parts());
-    // The one connection goes to whoever asked first: the first look at the stream, the documents, the second look,
-    // the checkpoint, the names.
-    let between_looks = reader.get_documents(vec![DocumentKey { collection: "test.items", key: "k".into() }]);
-    let meanwhile = async {
-        until_waiting_for(&observer, &schema, "documents").await;
-        let before_names = reader.load_checkpoint("test.one/1".into());
-        let deleting = async {
-            documents.batch_execute("ROLLBACK").await.unwrap();
-            until_waiting_for(&observer, &schema, "checkpoints").await;
-            perform(&writer, delete("gone", Removal::Hard)).await;
-            checkpoints.batch_execute("ROLLBACK").await.unwrap();
-        };
-        tokio::join!(before_names, deleting).0.unwrap();
-    };
-    let all = async { tokio::join!(reading, between_looks, meanwhile) };
-    let (page, _, ()) = timeout(SOON, all).await.unwrap();
+    let page = before_names(&schema, &reader, reading, async {
+        perform(&writer, delete("gone", Removal::Hard)).await;
+    })
+    .await;
     assert!(taken.len() >= 128, "nothing was handed over");
     let links = taken.and(page.unwrap().events);
     let versions: Vec<_> = links.iter().map(|event| event.version_read().get()).collect();

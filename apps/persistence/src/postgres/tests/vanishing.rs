@@ -104,6 +104,34 @@ async fn a_page_of_which_events_vanished_hides_no_others() {
     }
 }
 
+/// What is read of links by an adapter with one connection, while this happens between the look at them and that at the names of their
+/// streams.
+pub(super) async fn before_names<T>(
+    schema: &TestSchema,
+    reader: &Postgres,
+    reading: impl Future<Output = T>,
+    happens: impl Future<Output = ()>,
+) -> T {
+    let observer = client(schema.url()).await;
+    let (documents, checkpoints) = (lock(schema, "documents").await, lock(schema, "checkpoints").await);
+    // The one connection goes to whoever asked first: the first look at the stream, the documents, the second look,
+    // the checkpoint, the names.
+    let between_looks = reader.get_documents(vec![DocumentKey { collection: "test.items", key: "k".into() }]);
+    let meanwhile = async {
+        until_waiting_for(&observer, schema, "documents").await;
+        let before_names = reader.load_checkpoint("test.one/1".into());
+        let happening = async {
+            documents.batch_execute("ROLLBACK").await.unwrap();
+            until_waiting_for(&observer, schema, "checkpoints").await;
+            happens.await;
+            checkpoints.batch_execute("ROLLBACK").await.unwrap();
+        };
+        tokio::join!(before_names, happening).0.unwrap();
+    };
+    let all = async { tokio::join!(reading, between_looks, meanwhile) };
+    timeout(SOON, all).await.unwrap().0
+}
+
 /// LD-05, LD-06: a page of links whose events vanished is read again: taken for the end of the stream, it would hide what
 /// stands behind it.
 #[tokio::test]
@@ -117,27 +145,12 @@ async fn a_page_of_links_that_vanished_is_not_the_end_of_its_stream() {
     link(&writer, "list", ids).await.unwrap();
     let options = PostgresOptions { max_connections: 1, ..PostgresOptions::default() };
     let reader = Postgres::connect(schema.url(), schema.name(), options).await.unwrap();
-    let observer = client(schema.url()).await;
-    let (documents, checkpoints) = (lock(&schema, "documents").await, lock(&schema, "checkpoints").await);
     let (from, direction) = (Some(Version::new(1)), Direction::Forward);
     let reading = reader.read_stream(ReadStream { stream: stream("list"), from, direction, limit: 2 });
-    // The one connection goes to whoever asked first: the first look at the stream, the documents, the second look,
-    // the checkpoint, the names.
-    let key = DocumentKey { collection: "test.items", key: "k".into() };
-    let between_looks = reader.get_documents(vec![key]);
-    let meanwhile = async {
-        until_waiting_for(&observer, &schema, "documents").await;
-        let before_names = reader.load_checkpoint("test.one/1".into());
-        let deleting = async {
-            documents.batch_execute("ROLLBACK").await.unwrap();
-            until_waiting_for(&observer, &schema, "checkpoints").await;
-            perform(&writer, delete("gone-1", Removal::Hard)).await;
-            checkpoints.batch_execute("ROLLBACK").await.unwrap();
-        };
-        tokio::join!(before_names, deleting).0.unwrap();
-    };
-    let all = async { tokio::join!(reading, between_looks, meanwhile) };
-    let (page, _, ()) = timeout(SOON, all).await.unwrap();
+    let page = before_names(&schema, &reader, reading, async {
+        perform(&writer, delete("gone-1", Removal::Hard)).await;
+    })
+    .await;
     let page = page.unwrap();
     assert_eq!((page.events.len(), page.version), (1, Version::new(3)));
     assert_eq!(page.events[0].stream, stream("kept-1"));
