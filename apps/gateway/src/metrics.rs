@@ -12,7 +12,7 @@ use std::{
 };
 
 use actix_web::{App, HttpResponse, HttpServer, web};
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use tokio::time::Instant;
 use umbel_bus::{Bus, Progress, SubscriptionView};
 use umbel_core::store::{ListSubscriptions, StoreError};
@@ -20,7 +20,7 @@ use umbel_supervision::{Worker, WorkerContext};
 
 pub use self::settings::MetricsSettings;
 use self::text::{Kind, Text};
-use crate::server::{BoundAddress, Running};
+use crate::server::{BoundAddress, until_stopped};
 
 /// Subscriptions that are asked for at once.
 const PAGE: u32 = 100;
@@ -76,20 +76,8 @@ async fn serve(
     })?;
     let listening = server.addrs().first().copied().unwrap_or(address);
     bound.set(listening);
-    let server = server.run();
-    let running = Running(server.handle());
-    let mut ended = actix_web::rt::spawn(server);
     tracing::info!("metrics on http://{listening}/metrics");
-    context.ready();
-    tokio::select! {
-        ended = &mut ended => {
-            ended??;
-            bail!("the server of the metrics ended by itself");
-        }
-        () = context.stopping() => {}
-    }
-    running.0.stop(true).await;
-    Ok(ended.await??)
+    until_stopped(server.run(), context, "server of the metrics").await
 }
 
 async fn metrics(source: web::Data<Source>) -> HttpResponse {

@@ -6,7 +6,11 @@ use std::{
     time::Duration,
 };
 
-use actix_web::{App, HttpServer, dev::ServerHandle, middleware::from_fn};
+use actix_web::{
+    App, HttpServer,
+    dev::{self, ServerHandle},
+    middleware::from_fn,
+};
 use anyhow::{Context, Result, bail};
 use tokio::task::spawn_blocking;
 use umbel_bus::Bus;
@@ -91,15 +95,19 @@ async fn serve(server: Server, context: WorkerContext) -> Result<()> {
     let listening = server.addrs().first().copied().unwrap_or(address);
     bound.set(listening);
 
-    let server = server.run();
+    tracing::info!("listening on http://{listening}");
+    until_stopped(server.run(), context, "HTTP server").await
+}
+
+/// Runs a server that listens already until its worker is to stop.
+pub(crate) async fn until_stopped(server: dev::Server, context: WorkerContext, what: &str) -> Result<()> {
     let running = Running(server.handle());
     let mut ended = actix_web::rt::spawn(server);
-    tracing::info!("listening on http://{listening}");
     context.ready();
     tokio::select! {
         ended = &mut ended => {
             ended??;
-            bail!("the HTTP server ended by itself");
+            bail!("the {what} ended by itself");
         }
         () = context.stopping() => {}
     }
@@ -108,7 +116,7 @@ async fn serve(server: Server, context: WorkerContext) -> Result<()> {
 }
 
 /// Ends the server's threads with the worker, also when the worker is abandoned.
-pub(crate) struct Running(pub(crate) ServerHandle);
+struct Running(ServerHandle);
 
 impl Drop for Running {
     fn drop(&mut self) {
