@@ -2,8 +2,8 @@
 //!
 //! [`TestUmbrella`] runs apps as they are declared, over a store in memory of its own: commands, aggregates, projections, handlers and
 //! queries, on real actors and threads. It starts within milliseconds, shares nothing with others, and waits for what is to happen
-//! instead of sleeping. Rules alone are tested faster without it, by [`aggregate`], [`projection`] and [`process_manager`]; what becomes of old events by
-//! [`golden`]. The guide to testing has examples.
+//! instead of sleeping. Rules alone are tested faster without it, by [`aggregate`], [`boundary`], [`projection`] and [`process_manager`];
+//! what becomes of old events by [`golden`]. The guide to testing has examples.
 //!
 //! Promises:
 //! - what does not come within its [patience](TestUmbrella::patience) fails the test, and says what there was instead and what is
@@ -26,7 +26,7 @@ pub use log::Received;
 pub use run::{LIMIT, run};
 pub use umbrella::{PATIENCE, TestUmbrella, TestUmbrellaBuilder};
 
-pub use umbel_testkit::{aggregate, golden, process_manager, projection};
+pub use umbel_testkit::{aggregate, boundary, golden, process_manager, projection};
 
 /// The guide's examples, which are doctests by this.
 #[cfg(doctest)]
