@@ -17,13 +17,17 @@
 mod advance;
 #[cfg(feature = "faults")]
 mod faults;
+mod intercepted;
 mod log;
 mod run;
 mod settle;
+mod switches;
 mod umbrella;
 
+pub use intercepted::{Call, Intercept, Intercepted};
 pub use log::Received;
 pub use run::{LIMIT, run};
+pub use switches::{Faults, Outage};
 pub use umbrella::{PATIENCE, TestUmbrella, TestUmbrellaBuilder};
 
 pub use umbel_testkit::{aggregate, boundary, golden, process_manager, projection};

@@ -8,6 +8,8 @@ use umbel_host::{App, DispatchError, DispatchOptions, Dispatched, HostSettings};
 use umbel_persistence::{Adapter, StoreSettings, memory::Memory};
 use umbel_supervision::{Backoff, Group, Intensity, Outcome, Policy, Supervisor};
 
+use crate::{intercepted::Intercepted, switches::Faults};
+
 /// How long a test waits for something to happen, unless it says otherwise.
 pub const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -19,6 +21,7 @@ pub struct TestUmbrella {
     pub(crate) bus: Bus,
     pub(crate) supervisor: Supervisor,
     pub(crate) patience: Duration,
+    pub(crate) faults: Faults,
     pub(crate) made_of: TestUmbrellaBuilder,
 }
 
@@ -77,7 +80,11 @@ impl TestUmbrellaBuilder {
     /// Outside [`run`](crate::run), and when the apps contradict each other or something does not come up.
     #[track_caller]
     pub fn start(self) -> impl Future<Output = TestUmbrella> {
-        let at = Location::caller();
+        // Each its own: what fails for one node of a cluster does not for another.
+        self.start_with(Faults::default(), Location::caller())
+    }
+
+    fn start_with(self, faults: Faults, at: &Location<'_>) -> impl Future<Output = TestUmbrella> {
         async move {
             if let Err(error) = App::check(&self.apps) {
                 failed(at, &error);
@@ -85,15 +92,15 @@ impl TestUmbrellaBuilder {
             let bus = Bus::with_clock(self.bus.clone(), self.clock.clone());
             let policy = policy();
             let settings = StoreSettings { poll_interval_ms: SHORT_MS, ..StoreSettings::default() };
-            let store =
-                umbel_persistence::group_over(Arc::clone(&self.store), &settings, &bus, policy.clone());
+            let store = Arc::new(Intercepted::new(Arc::clone(&self.store), faults.clone()));
+            let store = umbel_persistence::group_over(store, &settings, &bus, policy.clone());
             let root = Group::new("test", policy.clone()).child(umbel_bus::worker(&bus)).child(store);
             let add = |root: Group, app: &App| root.child(app.group(&bus, &self.host, policy.clone()));
             let supervisor = Supervisor::start(self.apps.iter().fold(root, add));
             if let Err(error) = supervisor.tree().wait_until_up(self.patience).await {
                 failed(at, &format!("{error}\n{}", supervisor.tree().snapshot()));
             }
-            TestUmbrella { bus, supervisor, patience: self.patience, made_of: self }
+            TestUmbrella { bus, supervisor, patience: self.patience, faults, made_of: self }
         }
     }
 }
@@ -204,8 +211,8 @@ impl TestUmbrella {
     /// When it does not stop, or start.
     #[track_caller]
     pub fn restart(self) -> impl Future<Output = Self> {
-        let made_of = self.made_of.clone();
-        let (stop, start) = (self.stop(), made_of.start());
+        let (made_of, faults) = (self.made_of.clone(), self.faults.clone());
+        let (stop, start) = (self.stop(), made_of.start_with(faults, Location::caller()));
         async move {
             stop.await;
             start.await
