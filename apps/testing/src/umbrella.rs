@@ -2,8 +2,9 @@
 
 use std::{fmt::Display, future::Future, panic::Location, sync::Arc, time::Duration};
 
-use umbel_bus::{Bus, BusSettings, Clock, Store};
-use umbel_core::{Command, Query};
+use tokio::time::{Instant, sleep};
+use umbel_bus::{Bus, BusSettings, Clock, Store, edge};
+use umbel_core::{Command, CommandId, Query};
 use umbel_host::{App, DispatchError, DispatchOptions, Dispatched, HostSettings};
 use umbel_persistence::{Adapter, StoreSettings, memory::Memory};
 use umbel_supervision::{Backoff, Group, Intensity, Outcome, Policy, Supervisor};
@@ -161,13 +162,39 @@ impl TestUmbrella {
         let at = Location::caller();
         let options = DispatchOptions::default().strong().deadline(self.patience);
         async move {
-            let told = format!("{} is not accepted", C::NAME);
             match self.bus.dispatch_with(command, options).await {
                 Ok(done) => done,
-                Err(DispatchError::Rejected(rejection)) => {
-                    failed(at, &format!("{told}: {}", rejection_of::<C>(&rejection)))
+                Err(error) => not_accepted::<C>(at, &error),
+            }
+        }
+    }
+
+    /// Dispatches a command as a client does that does not give up: under one id, again and again until it is accepted, though the store
+    /// refuses it or an answer is lost. Its effect is there once then, and visible.
+    ///
+    /// # Panics
+    /// When the domain rejects it, or it is not accepted within the patience.
+    #[track_caller]
+    pub fn insist<C: Command + Clone>(&self, command: C) -> impl Future<Output = Dispatched<C::Reply>> {
+        let (at, deadline) = (Location::caller(), Instant::now() + self.patience);
+        let options = DispatchOptions::default().strong().deadline(self.patience);
+        let options = options.command_id(CommandId(edge::fresh_id()));
+        async move {
+            loop {
+                let error = match self.bus.dispatch_with(command.clone(), options.clone()).await {
+                    Ok(done) => return done,
+                    Err(error) => error,
+                };
+                let again = matches!(
+                    error,
+                    DispatchError::Timeout { .. }
+                        | DispatchError::Unavailable { .. }
+                        | DispatchError::Conflict { .. }
+                );
+                if !again || Instant::now() > deadline {
+                    not_accepted::<C>(at, &error);
                 }
-                Err(error) => failed(at, &format!("{told}: {error}")),
+                sleep(Duration::from_millis(1)).await;
             }
         }
     }
@@ -240,8 +267,14 @@ pub(crate) fn failed(at: &Location<'_>, what: &dyn Display) -> ! {
     panic!("{at}: {what}")
 }
 
-fn rejection_of<C: Command>(rejection: &C::Rejection) -> String {
-    serde_json::to_string(rejection).unwrap_or_else(|error| error.to_string())
+fn not_accepted<C: Command>(at: &Location<'_>, error: &DispatchError<C::Rejection>) -> ! {
+    let why = match error {
+        DispatchError::Rejected(rejection) => {
+            serde_json::to_string(rejection).unwrap_or_else(|error| error.to_string())
+        }
+        error => error.to_string(),
+    };
+    failed(at, &format!("{} is not accepted: {why}", C::NAME))
 }
 
 fn policy() -> Policy {
