@@ -23,11 +23,11 @@ pub use sides::Call;
 /// use umbel_testing::{Call, Intercept, Intercepted, TestUmbrella, run};
 ///
 /// #[derive(Default)]
-/// struct Reads(AtomicU32);
+/// struct Looks(AtomicU32);
 ///
-/// impl Intercept for Reads {
+/// impl Intercept for Looks {
 ///     fn after(&self, call: Call) -> Result<(), umbel_core::store::StoreError> {
-///         if matches!(call, Call::ReadAll { .. }) {
+///         if call == Call::Status {
 ///             self.0.fetch_add(1, Ordering::SeqCst);
 ///         }
 ///         Ok(())
@@ -35,9 +35,9 @@ pub use sides::Call;
 /// }
 ///
 /// run(async {
-///     let store = Arc::<Intercepted<Reads>>::default();
+///     let store = Arc::<Intercepted<Looks>>::default();
 ///     let umbrella = TestUmbrella::builder().over(Arc::clone(&store) as _).start().await;
-///     umbrella.store().read_all(umbel_core::store::ReadAll::default()).await.unwrap();
+///     umbrella.settled().await;
 ///     assert!(store.0.load(Ordering::SeqCst) > 0);
 ///     umbrella.stop().await;
 /// });

@@ -10,7 +10,9 @@
 //!   held up;
 //! - failures name the line of the test;
 //! - pauses of retries and polls are a few milliseconds, so no test waits for a clock; nights and days pass by
-//!   [`TestUmbrella::advance`]. A rule that depends on the moment is tested with [`aggregate::Given::at`].
+//!   [`TestUmbrella::advance`]. A rule that depends on the moment is tested with [`aggregate::Given::at`];
+//! - the store fails when the test says so, and only then: [`TestUmbrella::fail_appends`], [`lose_answers`](TestUmbrella::lose_answers),
+//!   [`outage`](TestUmbrella::outage).
 
 #![allow(clippy::panic, reason = "a failed expectation of a test is a panic")]
 

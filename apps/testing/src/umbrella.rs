@@ -110,6 +110,7 @@ impl TestUmbrella {
     /// One without apps yet, over a store in memory.
     pub fn builder() -> TestUmbrellaBuilder {
         let mut host = HostSettings { projection_poll_ms: SHORT_MS, ..HostSettings::default() };
+        (host.store_retry_min_ms, host.store_retry_max_ms) = (1, SHORT_MS);
         let subscriptions = &mut host.subscriptions;
         (subscriptions.poll_ms, subscriptions.checkpoint_within_ms) = (SHORT_MS, SHORT_MS);
         (subscriptions.retry_min_ms, subscriptions.retry_max_ms) = (1, SHORT_MS);

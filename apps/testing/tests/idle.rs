@@ -134,7 +134,7 @@ impl Intercept for Reads {
     }
 }
 
-/// AG-08, TM-11: given a lifespan, or that of the settings, then an aggregate leaves memory once a test has let so much time pass, and not
+/// AG-08: given a lifespan, or that of the settings, then an aggregate leaves memory once a test has let so much time pass, and not
 /// before.
 #[test]
 fn aggregates_leave_memory_when_told() {
@@ -171,7 +171,7 @@ fn aggregates_leave_memory_when_told() {
     });
 }
 
-/// PM-08, TM-11: given an idle limit, then an instance of a process manager leaves memory once a test has let so much time pass, and is
+/// PM-08: given an idle limit, then an instance of a process manager leaves memory once a test has let so much time pass, and is
 /// read again.
 #[test]
 fn process_managers_leave_memory_when_told() {

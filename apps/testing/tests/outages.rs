@@ -20,7 +20,7 @@ async fn stored(umbrella: &TestUmbrella) -> (usize, usize) {
     (borrowed, events.len() - borrowed)
 }
 
-/// UX-18: appends fail as often as told, nothing of them is stored, and the command is carried out when it is sent again.
+/// Appends fail as often as told, nothing of them is stored, and the command is carried out when it is sent again.
 #[test]
 fn appends_fail_as_often_as_told() {
     run(async {
@@ -47,7 +47,7 @@ fn appends_fail_as_often_as_told() {
     });
 }
 
-/// UX-18: an append that a handler of events asked for fails, the handler tries again, and what it does is done once.
+/// An append that a handler of events asked for fails, the handler tries again, and what it does is done once.
 #[test]
 fn a_handler_whose_appends_fail_tries_again() {
     run(async {
@@ -64,7 +64,7 @@ fn a_handler_whose_appends_fail_tries_again() {
     });
 }
 
-/// UX-02, UX-18: an append whose answer is lost is stored, who asked for it knows that he does not know, and the same id finds it: it is stored
+/// UX-02: an append whose answer is lost is stored, who asked for it knows that he does not know, and the same id finds it: it is stored
 /// once, whoever asked.
 #[test]
 fn lost_answers_are_found_again() {
@@ -97,7 +97,7 @@ fn lost_answers_are_found_again() {
     });
 }
 
-/// UX-18: while the store is out nothing is stored or answered, and who follows it catches up when it is back.
+/// While the store is out nothing is stored or answered, and who follows it catches up when it is back.
 #[test]
 fn handlers_catch_up_after_an_outage() {
     run(async {
@@ -133,7 +133,7 @@ fn handlers_catch_up_after_an_outage() {
     });
 }
 
-/// UX-18: what is in hand when the store goes out is done when it is back, and once; a client that insists is answered then.
+/// What is in hand when the store goes out is done when it is back, and once; a client that insists is answered then.
 #[test]
 fn what_is_in_hand_outlives_an_outage() {
     run(async {
