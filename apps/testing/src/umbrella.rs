@@ -111,6 +111,8 @@ impl TestUmbrella {
     pub fn builder() -> TestUmbrellaBuilder {
         let mut host = HostSettings { projection_poll_ms: SHORT_MS, ..HostSettings::default() };
         (host.store_retry_min_ms, host.store_retry_max_ms) = (1, SHORT_MS);
+        // Longer than dispatching takes here. Should it not be once, what is dispatched twice is done once.
+        (host.process_poll_ms, host.process_patience_ms) = (SHORT_MS, 20 * SHORT_MS);
         let subscriptions = &mut host.subscriptions;
         (subscriptions.poll_ms, subscriptions.checkpoint_within_ms) = (SHORT_MS, SHORT_MS);
         (subscriptions.retry_min_ms, subscriptions.retry_max_ms) = (1, SHORT_MS);
