@@ -85,24 +85,22 @@ impl TestUmbrellaBuilder {
         self.start_with(Faults::default(), Location::caller())
     }
 
-    fn start_with(self, faults: Faults, at: &Location<'_>) -> impl Future<Output = TestUmbrella> {
-        async move {
-            if let Err(error) = App::check(&self.apps) {
-                failed(at, &error);
-            }
-            let bus = Bus::with_clock(self.bus.clone(), self.clock.clone());
-            let policy = policy();
-            let settings = StoreSettings { poll_interval_ms: SHORT_MS, ..StoreSettings::default() };
-            let store = Arc::new(Intercepted::new(Arc::clone(&self.store), faults.clone()));
-            let store = umbel_persistence::group_over(store, &settings, &bus, policy.clone());
-            let root = Group::new("test", policy.clone()).child(umbel_bus::worker(&bus)).child(store);
-            let add = |root: Group, app: &App| root.child(app.group(&bus, &self.host, policy.clone()));
-            let supervisor = Supervisor::start(self.apps.iter().fold(root, add));
-            if let Err(error) = supervisor.tree().wait_until_up(self.patience).await {
-                failed(at, &format!("{error}\n{}", supervisor.tree().snapshot()));
-            }
-            TestUmbrella { bus, supervisor, patience: self.patience, faults, made_of: self }
+    async fn start_with(self, faults: Faults, at: &Location<'_>) -> TestUmbrella {
+        if let Err(error) = App::check(&self.apps) {
+            failed(at, &error);
         }
+        let bus = Bus::with_clock(self.bus.clone(), self.clock.clone());
+        let policy = policy();
+        let settings = StoreSettings { poll_interval_ms: SHORT_MS, ..StoreSettings::default() };
+        let store = Arc::new(Intercepted::new(Arc::clone(&self.store), faults.clone()));
+        let store = umbel_persistence::group_over(store, &settings, &bus, policy.clone());
+        let root = Group::new("test", policy.clone()).child(umbel_bus::worker(&bus)).child(store);
+        let add = |root: Group, app: &App| root.child(app.group(&bus, &self.host, policy.clone()));
+        let supervisor = Supervisor::start(self.apps.iter().fold(root, add));
+        if let Err(error) = supervisor.tree().wait_until_up(self.patience).await {
+            failed(at, &format!("{error}\n{}", supervisor.tree().snapshot()));
+        }
+        TestUmbrella { bus, supervisor, patience: self.patience, faults, made_of: self }
     }
 }
 

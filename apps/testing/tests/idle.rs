@@ -141,8 +141,7 @@ fn aggregates_leave_memory_when_told() {
     run(async {
         let builder = TestUmbrella::builder().app(App::new("lamp").aggregate::<Lamp>());
         let umbrella = builder.host(|host| host.aggregate_idle_ms = 600_000).start().await;
-        let mut stored = 0;
-        for (waits, minutes, is_read_again) in [
+        let steps = [
             (Duration::ZERO, None, true),
             (9 * MINUTE, None, false),
             (9 * MINUTE, None, false),
@@ -151,13 +150,13 @@ fn aggregates_leave_memory_when_told() {
             (2 * MINUTE, Some(60), true),
             (59 * MINUTE, None, false),
             (10 * MINUTE, None, true),
-        ] {
+        ];
+        for (stored, (waits, minutes, is_read_again)) in (0..).zip(steps) {
             umbrella.advance(waits).await;
             let before = EVOLVED.load(Ordering::SeqCst);
             umbrella.dispatch(Light { lamp: "a".into(), minutes }).await;
             let evolved = EVOLVED.load(Ordering::SeqCst) - before;
             assert_eq!(evolved, if is_read_again { stored + 1 } else { 1 }, "{waits:?} after event {stored}");
-            stored += 1;
         }
         umbrella.dispatch(Light { lamp: "b".into(), minutes: Some(1) }).await;
         for (waits, alive) in [(MINUTE, 1), (9 * MINUTE, 0)] {
