@@ -1,12 +1,12 @@
 //! Whether what spans say of kinds and conversations is true: what a span would say now, by its events, beside what it says.
 
-use rusqlite::{Connection, OptionalExtension, Transaction, params};
+use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
 use umbel_core::Position;
 
 use crate::{
     filter::Filter,
     sqlite::{
-        log::{Contents, Offsets, Span},
+        log::{Contents, Offsets, Span, log},
         sql::{HEAD, VERIFY_FILTER, VERIFY_KIND_AT, VERIFY_LISTINGS, VERIFY_NEXT_POSITION},
     },
 };
@@ -14,9 +14,12 @@ use crate::{
 /// How many of the places that spans tell of are looked at in one transaction.
 const STEP: usize = 1000;
 
-/// So many findings at most. Each span is looked at in a transaction of its own.
+/// So many findings at most. Each span is looked at in a transaction of its own; of a log without its row nothing is known.
 pub(super) fn look(connection: &mut Connection, limit: usize) -> rusqlite::Result<Vec<String>> {
     let mut findings = Vec::new();
+    if connection.query_row(HEAD, [], |_| Ok(())).optional()?.is_none() {
+        return Ok(findings);
+    }
     let mut behind = Position::START;
     while findings.len() < limit {
         let snapshot = connection.transaction()?;
@@ -36,11 +39,11 @@ pub(super) fn look(connection: &mut Connection, limit: usize) -> rusqlite::Resul
 
 /// The next span with events in it, if the log has passed it.
 fn next_closed(snapshot: &Transaction<'_>, behind: Position) -> rusqlite::Result<Option<Span>> {
-    let position = |row: &rusqlite::Row<'_>| row.get::<_, Option<i64>>(0);
+    let head = log(snapshot)?.head;
+    let position = |row: &Row<'_>| row.get::<_, Option<i64>>(0);
     let next = snapshot.prepare_cached(VERIFY_NEXT_POSITION)?.query_row([behind.to_i64()], position)?;
-    let head = snapshot.prepare_cached(HEAD)?.query_row([], position).optional()?.flatten();
     let span = next.map(|next| Span::of(Position::from_i64(next)));
-    Ok(span.filter(|span| head.is_some_and(|head| span.last() <= Position::from_i64(head))))
+    Ok(span.filter(|span| span.last() <= head))
 }
 
 /// Whether the span leads to its events.
@@ -54,7 +57,7 @@ fn look_at(snapshot: &Transaction<'_>, span: Span, findings: &mut Vec<String>) -
             ));
         }
     }
-    let stored = |row: &rusqlite::Row<'_>| row.get::<_, Vec<u8>>(0);
+    let stored = |row: &Row<'_>| row.get::<_, Vec<u8>>(0);
     match snapshot.prepare_cached(VERIFY_FILTER)?.query_row([first.to_i64()], stored).optional()? {
         None => findings.push(format!("the span from position {first} has no filter of its conversations")),
         Some(stored) => {
@@ -85,7 +88,9 @@ fn look_for_strays(
         let (kind, first): (i64, i64) = (row.get(0)?, row.get(1)?);
         last = Some((kind, first));
         let span = Span::of(Position::from_i64(first));
-        let position = Offsets::of(row.get_ref(2)?.as_blob()?).next().map(|offset| span.at(offset));
+        let position = Offsets::of(row.get_ref(2)?.as_blob_or_null()?.unwrap_or_default())
+            .next()
+            .map(|offset| span.at(offset));
         let found = match position.filter(|_| span.first().to_i64() == first) {
             Some(position) => kind_at
                 .query_row([position.to_i64()], |row| row.get::<_, i64>(0))
