@@ -26,7 +26,7 @@ async fn varied(events: &Events) -> (TempDir, PathBuf, Sqlite) {
             // Two kinds, each at the borders of spans, and here and there.
             4096 | 4097 | 12_288 | 12_289 => ("a-1", "edge/1"),
             _ if number % 1700 == 3 => ("a-2", "rare/1"),
-            _ if number % 7 == 0 => ("b-1", "some/1"),
+            _ if number.is_multiple_of(7) => ("b-1", "some/1"),
             _ => ("b-2", "usual/1"),
         };
         let correlation_id = Some(uuid(u128::from(number / 10)));
@@ -34,7 +34,7 @@ async fn varied(events: &Events) -> (TempDir, PathBuf, Sqlite) {
         let causation_id = match number {
             _ if number % 900 == 1 => Some(uuid(77_777)),
             5000..5010 => Some(uuid(88_888)),
-            _ if number % 3 == 0 => Some(uuid(u128::from(100_000 + number))),
+            _ if number.is_multiple_of(3) => Some(uuid(u128::from(100_000 + number))),
             _ => None,
         };
         let metadata = Metadata { correlation_id, causation_id, ..Metadata::default() };
