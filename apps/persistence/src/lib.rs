@@ -5,6 +5,7 @@
 mod adapter;
 mod answer;
 mod copies;
+mod filter;
 mod page;
 mod part;
 mod reader;

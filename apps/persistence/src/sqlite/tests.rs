@@ -2,6 +2,7 @@
 
 mod files;
 mod known;
+mod spans;
 mod statements;
 mod upgrades;
 mod verify;
@@ -178,42 +179,6 @@ async fn two_openings_of_one_file_share_one_log() {
         assert_eq!(log.len(), 240 + won);
         assert_eq!(log.iter().filter(|event| event.stream == stream("contested")).count(), won);
     }
-}
-
-/// A page of rare events, of too many kinds for their index, comes back after a bounded look at the log, and says how
-/// far it looked. One of few kinds skips what it does not want.
-#[tokio::test]
-async fn a_selected_page_looks_at_a_bounded_part_of_the_log() {
-    let (directory, events) = (directory(), Events::default());
-    let store = Sqlite::open(&directory.path().join("umbel.db")).unwrap();
-    for _ in 0..5 {
-        append(&store, events.append("s", Any, 5000)).await.unwrap();
-    }
-    for category in 0..40 {
-        let name = stream(&format!("c{category}"));
-        append(&store, Append::to_stream(name, Any, vec![events.typed("rare/1")])).await.unwrap();
-    }
-    let selector = Selector::names(["rare"]);
-    let mut request = ReadAll { from: None, direction: Direction::Forward, limit: 100, selector };
-    let first = store.read_all(request.clone()).await.unwrap();
-    assert_eq!((first.events, first.scanned_to), (vec![], position(20_000)));
-    request.from = Some(first.scanned_to.next());
-    let second = store.read_all(request.clone()).await.unwrap();
-    assert_eq!((second.events.len(), second.scanned_to), (40, position(25_040)));
-    request.direction = Direction::Backward;
-    request.from = Some(position(25_000));
-    let first = store.read_all(request.clone()).await.unwrap();
-    assert_eq!((first.events, first.scanned_to), (vec![], position(5001)));
-    request.from = Some(position(5000));
-    let second = store.read_all(request.clone()).await.unwrap();
-    assert_eq!((second.events, second.scanned_to), (vec![], position(1)));
-    request.from = None;
-    assert_eq!(store.read_all(request).await.unwrap().events.len(), 40);
-
-    let selector = Selector { names: Some(["rare".into()].into()), ..Selector::categories(["c7"]) };
-    let request = ReadAll { from: None, direction: Direction::Forward, limit: 100, selector };
-    let page = store.read_all(request).await.unwrap();
-    assert_eq!((page.events.len(), page.scanned_to), (1, position(25_040)));
 }
 
 /// UX-02: after a commit of unknown outcome the group is tried again; also an any-version append is recognised

@@ -36,7 +36,8 @@ pub enum Rule {
     EventIds,
     /// Every event belongs to a stream and a kind that are known, and a kind has a name and a schema from 1.
     References,
-    /// What leads reads by time to the events takes in the times of all of them.
+    /// What leads reads by time to the events takes in the times of all of them. So does what else is written for many events at once:
+    /// where those of a kind are, and which conversations they may be of.
     Spans,
     /// A link points to an event, once for each stream.
     Links,

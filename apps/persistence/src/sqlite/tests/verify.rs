@@ -28,7 +28,11 @@ async fn populated() -> (TempDir, PathBuf) {
     let lost = events.append("cut-1", NoStream, 4);
     let lost_id = lost.streams[0].events[0].id;
     append(&store, lost).await.unwrap();
-    append(&store, events.append("long", NoStream, 9_000)).await.unwrap();
+    let mut long = events.append("long", NoStream, 9_000);
+    for event in &mut long.streams[0].events {
+        event.metadata.correlation_id = Some(Uuid::from_u128(7));
+    }
+    append(&store, long).await.unwrap();
     let linked = LinkEvents {
         stream: stream("links-1"),
         expected: NoStream,
@@ -83,7 +87,7 @@ async fn every_damage_is_found() {
         ),
         (
             "DELETE FROM events WHERE position = 6000",
-            &[Positions, Versions],
+            &[Positions, Versions, Spans],
             "nothing is at positions 6000 to 6000",
         ),
         ("UPDATE log SET head = head + 1", &[Positions], "are missing"),
@@ -110,13 +114,57 @@ async fn every_damage_is_found() {
             &[EventIds],
             "is at positions 1 and 6000",
         ),
-        ("UPDATE events SET kind_id = 999 WHERE position = 6000", &[References], "is of kind 999"),
+        ("UPDATE events SET kind_id = 999 WHERE position = 6000", &[References, Spans], "is of kind 999"),
+        ("UPDATE events SET kind_id = 999 WHERE position = 9000", &[References], "is of kind 999"),
         ("UPDATE kinds SET type = '' WHERE category = 'a'", &[References], "has type \"\""),
         ("UPDATE kinds SET schema = 0 WHERE category = 'a'", &[References], "and schema 0"),
         ("DELETE FROM spans WHERE first_position = 4097", &[Spans], "positions 4097 to 8192"),
         ("UPDATE spans SET min_recorded_at = max_recorded_at + 1", &[Spans], "their span says between"),
         ("UPDATE spans SET max_recorded_at = min_recorded_at - 1", &[Spans], "their span says between"),
         ("INSERT INTO spans VALUES (8193, 0, 1)", &[Spans], "a span from position 8193"),
+        (
+            "DELETE FROM span_kinds WHERE first_position = 4097",
+            &[Spans],
+            "the span from position 4097 does not tell where its events of kind",
+        ),
+        (
+            "UPDATE span_kinds SET offsets = CAST(substr(offsets, 3) AS BLOB) WHERE first_position = 4097",
+            &[Spans],
+            "the span from position 4097 does not tell where its events of kind",
+        ),
+        (
+            "UPDATE span_kinds SET offsets = x'00000001' WHERE first_position = 1",
+            &[Spans],
+            "the span from position 1 does not tell where its events of kind",
+        ),
+        ("INSERT INTO span_kinds VALUES (999, 4097, x'0000')", &[Spans], "kind 999 from position 4097 on"),
+        ("INSERT INTO span_kinds VALUES (1, 4097, x'')", &[Spans], "kind 1 from position 4097 on"),
+        ("INSERT INTO span_kinds VALUES (1, 2, x'0000')", &[Spans], "kind 1 from position 2 on"),
+        (
+            "INSERT INTO span_kinds SELECT kind_id, 8193, x'0000' FROM events WHERE position = 8193",
+            &[Spans],
+            "from position 8193 on, where no span",
+        ),
+        (
+            "DELETE FROM span_conversations WHERE first_position = 4097",
+            &[Spans],
+            "the span from position 4097 has no filter",
+        ),
+        (
+            "UPDATE span_conversations SET filter = x'00' WHERE first_position = 4097",
+            &[Spans],
+            "the filter of the span from position 4097 misses the conversation or cause",
+        ),
+        (
+            "UPDATE events SET correlation_id = randomblob(16) WHERE position = 6000",
+            &[Spans],
+            "the filter of the span from position 4097 misses the conversation or cause",
+        ),
+        (
+            "INSERT INTO span_conversations VALUES (8193, x'00')",
+            &[Spans],
+            "from position 8193, where no span begins",
+        ),
         (
             "UPDATE links SET position = 99999 WHERE version = 1",
             &[Links],
@@ -181,9 +229,10 @@ async fn every_damage_is_found() {
 async fn findings_are_few() {
     let (_directory, path) = populated().await;
     damage(&path, "UPDATE events SET kind_id = 999");
-    let findings = found(&path).await;
-    assert_eq!(findings.len(), FINDINGS_MAX_PER_RULE);
+    let mut findings = found(&path).await;
     assert!(!Finding::are_all(&findings));
+    findings.retain(|finding| finding.rule == Rule::References);
+    assert_eq!(findings.len(), FINDINGS_MAX_PER_RULE);
 }
 
 /// A log without its row has no head; that is damage, and not an empty log.

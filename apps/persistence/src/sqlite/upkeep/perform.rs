@@ -9,7 +9,7 @@ use umbel_core::{
 
 use crate::sqlite::{
     error::Fault,
-    log::{Ids, Kinds, KnownStreams, LogRow, StreamRow, append_within, find_stream, log, read_event},
+    log::{Ids, Kinds, KnownStreams, LogRow, StreamRow, append_within, find_stream, log, read_event, unlist},
     sql::{
         BEGIN_UPKEEP, COPY_TO_ARCHIVE, COUNT_LOST_LINKS, DELETE_SNAPSHOT, DELETE_STREAM, END_UPKEEP,
         FORGET_SUBJECT, MOVE_ARCHIVE, REMOVE_ARCHIVED, REMOVE_EVENTS, REMOVE_LINKS, REMOVE_LINKS_TO,
@@ -201,6 +201,7 @@ fn remove(transaction: &Transaction<'_>, stream: Option<i64>, before: Version) -
         transaction.prepare_cached(&table.of(COUNT_LOST_LINKS))?.execute(below)?;
         removed.links_to += transaction.prepare_cached(&table.of(REMOVE_LINKS_TO))?.execute(below)?;
         transaction.prepare_cached(&table.of(REMOVE_TAGS))?.execute(below)?;
+        unlist(transaction, table, stream, before)?;
         removed.events += transaction.prepare_cached(&table.of(REMOVE_EVENTS))?.execute(below)?;
     }
     Ok(removed)

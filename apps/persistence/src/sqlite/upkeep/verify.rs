@@ -1,7 +1,10 @@
-//! Verifying what the file holds: a statement or two for each rule, each of which finds what breaks it.
+//! Verifying what the file holds: a statement or two for each rule, each of which finds what breaks it. What spans say of kinds and
+//! conversations no statement can read.
 //!
 //! Each statement is a transaction of its own. One snapshot over all of it would be held for as long as everything takes to be
 //! looked at, and meanwhile the write-ahead log could only grow.
+
+mod spans;
 
 use rusqlite::Connection;
 use umbel_core::store::{FINDINGS_MAX_PER_RULE, Finding, Rule};
@@ -10,8 +13,8 @@ use crate::adapter::{Looked, Stride};
 use crate::sqlite::sql::{
     VERIFY_ARCHIVE, VERIFY_CHECKPOINTS, VERIFY_COMMANDS, VERIFY_DOCUMENTS, VERIFY_EVENT_IDS, VERIFY_KINDS,
     VERIFY_LETTERS, VERIFY_LINKS, VERIFY_LOG, VERIFY_PAYLOADS, VERIFY_POSITIONS, VERIFY_REFERENCES,
-    VERIFY_REMOVALS, VERIFY_SNAPSHOTS, VERIFY_SPANS, VERIFY_STRAY_SPANS, VERIFY_SUBJECT_KEYS,
-    VERIFY_SUBSCRIPTION_CHECKPOINTS, VERIFY_SUBSCRIPTIONS, VERIFY_TAGS, VERIFY_VERSIONS,
+    VERIFY_REMOVALS, VERIFY_SNAPSHOTS, VERIFY_SPANS, VERIFY_STRAY_CONVERSATIONS, VERIFY_STRAY_SPANS,
+    VERIFY_SUBJECT_KEYS, VERIFY_SUBSCRIPTION_CHECKPOINTS, VERIFY_SUBSCRIPTIONS, VERIFY_TAGS, VERIFY_VERSIONS,
 };
 
 const RULES: &[(Rule, &[&str])] = &[
@@ -20,7 +23,7 @@ const RULES: &[(Rule, &[&str])] = &[
     (Rule::Versions, &[VERIFY_VERSIONS, VERIFY_REMOVALS]),
     (Rule::EventIds, &[VERIFY_EVENT_IDS]),
     (Rule::References, &[VERIFY_REFERENCES, VERIFY_KINDS]),
-    (Rule::Spans, &[VERIFY_SPANS, VERIFY_STRAY_SPANS]),
+    (Rule::Spans, &[VERIFY_SPANS, VERIFY_STRAY_SPANS, VERIFY_STRAY_CONVERSATIONS]),
     (Rule::Links, &[VERIFY_LINKS]),
     (Rule::Tags, &[VERIFY_TAGS]),
     (Rule::Checkpoints, &[VERIFY_CHECKPOINTS, VERIFY_SUBSCRIPTION_CHECKPOINTS]),
@@ -45,6 +48,10 @@ pub(super) fn verify(connection: &mut Connection, stride: &Stride) -> rusqlite::
             let mut statement = connection.prepare(sql)?;
             let found = statement.query_map([left], |row| Ok(Finding { rule: *rule, what: row.get(0)? }))?;
             broken.extend(found.collect::<rusqlite::Result<Vec<_>>>()?);
+        }
+        if *rule == Rule::Spans {
+            let found = spans::look(connection, FINDINGS_MAX_PER_RULE - broken.len())?;
+            broken.extend(found.into_iter().map(|what| Finding { rule: *rule, what }));
         }
         findings.extend(broken);
         looked.done += 1;
