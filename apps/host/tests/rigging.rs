@@ -119,4 +119,8 @@ impl Subscriptions for Rigged {
     fn count_letters(&self, request: CountLetters) -> BoxFuture<'_, Result<u64, StoreError>> {
         self.inner.count_letters(request)
     }
+
+    fn sweep_letters(&self, limit: u32) -> BoxFuture<'_, Result<u64, StoreError>> {
+        self.inner.sweep_letters(limit)
+    }
 }
