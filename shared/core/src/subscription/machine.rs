@@ -58,6 +58,8 @@ pub struct Machine<E> {
 
     /// With the place behind which is being read.
     fetch: Pending<Place>,
+    /// Whether that, or the read before, is for partitions that are behind others.
+    read_behind: bool,
     /// The last place that is known to be there.
     head: Place,
     /// The last place that was announced since the last read began.
@@ -165,6 +167,7 @@ impl<E: Clone> Machine<E> {
             consumers: Consumers::default(),
             letters: Letters::default(),
             fetch: Pending::default(),
+            read_behind: false,
             head: Place::START,
             announced: Place::START,
             look: false,

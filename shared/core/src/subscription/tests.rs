@@ -3,6 +3,7 @@
 mod rig;
 mod world;
 
+mod behind;
 mod feeding;
 mod owning;
 mod parking;
