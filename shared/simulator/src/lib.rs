@@ -30,6 +30,8 @@
 //!
 //! - `log`: places and versions are contiguous, readers see no gap (2); what was acknowledged is there once, where the answer
 //!   says, what was refused is not and will not be (3);
+//! - `condition`: what is stored on condition is stored behind nothing that it would have had to know, and who is refused for an event
+//!   rests on such and has not read it (3);
 //! - `order`: the first time that an event is handled, all before it of its key are handled, skipped or discarded (6);
 //! - `checkpoint`: none goes back, none passes an event that is neither done nor a dead letter, only owners move them (7);
 //! - `lease`: nothing is sent but under a lease that lasts, by the store's clock, so a partition has one owner;

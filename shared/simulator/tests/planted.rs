@@ -35,6 +35,16 @@ fn a_store_that_shows_later_events_first_is_found() {
 }
 
 #[test]
+fn conditions_that_miss_what_was_stored_just_now_are_found() {
+    is_found(Bug::ConditionsMissTheNewest, &["condition: intent"]);
+}
+
+#[test]
+fn conditions_that_miss_what_their_group_stores_are_found() {
+    is_found(Bug::ConditionsMissTheGroup, &["condition: intent"]);
+}
+
+#[test]
 fn a_store_that_does_not_check_epochs_is_found() {
     is_found(Bug::StoreIgnoresEpochs, &["checkpoint: ", "order: "]);
 }

@@ -27,6 +27,8 @@ fn nothing_is_broken_whatever_fails() {
     }
     for what in [
         "append tried again",
+        "condition failed",
+        "condition held",
         "crash",
         "crash amid what is left to do",
         "crash between effects",

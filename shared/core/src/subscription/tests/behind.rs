@@ -115,7 +115,7 @@ proptest! {
     fn partitions_that_are_behind_hold_up_no_others(shape in shape(), every in 2..5_usize) {
         let (all, ahead) = (keys_of(|_| true, 1), keys_of(|number| number >= shape.behind, shape.partitions));
         let log: Vec<_> = all.iter().copied().cycle().take(1500).collect();
-        let mut feed = Feed::new(shape, log.clone());
+        let mut feed = Feed::new(shape, log);
         let (mut live, mut handled) = (Vec::new(), 0);
         while feed.handle_one() {
             handled += 1;
