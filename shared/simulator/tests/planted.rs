@@ -100,6 +100,16 @@ fn commands_that_are_settled_before_they_are_dispatched_are_found() {
 }
 
 #[test]
+fn a_dead_letter_with_which_too_little_waits_is_found() {
+    is_found(Bug::ProcessParksTooLittle, &["process: command"]);
+}
+
+#[test]
+fn who_takes_a_letter_that_is_not_yet_there_for_discarded_is_found() {
+    is_found(Bug::ProcessLooksEarly, &["process: command"]);
+}
+
+#[test]
 fn a_schedule_whose_command_gets_another_id_is_found() {
     is_found(Bug::ScheduleForgetsIds, &["schedule: "]);
 }
