@@ -83,6 +83,10 @@ impl<E: Clone> Machine<E> {
             return;
         }
         self.fetch.answered();
+        #[cfg(test)]
+        if self.bug == Some(crate::subscription::tests::Bug::GapsAreSkipped) {
+            self.partitions.iter_mut().flatten().for_each(|one| one.seen = one.seen.max(after));
+        }
         let most = count(self.options.buffer_max);
         let (mut upto, mut left) = (last, BTreeMap::new());
         let partitions = self.options.partitions;
