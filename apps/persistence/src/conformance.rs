@@ -21,6 +21,7 @@ use crate::{
 
 mod commands;
 pub(crate) mod kept;
+pub(crate) mod lost;
 pub(crate) mod parts;
 mod streamed;
 mod subject_keys;
@@ -46,6 +47,8 @@ macro_rules! cases {
         ]);
 
         cases!(@port $adapter, parts: [a_page_in_parts_is_the_page]);
+
+        cases!(@port $adapter, lost: [lost_letters_are_nobodys_and_go_in_steps]);
 
         #[test]
         fn whatever_the_pages_the_sequence_is_the_same() {

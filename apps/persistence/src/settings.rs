@@ -45,7 +45,7 @@ pub struct StoreSettings {
     /// Events in one page.
     #[serde(deserialize_with = "up_to::<1_000_000, _, _>")]
     pub page_size_max: u32,
-    /// Dead letters that one act is about.
+    /// Dead letters that one act is about, and that one step removes of those that are lost.
     #[serde(deserialize_with = "up_to::<100_000, _, _>")]
     pub letters_act_max: u32,
     /// Bytes of data and metadata in one page; an event that is larger is a page of its own.

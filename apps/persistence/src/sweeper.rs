@@ -1,5 +1,5 @@
-//! The sweeper: removes the kept notices whose time has come, and forgets commands that were recorded long ago, every now and
-//! then.
+//! The sweeper: removes the kept notices whose time has come, forgets commands that were recorded long ago, and removes dead letters of
+//! subscriptions that were deleted or begin elsewhere, every now and then.
 //!
 //! On several nodes each sweeps; what one has removed the others do not find.
 
@@ -32,6 +32,11 @@ pub(crate) async fn sweep(adapter: &dyn Adapter, settings: &StoreSettings, stopp
                 }
             }
         }
+        match remove_letters(adapter, settings.letters_act_max).await {
+            Ok(0) => {}
+            Ok(removed) => tracing::debug!(removed, "removed dead letters that were lost"),
+            Err(error) => tracing::warn!(%error, "dead letters that were lost are not removed yet"),
+        }
         tokio::select! {
             () = sleep(settings.notices_sweep_interval()) => {}
             () = stopping.clone() => return,
@@ -49,6 +54,18 @@ pub(crate) async fn forget_commands(
     let oldest = adapter.oldest_work(now).await?.unwrap_or(now).min(now);
     let kept_micros = i64::try_from(kept.as_micros()).unwrap_or(i64::MAX);
     adapter.sweep_commands(Timestamp::from_micros(oldest.as_micros().saturating_sub(kept_micros))).await
+}
+
+/// Removes dead letters that were lost, step by step. What a crash leaves is removed the next time.
+async fn remove_letters(adapter: &dyn Adapter, step: u32) -> Result<u64, StoreError> {
+    let mut all = 0;
+    loop {
+        let removed = adapter.sweep_letters(step).await?;
+        all += removed;
+        if removed < step.into() {
+            return Ok(all);
+        }
+    }
 }
 
 #[cfg(test)]

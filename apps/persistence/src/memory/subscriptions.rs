@@ -139,6 +139,11 @@ impl Subscriptions for Memory {
     fn count_letters(&self, request: CountLetters) -> BoxFuture<'_, Result<u64, StoreError>> {
         Box::pin(async move { Ok(self.state().count_letters(&request.filter)) })
     }
+
+    /// They go with their subscription.
+    fn sweep_letters(&self, _limit: u32) -> BoxFuture<'_, Result<u64, StoreError>> {
+        Box::pin(async { Ok(0) })
+    }
 }
 
 impl State {

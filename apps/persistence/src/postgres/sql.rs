@@ -99,6 +99,7 @@ statements! {
     oldest_work, sweep_commands,
     open_subscription, reset_followers, list_subscriptions, keep_leases, save_subscription_checkpoints,
     park_letters, read_parked_keys, take_letters, settle_letters, list_letters, count_letters, find_meant_letters,
+    sweep_letters,
     pause_subscription, reset_subscription, rename_subscription, delete_subscription, retry_letters, discard_letters, edit_letter,
 }
 

@@ -17,9 +17,10 @@ use umbel_core::{
     RecordedEvent, Timestamp,
     document::{Direction, DocumentKey},
     store::{
-        Append, AppendError, Appended, ClaimName, Claims, ReadAll, ReadStream, SaveProjection, Selector,
+        Act, Append, AppendError, Appended, ClaimName, Claims, ReadAll, ReadStream, SaveProjection, Selector,
         StoreError,
     },
+    subscription::{Start, SubscriptionName},
 };
 use umbel_testkit::conformance::{Events, Item, check_log, command, exact, items, position, stream, version};
 
@@ -29,7 +30,7 @@ use super::{
     schema,
     writer::Writer,
 };
-use crate::{Log, ReadModels};
+use crate::{Log, ReadModels, Subscriptions, Upkeep};
 
 const NOW: Timestamp = Timestamp::from_micros(1_769_860_800_000_000);
 
@@ -92,6 +93,33 @@ async fn reopening_keeps_everything() {
     assert!(store.get_documents(vec![key]).await.unwrap()[0].is_some());
     let next = append(&store, events.append("s", exact(3), 1)).await.unwrap();
     assert_eq!((next.last_position, next.versions), (Some(position(4)), vec![version(4)]));
+}
+
+/// SU-27: a reset does not touch the letters that it loses; they go in steps, also when the process ends between two of them.
+#[tokio::test]
+async fn lost_letters_are_removed_by_whoever_comes_next() {
+    let (directory, events) = (directory(), Events::default());
+    let path = directory.path().join("umbel.db");
+    let kept = || {
+        let count = |table| format!("SELECT count(*) FROM {table}");
+        let connection = Connection::open(&path).unwrap();
+        ["letters", "lost_boxes"]
+            .map(|table| connection.query_row(&count(table), [], |row| row.get::<_, i64>(0)).unwrap())
+    };
+    {
+        let store = Sqlite::open(&path).unwrap();
+        append(&store, events.append("s", NoStream, 20)).await.unwrap();
+        crate::conformance::lost::park_many(&store, "a", 20).await;
+        let subscription = SubscriptionName::new("a").unwrap();
+        let reset = Act::ResetSubscription { subscription, start: Start::Origin };
+        assert_eq!(store.perform(events.perform(reset), NOW).await.unwrap().events, 20);
+        assert_eq!(kept(), [20, 1]);
+        assert_eq!(store.sweep_letters(8).await, Ok(8));
+    }
+    assert_eq!(kept(), [12, 1]);
+    let store = Sqlite::open(&path).unwrap();
+    assert_eq!((store.sweep_letters(8).await, store.sweep_letters(8).await), (Ok(8), Ok(4)));
+    assert_eq!(kept(), [0, 0]);
 }
 
 /// An event whose stream has no row is damage, and is told as such by every way to read it.

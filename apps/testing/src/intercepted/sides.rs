@@ -165,6 +165,7 @@ sides! {
         SettleLetters = settle_letters(request: SettleLetters) -> LettersSettled, StoreError;
         ListLetters = list_letters(request: ListLetters) -> Vec<Letter>, StoreError;
         CountLetters = count_letters(request: CountLetters) -> u64, StoreError;
+        SweepLetters = sweep_letters(limit: u32) -> u64, StoreError;
     }
 }
 

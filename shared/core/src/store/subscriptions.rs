@@ -42,7 +42,7 @@ pub struct OpenSubscription {
 /// for as long as a lease lasts, whether or not it gets one.
 ///
 /// A lease that has run out is renewed all the same as long as nobody has taken the partition. A partition that the node itself
-/// holds is not claimed anew: after a lost answer, the next one says which epoch the node has. A subscription that is not there
+/// holds is not claimed anew, unless the same request gives it back: after a lost answer, the next one says which epoch the node has. A subscription that is not there
 /// any more, or is there in another incarnation, is [gone](Leases::gone): nothing changes, and nothing is granted.
 ///
 /// A node that leaves gives back all it holds, whether or not `release` names it.

@@ -18,7 +18,7 @@ use super::{
 use crate::{Extras, Log, ReadModels, Stride, Upkeep, postgres::Postgres};
 
 /// What is damaged, and mended from a copy.
-const TABLES: [&str; 17] = [
+const TABLES: [&str; 18] = [
     "log",
     "streams",
     "kinds",
@@ -36,6 +36,7 @@ const TABLES: [&str; 17] = [
     "subscriptions",
     "subscription_partitions",
     "letters",
+    "lost_boxes",
 ];
 
 #[derive(Serialize, Deserialize)]
@@ -206,7 +207,16 @@ async fn every_damage_is_found() {
             "subscription kept has partition 1 at 999",
         ),
         ("DELETE FROM {}.subscription_partitions WHERE partition = 0", &[Subscriptions, Letters], "from 1 to 3"),
-        ("DELETE FROM {}.subscriptions", &[Subscriptions], "partitions of kept: there is no such subscription"),
+        (
+            "DELETE FROM {}.subscriptions",
+            &[Subscriptions, Letters],
+            "partitions of kept: there is no such subscription",
+        ),
+        (
+            "INSERT INTO {}.lost_boxes SELECT box FROM {}.subscriptions",
+            &[Subscriptions],
+            "subscription kept keeps its dead letters in box",
+        ),
         ("DELETE FROM {}.subscription_partitions", &[Subscriptions, Letters], "kept has no partitions"),
         ("UPDATE {}.letters SET position = 999 WHERE place = 1", &[Letters], "letter at 1 of kept"),
         ("UPDATE {}.letters SET partition = partition + 1 WHERE place = 1", &[Letters], "letter at 1 of kept"),

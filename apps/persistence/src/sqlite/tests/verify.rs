@@ -201,7 +201,16 @@ async fn every_damage_is_found() {
             "subscription kept has partition 1 at 99999",
         ),
         ("DELETE FROM subscription_partitions WHERE partition = 0", &[Subscriptions, Letters], "from 1 to 3"),
-        ("DELETE FROM subscriptions", &[Subscriptions], "partitions of kept: there is no such subscription"),
+        (
+            "DELETE FROM subscriptions",
+            &[Subscriptions, Letters],
+            "partitions of kept: there is no such subscription",
+        ),
+        (
+            "INSERT INTO lost_boxes SELECT box FROM subscriptions",
+            &[Subscriptions],
+            "subscription kept keeps its dead letters in box",
+        ),
         ("DELETE FROM subscription_partitions", &[Subscriptions, Letters], "kept has no partitions"),
         ("UPDATE letters SET position = 99999 WHERE place = 1", &[Letters], "letter at 1 of kept"),
         ("UPDATE letters SET partition = partition + 1 WHERE place = 1", &[Letters], "letter at 1 of kept"),

@@ -61,7 +61,7 @@ impl Walk {
             Self::Snapshots => (&statements.verify_next_snapshots, ""),
             Self::Entries => (&statements.verify_next_entries, r#"["", ""]"#),
             Self::Commands => (&statements.verify_next_commands, NIL),
-            Self::Letters => (&statements.verify_next_letters, r#"["", 0]"#),
+            Self::Letters => (&statements.verify_next_letters, "[0, 0]"),
             Self::Partitions => (&statements.verify_next_partitions, r#"["", 0]"#),
         })
     }
