@@ -9,6 +9,7 @@ mod page;
 mod part;
 mod reader;
 mod settings;
+mod steps;
 mod sweeper;
 mod tenants;
 mod vault;

@@ -1,5 +1,5 @@
-//! The sweeper: removes the kept notices whose time has come, and forgets commands that were recorded long ago, every now and
-//! then.
+//! The sweeper: removes the kept notices whose time has come, forgets commands that were recorded long ago, and ends removals that were
+//! begun and left, every now and then.
 //!
 //! On several nodes each sweeps; what one has removed the others do not find.
 
@@ -13,10 +13,11 @@ use umbel_core::{
 };
 use umbel_supervision::Stopping;
 
-use crate::{adapter::Adapter, settings::StoreSettings};
+use crate::{adapter::Adapter, settings::StoreSettings, vault::Vault};
 
 /// Sweeps at once and then after each interval, until told to stop. A store that is away is swept the next time.
-pub(crate) async fn sweep(adapter: &dyn Adapter, settings: &StoreSettings, stopping: Stopping) {
+pub(crate) async fn sweep(vault: &Vault, settings: &StoreSettings, stopping: Stopping) {
+    let adapter = &**vault.adapter();
     loop {
         match adapter.sweep_notices(SweepNotices { now: edge::now() }).await {
             Ok(0) => {}
@@ -33,8 +34,32 @@ pub(crate) async fn sweep(adapter: &dyn Adapter, settings: &StoreSettings, stopp
             }
         }
         tokio::select! {
+            () = finish_removals(vault) => {}
+            () = stopping.clone() => return,
+        }
+        tokio::select! {
             () = sleep(settings.notices_sweep_interval()) => {}
             () = stopping.clone() => return,
+        }
+    }
+}
+
+/// Goes on with removals that somebody has begun and not ended. Where somebody else is at it, both take steps, each another one.
+async fn finish_removals(vault: &Vault) {
+    let begun = match vault.adapter().removals().await {
+        Ok(begun) => begun,
+        Err(error) => return tracing::warn!(%error, "removals that were begun do not go on yet"),
+    };
+    for request in begun {
+        let (id, stream) = (request.id, request.act.stream().map(ToString::to_string));
+        match vault.remove(request).await {
+            Ok(performed) => {
+                let (events, links) = (performed.events, performed.links);
+                tracing::info!(act = %id, stream, events, links, "ended a removal that was begun before");
+            }
+            Err(error) => {
+                tracing::warn!(act = %id, stream, %error, "a removal that was begun does not go on yet");
+            }
         }
     }
 }

@@ -85,6 +85,7 @@ statements! {
     enter_tables, enter_served_tables, query_tables,
     get_documents, query_documents, filter_in, filter_range, load_checkpoint, status,
     find_linkable, add_links, delete_stream, truncate_stream, archive_events, forget_subject,
+    find_removals, list_removals, begin_removal, remove_step, end_removal,
     find_subject_keys, create_subject_keys, find_subjects,
     verify_head, verify_log_head, verify_count, verify_audit, verify_lost, verify_gaps,
     verify_next_positions, verify_next_spans, verify_next_span_rows, verify_next_streams, verify_next_places, verify_next_ids,

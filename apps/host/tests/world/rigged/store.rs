@@ -10,8 +10,8 @@ use umbel_core::{
         AllPage, Append, AppendError, Appended, ClaimLive, ClearOutbox, DocumentPage, DuePage, FindWork,
         Finding, Generation, KeepNotices, KeptNotice, LinkError, LinkEvents, ListNotices, ListProjections,
         ListSnapshots, ListStreams, LoadDocuments, OpenProjection, OpenTables, Perform, PerformError,
-        Performed, QueryTables, ReadAll, ReadDue, ReadError, ReadOutbox, ReadStream, RemoveRetired,
-        SaveProjection, SaveProjectionError, SaveTables, Snapshot, StoreError, StoreStatus, StreamInfo,
+        QueryTables, ReadAll, ReadDue, ReadError, ReadOutbox, ReadStream, RemoveRetired,
+        SaveProjection, SaveProjectionError, SaveTables, Snapshot, Step, StoreError, StoreStatus, StreamInfo,
         StreamList, StreamPage, SweepNotices, SwitchError, SwitchProjection, TablesError, Waiting,
     },
 };
@@ -173,8 +173,8 @@ impl Upkeep for Rigged {
         self.inner.link(request, now)
     }
 
-    fn perform(&self, request: Perform, now: Timestamp) -> BoxFuture<'_, Result<Performed, PerformError>> {
-        self.inner.perform(request, now)
+    fn perform_step(&self, request: Perform, now: Timestamp) -> BoxFuture<'_, Result<Step, PerformError>> {
+        self.inner.perform_step(request, now)
     }
 
     fn find_subject_keys(
