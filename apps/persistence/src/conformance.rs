@@ -27,6 +27,9 @@ mod subject_keys;
 mod tail;
 pub(crate) mod upgrade;
 
+/// So small that nearly every removal of the suite takes several steps.
+const REMOVAL_STEP_MAX: u32 = 2;
+
 /// The cases of the suite, which asks as apps do, and those of the port beneath, for the adapter that a function opens
 /// together with what must live as long (a directory, a server).
 macro_rules! cases {
@@ -125,7 +128,7 @@ mod sqlite {
     async fn adapter() -> (Sqlite, tempfile::TempDir) {
         let directory = tempfile::tempdir().unwrap();
         let store = Sqlite::open(&directory.path().join("umbel.db")).unwrap();
-        (store.with_page_max_bytes(PAGE_MAX_BYTES), directory)
+        (store.with_page_max_bytes(PAGE_MAX_BYTES).with_removal_step_max(super::REMOVAL_STEP_MAX), directory)
     }
 
     cases!(adapter);
@@ -144,6 +147,7 @@ mod postgres {
         let options = PostgresOptions {
             max_connections: 2,
             page_max_bytes: PAGE_MAX_BYTES,
+            removal_step_max: super::REMOVAL_STEP_MAX,
             ..PostgresOptions::default()
         };
         (Postgres::connect(schema.url(), schema.name(), options).await.unwrap(), schema)
@@ -167,6 +171,7 @@ mod pooled {
             pooler: true,
             max_connections: 2,
             page_max_bytes: PAGE_MAX_BYTES,
+            removal_step_max: super::REMOVAL_STEP_MAX,
             ..PostgresOptions::default()
         };
         (Postgres::connect(schema.url(), schema.name(), options).await.unwrap(), schema)
