@@ -22,6 +22,7 @@ use crate::{
 mod commands;
 pub(crate) mod kept;
 pub(crate) mod parts;
+mod removals;
 mod streamed;
 mod subject_keys;
 mod tail;
@@ -132,6 +133,13 @@ mod sqlite {
     }
 
     cases!(adapter);
+
+    cases!(@port adapter, removals: [
+        a_removal_goes_step_by_step,
+        a_truncation_goes_step_by_step,
+        many_links_go_step_by_step,
+        one_removal_waits_for_another,
+    ]);
 }
 
 mod postgres {
@@ -154,6 +162,13 @@ mod postgres {
     }
 
     cases!(adapter);
+
+    cases!(@port adapter, removals: [
+        a_removal_goes_step_by_step,
+        a_truncation_goes_step_by_step,
+        many_links_go_step_by_step,
+        one_removal_waits_for_another,
+    ]);
 }
 
 /// PostgreSQL behind a pooler in transaction mode, whose few connections all these cases share.
@@ -178,6 +193,13 @@ mod pooled {
     }
 
     cases!(adapter);
+
+    cases!(@port adapter, removals: [
+        a_removal_goes_step_by_step,
+        a_truncation_goes_step_by_step,
+        many_links_go_step_by_step,
+        one_removal_waits_for_another,
+    ]);
 }
 
 type Queued = (Append, oneshot::Sender<Result<Appended, AppendError>>);

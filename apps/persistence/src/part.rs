@@ -70,7 +70,13 @@ fn with_bounds(sqlite: Sqlite, settings: &StoreSettings) -> Sqlite {
 
 pub(crate) fn postgres_options(settings: &StoreSettings) -> PostgresOptions {
     let &StoreSettings {
-        pooler, listen, max_connections, max_statements, page_max_bytes, removal_step_max, ..
+        pooler,
+        listen,
+        max_connections,
+        max_statements,
+        page_max_bytes,
+        removal_step_max,
+        ..
     } = settings;
     PostgresOptions {
         pooler,

@@ -82,14 +82,21 @@ mod tests {
 
     use umbel_bus::{Bus, BusSettings};
     use umbel_core::{
-        Json, Timestamp,
-        store::{KeepNotices, KeptNotice, ListNotices},
+        ExpectedVersion, Json, Timestamp,
+        store::{KeepNotices, KeptNotice, ListNotices, Removal, Step},
     };
     use umbel_supervision::{Group, Policy, Supervisor};
+    use umbel_testkit::conformance::{Events, delete};
     use uuid::Uuid;
 
     use super::*;
-    use crate::{adapter::Extras, memory::Memory, part::group_over, settings::StoreSettings};
+    use crate::{
+        adapter::{Extras as _, Log as _, Upkeep as _},
+        memory::Memory,
+        part::group_over,
+        settings::StoreSettings,
+        sqlite::Sqlite,
+    };
 
     fn notice(number: u128, lives: Option<Duration>) -> KeptNotice {
         let occurred_at = Timestamp::from_micros(edge::now().as_micros() - 60_000_000);
@@ -107,6 +114,33 @@ mod tests {
             Some(ttl) => notice.for_at_least(ttl),
             None => notice,
         }
+    }
+
+    /// LD-07: given a removal that was begun and left, when a store starts over what it left, then it is ended, whoever began it.
+    #[test]
+    fn a_removal_that_was_left_is_ended() {
+        let system = actix::System::new();
+        system.block_on(async {
+            let directory = tempfile::tempdir().unwrap();
+            let store = Sqlite::open(&directory.path().join("umbel.db")).unwrap().with_removal_step_max(2);
+            let (store, events) = (Arc::new(store), Events::default());
+            let append = events.append("s", ExpectedVersion::NoStream, 9);
+            store.append(vec![append], edge::now()).await.remove(0).unwrap();
+            let left = events.perform(delete("s", Removal::Hard));
+            assert_eq!(store.perform_step(left.clone(), edge::now()).await, Ok(Step::More));
+            let (bus, settings) = (Bus::new(BusSettings::default()), StoreSettings::default());
+            let group = group_over(Arc::clone(&store) as _, &settings, &bus, Policy::default());
+            let root = Group::new("test", Policy::default()).child(umbel_bus::worker(&bus)).child(group);
+            let supervisor = Supervisor::start(root);
+            while !store.removals().await.unwrap().is_empty() {
+                tokio::task::yield_now().await;
+            }
+            let record = store.find_event(left.id).await.unwrap().unwrap();
+            assert_eq!(left.done_before(&record).unwrap().events, 9);
+            supervisor.shut_down().await;
+            actix::System::current().stop();
+        });
+        system.run().unwrap();
     }
 
     /// PG-03: given notices past their time to live, when the sweep runs, only those vanish, also when they come later.

@@ -25,9 +25,7 @@ use tokio::{
 use tokio_postgres::Error;
 use umbel_core::{
     Position, StreamName, Subject, Timestamp, Version,
-    store::{
-        Append, Finding, LinkError, LinkEvents, Perform, PerformError, Step, StoreError, plan::View,
-    },
+    store::{Append, Finding, LinkError, LinkEvents, Perform, PerformError, Step, StoreError, plan::View},
     subscription::Change,
 };
 

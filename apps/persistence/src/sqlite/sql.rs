@@ -133,6 +133,7 @@ statements! {
     VERIFY_LOG = "verify/log",
     VERIFY_POSITIONS = "verify/positions",
     VERIFY_REMOVALS = "verify/removals",
+    VERIFY_STRAY_REMOVALS = "verify/stray_removals",
     VERIFY_SPANS = "verify/spans",
     VERIFY_STRAY_SPANS = "verify/stray_spans",
     VERIFY_KINDS = "verify/kinds",

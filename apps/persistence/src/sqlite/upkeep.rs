@@ -24,7 +24,9 @@ impl Upkeep for Sqlite {
 
     fn perform_step(&self, request: Perform, now: Timestamp) -> BoxFuture<'_, Result<Step, PerformError>> {
         let room = self.removal_step_max;
-        Box::pin(async move { self.write(move |writer| perform::perform(writer, &request, room, now)).await? })
+        Box::pin(
+            async move { self.write(move |writer| perform::perform(writer, &request, room, now)).await? },
+        )
     }
 
     fn removals(&self) -> BoxFuture<'_, Result<Vec<Perform>, StoreError>> {

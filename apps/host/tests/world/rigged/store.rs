@@ -10,9 +10,9 @@ use umbel_core::{
         AllPage, Append, AppendError, Appended, ClaimLive, ClearOutbox, DocumentPage, DuePage, FindWork,
         Finding, Generation, KeepNotices, KeptNotice, LinkError, LinkEvents, ListNotices, ListProjections,
         ListSnapshots, ListStreams, LoadDocuments, OpenProjection, OpenTables, Perform, PerformError,
-        QueryTables, ReadAll, ReadDue, ReadError, ReadOutbox, ReadStream, RemoveRetired,
-        SaveProjection, SaveProjectionError, SaveTables, Snapshot, Step, StoreError, StoreStatus, StreamInfo,
-        StreamList, StreamPage, SweepNotices, SwitchError, SwitchProjection, TablesError, Waiting,
+        QueryTables, ReadAll, ReadDue, ReadError, ReadOutbox, ReadStream, RemoveRetired, SaveProjection,
+        SaveProjectionError, SaveTables, Snapshot, Step, StoreError, StoreStatus, StreamInfo, StreamList,
+        StreamPage, SweepNotices, SwitchError, SwitchProjection, TablesError, Waiting,
     },
 };
 use umbel_persistence::{Extras, Log, News, ReadModels, SubjectKey, Upkeep};

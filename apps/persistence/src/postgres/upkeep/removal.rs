@@ -101,7 +101,9 @@ fn removing(row: &Row) -> Result<Removing, StoreError> {
 
 fn request(row: &Row) -> Result<Perform, StoreError> {
     serde_json::from_str(row.get("request")).map_err(|error| StoreError::Corrupt {
-        reason: format!("the request of a removal that is under way cannot be read: {error}; run `umbel store verify`"),
+        reason: format!(
+            "the request of a removal that is under way cannot be read: {error}; run `umbel store verify`"
+        ),
     })
 }
 

@@ -98,6 +98,21 @@ async fn every_damage_is_found() {
             "links-1 is at version 4, of which 1 were removed and 2",
         ),
         ("UPDATE streams SET version = 2 WHERE name = 'links-1'", &[Versions], "has a link at 4"),
+        (
+            "INSERT INTO removals VALUES (99, x'00', '{}', 1, 2, 0, 0)",
+            &[Versions],
+            "of stream 99, which is not known",
+        ),
+        (
+            "INSERT INTO removals SELECT stream_id, x'00', '{}', 1, 3, 0, 0 FROM streams WHERE name = 'a-1'",
+            &[Versions],
+            "of stream a-1, which is shown from 1",
+        ),
+        (
+            "INSERT INTO removals SELECT stream_id, x'00', '{}', 1, 1, 2, 0 FROM streams WHERE name = 'a-1'",
+            &[Positions],
+            "acts of upkeep removed 4",
+        ),
         ("UPDATE streams SET removed = 99 WHERE name = 'cut-1'", &[Versions], "and the audit tells of"),
         ("UPDATE streams SET first_version = 9 WHERE name = 'a-1'", &[Versions], "is shown from 9"),
         (

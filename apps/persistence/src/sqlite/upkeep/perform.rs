@@ -42,7 +42,9 @@ pub(super) fn perform(
     }
     let outcome = match try_perform(writer, request, room, now) {
         // Whether it was done is read from the file. When that fails too, it stays unknown.
-        Err(Fault::Commit(error)) => try_perform(writer, request, room, now).map_err(|_again| Fault::Commit(error)),
+        Err(Fault::Commit(error)) => {
+            try_perform(writer, request, room, now).map_err(|_again| Fault::Commit(error))
+        }
         settled => settled,
     };
     if wipes {
@@ -83,9 +85,7 @@ fn try_perform(
         (None, Some(state)) if request.act.is_hard() => {
             remove(&transaction, turn, request, &state, room, now)?
         }
-        (None, state) => {
-            Some(act(&transaction, &request.act, state.and_then(|state| state.key), now)?)
-        }
+        (None, state) => Some(act(&transaction, &request.act, state.and_then(|state| state.key), now)?),
     };
     transaction.prepare_cached(END_UPKEEP)?.execute([])?;
     let Some(done) = done else {

@@ -128,9 +128,8 @@ fn removing(row: &Row<'_>) -> rusqlite::Result<Removing> {
 }
 
 fn request(row: &Row<'_>) -> rusqlite::Result<Perform> {
-    let unreadable = |error: serde_json::Error| {
-        rusqlite::Error::FromSqlConversionFailure(0, Type::Text, error.into())
-    };
+    let unreadable =
+        |error: serde_json::Error| rusqlite::Error::FromSqlConversionFailure(0, Type::Text, error.into());
     serde_json::from_str(&row.get::<_, String>(0)?).map_err(unreadable)
 }
 

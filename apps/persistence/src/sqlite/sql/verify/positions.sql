@@ -1,5 +1,5 @@
--- Purpose: finds positions that are beyond the head, and, when more or fewer are missing than acts of upkeep removed, the
---   first gaps.
+-- Purpose: finds positions that are beyond the head, and, when more or fewer are missing than acts of upkeep removed, through
+--   or not, the first gaps.
 -- Parameters: ?1 how many findings at most.
 -- Zero rows: the rule holds.
 -- Index: primary keys of events and archived_events; all of the log is looked at.
@@ -7,7 +7,8 @@ WITH counted AS MATERIALIZED (
     SELECT head,
         head - (SELECT count(*) FROM events WHERE position BETWEEN 1 AND head)
              - (SELECT count(*) FROM archived_events WHERE position BETWEEN 1 AND head) AS missing,
-        (SELECT coalesce(sum(iif(json_valid(e.data), iif(e.data ->> 'removal' = 'hard', e.data ->> 'events', 0), 0)), 0)
+        (SELECT coalesce(sum(events), 0) FROM removals)
+        + (SELECT coalesce(sum(iif(json_valid(e.data), iif(e.data ->> 'removal' = 'hard', e.data ->> 'events', 0), 0)), 0)
          FROM whole_log AS e
          WHERE e.stream_id = (SELECT stream_id FROM streams WHERE name = '$audit')) AS removed
     FROM log
