@@ -1,7 +1,7 @@
 //! Removing a long stream for good, and dying meanwhile.
 
 use serde_json::Value;
-use tokio::runtime::Runtime;
+use tokio::runtime::Builder;
 use umbel_core::EventId;
 use umbel_persistence::{StoreSettings, open_existing};
 
@@ -19,7 +19,7 @@ fn delete_long() -> [&'static str; 7] {
 fn killed_in_between(umbel: &Umbel, first: u64) -> u64 {
     let place = umbel.place();
     let settings = StoreSettings { url: place.url, schema: place.schema, ..StoreSettings::default() };
-    let runtime = Runtime::new().unwrap();
+    let runtime = Builder::new_current_thread().enable_all().build().unwrap();
     let store = runtime.block_on(open_existing(&settings)).unwrap();
     let id = EventId(line(first, "long", 1)["id"].as_str().unwrap().parse().unwrap());
     assert!(runtime.block_on(store.find_event(id)).unwrap().is_some());
