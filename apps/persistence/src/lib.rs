@@ -14,6 +14,7 @@ mod sweeper;
 mod tenants;
 mod vault;
 mod vouching;
+mod walk;
 mod watcher;
 mod writer;
 

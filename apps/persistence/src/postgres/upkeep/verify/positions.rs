@@ -4,17 +4,10 @@ use tokio_postgres::Error;
 use umbel_core::store::FINDINGS_MAX_PER_RULE;
 
 use super::{Verification, what};
-
-/// What was removed for good.
-#[derive(Clone, Copy, Default)]
-struct Removed {
-    events: i64,
-    versions: i64,
-}
+use crate::walk::Removed;
 
 impl Verification<'_> {
-    /// Positions run up to the head; as many are missing as were removed. Counting takes many steps, and what is removed during them may
-    /// be counted or not: so it is as many as before or after, or between these.
+    /// Positions run up to the head; as many are missing as were removed.
     pub(super) async fn positions(&mut self) -> Result<Vec<String>, Error> {
         // What was removed before the head is read was not behind it.
         let before = self.audit().await?.and(self.under_way().await?);
@@ -23,10 +16,8 @@ impl Verification<'_> {
         if let Some(head) = head {
             let missing = head.saturating_sub(self.count(head).await?);
             let after = self.told().await?;
-            if !(before.events..=after.events).contains(&missing) {
-                let removed = after.events;
-                found
-                    .push(format!("up to position {head}, {missing} are missing and {removed} were removed"));
+            if let Some(wrong) = before.against(after, head, missing) {
+                found.push(wrong);
                 found.extend(self.gaps(head, FINDINGS_MAX_PER_RULE - 1).await?);
             }
         }
@@ -98,14 +89,5 @@ impl Verification<'_> {
             after = upto;
         }
         Ok(found)
-    }
-}
-
-impl Removed {
-    const fn and(self, other: Self) -> Self {
-        Self {
-            events: self.events.saturating_add(other.events),
-            versions: self.versions.saturating_add(other.versions),
-        }
     }
 }
