@@ -18,9 +18,10 @@ use super::{
 use crate::{Extras, Log, ReadModels, Stride, Upkeep, postgres::Postgres};
 
 /// What is damaged, and mended from a copy.
-const TABLES: [&str; 17] = [
+const TABLES: [&str; 18] = [
     "log",
     "streams",
+    "removals",
     "kinds",
     "events",
     "archive",
