@@ -45,7 +45,7 @@ pub enum Turn {
     /// What it is about, for nothing of it was done.
     Begin,
     /// Its next step.
-    GoOn(Removing),
+    GoOn(Box<Removing>),
     /// To wait until another one is through.
     After(Box<Perform>),
 }
@@ -66,7 +66,11 @@ impl Perform {
             removing.into_iter().partition(|removing| removing.request.id == self.id);
         if let Some(own) = own.into_iter().next() {
             let is_same = own.request.act == self.act;
-            return if is_same { Ok(Turn::GoOn(own)) } else { Err(PerformError::OtherEvent { id: self.id }) };
+            return if is_same {
+                Ok(Turn::GoOn(Box::new(own)))
+            } else {
+                Err(PerformError::OtherEvent { id: self.id })
+            };
         }
         self.act.check(state, head)?;
         Ok(other.into_iter().next().map_or(Turn::Begin, |other| Turn::After(Box::new(other.request))))
@@ -188,7 +192,7 @@ mod tests {
         let head = Position::new(20);
         let begun = || vec![Removing::begin(perform(1, hard()), &at(10, false))];
         let turn = |request: &Perform, state: StreamState| request.turn(Some(&state), head, begun());
-        let goes_on = Ok(Turn::GoOn(begun().remove(0)));
+        let goes_on = Ok(Turn::GoOn(Box::new(begun().remove(0))));
         assert_eq!(turn(&perform(1, hard()), at(10, true)), goes_on);
         let waits = Ok(Turn::After(Box::new(perform(1, hard()))));
         assert_eq!(turn(&perform(2, hard()), at(10, true)), waits);

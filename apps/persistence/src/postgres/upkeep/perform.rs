@@ -113,7 +113,7 @@ impl Upkeeper {
         let explain = |error| self.explain(&error);
         client.batch_execute(UNHURRIED).await.map_err(explain)?;
         let mut removing = match (turn, state) {
-            (Turn::GoOn(removing), _) => removing,
+            (Turn::GoOn(removing), _) => *removing,
             (_, Some(state)) => {
                 removal::begin(client, statements, request, state, now).await.map_err(explain)??
             }

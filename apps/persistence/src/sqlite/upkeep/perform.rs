@@ -111,7 +111,7 @@ fn remove(
     now: Timestamp,
 ) -> rusqlite::Result<Option<Done>> {
     let mut removing = match turn {
-        Turn::GoOn(removing) => removing,
+        Turn::GoOn(removing) => *removing,
         _ => removal::begin(transaction, request, state, now)?,
     };
     if !removing.is_through() {
