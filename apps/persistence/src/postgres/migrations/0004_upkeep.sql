@@ -72,6 +72,28 @@ BEGIN
     VALUES (p_stream, p_act, p_request::json, next_version, p_before);
 END $$;
 
+-- Lists events that are removed no longer among those of their kinds.
+CREATE FUNCTION {schema}.unlist_kinds(p_positions bigint[], p_kinds int[]) RETURNS void LANGUAGE plpgsql
+SET jit = off SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off
+AS $$
+DECLARE
+    gone record;
+BEGIN
+    FOR gone IN
+        SELECT kind_id, (position - 1) / 4096 * 4096 + 1 AS first_position, array_agg((position - 1) % 4096) AS places
+        FROM unnest(p_positions, p_kinds) AS removed (position, kind_id) GROUP BY 1, 2
+    LOOP
+        DELETE FROM {schema}.span_kinds s
+        WHERE s.kind_id = gone.kind_id AND s.first_position = gone.first_position
+            AND s.events <= cardinality(gone.places);
+        UPDATE {schema}.span_kinds s SET (events, places) = (
+            SELECT count(*), array_agg(place::smallint ORDER BY place)
+            FROM (SELECT unnest(s.places) AS place EXCEPT SELECT unnest(gone.places)) AS kept
+        )
+        WHERE s.kind_id = gone.kind_id AND s.first_position = gone.first_position;
+    END LOOP;
+END $$;
+
 -- Takes a step of a removal: removes the stream's own events with versions from p_from to below p_upto, archived or not, all links to
 -- them, and its own links there. Where p_room links to them go, there may be more: then these are all that goes, and the next step
 -- begins at p_from again. Every stream that loses something keeps its version and counts what it lost. Returns how many went, and
@@ -84,6 +106,7 @@ SET jit = off SET enable_seqscan = off SET enable_hashjoin = off SET enable_merg
 AS $$
 DECLARE
     gone bigint[];
+    kinds int[];
     losers bigint[];
     losses bigint[];
     own_links bigint := 0;
@@ -109,17 +132,19 @@ BEGIN
         next_version := p_upto;
         WITH fresh AS (
             DELETE FROM {schema}.events WHERE stream_id = p_stream AND version >= p_from AND version < p_upto
-            RETURNING position, tags
+            RETURNING position, kind_id, tags
         ), archived AS (
             DELETE FROM {schema}.archive WHERE stream_id = p_stream AND version >= p_from AND version < p_upto
-            RETURNING position, tags
+            RETURNING position, kind_id, tags
         ), removed AS (
             SELECT * FROM fresh UNION ALL SELECT * FROM archived
         ), untagged AS (
             DELETE FROM {schema}.event_tags t USING removed r CROSS JOIN LATERAL unnest(r.tags) AS gone (tag)
             WHERE t.tag = gone.tag AND t.position = r.position
         )
-        SELECT count(*) INTO events FROM removed;
+        SELECT coalesce(array_agg(position), '{}'), coalesce(array_agg(kind_id), '{}') INTO gone, kinds FROM removed;
+        events := cardinality(gone);
+        PERFORM {schema}.unlist_kinds(gone, kinds);
         DELETE FROM {schema}.links WHERE stream_id = p_stream AND version >= p_from AND version < p_upto;
         GET DIAGNOSTICS own_links = ROW_COUNT;
     END IF;
