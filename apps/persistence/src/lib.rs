@@ -10,10 +10,12 @@ mod page;
 mod part;
 mod reader;
 mod settings;
+mod steps;
 mod sweeper;
 mod tenants;
 mod vault;
 mod vouching;
+mod walk;
 mod watcher;
 mod writer;
 

@@ -21,8 +21,10 @@ use crate::{
     version::{ExpectedVersion, Place, Position, Version},
 };
 
-/// Does one act. The same id again answers what was done the first time.
-#[derive(Clone, Debug)]
+/// Does one act. The same id again answers what was done the first time, or goes on where that has ended.
+///
+/// As JSON it is what a store keeps of a removal that is not through.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Perform {
     /// The id of its record.
     pub id: EventId,
@@ -144,6 +146,10 @@ pub enum Removal {
     Soft,
     /// The events are gone, with their places in the log and all links to them. A deleted stream's name starts anew;
     /// a deleted stream of links leaves the events alone. Only where the settings allow it.
+    ///
+    /// It goes in steps of the store's `removal_step_max` places, and appends go on between them. Until the last one the stream is as
+    /// if removed softly, and what is to go cannot be linked any more, though the log shows what is not gone yet; the act is
+    /// recorded then.
     Hard,
 }
 

@@ -142,6 +142,19 @@ CREATE TABLE links (
 ) STRICT, WITHOUT ROWID;
 CREATE UNIQUE INDEX links_by_position ON links (position, stream_id);
 
+-- Removals for good that are under way: what one transaction should not do at once. Versions below before_version are to go and shown no
+-- more; those below next_version are gone. The act is recorded with the last of them, as the request says.
+CREATE TABLE removals (
+    stream_id      INTEGER PRIMARY KEY REFERENCES streams (stream_id),
+    act_id         BLOB    NOT NULL UNIQUE,
+    request        TEXT    NOT NULL,
+    next_version   INTEGER NOT NULL,
+    before_version INTEGER NOT NULL,
+    -- How much is gone.
+    events         INTEGER NOT NULL DEFAULT 0,
+    links          INTEGER NOT NULL DEFAULT 0
+) STRICT;
+
 -- A recorded event never changes, whoever holds the connection.
 CREATE TRIGGER events_refuse_update BEFORE UPDATE ON events
 BEGIN

@@ -1,6 +1,6 @@
 //! Verifying: a healthy file has no findings; each damage, done past all triggers, is found.
 
-use std::{fs, path::PathBuf};
+use std::{fs, path::PathBuf, sync::Mutex};
 
 use umbel_core::{
     EventId, Json, Metadata, Tags, Version,
@@ -9,7 +9,7 @@ use umbel_core::{
 use uuid::Uuid;
 
 use super::*;
-use crate::{Extras, Upkeep};
+use crate::{Extras, Looked, Stride, Upkeep};
 
 /// A file with streams that were truncated and linked to, an archive, complete spans, and something of everything else.
 async fn populated() -> (TempDir, PathBuf) {
@@ -67,8 +67,20 @@ fn damage(path: &Path, sql: &str) {
     file.execute_batch(&format!("{past_checks}; {sql}")).unwrap();
 }
 
+/// What is found in the usual steps, which is what is found in small ones; each tells how far it has come.
 async fn found(path: &Path) -> Vec<Finding> {
-    Sqlite::open_existing(path).unwrap().verify().await.unwrap()
+    let store = Sqlite::open_existing(path).unwrap();
+    let whole = store.verify().await.unwrap();
+    let told = Arc::new(Mutex::new(Vec::new()));
+    let tell = Arc::clone(&told);
+    let stride = Stride { rows: 3_000, told: Arc::new(move |looked| tell.lock().unwrap().push(looked)) };
+    assert_eq!(store.verify_by(stride).await.unwrap(), whole, "in small steps");
+    let told = std::mem::take(&mut *told.lock().unwrap());
+    assert!(told.is_sorted_by_key(|looked: &Looked| (looked.rows, looked.done)), "{told:?}");
+    assert!(
+        told.len() > told.last().unwrap().checks && told.last().unwrap().done == told.last().unwrap().checks
+    );
+    whole
 }
 
 /// Every rule is broken at least once here, and what tells of it names the place.
@@ -102,6 +114,21 @@ async fn every_damage_is_found() {
             "links-1 is at version 4, of which 1 were removed and 2",
         ),
         ("UPDATE streams SET version = 2 WHERE name = 'links-1'", &[Versions], "has a link at 4"),
+        (
+            "INSERT INTO removals VALUES (99, x'00', '{}', 1, 2, 0, 0)",
+            &[Versions],
+            "of stream 99, which is not known",
+        ),
+        (
+            "INSERT INTO removals SELECT stream_id, x'00', '{}', 1, 3, 0, 0 FROM streams WHERE name = 'a-1'",
+            &[Versions],
+            "of stream a-1, which is shown from 1",
+        ),
+        (
+            "INSERT INTO removals SELECT stream_id, x'00', '{}', 1, 1, 2, 0 FROM streams WHERE name = 'a-1'",
+            &[Positions],
+            "are missing and 4 were removed",
+        ),
         ("UPDATE streams SET removed = 99 WHERE name = 'cut-1'", &[Versions], "and the audit tells of"),
         ("UPDATE streams SET first_version = 9 WHERE name = 'a-1'", &[Versions], "is shown from 9"),
         (

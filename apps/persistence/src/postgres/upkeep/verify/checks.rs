@@ -82,6 +82,7 @@ pub(in crate::postgres) fn checks(statements: &Statements) -> Vec<Check<'_>> {
         (Rule::Log, Walk::Whole, statements.verify_log.as_str()),
         (Rule::Positions, Walk::Whole, &statements.verify_stray_positions),
         (Rule::Versions, Walk::Places, &statements.verify_versions),
+        (Rule::Versions, Walk::Whole, &statements.verify_stray_removals),
         (Rule::EventIds, Walk::Ids, &statements.verify_event_ids),
         (Rule::References, Walk::Positions, &statements.verify_references),
         (Rule::References, Walk::Whole, &statements.verify_kinds),
