@@ -27,6 +27,7 @@ mod nodes;
 mod personal;
 mod processes;
 mod processes_failing;
+mod processes_renamed;
 mod processes_timers;
 mod projections;
 mod recorder;
