@@ -375,9 +375,9 @@ fn orders(
     reaction: &Reaction,
 ) -> Result<Vec<Order>, String> {
     let number = |(number, encoded): (u32, &super::reaction::Encoded)| match encoded {
-        Ok((name, body)) => {
+        Ok((name, schema, body)) => {
             let id = CommandId(derived(manager, cause, &format!("command {number}"), instance));
-            Ok(Order { id, name: (*name).to_owned(), body: body.clone() })
+            Ok(Order { id, name: (*name).to_owned(), schema: *schema, body: body.clone() })
         }
         Err((name, error)) => Err(format!("command {name} has no JSON form: {error}")),
     };
