@@ -47,6 +47,9 @@ pub(in crate::sqlite) fn act(
         Act::RebuildProjection { projection } => {
             return read_models::rebuild(connection, projection).map(Some);
         }
+        Act::DropProjection { projection } => {
+            return read_models::drop_projection(connection, projection).map(Some);
+        }
         Act::DeleteStream { .. }
         | Act::TruncateStream { .. }
         | Act::Archive { .. }
