@@ -144,7 +144,8 @@ impl App {
     /// Commands in, events out, under an optimistic lock.
     #[must_use]
     pub fn aggregate<A: Aggregate + Unpin>(mut self) -> Self {
-        self.declares("aggregate", A::CATEGORY, A::CATEGORY);
+        let categories = [A::CATEGORY].into_iter().chain(A::FORMERLY.iter().copied());
+        categories.for_each(|category| self.declares("aggregate", category, A::CATEGORY));
         A::Commands::visit(&mut Commands(&mut self.declared));
         self.aggregates.push(Arc::new(|app, bus, settings| aggregate::worker::<A>(app, bus, settings)));
         self

@@ -17,6 +17,7 @@ mod consistency;
 mod decided;
 mod event_handlers;
 mod evolution;
+mod evolution_categories;
 mod evolution_commands;
 mod failures;
 mod faults;
