@@ -3,8 +3,8 @@
 -- Zero rows: always.
 -- Index: primary keys of subscriptions, subscription_partitions and past_epochs.
 INSERT INTO past_epochs (name, epoch, kept_as)
-SELECT ?1, last.epoch + 1, CASE WHEN ?2 THEN ?1 || '@' || (last.epoch + 1) ELSE s.kept_as END
-FROM subscriptions s CROSS JOIN
-    (SELECT coalesce(max(epoch), 0) AS epoch FROM subscription_partitions WHERE subscription = ?1) last
-WHERE s.name = ?1
+SELECT s.name, coalesce(max(p.epoch), 0) + 1,
+    CASE WHEN ?2 THEN s.name || '@' || (coalesce(max(p.epoch), 0) + 1) ELSE s.kept_as END
+FROM subscriptions s LEFT JOIN subscription_partitions p ON p.subscription = s.name
+WHERE s.name = ?1 GROUP BY s.name
 ON CONFLICT (name) DO UPDATE SET epoch = max(epoch, excluded.epoch), kept_as = excluded.kept_as
