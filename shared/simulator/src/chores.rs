@@ -158,6 +158,7 @@ impl Chores {
         let scheduled = Scheduled {
             schedule,
             command: SCHEDULED.into(),
+            schema: 1,
             body: Json::from_store("null").into(),
             due_at,
             recurring,

@@ -81,7 +81,7 @@ statements! {
     find_event, find_positions, name_streams, name_kinds, stream_info, list_streams,
     list_streams_by_deletion, list_streams_by_version, read_stream, read_stream_whole,
     read_all_forward, read_all_backward, select_range, select_kinds, select_conversation, select_tags, find_spans,
-    load_documents, open_projection, list_projections, switch_projection, remove_retired, claim_live, rebuild_projection,
+    load_documents, open_projection, list_projections, switch_projection, remove_retired, claim_live, rebuild_projection, drop_projection,
     enter_tables, enter_served_tables, query_tables,
     get_documents, query_documents, filter_in, filter_range, load_checkpoint, status,
     find_linkable, add_links, delete_stream, truncate_stream, archive_events, forget_subject,

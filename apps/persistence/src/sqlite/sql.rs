@@ -103,6 +103,7 @@ statements! {
     LIST_ALL_GENERATIONS = "read_models/list_all_generations",
     BEGIN_GENERATION = "read_models/begin_generation",
     RETIRE_BEFORE = "read_models/retire_before",
+    RETIRE_ALL = "read_models/retire_all",
     RETIRE_BUILDING = "read_models/retire_building",
     MARK_GENERATION = "read_models/mark_generation",
     CLEAR_SERVED = "read_models/clear_served",

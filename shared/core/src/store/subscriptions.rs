@@ -148,6 +148,10 @@ pub struct ListSubscriptions {
 pub struct SubscriptionState {
     /// Its name.
     pub name: SubscriptionName,
+    /// The name that what follows from its events is kept under: ids of commands, and instances, timers and reminders of a process manager.
+    /// It is the one that it was first opened under, and stays when it is renamed. What is opened under a name that was given up so has
+    /// another one than that, so that it shares nothing with what is gone on with elsewhere.
+    pub kept_as: String,
     /// What it follows, for operators to read.
     pub source: String,
     /// The stream that its places are versions of, if not of the log.

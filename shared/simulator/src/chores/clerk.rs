@@ -220,7 +220,8 @@ impl Chores {
             }
         };
         let (now, patience) = (self.now(), PATIENCE);
-        let task = Task { cue, recorded: None, origin, step, strict: false, now, patience };
+        let task =
+            Task { kept_as: Errands::NAME, cue, recorded: None, origin, step, strict: false, now, patience };
         let decision = match decide::<Errands>(&clerk.instance, file.as_ref(), &task) {
             Ok(decision) => decision,
             Err(Trouble::Error(never)) => match never {},

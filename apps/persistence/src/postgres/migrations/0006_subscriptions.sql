@@ -9,6 +9,8 @@ CREATE SEQUENCE {schema}.boxes;
 
 CREATE TABLE {schema}.subscriptions (
     name text COLLATE "C" PRIMARY KEY,
+    -- The name that what follows from its events is kept under, whatever it is called now.
+    kept_as text NOT NULL,
     -- What it follows, in words.
     source text NOT NULL,
     -- The stream that its places are versions of; null when they are positions of the log.
@@ -28,10 +30,13 @@ CREATE TABLE {schema}.subscriptions (
 -- Serves the end of a stream.
 CREATE INDEX subscriptions_by_stream ON {schema}.subscriptions (stream) WHERE stream IS NOT NULL;
 
--- The first epoch that no lease of a deleted subscription had: whoever still holds one of them is refused by its successor.
+-- Names that subscriptions have given up, by being deleted or renamed. The first epoch that no lease under such a name had: whoever
+-- still holds one of them is refused by its successor. And what that is kept as: of a deleted one the same as before, of a renamed one
+-- something new.
 CREATE TABLE {schema}.past_epochs (
     name text COLLATE "C" PRIMARY KEY,
-    epoch bigint NOT NULL
+    epoch bigint NOT NULL,
+    kept_as text NOT NULL
 );
 
 -- Boxes of subscriptions that were deleted or begin elsewhere: what is in them is nobody's, and is removed in steps by and by.
@@ -103,7 +108,8 @@ CREATE INDEX letters_unasked_by_key ON {schema}.letters (box, partition, key, pl
 -- Subscriptions by name, a row for each partition: one of them, or so many behind a name.
 CREATE FUNCTION {schema}.list_subscriptions(p_name text, p_after text, p_limit bigint) RETURNS TABLE (
     name text, source text, stream text, start_after bigint, paused boolean, created_at timestamptz, members bigint,
-    partition bigint, epoch bigint, owner uuid, checkpoint bigint, letters bigint, oldest_letter_at timestamptz, incarnation bigint
+    partition bigint, epoch bigint, owner uuid, checkpoint bigint, letters bigint, oldest_letter_at timestamptz, incarnation bigint,
+    kept_as text
 ) LANGUAGE sql STABLE
 SET jit = off SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off
 AS $$
@@ -112,7 +118,7 @@ AS $$
             WHERE m.subscription = s.name AND m.expires_at > clock_timestamp()),
         p.partition, p.epoch, CASE WHEN p.expires_at > clock_timestamp() THEN p.owner END, p.checkpoint, p.letters,
         (SELECT min(l.parked_at) FROM {schema}.letters l
-            WHERE l.box = s.box AND l.partition = p.partition), s.incarnation
+            WHERE l.box = s.box AND l.partition = p.partition), s.incarnation, s.kept_as
     FROM (
         SELECT * FROM {schema}.subscriptions
         WHERE (p_name IS NULL OR subscriptions.name = p_name) AND (p_after IS NULL OR subscriptions.name > p_after)
@@ -136,7 +142,8 @@ CREATE FUNCTION {schema}.open_subscription(
     p_name text, p_partitions bigint, p_start bigint, p_current boolean, p_stream text, p_source text
 ) RETURNS TABLE (
     name text, source text, stream text, start_after bigint, paused boolean, created_at timestamptz, members bigint,
-    partition bigint, epoch bigint, owner uuid, checkpoint bigint, letters bigint, oldest_letter_at timestamptz, incarnation bigint
+    partition bigint, epoch bigint, owner uuid, checkpoint bigint, letters bigint, oldest_letter_at timestamptz, incarnation bigint,
+    kept_as text
 ) LANGUAGE plpgsql
 SET jit = off SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off
 AS $$
@@ -149,8 +156,9 @@ BEGIN
             p_start := {schema}.current_place(p_stream);
         END IF;
         first_epoch := coalesce((SELECT e.epoch FROM {schema}.past_epochs e WHERE e.name = p_name), 0);
-        INSERT INTO {schema}.subscriptions (name, source, stream, start_after, created_at, incarnation)
-        VALUES (p_name, p_source, p_stream, p_start, clock_timestamp(), first_epoch)
+        INSERT INTO {schema}.subscriptions (name, kept_as, source, stream, start_after, created_at, incarnation)
+        VALUES (p_name, coalesce((SELECT e.kept_as FROM {schema}.past_epochs e WHERE e.name = p_name), p_name), p_source,
+            p_stream, p_start, clock_timestamp(), first_epoch)
         ON CONFLICT DO NOTHING;
         IF FOUND THEN
             INSERT INTO {schema}.subscription_partitions (subscription, partition, epoch, checkpoint)
@@ -336,10 +344,11 @@ BEGIN
         RETURN -1;
     END IF;
     PERFORM {schema}.lock_partitions(p_name, NULL);
-    INSERT INTO {schema}.past_epochs (name, epoch)
-    SELECT p_name, max(epoch) + 1 FROM {schema}.subscription_partitions WHERE subscription = p_name
-    HAVING max(epoch) IS NOT NULL
-    ON CONFLICT (name) DO UPDATE SET epoch = excluded.epoch;
+    INSERT INTO {schema}.past_epochs (name, epoch, kept_as)
+    SELECT p_name, max(p.epoch) + 1, s.kept_as
+    FROM {schema}.subscriptions s JOIN {schema}.subscription_partitions p ON p.subscription = s.name
+    WHERE s.name = p_name GROUP BY s.kept_as
+    ON CONFLICT (name) DO UPDATE SET epoch = excluded.epoch, kept_as = excluded.kept_as;
     discarded := {schema}.lose_box(p_name);
     DELETE FROM {schema}.subscription_members WHERE subscription = p_name;
     DELETE FROM {schema}.subscription_partitions WHERE subscription = p_name;
@@ -348,7 +357,7 @@ BEGIN
 END $$;
 
 -- Gives a subscription another name, with all that belongs to it, and takes every lease away: its epochs are such as no lease of either
--- name had. Returns how many dead letters it has, -1 when there is no such subscription, or -2 when another has the new name.
+-- name had. What it is kept as stays, and what is opened under its old name gets another one. Returns how many dead letters it has, -1 when there is no such subscription, or -2 when another has the new name.
 CREATE FUNCTION {schema}.rename_subscription(p_name text, p_to text) RETURNS bigint LANGUAGE plpgsql
 SET jit = off SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off
 AS $$
@@ -361,17 +370,17 @@ BEGIN
         RETURN -1;
     END IF;
     -- Whoever opens one of the new name at this moment is waited for, or waits.
-    INSERT INTO {schema}.subscriptions (name, source, stream, start_after, paused, created_at, incarnation)
-    SELECT p_to, source, stream, start_after, paused, created_at, incarnation
+    INSERT INTO {schema}.subscriptions (name, kept_as, source, stream, start_after, paused, created_at, incarnation)
+    SELECT p_to, kept_as, source, stream, start_after, paused, created_at, incarnation
     FROM {schema}.subscriptions WHERE name = p_name
     ON CONFLICT DO NOTHING;
     IF NOT FOUND THEN
         RETURN -2;
     END IF;
     PERFORM {schema}.lock_partitions(p_name, NULL);
-    INSERT INTO {schema}.past_epochs (name, epoch)
-    SELECT p_name, coalesce(max(epoch), 0) + 1 FROM {schema}.subscription_partitions WHERE subscription = p_name
-    ON CONFLICT (name) DO UPDATE SET epoch = excluded.epoch;
+    SELECT coalesce(max(epoch), 0) + 1 INTO first_epoch FROM {schema}.subscription_partitions WHERE subscription = p_name;
+    INSERT INTO {schema}.past_epochs (name, epoch, kept_as) VALUES (p_name, first_epoch, p_name || '@' || first_epoch)
+    ON CONFLICT (name) DO UPDATE SET epoch = excluded.epoch, kept_as = excluded.kept_as;
     SELECT max(epoch) INTO first_epoch FROM {schema}.past_epochs WHERE name IN (p_name, p_to);
     UPDATE {schema}.subscriptions SET incarnation = first_epoch WHERE name = p_to;
     UPDATE {schema}.subscription_partitions

@@ -2,6 +2,8 @@
 
 CREATE TABLE subscriptions (
     name        TEXT    NOT NULL PRIMARY KEY,
+    -- The name that what follows from its events is kept under, whatever it is called now.
+    kept_as     TEXT    NOT NULL,
     -- What it follows, in words.
     source      TEXT    NOT NULL,
     -- The stream that its places are versions of; null when they are positions of the log.
@@ -21,10 +23,13 @@ CREATE TABLE subscriptions (
 -- Serves the end of a stream.
 CREATE INDEX subscriptions_by_stream ON subscriptions (stream) WHERE stream IS NOT NULL;
 
--- The first epoch that no lease of a deleted subscription had: whoever still holds one of them is refused by its successor.
+-- Names that subscriptions have given up, by being deleted or renamed. The first epoch that no lease under such a name had: whoever
+-- still holds one of them is refused by its successor. And what that is kept as: of a deleted one the same as before, of a renamed one
+-- something new.
 CREATE TABLE past_epochs (
-    name  TEXT    NOT NULL PRIMARY KEY,
-    epoch INTEGER NOT NULL
+    name    TEXT    NOT NULL PRIMARY KEY,
+    epoch   INTEGER NOT NULL,
+    kept_as TEXT    NOT NULL
 ) STRICT;
 
 -- Boxes of subscriptions that were deleted or begin elsewhere: what is in them is nobody's, and is removed in steps by and by. A new

@@ -47,6 +47,9 @@ pub(in crate::sqlite) fn act(
         Act::RebuildProjection { projection } => {
             return read_models::rebuild(connection, projection).map(Some);
         }
+        Act::DropProjection { projection } => {
+            return read_models::drop_projection(connection, projection).map(Some);
+        }
         Act::DeleteStream { .. }
         | Act::TruncateStream { .. }
         | Act::Archive { .. }
@@ -127,7 +130,7 @@ pub(in crate::sqlite) fn reset_followers(
 
 /// How many dead letters go along. No lease of either name, past ones included, has the epoch that it has then.
 fn rename(connection: &Connection, name: &str, to: &str) -> rusqlite::Result<usize> {
-    connection.prepare_cached(KEEP_EPOCH)?.execute([name])?;
+    connection.prepare_cached(KEEP_EPOCH)?.execute(params![name, true])?;
     connection.prepare_cached(REMOVE_MEMBERS)?.execute(params![name, i64::MAX, None::<&[u8]>])?;
     connection.prepare_cached(RENAME_SUBSCRIPTION)?.execute([name, to])?;
     connection.prepare_cached(RENAME_PARTITIONS)?.execute([name, to])?;
@@ -135,7 +138,7 @@ fn rename(connection: &Connection, name: &str, to: &str) -> rusqlite::Result<usi
 }
 
 fn delete(connection: &Connection, name: &str) -> rusqlite::Result<usize> {
-    connection.prepare_cached(KEEP_EPOCH)?.execute([name])?;
+    connection.prepare_cached(KEEP_EPOCH)?.execute(params![name, false])?;
     let lost = lose_letters(connection, name)?;
     // All of them: no lease lasts so long.
     connection.prepare_cached(REMOVE_MEMBERS)?.execute(params![name, i64::MAX, None::<&[u8]>])?;
