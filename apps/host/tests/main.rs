@@ -20,6 +20,7 @@ mod evolution;
 mod failures;
 mod faults;
 mod forms;
+mod gaps;
 mod generations;
 mod handlers;
 mod kit;

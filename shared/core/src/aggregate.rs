@@ -1,6 +1,7 @@
 //! Aggregates: decide what happens, evolve by what happened. Pure functions; the host does the rest.
 
 mod forms;
+mod gaps;
 mod lifespan;
 mod snapshots;
 mod steps;
@@ -21,6 +22,7 @@ use crate::{
     version::Version,
 };
 
+pub use gaps::{Gap, Gaps};
 pub use lifespan::{After, Asked, Lifespan, Why};
 pub use snapshots::Snapshots;
 pub use steps::{Named, Steps};
@@ -30,6 +32,8 @@ pub use steps::{Named, Steps};
 pub trait Aggregate: Default + Send + 'static {
     /// Category of its streams, which are named `category-id`. Without `-`.
     const CATEGORY: &'static str;
+    /// What becomes of its state when its stream does not show all of its events any more: there is none, unless it says otherwise.
+    const GAPS: Gaps = Gaps::Refuse;
     /// What happens to it.
     type Event: EventSet;
     /// What can be asked of it: a tuple of command types, each with its [`Decide`].

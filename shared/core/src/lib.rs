@@ -31,8 +31,8 @@ pub mod time;
 pub mod version;
 
 pub use aggregate::{
-    After, Aggregate, CommandSet, CommandVisitor, Context, Decide, Decision, Happening, Lifespan, Snapshots,
-    Steps,
+    After, Aggregate, CommandSet, CommandVisitor, Context, Decide, Decision, Gap, Gaps, Happening, Lifespan,
+    Snapshots, Steps,
 };
 pub use boundary::Boundary;
 pub use document::{Changes, Document};
