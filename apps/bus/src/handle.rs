@@ -25,6 +25,7 @@ use crate::{
     store::Store,
     tail::{Moment, Tail},
     topics::Registry,
+    visible::Defaults,
 };
 
 /// Hints about subscriptions that wait for who is slow to hear them; beyond that he hears that he missed some.
@@ -63,6 +64,8 @@ pub(crate) struct Shared {
     commons: Commons,
     /// Nothing as long as there is none, which is what every dispatch looks at.
     middleware: ArcSwapOption<Chain>,
+    /// What apps say that dispatches of their commands await; nothing as long as none does.
+    consistencies: ArcSwapOption<Defaults>,
     settings: BusSettings,
     clock: Clock,
 }
@@ -90,6 +93,7 @@ impl Bus {
                 topics: Registry::new(&settings),
                 commons: Commons::default(),
                 middleware: ArcSwapOption::empty(),
+                consistencies: ArcSwapOption::empty(),
                 settings,
                 clock,
             }),
@@ -339,6 +343,11 @@ impl Bus {
             chain.push(Arc::clone(&one));
             Some(Arc::new(chain))
         });
+    }
+
+    /// What apps say that dispatches of their commands await.
+    pub(crate) fn consistencies(&self) -> &ArcSwapOption<Defaults> {
+        &self.shared.consistencies
     }
 
     /// What stands around dispatches, if anything does.

@@ -3,9 +3,10 @@
 //! Whoever runs in this process tells itself how far it has come. What other nodes do shows in the store, as checkpoints: these are
 //! looked up with growing pauses, and only when other nodes have a part in the work.
 
-use std::{future::pending, pin::pin, time::Duration};
+use std::{collections::HashMap, future::pending, pin::pin, sync::Arc, time::Duration};
 
 use futures_util::future::join_all;
+use serde::Deserialize;
 use tokio::time::{Instant, sleep, timeout_at};
 use umbel_core::{
     EventName, Place, Position,
@@ -24,7 +25,10 @@ const LOOK_MAX: Duration = Duration::from_millis(100);
 
 /// What must be visible before a dispatch returns. Of a handler that is all events that it is done with: also one that it skipped, or that
 /// became a dead letter, counts, so the answer does not say that the effect is there.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+///
+/// What is awaited by a dispatch that does not say is the default of the app that owns the command, or else `bus.consistency`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Consistency {
     /// Nothing: the events are stored, projections and handlers follow.
     #[default]
@@ -33,8 +37,12 @@ pub enum Consistency {
     Strong,
     /// The projections and handlers with these names. Those of other nodes count as well, by the checkpoints in the store. Of a projection
     /// that is what readers get, whichever version of it that is: `articles.list` and `articles.list/1` say the same.
+    #[serde(skip)]
     Named(Vec<String>),
 }
+
+/// What apps say for the commands they own, by the commands' names.
+pub(crate) type Defaults = HashMap<&'static str, Consistency>;
 
 impl Consistency {
     /// The names of those to wait for. One that is named and unknown is waited for as well: nobody can say of it that the effect
@@ -62,6 +70,27 @@ impl Consistency {
 }
 
 impl Bus {
+    /// From now on dispatches of these commands that do not say what they await await this, whatever `bus.consistency` says.
+    pub fn default_consistency(
+        &self,
+        commands: impl IntoIterator<Item = &'static str>,
+        consistency: &Consistency,
+    ) {
+        let said: Defaults = commands.into_iter().map(|command| (command, consistency.clone())).collect();
+        self.consistencies().rcu(|before| {
+            let mut defaults = before.as_deref().cloned().unwrap_or_default();
+            defaults.extend(said.clone());
+            Some(Arc::new(defaults))
+        });
+    }
+
+    /// What a dispatch of this command awaits that does not say.
+    pub(crate) fn consistency_of(&self, command: &str) -> Consistency {
+        let defaults = self.consistencies().load();
+        let of_its_app = defaults.as_ref().and_then(|defaults| defaults.get(command));
+        of_its_app.unwrap_or(&self.settings().consistency).clone()
+    }
+
     /// Waits until all of these have passed the position; those that have not by the deadline.
     pub(crate) async fn lagging(
         &self,

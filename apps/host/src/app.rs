@@ -4,7 +4,7 @@ use std::{collections::HashMap, fmt, future::Future, sync::Arc};
 
 use futures_util::FutureExt;
 use umbel_bus::{
-    AskError, Bus, DispatchError,
+    AskError, Bus, Consistency, DispatchError,
     topics::{SubscriberId, Subscription, TopicHandler, topic_worker},
 };
 use umbel_core::{
@@ -53,6 +53,10 @@ pub struct App {
     handlers: Vec<Start>,
     event_handlers: Vec<Start>,
     recurring: Vec<Recurring>,
+    /// What dispatches await of the commands it owns, when they do not say.
+    consistency: Option<Consistency>,
+    /// The same of its parts, where they say so themselves.
+    consistencies: Vec<(&'static str, Consistency)>,
     /// What can be there only once, in the order declared.
     declared: Vec<Declared>,
 }
@@ -99,6 +103,8 @@ impl App {
             aggregates: Vec::new(),
             handlers: Vec::new(),
             recurring: Vec::new(),
+            consistency: None,
+            consistencies: Vec::new(),
             declared: Vec::new(),
         }
     }
@@ -110,9 +116,11 @@ impl App {
     }
 
     /// All that another app declares, as part of this one: so that a large app is put together from parts, which may themselves have
-    /// parts. Its name counts for nothing. What a part declares is owned and found as if it were declared here.
+    /// parts. Its name counts for nothing. What a part declares is owned and found as if it were declared here; what a part says of all
+    /// its commands stays true of these.
     #[must_use]
     pub fn include(mut self, part: Self) -> Self {
+        self.consistencies.extend(part.said_consistencies());
         self.listeners.extend(part.listeners);
         self.projections.extend(part.projections);
         self.aggregates.extend(part.aggregates);
@@ -120,6 +128,22 @@ impl App {
         self.event_handlers.extend(part.event_handlers);
         self.recurring.extend(part.recurring);
         self.declared.extend(part.declared);
+        self
+    }
+
+    /// What dispatches of the commands that this app owns await, when they do not say: instead of `bus.consistency`.
+    ///
+    /// ```
+    /// use umbel_host::{App, Consistency, DispatchOptions};
+    ///
+    /// let app = App::new("bank").consistency(Consistency::Strong);
+    /// // One that does not wait all the same.
+    /// let options = DispatchOptions::default().consistency(Consistency::Eventual);
+    /// # drop((app, options));
+    /// ```
+    #[must_use]
+    pub fn consistency(mut self, consistency: Consistency) -> Self {
+        self.consistency = Some(consistency);
         self
     }
 
@@ -298,8 +322,10 @@ impl App {
         let group = self.workers().fold(Group::new(self.name, policy), |group, start| {
             group.child(start(self.name, bus.clone(), settings))
         });
-        let commands: Vec<_> =
-            self.declared.iter().filter(|declared| declared.kind == COMMAND).map(|one| one.name).collect();
+        for (command, consistency) in self.said_consistencies() {
+            bus.default_consistency([command], &consistency);
+        }
+        let commands: Vec<_> = self.commands().collect();
         if commands.is_empty() && self.recurring.is_empty() {
             return group;
         }
@@ -325,6 +351,20 @@ impl App {
         self.declares("recurring command", name, name);
         self.recurring.push(recurring);
         self
+    }
+
+    /// The names of its commands.
+    fn commands(&self) -> impl Iterator<Item = &'static str> {
+        self.declared.iter().filter(|declared| declared.kind == COMMAND).map(|one| one.name)
+    }
+
+    /// What it and its parts say that dispatches await, by command.
+    fn said_consistencies(&self) -> Vec<(&'static str, Consistency)> {
+        let of_parts = |command: &'static str| {
+            let found = self.consistencies.iter().find(|(said, _)| *said == command);
+            found.map(|(_, consistency)| consistency).or(self.consistency.as_ref())
+        };
+        self.commands().filter_map(|command| Some((command, of_parts(command)?.clone()))).collect()
     }
 
     fn declares(&mut self, kind: &'static str, name: &'static str, by: &'static str) {
