@@ -318,7 +318,8 @@ impl Bus {
         deadline: Instant,
     ) -> Result<Dispatched<R>, DispatchError<E>> {
         let Some(position) = dispatched.position else { return Ok(dispatched) };
-        let awaited = consistency.awaited(&self.progress(), dispatched.events.as_deref(), within);
+        let known = (&*self.progress(), &*self.listeners_elsewhere().borrow().clone());
+        let awaited = consistency.awaited(known, dispatched.events.as_deref(), within);
         let waiting_for = self.lagging(awaited, position, deadline).await;
         if waiting_for.is_empty() {
             return Ok(dispatched);

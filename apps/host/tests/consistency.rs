@@ -179,6 +179,52 @@ fn handlers_of_other_nodes_count() {
     });
 }
 
+/// SC-06: given a strong handler and a projection that run on another node only, a strong dispatch waits for them as for its own; not for
+/// handlers that are not strong or listen to something else, and no longer once nobody runs them.
+#[test]
+fn a_strong_dispatch_waits_for_what_runs_elsewhere() {
+    on_every_store(async |store| {
+        let there = over(&store, app().handler::<Probe<Strong>>().handler::<Probe<Lax>>(), |note| {
+            match (note.handler, note.amount) {
+                ("strong.one", 7) | ("strong.lax", _) => Act::Wait,
+                _ => Act::Handle,
+            }
+        });
+        let (there, journal) = there.await;
+        let here = World::with(&store, &[App::new("bank").aggregate::<Account>()], settings()).await;
+        let mut elsewhere = here.bus.listeners_elsewhere();
+        let runs = |name: &'static str| {
+            move |there: &Arc<[umbel_core::store::Listener]>| there.iter().any(|one| one.name == name)
+        };
+        elsewhere.wait_for(runs("strong.one")).await.unwrap();
+        elsewhere.wait_for(runs("bank.balances")).await.unwrap();
+        assert!(!runs("strong.lax")(&elsewhere.borrow()), "it is not strong");
+        for events in 1..=5 {
+            let done = here.bus.dispatch_with(deposit("ada", 1), strong()).await.unwrap();
+            let strong = journal.done().into_iter().filter(|note| note.handler == "strong.one");
+            assert_eq!(strong.last().unwrap().position, done.position.unwrap());
+            assert_eq!(there.balance("ada").await.unwrap().events, events);
+        }
+        let late = here.bus.dispatch_with(deposit("ada", 7), strong().deadline(LATE)).await;
+        let Err(DispatchError::NotYetVisible { waiting_for, .. }) = late else { panic!("{late:?}") };
+        assert_eq!(waiting_for, ["strong.one"]);
+        // Nobody listens to these.
+        let rename = bank::Rename { account: "ada".into(), name: "ada".into() };
+        here.bus.dispatch_with(rename, strong()).await.unwrap();
+
+        let waits = here.bus.dispatch_with(deposit("ada", 7), strong());
+        let leaves = async {
+            journal.open();
+            there.stop().await;
+        };
+        let (waited, ()) = futures_util::future::join(waits, leaves).await;
+        waited.unwrap();
+        elsewhere.wait_for(|there| there.is_empty()).await.unwrap();
+        here.bus.dispatch_with(deposit("ada", 7), strong()).await.unwrap();
+        here.stop().await;
+    });
+}
+
 /// SC-06: a handler whose partitions are shared by nodes is passed when all of them are; where all are here, nobody looks into
 /// the store.
 #[test]

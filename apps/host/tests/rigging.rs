@@ -6,9 +6,9 @@ use futures_util::future::BoxFuture;
 use umbel_core::{
     Timestamp,
     store::{
-        CountLetters, KeepLeases, Leases, Letter, LettersSettled, ListLetters, ListSubscriptions, OpenError,
-        OpenSubscription, ParkLetters, ReadParkedKeys, SaveCheckpoints, SettleLetters, StoreError,
-        SubscriptionState, TakeLetters,
+        CountLetters, KeepLeases, Leases, Letter, LettersSettled, ListLetters, ListSubscriptions, Listener,
+        OpenError, OpenSubscription, ParkLetters, ReadParkedKeys, SaveCheckpoints, SettleLetters, StoreError,
+        SubscriptionState, TakeLetters, TellListeners,
     },
     subscription::Key,
 };
@@ -84,6 +84,14 @@ impl Subscriptions for Rigged {
     ) -> BoxFuture<'_, Result<Vec<SubscriptionState>, StoreError>> {
         self.subscriptions.lists.fetch_add(1, Ordering::SeqCst);
         self.inner.list_subscriptions(request, now)
+    }
+
+    fn tell_listeners(
+        &self,
+        request: TellListeners,
+        now: Timestamp,
+    ) -> BoxFuture<'_, Result<Vec<Listener>, StoreError>> {
+        self.inner.tell_listeners(request, now)
     }
 
     fn park_letters(

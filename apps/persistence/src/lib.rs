@@ -5,6 +5,7 @@
 mod adapter;
 mod answer;
 mod copies;
+mod listeners;
 mod page;
 mod part;
 mod reader;

@@ -10,6 +10,7 @@ use umbel_supervision::{Group, Policy, Worker, WorkerContext};
 
 use crate::{
     adapter::Adapter,
+    listeners,
     memory::Memory,
     postgres::{Postgres, PostgresOptions},
     reader::Reader,
@@ -105,7 +106,8 @@ fn already(adapter: Arc<dyn Adapter>) -> Shared {
 }
 
 fn over(shared: &Shared, settings: &StoreSettings, bus: &Bus, policy: Policy) -> Group {
-    answering(shared, settings, bus, policy).child(sweeper(settings, shared))
+    let answering = answering(shared, settings, bus, policy);
+    answering.child(sweeper(settings, shared)).child(teller(settings, bus, shared))
 }
 
 fn answering(shared: &Shared, settings: &StoreSettings, bus: &Bus, policy: Policy) -> Group {
@@ -178,6 +180,19 @@ fn sweeper(settings: &StoreSettings, shared: &Shared) -> Worker {
             let vault = opened(&shared, &settings).await?;
             context.ready();
             sweep(&**vault.adapter(), &settings, context.stopping()).await;
+            Ok(())
+        }
+    })
+}
+
+fn teller(settings: &StoreSettings, bus: &Bus, shared: &Shared) -> Worker {
+    let (settings, bus, shared) = (settings.clone(), bus.clone(), Arc::clone(shared));
+    Worker::new("listeners", move |context: WorkerContext| {
+        let (settings, bus, shared) = (settings.clone(), bus.clone(), Arc::clone(&shared));
+        async move {
+            let vault = opened(&shared, &settings).await?;
+            context.ready();
+            listeners::tell(&**vault.adapter(), &settings, &bus, context.stopping()).await;
             Ok(())
         }
     })

@@ -33,7 +33,7 @@ use self::{
     worker::{Lost, Workers},
     writer::Writer,
 };
-use crate::page::PAGE_MAX_BYTES;
+use crate::{listeners::Told, page::PAGE_MAX_BYTES};
 
 /// Threads that read. Two, so that one long page does not hold up everything else; a page is work for the
 /// processor, so many more would only take it from others.
@@ -48,6 +48,8 @@ pub struct Sqlite {
     writer: Workers<Writer>,
     readers: Workers,
     page_max_bytes: usize,
+    /// Not in the file, as one process has that to itself.
+    told: Told,
 }
 
 impl Sqlite {
@@ -86,6 +88,7 @@ impl Sqlite {
             writer: Workers::start("sqlite-writer", vec![Writer::new(writer)], QUEUE).map_err(no_thread)?,
             readers: Workers::start("sqlite-reader", readers, QUEUE).map_err(no_thread)?,
             page_max_bytes: PAGE_MAX_BYTES,
+            told: Told::default(),
         })
     }
 
