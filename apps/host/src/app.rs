@@ -18,7 +18,7 @@ use uuid::Uuid;
 
 use crate::{
     aggregate, boundary,
-    event_handler::{self, BatchHandler, EventHandler},
+    event_handler::{self, AppPolicy, BatchHandler, EventHandler, Failure, Verdict},
     handler::{command_worker, query_worker},
     handling::Handling,
     process_manager,
@@ -36,6 +36,9 @@ const HANDLER: &str = "handler of events";
 
 type Start = Arc<dyn Fn(&str, Bus, &HostSettings) -> Worker + Send + Sync>;
 
+/// The same of a handler of events, with what is said of the failures of those that do not say.
+type StartHandler = Arc<dyn Fn(&str, Bus, &HostSettings, Option<AppPolicy>) -> Worker + Send + Sync>;
+
 /// A domain app: a name and the components it declares. Each becomes a supervised actor on the app's own thread.
 ///
 /// Recorders and subscribers of topics start first, then projections, then aggregates, then handlers of commands and queries, then
@@ -51,7 +54,9 @@ pub struct App {
     aggregates: Vec<Start>,
     /// Handlers of commands and queries, boundaries among them.
     handlers: Vec<Start>,
-    event_handlers: Vec<Start>,
+    event_handlers: Vec<StartHandler>,
+    /// What becomes of events that its handlers cannot handle, where they do not say.
+    failures: Option<AppPolicy>,
     recurring: Vec<Recurring>,
     /// What dispatches await of the commands it owns, when they do not say.
     consistency: Option<Consistency>,
@@ -100,6 +105,7 @@ impl App {
             listeners: Vec::new(),
             projections: Vec::new(),
             event_handlers: Vec::new(),
+            failures: None,
             aggregates: Vec::new(),
             handlers: Vec::new(),
             recurring: Vec::new(),
@@ -125,7 +131,19 @@ impl App {
         self.projections.extend(part.projections);
         self.aggregates.extend(part.aggregates);
         self.handlers.extend(part.handlers);
-        self.event_handlers.extend(part.event_handlers);
+        self.event_handlers.extend(match part.failures {
+            None => part.event_handlers,
+            Some(policy) => {
+                let bound = part.event_handlers.into_iter().map(|start| {
+                    let policy = policy.clone();
+                    let start: StartHandler = Arc::new(move |app, bus, settings, _| {
+                        start(app, bus, settings, Some(policy.clone()))
+                    });
+                    start
+                });
+                bound.collect()
+            }
+        });
         self.recurring.extend(part.recurring);
         self.declared.extend(part.declared);
         self
@@ -144,6 +162,29 @@ impl App {
     #[must_use]
     pub fn consistency(mut self, consistency: Consistency) -> Self {
         self.consistency = Some(consistency);
+        self
+    }
+
+    /// What becomes of events that its handlers cannot handle, by error and event, where a handler's options say nothing
+    /// ([`HandlerOptions::on_failure`](crate::HandlerOptions::on_failure)) and its [`EventHandler::on_error`] is not its own: instead of `subscriptions.on_failure`, of which
+    /// [`Failure::policy`] tells. When it panics, that counts. Process managers have policies of their own.
+    ///
+    /// ```
+    /// use umbel_host::{App, Cause, Verdict};
+    ///
+    /// let app = App::new("bank").on_failure(|failure| match failure.cause {
+    ///     Cause::Unreadable(_) => Verdict::Park,
+    ///     Cause::Error(error) if error.to_string().contains("gone for good") => Verdict::Skip,
+    ///     _ => failure.policy.clone(),
+    /// });
+    /// # drop(app);
+    /// ```
+    #[must_use]
+    pub fn on_failure(
+        mut self,
+        policy: impl Fn(&Failure<'_, dyn fmt::Display>) -> Verdict + Send + Sync + 'static,
+    ) -> Self {
+        self.failures = Some(Arc::new(policy));
         self
     }
 
@@ -217,8 +258,9 @@ impl App {
     #[must_use]
     pub fn handler<H: EventHandler>(mut self) -> Self {
         self.declares(HANDLER, H::NAME, H::NAME);
-        self.event_handlers
-            .push(Arc::new(|app, bus, settings| event_handler::worker::<H>(app, bus, settings)));
+        self.event_handlers.push(Arc::new(|app, bus, settings, failures| {
+            event_handler::worker::<H>(app, bus, settings, failures)
+        }));
         self
     }
 
@@ -228,7 +270,7 @@ impl App {
         // They share the names of subscriptions.
         self.declares(HANDLER, P::NAME, P::NAME);
         self.event_handlers
-            .push(Arc::new(|app, bus, settings| process_manager::worker::<P>(app, bus, settings)));
+            .push(Arc::new(|app, bus, settings, _| process_manager::worker::<P>(app, bus, settings)));
         self
     }
 
@@ -236,8 +278,9 @@ impl App {
     #[must_use]
     pub fn batch_handler<H: BatchHandler>(mut self) -> Self {
         self.declares(HANDLER, H::NAME, H::NAME);
-        self.event_handlers
-            .push(Arc::new(|app, bus, settings| event_handler::batch_worker::<H>(app, bus, settings)));
+        self.event_handlers.push(Arc::new(|app, bus, settings, failures| {
+            event_handler::batch_worker::<H>(app, bus, settings, failures)
+        }));
         self
     }
 
@@ -319,9 +362,7 @@ impl App {
     /// The app as a branch of the supervision tree.
     #[must_use]
     pub fn group(&self, bus: &Bus, settings: &HostSettings, policy: Policy) -> Group {
-        let group = self.workers().fold(Group::new(self.name, policy), |group, start| {
-            group.child(start(self.name, bus.clone(), settings))
-        });
+        let group = self.workers(bus, settings).fold(Group::new(self.name, policy), Group::child);
         for (command, consistency) in self.said_consistencies() {
             bus.default_consistency([command], &consistency);
         }
@@ -371,10 +412,19 @@ impl App {
         self.declared.push(Declared { kind, name, by });
     }
 
-    /// What it declares, in the order in which they start.
-    fn workers(&self) -> impl Iterator<Item = &Start> {
+    /// What it declares as workers, in the order in which they start.
+    fn workers<'a>(&'a self, bus: &'a Bus, settings: &'a HostSettings) -> impl Iterator<Item = Worker> + 'a {
+        let handlers = self
+            .event_handlers
+            .iter()
+            .map(move |start| start(self.name, bus.clone(), settings, self.failures.clone()));
+        self.starts().map(move |start| start(self.name, bus.clone(), settings)).chain(handlers)
+    }
+
+    /// All of it but handlers of events.
+    fn starts(&self) -> impl Iterator<Item = &Start> {
         let before = self.listeners.iter().chain(&self.projections);
-        before.chain(&self.aggregates).chain(&self.handlers).chain(&self.event_handlers)
+        before.chain(&self.aggregates).chain(&self.handlers)
     }
 }
 
@@ -389,6 +439,9 @@ impl<A: Aggregate> CommandVisitor<A> for Commands<'_> {
 
 impl fmt::Debug for App {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("App").field("name", &self.name).field("components", &self.workers().count()).finish()
+        f.debug_struct("App")
+            .field("name", &self.name)
+            .field("components", &(self.starts().count() + self.event_handlers.len()))
+            .finish()
     }
 }

@@ -23,6 +23,7 @@ mod forms;
 mod gaps;
 mod generations;
 mod handlers;
+mod hooks;
 mod kit;
 mod nodes;
 mod personal;

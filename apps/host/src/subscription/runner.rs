@@ -309,7 +309,16 @@ impl Runner {
             Effect::Lease(request) => backend.lease(request).boxed(),
             Effect::LoadParked { partition, epoch } => backend.parked_keys(partition, epoch).boxed(),
             Effect::Fetch { after, limit } => backend.fetch(after, limit).boxed(),
-            Effect::Save(checkpoints) => backend.save(checkpoints).boxed(),
+            Effect::Save(checkpoints) => {
+                let (told, asked) = (Arc::clone(&self.told), checkpoints.clone());
+                let save = backend.save(checkpoints);
+                save.inspect(move |done| {
+                    if let Some(Input::Saved { refused }) = &done.input {
+                        told.has_saved(&asked, refused);
+                    }
+                })
+                .boxed()
+            }
             Effect::Park(parkings) => backend.park(parkings).boxed(),
             Effect::TakeLetters { partitions, limit } => {
                 let epochs = self.machine.owned().map(|lease| (lease.partition, lease.epoch)).collect();
@@ -359,6 +368,7 @@ impl Runner {
             Input::Leased(leases) => {
                 self.leases = leases.partitions.clone();
                 replace(&self.told.paused, Some(leases.paused));
+                self.told.has_leased(&leases.partitions);
             }
             Input::Head(head) | Input::Fetched { head, .. } => {
                 self.told.head.fetch_max(head.get(), Relaxed);
