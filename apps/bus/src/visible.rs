@@ -184,7 +184,7 @@ impl Bus {
                 return;
             }
         }
-        pending().await
+        pending::<()>().await;
     }
 
     /// Resolves, with `true`, when the checkpoints that are stored have passed the position.

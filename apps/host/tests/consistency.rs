@@ -201,8 +201,8 @@ fn a_strong_dispatch_waits_for_what_runs_elsewhere() {
         assert!(!runs("strong.lax")(&elsewhere.borrow()), "it is not strong");
         for events in 1..=5 {
             let done = here.bus.dispatch_with(deposit("ada", 1), strong()).await.unwrap();
-            let strong = journal.done().into_iter().filter(|note| note.handler == "strong.one");
-            assert_eq!(strong.last().unwrap().position, done.position.unwrap());
+            let mut strong = journal.done().into_iter().filter(|note| note.handler == "strong.one");
+            assert_eq!(strong.next_back().unwrap().position, done.position.unwrap());
             assert_eq!(there.balance("ada").await.unwrap().events, events);
         }
         let late = here.bus.dispatch_with(deposit("ada", 7), strong().deadline(LATE)).await;

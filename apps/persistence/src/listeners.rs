@@ -1,7 +1,8 @@
 //! What the processes on one store run that others wait for: told by each every now and then, and when it changes.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
+    future::pending,
     sync::{Mutex, PoisonError},
     time::Duration,
 };
@@ -64,7 +65,7 @@ pub(crate) async fn tell(adapter: &dyn Adapter, settings: &StoreSettings, bus: &
                     return;
                 }
             }
-            std::future::pending().await
+            pending::<()>().await;
         };
         tokio::select! {
             () = sleep(every) => {}
@@ -78,7 +79,7 @@ pub(crate) async fn tell(adapter: &dyn Adapter, settings: &StoreSettings, bus: &
 
 /// Each once, though several processes run it, maybe in several versions: with all events that one of them listens to.
 fn merged(listeners: Vec<Listener>) -> Vec<Listener> {
-    let mut by_name = BTreeMap::<_, std::collections::BTreeSet<_>>::new();
+    let mut by_name = BTreeMap::<_, BTreeSet<_>>::new();
     for Listener { name, events } in listeners {
         by_name.entry(name).or_default().extend(events);
     }

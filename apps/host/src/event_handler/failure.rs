@@ -77,19 +77,16 @@ pub(super) struct Policy {
 }
 
 impl Policy {
-    /// What becomes of an event that was not handled, and whatever went wrong in finding that out.
-    pub(super) fn verdict(
-        &self,
-        failure: Failure<'_, dyn fmt::Display>,
-        error: &str,
-    ) -> (Verdict, Option<String>) {
-        let said = self.said.verdict(failure.recorded.id.0, failure.attempt, error);
-        let Some(app) = &self.app else { return (said, None) };
-        let failure = Failure { policy: said.clone(), ..failure };
-        match catch_unwind(AssertUnwindSafe(|| app(&failure))) {
+    /// What becomes of an event that was not handled, of which the options or the settings say what they do; and whatever went wrong in
+    /// finding that out.
+    pub(super) fn verdict(&self, failure: &Failure<'_, dyn fmt::Display>) -> (Verdict, Option<String>) {
+        let said = || failure.policy.clone();
+        let Some(app) = &self.app else { return (said(), None) };
+        match catch_unwind(AssertUnwindSafe(|| app(failure))) {
             Ok(verdict) => (verdict, None),
             Err(panic) => {
-                (said, Some(format!("the app's policy panicked over it: {}", describe_panic(&*panic))))
+                let cause = describe_panic(&*panic);
+                (said(), Some(format!("the app's policy panicked over it: {cause}")))
             }
         }
     }

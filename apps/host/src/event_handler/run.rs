@@ -78,14 +78,14 @@ pub(super) fn judge<H: EventHandler>(
     };
     let error = told(&|| trouble.cause().to_string());
     let (recorded, attempt, letter) = (&**event, *attempt, *letter);
-    let unsaid = Verdict::Park;
+    let said = policy.said.verdict(recorded.id.0, attempt, &error);
     let cause: Cause<'_, dyn Display> = match trouble {
         Trouble::Error(error) => Cause::Error(error),
         Trouble::Panicked(message) => Cause::Panicked(message),
         Trouble::Unreadable(error) => Cause::Unreadable(error),
     };
-    let failure = Failure { handler: H::NAME, recorded, attempt, letter, cause, policy: unsaid };
-    let (by_policy, besides) = policy.verdict(failure, &error);
+    let failure = Failure { handler: H::NAME, recorded, attempt, letter, cause, policy: said };
+    let (by_policy, besides) = policy.verdict(&failure);
     let error = besides.map_or_else(|| error.clone(), |besides| format!("{error}; {besides}"));
     let (cause, policy) = (trouble.cause(), by_policy.clone());
     let failure = Failure { handler: H::NAME, recorded, attempt, letter, cause, policy };
