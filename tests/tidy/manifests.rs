@@ -69,7 +69,7 @@ const TABLE: &[Allowed] = &[
         reason: "runs what an app declares: knows no app and, but for its tests, no database",
         normal: "actix anyhow futures-util serde serde_json thiserror tokio tracing umbel-bus umbel-core \
                  umbel-settings umbel-supervision umbel-telemetry uuid",
-        dev: "proptest tempfile umbel-host umbel-persistence umbel-testkit",
+        dev: "proptest tempfile umbel-host umbel-persistence umbel-testing umbel-testkit",
     },
     Allowed {
         member: "apps/persistence",
@@ -89,7 +89,7 @@ const TABLE: &[Allowed] = &[
     Allowed {
         member: "apps/testing",
         reason: "for tests of apps: a whole umbrella in memory; no app, and no product, names it",
-        normal: "actix serde_json tokio umbel-bus umbel-core umbel-host umbel-persistence umbel-supervision \
+        normal: "actix futures-util serde_json tokio umbel-bus umbel-core umbel-host umbel-persistence umbel-supervision \
                  umbel-testkit",
         dev: "serde umbel-testing",
     },

@@ -12,8 +12,8 @@ use crate::edge;
 
 /// What time it is: by the machine, or that and as much as a test has turned it on. Clones are the same clock.
 ///
-/// By it go moments of the domain: decisions, timers, commands for later, when an event was recorded. Deadlines, leases and pauses of
-/// retries do not: they measure how long machines take.
+/// By it go moments of the domain: decisions, timers, commands for later, when an event was recorded, how long aggregates and instances
+/// of process managers stay in memory. Deadlines, leases and pauses of retries do not: they measure how long machines take.
 #[derive(Clone, Debug, Default)]
 pub struct Clock {
     /// How far it was turned on; nothing for the machine's own, which so costs nothing more.

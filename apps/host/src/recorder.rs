@@ -19,10 +19,7 @@ use umbel_bus::{Bus, Store, Subscriber, edge};
 use umbel_core::store::{KeptNotice, Recorded};
 use umbel_supervision::{Stopping, Worker, WorkerContext};
 
-use crate::{
-    projection::{RETRY_MAX, RETRY_MIN},
-    settings::HostSettings,
-};
+use crate::settings::HostSettings;
 
 /// Takes notices from their topic.
 struct Listener<N> {
@@ -38,8 +35,7 @@ struct Keeper {
     topic: &'static str,
     store: Store,
     waiting: mpsc::Receiver<KeptNotice>,
-    batch: usize,
-    within: Duration,
+    settings: HostSettings,
     stopping: Stopping,
 }
 
@@ -56,8 +52,7 @@ pub(crate) fn worker<N: Recorded>(bus: Bus, settings: &HostSettings) -> Worker {
                 topic: N::TOPIC,
                 store: bus.store(),
                 waiting,
-                batch: settings.notices_batch,
-                within: settings.notices_batch_within(),
+                settings,
                 stopping: context.stopping(),
             };
             context.ready();
@@ -140,12 +135,13 @@ impl Keeper {
 
     /// Waits for a notice, and then a moment for others; whether there are any.
     async fn gather(&mut self, batch: &mut Vec<KeptNotice>) -> bool {
-        if self.waiting.recv_many(batch, self.batch).await == 0 {
+        let most = self.settings.notices_batch;
+        if self.waiting.recv_many(batch, most).await == 0 {
             return false;
         }
-        let until = Instant::now() + self.within;
-        while batch.len() < self.batch {
-            let room = self.batch - batch.len();
+        let until = Instant::now() + self.settings.notices_batch_within();
+        while batch.len() < most {
+            let room = most - batch.len();
             if !matches!(timeout_at(until, self.waiting.recv_many(batch, room)).await, Ok(1..)) {
                 break;
             }
@@ -156,7 +152,7 @@ impl Keeper {
     /// Stores a batch, trying until it is stored or, once told to stop, one last attempt has failed. The ids tell the store
     /// what it has already, should an answer have been lost.
     async fn store(&self, batch: &[KeptNotice]) -> bool {
-        let mut pause = RETRY_MIN;
+        let mut pause = self.settings.store_retry_min();
         loop {
             let is_last = self.stopping.clone().now_or_never().is_some();
             let Err(error) = self.store.keep_notices(batch.to_vec()).await else { return true };
@@ -169,7 +165,7 @@ impl Keeper {
                 () = sleep(pause) => {}
                 () = self.stopping.clone() => {}
             }
-            pause = (pause * 2).min(RETRY_MAX);
+            pause = self.settings.store_retry_after(pause);
         }
     }
 }

@@ -38,6 +38,12 @@ pub struct HostSettings {
     /// How long what is called after a commit of a projection may take before it is given up.
     #[serde(deserialize_with = "at_least_one")]
     pub projection_hook_ms: u64,
+    /// The pause before the first further attempt of a projection, or of who keeps notices, when the store refuses.
+    #[serde(deserialize_with = "at_least_one")]
+    pub store_retry_min_ms: u64,
+    /// The longest such pause.
+    #[serde(deserialize_with = "at_least_one")]
+    pub store_retry_max_ms: u64,
     /// Notices that one recorder stores at once, at most.
     #[serde(deserialize_with = "at_least_one")]
     pub notices_batch: usize,
@@ -102,6 +108,16 @@ impl HostSettings {
         Duration::from_millis(self.projection_hook_ms)
     }
 
+    /// The pause before the first further attempt when the store refuses.
+    pub(crate) const fn store_retry_min(&self) -> Duration {
+        Duration::from_millis(self.store_retry_min_ms)
+    }
+
+    /// The pause behind this one: they grow up to the longest.
+    pub(crate) fn store_retry_after(&self, pause: Duration) -> Duration {
+        (pause * 2).min(Duration::from_millis(self.store_retry_max_ms))
+    }
+
     pub(crate) const fn notices_batch_within(&self) -> Duration {
         Duration::from_millis(self.notices_batch_within_ms)
     }
@@ -123,6 +139,8 @@ impl Default for HostSettings {
             projection_poll_ms: 500,
             projection_look_ms: 1000,
             projection_hook_ms: 10_000,
+            store_retry_min_ms: 50,
+            store_retry_max_ms: 5000,
             notices_batch: 500,
             notices_batch_within_ms: 200,
             notices_waiting_max: 10_000,
@@ -167,6 +185,8 @@ mod tests {
             "projection_poll_ms",
             "projection_look_ms",
             "projection_hook_ms",
+            "store_retry_min_ms",
+            "store_retry_max_ms",
             "notices_batch",
             "notices_batch_within_ms",
             "notices_waiting_max",

@@ -95,7 +95,7 @@ fn nobody_is_answered_on_the_strength_of_what_is_not_stored() {
         let world = World::over(&store).await;
         world.bus.dispatch(deposit("ada", 5)).await.unwrap();
         store.shut();
-        store.refuse_nth(1);
+        store.faults.fail_appends(1);
         let emptied = world.bus.dispatch(withdraw("ada", 5));
         // With that stored it would be a no.
         let served = world.bus.dispatch(withdraw("ada", 3));

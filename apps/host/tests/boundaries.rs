@@ -209,7 +209,7 @@ fn a_lost_answer_is_settled_by_sending_the_same_id_again() {
         let store = Arc::<Rigged>::default();
         let world = school(&store).await;
         world.bus.dispatch(open("c1", 1)).await.unwrap();
-        store.lose_answers(1);
+        store.faults.lose_answers(1);
         let unknown = world.bus.dispatch_with(join("c1", "ada"), with_id(1)).await.unwrap_err();
         assert_eq!(unknown, DispatchError::Timeout { command: "courses.join", outcome: Outcome::Unknown });
         let settled = world.bus.dispatch_with(join("c1", "ada"), with_id(1)).await.unwrap();

@@ -224,7 +224,7 @@ fn a_lost_answer_is_settled_by_sending_the_same_id_again() {
         let store = std::sync::Arc::<Rigged>::default();
         let world = World::over(&store).await;
         world.bus.dispatch(deposit("ada", 1)).await.unwrap();
-        store.lose_answers(1);
+        store.faults.lose_answers(1);
         let unknown = world.bus.dispatch_with(deposit("ada", 5), with_id(1)).await;
         assert_eq!(
             unknown,

@@ -49,7 +49,7 @@ fn a_repeated_command_repeats_none_of_its_parts() {
         let world = World::over(&store).await;
         world.bus.dispatch(deposit("ada", 100)).await.unwrap();
         for lost in 0..3 {
-            store.lose_answers(lost);
+            store.faults.lose_answers(lost);
             // As a client does: the same id again while the outcome is unknown.
             let mut tries = 0;
             let done = loop {
@@ -100,10 +100,10 @@ fn a_command_that_stops_half_way_says_so() {
         let store = Arc::<Rigged>::default();
         let world = World::over(&store).await;
         world.bus.dispatch(deposit("ada", 10)).await.unwrap();
-        store.refuse_nth(1);
+        store.faults.fail_appends(1);
         let none = world.bus.dispatch_with(transfer(&["grace"], 4), with_id(1)).await;
         assert!(matches!(none, Err(DispatchError::Unavailable { .. })), "{none:?}");
-        store.refuse_nth(2);
+        store.faults.fail_appends_after(1, 1);
         let half = world.bus.dispatch_with(transfer(&["grace"], 4), with_id(1)).await;
         assert_eq!(half, Err(DispatchError::Timeout { command: "bank.transfer", outcome: Outcome::Unknown }));
         assert_eq!(world.history("ada").await.len(), 2);

@@ -1,7 +1,10 @@
 //! What handlers are told beside their events: that they are reset, and what is stored.
 
 use std::{
-    sync::{Arc, Mutex, atomic::AtomicU32},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicU32, Ordering},
+    },
     time::Duration,
 };
 
@@ -113,7 +116,11 @@ impl EventHandler for Keeper {
 
     async fn before_reset(&mut self, resets: u64) -> Result<(), String> {
         self.book.tell(Told::Reset(resets, self.handled));
-        if take(&self.book.refusals) { Err("not yet".to_owned()) } else { Ok(()) }
+        let left = &self.book.refusals;
+        match left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1)) {
+            Ok(_) => Err("not yet".to_owned()),
+            Err(_) => Ok(()),
+        }
     }
 
     async fn after_commit(&mut self, events: Vec<Arc<RecordedEvent>>) {
@@ -162,7 +169,7 @@ fn a_handler_is_told_of_a_reset_before_events_come_again() {
         assert_eq!(book.but_commits(), [&first[..], &again[..]].concat());
 
         stored(&world, Keeper::NAME, Place::new(3)).await;
-        book.refusals.store(1, std::sync::atomic::Ordering::SeqCst);
+        book.refusals.store(1, Ordering::SeqCst);
         reset(&world).await;
         book.until_handled(9).await;
         let refused = [Told::Reset(2, 3), Told::Begin, Told::Reset(2, 0)];
@@ -199,7 +206,7 @@ fn a_handler_is_told_what_is_stored() {
             pause().await;
         }
         assert_eq!(Book::committed(&book.all()), [1], "it is not stored");
-        store.subscriptions.lost_saves.store(2, std::sync::atomic::Ordering::SeqCst);
+        store.subscriptions.lost_saves.store(2, Ordering::SeqCst);
         store.subscriptions.down(false);
         book.until_committed(3).await;
         assert_eq!(Book::committed(&book.all()), [1, 2, 4]);

@@ -453,7 +453,7 @@ fn failure_hooks_see_why_an_aggregate_failed() {
         let refused = world.bus.dispatch(withdraw("ada", 6)).await;
         assert_eq!(refused, Err(DispatchError::Rejected(No::Insufficient { balance: 5 })));
         drop(world.bus.dispatch(Misbehave { account: "ada".into(), how: PanicIn::Decide }).await);
-        store.lose_answers(1);
+        store.faults.lose_answers(1);
         drop(world.bus.dispatch(deposit("ada", 1)).await);
         // A command of a handler fails as its part does, which is told first.
         let transfer = Transfer { from: "ada".into(), to: vec!["grace".into()], amount: 99 };

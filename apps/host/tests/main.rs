@@ -5,7 +5,6 @@ mod bank;
 mod courses;
 mod pot;
 mod probe;
-mod rigging;
 mod talks;
 mod world;
 

@@ -365,9 +365,9 @@ fn lost_answers_double_nothing() {
             // Not of the append of the event itself, which this test makes.
             let acts = [Do::Deposit(round), Do::Timer(-round, 3_600_000)];
             let last = say(&world, "s", said(Way::Start, &["l"], &acts).verdicts(&[Say::Always(1)])).await;
-            store.lose_answers(u32::try_from(round % 4).unwrap());
+            store.faults.lose_answers(u32::try_from(round % 4).unwrap());
             stored(&world, NAME, last).await;
-            store.lose_answers(0);
+            store.faults.lose_answers(0);
             expected.push(round);
         }
         assert_eq!(amounts(&world, "l").await, expected);

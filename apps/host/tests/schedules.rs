@@ -161,7 +161,7 @@ fn a_due_command_has_its_effect_once() {
             put(&without, one.waiting().unwrap()).await;
         }
         without.stop().await;
-        store.lose_answers(3);
+        store.faults.lose_answers(3);
         let nodes = [bank(&store).await, bank(&store).await];
         until_waiting(&nodes[0], QUEUE, 0).await;
         let mut found = amounts(&nodes[0], "ada").await;
@@ -276,7 +276,7 @@ fn what_is_away_is_tried_again_and_given_up_at_last() {
 
         // The plan is the first append, taking it the second, the deposit the third, putting it down the fourth.
         for number in 2..=4 {
-            store.refuse_nth(number);
+            store.faults.fail_appends_after(number - 1, 1);
             world.bus.schedule(deposit("ada", i64::from(number)), past(), options()).await.unwrap();
             until_waiting(&world, QUEUE, 0).await;
         }

@@ -159,7 +159,7 @@ fn several_events_are_applied_and_projected_in_order_and_once() {
         world.bus.dispatch_with(mark(&[2, 2]), strong()).await.unwrap();
         assert_eq!(sheet(&world).await, [3, 1, 2, 2, 2]);
 
-        store.lose_answers(1);
+        store.faults.lose_answers(1);
         let again = || strong().command_id(CommandId(Uuid::from_u128(1)));
         let unknown = world.bus.dispatch_with(mark(&[9, 8]), again()).await;
         let lost = DispatchError::Timeout { command: "tally.mark", outcome: Outcome::Unknown };

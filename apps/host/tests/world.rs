@@ -14,7 +14,7 @@ use umbel_host::{App, HostSettings};
 use umbel_persistence::StoreSettings;
 use umbel_supervision::{Backoff, Group, Intensity, Outcome, Policy, Supervisor};
 
-pub(crate) use self::rigged::{Rigged, lost, take};
+pub(crate) use self::rigged::Rigged;
 use crate::bank::{self, Balance, Deposited, GetBalance};
 
 /// A deadline that no test reaches unless something is wrong.

@@ -29,8 +29,8 @@ impl TestUmbrella {
     /// Lets this time pass: commands for later, recurring ones and timers of process managers become due one after the other, each at its
     /// moment, and all that follows from one has come to rest before the next. At the end all is [settled](Self::settled).
     ///
-    /// Only the clock of the domain is turned. Deadlines, leases, pauses of retries and how long an idle aggregate stays in memory go by
-    /// the machine's.
+    /// Aggregates and instances of process managers that nobody has asked for leave memory when their time has passed. Only the clock of
+    /// the domain is turned: deadlines, leases and pauses of retries go by the machine's.
     ///
     /// # Panics
     /// When something does not come to rest within the patience: it says what.

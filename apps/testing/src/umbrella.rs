@@ -2,11 +2,14 @@
 
 use std::{fmt::Display, future::Future, panic::Location, sync::Arc, time::Duration};
 
-use umbel_bus::{Bus, BusSettings, Clock, Store};
-use umbel_core::{Command, Query};
+use tokio::time::{Instant, sleep};
+use umbel_bus::{Bus, BusSettings, Clock, Store, edge};
+use umbel_core::{Command, CommandId, Query};
 use umbel_host::{App, DispatchError, DispatchOptions, Dispatched, HostSettings};
 use umbel_persistence::{Adapter, StoreSettings, memory::Memory};
 use umbel_supervision::{Backoff, Group, Intensity, Outcome, Policy, Supervisor};
+
+use crate::{intercepted::Intercepted, switches::Faults};
 
 /// How long a test waits for something to happen, unless it says otherwise.
 pub const PATIENCE: Duration = Duration::from_secs(10);
@@ -19,6 +22,7 @@ pub struct TestUmbrella {
     pub(crate) bus: Bus,
     pub(crate) supervisor: Supervisor,
     pub(crate) patience: Duration,
+    pub(crate) faults: Faults,
     pub(crate) made_of: TestUmbrellaBuilder,
 }
 
@@ -77,24 +81,26 @@ impl TestUmbrellaBuilder {
     /// Outside [`run`](crate::run), and when the apps contradict each other or something does not come up.
     #[track_caller]
     pub fn start(self) -> impl Future<Output = TestUmbrella> {
-        let at = Location::caller();
-        async move {
-            if let Err(error) = App::check(&self.apps) {
-                failed(at, &error);
-            }
-            let bus = Bus::with_clock(self.bus.clone(), self.clock.clone());
-            let policy = policy();
-            let settings = StoreSettings { poll_interval_ms: SHORT_MS, ..StoreSettings::default() };
-            let store =
-                umbel_persistence::group_over(Arc::clone(&self.store), &settings, &bus, policy.clone());
-            let root = Group::new("test", policy.clone()).child(umbel_bus::worker(&bus)).child(store);
-            let add = |root: Group, app: &App| root.child(app.group(&bus, &self.host, policy.clone()));
-            let supervisor = Supervisor::start(self.apps.iter().fold(root, add));
-            if let Err(error) = supervisor.tree().wait_until_up(self.patience).await {
-                failed(at, &format!("{error}\n{}", supervisor.tree().snapshot()));
-            }
-            TestUmbrella { bus, supervisor, patience: self.patience, made_of: self }
+        // Each its own: what fails for one node of a cluster does not for another.
+        self.start_with(Faults::default(), Location::caller())
+    }
+
+    async fn start_with(self, faults: Faults, at: &Location<'_>) -> TestUmbrella {
+        if let Err(error) = App::check(&self.apps) {
+            failed(at, &error);
         }
+        let bus = Bus::with_clock(self.bus.clone(), self.clock.clone());
+        let policy = policy();
+        let settings = StoreSettings { poll_interval_ms: SHORT_MS, ..StoreSettings::default() };
+        let store = Arc::new(Intercepted::new(Arc::clone(&self.store), faults.clone()));
+        let store = umbel_persistence::group_over(store, &settings, &bus, policy.clone());
+        let root = Group::new("test", policy.clone()).child(umbel_bus::worker(&bus)).child(store);
+        let add = |root: Group, app: &App| root.child(app.group(&bus, &self.host, policy.clone()));
+        let supervisor = Supervisor::start(self.apps.iter().fold(root, add));
+        if let Err(error) = supervisor.tree().wait_until_up(self.patience).await {
+            failed(at, &format!("{error}\n{}", supervisor.tree().snapshot()));
+        }
+        TestUmbrella { bus, supervisor, patience: self.patience, faults, made_of: self }
     }
 }
 
@@ -102,6 +108,9 @@ impl TestUmbrella {
     /// One without apps yet, over a store in memory.
     pub fn builder() -> TestUmbrellaBuilder {
         let mut host = HostSettings { projection_poll_ms: SHORT_MS, ..HostSettings::default() };
+        (host.store_retry_min_ms, host.store_retry_max_ms) = (1, SHORT_MS);
+        // Longer than dispatching takes here. Should it not be once, what is dispatched twice is done once.
+        (host.process_poll_ms, host.process_patience_ms) = (SHORT_MS, 20 * SHORT_MS);
         let subscriptions = &mut host.subscriptions;
         (subscriptions.poll_ms, subscriptions.checkpoint_within_ms) = (SHORT_MS, SHORT_MS);
         (subscriptions.retry_min_ms, subscriptions.retry_max_ms) = (1, SHORT_MS);
@@ -154,13 +163,39 @@ impl TestUmbrella {
         let at = Location::caller();
         let options = DispatchOptions::default().strong().deadline(self.patience);
         async move {
-            let told = format!("{} is not accepted", C::NAME);
             match self.bus.dispatch_with(command, options).await {
                 Ok(done) => done,
-                Err(DispatchError::Rejected(rejection)) => {
-                    failed(at, &format!("{told}: {}", rejection_of::<C>(&rejection)))
+                Err(error) => not_accepted::<C>(at, &error),
+            }
+        }
+    }
+
+    /// Dispatches a command as a client does that does not give up: under one id, again and again until it is accepted, though the store
+    /// refuses it or an answer is lost. Its effect is there once then, and visible.
+    ///
+    /// # Panics
+    /// When the domain rejects it, or it is not accepted within the patience.
+    #[track_caller]
+    pub fn insist<C: Command + Clone>(&self, command: C) -> impl Future<Output = Dispatched<C::Reply>> {
+        let (at, deadline) = (Location::caller(), Instant::now() + self.patience);
+        let options = DispatchOptions::default().strong().deadline(self.patience);
+        let options = options.command_id(CommandId(edge::fresh_id()));
+        async move {
+            loop {
+                let error = match self.bus.dispatch_with(command.clone(), options.clone()).await {
+                    Ok(done) => return done,
+                    Err(error) => error,
+                };
+                let again = matches!(
+                    error,
+                    DispatchError::Timeout { .. }
+                        | DispatchError::Unavailable { .. }
+                        | DispatchError::Conflict { .. }
+                );
+                if !again || Instant::now() > deadline {
+                    not_accepted::<C>(at, &error);
                 }
-                Err(error) => failed(at, &format!("{told}: {error}")),
+                sleep(Duration::from_millis(1)).await;
             }
         }
     }
@@ -204,8 +239,8 @@ impl TestUmbrella {
     /// When it does not stop, or start.
     #[track_caller]
     pub fn restart(self) -> impl Future<Output = Self> {
-        let made_of = self.made_of.clone();
-        let (stop, start) = (self.stop(), made_of.start());
+        let (made_of, faults) = (self.made_of.clone(), self.faults.clone());
+        let (stop, start) = (self.stop(), made_of.start_with(faults, Location::caller()));
         async move {
             stop.await;
             start.await
@@ -233,8 +268,14 @@ pub(crate) fn failed(at: &Location<'_>, what: &dyn Display) -> ! {
     panic!("{at}: {what}")
 }
 
-fn rejection_of<C: Command>(rejection: &C::Rejection) -> String {
-    serde_json::to_string(rejection).unwrap_or_else(|error| error.to_string())
+fn not_accepted<C: Command>(at: &Location<'_>, error: &DispatchError<C::Rejection>) -> ! {
+    let why = match error {
+        DispatchError::Rejected(rejection) => {
+            serde_json::to_string(rejection).unwrap_or_else(|error| error.to_string())
+        }
+        error => error.to_string(),
+    };
+    failed(at, &format!("{} is not accepted: {why}", C::NAME))
 }
 
 fn policy() -> Policy {

@@ -1,7 +1,9 @@
 //! The kit for tests of apps, tried on a small library.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test that meets what it does not expect must fail")]
 
+mod idle;
 mod library;
+mod outages;
 mod time;
 
 use std::{

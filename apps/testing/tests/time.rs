@@ -159,6 +159,26 @@ fn timers_run_out_when_told() {
     });
 }
 
+/// TM-02, TM-04: though appends fail and answers are lost, what was planned and the timer come once.
+#[test]
+fn timers_outlive_a_store_that_fails() {
+    run(async {
+        let app = App::new("safe").aggregate::<Safe>().process_manager::<Guard>();
+        let umbrella = TestUmbrella::of(app).await;
+        umbrella.dispatch(Open {}).await;
+        umbrella.settled().await;
+        umbrella.fail_appends(2);
+        umbrella.advance(DAY).await;
+        assert_eq!(checked(&umbrella).await.len(), 1);
+        umbrella.lose_answers(3);
+        umbrella.advance(DAY).await;
+        assert_eq!(checked(&umbrella).await.len(), 2);
+        umbrella.advance(DAY).await;
+        assert_eq!(checked(&umbrella).await.len(), 2);
+        umbrella.stop().await;
+    });
+}
+
 /// TM-09: what a decision plans is told by given, when, then.
 #[test]
 fn plans_are_told_by_the_rule() {

@@ -16,16 +16,16 @@
 use std::{fmt::Debug, marker::PhantomData};
 
 use serde::Serialize;
-use serde_json::{Value, json};
+use serde_json::Value;
 use umbel_core::{
     Aggregate, Command, Context, Decide, Decision, EncodedEvent, EventSet, EventType, Timestamp,
-    schedule::{PlanStep, PlannedCommand, Plans},
-    store::ClaimName,
+    schedule::Plans, store::ClaimName,
 };
 use uuid::Uuid;
 
-/// When a command is to be carried out.
-pub use umbel_core::schedule::When as Later;
+use crate::plans::are_planned;
+
+pub use crate::plans::{Later, Planned, later, later_as, taken_back};
 
 /// The moment of every decision unless [`Given::at`] says otherwise: 2026-01-31T12:00:00Z.
 pub const NOW: Timestamp = Timestamp::from_micros(1_769_860_800_000_000);
@@ -164,18 +164,14 @@ impl<A: Decide<C>, C: Command> Then<A, C> {
     /// Exactly these claims, scope and value, are taken.
     #[track_caller]
     pub fn takes<const N: usize>(self, expected: [(&str, &str); N]) -> Self {
-        assert_eq!(pairs(&self.take), expected, "the claims taken (left) are not the expected ones (right)");
+        are_taken(&self.take, &expected);
         self
     }
 
     /// Exactly these claims, scope and value, are given back.
     #[track_caller]
     pub fn releases<const N: usize>(self, expected: [(&str, &str); N]) -> Self {
-        assert_eq!(
-            pairs(&self.release),
-            expected,
-            "the claims released (left) are not the expected ones (right)"
-        );
+        are_released(&self.release, &expected);
         self
     }
 }
@@ -184,54 +180,8 @@ impl<A: Decide<C>, C: Command> Then<A, C> {
     /// Exactly these are planned for later and taken back, in this order.
     #[track_caller]
     pub fn plans(self, expected: impl IntoIterator<Item = Planned>) -> Self {
-        let expected: Vec<_> = expected.into_iter().map(|planned| planned.0(self.now)).collect();
-        let planned: Vec<_> = self.plans.steps().map(|step| told(&step, self.now)).collect();
-        assert_eq!(planned, expected, "what is planned and taken back (left) is not the expected (right)");
+        are_planned(&self.plans, expected, self.now);
         self
-    }
-}
-
-/// A command that is expected to be planned, or taken back.
-pub struct Planned(Box<dyn FnOnce(Timestamp) -> Value>);
-
-/// This command is planned, for then.
-pub fn later<D: Command>(command: D, when: Later) -> Planned {
-    planned(None, command, when)
-}
-
-/// This command is planned under a name, for then.
-pub fn later_as<D: Command>(name: &str, command: D, when: Later) -> Planned {
-    planned(Some(name.to_owned()), command, when)
-}
-
-/// What waits under this name is taken back.
-#[must_use]
-pub fn taken_back(name: &str) -> Planned {
-    let name = name.to_owned();
-    Planned(Box::new(move |now| told(&PlanStep::Cancel(&name), now)))
-}
-
-fn planned<D: Command>(name: Option<String>, command: D, when: Later) -> Planned {
-    Planned(Box::new(move |now| {
-        let mut plans = Plans::default();
-        match name {
-            Some(name) => plans.schedule_as(name, command, when),
-            None => plans.schedule(command, when),
-        }
-        plans.steps().map(|step| told(&step, now)).next().unwrap_or_default()
-    }))
-}
-
-/// A plan as it goes over the wire, and its moment: "in an hour" is the same as the moment an hour from now.
-#[track_caller]
-fn told(step: &PlanStep<'_>, now: Timestamp) -> Value {
-    match step {
-        PlanStep::Schedule(name, PlannedCommand { command, body, when }) => {
-            let body = body.as_ref().unwrap_or_else(|error| panic!("{command} cannot be kept: {error}"));
-            let body: Value = body.decode().expect("encoded as JSON a moment ago");
-            json!({ "name": name, "command": command, "body": body, "at": when.from(now).to_string() })
-        }
-        PlanStep::Cancel(name) => json!({ "taken back": name }),
     }
 }
 
@@ -262,6 +212,16 @@ pub(crate) fn same<T: Serialize + Debug>(actual: &T, expected: &T, what: &str) {
     let as_value =
         |value: &T| serde_json::to_value(value).unwrap_or_else(|error| panic!("{value:?}: {error}"));
     assert_eq!(as_value(actual), as_value(expected), "{what} (left) is not the expected one (right)");
+}
+
+#[track_caller]
+pub(crate) fn are_taken(claims: &[ClaimName], expected: &[(&str, &str)]) {
+    assert_eq!(pairs(claims), expected, "the claims taken (left) are not the expected ones (right)");
+}
+
+#[track_caller]
+pub(crate) fn are_released(claims: &[ClaimName], expected: &[(&str, &str)]) {
+    assert_eq!(pairs(claims), expected, "the claims released (left) are not the expected ones (right)");
 }
 
 fn pairs(claims: &[ClaimName]) -> Vec<(&str, &str)> {

@@ -12,9 +12,17 @@
 
 #![allow(clippy::panic, reason = "a failed expectation of a test is a panic")]
 
-use umbel_core::{Boundary, Command, Context, Decision, EncodedEvent, EventSet, TagQuery, Timestamp};
+use umbel_core::{
+    Boundary, Command, Context, Decision, EncodedEvent, EventSet, TagQuery, Timestamp, schedule::Plans,
+    store::ClaimName,
+};
 
-use crate::aggregate::{NOW, encoded, fresh_id, over_the_wire, same, wire_form};
+use crate::{
+    aggregate::{NOW, are_released, are_taken, encoded, fresh_id, over_the_wire, same, wire_form},
+    plans::are_planned,
+};
+
+pub use crate::plans::{Later, Planned, later, later_as, taken_back};
 
 type Reply<B> = <<B as Boundary>::Command as Command>::Reply;
 type Rejection<B> = <<B as Boundary>::Command as Command>::Rejection;
@@ -29,12 +37,20 @@ pub struct Given {
 /// A command decided, and nothing said about the outcome yet.
 #[must_use]
 pub struct When<B: Boundary> {
+    command: B::Command,
     query: TagQuery,
+    now: Timestamp,
     outcome: Result<Decision<B::Event, Reply<B>>, Rejection<B>>,
 }
 
 /// A decision whose events were as expected.
-pub struct Then<B: Boundary>(Reply<B>);
+pub struct Then<B: Boundary> {
+    reply: Reply<B>,
+    take: Vec<ClaimName>,
+    release: Vec<ClaimName>,
+    plans: Plans,
+    now: Timestamp,
+}
 
 /// A log of these events, in whichever streams.
 #[track_caller]
@@ -56,7 +72,6 @@ impl Given {
 
     /// The command is decided.
     #[track_caller]
-    #[allow(clippy::needless_pass_by_value, reason = "reads as it is said: when this is asked")]
     pub fn when<B: Boundary>(self, command: B::Command) -> When<B> {
         let query = B::query(&command).within::<B::Event>();
         if let Err(wrong) = query.check() {
@@ -77,7 +92,7 @@ impl Given {
             fresh_id(count)
         };
         let outcome = state.decide(&command, &Context::new(self.now, &mut fresh_ids));
-        When { query, outcome }
+        When { command, query, now: self.now, outcome }
     }
 }
 
@@ -86,7 +101,7 @@ impl<B: Boundary> When<B> {
     #[track_caller]
     pub fn then(self, expected: impl IntoIterator<Item = impl Into<B::Event>>) -> Then<B> {
         let expected: Vec<_> = expected.into_iter().map(|event| wire_form(&event.into())).collect();
-        let Decision { events, reply, .. } = match self.outcome {
+        let Decision { events, reply, take, release, plans } = match self.outcome {
             Ok(decision) => decision,
             Err(rejection) => panic!("expected events, but the command was rejected: {rejection}"),
         };
@@ -97,13 +112,26 @@ impl<B: Boundary> When<B> {
         }
         let events: Vec<_> = events.iter().map(|event| wire_form(&over_the_wire(event))).collect();
         assert_eq!(events, expected, "the events that happen (left) are not the expected ones (right)");
-        Then(reply)
+        Then { reply, take, release, plans, now: self.now }
     }
 
     /// The command is accepted, but nothing happens.
     #[track_caller]
     pub fn then_nothing(self) -> Then<B> {
         self.then(Vec::<B::Event>::new())
+    }
+
+    /// When another holds a claim that the decision wants, this is the reason it gets for a no.
+    #[track_caller]
+    pub fn then_if_claimed(
+        self,
+        scope: &str,
+        value: &str,
+        expected: impl Into<Option<Rejection<B>>>,
+    ) -> Self {
+        let rejection = B::claimed(&self.command, &ClaimName::new(scope, value));
+        same(&rejection, &expected.into(), "the rejection when the claim is taken");
+        self
     }
 
     /// The domain says no, for this reason.
@@ -120,14 +148,35 @@ impl<B: Boundary> Then<B> {
     /// The caller gets this answer.
     #[track_caller]
     pub fn replies(self, expected: impl Into<Reply<B>>) -> Self {
-        same(&self.0, &expected.into(), "the reply");
+        same(&self.reply, &expected.into(), "the reply");
+        self
+    }
+
+    /// Exactly these claims, scope and value, are taken.
+    #[track_caller]
+    pub fn takes<const N: usize>(self, expected: [(&str, &str); N]) -> Self {
+        are_taken(&self.take, &expected);
+        self
+    }
+
+    /// Exactly these claims, scope and value, are given back.
+    #[track_caller]
+    pub fn releases<const N: usize>(self, expected: [(&str, &str); N]) -> Self {
+        are_released(&self.release, &expected);
+        self
+    }
+
+    /// Exactly these are planned for later and taken back, in this order.
+    #[track_caller]
+    pub fn plans(self, expected: impl IntoIterator<Item = Planned>) -> Self {
+        are_planned(&self.plans, expected, self.now);
         self
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::panic::catch_unwind;
+    use std::{panic::catch_unwind, time::Duration};
 
     use serde::{Deserialize, Serialize};
     use umbel_core::{Event, Tags, events};
@@ -193,9 +242,18 @@ mod tests {
                 return Err("taken".into());
             }
             let seat = if command.by == "careless" { command.seat + 1 } else { command.seat };
-            Ok(Decision::new(vec![Taken { seat, by: command.by.clone() }.into()], self.taken))
+            let taken = Decision::new(vec![Taken { seat, by: command.by.clone() }.into()], self.taken);
+            let lapse = format!("lapse of {seat}");
+            let planned = taken.cancel(&lapse).schedule_as(lapse, take(seat, "nobody"), Later::After(DAY));
+            Ok(planned.take("hall.guest", &command.by).release("hall.waiting", &command.by))
+        }
+
+        fn claimed(_: &Take, claim: &ClaimName) -> Option<String> {
+            (claim.scope == "hall.guest").then(|| format!("{} has a seat", claim.value))
         }
     }
+
+    const DAY: Duration = Duration::from_secs(24 * 3600);
 
     fn take(seat: u32, by: &str) -> Take {
         Take { seat, by: by.into() }
@@ -210,6 +268,24 @@ mod tests {
         given_nothing().when::<Seat>(take(1, "ada")).then([taken(1, "ada")]).replies(0_u32);
         given([taken(2, "bob")]).when::<Seat>(take(1, "ada")).then([taken(1, "ada")]);
         given([taken(1, "bob")]).when::<Seat>(take(1, "ada")).then_rejected("taken");
+    }
+
+    /// TM-09: what a boundary plans, takes back and claims is told as that of an aggregate is.
+    #[test]
+    fn plans_and_claims_are_told() {
+        let decided = || {
+            let asked = given_nothing().at(NOW.plus(DAY)).when::<Seat>(take(1, "ada"));
+            let asked = asked.then_if_claimed("hall.guest", "ada", "ada has a seat".to_owned());
+            asked.then_if_claimed("hall.waiting", "ada", None).then([taken(1, "ada")])
+        };
+        let lapses = |when| [taken_back("lapse of 1"), later_as("lapse of 1", take(1, "nobody"), when)];
+        let planned = decided().plans(lapses(Later::After(DAY))).plans(lapses(Later::At(NOW.plus(2 * DAY))));
+        planned.takes([("hall.guest", "ada")]).releases([("hall.waiting", "ada")]);
+        assert!(catch_unwind(|| decided().plans([])).is_err());
+        assert!(catch_unwind(|| decided().plans(lapses(Later::At(NOW.plus(DAY))))).is_err());
+        assert!(catch_unwind(|| decided().plans([later(take(1, "nobody"), Later::After(DAY))])).is_err());
+        assert!(catch_unwind(|| decided().takes([])).is_err());
+        assert!(catch_unwind(|| decided().releases([])).is_err());
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! For tests only. For apps: given/when/then of aggregates, projections and process managers, golden samples of events. With the feature `stores`, for
+//! For tests only. For apps: given/when/then of aggregates, boundaries, projections and process managers, golden samples of events. With the feature `stores`, for
 //! stores: the conformance suite, a judge, a PostgreSQL of one's own.
 //!
 //! A whole umbrella for a test is `umbel-testing`'s.
@@ -15,3 +15,5 @@ pub mod boundary;
 pub mod golden;
 pub mod process_manager;
 pub mod projection;
+
+mod plans;

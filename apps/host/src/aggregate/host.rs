@@ -7,7 +7,9 @@ use std::{
     time::Duration,
 };
 
-use actix::{Actor, Addr, AsyncContext, Context, Handler, Message, ResponseFuture};
+use actix::{
+    Actor, ActorFutureExt, Addr, AsyncContext, Context, Handler, Message, ResponseFuture, WrapFuture,
+};
 #[cfg(feature = "faults")]
 use futures_util::future::join_all;
 use futures_util::future::ready;
@@ -39,6 +41,7 @@ pub(crate) struct AggregateHost<A: Aggregate + Unpin> {
 /// One instance in memory. Dropping the last address stops it.
 struct Live<A: Aggregate + Unpin> {
     address: Addr<Instance<A>>,
+    /// By the clock of the bus, as is how long it stays.
     used: Instant,
     stay: Arc<Stay>,
     /// Whether a time is running at whose end it is looked at.
@@ -97,9 +100,11 @@ impl<A: Aggregate + Unpin> CommandVisitor<A> for Collect<A> {
 }
 
 impl<A: Aggregate + Unpin> AggregateHost<A> {
-    /// The instance of a stream, made if it is not in memory or has died.
+    /// The instance of a stream, made if it is not in memory, has died, or has stayed for its time: whether that was noticed in
+    /// between does not show.
     fn instance(&mut self, stream: &StreamName, context: &Context<Self>) -> (Addr<Instance<A>>, Arc<Stay>) {
-        if !self.live.get(stream).is_some_and(|live| live.address.connected()) {
+        let (default, now) = (self.settings.aggregate_idle(), self.bus.clock().instant());
+        if !self.live.get(stream).is_some_and(|live| live.stays(default, now)) {
             self.make_room();
             let (host, retries) = (context.address().downgrade(), self.settings.conflict_retries);
             let instance = Instance::new(stream.clone(), self.bus.store(), retries, host);
@@ -107,12 +112,12 @@ impl<A: Aggregate + Unpin> AggregateHost<A> {
                 context.set_mailbox_capacity(self.settings.aggregate_waiting_max);
                 instance
             });
-            let live = Live { address, used: Instant::now(), stay: Arc::default(), timed: false };
+            let live = Live { address, used: now, stay: Arc::default(), timed: false };
             self.live.insert(stream.clone(), live);
         }
         match self.live.get_mut(stream) {
             Some(live) => {
-                live.used = Instant::now();
+                live.used = now;
                 (live.address.clone(), Arc::clone(&live.stay))
             }
             // Inserted above; nothing else runs in between.
@@ -140,12 +145,24 @@ impl<A: Aggregate + Unpin> AggregateHost<A> {
 
     /// Lets go of instances that nobody has used for as long as they stay.
     fn evict(&mut self) {
-        let default = self.settings.aggregate_idle();
-        let now = Instant::now();
-        self.live.retain(|_, live| {
-            let stays = || live.stay.keep(default).is_none_or(|keep| now.duration_since(live.used) < keep);
-            live.address.connected() && (!live.is_idle() || stays())
-        });
+        let (default, now) = (self.settings.aggregate_idle(), self.bus.clock().instant());
+        self.live.retain(|_, live| live.stays(default, now));
+    }
+
+    /// Evicts a few times within the time that instances stay, as long as this actor lives.
+    fn sweep(&self, context: &mut Context<Self>) {
+        let pause = (self.settings.aggregate_idle() / 4).max(Duration::from_millis(10));
+        let passed = self.passed(pause).into_actor(self);
+        context.spawn(passed.map(|(), host, context: &mut Context<Self>| {
+            host.evict();
+            host.sweep(context);
+        }));
+    }
+
+    /// Resolves when this time has passed by the clock of the bus.
+    fn passed(&self, time: Duration) -> impl Future<Output = ()> + use<A> {
+        let clock = self.bus.clock().clone();
+        async move { clock.sleep(time).await }
     }
 
     /// Lets go of an instance if its time is over, or looks again when it is. One that is at work says so again at its end.
@@ -153,17 +170,18 @@ impl<A: Aggregate + Unpin> AggregateHost<A> {
         let default = self.settings.aggregate_idle();
         let Some(live) = self.live.get_mut(&stream) else { return };
         let Some(keep) = live.stay.keep(default).filter(|_| live.is_idle()) else { return };
-        let left = keep.saturating_sub(live.used.elapsed());
+        let left = keep.saturating_sub(self.bus.clock().instant().duration_since(live.used));
         if left.is_zero() {
             self.live.remove(&stream);
         } else if !live.timed {
             live.timed = true;
-            context.run_later(left, move |host, context| {
+            let passed = self.passed(left).into_actor(self);
+            context.spawn(passed.map(move |(), host, context: &mut Context<Self>| {
                 if let Some(live) = host.live.get_mut(&stream) {
                     live.timed = false;
                 }
                 host.review(stream, context);
-            });
+            }));
         }
     }
 }
@@ -172,6 +190,12 @@ impl<A: Aggregate + Unpin> Live<A> {
     fn is_idle(&self) -> bool {
         self.stay.waiting() == 0
     }
+
+    /// Whether it is there for the next command: it has not died, and it is at work or its time is not over.
+    fn stays(&self, default: Duration, now: Instant) -> bool {
+        let is_young = || self.stay.keep(default).is_none_or(|keep| now.duration_since(self.used) < keep);
+        self.address.connected() && (!self.is_idle() || is_young())
+    }
 }
 
 impl<A: Aggregate + Unpin> Handler<Review> for AggregateHost<A> {
@@ -179,7 +203,7 @@ impl<A: Aggregate + Unpin> Handler<Review> for AggregateHost<A> {
 
     fn handle(&mut self, Review(stream): Review, context: &mut Self::Context) {
         if let Some(live) = self.live.get_mut(&stream) {
-            live.used = Instant::now();
+            live.used = self.bus.clock().instant();
         }
         self.review(stream, context);
     }
@@ -193,8 +217,7 @@ impl<A: Aggregate + Unpin> Actor for AggregateHost<A> {
     type Context = Context<Self>;
 
     fn started(&mut self, context: &mut Self::Context) {
-        let sweep = (self.settings.aggregate_idle() / 4).max(Duration::from_millis(10));
-        context.run_interval(sweep, |host, _| host.evict());
+        self.sweep(context);
     }
 }
 

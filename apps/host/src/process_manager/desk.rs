@@ -18,7 +18,7 @@ pub(super) struct Desk<E> {
     idle: Duration,
 }
 
-/// One instance.
+/// One instance. Moments are those of the bus's clock, and come from whoever asks.
 struct Seat<E> {
     known: Known,
     /// Whether it is being served.
@@ -32,14 +32,18 @@ impl<E> Desk<E> {
         Self { seats: BTreeMap::new(), max, idle }
     }
 
-    /// Something to do for an instance, behind what waits for it.
-    pub(super) fn put(&mut self, instance: &str, work: Work<E>) {
+    /// Something to do for an instance, behind what waits for it. One whose time is over is read again: whether that was noticed in
+    /// between does not show.
+    pub(super) fn put(&mut self, instance: &str, work: Work<E>, now: Instant) {
         let seat = self.seats.entry(instance.to_owned()).or_insert_with(|| Seat {
             known: Known::default(),
             busy: false,
             waiting: VecDeque::new(),
-            used: Instant::now(),
+            used: now,
         });
+        if seat.has_rested(self.idle, now) {
+            seat.known = Known::default();
+        }
         seat.waiting.push_back(work);
     }
 
@@ -52,10 +56,10 @@ impl<E> Desk<E> {
     }
 
     /// An instance was served.
-    pub(super) fn served(&mut self, instance: &str, known: Known) {
+    pub(super) fn served(&mut self, instance: &str, known: Known, now: Instant) {
         let Some(seat) = self.seats.get_mut(instance) else { return };
         let keep = known.is_something();
-        (seat.busy, seat.known, seat.used) = (false, known, Instant::now());
+        (seat.busy, seat.known, seat.used) = (false, known, now);
         if seat.waiting.is_empty() && !keep {
             self.seats.remove(instance);
         } else if self.seats.len() > self.max {
@@ -73,7 +77,7 @@ impl<E> Desk<E> {
     /// Gives back the memory of those that had nothing to do for long.
     pub(super) fn sweep(&mut self, now: Instant) {
         let idle = self.idle;
-        self.seats.retain(|_, seat| !seat.rests() || now.saturating_duration_since(seat.used) < idle);
+        self.seats.retain(|_, seat| !seat.has_rested(idle, now));
     }
 
     /// The longest unused make room for others: a few more than necessary, so that it is not looked for them each time.
@@ -95,6 +99,11 @@ impl<E> Desk<E> {
 impl<E> Seat<E> {
     fn rests(&self) -> bool {
         !self.busy && self.waiting.is_empty()
+    }
+
+    /// Whether it has had nothing to do for so long.
+    fn has_rested(&self, idle: Duration, now: Instant) -> bool {
+        self.rests() && now.saturating_duration_since(self.used) >= idle
     }
 }
 
@@ -121,21 +130,21 @@ mod tests {
         Work::Left { reminder: Uuid::nil() }
     }
 
-    fn serve(desk: &mut Desk<()>, instance: &str, what: Known) {
-        desk.put(instance, work());
+    fn serve(desk: &mut Desk<()>, instance: &str, what: Known, now: Instant) {
+        desk.put(instance, work(), now);
         desk.next(instance).unwrap();
-        desk.served(instance, what);
+        desk.served(instance, what, now);
     }
 
     /// One thing at a time for each instance, in order, and several instances at once.
     #[test]
     fn an_instance_is_served_with_one_thing_at_a_time() {
-        let mut desk = Desk::new(10, Duration::from_secs(1));
-        desk.put("a", work());
-        desk.put("a", work());
-        desk.put("b", work());
+        let (mut desk, now) = (Desk::new(10, Duration::from_secs(1)), Instant::now());
+        desk.put("a", work(), now);
+        desk.put("a", work(), now);
+        desk.put("b", work(), now);
         assert!(desk.next("a").is_some() && desk.next("a").is_none() && desk.next("b").is_some());
-        desk.served("a", known("a"));
+        desk.served("a", known("a"), now);
         assert!(matches!(desk.next("a"), Some((Known::Read(Some(_)), _))), "and what is known is kept");
     }
 
@@ -143,17 +152,25 @@ mod tests {
     /// at once.
     #[test]
     fn memory_is_given_back() {
-        let idle = Duration::from_secs(1);
+        let (idle, now) = (Duration::from_secs(1), Instant::now());
         let mut desk = Desk::new(3, idle);
-        serve(&mut desk, "gone", Known::Read(None));
+        serve(&mut desk, "gone", Known::Read(None), now);
         assert_eq!(desk.seats.len(), 0);
-        for instance in ["a", "b", "c", "d"] {
-            serve(&mut desk, instance, known(instance));
+        for (number, instance) in (0..).zip(["a", "b", "c", "d"]) {
+            serve(&mut desk, instance, known(instance), now + Duration::from_micros(number));
         }
         assert_eq!(desk.seats.keys().collect::<Vec<_>>(), ["b", "c", "d"]);
-        desk.put("c", work());
-        let later = Instant::now() + idle;
+        desk.put("c", work(), now);
+        let later = now + 2 * idle;
         desk.sweep(later);
         assert_eq!(desk.seats.keys().collect::<Vec<_>>(), ["c"], "it has something to do");
+        desk.next("c").unwrap();
+        desk.served("c", known("c"), later);
+        for (time, is_kept) in [(idle / 2, true), (idle, false)] {
+            desk.put("c", work(), later + time);
+            let (known, _) = desk.next("c").unwrap();
+            assert_eq!(known.is_something(), is_kept, "after {time:?}, though nobody has swept");
+            desk.served("c", known, later);
+        }
     }
 }

@@ -50,7 +50,7 @@ impl<P: ProcessManager> Router<P> {
                         Some(name) => Work::Timer { name, id },
                         None => Work::Left { reminder: id },
                     };
-                    self.desk.put(&instance, work);
+                    self.desk.put(&instance, work, self.around.bus.clock().instant());
                     self.begin(instance);
                 }
                 Err(error) => tracing::error!(manager = P::NAME, number, %error,

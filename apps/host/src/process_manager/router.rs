@@ -81,7 +81,7 @@ impl<P: ProcessManager> Router<P> {
 
     async fn take_all(&mut self, subscriber: &mut Subscriber) -> anyhow::Result<()> {
         let (mut stopping, clock) = (false, self.around.bus.clock().clone());
-        let mut sweep_at = Instant::now() + self.bounds.idle;
+        let mut sweep_at = clock.instant() + self.bounds.idle;
         loop {
             if stopping && self.at_work.is_empty() {
                 return Ok(());
@@ -102,9 +102,10 @@ impl<P: ProcessManager> Router<P> {
                     bail!("{} has not done with an event within {limit:?}", P::NAME)
                 },
                 () = clock.sleep_until(self.look_at), if looks => self.look(subscriber),
-                () = sleep_until(sweep_at) => {
-                    self.desk.sweep(Instant::now());
-                    sweep_at = Instant::now() + self.bounds.idle;
+                () = clock.sleep_until(sweep_at) => {
+                    let now = clock.instant();
+                    self.desk.sweep(now);
+                    sweep_at = now + self.bounds.idle;
                 }
                 batch = subscriber.next(), if has_room && !stopping => {
                     let Some(batch) = batch else {
@@ -141,6 +142,7 @@ impl<P: ProcessManager> Router<P> {
             return Ok(subscriber.link.ack_unheard(number, vec![delivered.place]).await?);
         }
         self.tickets.push(Rc::clone(&ticket));
+        let now = self.around.bus.clock().instant();
         for (part, (event, route)) in (0..).zip(routed) {
             let event = Rc::new(event);
             for interest in route.interests() {
@@ -152,7 +154,7 @@ impl<P: ProcessManager> Router<P> {
                     attempt: delivered.attempt,
                     ticket: Rc::clone(&ticket),
                 };
-                self.desk.put(&interest.instance, work);
+                self.desk.put(&interest.instance, work, now);
                 self.begin(interest.instance.clone());
             }
         }
@@ -201,7 +203,7 @@ impl<P: ProcessManager> Router<P> {
             }
         };
         let due = known.next_due(&self.reminded);
-        self.desk.served(&instance, known);
+        self.desk.served(&instance, known, self.around.bus.clock().instant());
         due.into_iter().for_each(|due| self.look_no_later_than(due));
         match work {
             Work::Event { ticket, .. } => self.event_ended(subscriber, &ticket, ended).await?,

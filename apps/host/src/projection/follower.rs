@@ -14,7 +14,6 @@ use umbel_core::{
 };
 
 use super::{
-    RETRY_MAX, RETRY_MIN,
     hook::{Hook, Owed},
     line::Line,
     open,
@@ -121,7 +120,7 @@ impl<P: Projection> Follower<P> {
     /// Looks now and then what the store has, until that is another plan, or this one has ended. Tells those who work by it to stop.
     async fn watch(&self, plan: &Plan, stop: &watch::Sender<bool>) -> Vec<Generation> {
         let (mut drain, mut stopped) = (self.drain.clone(), stop.subscribe());
-        let mut pause = RETRY_MIN;
+        let mut pause = self.settings.store_retry_min();
         loop {
             let has_ended = *stopped.borrow();
             if self.is_draining() {
@@ -145,7 +144,7 @@ impl<P: Projection> Follower<P> {
                     return kept;
                 }
                 Ok(kept) => {
-                    pause = RETRY_MIN;
+                    pause = self.settings.store_retry_min();
                     if plan.serving.is_none()
                         && let Some(serving) = kept.iter().find(|one| one.phase == Phase::Serving)
                     {
@@ -159,7 +158,7 @@ impl<P: Projection> Follower<P> {
                         () = sleep(pause) => {}
                         _ = drain.changed() => {}
                     }
-                    pause = (pause * 2).min(RETRY_MAX);
+                    pause = self.settings.store_retry_after(pause);
                 }
             }
         }

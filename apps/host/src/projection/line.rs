@@ -18,7 +18,6 @@ use umbel_core::{
 };
 
 use super::{
-    RETRY_MAX, RETRY_MIN,
     follower::Follower,
     hook::Owed,
     page::{self, Poison, Trouble},
@@ -88,16 +87,16 @@ impl<'a, P: Projection> Line<'a, P> {
 
     async fn go_on(&mut self, mut stop: watch::Receiver<bool>) {
         let mut head = self.follower.bus.head();
-        let mut pause = RETRY_MIN;
+        let mut pause = self.follower.settings.store_retry_min();
         self.show();
         while !*stop.borrow() {
             head.borrow_and_update();
             let outcome = self.round().await;
             self.follower.troubles.tell(self.phase, outcome.as_ref().err().map(ToString::to_string));
             match outcome {
-                Ok(Round::More) => pause = RETRY_MIN,
+                Ok(Round::More) => pause = self.follower.settings.store_retry_min(),
                 Ok(Round::AtHead) => {
-                    pause = RETRY_MIN;
+                    pause = self.follower.settings.store_retry_min();
                     let woken = async {
                         tokio::select! {
                             _ = head.changed() => {}
@@ -147,7 +146,7 @@ impl<'a, P: Projection> Line<'a, P> {
             () = sleep(pause) => {}
             _ = stop.changed() => {}
         }
-        (pause * 2).min(RETRY_MAX)
+        self.follower.settings.store_retry_after(pause)
     }
 
     /// One page of the log.

@@ -13,7 +13,7 @@ mod line;
 mod page;
 mod plan;
 
-use std::{marker::PhantomData, sync::Mutex, time::Duration};
+use std::{marker::PhantomData, sync::Mutex};
 
 use actix::{Actor, ActorContext, ActorFutureExt, AsyncContext, Context, Handler, WrapFuture};
 use tokio::sync::watch;
@@ -30,10 +30,6 @@ pub use self::hook::Committed;
 pub(crate) use self::hook::Hook;
 use self::{follower::Follower, plan::Plan};
 use crate::settings::HostSettings;
-
-/// The pause after a failure grows from the first to the last of these.
-pub(crate) const RETRY_MIN: Duration = Duration::from_millis(50);
-pub(crate) const RETRY_MAX: Duration = Duration::from_secs(5);
 
 /// Runs one projection.
 pub(crate) struct ProjectionHost<P: Projection> {

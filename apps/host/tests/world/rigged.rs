@@ -1,25 +1,29 @@
 //! A store with a door before its appends, that loses, refuses and intrudes as it is told.
 
-mod store;
-
 use std::sync::{
-    Arc, Mutex,
+    Mutex,
     atomic::{AtomicBool, AtomicU32, Ordering},
 };
 
+use futures_util::future::BoxFuture;
 use tokio::sync::watch;
 use umbel_core::{
-    EventId,
-    store::{Append, StoreError},
+    EventId, Timestamp,
+    store::{Append, AppendError, Appended, StoreError, StreamPage},
 };
-use umbel_persistence::{Adapter, memory::Memory};
+use umbel_persistence::Adapter;
+use umbel_testing::{Call, Faults, Intercept, Intercepted};
 
 use super::foreign_deposit;
-use crate::rigging::Rigging;
 
-/// A store, the one in memory unless said otherwise, with a door before the appends and events of others behind it.
-pub(crate) struct Rigged {
-    pub(crate) inner: Arc<dyn Adapter>,
+/// A store, the one in memory unless said otherwise, that is rigged.
+pub(crate) type Rigged = Intercepted<Rigging>;
+
+/// What goes wrong: a door before the appends, events of others behind it, and answers that get lost.
+#[derive(Default)]
+pub(crate) struct Rigging {
+    /// What any app's tests can let go wrong, too.
+    pub(crate) faults: Faults,
     /// While shut, appends wait.
     shut: watch::Sender<bool>,
     /// Groups of appends that came so far, and of these those that were let through.
@@ -28,16 +32,12 @@ pub(crate) struct Rigged {
     intrusions: AtomicU32,
     /// What is stored then instead of that deposit, each time with other ids.
     intruder: Mutex<Option<Append>>,
-    /// So many groups to come are stored, and their answers lost.
-    lost: AtomicU32,
-    /// The group with this number among those to come is refused.
-    refused: AtomicU32,
     /// So many saved projections to come are stored, and their answers lost.
     lost_saves: AtomicU32,
     /// The limit of the last read of the log.
     page_limit: watch::Sender<u32>,
     /// While held, switches of projections are refused.
-    switches_held: watch::Sender<bool>,
+    switches_held: AtomicBool,
     /// Whether pages of streams come without their events.
     empty_pages: AtomicBool,
     /// While shut, notices are not taken: asking waits.
@@ -54,40 +54,27 @@ pub(crate) struct Rigged {
     settling_refused: AtomicBool,
     /// How often documents were read.
     document_reads: AtomicU32,
-    pub(crate) subscriptions: Rigging,
+    pub(crate) subscriptions: Subscriptions,
 }
 
-impl Default for Rigged {
-    fn default() -> Self {
-        Self::over(Arc::new(Memory::new()))
-    }
+/// What goes wrong with subscriptions.
+#[derive(Default)]
+pub(crate) struct Subscriptions {
+    /// While set, everything but reading is refused.
+    down: AtomicBool,
+    /// So many saved checkpoints to come are stored, and their answers lost.
+    pub(crate) lost_saves: AtomicU32,
+    /// So many parked letters to come are stored, and their answers lost.
+    pub(crate) lost_parks: AtomicU32,
+    /// So many settled letters to come are stored, and their answers lost.
+    pub(crate) lost_settles: AtomicU32,
+    /// How often stored subscriptions were looked up.
+    pub(crate) lists: AtomicU32,
+    /// How often checkpoints were to be saved.
+    pub(crate) saves: AtomicU32,
 }
 
-impl Rigged {
-    pub(crate) fn over(inner: Arc<dyn Adapter>) -> Self {
-        Self {
-            inner,
-            shut: watch::Sender::default(),
-            groups: watch::Sender::default(),
-            intrusions: AtomicU32::default(),
-            intruder: Mutex::default(),
-            lost: AtomicU32::default(),
-            refused: AtomicU32::default(),
-            lost_saves: AtomicU32::default(),
-            page_limit: watch::Sender::default(),
-            switches_held: watch::Sender::default(),
-            empty_pages: AtomicBool::default(),
-            notices_shut: watch::Sender::default(),
-            notices_refused: AtomicU32::default(),
-            lost_keeps: AtomicU32::default(),
-            batches: Mutex::default(),
-            snapshots_refused: AtomicU32::default(),
-            settling_refused: AtomicBool::default(),
-            document_reads: AtomicU32::default(),
-            subscriptions: Rigging::default(),
-        }
-    }
-
+impl Rigging {
     /// Makes appends wait.
     pub(crate) fn shut(&self) {
         self.shut.send_replace(true);
@@ -126,17 +113,9 @@ impl Rigged {
         append
     }
 
-    pub(crate) fn lose_answers(&self, times: u32) {
-        self.lost.store(times, Ordering::SeqCst);
-    }
-
-    pub(crate) fn refuse_nth(&self, number: u32) {
-        self.refused.store(number, Ordering::SeqCst);
-    }
-
     /// Refuses switches of projections, which are tried again, or lets them through.
     pub(crate) fn hold_switches(&self, hold: bool) {
-        self.switches_held.send_replace(hold);
+        self.switches_held.store(hold, Ordering::SeqCst);
     }
 
     /// The limit of the last read of the log.
@@ -186,13 +165,113 @@ impl Rigged {
     pub(crate) fn lose_saves(&self, times: u32) {
         self.lost_saves.store(times, Ordering::SeqCst);
     }
+
+    /// What only ends the commands of an instance is refused, the rest of a group is not.
+    async fn settle(
+        &self,
+        inner: &dyn Adapter,
+        group: Vec<Append>,
+        now: Timestamp,
+    ) -> Vec<Result<Appended, AppendError>> {
+        let settles = |append: &Append| append.command.is_none() && !append.done.is_empty();
+        if !self.settling_refused.load(Ordering::SeqCst) || !group.iter().any(settles) {
+            return self.faults.append(inner, group, now).await;
+        }
+        let mut outcomes = Vec::new();
+        for append in group {
+            if settles(&append) {
+                outcomes.push(Err(told("not to settle").into()));
+            } else {
+                outcomes.extend(self.faults.append(inner, vec![append], now).await);
+            }
+        }
+        outcomes
+    }
+}
+
+impl Intercept for Rigging {
+    fn append<'a>(
+        &'a self,
+        inner: &'a dyn Adapter,
+        group: Vec<Append>,
+        now: Timestamp,
+    ) -> BoxFuture<'a, Vec<Result<Appended, AppendError>>> {
+        Box::pin(async move {
+            self.groups.send_modify(|(came, _)| *came += 1);
+            self.shut.subscribe().wait_for(|shut| !shut).await.unwrap();
+            self.groups.send_modify(|(_, through)| *through += 1);
+            if take(&self.intrusions) {
+                inner.append(vec![self.intruder()], now).await;
+            }
+            self.settle(inner, group, now).await
+        })
+    }
+
+    fn before(&self, call: Call) -> BoxFuture<'_, Result<(), StoreError>> {
+        Box::pin(async move {
+            let subscriptions = &self.subscriptions;
+            let refuse = |refused, what| if refused { Err(told(what)) } else { Ok(()) };
+            match call {
+                Call::ReadAll { limit } => drop(self.page_limit.send_replace(limit)),
+                Call::GetDocuments => drop(self.document_reads.fetch_add(1, Ordering::SeqCst)),
+                Call::SwitchProjection => {
+                    refuse(self.switches_held.load(Ordering::SeqCst), "not to switch")?;
+                }
+                Call::SaveSnapshot => refuse(take(&self.snapshots_refused), "to refuse")?,
+                Call::KeepNotices { notices } => {
+                    self.batches.lock().unwrap().push(notices);
+                    self.notices_shut.subscribe().wait_for(|shut| !shut).await.unwrap();
+                    refuse(take(&self.notices_refused), "to refuse")?;
+                }
+                Call::OpenSubscription
+                | Call::KeepLeases
+                | Call::SaveCheckpoints
+                | Call::ParkLetters
+                | Call::SettleLetters => refuse(subscriptions.down.load(Ordering::SeqCst), "to refuse")?,
+                Call::ListSubscriptions => drop(subscriptions.lists.fetch_add(1, Ordering::SeqCst)),
+                _ => {}
+            }
+            if call == Call::SaveCheckpoints {
+                subscriptions.saves.fetch_add(1, Ordering::SeqCst);
+            }
+            self.faults.before(call).await
+        })
+    }
+
+    fn after(&self, call: Call) -> Result<(), StoreError> {
+        let lost = match call {
+            Call::SaveProjection | Call::SaveTables | Call::SwitchProjection => &self.lost_saves,
+            Call::KeepNotices { .. } => &self.lost_keeps,
+            Call::SaveCheckpoints => &self.subscriptions.lost_saves,
+            Call::ParkLetters => &self.subscriptions.lost_parks,
+            Call::SettleLetters => &self.subscriptions.lost_settles,
+            _ => return Ok(()),
+        };
+        if take(lost) {
+            return Err(StoreError::OutcomeUnknown { reason: "the test lost the answer".into() });
+        }
+        Ok(())
+    }
+
+    fn page(&self, mut page: StreamPage) -> StreamPage {
+        if self.empty_pages.load(Ordering::SeqCst) {
+            page.events.clear();
+        }
+        page
+    }
+}
+
+impl Subscriptions {
+    pub(crate) fn down(&self, down: bool) {
+        self.down.store(down, Ordering::SeqCst);
+    }
 }
 
 /// Whether one is left, and takes it.
-pub(crate) fn take(counter: &AtomicU32) -> bool {
+fn take(counter: &AtomicU32) -> bool {
     counter.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1)).is_ok()
 }
 
-pub(crate) fn lost() -> StoreError {
-    StoreError::OutcomeUnknown { reason: "the test lost the answer".into() }
+fn told(what: &str) -> StoreError {
+    StoreError::Unavailable { reason: format!("told {what}") }
 }

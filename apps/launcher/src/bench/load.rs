@@ -111,7 +111,8 @@ impl Appends {
             let (target, left) = (self.target.clone(), Arc::clone(&left));
             tokio::spawn(async move {
                 while take_one(&left) {
-                    caller.append(&target, batch).await?;
+                    let begin = caller.append(&target, batch).await?;
+                    caller.latencies.push(begin.elapsed());
                 }
                 anyhow::Ok(caller)
             })
@@ -122,6 +123,11 @@ impl Appends {
         let latencies = self.callers.iter_mut().flat_map(|caller| caller.latencies.drain(..)).collect();
         Ok(Round { units: count * u64::from(batch), took, latencies })
     }
+
+    /// One append of the first caller, without a task of its own: the moment of the call, whose answer there is by now.
+    pub(super) async fn append_one(&mut self) -> anyhow::Result<Instant> {
+        self.callers.first_mut().context("there is a caller")?.append(&self.target, self.batch).await
+    }
 }
 
 impl Subject for Appends {
@@ -131,7 +137,8 @@ impl Subject for Appends {
 }
 
 impl Caller {
-    async fn append(&mut self, target: &Target, batch: u32) -> anyhow::Result<()> {
+    /// The moment of the call, whose answer there is by now.
+    async fn append(&mut self, target: &Target, batch: u32) -> anyhow::Result<Instant> {
         let turn = self.next;
         self.next = (turn + 1) % self.streams.len();
         let stream = self.streams.get(turn).context("every caller has a stream")?;
@@ -142,8 +149,7 @@ impl Caller {
             Target::Store(store) => stream.append_to_store(store, before, events).await?,
             Target::Floor(floor) => stream.append_to_floor(floor, before, events).await?,
         }
-        self.latencies.push(begin.elapsed());
-        Ok(())
+        Ok(begin)
     }
 }
 

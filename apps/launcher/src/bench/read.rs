@@ -23,7 +23,7 @@ use super::{
 
 pub(super) const BARE_QUERY: &str = "floor bare query";
 /// The same work as reads do here: rows, and of each the typed value.
-const DECODED_QUERY: &str = "floor decoded query";
+pub(super) const DECODED_QUERY: &str = "floor decoded query";
 
 /// Streams read one after the other in one round.
 const STREAMS: u64 = 50;

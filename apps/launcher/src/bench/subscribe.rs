@@ -1,4 +1,4 @@
-//! W4: durable subscriptions, from the beginning of the log beside a bare query, and live beside a bare commit.
+//! W4: durable subscriptions, from the beginning of the log beside queries of the same rows, and live beside a bare commit.
 
 use std::time::Instant;
 
@@ -10,13 +10,13 @@ use umbel_core::{
     store::{SaveProjection, Selector},
 };
 use umbel_host::{Subscription, subscribe};
-use umbel_persistence::floor::{Floors, Rows, Scan};
+use umbel_persistence::floor::{Decode, Floors, Rows, Scan};
 
 use super::{
     append::{GROUP_COMMIT, UMBEL},
     args::SubscribeArgs,
     bars,
-    event::Logged,
+    event::{self, Logged},
     figures::rounded,
     fill::fill,
     lab::Site,
@@ -24,18 +24,23 @@ use super::{
     load::{Appends, Plan, Target},
     memory::Memory,
     pages,
-    read::{BARE_QUERY, Scans},
+    read::{BARE_QUERY, DECODED_QUERY, Scans},
     report::{Figure, Report},
     rounds::{Contest, Round, Subject},
 };
 
 const ACROSS: &str = "across";
+const DECODING: &str = "decoding";
 const PROJECTION: &str = "projection";
 
-/// Subscribes from the origin, once in each round under a name of its own, and takes everything: a page, its events decoded, an
-/// acknowledgement and with it a checkpoint for each batch.
+/// Subscribes from the origin, once in each round under a name of its own, and takes everything: an acknowledgement and with it a
+/// checkpoint for each batch.
 struct Subscriptions {
     bus: Bus,
+    /// Begins the names.
+    name: &'static str,
+    /// Whether the typed value of each event is made, as by a handler of its type, or nothing is done with it.
+    decode: bool,
     /// Events per batch.
     batch: u32,
     /// Events that must be met.
@@ -70,19 +75,25 @@ async fn catch_up(site: &Site, args: &SubscribeArgs) -> anyhow::Result<Report> {
     let scan = Scan::open(&lab.scratch).await?;
     let batch = lab.host.projection_batch;
     let before = Memory::own()?;
+    let subscriptions =
+        |name, decode| Subscriptions { bus: lab.bus.clone(), name, decode, batch, events, done: 0 };
+    let scans = |decode| scan.clone().map(|scan| Scans { scan, rows: vec![Rows::All], decode, events });
     let series = Contest::default()
-        .with(UMBEL, Subscriptions { bus: lab.bus.clone(), batch, events, done: 0 })
+        .with(UMBEL, subscriptions("no-op", false))
+        .with(DECODING, subscriptions("decoding", true))
         .with(PROJECTION, CatchUps { store, batch, events, done: 0 })
-        .with_some(BARE_QUERY, scan.map(|scan| Scans { scan, rows: vec![Rows::All], decode: None, events }))
+        .with_some(BARE_QUERY, scans(None))
+        .with_some(DECODED_QUERY, scans(Some(event::decode as Decode)))
         .run(rounds)
         .await?;
     let grown = Memory::own()?.resident_mib - before.resident_mib;
     let what = format!(
-        "a durable subscription from the origin, and a projection, over {events} events, a checkpoint every {batch}"
+        "a durable subscription from the origin with a handler that does nothing, one that decodes, and a projection, over \
+         {events} events, a checkpoint every {batch}"
     );
     let report = Report::new("W4a", what, &lab.status, rounds).with("events", events).with("batch", batch);
     let report = report.measured(series).ratio(UMBEL, BARE_QUERY, bars::CATCH_UP);
-    let report = report.ratio(PROJECTION, BARE_QUERY, None);
+    let report = report.ratio(DECODING, DECODED_QUERY, None).ratio(PROJECTION, DECODED_QUERY, None);
     Ok(report.value("grown by", rounded(grown, 1), "MiB", bars::GROWTH_MIB))
 }
 
@@ -118,14 +129,16 @@ async fn live(site: &Site, args: &SubscribeArgs) -> anyhow::Result<Report> {
 impl Subscriptions {
     async fn catch_up(&mut self) -> anyhow::Result<Round> {
         self.done += 1;
-        let subscription = Subscription::named(format!("bench.catch-up.{}", self.done))?
+        let subscription = Subscription::named(format!("bench.{}.{}", self.name, self.done))?
             .batch(self.batch)
             .checkpoint_after(self.batch);
         let (begin, mut events) = (Instant::now(), 0);
         let mut subscriber = subscribe(&self.bus, subscription).await?;
         while events < self.events {
             let batch = subscriber.next().await.context("the subscription has ended")?;
-            batch.events().iter().try_for_each(|one| pages::decode::<Logged>(&one.event))?;
+            if self.decode {
+                batch.events().iter().try_for_each(|one| pages::decode::<Logged>(&one.event))?;
+            }
             batch.ack().await?;
             events += u64::try_from(batch.events().len())?;
         }

@@ -91,6 +91,7 @@ macro_rules! store_conformance {
             selections_pass_over_gaps,
             selections_begin_anywhere,
             selections_hold_over_thousands_of_events,
+            selections_by_kind_know_what_is_gone,
             selectors_agree_with_a_scan,
         ]);
         $crate::store_conformance!(@cases $factory, tags, [

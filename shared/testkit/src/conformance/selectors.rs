@@ -4,7 +4,7 @@ use proptest::{prelude::*, strategy::ValueTree, test_runner::TestRunner};
 use umbel_core::{
     ExpectedVersion::Any,
     Metadata, NewEvent, RecordedEvent, Tag, TagItem, TagQuery, Tags, Timestamp,
-    store::{Append, Removal, Selector},
+    store::{Append, Removal, Selector, VerifyStore},
 };
 use uuid::Uuid;
 
@@ -183,6 +183,57 @@ pub async fn selections_hold_over_thousands_of_events<S: StoreUnderTest>(store: 
             assert!(found == expected, "{selector:?} backward by {limit}: {} events", found.len());
         }
     }
+}
+
+/// RD-04: over thousands of events, rare kinds and conversations are found before and behind removals and the archive's end,
+/// in pages of whatever size, and nothing that is gone makes a page look like the last one.
+pub async fn selections_by_kind_know_what_is_gone<S: StoreUnderTest>(store: S) {
+    let events = Events::default();
+    for round in 0..13_u64 {
+        let of = |stream: &str, typed: &dyn Fn(u64) -> String| {
+            let typed = |n| NewEvent {
+                metadata: Metadata {
+                    correlation_id: id(u128::from(round * 7 + n % 5)),
+                    ..Metadata::default()
+                },
+                ..events.typed(&typed(n))
+            };
+            (stream.to_owned(), (0..500).map(typed).collect::<Vec<_>>())
+        };
+        for (name, new) in [
+            of("kept-1", &|n| format!("test.k{}/1", (round * 500 + n) % 61)),
+            of("gone-1", &|n| format!("test.k{}/1", n % 61 + round % 2)),
+        ] {
+            store.append(Append::to_stream(stream(&name), Any, new)).await.unwrap();
+        }
+    }
+    let check = async || {
+        let log = read_log_matching(&store, &Selector::all(), 3000).await;
+        let conversations =
+            [3, 38, 87].map(|number| Selector { correlation_id: id(number), ..Selector::all() });
+        let kinds = [&["test.k7"][..], &["test.k0", "test.k61", "test.k8"], &["test.k44", "test.k45"]];
+        for selector in
+            kinds.map(|names| Selector::names(names.iter().copied())).into_iter().chain(conversations)
+        {
+            let scan =
+                positions(&log.iter().filter(|event| selector.matches(event)).cloned().collect::<Vec<_>>());
+            assert!(!scan.is_empty(), "{selector:?} selects something");
+            for limit in [3, 50] {
+                let found = positions(&read_log_matching(&store, &selector, limit).await);
+                assert!(found == scan, "{selector:?} by {limit}: {found:?}, not {scan:?}");
+                let mut found = positions(&read_log_backward(&store, &selector, limit).await);
+                found.reverse();
+                assert!(found == scan, "{selector:?} backward by {limit}: {found:?}, not {scan:?}");
+            }
+        }
+    };
+    check().await;
+    store.ask(events.perform(archive(5000))).await.unwrap();
+    store.ask(events.perform(truncate("gone-1", 2500, Removal::Hard))).await.unwrap();
+    check().await;
+    store.ask(events.perform(delete("gone-1", Removal::Hard))).await.unwrap();
+    check().await;
+    assert_eq!(store.ask(VerifyStore).await, Ok(vec![]));
 }
 
 /// RD-04: any selector finds what [`Selector::matches`] lets through, also after removals and with an archive.

@@ -60,8 +60,9 @@ CREATE FUNCTION {schema}.kinds_of(p_types text[], p_categories text[]) RETURNS S
     WHERE (p_types IS NULL OR type = ANY (p_types)) AND (p_categories IS NULL OR category = ANY (p_categories))
 $$;
 
--- Exactly three unique indexes and one that serves selection: each costs every event. What has a fixed width comes
--- first, the widest ahead, so that nothing is padded. Either data or bytes is set.
+-- Exactly three unique indexes, and one that costs next to nothing: each index costs every event. What serves selection is
+-- written span by span instead, see below. What has a fixed width comes first, the widest ahead, so that nothing is padded.
+-- Either data or bytes is set.
 CREATE TABLE {schema}.events (
     position bigint PRIMARY KEY,
     stream_id bigint NOT NULL,
@@ -79,7 +80,6 @@ CREATE TABLE {schema}.events (
     metadata json,
     UNIQUE (stream_id, version)
 );
-CREATE INDEX events_by_kind ON {schema}.events (kind_id, position);
 -- An insert hardly feels it: a range of pages is looked at once, when it is full. The two filters of a range have room
 -- beside each other in one index tuple; with more values than they were made for they only find more in vain. Positions
 -- are in it so that a part of the log can be asked for, and negated so that no other index can serve that condition.
@@ -110,6 +110,20 @@ CREATE TABLE {schema}.spans (
     min_recorded_at timestamptz NOT NULL,
     max_recorded_at timestamptz NOT NULL
 );
+
+-- Where the events of a kind are in a span, from first_position on: their places in it, from 0 on, in order. As the span's
+-- row it is written once the log has passed the span; the events of the last one, which it has not, are looked at one by
+-- one. What is removed is no longer listed. An index by kind would cost each event as much as one of the unique ones.
+CREATE TABLE {schema}.span_kinds (
+    first_position bigint NOT NULL,
+    kind_id int NOT NULL,
+    events int NOT NULL,
+    places smallint[] NOT NULL,
+    PRIMARY KEY (kind_id, first_position),
+    CHECK (events > 0 AND events = cardinality(places))
+);
+-- Packing them would take longer than they take to write.
+ALTER TABLE {schema}.span_kinds ALTER places SET STORAGE EXTERNAL;
 
 -- Second places for events that are in the log already: version `version` of stream `stream_id` is the event at `position`.
 CREATE TABLE {schema}.links (

@@ -57,14 +57,22 @@ BEGIN
     );
 END $$;
 
--- Writes the spans that the log passes when its head goes from p_base to p_head. Called under the log's row lock.
+-- Writes what is kept of the spans that the log passes when its head goes from p_base to p_head. Called under the log's
+-- row lock.
 CREATE FUNCTION {schema}.close_spans(p_base bigint, p_head bigint) RETURNS void
 LANGUAGE sql
 AS $$
+    WITH passed AS MATERIALIZED (
+        SELECT (position - 1) / 4096 * 4096 + 1 AS first_position, (position - 1) % 4096 AS place, kind_id, recorded_at
+        FROM {schema}.all_events
+        WHERE position > p_base / 4096 * 4096 AND position <= p_head / 4096 * 4096
+    ), listed AS (
+        INSERT INTO {schema}.span_kinds (first_position, kind_id, events, places)
+        SELECT first_position, kind_id, count(*), array_agg(place::smallint ORDER BY place)
+        FROM passed GROUP BY first_position, kind_id
+    )
     INSERT INTO {schema}.spans (first_position, min_recorded_at, max_recorded_at)
-    SELECT (position - 1) / 4096 * 4096 + 1, min(recorded_at), max(recorded_at) FROM {schema}.all_events
-    WHERE position > p_base / 4096 * 4096 AND position <= p_head / 4096 * 4096
-    GROUP BY 1
+    SELECT first_position, min(recorded_at), max(recorded_at) FROM passed GROUP BY first_position
 $$;
 
 -- Writes the events of a group, if what the writer believes still holds; raises UM001 if not.

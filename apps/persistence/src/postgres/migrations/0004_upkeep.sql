@@ -34,6 +34,28 @@ BEGIN
     FROM unnest(p_positions) WITH ORDINALITY AS new (position, ordinal);
 END $$;
 
+-- Lists events that are removed no longer among those of their kinds.
+CREATE FUNCTION {schema}.unlist_kinds(p_positions bigint[], p_kinds int[]) RETURNS void LANGUAGE plpgsql
+SET jit = off SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off
+AS $$
+DECLARE
+    gone record;
+BEGIN
+    FOR gone IN
+        SELECT kind_id, (position - 1) / 4096 * 4096 + 1 AS first_position, array_agg((position - 1) % 4096) AS places
+        FROM unnest(p_positions, p_kinds) AS removed (position, kind_id) GROUP BY 1, 2
+    LOOP
+        DELETE FROM {schema}.span_kinds s
+        WHERE s.kind_id = gone.kind_id AND s.first_position = gone.first_position
+            AND s.events <= cardinality(gone.places);
+        UPDATE {schema}.span_kinds s SET (events, places) = (
+            SELECT count(*), array_agg(place::smallint ORDER BY place)
+            FROM (SELECT unnest(s.places) AS place EXCEPT SELECT unnest(gone.places)) AS kept
+        )
+        WHERE s.kind_id = gone.kind_id AND s.first_position = gone.first_position;
+    END LOOP;
+END $$;
+
 -- Removes a stream's own events with versions below p_before, archived or not, all links to them, and its own links
 -- below p_before. Every stream that loses something keeps its version and counts what it lost. Returns how many went.
 CREATE FUNCTION {schema}.remove_events(p_stream bigint, p_before bigint, OUT events bigint, OUT links bigint)
@@ -43,22 +65,24 @@ SET jit = off SET enable_seqscan = off SET enable_hashjoin = off SET enable_merg
 AS $$
 DECLARE
     gone bigint[];
+    kinds int[];
     losers bigint[];
     losses bigint[];
     own_links bigint;
 BEGIN
     WITH fresh AS (
-        DELETE FROM {schema}.events WHERE stream_id = p_stream AND version < p_before RETURNING position, tags
+        DELETE FROM {schema}.events WHERE stream_id = p_stream AND version < p_before RETURNING position, kind_id, tags
     ), archived AS (
-        DELETE FROM {schema}.archive WHERE stream_id = p_stream AND version < p_before RETURNING position, tags
+        DELETE FROM {schema}.archive WHERE stream_id = p_stream AND version < p_before RETURNING position, kind_id, tags
     ), removed AS (
         SELECT * FROM fresh UNION ALL SELECT * FROM archived
     ), untagged AS (
         DELETE FROM {schema}.event_tags t USING removed r CROSS JOIN LATERAL unnest(r.tags) AS gone (tag)
         WHERE t.tag = gone.tag AND t.position = r.position
     )
-    SELECT coalesce(array_agg(position), '{}') INTO gone FROM removed;
+    SELECT coalesce(array_agg(position), '{}'), coalesce(array_agg(kind_id), '{}') INTO gone, kinds FROM removed;
     events := cardinality(gone);
+    PERFORM {schema}.unlist_kinds(gone, kinds);
 
     DELETE FROM {schema}.links WHERE stream_id = p_stream AND version < p_before;
     GET DIAGNOSTICS own_links = ROW_COUNT;

@@ -4,7 +4,7 @@
 //! * a conversation, or what a message led to, whatever else is asked, by looking at a short range, and where it is too
 //!   rare for that, by its own index;
 //! * a time by the spans that it overlaps;
-//! * names and categories by looking at a short range, too, and else by the index of kinds.
+//! * names and categories by looking at a short range, too, and else by what lists them by kind, span by span.
 
 use tokio_postgres::Row;
 use umbel_core::{
@@ -26,7 +26,7 @@ use crate::{
 
 /// Spans that one page looks through.
 const SPANS_MAX: i64 = 32;
-/// Kinds whose ranges of the index one page merges. Of more, events are looked at one by one.
+/// Kinds whose lists one page merges. Of more, events are looked at one by one.
 const KINDS_MAX: i64 = 64;
 /// Positions that one page looks at then.
 const SCAN_MAX: u64 = 100_000;
@@ -130,7 +130,12 @@ impl Reader {
             return Ok(enough);
         }
         let range = Range::beginning_at(from, u64::MAX, selection.direction);
+        let open = match selection.direction {
+            Direction::Forward => "(SELECT count(*) FROM listed) < $6",
+            Direction::Backward => "true",
+        };
         let text = self.statements.select_kinds.replace("{sorted}", sorted(selection.direction));
+        let text = text.replace("{open}", open);
         let (first, last, count) = (range.first.to_i64(), range.last.to_i64(), i64::from(limit));
         let params: [Param<'_>; 6] =
             [&first, &last, &selection.names, &selection.categories, &KINDS_MAX, &count];

@@ -1,25 +1,52 @@
--- A page of the events of some kinds, merged from the kinds' ranges of the index, with the log's head and how many
--- kinds there are, all of one snapshot. Positions first, rows after.
+-- A page of the events of some kinds, with the log's head and how many kinds there are, all of one snapshot. Positions first,
+-- rows after: those of the spans that the log has passed are listed by kind, those behind are looked at one by one. As many
+-- spans are opened as hold a page, counting what lies wholly between the first position and the last.
 -- Of more kinds than parameter 5 it returns no event.
--- {events} is events, or all_events when the page reaches into the archive; {sorted} the direction (empty or DESC).
--- The rows are compared so that no other index can serve the order.
+-- {events} is events, or all_events when the page reaches into the archive; {sorted} the direction (empty or DESC); {open} when
+-- the events behind the last span are looked at: forward when the listed ones are not enough, backward always.
 -- Rows come in order because the inner query's do; the reader makes sure of it. Ordering them here once more would sort
 -- every page.
 -- Parameters: 1 the first position, 2 the last, 3 names of types, 4 categories (null: do not restrict),
 --   5 how many kinds at most, 6 how many events at most.
--- One row whose position is null: none there. Index: events_by_kind and archive's like it, events_pkey, archive_pkey.
+-- One row whose position is null: none there. Index: span_kinds_pkey, events_pkey, archive_pkey.
 WITH wanted AS MATERIALIZED (
     SELECT k AS kind_id FROM {schema}.kinds_of($3, $4) AS k LIMIT $5::bigint + 1
+), span AS MATERIALIZED (
+    SELECT first_position, kinds,
+        coalesce(sum(events) OVER (ORDER BY first_position {sorted} ROWS UNBOUNDED PRECEDING EXCLUDE CURRENT ROW), 0) AS before
+    FROM (
+        SELECT s.first_position, array_agg(s.kind_id) AS kinds,
+            CASE WHEN s.first_position >= $1 AND s.first_position + 4095 <= $2 THEN sum(s.events) ELSE 0 END AS events
+        FROM wanted w
+        CROSS JOIN LATERAL (
+            SELECT * FROM {schema}.span_kinds s
+            WHERE s.kind_id = w.kind_id AND s.first_position BETWEEN $1::bigint - 4095 AND $2
+            ORDER BY s.first_position {sorted} LIMIT $6::bigint + 1
+        ) s
+        WHERE (SELECT count(*) FROM wanted) <= $5
+        GROUP BY s.first_position
+    ) held
+), listed AS MATERIALIZED (
+    SELECT s.first_position + place AS position
+    FROM span
+    CROSS JOIN LATERAL unnest(span.kinds) AS kind (kind_id)
+    JOIN {schema}.span_kinds s ON s.kind_id = kind.kind_id AND s.first_position = span.first_position
+    CROSS JOIN LATERAL unnest(s.places) AS place
+    WHERE span.before < $6 AND s.first_position + place BETWEEN $1 AND $2
+    ORDER BY 1 {sorted} LIMIT $6
 ), page AS MATERIALIZED (
-    SELECT found.position
-    FROM wanted w
-    CROSS JOIN LATERAL (
-        SELECT i.position FROM {schema}.{events} i
-        WHERE (i.kind_id, i.position) >= (w.kind_id, $1) AND (i.kind_id, i.position) <= (w.kind_id, $2)
-        ORDER BY i.kind_id {sorted}, i.position {sorted} LIMIT $6
+    SELECT position FROM (
+        SELECT position FROM listed
+        UNION ALL
+        (
+            SELECT i.position FROM {schema}.{events} i
+            WHERE {open} AND (SELECT count(*) FROM wanted) <= $5
+                AND i.position BETWEEN greatest($1, (SELECT l.position / 4096 * 4096 + 1 FROM {schema}.log l WHERE l.one)) AND $2
+                AND i.kind_id = ANY (ARRAY(SELECT kind_id FROM wanted))
+            ORDER BY i.position {sorted} LIMIT $6
+        )
     ) found
-    WHERE (SELECT count(*) FROM wanted) <= $5
-    ORDER BY found.position {sorted} LIMIT $6
+    ORDER BY position {sorted} LIMIT $6
 )
 SELECT log.position AS head, log.archived_to, {columns}, (SELECT count(*) FROM wanted) AS kinds
 FROM {schema}.log

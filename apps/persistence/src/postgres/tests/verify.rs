@@ -230,7 +230,7 @@ async fn every_damage_is_found() {
     }
 }
 
-/// What leads reads by time to the events is there and right for each complete span, archived or not; a removal leaves it as
+/// What leads reads by time and by kind to the events is there and right for each complete span, archived or not; a removal leaves it as
 /// it is.
 #[tokio::test]
 async fn spans_are_compared_with_their_events() {
@@ -253,6 +253,32 @@ async fn spans_are_compared_with_their_events() {
         assert_eq!(rules(&findings), [Rule::Spans], "{sql}: {findings:#?}");
         assert!(findings.iter().any(|finding| finding.what.contains(text)), "{sql}: {findings:#?}");
         let mend = "DELETE FROM {}.spans; INSERT INTO {}.spans SELECT * FROM {}.sound; DROP TABLE {}.sound";
+        damage(&schema, mend).await;
+    }
+    for (sql, text) in [
+        (
+            "DELETE FROM {}.span_kinds WHERE first_position = 4097",
+            "at positions 4097 to 8192 are listed as 0 at none",
+        ),
+        (
+            "UPDATE {}.span_kinds SET places[1] = 4095 WHERE first_position = 1",
+            "at positions 1 to 4096 are listed as",
+        ),
+        (
+            "UPDATE {}.span_kinds SET kind_id = 999 WHERE first_position = 1",
+            "kind 999 is listed in the span from position 1",
+        ),
+        (
+            "UPDATE {}.span_kinds SET first_position = 8193 WHERE first_position = 1",
+            "is listed in the span from position 8193",
+        ),
+    ] {
+        damage(&schema, "CREATE TABLE {}.sound AS SELECT * FROM {}.span_kinds").await;
+        damage(&schema, sql).await;
+        let findings = adapter.verify().await.unwrap();
+        assert_eq!(rules(&findings), [Rule::Spans], "{sql}: {findings:#?}");
+        assert!(findings.iter().any(|finding| finding.what.contains(text)), "{sql}: {findings:#?}");
+        let mend = "DELETE FROM {}.span_kinds; INSERT INTO {}.span_kinds SELECT * FROM {}.sound; DROP TABLE {}.sound";
         damage(&schema, mend).await;
     }
 }

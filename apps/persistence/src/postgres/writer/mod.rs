@@ -4,6 +4,9 @@
 //! this refuses, and whole groups when something remembered turns out wrong, are planned again on what is read
 //! under the log's lock. When the connection is lost in between, that second way also settles what became of
 //! the group: with the same ids, what was stored is recognised and what was not is stored now.
+//!
+//! What is not the usual case is a future in a box of its own: a caller who is alone would feel how the largest of them is
+//! moved along with each group.
 
 mod cache;
 mod group;
@@ -93,7 +96,7 @@ impl Writer {
         let session = state.session.take().filter(|session| !session.is_closed());
         let session = match session {
             Some(session) => session,
-            None => match self.reconnect(&mut state, self.target.connect_timeout()).await {
+            None => match Box::pin(self.reconnect(&mut state, self.target.connect_timeout())).await {
                 Ok(session) => session,
                 Err(error) => return group.finish(&error),
             },
@@ -117,7 +120,7 @@ impl Writer {
             }
             Some(Err(error)) if may_be_of_one(&error) && group.open_count() > 1 => {
                 let deadline = Instant::now() + self.group_timeout;
-                self.store_one_by_one(&mut state, session, &mut group, deadline, false).await
+                Box::pin(self.store_one_by_one(&mut state, session, &mut group, deadline, false)).await
             }
             // The database said no: nothing of what is open was stored. The connection may be in the middle of a
             // transaction; the next group gets a new one.
@@ -128,7 +131,7 @@ impl Writer {
             }
         };
         if let Err(lost) = stored {
-            self.settle(&mut state, &mut group, &lost).await;
+            Box::pin(self.settle(&mut state, &mut group, &lost)).await;
         }
         group.finish(&StoreError::Failed { reason: "an append was left without an outcome".into() })
     }
@@ -158,7 +161,10 @@ impl State {
                 Err(error) => return Err(error),
             }
         }
-        if group.open_count() > 0 { self.store_under_lock(session, group, false).await } else { Ok(()) }
+        if group.open_count() == 0 {
+            return Ok(());
+        }
+        Box::pin(self.store_under_lock(session, group, false)).await
     }
 
     async fn store_by_guess(
@@ -259,7 +265,7 @@ impl State {
             .flat_map(|append| append.claims.take.iter().chain(&append.claims.release))
             .collect();
         if !names.is_empty() || !claims.is_empty() {
-            let seen = session.look(&names, &claims).await?;
+            let seen = Box::pin(session.look(&names, &claims)).await?;
             self.remember(&seen);
             if !seen.not_plain.is_empty() {
                 return Ok(None);

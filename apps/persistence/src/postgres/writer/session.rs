@@ -14,7 +14,7 @@ use tokio_postgres::{Client, Error, Row};
 use umbel_core::{
     CommandId, EventId, Position, StreamName, Timestamp, Version,
     store::{
-        Append, Appended, ClaimName, StoreError,
+        Append, AppendCondition, Appended, ClaimName, StoreError,
         plan::{EventPlace, Plan, StreamState, View},
     },
 };
@@ -284,11 +284,23 @@ impl Session {
         {
             return Ok(base);
         }
-        let events = self.append(&rows, &kinds.ids, head, revision, now);
+        let events = Box::pin(self.append(&rows, &kinds.ids, head, revision, now));
         if !locked && beside == 0 {
             // One statement is its own transaction.
             return events.await;
         }
+        Box::pin(self.write_beside(plan, events, conditions, now, locked)).await
+    }
+
+    /// Writes a plan that is more than events, or whose transaction has begun.
+    async fn write_beside(
+        &self,
+        plan: &Plan<'_>,
+        events: impl Future<Output = Result<Base, Error>>,
+        conditions: &[&AppendCondition],
+        now: PgTimestamp,
+        locked: bool,
+    ) -> Result<Base, Error> {
         let begin = async { if locked { Ok(()) } else { self.client.batch_execute(&self.begin).await } };
         let beside = join5(
             self.verify(plan, conditions),

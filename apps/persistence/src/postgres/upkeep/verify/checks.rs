@@ -22,6 +22,8 @@ pub(in crate::postgres) enum Walk {
     Spans,
     /// The rows of spans.
     SpanRows,
+    /// What lists events by kind.
+    SpanKinds,
     /// Places in streams; what is seen of a stream is carried into the next step.
     Places,
     /// Events by id.
@@ -51,6 +53,7 @@ impl Walk {
             Self::Positions => (&statements.verify_next_positions, "0"),
             Self::Spans => (&statements.verify_next_spans, "0"),
             Self::SpanRows => (&statements.verify_next_span_rows, "-9223372036854775808"),
+            Self::SpanKinds => (&statements.verify_next_span_kinds, "[-2147483648, 0]"),
             Self::Places => (&statements.verify_next_places, "[0, 0]"),
             Self::Ids => (&statements.verify_next_ids, NIL),
             Self::Links => (&statements.verify_next_links, "-9223372036854775808"),
@@ -84,6 +87,8 @@ pub(in crate::postgres) fn checks(statements: &Statements) -> Vec<Check<'_>> {
         (Rule::References, Walk::Whole, &statements.verify_kinds),
         (Rule::Spans, Walk::Spans, &statements.verify_spans),
         (Rule::Spans, Walk::SpanRows, &statements.verify_stray_spans),
+        (Rule::Spans, Walk::Spans, &statements.verify_span_kinds),
+        (Rule::Spans, Walk::SpanKinds, &statements.verify_stray_span_kinds),
         (Rule::Links, Walk::Links, &statements.verify_links),
         (Rule::Tags, Walk::Positions, &statements.verify_tags),
         (Rule::Tags, Walk::Tags, &statements.verify_stray_tags),
