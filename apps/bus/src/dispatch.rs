@@ -5,7 +5,7 @@ use std::{borrow::Cow, collections::BTreeMap, fmt, time::Duration};
 use serde_json::Value;
 use tokio::time::Instant;
 use umbel_core::{
-    Command, CommandId, EventName, ExpectedVersion, Json, Metadata, Position, Request, StreamNameError,
+    Command, CommandId, EventName, ExpectedVersion, Gap, Json, Metadata, Position, Request, StreamNameError,
     Version,
     store::{AppendError, StoreError},
 };
@@ -56,7 +56,7 @@ pub struct DispatchOptions {
     correlation_id: Option<Uuid>,
     causation_id: Option<Uuid>,
     pub(crate) custom: BTreeMap<String, Value>,
-    consistency: Consistency,
+    consistency: Option<Consistency>,
     deadline: Option<Duration>,
     within: Vec<&'static str>,
     pub(crate) returning: Option<Returning>,
@@ -113,6 +113,10 @@ pub enum DispatchError<R> {
         /// What is wrong with the identity.
         reason: StreamNameError,
     },
+    /// Its aggregate's stream does not show all events that led to its state. Nothing was stored. It stays so until the aggregate says
+    /// that it bears that, or a snapshot covers what is missing.
+    #[error(transparent)]
+    Incomplete(Gap),
     /// Nobody owns this command here. Nothing was done. Start the app that does.
     #[error("nobody here owns the command {command}; is its app running?")]
     NoHandler {
@@ -167,10 +171,11 @@ impl DispatchOptions {
         self.consistency(Consistency::Strong)
     }
 
-    /// What must be visible before the dispatch returns.
+    /// What must be visible before the dispatch returns. Without it, what the app that owns the command says, or else
+    /// `bus.consistency`.
     #[must_use]
     pub fn consistency(mut self, consistency: Consistency) -> Self {
-        self.consistency = consistency;
+        self.consistency = Some(consistency);
         self
     }
 
@@ -218,7 +223,7 @@ impl DispatchOptions {
 }
 
 impl Bus {
-    /// Sends a command to its owner and waits for its reply: default deadline, nothing awaited beyond storage.
+    /// Sends a command to its owner and waits for its reply, with the defaults of everything.
     ///
     /// # Errors
     /// See [`DispatchError`].
@@ -240,12 +245,13 @@ impl Bus {
     ) -> Result<Dispatched<C::Reply>, DispatchError<C::Rejection>> {
         let within = options.deadline.unwrap_or(self.settings().default_deadline());
         let deadline = handle::within(within);
-        let consistency = options.consistency.clone();
+        let consistency = options.consistency.clone().unwrap_or_else(|| self.consistency_of(C::NAME));
         let context = options.into_context(deadline, self.settings().returning);
         self.conduct(command, context, &consistency).await
     }
 
-    /// Sends a command within a context that exists already, such as that of the command which caused it.
+    /// Sends a command within a context that exists already, such as that of the command which caused it, and awaits nothing beyond
+    /// storage, whatever the defaults say: that is for whoever dispatched the whole.
     ///
     /// # Errors
     /// See [`DispatchError`].
@@ -312,7 +318,8 @@ impl Bus {
         deadline: Instant,
     ) -> Result<Dispatched<R>, DispatchError<E>> {
         let Some(position) = dispatched.position else { return Ok(dispatched) };
-        let awaited = consistency.awaited(&self.progress(), dispatched.events.as_deref(), within);
+        let known = (&*self.progress(), &*self.listeners_elsewhere().borrow().clone());
+        let awaited = consistency.awaited(known, dispatched.events.as_deref(), within);
         let waiting_for = self.lagging(awaited, position, deadline).await;
         if waiting_for.is_empty() {
             return Ok(dispatched);
@@ -366,6 +373,7 @@ impl<R> DispatchError<R> {
                 DispatchError::NotYetVisible { position, waiting_for, reply }
             }
             Self::BadIdentity { command, reason } => DispatchError::BadIdentity { command, reason },
+            Self::Incomplete(gap) => DispatchError::Incomplete(gap),
             Self::NoHandler { command } => DispatchError::NoHandler { command },
             Self::Undecodable { command, reason } => DispatchError::Undecodable { command, reason },
             Self::Unavailable { reason, retry_after } => DispatchError::Unavailable { reason, retry_after },
@@ -386,6 +394,7 @@ impl<R> DispatchError<R> {
             Self::Conflict { .. } => "conflict",
             Self::NotYetVisible { .. } => "not_yet_visible",
             Self::BadIdentity { .. } => "bad_identity",
+            Self::Incomplete(_) => "incomplete",
             Self::NoHandler { .. } => "no_handler",
             Self::Undecodable { .. } => "undecodable",
             Self::Unavailable { .. } => "unavailable",

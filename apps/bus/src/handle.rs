@@ -10,7 +10,7 @@ use tokio::{
 };
 use umbel_core::{
     Position, Request,
-    store::{AllPage, ReadAll},
+    store::{AllPage, Listener, ReadAll},
     subscription::Change,
 };
 
@@ -25,6 +25,7 @@ use crate::{
     store::Store,
     tail::{Moment, Tail},
     topics::Registry,
+    visible::Defaults,
 };
 
 /// Hints about subscriptions that wait for who is slow to hear them; beyond that he hears that he missed some.
@@ -63,6 +64,10 @@ pub(crate) struct Shared {
     commons: Commons,
     /// Nothing as long as there is none, which is what every dispatch looks at.
     middleware: ArcSwapOption<Chain>,
+    /// What apps say that dispatches of their commands await; nothing as long as none does.
+    consistencies: ArcSwapOption<Defaults>,
+    /// What other processes on the same store run.
+    elsewhere: watch::Sender<Arc<[Listener]>>,
     settings: BusSettings,
     clock: Clock,
 }
@@ -90,6 +95,8 @@ impl Bus {
                 topics: Registry::new(&settings),
                 commons: Commons::default(),
                 middleware: ArcSwapOption::empty(),
+                consistencies: ArcSwapOption::empty(),
+                elsewhere: watch::Sender::new(Vec::new().into()),
                 settings,
                 clock,
             }),
@@ -341,6 +348,11 @@ impl Bus {
         });
     }
 
+    /// What apps say that dispatches of their commands await.
+    pub(crate) fn consistencies(&self) -> &ArcSwapOption<Defaults> {
+        &self.shared.consistencies
+    }
+
     /// What stands around dispatches, if anything does.
     pub(crate) fn middleware(&self) -> Option<Arc<Chain>> {
         self.shared.middleware.load_full()
@@ -350,6 +362,41 @@ impl Bus {
     #[must_use]
     pub fn progress(&self) -> Vec<Progress> {
         self.routes().progress.clone()
+    }
+
+    /// Counts how often what runs in this process has changed, and more.
+    #[must_use]
+    pub fn changes_of_routes(&self) -> watch::Receiver<u64> {
+        self.tables()
+    }
+
+    /// What others may wait for that runs in this process: projections, and handlers declared strong.
+    #[must_use]
+    pub fn listeners(&self) -> Vec<Listener> {
+        let strong = self.progress().into_iter().filter(|progress| progress.strong);
+        let events = |progress: &Progress| progress.events.iter().map(|&name| name.to_owned()).collect();
+        let mut listeners: Vec<_> = strong
+            .map(|progress| Listener { events: events(&progress), name: progress.name.to_owned() })
+            .collect();
+        listeners.sort();
+        listeners
+    }
+
+    /// What other processes on the same store run, as far as it is known.
+    #[must_use]
+    pub fn listeners_elsewhere(&self) -> watch::Receiver<Arc<[Listener]>> {
+        self.shared.elsewhere.subscribe()
+    }
+
+    /// Tells what other processes on the same store run. The store calls it now and then.
+    pub fn announce_listeners(&self, elsewhere: Vec<Listener>) {
+        self.shared.elsewhere.send_if_modified(|known| {
+            let is_news = **known != *elsewhere;
+            if is_news {
+                *known = elsewhere.into();
+            }
+            is_news
+        });
     }
 
     /// Counts the tables, for those who wait for another one.

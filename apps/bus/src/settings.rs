@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Deserializer, de::Error as _};
 
-use crate::{returning::Returning, topics::check_name};
+use crate::{returning::Returning, topics::check_name, visible::Consistency};
 
 /// Bounds and times of the bus, each at least 1 but for those of the tail. They are documented in `config/default.toml`.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
@@ -40,6 +40,8 @@ pub struct BusSettings {
     pub topic_ttl_ms: u64,
     /// What a dispatch returns beside the reply when the caller does not say.
     pub returning: Returning,
+    /// What a dispatch awaits when neither the caller nor the app that owns the command says: nothing or everybody, never some by name.
+    pub consistency: Consistency,
     /// How long a subscriber may take over one tracked event when it does not say, in milliseconds.
     #[serde(deserialize_with = "at_least_one")]
     pub topic_lease_ms: u64,
@@ -71,6 +73,7 @@ impl Default for BusSettings {
             mailbox_capacity: 1024,
             default_deadline_ms: 5000,
             returning: Returning::Reply,
+            consistency: Consistency::Eventual,
             tail_max_events: 4096,
             tail_max_bytes: 8 << 20,
             topic_capacity: 1024,

@@ -1,15 +1,17 @@
 //! Waiting until what was stored has had its effect, here and on other nodes.
 //!
 //! Whoever runs in this process tells itself how far it has come. What other nodes do shows in the store, as checkpoints: these are
-//! looked up with growing pauses, and only when other nodes have a part in the work.
+//! looked up with growing pauses, and only when other nodes have a part in the work. What other nodes run they tell each other through the
+//! store, every now and then: [`Bus::listeners_elsewhere`].
 
-use std::{future::pending, pin::pin, time::Duration};
+use std::{collections::HashMap, future::pending, pin::pin, sync::Arc, time::Duration};
 
 use futures_util::future::join_all;
+use serde::Deserialize;
 use tokio::time::{Instant, sleep, timeout_at};
 use umbel_core::{
     EventName, Place, Position,
-    store::{ListProjections, ListSubscriptions, Phase, StoreError},
+    store::{ListProjections, ListSubscriptions, Listener, Phase, StoreError},
     subscription::SubscriptionName,
 };
 
@@ -24,61 +26,109 @@ const LOOK_MAX: Duration = Duration::from_millis(100);
 
 /// What must be visible before a dispatch returns. Of a handler that is all events that it is done with: also one that it skipped, or that
 /// became a dead letter, counts, so the answer does not say that the effect is there.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+///
+/// What is awaited by a dispatch that does not say is the default of the app that owns the command, or else `bus.consistency`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Consistency {
     /// Nothing: the events are stored, projections and handlers follow.
     #[default]
     Eventual,
-    /// Every projection, and every handler that is declared strong, of this process that listens to one of the events written.
+    /// Every projection, and every handler that is declared strong, that listens to one of the events written, in this process or in
+    /// another one on the same store. One that began elsewhere less than `store.listeners_interval_ms` ago may not be known yet; one that
+    /// nobody runs any more is not waited for.
     Strong,
     /// The projections and handlers with these names. Those of other nodes count as well, by the checkpoints in the store. Of a projection
     /// that is what readers get, whichever version of it that is: `articles.list` and `articles.list/1` say the same.
+    #[serde(skip)]
     Named(Vec<String>),
 }
 
+/// What apps say for the commands they own, by the commands' names.
+pub(crate) type Defaults = HashMap<&'static str, Consistency>;
+
+/// One that is waited for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Awaited {
+    pub(crate) name: String,
+    /// Whether it is waited for only as long as another process runs it.
+    only_elsewhere: bool,
+}
+
 impl Consistency {
-    /// The names of those to wait for. One that is named and unknown is waited for as well: nobody can say of it that the effect
-    /// is visible. Handlers that themselves wait for this dispatch are not waited for.
+    /// Those to wait for. One that is named and unknown is waited for as well: nobody can say of it that the effect is visible. Handlers
+    /// that themselves wait for this dispatch are not waited for.
     pub(crate) fn awaited(
         &self,
-        running: &[Progress],
+        (here, elsewhere): (&[Progress], &[Listener]),
         written: Option<&[EventName]>,
         within: &[&str],
-    ) -> Vec<String> {
-        let listens = |progress: &&Progress| {
-            written.is_none_or(|written| written.iter().any(|name| progress.events.contains(&&**name)))
-        };
-        let mut awaited = match self {
+    ) -> Vec<Awaited> {
+        let listens =
+            |one: &dyn Fn(&str) -> bool| written.is_none_or(|written| written.iter().any(|name| one(name)));
+        let named = |name: &String| Awaited { name: name.clone(), only_elsewhere: false };
+        let mut awaited: Vec<_> = match self {
             Self::Eventual => Vec::new(),
+            Self::Named(names) => names.iter().map(named).collect(),
             Self::Strong => {
-                let strong = running.iter().filter(|progress| progress.strong).filter(listens);
-                strong.map(|progress| progress.name.to_owned()).collect()
+                let strong = here.iter().filter(|progress| progress.strong);
+                let of_here = strong.filter(|progress| listens(&|name| progress.events.contains(&name)));
+                let only_there = elsewhere.iter().filter(|there| {
+                    here.iter().all(|progress| progress.name != there.name)
+                        && listens(&|name| there.events.iter().any(|event| event == name))
+                });
+                let only_there =
+                    only_there.map(|there| Awaited { name: there.name.clone(), only_elsewhere: true });
+                let of_here =
+                    of_here.map(|progress| Awaited { name: progress.name.to_owned(), only_elsewhere: false });
+                of_here.chain(only_there).collect()
             }
-            Self::Named(names) => names.clone(),
         };
-        awaited.retain(|name| !within.contains(&name.as_str()));
+        awaited.retain(|one| !within.contains(&one.name.as_str()));
         awaited
     }
 }
 
 impl Bus {
+    /// From now on dispatches of these commands that do not say what they await await this, whatever `bus.consistency` says.
+    pub fn default_consistency(
+        &self,
+        commands: impl IntoIterator<Item = &'static str>,
+        consistency: &Consistency,
+    ) {
+        let said: Defaults = commands.into_iter().map(|command| (command, consistency.clone())).collect();
+        self.consistencies().rcu(|before| {
+            let mut defaults = before.as_deref().cloned().unwrap_or_default();
+            defaults.extend(said.clone());
+            Some(Arc::new(defaults))
+        });
+    }
+
+    /// What a dispatch of this command awaits that does not say.
+    pub(crate) fn consistency_of(&self, command: &str) -> Consistency {
+        let defaults = self.consistencies().load();
+        let of_its_app = defaults.as_ref().and_then(|defaults| defaults.get(command));
+        of_its_app.unwrap_or(&self.settings().consistency).clone()
+    }
+
     /// Waits until all of these have passed the position; those that have not by the deadline.
     pub(crate) async fn lagging(
         &self,
-        awaited: Vec<String>,
+        awaited: Vec<Awaited>,
         position: Position,
         deadline: Instant,
     ) -> Vec<String> {
-        let waits = awaited.into_iter().map(|name| async {
-            let passed = timeout_at(deadline, self.passes(&name, position)).await;
-            passed.err().map(|_| name)
+        let waits = awaited.into_iter().map(|one| async {
+            let passed = timeout_at(deadline, self.passes(&one, position)).await;
+            passed.err().map(|_| one.name)
         });
         join_all(waits).await.into_iter().flatten().collect()
     }
 
     /// Resolves when the projection or handler has passed the position, whichever of its incarnations does: while it is down
     /// this waits for the next.
-    async fn passes(&self, name: &str, position: Position) {
+    async fn passes(&self, awaited: &Awaited, position: Position) {
+        let name = awaited.name.as_str();
         let mut tables = self.tables();
         loop {
             tables.borrow_and_update();
@@ -86,7 +136,10 @@ impl Bus {
             let passed = async {
                 match found {
                     Some(progress) => self.passed_by(name, progress.stand, position).await,
-                    None => self.passed_elsewhere(name, position).await,
+                    None => tokio::select! {
+                        passed = self.passed_elsewhere(name, position) => passed,
+                        () = self.left_elsewhere(awaited) => true,
+                    },
                 }
             };
             tokio::select! {
@@ -120,6 +173,18 @@ impl Bus {
             here = reached.wait_for(|reached| *reached >= position) => here.is_ok(),
             passed = &mut elsewhere => passed,
         }
+    }
+
+    /// Resolves when no other process runs it any more, if that is what keeps others waiting for it.
+    async fn left_elsewhere(&self, awaited: &Awaited) {
+        if awaited.only_elsewhere {
+            let mut elsewhere = self.listeners_elsewhere();
+            let left = |there: &Arc<[Listener]>| there.iter().all(|listener| listener.name != awaited.name);
+            if elsewhere.wait_for(left).await.is_ok() {
+                return;
+            }
+        }
+        pending::<()>().await;
     }
 
     /// Resolves, with `true`, when the checkpoints that are stored have passed the position.

@@ -86,6 +86,7 @@ impl ApiError {
             DispatchError::Refused(refusal) => refusal.into(),
             DispatchError::NotYetVisible { .. }
             | DispatchError::Undecodable { .. }
+            | DispatchError::Incomplete(_)
             | DispatchError::Failed { .. } => Self::internal(),
         }
     }

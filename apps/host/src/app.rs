@@ -4,7 +4,7 @@ use std::{collections::HashMap, fmt, future::Future, sync::Arc};
 
 use futures_util::FutureExt;
 use umbel_bus::{
-    AskError, Bus, DispatchError,
+    AskError, Bus, Consistency, DispatchError,
     topics::{SubscriberId, Subscription, TopicHandler, topic_worker},
 };
 use umbel_core::{
@@ -18,7 +18,7 @@ use uuid::Uuid;
 
 use crate::{
     aggregate, boundary,
-    event_handler::{self, BatchHandler, EventHandler},
+    event_handler::{self, AppPolicy, BatchHandler, EventHandler, Failure, Verdict},
     handler::{command_worker, query_worker},
     handling::Handling,
     process_manager,
@@ -36,6 +36,9 @@ const HANDLER: &str = "handler of events";
 
 type Start = Arc<dyn Fn(&str, Bus, &HostSettings) -> Worker + Send + Sync>;
 
+/// The same of a handler of events, with what is said of the failures of those that do not say.
+type StartHandler = Arc<dyn Fn(&str, Bus, &HostSettings, Option<AppPolicy>) -> Worker + Send + Sync>;
+
 /// A domain app: a name and the components it declares. Each becomes a supervised actor on the app's own thread.
 ///
 /// Recorders and subscribers of topics start first, then projections, then aggregates, then handlers of commands and queries, then
@@ -51,8 +54,14 @@ pub struct App {
     aggregates: Vec<Start>,
     /// Handlers of commands and queries, boundaries among them.
     handlers: Vec<Start>,
-    event_handlers: Vec<Start>,
+    event_handlers: Vec<StartHandler>,
+    /// What becomes of events that its handlers cannot handle, where they do not say.
+    failures: Option<AppPolicy>,
     recurring: Vec<Recurring>,
+    /// What dispatches await of the commands it owns, when they do not say.
+    consistency: Option<Consistency>,
+    /// The same of its parts, where they say so themselves.
+    consistencies: Vec<(&'static str, Consistency)>,
     /// What can be there only once, in the order declared.
     declared: Vec<Declared>,
 }
@@ -96,9 +105,12 @@ impl App {
             listeners: Vec::new(),
             projections: Vec::new(),
             event_handlers: Vec::new(),
+            failures: None,
             aggregates: Vec::new(),
             handlers: Vec::new(),
             recurring: Vec::new(),
+            consistency: None,
+            consistencies: Vec::new(),
             declared: Vec::new(),
         }
     }
@@ -110,16 +122,69 @@ impl App {
     }
 
     /// All that another app declares, as part of this one: so that a large app is put together from parts, which may themselves have
-    /// parts. Its name counts for nothing. What a part declares is owned and found as if it were declared here.
+    /// parts. Its name counts for nothing. What a part declares is owned and found as if it were declared here; what a part says of all
+    /// its commands stays true of these.
     #[must_use]
     pub fn include(mut self, part: Self) -> Self {
+        self.consistencies.extend(part.said_consistencies());
         self.listeners.extend(part.listeners);
         self.projections.extend(part.projections);
         self.aggregates.extend(part.aggregates);
         self.handlers.extend(part.handlers);
-        self.event_handlers.extend(part.event_handlers);
+        self.event_handlers.extend(match part.failures {
+            None => part.event_handlers,
+            Some(policy) => {
+                let bound = part.event_handlers.into_iter().map(|start| {
+                    let policy = policy.clone();
+                    let start: StartHandler = Arc::new(move |app, bus, settings, _| {
+                        start(app, bus, settings, Some(policy.clone()))
+                    });
+                    start
+                });
+                bound.collect()
+            }
+        });
         self.recurring.extend(part.recurring);
         self.declared.extend(part.declared);
+        self
+    }
+
+    /// What dispatches of the commands that this app owns await, when they do not say: instead of `bus.consistency`.
+    ///
+    /// ```
+    /// use umbel_host::{App, Consistency, DispatchOptions};
+    ///
+    /// let app = App::new("bank").consistency(Consistency::Strong);
+    /// // One that does not wait all the same.
+    /// let options = DispatchOptions::default().consistency(Consistency::Eventual);
+    /// # drop((app, options));
+    /// ```
+    #[must_use]
+    pub fn consistency(mut self, consistency: Consistency) -> Self {
+        self.consistency = Some(consistency);
+        self
+    }
+
+    /// What becomes of events that its handlers cannot handle, by error and event, where a handler's options say nothing
+    /// ([`HandlerOptions::on_failure`](crate::HandlerOptions::on_failure)) and its [`EventHandler::on_error`] is not its own: instead of `subscriptions.on_failure`, of which
+    /// [`Failure::policy`] tells. When it panics, that counts. Process managers have policies of their own.
+    ///
+    /// ```
+    /// use umbel_host::{App, Cause, Verdict};
+    ///
+    /// let app = App::new("bank").on_failure(|failure| match failure.cause {
+    ///     Cause::Unreadable(_) => Verdict::Park,
+    ///     Cause::Error(error) if error.to_string().contains("gone for good") => Verdict::Skip,
+    ///     _ => failure.policy.clone(),
+    /// });
+    /// # drop(app);
+    /// ```
+    #[must_use]
+    pub fn on_failure(
+        mut self,
+        policy: impl Fn(&Failure<'_, dyn fmt::Display>) -> Verdict + Send + Sync + 'static,
+    ) -> Self {
+        self.failures = Some(Arc::new(policy));
         self
     }
 
@@ -194,8 +259,9 @@ impl App {
     #[must_use]
     pub fn handler<H: EventHandler>(mut self) -> Self {
         self.declares(HANDLER, H::NAME, H::NAME);
-        self.event_handlers
-            .push(Arc::new(|app, bus, settings| event_handler::worker::<H>(app, bus, settings)));
+        self.event_handlers.push(Arc::new(|app, bus, settings, failures| {
+            event_handler::worker::<H>(app, bus, settings, failures)
+        }));
         self
     }
 
@@ -205,7 +271,7 @@ impl App {
         // They share the names of subscriptions.
         self.declares(HANDLER, P::NAME, P::NAME);
         self.event_handlers
-            .push(Arc::new(|app, bus, settings| process_manager::worker::<P>(app, bus, settings)));
+            .push(Arc::new(|app, bus, settings, _| process_manager::worker::<P>(app, bus, settings)));
         self
     }
 
@@ -213,8 +279,9 @@ impl App {
     #[must_use]
     pub fn batch_handler<H: BatchHandler>(mut self) -> Self {
         self.declares(HANDLER, H::NAME, H::NAME);
-        self.event_handlers
-            .push(Arc::new(|app, bus, settings| event_handler::batch_worker::<H>(app, bus, settings)));
+        self.event_handlers.push(Arc::new(|app, bus, settings, failures| {
+            event_handler::batch_worker::<H>(app, bus, settings, failures)
+        }));
         self
     }
 
@@ -296,11 +363,11 @@ impl App {
     /// The app as a branch of the supervision tree.
     #[must_use]
     pub fn group(&self, bus: &Bus, settings: &HostSettings, policy: Policy) -> Group {
-        let group = self.workers().fold(Group::new(self.name, policy), |group, start| {
-            group.child(start(self.name, bus.clone(), settings))
-        });
-        let commands: Vec<_> =
-            self.declared.iter().filter(|declared| declared.kind == COMMAND).map(|one| one.name).collect();
+        let group = self.workers(bus, settings).fold(Group::new(self.name, policy), Group::child);
+        for (command, consistency) in self.said_consistencies() {
+            bus.default_consistency([command], &consistency);
+        }
+        let commands: Vec<_> = self.commands().collect();
         if commands.is_empty() && self.recurring.is_empty() {
             return group;
         }
@@ -328,14 +395,37 @@ impl App {
         self
     }
 
+    /// The names of its commands.
+    fn commands(&self) -> impl Iterator<Item = &'static str> {
+        self.declared.iter().filter(|declared| declared.kind == COMMAND).map(|one| one.name)
+    }
+
+    /// What it and its parts say that dispatches await, by command.
+    fn said_consistencies(&self) -> Vec<(&'static str, Consistency)> {
+        let of_parts = |command: &'static str| {
+            let found = self.consistencies.iter().find(|(said, _)| *said == command);
+            found.map(|(_, consistency)| consistency).or(self.consistency.as_ref())
+        };
+        self.commands().filter_map(|command| Some((command, of_parts(command)?.clone()))).collect()
+    }
+
     fn declares(&mut self, kind: &'static str, name: &'static str, by: &'static str) {
         self.declared.push(Declared { kind, name, by });
     }
 
-    /// What it declares, in the order in which they start.
-    fn workers(&self) -> impl Iterator<Item = &Start> {
+    /// What it declares as workers, in the order in which they start.
+    fn workers<'a>(&'a self, bus: &'a Bus, settings: &'a HostSettings) -> impl Iterator<Item = Worker> + 'a {
+        let handlers = self
+            .event_handlers
+            .iter()
+            .map(move |start| start(self.name, bus.clone(), settings, self.failures.clone()));
+        self.starts().map(move |start| start(self.name, bus.clone(), settings)).chain(handlers)
+    }
+
+    /// All of it but handlers of events.
+    fn starts(&self) -> impl Iterator<Item = &Start> {
         let before = self.listeners.iter().chain(&self.projections);
-        before.chain(&self.aggregates).chain(&self.handlers).chain(&self.event_handlers)
+        before.chain(&self.aggregates).chain(&self.handlers)
     }
 }
 
@@ -356,6 +446,9 @@ impl<A: Aggregate> CommandVisitor<A> for Commands<'_> {
 
 impl fmt::Debug for App {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("App").field("name", &self.name).field("components", &self.workers().count()).finish()
+        f.debug_struct("App")
+            .field("name", &self.name)
+            .field("components", &(self.starts().count() + self.event_handlers.len()))
+            .finish()
     }
 }

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use umbel_bus::{DispatchContext, DispatchError, Dispatched, Outcome, Store, edge};
 use umbel_core::{
-    Command, EncodedEvent, EventId, EventName, EventSet, Json, NewEvent, PayloadError, Position, StreamName,
-    Timestamp,
+    Command, EncodedEvent, EventId, EventName, EventSet, Gap, Json, NewEvent, PayloadError, Position,
+    StreamName, Timestamp,
     schedule::{Planner, Plans, Worked, replaced},
     store::{Append, Appended, CommandRecord, OutboxEntry, StoreError},
 };
@@ -16,6 +16,8 @@ use uuid::Uuid;
 pub(crate) enum Trouble {
     /// The store could not be read.
     Store(StoreError),
+    /// The stream does not show all that it would take.
+    Gap(Gap),
     /// The log holds something this program cannot use, or the domain's code panicked.
     Failed(String),
 }
@@ -128,6 +130,7 @@ impl Trouble {
     pub(crate) fn into_error<R>(self, command: &'static str) -> DispatchError<R> {
         match self {
             Self::Store(error) => nothing_stored(DispatchError::from_store(command, &error)),
+            Self::Gap(gap) => DispatchError::Incomplete(gap),
             Self::Failed(reason) => DispatchError::Failed { reason },
         }
     }

@@ -140,6 +140,7 @@ impl Handling {
                 | DispatchError::Refused(_)
                 | DispatchError::NoHandler { .. }
                 | DispatchError::Undecodable { .. }
+                | DispatchError::Incomplete(_)
                 | DispatchError::BadIdentity { .. }
                 | DispatchError::Timeout { outcome: Outcome::NothingStored, .. }
         );

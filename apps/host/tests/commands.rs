@@ -7,6 +7,7 @@ use uuid::Uuid;
 
 use crate::{
     bank::{Balance, No, Rename, deposit, withdraw},
+    stores::on_every_store,
     world::*,
 };
 
@@ -107,8 +108,8 @@ fn a_claim_of_another_is_a_rejection() {
 /// SC-01: given strong consistency, the effect is visible when the call returns.
 #[test]
 fn a_strong_dispatch_returns_when_the_effect_is_visible() {
-    run(async {
-        let world = World::new().await;
+    on_every_store(async |store| {
+        let world = World::over(&store).await;
         for events in 1..=20 {
             world.bus.dispatch_with(deposit("ada", 1), strong()).await.unwrap();
             let balance = Some(Balance { balance: i64::try_from(events).unwrap(), events });
@@ -118,6 +119,7 @@ fn a_strong_dispatch_returns_when_the_effect_is_visible() {
         let options = DispatchOptions::default().consistency(named);
         world.bus.dispatch_with(deposit("ada", 1), options).await.unwrap();
         assert_eq!(world.balance("ada").await, Some(Balance { balance: 21, events: 21 }));
+        world.stop().await;
     });
 }
 

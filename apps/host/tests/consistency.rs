@@ -2,14 +2,14 @@
 
 use std::{sync::Arc, sync::atomic::Ordering, time::Duration};
 
-use umbel_bus::{Consistency, DispatchOptions};
+use umbel_bus::{Bus, BusSettings, Consistency, DispatchOptions};
 use umbel_core::Place;
 use umbel_host::{App, DispatchError, HandlerOptions};
 
 use crate::{
-    bank::{Account, deposit},
+    bank::{self, Account, deposit, withdraw},
     event_handlers::{over, stored, with},
-    probe::{Act, Journal, Note, Probe, probes},
+    probe::{Act, Journal, Note, Probe, probes, scripted_on},
     stores::on_every_store,
     world::*,
 };
@@ -48,6 +48,56 @@ fn a_strong_dispatch_waits_for_strong_handlers() {
         journal.open();
         world.stop().await;
     });
+}
+
+/// CM-05, SC-01: given a dispatch that does not say what it awaits, then that is what the settings say, or rather what the app says that
+/// owns the command, or rather what the part says that declares it; what the caller says comes before all of these.
+#[test]
+fn what_is_awaited_is_said_by_the_call_the_app_or_the_settings() {
+    let eventual = || DispatchOptions::default().consistency(Consistency::Eventual);
+    let bank = |said: Option<Consistency>| match said {
+        Some(said) => bank::app().consistency(said),
+        None => bank::app(),
+    };
+    for (settings_say, app, waits) in [
+        (Consistency::Eventual, bank(None), false),
+        (Consistency::Strong, bank(None), true),
+        (Consistency::Eventual, bank(Some(Consistency::Strong)), true),
+        (Consistency::Eventual, bank(Some(Consistency::Named(vec!["strong.lax".into()]))), false),
+        (Consistency::Strong, bank(Some(Consistency::Eventual)), false),
+        (Consistency::Eventual, App::new("all").consistency(Consistency::Strong).include(bank(None)), true),
+        (
+            Consistency::Eventual,
+            App::new("all").consistency(Consistency::Strong).include(bank(Some(Consistency::Eventual))),
+            false,
+        ),
+    ] {
+        let case = format!("{settings_say:?} and {app:?}");
+        run(async {
+            let bus = Bus::new(BusSettings { consistency: settings_say, ..BusSettings::default() });
+            let bus =
+                scripted_on(bus, |note| if note.handler == "strong.one" { Act::Wait } else { Act::Handle });
+            let journal = bus.common::<Journal>();
+            let probes = self::app().handler::<Probe<Strong>>().handler::<Probe<Lax>>();
+            let world = World::on(bus, &Arc::default(), &[app, probes], settings()).await;
+            let silent = || DispatchOptions::default().deadline(LATE);
+            let outcome = world.bus.dispatch_with(deposit("ada", 1), silent()).await;
+            let waited = matches!(outcome, Err(DispatchError::NotYetVisible { .. }));
+            assert_eq!((waited, outcome.is_ok()), (waits, !waits), "{case}: {outcome:?}");
+            world.bus.dispatch_with(deposit("ada", 1), eventual()).await.unwrap();
+            let said = world.bus.dispatch_with(deposit("ada", 1), strong().deadline(LATE)).await;
+            assert!(matches!(said, Err(DispatchError::NotYetVisible { .. })), "{case}: {said:?}");
+            journal.open();
+            // As it is without options.
+            let done = world.bus.dispatch(withdraw("ada", 3)).await.unwrap();
+            let handled = journal
+                .done()
+                .iter()
+                .any(|note| note.handler == "strong.one" && Some(note.position) == done.position);
+            assert!(handled || !waits, "{case}");
+            world.stop().await;
+        });
+    }
 }
 
 /// SC-02: given a strong handler that is too slow, the answer is "stored, not yet visible", with the handler's name. SC-03: given no
@@ -126,6 +176,52 @@ fn handlers_of_other_nodes_count() {
         journal.open();
         here.stop().await;
         there.stop().await;
+    });
+}
+
+/// SC-06: given a strong handler and a projection that run on another node only, a strong dispatch waits for them as for its own; not for
+/// handlers that are not strong or listen to something else, and no longer once nobody runs them.
+#[test]
+fn a_strong_dispatch_waits_for_what_runs_elsewhere() {
+    on_every_store(async |store| {
+        let there = over(&store, app().handler::<Probe<Strong>>().handler::<Probe<Lax>>(), |note| {
+            match (note.handler, note.amount) {
+                ("strong.one", 7) | ("strong.lax", _) => Act::Wait,
+                _ => Act::Handle,
+            }
+        });
+        let (there, journal) = there.await;
+        let here = World::with(&store, &[App::new("bank").aggregate::<Account>()], settings()).await;
+        let mut elsewhere = here.bus.listeners_elsewhere();
+        let runs = |name: &'static str| {
+            move |there: &Arc<[umbel_core::store::Listener]>| there.iter().any(|one| one.name == name)
+        };
+        elsewhere.wait_for(runs("strong.one")).await.unwrap();
+        elsewhere.wait_for(runs("bank.balances")).await.unwrap();
+        assert!(!runs("strong.lax")(&elsewhere.borrow()), "it is not strong");
+        for events in 1..=5 {
+            let done = here.bus.dispatch_with(deposit("ada", 1), strong()).await.unwrap();
+            let mut strong = journal.done().into_iter().filter(|note| note.handler == "strong.one");
+            assert_eq!(strong.next_back().unwrap().position, done.position.unwrap());
+            assert_eq!(there.balance("ada").await.unwrap().events, events);
+        }
+        let late = here.bus.dispatch_with(deposit("ada", 7), strong().deadline(LATE)).await;
+        let Err(DispatchError::NotYetVisible { waiting_for, .. }) = late else { panic!("{late:?}") };
+        assert_eq!(waiting_for, ["strong.one"]);
+        // Nobody listens to these.
+        let rename = bank::Rename { account: "ada".into(), name: "ada".into() };
+        here.bus.dispatch_with(rename, strong()).await.unwrap();
+
+        let waits = here.bus.dispatch_with(deposit("ada", 7), strong());
+        let leaves = async {
+            journal.open();
+            there.stop().await;
+        };
+        let (waited, ()) = futures_util::future::join(waits, leaves).await;
+        waited.unwrap();
+        elsewhere.wait_for(|there| there.is_empty()).await.unwrap();
+        here.bus.dispatch_with(deposit("ada", 7), strong()).await.unwrap();
+        here.stop().await;
     });
 }
 

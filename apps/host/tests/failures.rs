@@ -1,6 +1,10 @@
 //! Events that cannot be handled: what becomes of them, and of those behind them.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    fmt::Display,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
 use umbel_core::{
     EventId, ExpectedVersion, Json, Metadata, NewEvent, StreamName,
@@ -8,7 +12,8 @@ use umbel_core::{
     subscription::SubscriptionName,
 };
 use umbel_host::{
-    App, FailurePolicy, HandlerOptions, HostSettings, OnFailure, SubscriptionSettings, Verdict,
+    App, Cause, Failure, FailurePolicy, HandlerOptions, HostSettings, OnFailure, SubscriptionSettings,
+    Verdict,
 };
 use umbel_supervision::TreeNode;
 
@@ -94,15 +99,14 @@ fn restarts(tree: &TreeNode, path: &str) -> u32 {
 /// takes the worker down. The words of the error, of the panic too, stay with the dead letter.
 #[test]
 fn whatever_goes_wrong_has_a_verdict_and_a_reason() {
-    run(async {
-        let (world, journal) =
-            over(&Arc::default(), app().handler::<Probe<Parking>>(), |note| match note.amount {
-                1 => Act::Fail,
-                2 => Act::Panic,
-                3 => Act::FailAndPanicOverIt,
-                _ => Act::Handle,
-            })
-            .await;
+    on_every_store(async |store| {
+        let (world, journal) = over(&store, app().handler::<Probe<Parking>>(), |note| match note.amount {
+            1 => Act::Fail,
+            2 => Act::Panic,
+            3 => Act::FailAndPanicOverIt,
+            _ => Act::Handle,
+        })
+        .await;
         write(&world, &[("a", 1), ("b", 2), ("c", 3), ("d", 4)]).await;
         let letters = until_letters(&world, "failing.parking", 3).await;
         let errors: Vec<_> = letters.iter().map(|letter| &*letter.failure.as_ref().unwrap().error).collect();
@@ -228,6 +232,62 @@ fn the_settings_say_what_becomes_of_failures() {
             }
             world.supervisor.shut_down().await;
         }
+    });
+}
+
+/// What an app with an opinion of failures says, after it has noted who asked.
+fn opinion(asked: &Arc<Mutex<Vec<&'static str>>>) -> impl Fn(&Failure<'_, dyn Display>) -> Verdict + use<> {
+    let asked = Arc::clone(asked);
+    move |failure| {
+        asked.lock().unwrap().push(failure.handler);
+        let error = failure.cause.to_string();
+        match failure.cause {
+            Cause::Panicked(_) => Verdict::Park,
+            _ if error == "broken by 1" => Verdict::Skip,
+            _ if error == "broken by 3" => panic!("told to panic over it"),
+            _ if failure.attempt < 2 => Verdict::Retry { after: Duration::ZERO },
+            _ => failure.policy.clone(),
+        }
+    }
+}
+
+/// EH-04: given an app that says what becomes of failures by error and event, then its handlers follow that; not those that say it
+/// themselves, and not those of a part that says otherwise. A panic over it leaves it to the settings.
+#[test]
+fn an_app_says_what_becomes_of_failures() {
+    run(async {
+        let script = |note: &Note| match note.amount {
+            1 | 3 | 4 => Act::Fail,
+            2 => Act::Panic,
+            _ => Act::Handle,
+        };
+        let (asked, other) = (Arc::default(), Arc::default());
+        let part = App::new("part").handler::<Probe<Other>>().on_failure(opinion(&other));
+        let app = app()
+            .on_failure(opinion(&asked))
+            .include(App::new("silent").handler::<Probe<Unsaid>>())
+            .include(part)
+            .handler::<Probe<Parking>>();
+        let (world, journal) = by(&Arc::default(), app, OnFailure::Park, script).await;
+        write(&world, &[("a", 1), ("b", 2), ("c", 3), ("d", 4), ("e", 5), ("a", 6)]).await;
+        for name in ["failing.unsaid", "failing.other"] {
+            let letters = until_letters(&world, name, 3).await;
+            let told: Vec<_> = letters.iter().map(|letter| letter.failure.as_ref().unwrap()).collect();
+            let attempts: Vec<_> = told.iter().map(|failure| failure.attempts).collect();
+            // By the settings an event is tried again twice.
+            assert_eq!(attempts, [1, 3, 3], "{name}");
+            assert!(told[0].error.starts_with("panicked"), "{told:?}");
+            assert!(told[1].error.contains("the app's policy panicked over it: told to"), "{told:?}");
+        }
+        until_letters(&world, "failing.parking", 5).await;
+        let done = journal.until_done(5).await;
+        let handled = |name: &str| done.iter().filter(|note| note.handler == name).count();
+        assert_eq!(["failing.unsaid", "failing.other", "failing.parking"].map(handled), [2, 2, 1]);
+        for (asked, who) in [(asked, "failing.unsaid"), (other, "failing.other")] {
+            let asked = asked.lock().unwrap();
+            assert!(!asked.is_empty() && asked.iter().all(|handler| *handler == who), "{asked:?}");
+        }
+        world.stop().await;
     });
 }
 

@@ -12,6 +12,7 @@ use umbel_host::{App, Consistency, HostSettings};
 
 use crate::{
     bank::{self, Balance, GetLater, PANICS_IN_RULE, deposit},
+    stores::on_every_store,
     world::*,
 };
 
@@ -77,8 +78,7 @@ impl Told {
 /// ones, and the old ones are removed.
 #[test]
 fn readers_get_the_old_version_until_the_new_one_has_caught_up() {
-    run(async {
-        let store = Arc::<Rigged>::default();
+    on_every_store(async |store| {
         let world = World::over(&store).await;
         for _ in 0..10 {
             put(&world).await;
@@ -103,6 +103,7 @@ fn readers_get_the_old_version_until_the_new_one_has_caught_up() {
         assert_eq!(world.balance("ada").await, counted(11, 10));
         put(&world).await;
         assert_eq!(world.balance("ada").await, counted(12, 10));
+        world.stop().await;
     });
 }
 

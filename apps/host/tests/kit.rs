@@ -1,14 +1,19 @@
 //! What an aggregate may declare, and what a caller may ask of a command.
 
-use std::sync::{Arc, Mutex, atomic::Ordering};
+use std::{
+    sync::{Arc, Mutex, atomic::Ordering},
+    time::Duration,
+};
 
+use serde::{Deserialize, Serialize};
 use umbel_bus::{Bus, BusSettings, DispatchOptions, Failed, Middleware, Passage, Refusal, Returning, edge};
 use umbel_core::{
-    EventId, EventSet, ExpectedVersion, Metadata, NewEvent, StreamName, Version,
+    Aggregate, Command, Context, Decide, Decision, EventId, EventSet, ExpectedVersion, Metadata, NewEvent,
+    Snapshots, StreamName, Version,
     document::{Direction, DocumentKey},
-    store::{Act, Append, Perform, ReadError, ReadStream, Removal, Snapshot},
+    store::{Act, Append, Perform, ReadError, ReadStream, Removal, Snapshot, State},
 };
-use umbel_host::{App, DispatchError, Handling, HostSettings, state_at};
+use umbel_host::{App, DispatchError, Handling, HostSettings, Outcome, state_at};
 
 use crate::{
     bank::{self, Misbehave, No, PanicIn, Transfer, deposit, withdraw},
@@ -101,6 +106,71 @@ fn snapshots_are_taken_and_used() {
         }
         let none = world.bus.store().load_snapshot(StreamName::of("account", "ada").unwrap()).await.unwrap();
         assert!(none.is_none());
+        world.stop().await;
+    });
+}
+
+/// An aggregate that has snapshots for the sake of their form only.
+#[derive(Debug, Default, PartialEq, Serialize, Deserialize)]
+struct Plain(i64);
+
+impl State for Plain {
+    const NAME: &'static str = "plain.plain";
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct Add(i64);
+
+impl Command for Add {
+    const NAME: &'static str = "plain.add";
+    type Reply = i64;
+    type Rejection = String;
+}
+
+impl Aggregate for Plain {
+    const CATEGORY: &'static str = "plain";
+    type Event = PotEvent;
+    type Commands = (Add,);
+
+    fn evolve(self, PotEvent::Changed(Changed { by }): &PotEvent) -> Self {
+        Self(self.0 + by)
+    }
+
+    fn snapshots() -> Snapshots<Self> {
+        Snapshots::every(0)
+    }
+}
+
+impl Decide<Add> for Plain {
+    fn identify(_: &Add) -> String {
+        "p".to_owned()
+    }
+
+    fn decide(&self, Add(by): &Add, _: &Context<'_>) -> Result<Decision<PotEvent, i64>, String> {
+        Ok(Decision::new(vec![Changed { by: *by }.into()], self.0 + by))
+    }
+}
+
+/// AG-06: given snapshots every 0 events, then none is taken, none that is there is read, and the state can be returned all the same.
+#[test]
+fn with_0_no_snapshot_is_taken_or_read() {
+    on_every_store(async |store| {
+        let stream = || StreamName::of("plain", "p").unwrap();
+        let app = || [App::new("plain").aggregate::<Plain>()];
+        let world = World::with(&store, &app(), settings()).await;
+        for sum in 1..=10 {
+            let options = DispatchOptions::default().returning(Returning::State);
+            let done = world.bus.dispatch_with(Add(1), options).await.unwrap();
+            assert_eq!(done.returned.unwrap().state.unwrap().decode::<Plain>(), Ok(Plain(sum)));
+        }
+        // What stops has taken what it was to take.
+        world.stop().await;
+        let world = World::with(&store, &app(), settings()).await;
+        assert!(world.bus.store().load_snapshot(stream()).await.unwrap().is_none());
+        let planted = Snapshot::of(stream(), Version::new(10), &Plain(1000), edge::now()).unwrap();
+        assert!(world.bus.store().save_snapshot(planted).await.unwrap());
+        assert_eq!(world.bus.dispatch(Add(1)).await.unwrap().reply, 11);
+        assert_eq!(state_at::<Plain>(&world.bus.store(), "p", None).await.unwrap().0, Plain(11));
         world.stop().await;
     });
 }
@@ -394,6 +464,44 @@ fn failure_hooks_see_why_an_aggregate_failed() {
         assert_eq!(seen[0].1, "only 5 there");
         assert!(seen[1].1.contains("panicked"), "{seen:?}");
         assert!(seen[2].1.contains("may have been stored"), "{seen:?}");
+    });
+}
+
+/// CM-11: given an aggregate that dies over a command, then failure hooks see that there is no answer and that something may be stored;
+/// nobody has waited for a deadline to know that. When the host of its kind dies, the command is carried out all the same.
+#[test]
+fn failure_hooks_see_that_an_owner_is_gone() {
+    run(async {
+        let store = Arc::<Rigged>::default();
+        let world = World::over(&store).await;
+        let failures = Failures::default();
+        world.bus.add_middleware(failures.clone());
+        let dispatch = async |owner: &str| {
+            store.shut();
+            let dies = async {
+                store.waits().await;
+                assert!(world.bus.inject_panic(owner).await, "{owner}");
+                if owner == "bank/account" {
+                    store.open();
+                }
+            };
+            let endless = DispatchOptions::default().deadline(Duration::MAX);
+            let dispatch = world.bus.dispatch_with(deposit("ada", 1), endless);
+            let (outcome, ()) = futures_util::future::join(dispatch, dies).await;
+            store.open();
+            world.supervisor.tree().wait_until(|tree| tree.is_up()).await;
+            outcome
+        };
+        let unknown = DispatchError::Timeout { command: "bank.deposit", outcome: Outcome::Unknown };
+        assert_eq!(dispatch("bank/account/instances").await, Err(unknown));
+        let seen = failures.0.lock().unwrap().clone();
+        let [(code, reason)] = &seen[..] else { panic!("{seen:?}") };
+        assert!(code == "timeout" && reason.contains("may have been stored"), "{code}: {reason}");
+
+        let before = world.bus.dispatch(deposit("ada", 0)).await.unwrap().reply;
+        assert_eq!(dispatch("bank/account").await.unwrap().reply, before + 1);
+        assert_eq!(failures.0.lock().unwrap().len(), 1);
+        world.stop().await;
     });
 }
 

@@ -99,7 +99,11 @@ impl Default for Journal {
 
 /// A bus whose probes do as they are told.
 pub(crate) fn scripted(script: impl Fn(&Note) -> Act + Send + 'static) -> Bus {
-    let bus = Bus::new(BusSettings::default());
+    scripted_on(Bus::new(BusSettings::default()), script)
+}
+
+/// The same on a bus that is there.
+pub(crate) fn scripted_on(bus: Bus, script: impl Fn(&Note) -> Act + Send + 'static) -> Bus {
     bus.common::<Journal>().tell(script);
     bus
 }

@@ -4,14 +4,17 @@ use std::sync::{Arc, atomic::Ordering};
 
 use umbel_bus::DispatchOptions;
 use umbel_core::{
-    EventId, ExpectedVersion, Json, Metadata, NewEvent, Position, StreamName,
-    document::{DocumentKey, DocumentWrite},
+    Changes, EventId, ExpectedVersion, Json, Metadata, NewEvent, Position, Projection, RecordedEvent,
+    StreamName,
+    document::{Collection, DocumentKey, DocumentWrite},
+    projection::Verdict,
     store::Append,
 };
 use umbel_host::HostSettings;
 
 use crate::{
     bank::{self, Balance, Deposits, PANICS_IN_CHANGE, PANICS_IN_RULE, PANICS_WHILE_SULKING, SULKS, deposit},
+    stores::on_every_store,
     world::*,
 };
 
@@ -19,7 +22,11 @@ const BALANCES: &str = "bank.balances";
 const FUSSY: &str = "bank.fussy";
 
 async fn deposits(world: &World) -> u64 {
-    let key = DocumentKey { collection: "bank.deposits", key: "all".into() };
+    counted(world, "all").await
+}
+
+async fn counted(world: &World, key: &str) -> u64 {
+    let key = DocumentKey { collection: "bank.deposits", key: key.into() };
     let mut found = world.bus.store().get_documents(vec![key]).await.unwrap();
     found.pop().flatten().map_or(0, |body| body.decode::<Deposits>().unwrap().count)
 }
@@ -87,8 +94,7 @@ fn it_resumes_from_its_checkpoint() {
 /// PJ-01, invariant 6: two umbrellas run the same projection over one store, and each effect happens once; both know it.
 #[test]
 fn two_umbrellas_project_each_event_once() {
-    run(async {
-        let store = Arc::default();
+    on_every_store(async |store| {
         let host = HostSettings { projection_batch: 3, ..settings() };
         let here = World::with(&store, &[bank::app()], host.clone()).await;
         let there = World::with(&store, &[bank::app()], host).await;
@@ -109,6 +115,8 @@ fn two_umbrellas_project_each_event_once() {
                 assert_eq!(balance, Some(Balance { balance: 40, events: 40 }));
             }
         }
+        here.stop().await;
+        there.stop().await;
     });
 }
 
@@ -131,9 +139,8 @@ fn a_lost_answer_does_not_double_an_effect() {
 /// have their effect, other projections and apps go on, and nothing escalates.
 #[test]
 fn a_poison_event_holds_up_only_its_projection() {
-    run(async {
-        for poison in [PANICS_IN_RULE, PANICS_IN_CHANGE] {
-            let store = Arc::default();
+    for poison in [PANICS_IN_RULE, PANICS_IN_CHANGE] {
+        on_every_store(async |store| {
             let writer = World::with(&store, &[], settings()).await;
             for amount in [1, 1, 1, poison, 1] {
                 writer.deposit_behind_its_back("ada", amount).await;
@@ -149,7 +156,99 @@ fn a_poison_event_holds_up_only_its_projection() {
             let tree = world.supervisor.tree().snapshot();
             assert!(tree.is_up() && tree.find("fussy/bank.fussy").unwrap().restarts == 0, "{tree}");
             world.stop().await;
+            writer.stop().await;
+        });
+    }
+}
+
+/// The number of deposits, with an opinion of each that cannot be counted.
+struct Opinionated;
+
+/// What it was asked, by event: the attempts, in order.
+static ASKED: std::sync::Mutex<Vec<(u64, u32)>> = std::sync::Mutex::new(Vec::new());
+
+impl Projection for Opinionated {
+    const NAME: &'static str = "bank.opinionated";
+    type Event = bank::OnlyDeposits;
+
+    fn collections() -> Vec<Collection> {
+        vec![Collection::of::<Deposits>()]
+    }
+
+    fn project(event: bank::OnlyDeposits, recorded: &RecordedEvent, changes: &mut Changes) {
+        changes.put(recorded.position.to_string(), Deposits { count: 1 });
+        bank::Fussy::project(event, recorded, changes);
+    }
+
+    fn on_error(error: &str, event: &RecordedEvent, attempt: u32) -> Verdict {
+        assert!(error.contains("panicked"), "{error}");
+        assert_ne!(event.stream.id(), "odd", "told to panic over it");
+        ASKED.lock().unwrap().push((event.position.get(), attempt));
+        match event.stream.id() {
+            "patience" if attempt < 3 => Verdict::Retry,
+            "end" => Verdict::Stop,
+            _ => Verdict::Skip,
         }
+    }
+}
+
+/// PJ-02: given events that cannot be projected, each is tried again, passed over or the end, as the projection says by error, event and
+/// attempt; of those that are passed over nothing is in the documents. A panic over it leaves it to the default.
+#[test]
+fn a_projection_says_what_becomes_of_each_event() {
+    on_every_store(async |store| {
+        ASKED.lock().unwrap().clear();
+        let writer = World::with(&store, &[], settings()).await;
+        let append = async |account: &str, amount: i64| {
+            writer.deposit_behind_its_back(account, amount).await;
+        };
+        for (account, amount) in
+            [("ada", 1), ("ada", PANICS_IN_RULE), ("ada", 1), ("patience", PANICS_IN_CHANGE), ("ada", 1)]
+        {
+            append(account, amount).await;
+        }
+        let app = || umbel_host::App::new("opinions").projection::<Opinionated>();
+        let world = World::with(&store, &[app()], settings()).await;
+        world.passed(Opinionated::NAME, Position::new(5)).await;
+        assert_eq!(counted(&world, "all").await, 3);
+        for (position, documents) in (1..).zip([1, 0, 1, 0, 1]) {
+            assert_eq!(counted(&world, &format!("{position}")).await, documents, "{position}");
+        }
+        assert_eq!(*ASKED.lock().unwrap(), [(2, 1), (4, 1), (4, 2), (4, 3)]);
+
+        append("end", PANICS_IN_RULE).await;
+        append("ada", 1).await;
+        let mut held_up = world.bus.progress().pop().unwrap().stand.held_up;
+        let stopped = |why: &Option<String>| why.as_ref().is_some_and(|why| why.contains("not tried again"));
+        held_up.wait_for(stopped).await.unwrap();
+        let pause = std::time::Duration::from_millis(200);
+        assert!(tokio::time::timeout(pause, held_up.changed()).await.is_err());
+        assert_eq!(ASKED.lock().unwrap().split_off(4), [(6, 1)]);
+        assert_eq!((reached(&world, Opinionated::NAME), counted(&world, "all").await), (Position::new(5), 3));
+        world.stop().await;
+
+        let world = World::with(&store, &[app()], settings()).await;
+        let mut held_up = world.bus.progress().pop().unwrap().stand.held_up;
+        held_up.wait_for(stopped).await.unwrap();
+        assert_eq!(ASKED.lock().unwrap().split_off(4), [(6, 1)], "a new process asks anew");
+        world.stop().await;
+        writer.stop().await;
+    });
+}
+
+/// PJ-02: a panic over an event that cannot be projected leaves the verdict to what is said of all.
+#[test]
+fn a_panic_over_the_verdict_is_the_default() {
+    run(async {
+        let store = Arc::default();
+        let writer = World::with(&store, &[], settings()).await;
+        writer.deposit_behind_its_back("odd", PANICS_IN_RULE).await;
+        let app = umbel_host::App::new("opinions").projection::<Opinionated>();
+        let world = World::with(&store, &[app], settings()).await;
+        let mut held_up = world.bus.progress().pop().unwrap().stand.held_up;
+        let why = held_up.wait_for(Option::is_some).await.unwrap().clone().unwrap();
+        assert!(why.contains("rule panicked") && !why.contains("not tried again"), "{why}");
+        world.stop().await;
     });
 }
 

@@ -64,8 +64,12 @@ impl World {
     }
 
     pub(crate) async fn on(bus: Bus, store: &Arc<Rigged>, apps: &[App], host: HostSettings) -> Self {
-        let store_settings =
-            StoreSettings { poll_interval_ms: 10, allow_hard_removal: true, ..StoreSettings::default() };
+        let store_settings = StoreSettings {
+            poll_interval_ms: 10,
+            listeners_interval_ms: 50,
+            allow_hard_removal: true,
+            ..StoreSettings::default()
+        };
         let store = umbel_persistence::group_over(Arc::clone(store) as _, &store_settings, &bus, policy());
         let root = Group::new("test", policy()).child(umbel_bus::worker(&bus)).child(store);
         let root = apps.iter().fold(root, |root, app| root.child(app.group(&bus, &host, policy())));

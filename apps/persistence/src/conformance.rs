@@ -21,6 +21,7 @@ use crate::{
 
 mod commands;
 pub(crate) mod kept;
+mod listeners;
 pub(crate) mod lost;
 pub(crate) mod parts;
 mod removals;
@@ -48,6 +49,11 @@ macro_rules! cases {
             a_forgotten_subject_has_no_key,
             many_subjects_have_their_own_keys,
             racing_creators_get_one_key,
+        ]);
+
+        cases!(@port $adapter, listeners: [
+            a_process_learns_what_others_run,
+            a_process_that_died_is_believed_for_its_time,
         ]);
 
         cases!(@port $adapter, parts: [a_page_in_parts_is_the_page]);

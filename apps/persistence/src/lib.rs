@@ -6,6 +6,7 @@ mod adapter;
 mod answer;
 mod copies;
 mod filter;
+mod listeners;
 mod page;
 mod part;
 mod reader;

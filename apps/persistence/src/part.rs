@@ -10,6 +10,7 @@ use umbel_supervision::{Group, Policy, Worker, WorkerContext};
 
 use crate::{
     adapter::Adapter,
+    listeners,
     memory::Memory,
     postgres::{Postgres, PostgresOptions},
     reader::Reader,
@@ -118,7 +119,8 @@ fn already(adapter: Arc<dyn Adapter>) -> Shared {
 }
 
 fn over(shared: &Shared, settings: &StoreSettings, bus: &Bus, policy: Policy) -> Group {
-    answering(shared, settings, bus, policy).child(sweeper(settings, shared))
+    let answering = answering(shared, settings, bus, policy);
+    answering.child(sweeper(settings, shared)).child(teller(settings, bus, shared))
 }
 
 fn answering(shared: &Shared, settings: &StoreSettings, bus: &Bus, policy: Policy) -> Group {
@@ -191,6 +193,19 @@ fn sweeper(settings: &StoreSettings, shared: &Shared) -> Worker {
             let vault = opened(&shared, &settings).await?;
             context.ready();
             sweep(&vault, &settings, context.stopping()).await;
+            Ok(())
+        }
+    })
+}
+
+fn teller(settings: &StoreSettings, bus: &Bus, shared: &Shared) -> Worker {
+    let (settings, bus, shared) = (settings.clone(), bus.clone(), Arc::clone(shared));
+    Worker::new("listeners", move |context: WorkerContext| {
+        let (settings, bus, shared) = (settings.clone(), bus.clone(), Arc::clone(&shared));
+        async move {
+            let vault = opened(&shared, &settings).await?;
+            context.ready();
+            listeners::tell(&**vault.adapter(), &settings, &bus, context.stopping()).await;
             Ok(())
         }
     })

@@ -1,6 +1,7 @@
 //! Aggregates: decide what happens, evolve by what happened. Pure functions; the host does the rest.
 
 mod forms;
+mod gaps;
 mod lifespan;
 mod snapshots;
 mod steps;
@@ -21,6 +22,7 @@ use crate::{
     version::Version,
 };
 
+pub use gaps::{Gap, Gaps};
 pub use lifespan::{After, Asked, Lifespan, Why};
 pub use snapshots::Snapshots;
 pub use steps::{Named, Steps};
@@ -33,6 +35,8 @@ pub trait Aggregate: Default + Send + 'static {
     /// Categories it had before. Streams that were begun under one of these keep their names and are gone on with; what begins today is of
     /// [`Self::CATEGORY`]. No other aggregate may have one of them.
     const FORMERLY: &'static [&'static str] = &[];
+    /// What becomes of its state when its stream does not show all of its events any more: there is none, unless it says otherwise.
+    const GAPS: Gaps = Gaps::Refuse;
     /// What happens to it.
     type Event: EventSet;
     /// What can be asked of it: a tuple of command types, each with its [`Decide`].

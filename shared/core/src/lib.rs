@@ -32,8 +32,8 @@ pub mod version;
 pub mod waiting;
 
 pub use aggregate::{
-    After, Aggregate, CommandSet, CommandVisitor, Context, Decide, Decision, Happening, Lifespan, Snapshots,
-    Steps,
+    After, Aggregate, CommandSet, CommandVisitor, Context, Decide, Decision, Gap, Gaps, Happening, Lifespan,
+    Snapshots, Steps,
 };
 pub use boundary::Boundary;
 pub use document::{Changes, Document};

@@ -18,6 +18,29 @@ pub enum Failing {
     Skip,
 }
 
+/// What becomes of one event that cannot be projected, after one attempt at it: what [`Projection::on_error`] says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// The projection is held up at this place and tries again, with growing pauses.
+    Retry,
+    /// The event is named in the log of the process and passed over. A later version of the rule sees it again.
+    Skip,
+    /// The projection is held up at this place and does not try again until its process starts anew, or another generation of it takes
+    /// its place: for what only other code cures.
+    Stop,
+}
+
+impl Failing {
+    /// What it says of each event.
+    #[must_use]
+    pub const fn verdict(self) -> Verdict {
+        match self {
+            Self::HoldUp => Verdict::Retry,
+            Self::Skip => Verdict::Skip,
+        }
+    }
+}
+
 /// A read model's rule: how each event changes the documents.
 ///
 /// The host reads the log, loads the documents that the rule touches, applies the changes and commits them,
@@ -29,7 +52,7 @@ pub trait Projection: Send + Sync + 'static {
     /// documents beside those that there are. Readers get the old ones until the new ones have caught up, and then these at once. Nodes
     /// of the old version go on with the old documents until then; afterwards they say that they are superseded. It never goes down.
     const VERSION: u32 = 1;
-    /// What becomes of an event that cannot be projected.
+    /// What becomes of an event that cannot be projected, unless [`Self::on_error`] says otherwise.
     const FAILING: Failing = Failing::HoldUp;
     /// The events it wants. Others are not even read.
     type Event: EventSet;
@@ -46,4 +69,13 @@ pub trait Projection: Send + Sync + 'static {
 
     /// The changes an event makes. `recorded` is the event's place, time and metadata.
     fn project(event: Self::Event, recorded: &RecordedEvent, changes: &mut Changes);
+
+    /// What becomes of this event, which could not be projected for this reason. `attempt` is 1 for the first since the process began with
+    /// it. Nodes that run the same projection are asked each on its own, so it depends on nothing else: an event is passed over as
+    /// soon as one of them says so. When it panics, [`Self::FAILING`] counts.
+    #[must_use]
+    fn on_error(error: &str, event: &RecordedEvent, attempt: u32) -> Verdict {
+        let _unused = (error, event, attempt);
+        Self::FAILING.verdict()
+    }
 }

@@ -100,6 +100,55 @@ async fn dispatching(
     task
 }
 
+/// An owner that answers when it is told to.
+struct Sloth(watch::Receiver<bool>);
+
+impl Actor for Sloth {
+    type Context = Context<Self>;
+}
+
+impl Handler<Envelope<Dispatch<Write>>> for Sloth {
+    type Result = actix::ResponseFuture<Answered<Dispatch<Write>>>;
+
+    fn handle(&mut self, envelope: Envelope<Dispatch<Write>>, _: &mut Self::Context) -> Self::Result {
+        let (opened, mut awake) = (envelope.open(), self.0.clone());
+        Box::pin(async move {
+            opened?;
+            drop(awake.wait_for(|awake| *awake).await);
+            Some(Ok(Dispatched::reply_only("done".to_owned())))
+        })
+    }
+}
+
+/// CM-06: given an owner that takes longer than the default deadline, then a dispatch that says nothing gets a timeout which says that
+/// something may be stored; one with a longer deadline, or with none, waits for its answer, and one with a shorter does not wait so long.
+#[test]
+fn a_dispatch_waits_as_long_as_it_says_or_else_the_settings() {
+    run(async {
+        let default = Duration::from_millis(200);
+        let (bus, _supervisor) =
+            bus_with(BusSettings { default_deadline_ms: 200, ..BusSettings::default() }).await;
+        let (wake, awake) = watch::channel(false);
+        let owner = RouteSet::new("test/sloth").carries_out::<Write>(Sloth(awake).start().recipient());
+        bus.register(owner).await.unwrap();
+        let late = DispatchError::Timeout { command: "test.write", outcome: Outcome::Unknown };
+
+        let longer = dispatching(&bus, DispatchOptions::default().deadline(AMPLE)).await;
+        let unlimited = dispatching(&bus, DispatchOptions::default().deadline(Duration::MAX)).await;
+        let begun = Instant::now();
+        assert_eq!(bus.dispatch(Write(None)).await, Err(late.clone()));
+        assert!(begun.elapsed() >= default);
+        let shorter = DispatchOptions::default().deadline(Duration::from_millis(1));
+        assert_eq!(bus.dispatch_with(Write(None), shorter).await, Err(late));
+        others_run().await;
+        assert!(!longer.is_finished() && !unlimited.is_finished());
+        wake.send_replace(true);
+        for waited in [longer, unlimited] {
+            assert_eq!(waited.await.unwrap().unwrap().reply, "done");
+        }
+    });
+}
+
 /// CM-07: given no ids, the command begins a conversation and is its events' cause.
 #[test]
 fn a_command_without_a_context_begins_one() {
@@ -114,6 +163,9 @@ fn a_command_without_a_context_begins_one() {
         assert!(context.metadata.custom.is_empty());
         bus.dispatch(Write(None)).await.unwrap();
         assert_ne!(scribe.last().command_id, context.command_id);
+        // There is no way to say that there is no cause; an id that is nil is what the caller wants it to be.
+        bus.dispatch_with(Write(None), DispatchOptions::default().caused_by(Uuid::nil())).await.unwrap();
+        assert_eq!(scribe.last().metadata.causation_id, Some(Uuid::nil()));
     });
 }
 

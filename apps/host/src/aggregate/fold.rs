@@ -4,7 +4,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use umbel_bus::Store;
 use umbel_core::{
-    Aggregate, EventId, StreamName, Version,
+    Aggregate, EventId, Gap, Gaps, RecordedEvent, StreamName, Version,
     document::Direction,
     store::{ReadError, ReadStream, StreamPage},
 };
@@ -58,9 +58,11 @@ impl<A: Aggregate> Fold<A> {
 
     /// Evolves by everything that was appended behind its version, up to `until` if that is not the end; says whether there
     /// was anything. When the stream ends before that version, holds another event there, or is not there, it was removed for good:
-    /// then what was folded is the state of nothing, and it begins anew with what the stream holds by now.
+    /// then what was folded is the state of nothing, and it begins anew with what the stream holds by now. When it does not show all
+    /// events in between, a later snapshot is looked for, which may reach across.
     pub(super) async fn catch_up(&mut self, store: &Store, until: Option<Version>) -> Result<bool, Trouble> {
-        let (before, until) = (self.version, until.unwrap_or(Version::new(u64::MAX)));
+        let (before, latest) = (self.version, until);
+        let until = until.unwrap_or(Version::new(u64::MAX));
         let mut is_anew = false;
         while self.version < until {
             let left = until.get() - self.version.get();
@@ -92,16 +94,12 @@ impl<A: Aggregate> Fold<A> {
                 is_anew = true;
                 continue;
             }
-            self.take_in(&page, until)?;
+            match self.take_in(&page, until) {
+                Err(Trouble::Gap(_)) if self.jumps(store, latest).await => {}
+                taken => taken?,
+            }
             if self.version >= page.version {
                 break;
-            }
-            // Taken for the end, this would let commands be decided on a state that never was.
-            if page.events.is_empty() {
-                let (stream, at, end) = (&self.stream, self.version, page.version);
-                return Err(Trouble::Failed(format!(
-                    "the store has no events of {stream} after version {at}, though it is at version {end}"
-                )));
             }
         }
         Ok(is_anew || self.version > before)
@@ -128,16 +126,65 @@ impl<A: Aggregate> Fold<A> {
         self.last.zip(there).is_some_and(|(last, there)| last != there.id)
     }
 
+    /// Evolves by what of the page is behind its version, as far as `until`: without a gap, or those that the aggregate bears.
     fn take_in(&mut self, page: &StreamPage, until: Version) -> Result<(), Trouble> {
-        let news = page.events.iter().filter(|recorded| recorded.version_read() > self.version);
-        let news: Vec<_> = news.take_while(|recorded| recorded.version_read() <= until).collect();
-        for recorded in news {
-            let events = recorded.decode::<A::Event>().map_err(|error| Trouble::Failed(error.to_string()))?;
-            for event in events {
-                self.evolve(&event)?;
-            }
-            (self.version, self.last) = (recorded.version_read(), Some(recorded.id));
+        let known = self.version;
+        let news: Vec<_> = page.events.iter().filter(|recorded| recorded.version_read() > known).collect();
+        let shows_only_the_last = news.is_empty() && !page.events.is_empty();
+        if shows_only_the_last && known < page.version {
+            // It is the one that was folded, and the page had room for no other: the next begins behind it.
+            self.last = None;
+            return Ok(());
         }
+        for recorded in news {
+            let version = recorded.version_read();
+            self.cross(version.get().saturating_sub(1), until)?;
+            if version > until {
+                return Ok(());
+            }
+            self.evolve_by(recorded)?;
+        }
+        // Without any, all up to the end are missing. Taken for the end, that would let commands be decided on a state that never was.
+        if page.events.is_empty() { self.cross(page.version.get(), until) } else { Ok(()) }
+    }
+
+    /// Comes up to the version before the next event there is, or to `until`: what is missing until then is an error, unless the
+    /// aggregate bears it.
+    fn cross(&mut self, before_next: u64, until: Version) -> Result<(), Trouble> {
+        let end = Version::new(before_next).min(until);
+        if end <= self.version {
+            return Ok(());
+        }
+        match A::GAPS {
+            Gaps::Refuse => {
+                let (stream, first) = (self.stream.clone(), self.version.next());
+                Err(Trouble::Gap(Gap { stream, first, last: end }))
+            }
+            Gaps::Skip => {
+                (self.version, self.last) = (end, None);
+                Ok(())
+            }
+        }
+    }
+
+    /// Goes on from a snapshot that is later than its version, if there is one: another node may have taken it before the stream was
+    /// truncated.
+    async fn jumps(&mut self, store: &Store, until: Option<Version>) -> bool {
+        let mut later = Self::new(self.stream.clone());
+        later.begin_with_snapshot(store, until).await;
+        let is_later = later.version > self.version;
+        if is_later {
+            *self = later;
+        }
+        is_later
+    }
+
+    fn evolve_by(&mut self, recorded: &RecordedEvent) -> Result<(), Trouble> {
+        let events = recorded.decode::<A::Event>().map_err(|error| Trouble::Failed(error.to_string()))?;
+        for event in events {
+            self.evolve(&event)?;
+        }
+        (self.version, self.last) = (recorded.version_read(), Some(recorded.id));
         Ok(())
     }
 }

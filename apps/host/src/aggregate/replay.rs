@@ -2,7 +2,7 @@
 
 use umbel_bus::Store;
 use umbel_core::{
-    Aggregate, StreamName, StreamNameError, Version,
+    Aggregate, Gap, StreamName, StreamNameError, Version,
     store::{SnapshotError, State, StoreError},
 };
 
@@ -20,6 +20,9 @@ pub enum StateError {
     /// The store could not be read.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// Its stream does not show all events that led to it.
+    #[error(transparent)]
+    Incomplete(#[from] Gap),
     /// Its stream was deleted or holds something this program cannot read, or the domain's code panicked.
     #[error("{reason}")]
     Failed {
@@ -76,6 +79,7 @@ async fn folded<A: Aggregate>(
     match fold.catch_up(store, version).await {
         Ok(_) => Ok((fold.state, fold.version)),
         Err(Trouble::Store(error)) => Err(error.into()),
+        Err(Trouble::Gap(gap)) => Err(gap.into()),
         Err(Trouble::Failed(reason)) => Err(StateError::Failed { reason }),
     }
 }

@@ -13,23 +13,36 @@ use umbel_supervision::{Stopping, describe_panic};
 
 use super::{
     BatchHandler, EventHandler, HandlerContext, HandlerStart, Verdict,
-    failure::Memories,
-    options::FailurePolicy,
+    commits::{Commits, Resets},
+    failure::{Memories, Policy},
     run::{Trouble, decode, handle, handle_batch, judge},
 };
-use crate::subscription::{AckError, Delivered, Link, Subscriber, Taken, millis};
+use crate::subscription::{AckError, Delivered, Link, Saved, Subscriber, Taken, millis};
 
 /// Calls a handler for the events of one consumer.
 pub(super) struct Consumer<H> {
     handler: Option<H>,
     /// How often the subscription had been reset when it was last given something.
     resets: Option<u64>,
+    /// What it has handled and is not stored yet, if the handler wants to know.
+    commits: Commits,
+    /// Into how many partitions its events fall.
+    partitions: u32,
+    around: Around,
+}
+
+/// What a consumer works with.
+#[derive(Clone)]
+pub(super) struct Around {
     pub(super) start: HandlerStart,
-    pub(super) policy: FailurePolicy,
+    pub(super) policy: Policy,
     pub(super) memories: Arc<Memories>,
+    pub(super) resets: Arc<Resets>,
     pub(super) stopping: Stopping,
     /// Whether another consumer of the handler has failed, so that all end.
     pub(super) halted: watch::Receiver<bool>,
+    /// Which of the concurrent consumers it is.
+    pub(super) number: u32,
 }
 
 /// A batch at hand.
@@ -55,14 +68,10 @@ pub(super) struct Singly;
 pub(super) struct Together;
 
 impl<H: EventHandler> Consumer<H> {
-    pub(super) fn new(
-        start: HandlerStart,
-        policy: FailurePolicy,
-        memories: Arc<Memories>,
-        stopping: Stopping,
-        halted: watch::Receiver<bool>,
-    ) -> Self {
-        Self { handler: None, resets: None, start, policy, memories, stopping, halted }
+    pub(super) fn new(around: Around) -> Self {
+        let resets = around.resets.told((H::NAME, around.number));
+        let partitions = H::options().partitions.unwrap_or(1);
+        Self { handler: None, resets, commits: Commits::default(), partitions, around }
     }
 
     /// Handles what comes until told to stop, between two events. Then it leaves, so that others get what it has not handled.
@@ -71,43 +80,88 @@ impl<H: EventHandler> Consumer<H> {
     /// When the handler says stop, or cannot begin, or the subscription ends here.
     pub(super) async fn consume<W: Way<H>>(mut self, mut subscriber: Subscriber) -> anyhow::Result<()> {
         let outcome = self.consume_all::<W>(&mut subscriber).await;
+        let saved = subscriber.link.told.saved.subscribe();
+        // It saves how far it has come.
         subscriber.close().await;
+        self.tell_commits(&saved.borrow().clone()).await;
         outcome
     }
 
     async fn consume_all<W: Way<H>>(&mut self, subscriber: &mut Subscriber) -> anyhow::Result<()> {
         self.handler().await?;
+        let mut saved = subscriber.link.told.saved.subscribe();
         while !self.is_over() {
-            let mut halted = self.halted.clone();
+            let mut halted = self.around.halted.clone();
             let batch = tokio::select! {
                 biased;
-                () = self.stopping.clone() => break,
+                () = self.around.stopping.clone() => break,
                 _ = halted.wait_for(|halted| *halted) => break,
                 batch = subscriber.next() => batch,
+                Ok(()) = saved.changed(), if H::AFTER_COMMIT => {
+                    let now = saved.borrow_and_update().clone();
+                    self.tell_commits(&now).await;
+                    continue;
+                }
             };
             let Some(batch) = batch else {
                 bail!("the subscription has ended: {}", subscriber.ended().unwrap_or_default())
             };
             let (events, number, taken) = batch.into_parts();
-            self.begin_anew_after_reset(&events);
+            self.begin_anew_after_reset(&events).await?;
+            if H::AFTER_COMMIT {
+                let now = saved.borrow_and_update().clone();
+                self.tell_commits(&now).await;
+            }
             let hand = Hand { link: subscriber.link.clone(), number, taken, failed: BTreeSet::new() };
             W::take(self, events, hand).await?;
         }
         Ok(())
     }
 
-    /// What a handler knows is of the events that it was given: when they come again from the beginning, so does it.
-    fn begin_anew_after_reset(&mut self, events: &[Delivered]) {
-        let Some(now) = events.iter().map(|delivered| delivered.resets).max() else { return };
-        if self.resets.replace(now).is_some_and(|before| before < now) {
+    /// What a handler knows is of the events that it was given: when they come again from the beginning, so does it, once it has undone
+    /// what it wants to.
+    async fn begin_anew_after_reset(&mut self, events: &[Delivered]) -> anyhow::Result<()> {
+        let Some(now) = events.iter().map(|delivered| delivered.resets).max() else { return Ok(()) };
+        if self.resets.is_some_and(|before| before < now) {
             tracing::info!(handler = H::NAME, "its subscription was reset; it begins anew");
+            self.commits.forget();
+            let handler = self.handler().await?;
+            let told = AssertUnwindSafe(async { handler.before_reset(now).await }).catch_unwind().await;
+            self.handler = None;
+            match told {
+                Ok(Ok(())) => {}
+                Ok(Err(error)) => bail!("{} cannot begin anew after a reset: {error}", H::NAME),
+                Err(panic) => {
+                    bail!("{} panicked before a reset: {}", H::NAME, describe_panic(&*panic))
+                }
+            }
+        }
+        self.resets = Some(now);
+        self.around.resets.tell((H::NAME, self.around.number), now);
+        Ok(())
+    }
+
+    /// An event was handled.
+    fn has_handled(&mut self, delivered: &Delivered) {
+        if H::AFTER_COMMIT {
+            self.commits.handled(delivered, self.partitions);
+        }
+    }
+
+    /// Tells the handler which of what it has handled is stored by now.
+    async fn tell_commits(&mut self, saved: &Saved) {
+        let stored = self.commits.stored(saved);
+        let (false, Some(handler)) = (stored.is_empty(), self.handler.as_mut()) else { return };
+        let told = AssertUnwindSafe(async { handler.after_commit(stored).await }).catch_unwind().await;
+        if let Err(panic) = told {
+            tracing::error!(handler = H::NAME, cause = describe_panic(&*panic), "it panicked after a commit");
             self.handler = None;
         }
     }
 
     /// Whether to handle nothing more.
     fn is_over(&self) -> bool {
-        *self.halted.borrow() || self.stopping.clone().now_or_never().is_some()
+        *self.around.halted.borrow() || self.around.stopping.clone().now_or_never().is_some()
     }
 
     /// The handler, made anew if there is none.
@@ -120,7 +174,7 @@ impl<H: EventHandler> Consumer<H> {
     }
 
     async fn init(&self) -> anyhow::Result<H> {
-        let made = AssertUnwindSafe(async { H::init(&self.start).await }).catch_unwind().await;
+        let made = AssertUnwindSafe(async { H::init(&self.around.start).await }).catch_unwind().await;
         match made {
             Ok(Ok(handler)) => Ok(handler),
             Ok(Err(error)) => Err(anyhow!("{} cannot begin: {error}", H::NAME)),
@@ -140,8 +194,9 @@ impl<H: EventHandler> Consumer<H> {
         match handled {
             Ok(()) => {
                 if delivered.attempt > 1 {
-                    self.memories.take(delivered);
+                    self.around.memories.take(delivered);
                 }
+                self.has_handled(delivered);
                 hand.link.ack_unheard(hand.number, vec![delivered.place]).await.map_err(Into::into)
             }
             Err(trouble) => self.fail(delivered, hand, trouble).await,
@@ -156,7 +211,7 @@ impl<H: EventHandler> Consumer<H> {
         delivered: &Delivered,
     ) -> anyhow::Result<Result<(), Trouble<H::Error>>> {
         for (part, event) in (0..).zip(events) {
-            let context = HandlerContext::new::<H>(&self.start, delivered, part);
+            let context = HandlerContext::new::<H>(&self.around.start, delivered, part);
             let handled = handle(self.handler().await?, event, &context).await;
             if handled.is_err() {
                 return Ok(handled);
@@ -173,8 +228,8 @@ impl<H: EventHandler> Consumer<H> {
         trouble: Trouble<H::Error>,
     ) -> anyhow::Result<()> {
         let place = delivered.place;
-        let mut memory = self.memories.take(delivered);
-        let (verdict, error) = judge::<H>(delivered, &trouble, self.policy, &mut memory);
+        let mut memory = self.around.memories.take(delivered);
+        let (verdict, error) = judge::<H>(delivered, &trouble, &self.around.policy, &mut memory);
         if matches!(trouble, Trouble::Panicked(_)) {
             // Nobody knows in which state it was left.
             self.handler = None;
@@ -191,7 +246,7 @@ impl<H: EventHandler> Consumer<H> {
             }
         };
         if matches!(settled, Settled::Retry { .. }) {
-            self.memories.keep(delivered, memory);
+            self.around.memories.keep(delivered, memory);
         }
         hand.failed.insert(delivered.key);
         match hand.link.fail(hand.number, place, delivered.key, settled, error).await {
@@ -223,7 +278,7 @@ impl<H: BatchHandler> Way<H> for Together {
             return Singly::take(consumer, batch, hand).await;
         };
         let places: Vec<_> = decoded.iter().map(|(delivered, _)| delivered.place).collect();
-        let context = |delivered, part| HandlerContext::new::<H>(&consumer.start, delivered, part);
+        let context = |delivered, part| HandlerContext::new::<H>(&consumer.around.start, delivered, part);
         let wanted = decoded.into_iter().flat_map(|(delivered, events)| {
             (0..).zip(events).map(move |(part, event)| (event, context(delivered, part)))
         });
@@ -232,7 +287,11 @@ impl<H: BatchHandler> Way<H> for Together {
             true => Ok(()),
             false => handle_batch(consumer.handler().await?, wanted).await,
         };
-        let Err(trouble) = handled else { return Ok(hand.link.ack_unheard(hand.number, places).await?) };
+        let Err(trouble) = handled else {
+            let handled = batch.iter().filter(|delivered| places.contains(&delivered.place));
+            handled.for_each(|delivered| consumer.has_handled(delivered));
+            return Ok(hand.link.ack_unheard(hand.number, places).await?);
+        };
         if matches!(trouble, Trouble::Panicked(_)) {
             consumer.handler = None;
         }

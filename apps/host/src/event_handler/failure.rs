@@ -3,18 +3,23 @@
 use std::{
     collections::BTreeMap,
     fmt,
-    sync::{Mutex, MutexGuard, PoisonError},
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
 use serde_json::{Map, Value};
 use umbel_core::{DecodeError, Place, RecordedEvent};
+use umbel_supervision::describe_panic;
 
+use super::options::FailurePolicy;
 use crate::subscription::Delivered;
 
 /// An event that could not be handled.
 #[derive(Debug)]
-pub struct Failure<'a, E> {
+pub struct Failure<'a, E: ?Sized> {
+    /// Which handler.
+    pub handler: &'static str,
     /// Which event.
     pub recorded: &'a RecordedEvent,
     /// Which attempt it was: 1 for the first.
@@ -23,13 +28,14 @@ pub struct Failure<'a, E> {
     pub letter: bool,
     /// What went wrong.
     pub cause: Cause<'a, E>,
-    /// What the options or the settings say of it: for failures of which the handler has no opinion of its own.
+    /// What the options, the app or the settings say of it: for failures of which the handler has no opinion of its own. To the app, what the
+    /// settings say.
     pub policy: Verdict,
 }
 
 /// What went wrong with an event.
-#[derive(Clone, Copy, Debug)]
-pub enum Cause<'a, E> {
+#[derive(Debug)]
+pub enum Cause<'a, E: ?Sized> {
     /// The handler gave this error.
     Error(&'a E),
     /// The handler panicked, with this message. What it knew is lost: it begins anew.
@@ -56,6 +62,34 @@ pub enum Verdict {
         /// Why.
         reason: String,
     },
+}
+
+/// What an app says of failures in its handlers.
+pub(crate) type AppPolicy = Arc<dyn Fn(&Failure<'_, dyn fmt::Display>) -> Verdict + Send + Sync>;
+
+/// What is said of the failures of a handler that has no opinion of its own.
+#[derive(Clone)]
+pub(super) struct Policy {
+    /// By its options, or else by the settings.
+    pub(super) said: FailurePolicy,
+    /// By its app, unless its options say.
+    pub(super) app: Option<AppPolicy>,
+}
+
+impl Policy {
+    /// What becomes of an event that was not handled, of which the options or the settings say what they do; and whatever went wrong in
+    /// finding that out.
+    pub(super) fn verdict(&self, failure: &Failure<'_, dyn fmt::Display>) -> (Verdict, Option<String>) {
+        let said = || failure.policy.clone();
+        let Some(app) = &self.app else { return (said(), None) };
+        match catch_unwind(AssertUnwindSafe(|| app(failure))) {
+            Ok(verdict) => (verdict, None),
+            Err(panic) => {
+                let cause = describe_panic(&*panic);
+                (said(), Some(format!("the app's policy panicked over it: {cause}")))
+            }
+        }
+    }
 }
 
 /// What a handler notes of an event from one attempt to the next, as long as the process lives.
@@ -88,7 +122,15 @@ impl Memories {
     }
 }
 
-impl<E: fmt::Display> fmt::Display for Cause<'_, E> {
+impl<E: ?Sized> Clone for Cause<'_, E> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<E: ?Sized> Copy for Cause<'_, E> {}
+
+impl<E: fmt::Display + ?Sized> fmt::Display for Cause<'_, E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Error(error) => error.fmt(f),

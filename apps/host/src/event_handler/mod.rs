@@ -4,6 +4,7 @@
 //! promises. It is called at least once for each event it listens to, in order for each key, and says itself, or lets its policy say,
 //! what becomes of an event that it cannot handle. Whatever its code does, a panic included, ends in one of these verdicts.
 
+mod commits;
 mod consumer;
 mod context;
 mod failure;
@@ -11,11 +12,12 @@ mod options;
 mod run;
 mod worker;
 
-use std::{fmt::Display, future::Future};
+use std::{fmt::Display, future::Future, sync::Arc};
 
-use umbel_core::EventSet;
+use umbel_core::{EventSet, RecordedEvent};
 
 pub use context::{HandlerContext, HandlerStart};
+pub(crate) use failure::AppPolicy;
 pub use failure::{Cause, Failure, Memory, Verdict};
 pub use options::{FailurePolicy, HandlerOptions, Pauses};
 
@@ -60,6 +62,8 @@ pub trait EventHandler: Sized + 'static {
     const NAME: &'static str;
     /// Whether callers that ask for strong consistency wait for it.
     const STRONG: bool = false;
+    /// Whether [`Self::after_commit`] is called. If so, events are kept in memory until their checkpoint is saved.
+    const AFTER_COMMIT: bool = false;
     /// The events it wants. Others are not even read.
     type Event: EventSet;
     /// Why it cannot handle an event.
@@ -83,8 +87,35 @@ pub trait EventHandler: Sized + 'static {
         context: &HandlerContext,
     ) -> impl Future<Output = Result<(), Self::Error>>;
 
+    /// Called when its subscription was reset, before the first event that comes after that and before it begins anew by [`Self::init`]: to
+    /// undo what it did, such as to empty a table that it has filled. `resets` says how often the subscription was reset by now, the same
+    /// number to all that are called for one reset.
+    ///
+    /// Each of several concurrent consumers is called, in each process that has some, when its own next event comes; by then another one may
+    /// have handled what comes again. What they share is marked by `resets`, or the handler has one partition and one consumer. A process
+    /// that was down when the reset happened is not called; [`HandlerContext::is_replay`] tells it of the events that come again.
+    ///
+    /// # Errors
+    /// Why that is not possible. Then its worker fails, and it is called again before anything is handled.
+    fn before_reset(&mut self, resets: u64) -> impl Future<Output = Result<(), Self::Error>> {
+        let _unused = resets;
+        std::future::ready(Ok(()))
+    }
+
+    /// Called once it is stored that it has handled these events, in order, if [`Self::AFTER_COMMIT`] says so: none of them comes again
+    /// unless the subscription is reset. For what must not be told too early and may be missed, such as telling others that a thing is
+    /// done for good.
+    ///
+    /// It is called at most once each time that an event was handled: what fails between the save and the call loses the call, and so
+    /// does a lost lease or [a panic](Self::init); what was skipped or parked calls nothing. A dead letter counts as soon as it is handled,
+    /// though that may have to be said again. The next event waits for it; a panic is logged.
+    fn after_commit(&mut self, events: Vec<Arc<RecordedEvent>>) -> impl Future<Output = ()> {
+        let _unused = events;
+        std::future::ready(())
+    }
+
     /// What becomes of an event that it could not handle. `memory` is what it noted of this event before. Unless overridden, the
-    /// options or the settings say. If it panics the policy decides, too.
+    /// options, the app ([`App::on_failure`](crate::App::on_failure)) or the settings say. If it panics the policy decides, too.
     #[must_use]
     fn on_error(failure: &Failure<'_, Self::Error>, memory: &mut Memory) -> Verdict {
         let _unused = memory;

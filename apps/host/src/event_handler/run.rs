@@ -1,14 +1,15 @@
 //! One call of a handler's code: whatever it does, there is an outcome.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::{
+    fmt::Display,
+    panic::{AssertUnwindSafe, catch_unwind},
+};
 
 use futures_util::FutureExt;
 use umbel_core::{DecodeError, Decoded};
 use umbel_supervision::describe_panic;
 
-use super::{
-    BatchHandler, Cause, EventHandler, Failure, HandlerContext, Memory, Verdict, options::FailurePolicy,
-};
+use super::{BatchHandler, Cause, EventHandler, Failure, HandlerContext, Memory, Verdict, failure::Policy};
 use crate::subscription::Delivered;
 
 /// Why an event was not handled.
@@ -67,7 +68,7 @@ pub(super) fn decode<H: EventHandler>(delivered: &Delivered) -> Result<Decoded<H
 pub(super) fn judge<H: EventHandler>(
     delivered: &Delivered,
     trouble: &Trouble<H::Error>,
-    policy: FailurePolicy,
+    policy: &Policy,
     memory: &mut Memory,
 ) -> (Verdict, String) {
     let Delivered { event, attempt, letter, .. } = delivered;
@@ -76,14 +77,18 @@ pub(super) fn judge<H: EventHandler>(
         catch_unwind(AssertUnwindSafe(error)).unwrap_or_else(|panic| describe_panic(&*panic))
     };
     let error = told(&|| trouble.cause().to_string());
-    let by_policy = policy.verdict(event.id.0, *attempt, &error);
-    let failure = Failure {
-        recorded: event,
-        attempt: *attempt,
-        letter: *letter,
-        cause: trouble.cause(),
-        policy: by_policy.clone(),
+    let (recorded, attempt, letter) = (&**event, *attempt, *letter);
+    let said = policy.said.verdict(recorded.id.0, attempt, &error);
+    let cause: Cause<'_, dyn Display> = match trouble {
+        Trouble::Error(error) => Cause::Error(error),
+        Trouble::Panicked(message) => Cause::Panicked(message),
+        Trouble::Unreadable(error) => Cause::Unreadable(error),
     };
+    let failure = Failure { handler: H::NAME, recorded, attempt, letter, cause, policy: said };
+    let (by_policy, besides) = policy.verdict(&failure);
+    let error = besides.map_or_else(|| error.clone(), |besides| format!("{error}; {besides}"));
+    let (cause, policy) = (trouble.cause(), by_policy.clone());
+    let failure = Failure { handler: H::NAME, recorded, attempt, letter, cause, policy };
     match catch_unwind(AssertUnwindSafe(|| H::on_error(&failure, memory))) {
         Ok(verdict) => (verdict, error),
         Err(panic) => {

@@ -10,8 +10,9 @@ use umbel_supervision::{Worker, WorkerContext};
 
 use super::{
     BatchHandler, EventHandler, HandlerOptions, HandlerStart,
-    consumer::{Consumer, Singly, Together, Way},
-    failure::Memories,
+    commits::Resets,
+    consumer::{Around, Consumer, Singly, Together, Way},
+    failure::{AppPolicy, Memories, Policy},
     options::FailurePolicy,
 };
 use crate::{
@@ -23,21 +24,36 @@ use crate::{
 pub(crate) const STRONG_CHECKPOINT_MS: u64 = 20;
 
 /// The worker of a handler of events.
-pub(crate) fn worker<H: EventHandler>(app: &str, bus: Bus, settings: &HostSettings) -> Worker {
-    make::<H, Singly>(app, bus, settings, false)
+pub(crate) fn worker<H: EventHandler>(
+    app: &str,
+    bus: Bus,
+    settings: &HostSettings,
+    policy: Option<AppPolicy>,
+) -> Worker {
+    make::<H, Singly>(app, bus, settings, (policy, false))
 }
 
 /// The worker of a handler of batches.
-pub(crate) fn batch_worker<H: BatchHandler>(app: &str, bus: Bus, settings: &HostSettings) -> Worker {
-    make::<H, Together>(app, bus, settings, true)
+pub(crate) fn batch_worker<H: BatchHandler>(
+    app: &str,
+    bus: Bus,
+    settings: &HostSettings,
+    policy: Option<AppPolicy>,
+) -> Worker {
+    make::<H, Together>(app, bus, settings, (policy, true))
 }
 
-fn make<H: EventHandler, W: Way<H>>(app: &str, bus: Bus, settings: &HostSettings, batches: bool) -> Worker {
+fn make<H: EventHandler, W: Way<H>>(
+    app: &str,
+    bus: Bus,
+    settings: &HostSettings,
+    (policy, batches): (Option<AppPolicy>, bool),
+) -> Worker {
     let owner: Arc<str> = format!("{app}/{}", H::NAME).into();
     bus.common::<Registry>().configure(&settings.subscriptions);
     let worker = Worker::new(H::NAME, move |context| {
-        let (bus, owner) = (bus.clone(), Arc::clone(&owner));
-        async move { run::<H, W>(bus, owner, context, batches).await }
+        let (bus, owner, policy) = (bus.clone(), Arc::clone(&owner), policy.clone());
+        async move { run::<H, W>(bus, owner, context, (policy, batches)).await }
     });
     if H::options().own_thread { worker.own_thread() } else { worker }
 }
@@ -46,11 +62,14 @@ async fn run<H: EventHandler, W: Way<H>>(
     bus: Bus,
     owner: Arc<str>,
     context: WorkerContext,
-    batches: bool,
+    (app, batches): (Option<AppPolicy>, bool),
 ) -> anyhow::Result<()> {
     let options = H::options();
     let concurrency = options.concurrency.unwrap_or(1).max(1);
-    let policy = options.policy.unwrap_or(FailurePolicy::of(&bus.common::<Registry>().settings()));
+    let policy = match options.policy {
+        Some(said) => Policy { said, app: None },
+        None => Policy { said: FailurePolicy::of(&bus.common::<Registry>().settings()), app },
+    };
     let head = head(&bus, &options).await?;
     let memories = Arc::<Memories>::default();
     let (halt, halted) = watch::channel(false);
@@ -63,9 +82,10 @@ async fn run<H: EventHandler, W: Way<H>>(
     let kept_as = subscribers.first().map_or_else(|| H::NAME.into(), Subscriber::kept_as);
     let start = HandlerStart { bus: bus.clone(), head, kept_as };
     context.ready();
-    let consumers = subscribers.into_iter().map(|subscriber| {
-        let (start, memories, halted) = (start.clone(), Arc::clone(&memories), halted.clone());
-        let consumer = Consumer::<H>::new(start, policy, memories, context.stopping(), halted);
+    let resets = bus.common::<Resets>();
+    let around = Around { start, policy, memories, resets, stopping: context.stopping(), halted, number: 0 };
+    let consumers = (0..).zip(subscribers).map(|(number, subscriber)| {
+        let consumer = Consumer::<H>::new(Around { number, ..around.clone() });
         let halt = &halt;
         // When one of them fails the others end what they have in hand, so that nothing is broken off.
         async move {

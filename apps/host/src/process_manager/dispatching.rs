@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use umbel_bus::{DispatchError, DispatchOptions};
+use umbel_bus::{Consistency, DispatchError, DispatchOptions};
 use umbel_core::{
     Json, ProcessManager,
     process_manager::{
@@ -171,7 +171,8 @@ impl<P: ProcessManager> Clerk<'_, P> {
             .within(&[P::NAME]);
         let options =
             origin.custom.iter().fold(options, |options, (key, value)| options.metadata(key, value.clone()));
-        let options = if self.around.options.strong_commands { options.strong() } else { options };
+        let strong = self.around.options.strong_commands;
+        let options = options.consistency(if strong { Consistency::Strong } else { Consistency::Eventual });
         match self
             .around
             .bus

@@ -7,8 +7,9 @@ use tokio::{
     time::{sleep, timeout},
 };
 use umbel_core::{
-    Failing, Position, Projection,
+    Position, Projection,
     document::{Changes, Direction, DocumentWrite},
+    projection::Verdict,
     store::{
         Generation, LoadDocuments, Phase, ReadAll, SaveProjection, SaveProjectionError, SaveTables, Selector,
         SwitchError, SwitchProjection,
@@ -19,7 +20,7 @@ use umbel_core::{
 use super::{
     follower::Follower,
     hook::Owed,
-    page::{self, Trouble},
+    page::{self, Poison, Trouble},
 };
 
 /// A checkpoint over events that changed no document is saved at least every so many events.
@@ -43,6 +44,8 @@ pub(super) struct Line<'a, P: Projection> {
     saved: Position,
     /// Everything up to here is in the documents.
     reached: Position,
+    /// The event that could not be projected last, by its position, and how often in a row.
+    failed: (Position, u32),
     /// What the hook is still to be called for.
     owed: Owed,
 }
@@ -70,6 +73,7 @@ impl<'a, P: Projection> Line<'a, P> {
             singly_to: Position::START,
             saved: generation.position,
             reached: generation.position,
+            failed: (Position::START, 0),
             owed: Owed::default(),
         }
     }
@@ -110,6 +114,11 @@ impl<'a, P: Projection> Line<'a, P> {
                 Err(Trouble::Retired) => {
                     tracing::info!(projection = P::NAME, generation = self.checkpoint, "was retired");
                     return;
+                }
+                Err(trouble @ Trouble::Stopped { .. }) => {
+                    tracing::error!(projection = P::NAME, generation = self.checkpoint, reached = %self.reached,
+                        error = %trouble, "projection has stopped");
+                    while !*stop.borrow() && stop.changed().await.is_ok() {}
                 }
                 Err(trouble) => pause = self.wait_after(&trouble, pause, &mut stop).await,
             }
@@ -159,9 +168,10 @@ impl<'a, P: Projection> Line<'a, P> {
         let (mut changes, poison) = page::changes::<P>(&page.events);
         let is_idle = changes.is_empty();
         let statements = changes.take_statements();
-        let last = page.events.last().map_or(page_end, |event| event.position);
+        // If it is alone, it is known whose the changes are.
+        let alone = if limit == 1 { page.events.last().cloned() } else { None };
         // What comes before an event that cannot be projected is not held up by it.
-        let scanned_to = poison.as_ref().map_or(page_end, |(before, _)| *before);
+        let scanned_to = poison.as_ref().map_or(page_end, Poison::before);
         let is_hooked = self.follower.hook.is_some();
         page.events
             .retain(|event| is_hooked && (self.live_after.next()..=scanned_to).contains(&event.position));
@@ -175,11 +185,13 @@ impl<'a, P: Projection> Line<'a, P> {
                 Err(trouble) => Err(trouble),
             };
             match saved {
-                Err(trouble) if trouble.is_of_changes() && limit > 1 => {
-                    self.singly_to = scanned_to;
-                    return Ok(Round::More);
+                Err(trouble) if trouble.is_of_changes() => {
+                    let Some(event) = alone else {
+                        self.singly_to = scanned_to;
+                        return Ok(Round::More);
+                    };
+                    return self.fail(&Poison { event, reason: trouble.to_string() });
                 }
-                Err(trouble) if trouble.is_of_changes() => return self.fail(last, trouble.to_string()),
                 saved => saved?,
             }
             self.show();
@@ -192,9 +204,8 @@ impl<'a, P: Projection> Line<'a, P> {
         self.show();
         match poison {
             // Another node has moved the checkpoint, and not so far.
-            Some((before, _)) if self.reached < before => Ok(Round::More),
-            Some((_, Trouble::Event { position, reason })) => self.fail(position, reason),
-            Some((_, trouble)) => Err(trouble),
+            Some(poison) if self.reached < poison.before() => Ok(Round::More),
+            Some(poison) => self.fail(&poison),
             None if page_end < page.head => Ok(Round::More),
             None if self.phase == Phase::Building => self.switch().await,
             None => Ok(Round::AtHead),
@@ -210,10 +221,15 @@ impl<'a, P: Projection> Line<'a, P> {
     }
 
     /// The event behind what was reached cannot be projected: it holds this up, or is passed over.
-    fn fail(&mut self, position: Position, reason: String) -> Result<Round, Trouble> {
-        match P::FAILING {
-            Failing::HoldUp => Err(Trouble::Event { position, reason }),
-            Failing::Skip => {
+    fn fail(&mut self, poison: &Poison) -> Result<Round, Trouble> {
+        let Poison { event, reason } = poison;
+        let position = event.position;
+        let attempts = if self.failed.0 == position { self.failed.1.saturating_add(1) } else { 1 };
+        self.failed = (position, attempts);
+        match page::judge::<P>(poison, attempts) {
+            Verdict::Retry => Err(Trouble::Event { position, reason: reason.clone() }),
+            Verdict::Stop => Err(Trouble::Stopped { position, reason: reason.clone() }),
+            Verdict::Skip => {
                 tracing::error!(projection = P::NAME, generation = self.checkpoint, %position, error = reason,
                     "an event that cannot be projected is skipped");
                 self.reached = position;

@@ -8,6 +8,7 @@ use std::{
 use umbel_core::{
     Json, Position, Projection, RecordedEvent,
     document::{Changes, DocumentKey, DocumentWrite},
+    projection::Verdict,
     store::{StoreError, TablesError},
 };
 
@@ -22,6 +23,9 @@ pub(super) enum Trouble {
     Document(String),
     #[error(transparent)]
     Tables(TablesError),
+    /// Trying again is not wanted.
+    #[error("event at position {position}: {reason}; it is not tried again until this process starts anew")]
+    Stopped { position: Position, reason: String },
     /// Trying again does not help: there is another plan.
     #[error("its generation was retired")]
     Retired,
@@ -33,23 +37,39 @@ impl Trouble {
         match self {
             Self::Document(_) => true,
             Self::Tables(error) => error.is_of_statement(),
-            Self::Store(_) | Self::Event { .. } | Self::Retired => false,
+            Self::Store(_) | Self::Event { .. } | Self::Stopped { .. } | Self::Retired => false,
         }
     }
 }
 
-/// The changes that events make. When one of them cannot be projected, those before it count, with the position up to which they go
-/// and what is wrong.
-pub(super) fn changes<P: Projection>(events: &[RecordedEvent]) -> (Changes, Option<(Position, Trouble)>) {
+/// An event that cannot be projected.
+pub(super) struct Poison {
+    pub(super) event: RecordedEvent,
+    pub(super) reason: String,
+}
+
+impl Poison {
+    /// The position before it.
+    pub(super) fn before(&self) -> Position {
+        Position::new(self.event.position.get().saturating_sub(1))
+    }
+}
+
+/// What the projection says becomes of it, after so many attempts.
+pub(super) fn judge<P: Projection>(Poison { event, reason }: &Poison, attempt: u32) -> Verdict {
+    catch_unwind(AssertUnwindSafe(|| P::on_error(reason, event, attempt))).unwrap_or_else(|_| {
+        tracing::error!(projection = P::NAME, position = %event.position, "on_error panicked over an event");
+        P::FAILING.verdict()
+    })
+}
+
+/// The changes that events make. When one of them cannot be projected, those before it count.
+pub(super) fn changes<P: Projection>(events: &[RecordedEvent]) -> (Changes, Option<Poison>) {
     let mut changes = Changes::default();
     for recorded in events {
         match project::<P>(recorded) {
             Ok(more) => changes.extend(more),
-            Err(reason) => {
-                let position = recorded.position;
-                let before = Position::new(position.get().saturating_sub(1));
-                return (changes, Some((before, Trouble::Event { position, reason })));
-            }
+            Err(reason) => return (changes, Some(Poison { event: recorded.clone(), reason })),
         }
     }
     (changes, None)

@@ -13,7 +13,7 @@ use std::{
 
 use futures_util::{StreamExt, future::LocalBoxFuture, stream::FuturesUnordered};
 use tokio::time::{Instant, sleep, timeout_at};
-use umbel_bus::{Bus, Cron, DispatchError, DispatchOptions, EncodedAnswer, edge};
+use umbel_bus::{Bus, Consistency, Cron, DispatchError, DispatchOptions, EncodedAnswer, edge};
 use umbel_core::{
     CommandId, Json,
     schedule::{Run, Scheduled, Settled, queue_of, replace, set_aside},
@@ -212,8 +212,11 @@ impl Keeper {
 
     async fn dispatch(&self, Run { id, scheduled }: &Run) -> EncodedAnswer {
         let metadata = &scheduled.metadata;
-        let mut options =
-            DispatchOptions::default().command_id(CommandId(*id)).deadline(self.settings.deadline());
+        // Nobody is there to whom it matters what can be seen.
+        let mut options = DispatchOptions::default()
+            .consistency(Consistency::Eventual)
+            .command_id(CommandId(*id))
+            .deadline(self.settings.deadline());
         if let Some(id) = metadata.correlation_id {
             options = options.correlation_id(id);
         }

@@ -312,7 +312,16 @@ impl Runner {
                 Some(fetched) => return vec![fetched],
                 None => backend.fetch(after, limit).boxed(),
             },
-            Effect::Save(checkpoints) => backend.save(checkpoints).boxed(),
+            Effect::Save(checkpoints) => {
+                let (told, asked) = (Arc::clone(&self.told), checkpoints.clone());
+                let save = backend.save(checkpoints);
+                save.inspect(move |done| {
+                    if let Some(Input::Saved { refused }) = &done.input {
+                        told.has_saved(&asked, refused);
+                    }
+                })
+                .boxed()
+            }
             Effect::Park(parkings) => backend.park(parkings).boxed(),
             Effect::TakeLetters { partitions, limit } => {
                 let epochs = self.machine.owned().map(|lease| (lease.partition, lease.epoch)).collect();
@@ -362,6 +371,7 @@ impl Runner {
             Input::Leased(leases) => {
                 self.leases = leases.partitions.clone();
                 replace(&self.told.paused, Some(leases.paused));
+                self.told.has_leased(&leases.partitions);
             }
             Input::Head(head) | Input::Fetched { head, .. } => {
                 self.told.head.fetch_max(head.get(), Relaxed);

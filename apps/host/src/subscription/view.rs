@@ -1,14 +1,18 @@
 //! What a subscription tells of itself: counters, how far it has come, what keeps it from going on.
 
-use std::sync::{
-    Arc, Mutex, PoisonError,
-    atomic::{AtomicU64, Ordering::Relaxed},
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
 };
 
 use tokio::sync::watch;
 use umbel_bus::Stand;
 use umbel_core::{
     Place, Position,
+    store::{Checkpoint, LeaseState},
     subscription::{Counters, SubscriptionName},
 };
 
@@ -29,6 +33,9 @@ pub struct SubscriptionView {
     pub held_up: Option<String>,
 }
 
+/// Stored checkpoints, by partition.
+pub(crate) type Saved = BTreeMap<u32, Place>;
+
 /// What the runner tells and others read.
 #[derive(Debug, Default)]
 pub(crate) struct Told {
@@ -40,6 +47,8 @@ pub(crate) struct Told {
     pub(crate) reached: watch::Sender<Position>,
     pub(crate) held_up: watch::Sender<Option<String>>,
     pub(crate) elsewhere: watch::Sender<bool>,
+    /// The checkpoints that are known to be stored, of this process's partitions.
+    pub(crate) saved: watch::Sender<Saved>,
     /// Whether an operator has paused it; nothing until the runner has looked.
     pub(crate) paused: watch::Sender<Option<bool>>,
 }
@@ -57,6 +66,26 @@ impl Told {
             beside: watch::channel(None).1,
             elsewhere: self.elsewhere.subscribe(),
         }
+    }
+
+    /// These checkpoints were saved, but for those of the partitions that were refused.
+    pub(crate) fn has_saved(&self, checkpoints: &[Checkpoint], refused: &[u32]) {
+        let saved = checkpoints.iter().filter(|one| !refused.contains(&one.partition));
+        let saved: Vec<_> = saved.map(|one| (one.partition, one.place)).collect();
+        self.saved.send_if_modified(|known| {
+            known.extend(saved.iter().copied());
+            !saved.is_empty()
+        });
+    }
+
+    /// How the partitions stand in the store: also further back than before, after a reset.
+    pub(crate) fn has_leased(&self, partitions: &[LeaseState]) {
+        let stands: Saved = partitions.iter().map(|one| (one.partition, one.checkpoint)).collect();
+        self.saved.send_if_modified(|known| {
+            let is_news = *known != stands;
+            *known = stands;
+            is_news
+        });
     }
 
     pub(crate) fn view(&self, name: SubscriptionName) -> SubscriptionView {

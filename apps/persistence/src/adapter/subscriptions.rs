@@ -7,9 +7,9 @@ use futures_util::future::BoxFuture;
 use umbel_core::{
     Timestamp,
     store::{
-        CountLetters, KeepLeases, Leases, Letter, LettersSettled, ListLetters, ListSubscriptions, OpenError,
-        OpenSubscription, ParkLetters, ReadParkedKeys, SaveCheckpoints, SettleLetters, StoreError,
-        SubscriptionState, TakeLetters,
+        CountLetters, KeepLeases, Leases, Letter, LettersSettled, ListLetters, ListSubscriptions, Listener,
+        OpenError, OpenSubscription, ParkLetters, ReadParkedKeys, SaveCheckpoints, SettleLetters, StoreError,
+        SubscriptionState, TakeLetters, TellListeners,
     },
     subscription::Key,
 };
@@ -37,6 +37,13 @@ pub trait Subscriptions: Send + Sync + 'static {
         request: ListSubscriptions,
         now: Timestamp,
     ) -> BoxFuture<'_, Result<Vec<SubscriptionState>, StoreError>>;
+
+    /// Keeps for a time what a process runs that others wait for, in place of what was kept of it; what other processes run.
+    fn tell_listeners(
+        &self,
+        request: TellListeners,
+        now: Timestamp,
+    ) -> BoxFuture<'_, Result<Vec<Listener>, StoreError>>;
 
     /// Keeps dead letters, each once; the partitions that were refused, in order, each once.
     fn park_letters(

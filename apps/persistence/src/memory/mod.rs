@@ -18,20 +18,21 @@ mod verify;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use self::state::State;
-use crate::page::PAGE_MAX_BYTES;
+use crate::{listeners::Told, page::PAGE_MAX_BYTES};
 
 /// A store that lives as long as this value.
 #[derive(Debug)]
 pub struct Memory {
     state: Mutex<State>,
     page_max_bytes: usize,
+    told: Told,
 }
 
 impl Memory {
     /// An empty store.
     #[must_use]
     pub fn new() -> Self {
-        Self { state: Mutex::default(), page_max_bytes: PAGE_MAX_BYTES }
+        Self { state: Mutex::default(), page_max_bytes: PAGE_MAX_BYTES, told: Told::default() }
     }
 
     /// With pages of so many bytes of data and metadata at most, or of one event.

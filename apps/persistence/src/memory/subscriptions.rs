@@ -11,8 +11,9 @@ use umbel_core::{
     Position, StreamName, Timestamp, Version,
     store::{
         Act, Checkpoint, CountLetters, KeepLeases, LeaseState, Leases, Letter, LettersSettled, ListLetters,
-        ListSubscriptions, OpenError, OpenSubscription, ParkLetters, PartitionState, PerformError,
+        ListSubscriptions, Listener, OpenError, OpenSubscription, ParkLetters, PartitionState, PerformError,
         ReadParkedKeys, SaveCheckpoints, SettleLetters, StoreError, SubscriptionState, TakeLetters,
+        TellListeners,
     },
     subscription::{Key, NodeId, Start, SubscriptionName},
     version::Place,
@@ -106,6 +107,14 @@ impl Subscriptions for Memory {
             let page = wanted.take(size(request.limit));
             Ok(page.map(|(name, subscription)| subscription.state(name, now)).collect())
         })
+    }
+
+    fn tell_listeners(
+        &self,
+        request: TellListeners,
+        now: Timestamp,
+    ) -> BoxFuture<'_, Result<Vec<Listener>, StoreError>> {
+        Box::pin(async move { Ok(self.told.tell(request, now)) })
     }
 
     fn park_letters(

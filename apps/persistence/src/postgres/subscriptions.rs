@@ -8,9 +8,9 @@ use futures_util::future::BoxFuture;
 use umbel_core::{
     Timestamp,
     store::{
-        CountLetters, KeepLeases, Leases, Letter, LettersSettled, ListLetters, ListSubscriptions, OpenError,
-        OpenSubscription, ParkLetters, ReadParkedKeys, SaveCheckpoints, SettleLetters, StoreError,
-        SubscriptionState, TakeLetters,
+        CountLetters, KeepLeases, Leases, Letter, LettersSettled, ListLetters, ListSubscriptions, Listener,
+        OpenError, OpenSubscription, ParkLetters, ReadParkedKeys, SaveCheckpoints, SettleLetters, StoreError,
+        SubscriptionState, TakeLetters, TellListeners,
     },
     subscription::{Change, Key, Start},
 };
@@ -47,6 +47,14 @@ impl Subscriptions for Postgres {
         _now: Timestamp,
     ) -> BoxFuture<'_, Result<Vec<SubscriptionState>, StoreError>> {
         Box::pin(self.reader.list_subscriptions(request))
+    }
+
+    fn tell_listeners(
+        &self,
+        request: TellListeners,
+        _now: Timestamp,
+    ) -> BoxFuture<'_, Result<Vec<Listener>, StoreError>> {
+        Box::pin(self.reader.tell_listeners(request))
     }
 
     fn park_letters(

@@ -33,7 +33,7 @@ use self::{
     worker::{Lost, Workers},
     writer::Writer,
 };
-use crate::{page::PAGE_MAX_BYTES, steps::REMOVAL_STEP_MAX};
+use crate::{listeners::Told, page::PAGE_MAX_BYTES, steps::REMOVAL_STEP_MAX};
 
 /// Threads that read. Two, so that one long page does not hold up everything else; a page is work for the
 /// processor, so many more would only take it from others.
@@ -49,6 +49,8 @@ pub struct Sqlite {
     readers: Workers,
     page_max_bytes: usize,
     removal_step_max: u32,
+    /// Not in the file, as one process has that to itself.
+    told: Told,
 }
 
 impl Sqlite {
@@ -94,6 +96,7 @@ impl Sqlite {
             readers: Workers::start("sqlite-reader", readers, QUEUE).map_err(no_thread)?,
             page_max_bytes: PAGE_MAX_BYTES,
             removal_step_max: REMOVAL_STEP_MAX,
+            told: Told::default(),
         })
     }
 

@@ -9,9 +9,9 @@ use futures_util::future::BoxFuture;
 use umbel_core::{
     Timestamp,
     store::{
-        CountLetters, KeepLeases, Leases, Letter, LettersSettled, ListLetters, ListSubscriptions, OpenError,
-        OpenSubscription, ParkLetters, ReadParkedKeys, SaveCheckpoints, SettleLetters, StoreError,
-        SubscriptionState, TakeLetters,
+        CountLetters, KeepLeases, Leases, Letter, LettersSettled, ListLetters, ListSubscriptions, Listener,
+        OpenError, OpenSubscription, ParkLetters, ReadParkedKeys, SaveCheckpoints, SettleLetters, StoreError,
+        SubscriptionState, TakeLetters, TellListeners,
     },
     subscription::Key,
 };
@@ -51,6 +51,14 @@ impl Subscriptions for Sqlite {
         now: Timestamp,
     ) -> BoxFuture<'_, Result<Vec<SubscriptionState>, StoreError>> {
         Box::pin(self.read(move |connection| leases::list(connection, &request, now)))
+    }
+
+    fn tell_listeners(
+        &self,
+        request: TellListeners,
+        now: Timestamp,
+    ) -> BoxFuture<'_, Result<Vec<Listener>, StoreError>> {
+        Box::pin(async move { Ok(self.told.tell(request, now)) })
     }
 
     fn park_letters(

@@ -8,12 +8,12 @@ use umbel_core::{
         AllPage, Append, AppendError, Appended, ClaimLive, ClearOutbox, CountLetters, DocumentPage, DuePage,
         FindWork, Finding, Generation, KeepLeases, KeepNotices, KeptNotice, Leases, Letter, LettersSettled,
         LinkError, LinkEvents, ListLetters, ListNotices, ListProjections, ListSnapshots, ListStreams,
-        ListSubscriptions, LoadDocuments, OpenError, OpenProjection, OpenSubscription, OpenTables,
+        ListSubscriptions, Listener, LoadDocuments, OpenError, OpenProjection, OpenSubscription, OpenTables,
         ParkLetters, Parts, Perform, PerformError, QueryTables, ReadAll, ReadDue, ReadError, ReadOutbox,
         ReadParkedKeys, ReadStream, RemoveRetired, SaveCheckpoints, SaveProjection, SaveProjectionError,
         SaveTables, SettleLetters, Snapshot, Step, StoreError, StoreStatus, StreamInfo, StreamList,
         StreamPage, SubscriptionState, SweepNotices, SwitchError, SwitchProjection, TablesError, TakeLetters,
-        Waiting,
+        TellListeners, Waiting,
     },
     subscription::Key,
 };
@@ -160,6 +160,7 @@ sides! {
         SaveCheckpoints = save_checkpoints(request: SaveCheckpoints) -> Vec<u32>, StoreError;
         ListSubscriptions =
             list_subscriptions(request: ListSubscriptions, now: Timestamp) -> Vec<SubscriptionState>, StoreError;
+        TellListeners = tell_listeners(request: TellListeners, now: Timestamp) -> Vec<Listener>, StoreError;
         ParkLetters = park_letters(request: ParkLetters, now: Timestamp) -> Vec<u32>, StoreError;
         ReadParkedKeys = read_parked_keys(request: ReadParkedKeys) -> Vec<Key>, StoreError;
         TakeLetters = take_letters(request: TakeLetters) -> Vec<Letter>, StoreError;

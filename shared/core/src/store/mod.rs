@@ -10,6 +10,7 @@ mod generations;
 mod invalid;
 mod letters;
 mod link;
+mod listeners;
 mod notices;
 mod outbox;
 mod parts;
@@ -42,6 +43,7 @@ pub use letters::{
     NewLetter, ParkLetters, ReadParkedKeys, SettleLetters, TakeLetters,
 };
 pub use link::{LinkError, LinkEvents};
+pub use listeners::{Listener, TellListeners};
 pub use notices::{KeepNotices, KeptNotice, ListNotices, Recorded, SweepNotices};
 pub use outbox::{ClearOutbox, DuePage, FindWork, OutboxEntry, ReadDue, ReadOutbox, Waiting};
 pub use parts::{Parts, ReadInParts};

@@ -67,6 +67,14 @@ CREATE TABLE {schema}.subscription_members (
     PRIMARY KEY (subscription, node)
 ) WITH (fillfactor = 50);
 
+-- What the processes run that callers in others wait for: a row for each process, as long as it is believed.
+CREATE TABLE {schema}.listeners (
+    node uuid PRIMARY KEY,
+    -- Names, and which events each listens to, as JSON.
+    listeners text NOT NULL,
+    expires_at timestamptz NOT NULL
+) WITH (fillfactor = 50);
+
 CREATE TABLE {schema}.letters (
     box bigint NOT NULL,
     place bigint NOT NULL,

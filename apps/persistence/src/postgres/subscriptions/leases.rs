@@ -2,10 +2,10 @@
 
 use tokio_postgres::Row;
 use umbel_core::{
-    StreamName,
+    Json, StreamName,
     store::{
-        KeepLeases, Lease, LeaseState, Leases, ListSubscriptions, OpenError, OpenSubscription,
-        PartitionState, SaveCheckpoints, StoreError, SubscriptionState,
+        KeepLeases, Lease, LeaseState, Leases, ListSubscriptions, Listener, OpenError, OpenSubscription,
+        PartitionState, SaveCheckpoints, StoreError, SubscriptionState, TellListeners,
     },
     subscription::{NodeId, Start, SubscriptionName},
     version::Place,
@@ -81,6 +81,20 @@ impl Reader {
         let refused =
             self.write(sql, &[&request.subscription.as_str(), &partitions, &epochs, &places]).await?;
         Ok(refused.iter().map(|row| to_u32(row.get("partition"))).collect())
+    }
+
+    pub(super) async fn tell_listeners(&self, request: TellListeners) -> Result<Vec<Listener>, StoreError> {
+        let TellListeners { node, listeners, lease_ms } = request;
+        let encoded = Json::encode(&listeners);
+        let encoded = encoded.map_err(|error| StoreError::Failed { reason: error.to_string() })?;
+        let told = (!listeners.is_empty()).then(|| encoded.as_str());
+        let sql = &self.statements().tell_listeners;
+        let rows = self.write(sql, &[&node.0, &to_i64(lease_ms), &told]).await?;
+        // What cannot be read a newer program has told, which the others know better.
+        let readable = rows.iter().filter_map(|row| {
+            Json::from_store(row.get::<_, String>("listeners")).decode::<Vec<Listener>>().ok()
+        });
+        Ok(readable.flatten().collect())
     }
 }
 
