@@ -3,12 +3,12 @@
 use tokio_postgres::Row;
 use umbel_core::{
     Json, Position,
-    document::{Direction, DocumentKey, DocumentQuery, IndexKey, Test},
+    document::{Direction, DocumentKey, DocumentQuery, Filter, IndexKey, Test},
     store::{DocumentPage, SaveProjection, SaveProjectionError, StoreError},
 };
 
 use super::{Param, Reader};
-use crate::postgres::{types::JsonOut, writer::DocumentRows};
+use crate::postgres::{sql::Statements, types::JsonOut, writer::DocumentRows};
 
 /// Sorts after every index key: their first byte is a small number.
 const ABOVE_ALL: &[u8] = &[0xff];
@@ -40,14 +40,16 @@ impl Reader {
         &self,
         query: DocumentQuery,
     ) -> Result<DocumentPage, StoreError> {
-        let sql = self.query_text(&query);
+        let filters = by_narrowness(&query);
+        let sql = query_text(&self.statements, &query);
         let used: Vec<&str> = query.indexes().collect();
         let order = query.order.as_ref().map(|order| order.index.as_str());
-        let offset = i64::try_from(query.offset).unwrap_or(i64::MAX);
         let limit = i64::from(query.limit);
-        let values: Vec<_> = query.filters.iter().map(|filter| FilterParams::of(&filter.test)).collect();
+        // Where the page ends is a number, too.
+        let offset = i64::try_from(query.offset).unwrap_or(i64::MAX).min(i64::MAX - limit);
+        let values: Vec<_> = filters.iter().map(|filter| FilterParams::of(&filter.test)).collect();
         let mut params: Vec<Param<'_>> = vec![&query.collection, &order, &offset, &limit, &used];
-        for (filter, values) in query.filters.iter().zip(&values) {
+        for (filter, values) in filters.iter().zip(&values) {
             params.push(&filter.index);
             match values {
                 FilterParams::In(values) => params.push(values),
@@ -92,38 +94,59 @@ impl Reader {
         let saved = self.write(&self.statements.save_projection, &params).await?;
         outcome(&saved)
     }
+}
 
-    /// The query's text: one for each combination of filters and direction.
-    fn query_text(&self, query: &DocumentQuery) -> String {
-        let mut next = FIXED_PARAMS;
-        let mut parameter = || {
-            next += 1;
-            format!("${next}")
+/// The filters, the one first that leads to the documents: likely the narrowest.
+fn by_narrowness(query: &DocumentQuery) -> Vec<&Filter> {
+    let mut filters: Vec<_> = query.filters.iter().collect();
+    filters.sort_by_key(|filter| match &filter.test {
+        Test::In(keys) => keys.len().min(1000),
+        Test::Range { .. } => usize::MAX,
+    });
+    filters
+}
+
+/// The query's text: one for each combination of filters, and each way through what matches.
+pub(in crate::postgres) fn query_text(statements: &Statements, query: &DocumentQuery) -> String {
+    let mut next = FIXED_PARAMS;
+    let mut parameter = || {
+        next += 1;
+        format!("${next}")
+    };
+    let mut test = |filter: &Filter, entry: &str| {
+        let index = parameter();
+        let text = match filter.test {
+            Test::In(_) => statements.filter_in.replace("{values}", &parameter()),
+            Test::Range { .. } => {
+                statements.filter_range.replace("{from}", &parameter()).replace("{to}", &parameter())
+            }
         };
-        let mut filters = String::new();
-        for filter in &query.filters {
-            let condition = match filter.test {
-                Test::In(_) => self
-                    .statements
-                    .filter_in
-                    .replace("{index}", &parameter())
-                    .replace("{values}", &parameter()),
-                Test::Range { .. } => self
-                    .statements
-                    .filter_range
-                    .replace("{index}", &parameter())
-                    .replace("{from}", &parameter())
-                    .replace("{to}", &parameter()),
+        text.replace("{index}", &index).replace("{entry}", entry)
+    };
+    let matches = match by_narrowness(query).split_first() {
+        None => statements.all_documents.clone(),
+        Some((first, others)) => {
+            let leading = test(first, "led");
+            let also = |filter: &&Filter| {
+                format!("\n{}", statements.matching_also.replace("{test}", &test(filter, "i")))
             };
-            filters.push('\n');
-            filters.push_str(&condition);
+            let others: String = others.iter().map(also).collect();
+            statements.matching_documents.replace("{test}", &leading).replace("{filters}", &others)
         }
-        let sorted = match query.order.as_ref().map(|order| order.direction) {
-            Some(Direction::Backward) => "DESC NULLS LAST",
-            Some(Direction::Forward) | None => "NULLS FIRST",
-        };
-        self.statements.query_documents.replace("{filters}", &filters).replace("{sorted}", sorted)
-    }
+    };
+    let direction = query.order.as_ref().map(|order| order.direction);
+    let page = match direction {
+        _ if !query.filters.is_empty() => &statements.page_of_matches,
+        None => &statements.page_by_key,
+        Some(Direction::Forward) => &statements.page_forward,
+        Some(Direction::Backward) => &statements.page_backward,
+    };
+    let sorted = match direction {
+        Some(Direction::Backward) => "DESC NULLS LAST",
+        Some(Direction::Forward) | None => "NULLS FIRST",
+    };
+    let text = statements.query_documents.replace("{matches}", &matches).replace("{page}", page);
+    text.replace("{sorted}", sorted)
 }
 
 /// The parameters of `save_projection.sql`.
