@@ -2,6 +2,7 @@
 
 mod files;
 mod known;
+mod pages;
 mod statements;
 mod upgrades;
 mod verify;

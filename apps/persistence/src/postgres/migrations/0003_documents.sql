@@ -15,8 +15,8 @@ CREATE TABLE {schema}.document_index (
     key text COLLATE "C" NOT NULL,
     PRIMARY KEY (collection, index_name, value, key)
 );
--- Serves replacing the entries of a document, and ordering by an index.
-CREATE INDEX document_index_by_key ON {schema}.document_index (collection, key, index_name);
+-- Serves replacing the entries of a document, and finding its least value under an index, by the index alone.
+CREATE INDEX document_index_by_key ON {schema}.document_index (collection, key, index_name, value);
 
 -- Under which indexes documents of a collection have entries, sorted: each set of them that some document has or has had, once. So who sorts
 -- by an index knows whether there may be documents without an entry, without looking at all. There are few, one for most collections,

@@ -15,10 +15,12 @@ WITH named AS MATERIALIZED (
     FROM (VALUES (1)) AS one
     LEFT JOIN {schema}.served ON served.collection = $1
 ), {matches}, reach AS MATERIALIZED (
-    SELECT total, CASE WHEN $3 < total AND $4 > 0 THEN $3 + $4 ELSE 0 END AS rows
+    SELECT total, CASE WHEN $3::bigint < total AND $4::bigint > 0 THEN $3 + $4 ELSE 0 END AS rows
     FROM (SELECT count(*) AS total FROM matches) AS counted
 ), {page}
-SELECT (SELECT total FROM reach) AS total, (SELECT unserved FROM named), page.key, d.body
+SELECT (SELECT total FROM reach) AS total, (SELECT unserved FROM named) AS unserved, page.key, (
+    SELECT d.body FROM {schema}.documents d WHERE d.collection = (SELECT collection FROM named) AND d.key = page.key
+) AS body
 FROM (VALUES (1)) AS one
-LEFT JOIN (page JOIN {schema}.documents d ON d.collection = (SELECT collection FROM named) AND d.key = page.key) ON true
+LEFT JOIN page ON true
 ORDER BY page.value {sorted}, page.key

@@ -60,7 +60,8 @@ pub(super) fn queries() -> Vec<DocumentQuery> {
     let of = |index: &str, test| Filter { index: index.into(), test };
     let one = of("group", Test::In(vec![key(&json!("2"))]));
     let range = of("rank", Test::Range { from: Some(key(&json!("000100"))), to: None });
-    let filters = [vec![], vec![one.clone()], vec![range.clone()], vec![range.clone(), one.clone()], vec![one; 2]];
+    let filters =
+        [vec![], vec![one.clone()], vec![range.clone()], vec![range.clone(), one.clone()], vec![one; 2]];
     let orders = [None, Some(("rank", Direction::Forward)), Some(("rank", Direction::Backward))];
     let filtered = |order| filters.clone().map(|filters| DocumentQuery { filters, ..all(order) });
     orders.into_iter().flat_map(filtered).collect()
@@ -109,7 +110,8 @@ impl Ran {
             if !line.contains(" on document") && !line.contains("on documents") {
                 continue;
             }
-            let is_count = at > 0 && self.plan[at - 1].contains("Aggregate") && line.contains("Index Only Scan");
+            let is_count =
+                at > 0 && self.plan[at - 1].contains("Aggregate") && line.contains("Index Only Scan");
             if is_count {
                 counts += 1;
                 continue;
@@ -153,7 +155,8 @@ async fn a_page_meets_the_documents_up_to_its_end() {
         let directions = [Direction::Forward, Direction::Backward];
         let by = |index| directions.map(|direction| Some((index, direction)));
         // By tags each document is met twice, and counts once.
-        let orders = [vec![None], by("rank").into(), by("group").into(), by("mood").into(), by("tags").into()];
+        let orders =
+            [vec![None], by("rank").into(), by("group").into(), by("mood").into(), by("tags").into()];
         for order in orders.concat() {
             for (offset, documents) in [(0, 20), (100, 20), (1990, 10), (2000, 0), (i64::MAX - 20, 0)] {
                 let ran = run(&client, &statements, &all(order), offset).await;
