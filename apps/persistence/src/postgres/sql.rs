@@ -84,7 +84,7 @@ statements! {
     load_documents, open_projection, list_projections, switch_projection, remove_retired, claim_live, rebuild_projection,
     enter_tables, enter_served_tables, query_tables,
     get_documents, query_documents, all_documents, matching_documents, matching_also, filter_in, filter_range,
-    page_by_key, page_forward, page_backward, page_of_matches, load_checkpoint, status,
+    page_by_key, page_forward, page_backward, matches_forward, matches_backward, met_matches, load_checkpoint, status,
     find_linkable, add_links, delete_stream, truncate_stream, archive_events, forget_subject,
     find_subject_keys, create_subject_keys, find_subjects,
     verify_head, verify_log_head, verify_count, verify_audit, verify_lost, verify_gaps,

@@ -62,7 +62,7 @@ pub async fn every_page_is_its_part_of_a_scan<S: StoreUnderTest>(store: S) {
             order.clone().equal("group", 1),
             order.clone().one_of("tags", ["b", "z", "y"]),
             order.clone().between("rank", Some(3), Some(4)).equal("group", 1),
-            order.between("tags", None::<i32>, None),
+            order.between("tags", None::<i32>, None::<i32>),
         ];
         for query in filtered {
             for offset in [0, 1, 2, 3, 5, 6, 7, 8, 9, u64::MAX] {

@@ -113,7 +113,7 @@ pub(in crate::postgres) fn query_text(statements: &Statements, query: &DocumentQ
         next += 1;
         format!("${next}")
     };
-    let mut test = |filter: &Filter, entry: &str| {
+    let mut test = |filter: &Filter| {
         let index = parameter();
         let text = match filter.test {
             Test::In(_) => statements.filter_in.replace("{values}", &parameter()),
@@ -121,31 +121,32 @@ pub(in crate::postgres) fn query_text(statements: &Statements, query: &DocumentQ
                 statements.filter_range.replace("{from}", &parameter()).replace("{to}", &parameter())
             }
         };
-        text.replace("{index}", &index).replace("{entry}", entry)
+        text.replace("{index}", &index)
     };
-    let matches = match by_narrowness(query).split_first() {
+    let tests: Vec<_> = by_narrowness(query).into_iter().map(&mut test).collect();
+    let each = |statement: &str, entry: &str, tests: &[String]| {
+        let of = |test: &String| statement.replace("{test}", &test.replace("{entry}", entry));
+        tests.iter().map(of).collect::<String>()
+    };
+    let matches = match tests.split_first() {
         None => statements.all_documents.clone(),
-        Some((first, others)) => {
-            let leading = test(first, "led");
-            let also = |filter: &&Filter| {
-                format!("\n{}", statements.matching_also.replace("{test}", &test(filter, "i")))
-            };
-            let others: String = others.iter().map(also).collect();
-            statements.matching_documents.replace("{test}", &leading).replace("{filters}", &others)
-        }
+        Some((first, others)) => each(&statements.matching_documents, "led", std::slice::from_ref(first))
+            .replace("{filters}", &each(&statements.matching_also, "i", others)),
     };
     let direction = query.order.as_ref().map(|order| order.direction);
-    let page = match direction {
-        _ if !query.filters.is_empty() => &statements.page_of_matches,
-        None => &statements.page_by_key,
-        Some(Direction::Forward) => &statements.page_forward,
-        Some(Direction::Backward) => &statements.page_backward,
+    let page = match (direction, query.filters.is_empty()) {
+        (None, _) => &statements.page_by_key,
+        (Some(Direction::Forward), true) => &statements.page_forward,
+        (Some(Direction::Backward), true) => &statements.page_backward,
+        (Some(Direction::Forward), false) => &statements.matches_forward,
+        (Some(Direction::Backward), false) => &statements.matches_backward,
     };
     let sorted = match direction {
         Some(Direction::Backward) => "DESC NULLS LAST",
         Some(Direction::Forward) | None => "NULLS FIRST",
     };
-    let text = statements.query_documents.replace("{matches}", &matches).replace("{page}", page);
+    let page = page.replace("{met_matches}", &each(&statements.met_matches, "m", &tests));
+    let text = statements.query_documents.replace("{matches}", &matches).replace("{page}", &page);
     text.replace("{sorted}", sorted)
 }
 

@@ -1,4 +1,4 @@
--- A page of all_documents.sql by key: gone through in the order of the index up to the page's end.
+-- A page by key: of all_documents.sql in the order of the index up to the page's end, of matching_documents.sql sorted.
 -- Parameters: those of query_documents.sql; 2 is null. No row: the page lies behind the last document. Index: documents_pkey.
 page AS MATERIALIZED (
     SELECT key, NULL::bytea AS value FROM matches WHERE $2::text IS NULL

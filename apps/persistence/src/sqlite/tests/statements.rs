@@ -96,7 +96,7 @@ fn statements_use_their_indexes() {
                 // Of a page of documents, what was met on the way to its end.
                 || ["met", "at_edge", "edge", "lacking", "walked", "page"]
                     .iter()
-                    .any(|met| step == &format!("SCAN {met}"));
+                    .any(|met| step == format!("SCAN {met}"));
             assert!(!step.starts_with("SCAN") || is_list, "{name}: {step}");
             let may_sort = !name.starts_with("log/") && !name.starts_with("extras/");
             assert!(may_sort || !step.contains("TEMP B-TREE"), "{name}: {step}");
