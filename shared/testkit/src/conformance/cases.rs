@@ -63,6 +63,7 @@ macro_rules! store_conformance {
         $crate::store_conformance!(@cases $factory, document_pages, [
             every_page_is_its_part_of_a_scan,
             documents_that_lose_or_win_entries_move,
+            pages_of_many_matches_are_those_of_a_scan,
         ]);
         $crate::store_conformance!(@cases $factory, payloads, [
             bytes_are_kept_as_they_are,

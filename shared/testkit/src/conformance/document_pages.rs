@@ -102,3 +102,28 @@ pub async fn documents_that_lose_or_win_entries_move<S: StoreUnderTest>(store: S
         }
     }
 }
+
+/// Many matches among many documents, near the beginning of the order, everywhere in it, and at its end: the first pages are what a scan says.
+pub async fn pages_of_many_matches_are_those_of_a_scan<S: StoreUnderTest>(store: S) {
+    let keys: Vec<_> = (0..400).map(|number| format!("k{number}")).collect();
+    let of = |number: i32| {
+        let tags = [number % 11, number % 7].map(|tag| format!("t{tag:02}"));
+        item(number / 100, number * 7 % 80, &tags.each_ref().map(String::as_str))
+    };
+    let documents = items(keys.iter().map(String::as_str).zip((0..).map(of)));
+    write(&store, documents.clone()).await;
+    for order in orders() {
+        let filtered = [
+            order.clone().equal("group", 0),
+            order.clone().equal("group", 3),
+            order.clone().one_of("tags", ["t01", "t02", "t09"]),
+            order.clone().between("rank", Some(20), Some(70)),
+            order.between("rank", Some(3), Some(70)).one_of("group", [1, 2]),
+        ];
+        for query in filtered {
+            for (offset, limit) in [(0, 1), (0, 4), (1, 3), (3, 2), (0, 6), (90, 20)] {
+                agrees(&store, &documents, query.clone().page(offset, limit)).await;
+            }
+        }
+    }
+}

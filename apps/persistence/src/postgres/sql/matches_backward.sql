@@ -1,7 +1,7 @@
 -- A page of matching_documents.sql by an index, downwards. Many matches are met by going through the entries against the order of the
--- index, as page_backward.sql does, past the others; {met_matches} stands for what met_matches.sql says of each filter. That ends behind one
--- entry for four matches, at the edge as well: if these do not fill the page up to its end, each match is looked up and sorted, as are few
--- matches.
+-- index, as page_backward.sql does, past the others; {met_matches} stands for what met_matches.sql says of each filter. That ends behind
+-- one entry for four matches, at the edge as well: if these do not fill the page up to its end, each match is looked up and sorted, as are
+-- few matches.
 -- Parameters: those of query_documents.sql. No row: the page lies behind the last match.
 -- Index: document_index_pkey in its order, document_index_by_key for each entry met, or each match.
 met AS MATERIALIZED (

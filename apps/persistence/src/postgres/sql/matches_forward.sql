@@ -1,7 +1,7 @@
 -- A page of matching_documents.sql by an index, upwards. Many matches are met by going through the entries in the order of the index, as
--- page_forward.sql does, past the others; {met_matches} stands for what met_matches.sql says of each filter. That ends behind one entry for
--- four matches: if these do not fill the page up to its end, the matches are rare, or far behind, and each is looked up and sorted, which
--- costs more than what was in vain; as are few matches, and those of a collection where some document ever lacked an entry.
+-- page_forward.sql does, past the others; {met_matches} stands for what met_matches.sql says of each filter. That ends behind one entry
+-- for four matches: if these do not fill the page up to its end, the matches are rare, or far behind, and each is looked up and sorted,
+-- which costs more than what was in vain; as are few matches, and those of a collection where some document ever lacked an entry.
 -- Parameters: those of query_documents.sql. No row: the page lies behind the last match.
 -- Index: document_shapes_pkey, document_index_pkey in its order, document_index_by_key for each entry met, or each match.
 walked AS MATERIALIZED (

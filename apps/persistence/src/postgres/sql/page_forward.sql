@@ -1,5 +1,5 @@
--- A page of all_documents.sql by an index, upwards: first those without an entry, by key, which are only looked for when some document of the
--- collection ever lacked one; then the entries in the order of the index, of each document the least, up to the page's end.
+-- A page of all_documents.sql by an index, upwards: first those without an entry, by key, which are only looked for when some document of
+-- the collection ever lacked one; then the entries in the order of the index, of each document the least, up to the page's end.
 -- Parameters: those of query_documents.sql. No row: the page lies behind the last document.
 -- Index: document_shapes_pkey, documents_pkey, document_index_pkey in its order, document_index_by_key for each one met.
 lacking AS MATERIALIZED (

@@ -1,8 +1,9 @@
 -- A page of the documents that match, of those that serve, with how many match at all, of one snapshot. {matches} stands for what
 -- all_documents.sql or matching_documents.sql says, {page} for one of the ways through them: page_by_key.sql; page_forward.sql and
--- page_backward.sql through all, matches_forward.sql and matches_backward.sql through those that match filters. {sorted} is the direction of order_by.
--- Parameters: 1 collection, 2 the index to sort by (null: by key), 3 how many to skip, 4 how many at most,
---   5 the indexes it uses; then the filters'.
+-- page_backward.sql through all, matches_forward.sql and matches_backward.sql through those that match filters. {sorted} is the direction
+-- of order_by.
+-- Parameters: 1 collection, 2 the index to sort by (null: by key), 3 how many to skip, 4 how many at most, 5 the indexes it uses; then the
+-- filters'.
 -- One row whose key is null: no document on this page. unserved: one of the indexes, when what serves was not built with it. A document
 -- counts at its least value, and sorts before all others without one.
 -- Index: served_pkey, documents_pkey for the bodies, and those of the fragments. Nothing is looked for behind the page's end, nor on a
