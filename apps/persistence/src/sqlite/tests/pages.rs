@@ -16,7 +16,7 @@ fn a_page_costs_what_is_before_its_end() {
         let item = |number: u32| Item {
             group: json!(number % 3),
             rank: Some(json!(number)),
-            tags: vec![format!("t{number}"), format!("u{number}")],
+            tags: vec![format!("t{number:05}a"), format!("t{number:05}b")],
         };
         let documents =
             (0..count).flat_map(|number| items([(format!("k{number}").as_str(), Some(item(number)))]));
