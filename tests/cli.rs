@@ -4,6 +4,7 @@ mod lines;
 mod looking;
 mod pooler;
 mod projections;
+mod removal;
 mod settings;
 mod store;
 mod subscriptions;

@@ -36,7 +36,18 @@ const ENOUGH: u64 = 300;
 /// all partitions within five seconds, every event was handled, in order for each key, and each counts once in the projection.
 #[test]
 fn a_killed_process_is_replaced_within_seconds() {
-    play(&Store::postgres().place(Path::new(".")), LEASE, async |stage| {
+    replaces_a_killed_process(&Store::postgres().place(Path::new(".")));
+}
+
+/// SU-17 for three processes on one SQLite file, two of which follow what the third one appends.
+#[test]
+fn a_killed_process_on_one_file_is_replaced_within_seconds() {
+    let directory = tempfile::tempdir().unwrap();
+    replaces_a_killed_process(&Store::Sqlite.place(directory.path()));
+}
+
+fn replaces_a_killed_process(place: &StorePlace) {
+    play(place, LEASE, async |stage| {
         let ([mut first, _second], [one, other]) = stage.two().await;
         let load = stage.load();
         for node in ["first", "second"] {

@@ -49,10 +49,22 @@ struct Seen {
 /// UX-03: writers in two processes at full speed, readers in both: by pages of the log, by type, by pages of a stream.
 #[test]
 fn two_processes_at_full_speed_show_no_gap_and_no_swap() {
+    let store = Store::postgres();
+    follow_two_processes(store.place(".".as_ref()));
+}
+
+/// UX-03 on one SQLite file: nobody tells the other process of an append there; it looks.
+#[test]
+fn two_processes_on_one_file_show_no_gap_and_no_swap() {
+    let directory = tempfile::tempdir().unwrap();
+    follow_two_processes(Store::Sqlite.place(directory.path()));
+}
+
+#[track_caller]
+fn follow_two_processes(place: StorePlace) {
     let long = std::env::var("UMBEL_TEST_LONG").is_ok_and(|long| long == "1");
     let milliseconds = if long { 60_000 } else { 3_000 };
-    let store = Store::postgres();
-    let following = Following { place: store.place(".".as_ref()), milliseconds };
+    let following = Following { place, milliseconds };
     let children: Vec<_> = (0..PROCESSES).map(|_| spawn(&following)).collect();
     let seen: Vec<Seen> = children.into_iter().map(seen_by).collect();
     for one in &seen {

@@ -54,3 +54,35 @@ fn a_projection_is_built_anew_from_the_shell() {
         assert!(audit.contains("began to build projection articles.list anew"), "{audit}");
     }
 }
+
+/// PJ-08: a projection that is dropped is not there any more, as the audit tells; an app that still has it builds it anew.
+#[test]
+fn a_projection_is_dropped_from_the_shell() {
+    for store in Store::durable() {
+        let umbel = Umbel::new(store);
+        let running = umbel.run();
+        running.client().register("ada").publish("First", &["tag"]);
+        running.kill();
+        let unsure = umbel.command_output(&["projections", "drop", "articles.list"]);
+        assert!(unsure.code != Some(0) && unsure.stderr.contains("--yes"), "{unsure:?}");
+        umbel.json(&["projections", "drop", "articles.list", "--yes", "--reason", "not needed"]);
+        let listed = umbel.json(&["projections", "list"]);
+        let mut names = listed.iter().filter_map(|one| one["projection"].as_str());
+        assert!(names.all(|name| name != "articles.list"), "{listed:?}");
+        for act in [
+            &["projections", "show", "articles.list"][..],
+            &["projections", "drop", "articles.list", "--yes"],
+        ] {
+            let missing = umbel.command_output(act);
+            assert!(missing.code == Some(1) && missing.stderr.contains("projections list"), "{missing:?}");
+        }
+        let audit = umbel.command_output(&["audit"]).stdout;
+        assert!(audit.contains("dropped projection articles.list"), "{audit}");
+
+        let running = umbel.run();
+        let began = Instant::now();
+        while running.client().get("/api/articles").body["articlesCount"] != 1 {
+            assert!(began.elapsed() < SOON);
+        }
+    }
+}

@@ -205,6 +205,7 @@ fn favorites_of_what_is_gone_are_swept_away() {
         let now = Scheduled {
             schedule: Uuid::from_u128(1),
             command: nightly["scheduled"]["command"].as_str().unwrap().to_owned(),
+            schema: 1,
             body: Json::encode(&nightly["scheduled"]["body"]).unwrap().into(),
             due_at: Timestamp::from_micros(1_000_000),
             recurring: None,

@@ -41,6 +41,8 @@ pub(crate) struct Fault {
 #[derive(Clone)]
 struct NamedCommand {
     owner: Arc<str>,
+    /// What it is called today.
+    name: &'static str,
     dispatch: DispatchEncoded,
 }
 
@@ -151,11 +153,13 @@ impl RouteSet {
         self
     }
 
-    /// The component carries out commands of type `C`, whether dispatched as values or by their wire name.
+    /// The component carries out commands of type `C`, whether dispatched as values or by their wire name, one of the past included.
     #[must_use]
     pub fn carries_out<C: Command>(mut self, recipient: Recipient<Envelope<Dispatch<C>>>) -> Self {
-        let named = NamedCommand { owner: Arc::clone(&self.owner), dispatch: dispatch_encoded::<C> };
-        self.commands.push((C::NAME, named));
+        let dispatch = dispatch_encoded::<C>;
+        let named = NamedCommand { owner: Arc::clone(&self.owner), name: C::NAME, dispatch };
+        let names = [C::NAME].into_iter().chain(C::FORMERLY.iter().copied());
+        self.commands.extend(names.map(|name| (name, named.clone())));
         self.answers::<Dispatch<C>>(recipient)
     }
 
@@ -224,6 +228,11 @@ impl Routes {
     /// How a command of this wire name is dispatched.
     pub(crate) fn command(&self, name: &str) -> Option<DispatchEncoded> {
         self.commands.get(name).map(|named| named.dispatch)
+    }
+
+    /// What the command of this wire name is called today.
+    pub(crate) fn command_name(&self, name: &str) -> Option<&'static str> {
+        self.commands.get(name).map(|named| named.name)
     }
 
     /// What is answered, and by whom.

@@ -12,6 +12,7 @@ use umbel_core::{
     personal::Owned,
     schedule::{Missed, Recurring, Scheduled, When, derived, id_of_name, is_ours, queue_of, replace},
     store::{Append, AppendError, CommandRecord, OutboxEntry, StoreError, Waiting},
+    waiting::schema_of,
 };
 use uuid::Uuid;
 
@@ -255,7 +256,18 @@ fn scheduled<C: Command>(
     let body = Json::encode(command).map_err(|error| unencodable::<C>(&error))?;
     let body = Owned::new(body, command.subject());
     let command = C::NAME.to_owned();
-    Ok(Scheduled { schedule: id.0, command, body, due_at, recurring, metadata, attempts: 0, error: None })
+    let schema = const { schema_of::<C>() };
+    Ok(Scheduled {
+        schedule: id.0,
+        command,
+        schema,
+        body,
+        due_at,
+        recurring,
+        metadata,
+        attempts: 0,
+        error: None,
+    })
 }
 
 fn unencodable<C: Command>(error: &JsonError) -> ScheduleError {

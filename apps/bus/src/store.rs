@@ -72,12 +72,18 @@ impl Store {
     /// # Errors
     /// See [`StoreError`].
     pub async fn read_all(&self, request: ReadAll) -> Result<AllPage, StoreError> {
-        if let Some(page) = self.bus.tail_page(&request) {
+        if let Some(page) = self.recent(&request) {
             // Whoever reads page after page from memory lets others have their turns.
             tokio::task::consume_budget().await;
             return Ok(page);
         }
         self.read(request).await
+    }
+
+    /// What [`Self::read_all`] would answer from memory, at once; `None` when it would ask the store.
+    #[must_use]
+    pub fn recent(&self, request: &ReadAll) -> Option<AllPage> {
+        self.bus.tail_page(request)
     }
 
     /// An event by its id.

@@ -144,7 +144,8 @@ impl App {
     /// Commands in, events out, under an optimistic lock.
     #[must_use]
     pub fn aggregate<A: Aggregate + Unpin>(mut self) -> Self {
-        self.declares("aggregate", A::CATEGORY, A::CATEGORY);
+        let categories = [A::CATEGORY].into_iter().chain(A::FORMERLY.iter().copied());
+        categories.for_each(|category| self.declares("aggregate", category, A::CATEGORY));
         A::Commands::visit(&mut Commands(&mut self.declared));
         self.aggregates.push(Arc::new(|app, bus, settings| aggregate::worker::<A>(app, bus, settings)));
         self
@@ -247,7 +248,7 @@ impl App {
         F: Fn(Handling, C) -> Fut + Clone + Send + Sync + Unpin + 'static,
         Fut: Future<Output = Result<C::Reply, DispatchError<C::Rejection>>> + 'static,
     {
-        self.declares(COMMAND, C::NAME, C::NAME);
+        names_of::<C>().for_each(|name| self.declares(COMMAND, name, C::NAME));
         self.handlers.push(Arc::new(move |app, bus, settings| {
             command_worker::<C, F, Fut>(app, bus, settings, handler.clone())
         }));
@@ -338,12 +339,18 @@ impl App {
     }
 }
 
+/// The names under which a command may wait.
+fn names_of<C: Command>() -> impl Iterator<Item = &'static str> {
+    [C::NAME].into_iter().chain(C::FORMERLY.iter().copied())
+}
+
 impl<A: Aggregate> CommandVisitor<A> for Commands<'_> {
     fn command<C: Command>(&mut self)
     where
         A: Decide<C>,
     {
-        self.0.push(Declared { kind: COMMAND, name: C::NAME, by: A::CATEGORY });
+        let named = names_of::<C>().map(|name| Declared { kind: COMMAND, name, by: A::CATEGORY });
+        self.0.extend(named);
     }
 }
 

@@ -295,6 +295,7 @@ fn strictness_is_about_what_is_stored() {
             "stale",
             Some(&kept),
             &Task {
+                kept_as: NAME,
                 cue: Cue::Timer("elsewhere"),
                 recorded: None,
                 origin: Origin {

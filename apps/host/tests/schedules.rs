@@ -105,6 +105,7 @@ async fn put(world: &World, entry: OutboxEntry) {
 fn scheduled(id: u128, amount: i64) -> Scheduled {
     Scheduled {
         schedule: Uuid::from_u128(id),
+        schema: 1,
         command: "bank.deposit".into(),
         body: Json::encode(&deposit("ada", amount)).unwrap().into(),
         due_at: Timestamp::from_micros(1_000_000),

@@ -9,7 +9,7 @@ use umbel_core::{
     events,
     store::{
         Act, Generation, ListProjections, OpenProjection, OpenTables, Perform, Phase, QueryTables,
-        TablesError,
+        RemoveRetired, TablesError,
     },
 };
 use umbel_host::{App, AskError, HostSettings, ReadModels};
@@ -286,6 +286,37 @@ fn readers_get_the_old_tables_until_the_new_ones_have_caught_up() {
         assert_eq!(sum(&new, "ada").await, counted(10, 2));
         phase_becomes(&new, NEXT, Phase::Removed).await;
         assert_eq!(schemas_left(&new, &schema).await, [named("bank.ledger/2/2")]);
+    });
+}
+
+/// PJ-08: given a projection with tables that is dropped, then they are gone with it.
+#[test]
+fn tables_are_dropped_with_their_projection() {
+    run(async {
+        let (store, schema) = on_postgres().await;
+        let world = start::<1>(&store).await;
+        world.deposit_behind_its_back("ada", 1).await;
+        world.passed(LEDGER, Position::new(1)).await;
+        assert_eq!(schemas_left(&world, &schema).await.len(), 1);
+        world.stop().await;
+        let world = World::with(&store, &[], settings()).await;
+        let act = Act::DropProjection { projection: LEDGER.into() };
+        let id = EventId(umbel_bus::edge::fresh_id());
+        world.bus.store().perform(Perform { id, act, metadata: Metadata::default() }).await.unwrap();
+        let retired = RemoveRetired { projection: LEDGER.into() };
+        while world.bus.store().remove_retired(retired.clone()).await.unwrap() {}
+        assert!(
+            generations(&world)
+                .await
+                .iter()
+                .all(|one| one.phase == Phase::Removed && one.tables_in.is_none())
+        );
+        world.stop().await;
+        let world = start::<1>(&store).await;
+        world.passed(LEDGER, Position::new(1)).await;
+        assert_eq!(sum(&world, "ada").await, counted(1, 1), "anew");
+        assert_eq!(schemas_left(&world, &schema).await, [format!("{}.bank.ledger/1/2", schema.name())]);
+        world.stop().await;
     });
 }
 

@@ -134,6 +134,7 @@ macro_rules! kinds {
 kinds! {
     Plain "talks.plain" false => ManagerOptions::default();
     Hasty "talks.hasty" false => ManagerOptions::default().event_limit(Duration::from_millis(100));
+    Later "talks.later" false => ManagerOptions::default();
     Brief "talks.brief" false => ManagerOptions::default().idle(Duration::from_millis(1));
     Strong "talks.strong" true => ManagerOptions::default().strong_commands();
 }

@@ -99,6 +99,7 @@ fn described(ActRecord { act, events, links }: &ActRecord) -> String {
         Act::DeleteSubscription { subscription } => {
             format!("deleted subscription {subscription}: {} discarded", letters(*events))
         }
+        Act::DropProjection { projection } => format!("dropped projection {projection}"),
         Act::RebuildProjection { projection } => format!("began to build projection {projection} anew"),
         Act::RetryLetters { filter, .. } => {
             format!("asked for {} to be tried again{}", letters(*events), of(filter))

@@ -21,11 +21,16 @@ use crate::{
 
 mod commands;
 pub(crate) mod kept;
+pub(crate) mod lost;
 pub(crate) mod parts;
+mod removals;
 mod streamed;
 mod subject_keys;
 mod tail;
 pub(crate) mod upgrade;
+
+/// So small that nearly every removal of the suite takes several steps.
+const REMOVAL_STEP_MAX: u32 = 2;
 
 /// The cases of the suite, which asks as apps do, and those of the port beneath, for the adapter that a function opens
 /// together with what must live as long (a directory, a server).
@@ -46,6 +51,8 @@ macro_rules! cases {
         ]);
 
         cases!(@port $adapter, parts: [a_page_in_parts_is_the_page]);
+
+        cases!(@port $adapter, lost: [lost_letters_are_nobodys_and_go_in_steps]);
 
         #[test]
         fn whatever_the_pages_the_sequence_is_the_same() {
@@ -125,10 +132,17 @@ mod sqlite {
     async fn adapter() -> (Sqlite, tempfile::TempDir) {
         let directory = tempfile::tempdir().unwrap();
         let store = Sqlite::open(&directory.path().join("umbel.db")).unwrap();
-        (store.with_page_max_bytes(PAGE_MAX_BYTES), directory)
+        (store.with_page_max_bytes(PAGE_MAX_BYTES).with_removal_step_max(super::REMOVAL_STEP_MAX), directory)
     }
 
     cases!(adapter);
+
+    cases!(@port adapter, removals: [
+        a_removal_goes_step_by_step,
+        a_truncation_goes_step_by_step,
+        many_links_go_step_by_step,
+        one_removal_waits_for_another,
+    ]);
 }
 
 mod postgres {
@@ -144,12 +158,20 @@ mod postgres {
         let options = PostgresOptions {
             max_connections: 2,
             page_max_bytes: PAGE_MAX_BYTES,
+            removal_step_max: super::REMOVAL_STEP_MAX,
             ..PostgresOptions::default()
         };
         (Postgres::connect(schema.url(), schema.name(), options).await.unwrap(), schema)
     }
 
     cases!(adapter);
+
+    cases!(@port adapter, removals: [
+        a_removal_goes_step_by_step,
+        a_truncation_goes_step_by_step,
+        many_links_go_step_by_step,
+        one_removal_waits_for_another,
+    ]);
 }
 
 /// PostgreSQL behind a pooler in transaction mode, whose few connections all these cases share.
@@ -167,12 +189,20 @@ mod pooled {
             pooler: true,
             max_connections: 2,
             page_max_bytes: PAGE_MAX_BYTES,
+            removal_step_max: super::REMOVAL_STEP_MAX,
             ..PostgresOptions::default()
         };
         (Postgres::connect(schema.url(), schema.name(), options).await.unwrap(), schema)
     }
 
     cases!(adapter);
+
+    cases!(@port adapter, removals: [
+        a_removal_goes_step_by_step,
+        a_truncation_goes_step_by_step,
+        many_links_go_step_by_step,
+        one_removal_waits_for_another,
+    ]);
 }
 
 type Queued = (Append, oneshot::Sender<Result<Appended, AppendError>>);

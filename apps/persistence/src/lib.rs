@@ -5,14 +5,17 @@
 mod adapter;
 mod answer;
 mod copies;
+mod filter;
 mod page;
 mod part;
 mod reader;
 mod settings;
+mod steps;
 mod sweeper;
 mod tenants;
 mod vault;
 mod vouching;
+mod walk;
 mod watcher;
 mod writer;
 

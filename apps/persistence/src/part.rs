@@ -35,7 +35,7 @@ pub async fn open(settings: &StoreSettings) -> anyhow::Result<Arc<dyn Adapter>> 
         StoreUrl::Memory => Arc::new(Memory::new().with_page_max_bytes(settings.page_max_bytes)),
         StoreUrl::Sqlite(path) => {
             let opened = tokio::task::spawn_blocking(move || Sqlite::open(&path)).await?;
-            Arc::new(opened?.with_page_max_bytes(settings.page_max_bytes))
+            Arc::new(with_bounds(opened?, settings))
         }
         StoreUrl::Postgres(url) => {
             let options = postgres_options(settings);
@@ -55,7 +55,7 @@ pub async fn open_existing(settings: &StoreSettings) -> anyhow::Result<Arc<dyn A
         }
         StoreUrl::Sqlite(path) => {
             let opened = tokio::task::spawn_blocking(move || Sqlite::open_existing(&path)).await?;
-            Arc::new(opened?.with_page_max_bytes(settings.page_max_bytes))
+            Arc::new(with_bounds(opened?, settings))
         }
         StoreUrl::Postgres(url) => {
             let options = postgres_options(settings);
@@ -64,14 +64,27 @@ pub async fn open_existing(settings: &StoreSettings) -> anyhow::Result<Arc<dyn A
     })
 }
 
+fn with_bounds(sqlite: Sqlite, settings: &StoreSettings) -> Sqlite {
+    sqlite.with_page_max_bytes(settings.page_max_bytes).with_removal_step_max(settings.removal_step_max)
+}
+
 pub(crate) fn postgres_options(settings: &StoreSettings) -> PostgresOptions {
-    let &StoreSettings { pooler, listen, max_connections, max_statements, page_max_bytes, .. } = settings;
+    let &StoreSettings {
+        pooler,
+        listen,
+        max_connections,
+        max_statements,
+        page_max_bytes,
+        removal_step_max,
+        ..
+    } = settings;
     PostgresOptions {
         pooler,
         listen,
         max_connections,
         max_statements,
         page_max_bytes,
+        removal_step_max,
         ..PostgresOptions::default()
     }
 }
@@ -177,7 +190,7 @@ fn sweeper(settings: &StoreSettings, shared: &Shared) -> Worker {
         async move {
             let vault = opened(&shared, &settings).await?;
             context.ready();
-            sweep(&**vault.adapter(), &settings, context.stopping()).await;
+            sweep(&vault, &settings, context.stopping()).await;
             Ok(())
         }
     })

@@ -5,7 +5,7 @@ use std::{path::PathBuf, str::FromStr, time::Duration};
 use serde::{Deserialize, Deserializer, de::Error as _};
 use umbel_core::{json::DEPTH_MAX, store::Limits};
 
-use crate::{page::PAGE_MAX_BYTES, postgres};
+use crate::{page::PAGE_MAX_BYTES, postgres, steps::REMOVAL_STEP_MAX};
 
 /// Where the store lives and what it bears. Each is documented in `config/default.toml`.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
@@ -45,9 +45,12 @@ pub struct StoreSettings {
     /// Events in one page.
     #[serde(deserialize_with = "up_to::<1_000_000, _, _>")]
     pub page_size_max: u32,
-    /// Dead letters that one act is about.
+    /// Dead letters that one act is about, and that one step removes of those that are lost.
     #[serde(deserialize_with = "up_to::<100_000, _, _>")]
     pub letters_act_max: u32,
+    /// Places of a stream, or links to them, that one transaction of a removal for good takes.
+    #[serde(deserialize_with = "up_to::<1_000_000, _, _>")]
+    pub removal_step_max: u32,
     /// Bytes of data and metadata in one page; an event that is larger is a page of its own.
     #[serde(deserialize_with = "up_to::<{ 1 << 30 }, _, _>")]
     pub page_max_bytes: usize,
@@ -192,6 +195,7 @@ impl Default for StoreSettings {
             queue_max_bytes: 64 << 20,
             page_size_max: 4096,
             letters_act_max: 500,
+            removal_step_max: REMOVAL_STEP_MAX,
             page_max_bytes: PAGE_MAX_BYTES,
             max_payload_bytes: 1 << 20,
             max_event_tags: 16,
@@ -269,6 +273,7 @@ mod tests {
             "queue_max_bytes",
             "page_size_max",
             "letters_act_max",
+            "removal_step_max",
             "page_max_bytes",
             "max_payload_bytes",
             "max_event_tags",

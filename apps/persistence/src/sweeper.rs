@@ -1,5 +1,5 @@
-//! The sweeper: removes the kept notices whose time has come, and forgets commands that were recorded long ago, every now and
-//! then.
+//! The sweeper: removes the kept notices whose time has come, forgets commands that were recorded long ago, removes dead letters of
+//! subscriptions that were deleted or begin elsewhere, and ends removals that were begun and left, every now and then.
 //!
 //! On several nodes each sweeps; what one has removed the others do not find.
 
@@ -13,10 +13,11 @@ use umbel_core::{
 };
 use umbel_supervision::Stopping;
 
-use crate::{adapter::Adapter, settings::StoreSettings};
+use crate::{adapter::Adapter, settings::StoreSettings, vault::Vault};
 
 /// Sweeps at once and then after each interval, until told to stop. A store that is away is swept the next time.
-pub(crate) async fn sweep(adapter: &dyn Adapter, settings: &StoreSettings, stopping: Stopping) {
+pub(crate) async fn sweep(vault: &Vault, settings: &StoreSettings, stopping: Stopping) {
+    let adapter = &**vault.adapter();
     loop {
         match adapter.sweep_notices(SweepNotices { now: edge::now() }).await {
             Ok(0) => {}
@@ -32,9 +33,38 @@ pub(crate) async fn sweep(adapter: &dyn Adapter, settings: &StoreSettings, stopp
                 }
             }
         }
+        match remove_letters(adapter, settings.letters_act_max).await {
+            Ok(0) => {}
+            Ok(removed) => tracing::debug!(removed, "removed dead letters that were lost"),
+            Err(error) => tracing::warn!(%error, "dead letters that were lost are not removed yet"),
+        }
+        tokio::select! {
+            () = finish_removals(vault) => {}
+            () = stopping.clone() => return,
+        }
         tokio::select! {
             () = sleep(settings.notices_sweep_interval()) => {}
             () = stopping.clone() => return,
+        }
+    }
+}
+
+/// Goes on with removals that somebody has begun and not ended. Where somebody else is at it, both take steps, each another one.
+async fn finish_removals(vault: &Vault) {
+    let begun = match vault.adapter().removals().await {
+        Ok(begun) => begun,
+        Err(error) => return tracing::warn!(%error, "removals that were begun do not go on yet"),
+    };
+    for request in begun {
+        let (id, stream) = (request.id, request.act.stream().map(ToString::to_string));
+        match vault.remove(request).await {
+            Ok(performed) => {
+                let (events, links) = (performed.events, performed.links);
+                tracing::info!(act = %id, stream, events, links, "ended a removal that was begun before");
+            }
+            Err(error) => {
+                tracing::warn!(act = %id, stream, %error, "a removal that was begun does not go on yet");
+            }
         }
     }
 }
@@ -51,20 +81,39 @@ pub(crate) async fn forget_commands(
     adapter.sweep_commands(Timestamp::from_micros(oldest.as_micros().saturating_sub(kept_micros))).await
 }
 
+/// Removes dead letters that were lost, step by step. What a crash leaves is removed the next time.
+async fn remove_letters(adapter: &dyn Adapter, step: u32) -> Result<u64, StoreError> {
+    let mut all = 0;
+    loop {
+        let removed = adapter.sweep_letters(step).await?;
+        all += removed;
+        if removed < step.into() {
+            return Ok(all);
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
 
     use umbel_bus::{Bus, BusSettings};
     use umbel_core::{
-        Json, Timestamp,
-        store::{KeepNotices, KeptNotice, ListNotices},
+        ExpectedVersion, Json, Timestamp,
+        store::{KeepNotices, KeptNotice, ListNotices, Removal, Step},
     };
     use umbel_supervision::{Group, Policy, Supervisor};
+    use umbel_testkit::conformance::{Events, delete};
     use uuid::Uuid;
 
     use super::*;
-    use crate::{adapter::Extras, memory::Memory, part::group_over, settings::StoreSettings};
+    use crate::{
+        adapter::{Extras as _, Log as _, Upkeep as _},
+        memory::Memory,
+        part::group_over,
+        settings::StoreSettings,
+        sqlite::Sqlite,
+    };
 
     fn notice(number: u128, lives: Option<Duration>) -> KeptNotice {
         let occurred_at = Timestamp::from_micros(edge::now().as_micros() - 60_000_000);
@@ -82,6 +131,33 @@ mod tests {
             Some(ttl) => notice.for_at_least(ttl),
             None => notice,
         }
+    }
+
+    /// LD-07: given a removal that was begun and left, when a store starts over what it left, then it is ended, whoever began it.
+    #[test]
+    fn a_removal_that_was_left_is_ended() {
+        let system = actix::System::new();
+        system.block_on(async {
+            let directory = tempfile::tempdir().unwrap();
+            let store = Sqlite::open(&directory.path().join("umbel.db")).unwrap().with_removal_step_max(2);
+            let (store, events) = (Arc::new(store), Events::default());
+            let append = events.append("s", ExpectedVersion::NoStream, 9);
+            store.append(vec![append], edge::now()).await.remove(0).unwrap();
+            let left = events.perform(delete("s", Removal::Hard));
+            assert_eq!(store.perform_step(left.clone(), edge::now()).await, Ok(Step::More));
+            let (bus, settings) = (Bus::new(BusSettings::default()), StoreSettings::default());
+            let group = group_over(Arc::clone(&store) as _, &settings, &bus, Policy::default());
+            let root = Group::new("test", Policy::default()).child(umbel_bus::worker(&bus)).child(group);
+            let supervisor = Supervisor::start(root);
+            while !store.removals().await.unwrap().is_empty() {
+                tokio::task::yield_now().await;
+            }
+            let record = store.find_event(left.id).await.unwrap().unwrap();
+            assert_eq!(left.done_before(&record).unwrap().events, 9);
+            supervisor.shut_down().await;
+            actix::System::current().stop();
+        });
+        system.run().unwrap();
     }
 
     /// PG-03: given notices past their time to live, when the sweep runs, only those vanish, also when they come later.

@@ -23,6 +23,8 @@ mod tests;
 use std::{collections::HashSet, sync::Arc, time::Duration};
 
 use base64::prelude::{BASE64_STANDARD, Engine};
+use tokio::sync::Mutex;
+use umbel_bus::edge;
 use umbel_core::{
     EventId, Json, NewEvent, Payload, RecordedEvent, Subject, Timestamp,
     personal::{FORGOTTEN_KEY, KNOWN_KEY, SEALED_KEY},
@@ -40,7 +42,7 @@ use self::{
     keys::{Found, Keys},
     text::{Mark, Marked, marked, replaced},
 };
-use crate::adapter::Adapter;
+use crate::{adapter::Adapter, steps::to_the_end};
 
 /// How long a subject's key is used without asking for it again, and so how long one that another process dropped may
 /// still be used here: long enough to serve the projections that read the same page.
@@ -53,6 +55,8 @@ const SEALED_BYTES: &[u8] = b"\0$sealed\0";
 pub(crate) struct Vault {
     adapter: Arc<dyn Adapter>,
     keys: Keys,
+    /// Held by the removal that is under way.
+    removing: Arc<Mutex<()>>,
 }
 
 /// What of an append is to be sealed.
@@ -84,7 +88,7 @@ impl Vault {
 
     /// One that uses a key for so long without asking for it again.
     fn remembering(adapter: Arc<dyn Adapter>, time: Duration) -> Self {
-        Self { keys: Keys::new(Arc::clone(&adapter), time), adapter }
+        Self { keys: Keys::new(Arc::clone(&adapter), time), adapter, removing: Arc::default() }
     }
 
     /// The adapter behind it, for everything that holds no personal data.
@@ -142,6 +146,9 @@ impl Vault {
         if let Act::EditLetter { subscription, place, data: Some(_) } = &request.act {
             self.check_edit(subscription, *place).await?;
         }
+        if request.act.is_hard() {
+            return self.remove(request).await;
+        }
         let Act::ForgetSubject { subject } = request.act.clone() else {
             return self.adapter.perform(request, now).await;
         };
@@ -151,6 +158,20 @@ impl Vault {
             self.keys.has_left(&subject);
         }
         performed
+    }
+
+    /// Removes for good. Once it has begun it goes on to its end, whoever still waits for it: a removal may take many steps, and longer than
+    /// a caller's patience. Of those of this process one goes after the other, so that who asks again takes no step beside the first.
+    pub(crate) async fn remove(&self, request: Perform) -> Result<Performed, PerformError> {
+        let turn = Arc::clone(&self.removing).lock_owned().await;
+        let adapter = Arc::clone(&self.adapter);
+        let removing = tokio::spawn(async move {
+            let _turn = turn;
+            to_the_end(&*adapter, request, edge::now).await
+        });
+        removing.await.unwrap_or_else(|error| {
+            Err(StoreError::OutcomeUnknown { reason: format!("it did not come to its end: {error}") }.into())
+        })
     }
 
     /// Whether the data of a letter may be replaced: only those of an event without a subject. A letter that is not there is for

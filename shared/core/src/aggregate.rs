@@ -30,6 +30,9 @@ pub use steps::{Named, Steps};
 pub trait Aggregate: Default + Send + 'static {
     /// Category of its streams, which are named `category-id`. Without `-`.
     const CATEGORY: &'static str;
+    /// Categories it had before. Streams that were begun under one of these keep their names and are gone on with; what begins today is of
+    /// [`Self::CATEGORY`]. No other aggregate may have one of them.
+    const FORMERLY: &'static [&'static str] = &[];
     /// What happens to it.
     type Event: EventSet;
     /// What can be asked of it: a tuple of command types, each with its [`Decide`].

@@ -23,7 +23,9 @@ use crate::{
 };
 
 pub use decoded::{Decoded, IntoIter};
+pub(crate) use lineage::version_behind;
 pub use lineage::{Lineage, Names, count_names};
+pub(crate) use upcast::words;
 pub use upcast::{Old, UPCAST_STEPS_MAX, Upcast, UpcastError, UpcastFailure, Upcaster};
 
 /// A fact of the domain: one struct per kind of event.

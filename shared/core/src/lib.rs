@@ -29,6 +29,7 @@ pub mod tables;
 pub mod tags;
 pub mod time;
 pub mod version;
+pub mod waiting;
 
 pub use aggregate::{
     After, Aggregate, CommandSet, CommandVisitor, Context, Decide, Decision, Happening, Lifespan, Snapshots,
@@ -55,3 +56,4 @@ pub use tables::{Sql, Table};
 pub use tags::{Tag, TagItem, TagQuery, Tags};
 pub use time::Timestamp;
 pub use version::{ExpectedVersion, Place, Position, Version};
+pub use waiting::CommandUpcaster;

@@ -12,12 +12,19 @@ use std::fmt::{Debug, Display};
 
 use serde::{Serialize, de::DeserializeOwned};
 
-use crate::personal::Subject;
+use crate::{personal::Subject, waiting::CommandUpcaster};
 
 /// An intent to change something. It may be rejected.
 pub trait Command: Serialize + DeserializeOwned + Debug + Send + Sync + 'static {
     /// Stable wire name, `app.verb`.
     const NAME: &'static str;
+    /// Version of the shape, from 1. It matters where commands wait in the store: planned for later, or ordered by a process manager.
+    const SCHEMA: u32 = 1;
+    /// What each older shape has become in the next one, as JSON: the first makes version 2 of version 1, and so on, one for each version
+    /// before [`Command::SCHEMA`] - else it does not compile. They are pure.
+    const UPCASTERS: &'static [CommandUpcaster] = &[];
+    /// Names it had before: what waits under one of these is this command. Its versions count on over a change of name.
+    const FORMERLY: &'static [&'static str] = &[];
     /// What the caller learns when the command was carried out.
     type Reply: Serialize + DeserializeOwned + Debug + Send + 'static;
     /// Why the domain says no. A rejected command changed nothing.

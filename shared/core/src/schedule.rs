@@ -23,6 +23,7 @@ use crate::{
     personal::Owned,
     store::{Append, CommandRecord, OutboxEntry, Waiting},
     time::Timestamp,
+    waiting::{first_schema, is_first_schema},
 };
 
 pub use planning::{PlanError, PlanStep, PlannedCommand, Planner, Plans, Worked, base_at, id_at, id_named};
@@ -44,6 +45,9 @@ pub struct Scheduled {
     pub schedule: Uuid,
     /// The command's wire name.
     pub command: String,
+    /// Version of its shape.
+    #[serde(default = "first_schema", skip_serializing_if = "is_first_schema")]
+    pub schema: u32,
     /// The command, and whose personal data it holds.
     pub body: Owned,
     /// When it is to be carried out; tries after the first do not change it.

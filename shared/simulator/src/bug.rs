@@ -34,6 +34,10 @@ bugs! {
     WriterAnswersEarly "writer-answers-early",
     /// Events become visible some time after later ones did.
     StoreShowsOutOfOrder "store-shows-out-of-order",
+    /// What a condition must not meet is looked for among events that were stored some time ago.
+    ConditionsMissTheNewest "conditions-miss-the-newest",
+    /// A condition is not asked about what its own group stores before it.
+    ConditionsMissTheGroup "conditions-miss-the-group",
     /// The store takes what comes under an old lease.
     StoreIgnoresEpochs "store-ignores-epochs",
     /// The store lets the epochs of a subscription begin anew when it was deleted.
@@ -52,6 +56,10 @@ bugs! {
     SupervisorCountsWrong "supervisor-counts-wrong",
     /// Who sees to a process manager's instance puts down that its commands are carried out, and dispatches them then.
     ProcessSettlesEarly "process-settles-early",
+    /// With a dead letter waits what is behind the command that was refused, and not that one.
+    ProcessParksTooLittle "process-parks-too-little",
+    /// Who looks whether a dead letter was discarded does not ask whether its event may be about to become one.
+    ProcessLooksEarly "process-looks-early",
     /// Whoever carries out a schedule makes up an id for its command.
     ScheduleForgetsIds "schedule-forgets-ids",
     /// A wait for visibility looks at the first partition only.

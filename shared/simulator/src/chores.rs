@@ -1,7 +1,8 @@
 //! What is left to do: process managers and schedules. Nodes see to both at the same time, get the same event twice, lose answers,
-//! and are gone between any two effects. The decisions are those of production; who carries them out is a model here.
+//! and are gone between any two effects. Commands are refused, so that events become dead letters, which operators retry and discard. The decisions are those of production; who carries them out is a model here.
 
 mod clerk;
+mod letters;
 mod manager;
 mod oracle;
 mod runs;
@@ -20,7 +21,8 @@ use umbel_core::{
 use uuid::Uuid;
 
 use self::{
-    clerk::{Clerk, Why},
+    clerk::{Clerk, Ended, Why},
+    letters::Instance,
     manager::{Errands, Happened, Kind},
     oracle::Oracle,
     runs::Runner,
@@ -41,14 +43,14 @@ pub(crate) struct Chores {
     now: u64,
     counter: u64,
     nodes: usize,
-    /// In a thousand times: an append or a command is lost, its answer is, a node crashes.
+    /// In a thousand times: an append or a command is lost, its answer is, a command is refused, a node crashes.
     lost: u32,
     unanswered: u32,
+    refused: u32,
     crashes: u32,
     store: Store,
     oracle: Oracle,
-    /// The events of each instance, and how many were handled for certain.
-    instances: Vec<(String, Vec<Happened>, usize)>,
+    instances: Vec<Instance>,
     jobs: Vec<(usize, Job)>,
     bug: Option<Bug>,
     quiet: bool,
@@ -59,8 +61,10 @@ pub(crate) struct Chores {
 /// What a node is about.
 #[derive(Debug)]
 enum Job {
-    /// An instance; and which of its events that is, if it is one.
-    Clerk(Box<Clerk>, usize, Option<usize>),
+    /// An instance is seen to; for which of its events, and whether that is a dead letter, if it is for one.
+    Clerk(Box<Clerk>, Option<(usize, bool)>),
+    /// An event of an instance becomes a dead letter, or stays one.
+    Park(usize, usize, bool),
     /// A schedule.
     Runner(Runner),
 }
@@ -70,8 +74,8 @@ impl Chores {
         // Another sequence than those of the cluster of the same seed.
         let mut random = Random::new(seed ^ 0x0063_686f_7265_7300);
         let mut rate = |most: u32| if random.one_in(4) { 0 } else { random.small(1, most) };
-        let (lost, unanswered, crashes) = (rate(150), rate(150), rate(60));
-        let instances = (0..random.between(1, 3)).map(|number| (format!("i-{number}"), Vec::new(), 0));
+        let (lost, unanswered, refused, crashes) = (rate(150), rate(150), rate(500), rate(60));
+        let instances = (0..random.between(1, 3)).map(|number| Instance::new(format!("i-{number}")));
         Self {
             instances: instances.collect(),
             nodes: random.below(3) + 1,
@@ -80,6 +84,7 @@ impl Chores {
             counter: 0,
             lost,
             unanswered,
+            refused,
             crashes,
             store: Store::default(),
             oracle: Oracle::default(),
@@ -98,10 +103,10 @@ impl Chores {
         }
         self.say(|| "faults cease".into());
         self.quiet = true;
-        (self.lost, self.unanswered, self.crashes) = (0, 0, 0);
+        (self.lost, self.unanswered, self.refused, self.crashes) = (0, 0, 0, 0);
         for _ in 0..REST_WITHIN {
             if self.jobs.is_empty() && !self.begin_something()? {
-                if self.store.is_idle() {
+                if self.store.is_idle() && self.behind().is_none() {
                     return self.oracle.at_rest();
                 }
                 self.now += 100;
@@ -122,6 +127,7 @@ impl Chores {
                 self.crash(node);
             }
             5..7 => drop(self.begin_something()?),
+            7 => self.operate(),
             _ => return self.go_on_with_something(),
         }
         Ok(())
@@ -131,9 +137,9 @@ impl Chores {
         let number = self.next();
         let kind = [Kind::Begin, Kind::GoOn, Kind::GoOn, Kind::Finish, Kind::Drop][self.random.below(5)];
         let (at, event) = (self.random.below(self.instances.len()), Happened { number, kind });
-        let (instance, events, _) = &mut self.instances[at];
+        let Instance { name, events, .. } = &mut self.instances[at];
         events.push(event);
-        self.oracle.happened(instance, event);
+        self.oracle.happened(name, event);
         self.say(|| format!("i-{at}: {event:?}"));
     }
 
@@ -152,6 +158,7 @@ impl Chores {
         let scheduled = Scheduled {
             schedule,
             command: SCHEDULED.into(),
+            schema: 1,
             body: Json::from_store("null").into(),
             due_at,
             recurring,
@@ -184,17 +191,17 @@ impl Chores {
         let node = self.random.below(self.nodes);
         let at = self.random.below(self.instances.len());
         let at = if self.quiet { self.behind().unwrap_or(at) } else { at };
-        let (instance, events, handled) = &self.instances[at];
-        let again = !self.quiet && *handled > 0 && self.random.one_in(3);
-        let which = if again { self.random.below(*handled) } else { *handled };
-        let event = events.get(which).map(|event| (instance.clone(), *event));
-        if let Some((instance, event)) = event.filter(|_| self.quiet || self.random.one_in(2)) {
-            if again {
-                self.count("event delivered again");
+        if self.quiet {
+            self.ask(at);
+        }
+        if self.quiet || self.random.one_in(2) {
+            if let Some(job) = self.deliver(at) {
+                self.jobs.push((node, job));
+                return Ok(true);
             }
-            let clerk = Box::new(Clerk::new(instance, Why::Event(event)));
-            self.jobs.push((node, Job::Clerk(clerk, at, Some(which))));
-            return Ok(true);
+            if self.quiet && self.instances[at].is_behind() {
+                return Ok(true);
+            }
         }
         let now = self.now();
         let reminders = self.store.due(&process_manager::queue(Errands::NAME), now);
@@ -202,8 +209,10 @@ impl Chores {
         if let Some(due) = pick(&mut self.random, &reminders).filter(|_| self.random.one_in(2)) {
             let about: Reminder = due.entry.body.decode().map_err(|error| format!("process: {error}"))?;
             self.count("reminder");
-            let clerk = Box::new(Clerk::new(about.instance.clone(), Why::Reminder(due.entry.id, about)));
-            self.jobs.push((node, Job::Clerk(clerk, at, None)));
+            let whose = |instance: &Instance| instance.name == about.instance;
+            let at = self.instances.iter().position(whose).ok_or("process: a reminder of a stranger")?;
+            let clerk = Box::new(Clerk::new(at, about.instance.clone(), Why::Reminder(due.entry.id, about)));
+            self.jobs.push((node, Job::Clerk(clerk, None)));
             return Ok(true);
         }
         let schedules = self.store.due(SCHEDULES, now);
@@ -216,7 +225,7 @@ impl Chores {
 
     /// An instance some of whose events are not handled.
     fn behind(&self) -> Option<usize> {
-        self.instances.iter().position(|(_, events, handled)| *handled < events.len())
+        self.instances.iter().position(Instance::is_behind)
     }
 
     /// A node has one effect, or crashes before it.
@@ -232,13 +241,17 @@ impl Chores {
         let (node, job) = self.jobs.swap_remove(at);
         self.say(|| format!("node {node}: {job:?}"));
         match job {
-            Job::Clerk(mut clerk, instance, which) => {
-                if !self.go_on(&mut clerk)? {
-                    self.jobs.push((node, Job::Clerk(clerk, instance, which)));
-                } else if which == Some(self.instances[instance].2) {
-                    self.instances[instance].2 += 1;
+            Job::Clerk(mut clerk, given) => match (self.go_on(&mut clerk)?, given) {
+                (Ended::No, _) => self.jobs.push((node, Job::Clerk(clerk, given))),
+                (Ended::Done, Some((which, letter))) => self.handled(clerk.at, which, letter),
+                (Ended::Parked, Some((which, letter))) => {
+                    self.jobs.push((node, Job::Park(clerk.at, which, letter)));
                 }
-            }
+                (Ended::Done | Ended::Parked, None) => {}
+            },
+            // It takes its time, in which others see what is stored already.
+            job @ Job::Park(..) if !self.quiet && !self.random.one_in(4) => self.jobs.push((node, job)),
+            Job::Park(instance, which, letter) => self.park(instance, which, letter),
             Job::Runner(runner) => {
                 let next = self.run(runner)?;
                 self.jobs.extend(next.map(|runner| (node, Job::Runner(runner))));
@@ -273,6 +286,11 @@ impl Chores {
                 return outcome.map_err(|error| format!("schedule: {error}"));
             }
         }
+    }
+
+    /// Whether whoever a command is for says no this time. Not of what was carried out before.
+    fn refuses(&mut self, id: Uuid) -> bool {
+        !self.oracle.was_carried_out(id) && self.random.happens(self.refused)
     }
 
     /// A command is sent to whom it is for. Whether it is known that it was carried out.

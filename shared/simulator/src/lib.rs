@@ -22,7 +22,8 @@
 //! checkpoint at the end, each worker up, partitions divided evenly; then nothing may be read or saved for nothing; then all nodes stop.
 //!
 //! Beside the cluster each seed has a smaller world for what is left to do, of process managers and of schedules: nodes that look after
-//! the same instances and entries of the outbox at the same time, get events twice, lose answers, and crash between any two effects.
+//! the same instances and entries of the outbox at the same time, get events twice, lose answers, and crash between any two effects;
+//! commands that are refused, and the dead letters that follow from that, which operators retry and discard.
 //!
 //! # What is checked
 //!
@@ -30,6 +31,8 @@
 //!
 //! - `log`: places and versions are contiguous, readers see no gap (2); what was acknowledged is there once, where the answer
 //!   says, what was refused is not and will not be (3);
+//! - `condition`: what is stored on condition is stored behind nothing that it would have had to know, and who is refused for an event
+//!   rests on such and has not read it (3);
 //! - `order`: the first time that an event is handled, all before it of its key are handled, skipped or discarded (6);
 //! - `checkpoint`: none goes back, none passes an event that is neither done nor a dead letter, only owners move them (7);
 //! - `lease`: nothing is sent but under a lease that lasts, by the store's clock, so a partition has one owner;
@@ -38,7 +41,8 @@
 //! - `visible`: who says that a position is visible in a subscription is right;
 //! - `supervision`: whom a supervisor restarts, when, and when it gives up, counted in another way;
 //! - `process`: an instance handles each event once, in its turn, and is what it must be by those; one that has ended is there again only
-//!   by a new event; each command that was ordered is dispatched to its end and has its effect once;
+//!   by a new event; each command that was ordered is dispatched to its end and has its effect once, unless the dead letter that it
+//!   waits with was discarded;
 //! - `schedule`: each run that was taken is carried out, with one effect, and none of a schedule that was taken back;
 //! - `machine`: what a machine promises its runner: bounds, one request of a kind at a time, nothing to strangers;
 //! - `rest`: everything comes to rest, and shares are even then.

@@ -8,7 +8,7 @@ mod subscription;
 use std::{collections::HashMap, rc::Rc};
 
 use umbel_core::{
-    EventId, Place, StreamName, Version,
+    EventId, Place, Position, StreamName, Tag, Version,
     store::{Append, AppendError, Appended},
 };
 
@@ -17,7 +17,7 @@ pub(crate) use subscription::Books;
 use crate::{
     schedule::Outcome,
     shape::Shape,
-    store::{Entry, Log, count},
+    store::{Entry, Log, count, size},
 };
 
 /// What was broken.
@@ -32,6 +32,8 @@ pub(crate) struct Oracle {
     places: HashMap<EventId, usize>,
     /// The intent of each event.
     intents: HashMap<EventId, usize>,
+    /// What intents rest on: what has this tag, up to this position.
+    conditions: HashMap<usize, Vec<(Tag, Position)>>,
     /// Intents that were refused for good.
     refused: Vec<usize>,
     pub(crate) subscriptions: Vec<Books>,
@@ -45,6 +47,7 @@ impl Oracle {
             versions: HashMap::new(),
             places: HashMap::new(),
             intents: HashMap::new(),
+            conditions: HashMap::new(),
             refused: Vec::new(),
             subscriptions: (0..shape.options.len()).map(books).collect(),
         }
@@ -53,6 +56,11 @@ impl Oracle {
     /// A client wants to append this.
     pub(crate) fn intends(&mut self, intent: usize, append: &Rc<Append>) {
         self.intents.extend(ids(append).map(|id| (id, intent)));
+        for condition in &append.conditions {
+            let tags = condition.query.items().iter().flat_map(|item| item.tags.iter());
+            let rests = tags.map(|tag| (tag.clone(), condition.after));
+            self.conditions.entry(intent).or_default().extend(rests);
+        }
     }
 
     /// Invariants 2 and 3, of what was committed just now: contiguous places and versions, no event twice, nothing refused.
@@ -77,12 +85,46 @@ impl Oracle {
             let Some(intent) = self.intents.get(&entry.id) else {
                 return Err(format!("log: nobody wanted {entry:?}: the ids of a try differ from its first"));
             };
+            self.check_conditions(*intent, &log.entries[..index])?;
             if self.refused.contains(intent) {
                 return Err(format!("log: intent {intent} was refused, and {entry:?} is stored"));
             }
             self.log.push(entry.clone());
         }
         Ok(())
+    }
+
+    /// Invariant 3: what is stored on condition is stored behind nothing that it would have had to know, but for its own events.
+    fn check_conditions(&self, intent: usize, before: &[Entry]) -> Result<(), Broken> {
+        for (tag, after) in self.conditions.get(&intent).into_iter().flatten() {
+            let unknown = before.iter().enumerate().skip(size(after.get()));
+            let mut met = unknown.filter(|(_, entry)| entry.tags.iter().any(|other| other == tag));
+            if let Some((index, entry)) = met.find(|(_, entry)| self.intents.get(&entry.id) != Some(&intent))
+            {
+                return Err(format!(
+                    "condition: intent {intent} has read up to {after}, and is stored although {} at {} has {tag:?}",
+                    entry.id.0,
+                    index + 1
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    /// Invariant 3: who is refused because of an event has not read that, and rests on such.
+    fn check_refusal(&self, intent: usize, position: Position) -> Result<(), Broken> {
+        let index = size(position.get()).checked_sub(1);
+        let entry = index.and_then(|index| self.log.get(index));
+        let conditions = self.conditions.get(&intent);
+        let is_met = |(tag, after): &(Tag, Position)| {
+            position > *after && entry.is_some_and(|entry| entry.tags.iter().any(|other| other == tag))
+        };
+        if conditions.into_iter().flatten().any(is_met) {
+            return Ok(());
+        }
+        Err(format!(
+            "condition: intent {intent} was refused for {entry:?} at {position}, which it does not rest on"
+        ))
     }
 
     /// Invariant 3: what was acknowledged is in the log, once, where the answer says.
@@ -133,6 +175,9 @@ impl Oracle {
         said: &Outcome,
         alone: bool,
     ) -> Result<(), Broken> {
+        if let Err(AppendError::ConditionFailed { position, .. }) = said {
+            self.check_refusal(intent, *position)?;
+        }
         match said {
             Ok(appended) => self.acknowledged(intent, append, appended),
             Err(error) if alone => self.refused(intent, append, error),

@@ -39,7 +39,7 @@ pub struct Told {
 pub struct Failure {
     /// The run, with the number of steps after which it broke or faults ceased.
     pub run: Run,
-    /// What was broken. Its first word says what of: `log`, `order`, `checkpoint`, `lease`, `replay`, `visible`, `supervision`, `process`,
+    /// What was broken. Its first word says what of: `log`, `condition`, `order`, `checkpoint`, `lease`, `replay`, `visible`, `supervision`, `process`,
     /// `schedule`, `machine` or `rest`.
     pub broken: String,
 }

@@ -13,6 +13,8 @@ use crate::random::Random;
 pub(crate) struct Shape {
     pub(crate) nodes: usize,
     pub(crate) streams: Vec<StreamName>,
+    /// Tags that events may have and conditions are about. With few of them there are many races.
+    pub(crate) tags: u32,
     /// Of each subscription.
     pub(crate) options: Vec<Options>,
     /// Events that a consumer holds at a time.
@@ -92,6 +94,7 @@ impl Shape {
             backoff: Backoff { min: ms(random.between(1, 100)), max: ms(random.between(100, 1000)) },
             steps: random.small(200, 2500),
             faults: Faults::new(random),
+            tags: random.small(1, 4),
         }
     }
 }

@@ -8,7 +8,7 @@ use umbel_core::{Place, subscription::Key};
 
 use crate::{bug::Bug, shape::Shape};
 
-pub(crate) use log::{Entry, Log};
+pub(crate) use log::{EVENT, Entry, Log};
 pub(crate) use subscription::{Kept, Subscription};
 
 /// The store.

@@ -35,6 +35,16 @@ fn a_store_that_shows_later_events_first_is_found() {
 }
 
 #[test]
+fn conditions_that_miss_what_was_stored_just_now_are_found() {
+    is_found(Bug::ConditionsMissTheNewest, &["condition: intent"]);
+}
+
+#[test]
+fn conditions_that_miss_what_their_group_stores_are_found() {
+    is_found(Bug::ConditionsMissTheGroup, &["condition: intent"]);
+}
+
+#[test]
 fn a_store_that_does_not_check_epochs_is_found() {
     is_found(Bug::StoreIgnoresEpochs, &["checkpoint: ", "order: "]);
 }
@@ -87,6 +97,16 @@ fn a_wait_that_forgets_other_nodes_is_found() {
 #[test]
 fn commands_that_are_settled_before_they_are_dispatched_are_found() {
     is_found(Bug::ProcessSettlesEarly, &["process: command"]);
+}
+
+#[test]
+fn a_dead_letter_with_which_too_little_waits_is_found() {
+    is_found(Bug::ProcessParksTooLittle, &["process: command"]);
+}
+
+#[test]
+fn who_takes_a_letter_that_is_not_yet_there_for_discarded_is_found() {
+    is_found(Bug::ProcessLooksEarly, &["process: command"]);
 }
 
 #[test]

@@ -54,7 +54,7 @@ fn planned<D: Command>(name: Option<String>, command: D, when: Later) -> Planned
 #[track_caller]
 fn told(step: &PlanStep<'_>, now: Timestamp) -> Value {
     match step {
-        PlanStep::Schedule(name, PlannedCommand { command, body, when }) => {
+        PlanStep::Schedule(name, PlannedCommand { command, body, when, .. }) => {
             let body = body.as_ref().unwrap_or_else(|error| panic!("{command} cannot be kept: {error}"));
             let body: Value = body.decode().expect("encoded as JSON a moment ago");
             json!({ "name": name, "command": command, "body": body, "at": when.from(now).to_string() })

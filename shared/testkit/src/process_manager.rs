@@ -96,7 +96,7 @@ impl<P: ProcessManager> Given<P> {
             panic!("{event:?} does not concern {}; it concerns {:?}", self.instance, route.interests())
         };
         let origin = Origin::from(&recorded);
-        let task = task(Cue::Event(&event), Some(&recorded), origin, *step, *strict);
+        let task = task::<P>(Cue::Event(&event), Some(&recorded), origin, *step, *strict);
         self.decide(&task)
     }
 
@@ -106,7 +106,7 @@ impl<P: ProcessManager> Given<P> {
         let timer = self.file.as_ref().and_then(|file| file.timers.get(name));
         let Some(timer) = timer else { panic!("no timer {name:?} of {} runs", self.instance) };
         let origin = timer.origin.clone();
-        self.decide(&task(Cue::Timer(name), None, origin, Step::Continue, false))
+        self.decide(&task::<P>(Cue::Timer(name), None, origin, Step::Continue, false))
     }
 
     fn decide(&self, task: &Task<'_, P::Event>) -> When<P> {
@@ -172,14 +172,14 @@ impl<P: ProcessManager> Then<P> {
     }
 }
 
-fn task<'a, E>(
-    cue: Cue<'a, E>,
+fn task<'a, P: ProcessManager>(
+    cue: Cue<'a, P::Event>,
     recorded: Option<&'a RecordedEvent>,
     origin: Origin,
     step: Step,
     strict: bool,
-) -> Task<'a, E> {
-    Task { cue, recorded, origin, step, strict, now: NOW, patience: Duration::ZERO }
+) -> Task<'a, P::Event> {
+    Task { kept_as: P::NAME, cue, recorded, origin, step, strict, now: NOW, patience: Duration::ZERO }
 }
 
 /// The event as the log gives it.

@@ -146,6 +146,7 @@ mod tests {
         };
         let mut state = SubscriptionState {
             name: SubscriptionName::new("s").unwrap(),
+            kept_as: "s".into(),
             source: "log".into(),
             stream: None,
             start: Start::Origin,

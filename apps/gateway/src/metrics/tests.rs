@@ -34,6 +34,7 @@ impl Handler<Envelope<ListSubscriptions>> for Kept {
         let ListSubscriptions { after, limit, .. } = envelope.open()?;
         let state = |(number, name): (u64, &&str)| SubscriptionState {
             name: SubscriptionName::new(*name).unwrap(),
+            kept_as: (*name).into(),
             source: "log".into(),
             stream: None,
             start: Start::Origin,

@@ -23,6 +23,7 @@ use crate::{
         caution::Caution,
         flight::{Airborne, Flight, Landing, Ticket},
         fold::Fold,
+        naming::stream_of,
     },
     deciding::{NamedPlans, Trouble, Wired, plan, record, wired},
 };
@@ -195,6 +196,7 @@ impl<A: Aggregate> Cell<A> {
         self.stale = true;
         let mut anything = false;
         if !self.begun {
+            self.fold.stream = stream_of::<A>(store, &self.fold.stream).await.map_err(Trouble::Store)?;
             self.fold.begin_with_snapshot(store, None).await;
             (self.begun, self.snapshot) = (true, self.fold.version);
             anything = self.fold.version > Version::START;

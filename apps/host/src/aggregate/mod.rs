@@ -12,6 +12,7 @@ mod fold;
 mod host;
 mod inline;
 mod instance;
+mod naming;
 mod replay;
 mod stay;
 

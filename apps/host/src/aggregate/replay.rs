@@ -6,7 +6,10 @@ use umbel_core::{
     store::{SnapshotError, State, StoreError},
 };
 
-use crate::{aggregate::fold::Fold, deciding::Trouble};
+use crate::{
+    aggregate::{fold::Fold, naming::stream_of},
+    deciding::Trouble,
+};
 
 /// Why a state cannot be told.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -36,7 +39,7 @@ pub async fn state_at<A: Aggregate>(
     id: &str,
     version: Option<Version>,
 ) -> Result<(A, Version), StateError> {
-    let mut fold = Fold::new(StreamName::of(A::CATEGORY, id)?);
+    let mut fold = Fold::new(stream_of::<A>(store, &StreamName::of(A::CATEGORY, id)?).await?);
     fold.begin_with_snapshot(store, version).await;
     folded(fold, store, version).await
 }
@@ -51,7 +54,7 @@ pub async fn state_at_from_snapshot<A: Aggregate + State>(
     id: &str,
     version: Option<Version>,
 ) -> Result<(A, Version), StateError> {
-    let stream = StreamName::of(A::CATEGORY, id)?;
+    let stream = stream_of::<A>(store, &StreamName::of(A::CATEGORY, id)?).await?;
     let snapshot = store.load_snapshot(stream.clone()).await?;
     let usable = snapshot.filter(|snapshot| version.is_none_or(|version| snapshot.version <= version));
     let fold = match usable.map(|snapshot| Ok((snapshot.decode::<A>()?, snapshot.version))) {

@@ -21,6 +21,8 @@ use crate::{event_handler::EventHandler, read_models::ReadModels, subscription::
 pub struct HandlerStart {
     pub(super) bus: Bus,
     pub(super) head: Place,
+    /// What ids of commands are made of instead of the handler's name, which may change.
+    pub(super) kept_as: Arc<str>,
 }
 
 /// The surroundings of one event.
@@ -34,6 +36,7 @@ pub struct HandlerContext {
     replay: bool,
     bus: Bus,
     handler: &'static str,
+    kept_as: Arc<str>,
     /// By name, how many commands were dispatched for this event.
     dispatched: Counts,
     /// The same of those that were planned.
@@ -74,6 +77,7 @@ impl HandlerContext {
             replay: delivered.replay,
             bus: start.bus.clone(),
             handler: H::NAME,
+            kept_as: Arc::clone(&start.kept_as),
             dispatched: Mutex::default(),
             planned: Mutex::default(),
         }
@@ -184,7 +188,7 @@ impl HandlerContext {
             *count
         };
         let part = if self.part == 0 { String::new() } else { format!("/{}", self.part) };
-        let text = format!("{} {}{part} {command} {number}", self.handler, self.recorded.id.0);
+        let text = format!("{} {}{part} {command} {number}", self.kept_as, self.recorded.id.0);
         let half = |salt: &str| u128::from(Key::of(&format!("{salt} {text}")).to_i64().cast_unsigned());
         CommandId(Uuid::from_u128((half("first") << 64) | half("second")))
     }

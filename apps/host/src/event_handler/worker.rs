@@ -51,7 +51,7 @@ async fn run<H: EventHandler, W: Way<H>>(
     let options = H::options();
     let concurrency = options.concurrency.unwrap_or(1).max(1);
     let policy = options.policy.unwrap_or(FailurePolicy::of(&bus.common::<Registry>().settings()));
-    let start = HandlerStart { bus: bus.clone(), head: head(&bus, &options).await? };
+    let head = head(&bus, &options).await?;
     let memories = Arc::<Memories>::default();
     let (halt, halted) = watch::channel(false);
     let subscription = subscription::<H>(options, concurrency, batches)?;
@@ -60,6 +60,8 @@ async fn run<H: EventHandler, W: Way<H>>(
         subscribers.push(subscribe(&bus, subscription.clone()).await?);
     }
     register::<H>(&bus, owner, &subscribers).await?;
+    let kept_as = subscribers.first().map_or_else(|| H::NAME.into(), Subscriber::kept_as);
+    let start = HandlerStart { bus: bus.clone(), head, kept_as };
     context.ready();
     let consumers = subscribers.into_iter().map(|subscriber| {
         let (start, memories, halted) = (start.clone(), Arc::clone(&memories), halted.clone());

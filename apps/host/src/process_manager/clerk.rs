@@ -21,6 +21,8 @@ use crate::event_handler::{FailurePolicy, Pauses};
 
 /// What all instances of a process manager have in common.
 pub(super) struct Surroundings {
+    /// The name that its instances, timers and records are kept under.
+    pub(super) kept_as: Arc<str>,
     pub(super) bus: Bus,
     pub(super) store: Store,
     pub(super) options: ManagerOptions,
@@ -170,7 +172,7 @@ impl<P: ProcessManager> Clerk<'_, P> {
                 self.carry_out(before, Behalf::Next).await?;
             }
             self.leave_out_discarded(cause).await?;
-            let task = given.task(self.around.patience, self.around.bus.clock().now());
+            let task = given.task(self.around);
             let decision = decided::<P>(self.instance, self.file().await?, &task);
             let failed = match decision {
                 Ok(decision) => match self.write(decision).await? {
@@ -279,16 +281,17 @@ impl<E> Given<'_, E> {
         }
     }
 
-    fn task(&self, patience: Duration, now: Timestamp) -> Task<'_, E> {
+    fn task<'a>(&'a self, around: &'a Surroundings) -> Task<'a, E> {
         let Self { cue, recorded, origin, step, strict, .. } = self;
         Task {
+            kept_as: &around.kept_as,
             cue: *cue,
             recorded: *recorded,
             origin: origin.clone(),
             step: *step,
             strict: *strict,
-            now,
-            patience,
+            now: around.bus.clock().now(),
+            patience: around.patience,
         }
     }
 }

@@ -80,7 +80,7 @@ impl<P: ProcessManager> Clerk<'_, P> {
             };
             let failed = match self.dispatch(order, &now.pending.origin).await {
                 Ok(reply) => {
-                    let done = CommandDone { name: &order.name, reply: &reply };
+                    let done = CommandDone { name: self.called(order), reply: &reply };
                     let said = self.file().await?.map(|file| after_command::<P>(file, &done));
                     now.stop |= said == Some(Onward::Stop);
                     (now.next, now.attempt) = (now.next + 1, 1);
@@ -157,6 +157,11 @@ impl<P: ProcessManager> Clerk<'_, P> {
         Ok((by_policy(policy, cause, attempt, &error), error))
     }
 
+    /// What a command is called today, which may have waited under another name.
+    fn called<'a>(&self, order: &'a Order) -> &'a str {
+        self.around.bus.command_name(&order.name).unwrap_or(&order.name)
+    }
+
     /// Dispatches a command under its id; its reply, the first one if it was carried out before.
     async fn dispatch(&self, order: &Order, origin: &Origin) -> Result<Json, CommandFailed> {
         let options = DispatchOptions::default()
@@ -167,12 +172,17 @@ impl<P: ProcessManager> Clerk<'_, P> {
         let options =
             origin.custom.iter().fold(options, |options, (key, value)| options.metadata(key, value.clone()));
         let options = if self.around.options.strong_commands { options.strong() } else { options };
-        match self.around.bus.dispatch_encoded(&order.name, order.body.json().clone(), options).await {
+        match self
+            .around
+            .bus
+            .dispatch_encoded(&order.name, order.schema, order.body.json().clone(), options)
+            .await
+        {
             Ok(done) => Ok(done.reply),
             // It is stored and will stay so.
             Err(DispatchError::NotYetVisible { reply, .. }) => Ok(reply),
             Err(error) => {
-                let (name, code, reason) = (order.name.clone(), error.code(), error.to_string());
+                let (name, code, reason) = (self.called(order).to_owned(), error.code(), error.to_string());
                 let rejection = match error {
                     DispatchError::Rejected(rejection) => Some(rejection),
                     _ => None,

@@ -23,8 +23,8 @@ impl<P: ProcessManager> Router<P> {
             return;
         }
         self.looking = true;
-        let request =
-            ReadDue { queue: queue(P::NAME), now: self.around.bus.clock().now(), limit: self.bounds.ahead };
+        let queue = queue(&self.around.kept_as);
+        let request = ReadDue { queue, now: self.around.bus.clock().now(), limit: self.bounds.ahead };
         let store = self.around.store.clone();
         self.at_work.push(async move { Happened::Looked(store.read_due(request).await) }.boxed_local());
     }

@@ -49,7 +49,7 @@ impl<P: ProcessManager> Clerk<'_, P> {
     }
 
     async fn read(&self) -> Result<Option<Box<File>>, Ended> {
-        let key = process_manager::key(P::NAME, self.instance);
+        let key = process_manager::key(&self.around.kept_as, self.instance);
         let mut attempt = 1;
         loop {
             let store = &self.around.store;
@@ -69,7 +69,7 @@ impl<P: ProcessManager> Clerk<'_, P> {
 
     /// Whether an event or a timer is recorded as handled.
     pub(super) async fn was_handled(&self, cause: Uuid) -> Result<bool, Ended> {
-        let id = record_id(P::NAME, self.instance, cause);
+        let id = record_id(&self.around.kept_as, self.instance, cause);
         let mut attempt = 1;
         loop {
             match self.around.store.find_command(id).await {
@@ -166,7 +166,7 @@ impl<P: ProcessManager> Clerk<'_, P> {
     pub(super) async fn put_off(&self, reminder: Uuid, timer: Option<&str>, pause: Duration) {
         let about = Reminder { instance: self.instance.to_owned(), timer: timer.map(ToOwned::to_owned) };
         let due_at = self.around.bus.clock().now().plus(pause).plus(self.around.patience);
-        let append = put_off(P::NAME, reminder, &about, due_at);
+        let append = put_off(&self.around.kept_as, reminder, &about, due_at);
         if let Err(error) = self.around.store.append(append).await {
             tracing::warn!(manager = P::NAME, instance = self.instance, %error, "a reminder is not put off");
         }

@@ -47,6 +47,7 @@ async fn run<P: ProcessManager>(
     bus.register(RouteSet::new(owner).follows(P::NAME, P::STRONG, P::Event::NAMES, stand)).await?;
     context.ready();
     let around = Surroundings {
+        kept_as: subscriber.kept_as(),
         store: bus.store(),
         bus,
         options,

@@ -7,6 +7,7 @@ use umbel_core::{
     personal::Owned,
     schedule::{Missed, Recurring, Scheduled},
     store::Append,
+    waiting::schema_of,
 };
 use uuid::Uuid;
 
@@ -18,6 +19,7 @@ pub(crate) struct Declared {
     pub(crate) name: &'static str,
     /// Its command's name.
     pub(super) command: &'static str,
+    schema: u32,
     cron: &'static str,
     missed: Missed,
     make: std::sync::Arc<dyn Fn() -> Result<Owned, JsonError> + Send + Sync>,
@@ -34,7 +36,15 @@ impl Declared {
             let command = make();
             Ok(Owned::new(Json::encode(&command)?, command.subject()))
         });
-        Self { id: recurring_id::<C>(name).0, name, command: C::NAME, cron, missed, make }
+        Self {
+            id: recurring_id::<C>(name).0,
+            name,
+            command: C::NAME,
+            schema: const { schema_of::<C>() },
+            cron,
+            missed,
+            make,
+        }
     }
 
     /// When it recurs.
@@ -61,6 +71,7 @@ impl Declared {
         let wanted = Scheduled {
             schedule: self.id,
             command: self.command.to_owned(),
+            schema: self.schema,
             body: (self.make)()?,
             due_at,
             recurring: Some(recurring),

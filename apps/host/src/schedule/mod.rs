@@ -223,7 +223,9 @@ impl Keeper {
         for (key, value) in &metadata.custom {
             options = options.metadata(key.clone(), value.clone());
         }
-        self.bus.dispatch_encoded(&scheduled.command, scheduled.body.json().clone(), options).await
+        self.bus
+            .dispatch_encoded(&scheduled.command, scheduled.schema, scheduled.body.json().clone(), options)
+            .await
     }
 
     async fn append(&self, append: &Append) -> anyhow::Result<()> {

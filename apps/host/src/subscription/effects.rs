@@ -90,16 +90,17 @@ impl Backend {
         Done::of(Work::Fetch, self.page(after, limit).await, |page| page, Input::FetchFailed)
     }
 
+    /// The same, if it was committed here just now: known at once, without a turn in which others are first.
+    pub(crate) fn fetch_recent(&self, after: Place, limit: u32) -> Option<Input<Event>> {
+        let Source::Log(selector) = &self.spec.source else { return None };
+        let page = self.store.recent(&read_log(selector, after, limit))?;
+        Some(self.fetched(page.events, Place::from(page.scanned_to).max(after), page.head.into()))
+    }
+
     async fn page(&self, after: Place, limit: u32) -> Result<Input<Event>, StoreError> {
         let (events, scanned_to, head) = match &self.spec.source {
             Source::Log(selector) => {
-                let request = ReadAll {
-                    from: Some(Position::new(after.get()).next()),
-                    direction: Direction::Forward,
-                    limit,
-                    selector: selector.clone(),
-                };
-                let page = self.store.read_all(request).await?;
+                let page = self.store.read_all(read_log(selector, after, limit)).await?;
                 (page.events, Place::from(page.scanned_to).max(after), page.head.into())
             }
             Source::Stream(stream) => {
@@ -124,11 +125,15 @@ impl Backend {
                 }
             }
         };
+        Ok(self.fetched(events, scanned_to, head))
+    }
+
+    fn fetched(&self, events: Vec<RecordedEvent>, scanned_to: Place, head: Place) -> Input<Event> {
         let items = events.into_iter().filter(|event| self.spec.wants(event)).map(|event| {
             let place = self.place_of(&event);
             Item { place, key: self.spec.key(&event), event: Arc::new(event) }
         });
-        Ok(Input::Fetched { items: items.collect(), scanned_to, head })
+        Input::Fetched { items: items.collect(), scanned_to, head }
     }
 
     fn place_of(&self, event: &RecordedEvent) -> Place {
@@ -256,6 +261,15 @@ impl Backend {
         let answer = self.store.settle_letters(request).await;
         let done = |done: LettersSettled| Input::Settled { free: done.free, refused: done.refused };
         Done::of(Work::Settle, answer, done, Input::SettleFailed)
+    }
+}
+
+fn read_log(selector: &Selector, after: Place, limit: u32) -> ReadAll {
+    ReadAll {
+        from: Some(Position::new(after.get()).next()),
+        direction: Direction::Forward,
+        limit,
+        selector: selector.clone(),
     }
 }
 

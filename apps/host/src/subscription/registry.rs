@@ -242,10 +242,10 @@ impl Registry {
     ) -> Result<(Live, Door), SubscribeError> {
         let (spec, store) = (Arc::new(spec), bus.store());
         let backend = Backend { store, spec: Arc::clone(&spec) };
-        let begin = open(&backend, &options).await?;
+        let (begin, kept_as) = open(&backend, &options).await?;
         let (commands, heard) = mpsc::channel(COMMANDS_MAX);
         let (running, is_running) = watch::channel(());
-        let (told, ended) = (Arc::<Told>::default(), Arc::<OnceLock<String>>::default());
+        let (told, ended) = (Arc::new(Told::of(kept_as)), Arc::<OnceLock<String>>::default());
         let live = Live {
             source: spec.source.clone(),
             options: options.clone(),
@@ -291,8 +291,8 @@ impl Registry {
     }
 }
 
-/// Opens a durable subscription, or resolves where a transient one begins.
-async fn open(backend: &Backend, options: &Options) -> Result<Begin, SubscribeError> {
+/// Opens a durable subscription, or resolves where a transient one begins. And what it is kept as.
+async fn open(backend: &Backend, options: &Options) -> Result<(Begin, Arc<str>), SubscribeError> {
     let spec = &backend.spec;
     if options.durable {
         let stream = match &spec.source {
@@ -307,14 +307,15 @@ async fn open(backend: &Backend, options: &Options) -> Result<Begin, SubscribeEr
             source: spec.source.to_string(),
         };
         // What is stored counts.
-        let incarnation = backend.store.open_subscription(request).await?.incarnation;
-        return Ok(Begin::Kept { incarnation });
+        let kept = backend.store.open_subscription(request).await?;
+        return Ok((Begin::Kept { incarnation: kept.incarnation }, kept.kept_as.into()));
     }
-    Ok(Begin::After(match spec.start {
+    let after = match spec.start {
         Start::Origin => Place::START,
         Start::Current => backend.head().await?,
         Start::After(place) => place,
-    }))
+    };
+    Ok((Begin::After(after), spec.name.as_str().into()))
 }
 
 impl Live {

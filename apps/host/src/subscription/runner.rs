@@ -308,7 +308,10 @@ impl Runner {
         let work = match effect {
             Effect::Lease(request) => backend.lease(request).boxed(),
             Effect::LoadParked { partition, epoch } => backend.parked_keys(partition, epoch).boxed(),
-            Effect::Fetch { after, limit } => backend.fetch(after, limit).boxed(),
+            Effect::Fetch { after, limit } => match backend.fetch_recent(after, limit) {
+                Some(fetched) => return vec![fetched],
+                None => backend.fetch(after, limit).boxed(),
+            },
             Effect::Save(checkpoints) => backend.save(checkpoints).boxed(),
             Effect::Park(parkings) => backend.park(parkings).boxed(),
             Effect::TakeLetters { partitions, limit } => {

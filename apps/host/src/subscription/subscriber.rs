@@ -101,6 +101,11 @@ impl<T> Subscriber<T> {
         &self.link.name
     }
 
+    /// The name that what follows from its events is kept under.
+    pub(crate) fn kept_as(&self) -> Arc<str> {
+        Arc::clone(&self.link.told.kept_as)
+    }
+
     /// The next batch; waits for it. `None` when the subscription has ended for it, and [`Self::ended`] says why. May be dropped
     /// while it waits.
     pub async fn next(&mut self) -> Option<Batch<T>> {

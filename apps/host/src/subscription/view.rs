@@ -1,7 +1,7 @@
 //! What a subscription tells of itself: counters, how far it has come, what keeps it from going on.
 
 use std::sync::{
-    Mutex, PoisonError,
+    Arc, Mutex, PoisonError,
     atomic::{AtomicU64, Ordering::Relaxed},
 };
 
@@ -32,6 +32,8 @@ pub struct SubscriptionView {
 /// What the runner tells and others read.
 #[derive(Debug, Default)]
 pub(crate) struct Told {
+    /// The name that what follows from its events is kept under.
+    pub(crate) kept_as: Arc<str>,
     pub(crate) consumers: AtomicU64,
     pub(crate) counters: Mutex<Counters>,
     pub(crate) head: AtomicU64,
@@ -43,6 +45,10 @@ pub(crate) struct Told {
 }
 
 impl Told {
+    pub(crate) fn of(kept_as: Arc<str>) -> Self {
+        Self { kept_as, ..Self::default() }
+    }
+
     /// For those who wait for it.
     pub(crate) fn stand(&self) -> Stand {
         Stand {

@@ -1,5 +1,6 @@
-//! `umbel projections`: how read models stand, and building them anew.
+//! `umbel projections`: how read models stand, building them anew, and removing them.
 
+mod drop;
 mod list;
 mod rebuild;
 mod seen;
@@ -20,6 +21,9 @@ pub(crate) enum ProjectionsCommand {
     /// Build a projection's documents anew beside those that readers get; recorded in the audit
     #[command(after_help = rebuild::EXAMPLES)]
     Rebuild(rebuild::RebuildArgs),
+    /// Remove a projection with all its documents and tables; recorded in the audit
+    #[command(after_help = drop::EXAMPLES)]
+    Drop(drop::DropArgs),
 }
 
 impl ProjectionsCommand {
@@ -27,6 +31,7 @@ impl ProjectionsCommand {
         match self {
             Self::List(args) => list::list(options, args),
             Self::Show(args) => show::show(options, args),
+            Self::Drop(args) => drop::drop_it(options, args),
             Self::Rebuild(args) => rebuild::rebuild(options, args),
         }
     }

@@ -65,7 +65,10 @@ pub(super) async fn seen(tool: &Tool, options: &LoadOptions, name: Option<&str>)
                 Phase::Retired | Phase::Removed => {}
             }
         }
-        seen.push(all);
+        // Of one that was dropped nothing is left.
+        if all.serving.is_some() || !all.building.is_empty() || all.retired > 0 {
+            seen.push(all);
+        }
     }
     Ok(seen)
 }

@@ -35,7 +35,8 @@ Example:
   umbel subscriptions rename mail.welcome mail.greeting --yes
 
 Stop what runs under the old name first, and start what has the new one afterwards: it goes on at the same place, dead letters included.
-What still runs under the old name loses its partitions at once, and its app makes a subscription of that name anew.";
+Instances, timers and waiting commands of a process manager go along. What still runs under the old name loses its partitions at once, and
+its app makes a subscription of that name anew.";
 
 pub(super) const DELETE_EXAMPLES: &str = "\
 Example:

@@ -66,9 +66,10 @@ fn described(seen: &SubscriptionView) -> String {
         Start::After(place) => format!("behind {place}"),
     };
     format!(
-        "subscription  {}\nfollows       {}\nstate         {}\nbegan         {start}, made {}\n\
+        "subscription  {}\nkept as       {}\nfollows       {}\nstate         {}\nbegan         {start}, made {}\n\
          behind        {lag_events} events, {lag_seconds} s\nnodes         {}, of which {owners} hold partitions\n\n",
         state.name,
+        state.kept_as,
         state.source,
         seen.doing(),
         state.created_at,

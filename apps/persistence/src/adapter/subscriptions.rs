@@ -59,4 +59,9 @@ pub trait Subscriptions: Send + Sync + 'static {
 
     /// How many dead letters are meant.
     fn count_letters(&self, request: CountLetters) -> BoxFuture<'_, Result<u64, StoreError>>;
+
+    /// Removes so many dead letters at most that were lost when their subscription was deleted or reset; how many. Fewer than that:
+    /// there are no more. The act itself only notes that they are lost, so that appends do not wait for it, however many there are;
+    /// from then on nothing else of the store knows of them.
+    fn sweep_letters(&self, limit: u32) -> BoxFuture<'_, Result<u64, StoreError>>;
 }

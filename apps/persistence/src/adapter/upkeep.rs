@@ -5,10 +5,11 @@ use std::sync::Arc;
 use futures_util::future::BoxFuture;
 use umbel_core::{
     StreamName, Subject, Timestamp, Version,
-    store::{Finding, LinkError, LinkEvents, Perform, PerformError, Performed, StoreError},
+    store::{Finding, LinkError, LinkEvents, Perform, PerformError, Performed, Step, StoreError},
 };
 
 use super::missing;
+use crate::steps::to_the_end;
 
 /// The key that a subject's personal data is encrypted with.
 #[derive(Clone, PartialEq, Eq)]
@@ -47,10 +48,21 @@ pub trait Upkeep: Send + Sync + 'static {
         missing_link()
     }
 
-    /// Does an act and records it, in one transaction, under the same lock as appends.
-    fn perform(&self, request: Perform, now: Timestamp) -> BoxFuture<'_, Result<Performed, PerformError>> {
+    /// Does the next step of an act, in one transaction, under the same lock as appends; the last one records it. All acts but removals
+    /// for good are one step.
+    fn perform_step(&self, request: Perform, now: Timestamp) -> BoxFuture<'_, Result<Step, PerformError>> {
         let _ = (request, now);
-        missing_act()
+        Box::pin(async { missing::<Step>().await.map_err(PerformError::from) })
+    }
+
+    /// The removals that have begun and are not through, as they were asked for.
+    fn removals(&self) -> BoxFuture<'_, Result<Vec<Perform>, StoreError>> {
+        Box::pin(async { Ok(Vec::new()) })
+    }
+
+    /// Does an act to its end, all at this time.
+    fn perform(&self, request: Perform, now: Timestamp) -> BoxFuture<'_, Result<Performed, PerformError>> {
+        Box::pin(to_the_end(self, request, move || now))
     }
 
     /// The keys of these subjects, one answer for each, in order; `None` for one that has none yet.
@@ -99,10 +111,6 @@ pub trait Upkeep: Send + Sync + 'static {
 
 fn missing_link() -> BoxFuture<'static, Result<Version, LinkError>> {
     Box::pin(async { missing::<Version>().await.map_err(LinkError::from) })
-}
-
-fn missing_act() -> BoxFuture<'static, Result<Performed, PerformError>> {
-    Box::pin(async { missing::<Performed>().await.map_err(PerformError::from) })
 }
 
 impl Stride {

@@ -101,9 +101,25 @@ impl State {
         }
     }
 
+    fn drop_projection(&mut self, projection: &str) -> Result<(), PerformError> {
+        let mut is_there = false;
+        for one in self.generations.values_mut().filter(|one| one.projection == projection) {
+            if one.is_current() {
+                one.phase = Phase::Retired;
+            }
+            is_there |= one.phase == Phase::Retired;
+        }
+        self.served.retain(|_, other| other.projection != projection);
+        is_there.then_some(()).ok_or_else(|| PerformError::ProjectionNotFound(projection.to_owned()))
+    }
+
     /// Does an act about projections, if it is one.
     pub(super) fn act_on_projection(&mut self, act: &Act) -> Result<Option<()>, PerformError> {
-        let Act::RebuildProjection { projection } = act else { return Ok(None) };
+        let projection = match act {
+            Act::RebuildProjection { projection } => projection,
+            Act::DropProjection { projection } => return self.drop_projection(projection).map(Some),
+            _ => return Ok(None),
+        };
         let unknown = || PerformError::ProjectionNotFound(projection.clone());
         let again = rebuilt(&self.generations(Some(projection)), self.head).ok_or_else(unknown)?;
         for other in self.generations.values_mut() {

@@ -12,7 +12,11 @@ use umbel_core::{
 };
 use uuid::Uuid;
 
-use super::{documents::Documents, stream::Stream, subscriptions::Subscription};
+use super::{
+    documents::Documents,
+    stream::Stream,
+    subscriptions::{Past, Subscription},
+};
 use crate::adapter::SubjectKey;
 
 /// A command that was carried out.
@@ -50,8 +54,8 @@ pub(super) struct State {
     /// The last number ever given.
     pub(super) outbox_head: u64,
     pub(super) subscriptions: BTreeMap<SubscriptionName, Subscription>,
-    /// The first epoch that no lease of a deleted subscription had, should there be one of that name again.
-    pub(super) past_epochs: HashMap<SubscriptionName, u64>,
+    /// Of names that subscriptions have given up, should there be one of that name again.
+    pub(super) past: HashMap<SubscriptionName, Past>,
     /// In the order of their list.
     pub(super) notices: BTreeMap<(Timestamp, Uuid), KeptNotice>,
 }

@@ -25,6 +25,7 @@ use crate::adapter::Subscriptions;
 #[derive(Debug)]
 pub(super) struct Subscription {
     source: String,
+    kept_as: String,
     pub(super) stream: Option<StreamName>,
     start: Start,
     paused: bool,
@@ -37,6 +38,15 @@ pub(super) struct Subscription {
     members: BTreeMap<NodeId, Timestamp>,
     pub(super) partitions: Vec<Partition>,
     pub(super) letters: BTreeMap<Place, Letter>,
+}
+
+/// What is kept of a name that a subscription has given up.
+#[derive(Debug)]
+pub(super) struct Past {
+    /// The first epoch that no lease under it had.
+    epoch: u64,
+    /// What the next one of this name is kept as.
+    kept_as: String,
 }
 
 /// A partition as it is kept.
@@ -139,14 +149,22 @@ impl Subscriptions for Memory {
     fn count_letters(&self, request: CountLetters) -> BoxFuture<'_, Result<u64, StoreError>> {
         Box::pin(async move { Ok(self.state().count_letters(&request.filter)) })
     }
+
+    /// They go with their subscription.
+    fn sweep_letters(&self, _limit: u32) -> BoxFuture<'_, Result<u64, StoreError>> {
+        Box::pin(async { Ok(0) })
+    }
 }
 
 impl State {
     fn open_subscription(&mut self, request: &OpenSubscription, now: Timestamp) -> SubscriptionState {
         let (start, checkpoint) = self.resolved(request.start, request.stream.as_ref());
-        let epoch = self.past_epochs.get(&request.name).copied().unwrap_or(0);
+        let past = self.past.get(&request.name);
+        let epoch = past.map_or(0, |past| past.epoch);
+        let kept_as = past.map_or_else(|| request.name.as_str().to_owned(), |past| past.kept_as.clone());
         let make = || Subscription {
             source: request.source.clone(),
+            kept_as,
             stream: request.stream.clone(),
             start,
             paused: false,
@@ -205,7 +223,8 @@ impl State {
             Act::DeleteSubscription { subscription: name } => {
                 let deleted = self.subscriptions.remove(name).ok_or_else(|| unknown(name))?;
                 let last = deleted.partitions.iter().map(|partition| partition.epoch).max();
-                self.past_epochs.insert(name.clone(), last.unwrap_or(0) + 1);
+                let past = Past { epoch: last.unwrap_or(0) + 1, kept_as: deleted.kept_as };
+                self.past.insert(name.clone(), past);
                 count(deleted.letters.len())
             }
             Act::RetryLetters { filter, limit } => self.retry_letters(filter, *limit)?,
@@ -233,8 +252,8 @@ impl State {
         let Some(mut kept) = self.subscriptions.remove(name) else { return Ok(0) };
         let last = kept.partitions.iter().map(|partition| partition.epoch).max();
         let past = last.unwrap_or(0) + 1;
-        self.past_epochs.insert(name.clone(), past);
-        let epoch = past.max(self.past_epochs.get(to).copied().unwrap_or(0));
+        self.past.insert(name.clone(), Past { epoch: past, kept_as: format!("{name}@{past}") });
+        let epoch = past.max(self.past.get(to).map_or(0, |past| past.epoch));
         kept.incarnation = epoch;
         kept.members.clear();
         for partition in &mut kept.partitions {
@@ -368,6 +387,7 @@ impl Subscription {
         };
         SubscriptionState {
             name: name.clone(),
+            kept_as: self.kept_as.clone(),
             source: self.source.clone(),
             stream: self.stream.clone(),
             start: self.start,

@@ -6,7 +6,8 @@ use futures_util::future::BoxFuture;
 use umbel_core::{
     NewEvent, Position, RecordedEvent, StreamName, Subject, Timestamp, Version,
     store::{
-        Act, ActRecord, Finding, LinkError, LinkEvents, Perform, PerformError, Performed, Removal, StoreError,
+        Act, ActRecord, Finding, LinkError, LinkEvents, Perform, PerformError, Performed, Removal, Step,
+        StoreError,
     },
 };
 
@@ -18,8 +19,9 @@ impl Upkeep for Memory {
         Box::pin(async move { self.state().link(&request, now) })
     }
 
-    fn perform(&self, request: Perform, now: Timestamp) -> BoxFuture<'_, Result<Performed, PerformError>> {
-        Box::pin(async move { self.state().perform(request, now) })
+    /// One step is enough: nobody outlives it who could find it halfway.
+    fn perform_step(&self, request: Perform, now: Timestamp) -> BoxFuture<'_, Result<Step, PerformError>> {
+        Box::pin(async move { self.state().perform(request, now).map(Step::Done) })
     }
 
     fn find_subject_keys(

@@ -65,6 +65,7 @@ use self::{
 use crate::{
     adapter::{Log, News, ReadModels},
     page::PAGE_MAX_BYTES,
+    steps::REMOVAL_STEP_MAX,
 };
 
 /// Checks what can be known of a `postgres://` URL without a server.
@@ -99,6 +100,8 @@ pub struct PostgresOptions {
     pub max_connections: usize,
     /// Bytes of data and metadata in one page; an event that is larger is a page of its own.
     pub page_max_bytes: usize,
+    /// Places of a stream, or links to them, that one transaction of a removal for good takes.
+    pub removal_step_max: u32,
     /// Statements that each of these keeps prepared; beyond that the longest unused are given up.
     pub max_statements: usize,
     /// How long opening a connection may take, until it is ready for use. Also how long the look at the schema before waits
@@ -129,6 +132,7 @@ impl Default for PostgresOptions {
             listen: true,
             max_connections: 8,
             page_max_bytes: PAGE_MAX_BYTES,
+            removal_step_max: REMOVAL_STEP_MAX,
             max_statements: 512,
             connect_timeout: Duration::from_secs(5),
             statement_timeout: Duration::from_secs(15),

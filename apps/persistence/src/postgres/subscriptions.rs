@@ -76,6 +76,10 @@ impl Subscriptions for Postgres {
     fn count_letters(&self, request: CountLetters) -> BoxFuture<'_, Result<u64, StoreError>> {
         Box::pin(self.reader.count_letters(request))
     }
+
+    fn sweep_letters(&self, limit: u32) -> BoxFuture<'_, Result<u64, StoreError>> {
+        Box::pin(self.reader.sweep_letters(limit))
+    }
 }
 
 /// A count, or an epoch, as columns have it. None that is healthy is beyond.

@@ -1,10 +1,10 @@
 //! Upkeep: links, acts that remove or move, subjects' keys, verification.
 //!
 //! Links and acts have a connection of their own, opened when it is first needed, and go one after the other. Each is one
-//! transaction that begins with the log's lock, reads what it is about, lets the core decide, writes and commits. Once the
-//! lock is asked for, it goes on to its end also when nobody waits for its answer any more: an act on a long stream may take
-//! longer than its caller's patience, and would otherwise be begun again and again. Appends wait meanwhile, each at most
-//! for its lock timeout.
+//! transaction that begins with the log's lock, reads what it is about, lets the core decide, writes and commits; a removal for good
+//! is one for each of its steps. Once the lock is asked for, it goes on to its end also when nobody waits for its answer any more:
+//! archiving may take longer than its caller's patience, and would otherwise be begun again and again. Appends wait meanwhile, each
+//! at most for its lock timeout.
 //!
 //! When the connection is lost before the commit was sent, nothing was done; after that the outcome is unknown. An act may then
 //! be sent again with its id, and a link too: it is refused as a duplicate if it took effect.
@@ -12,6 +12,7 @@
 mod keys;
 mod link;
 mod perform;
+mod removal;
 pub(super) mod verify;
 
 use std::{future::Future, sync::Arc, time::Duration};
@@ -24,9 +25,7 @@ use tokio::{
 use tokio_postgres::Error;
 use umbel_core::{
     Position, StreamName, Subject, Timestamp, Version,
-    store::{
-        Append, Finding, LinkError, LinkEvents, Perform, PerformError, Performed, StoreError, plan::View,
-    },
+    store::{Append, Finding, LinkError, LinkEvents, Perform, PerformError, Step, StoreError, plan::View},
     subscription::Change,
 };
 
@@ -47,6 +46,7 @@ pub(super) struct Upkeeper {
     target: Arc<Target>,
     statements: Arc<Statements>,
     stall_limit: Duration,
+    removal_step_max: u32,
     /// `None` while it was not needed yet, and after a failure.
     connection: Arc<Mutex<Option<Connection>>>,
 }
@@ -77,7 +77,7 @@ impl Upkeep for Postgres {
         })
     }
 
-    fn perform(&self, request: Perform, now: Timestamp) -> BoxFuture<'_, Result<Performed, PerformError>> {
+    fn perform_step(&self, request: Perform, now: Timestamp) -> BoxFuture<'_, Result<Step, PerformError>> {
         Box::pin(async move {
             let meant = self.reader.find_meant(&request.act).await?;
             let (upkeeper, slot) = self.upkeeper.take_turn().await;
@@ -86,14 +86,20 @@ impl Upkeep for Postgres {
                 Done::Now(performed) => {
                     self.tell(performed.position);
                     self.tell_change(Change::by_act(&request.act)).await;
-                    Ok(performed)
+                    Ok(Step::Done(performed))
                 }
+                Done::Partly => Ok(Step::More),
+                Done::After(other) => Ok(Step::After(other)),
                 Done::Before => match self.find_event(request.id).await? {
-                    Some(event) => request.done_before(&event),
+                    Some(event) => request.done_before(&event).map(Step::Done),
                     None => Err(PerformError::OtherEvent { id: request.id }),
                 },
             }
         })
+    }
+
+    fn removals(&self) -> BoxFuture<'_, Result<Vec<Perform>, StoreError>> {
+        Box::pin(async move { self.reader.removals().await })
     }
 
     fn find_subject_keys(
@@ -127,7 +133,8 @@ impl Upkeep for Postgres {
 
 impl Upkeeper {
     pub(super) fn new(target: Arc<Target>, statements: Arc<Statements>, options: &PostgresOptions) -> Self {
-        Self { target, statements, stall_limit: options.stall_limit, connection: Arc::default() }
+        let &PostgresOptions { stall_limit, removal_step_max, .. } = options;
+        Self { target, statements, stall_limit, removal_step_max, connection: Arc::default() }
     }
 
     /// Waits until the work before has ended. Who gives up here has begun nothing.

@@ -2,14 +2,17 @@
 //!
 //! Events that were archived are in a table of their own; every read looks there first, or last when it goes backward.
 
+mod closing;
 mod kinds;
 mod known;
 mod list;
+mod listing;
 mod range;
 mod read_all;
 mod read_stream;
 mod rows;
 mod selection;
+mod span;
 mod spans;
 mod state;
 mod tags;
@@ -27,9 +30,12 @@ use umbel_core::{
 };
 
 pub(super) use self::{
+    closing::Contents,
     kinds::Kinds,
     known::KnownStreams,
+    listing::{Offsets, unlist},
     rows::read_event,
+    span::Span,
     state::{LogRow, StreamRow, find_stream, log},
     view::{Ids, find_event},
     write::{append, append_within},

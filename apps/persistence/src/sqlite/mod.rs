@@ -33,7 +33,7 @@ use self::{
     worker::{Lost, Workers},
     writer::Writer,
 };
-use crate::page::PAGE_MAX_BYTES;
+use crate::{page::PAGE_MAX_BYTES, steps::REMOVAL_STEP_MAX};
 
 /// Threads that read. Two, so that one long page does not hold up everything else; a page is work for the
 /// processor, so many more would only take it from others.
@@ -48,6 +48,7 @@ pub struct Sqlite {
     writer: Workers<Writer>,
     readers: Workers,
     page_max_bytes: usize,
+    removal_step_max: u32,
 }
 
 impl Sqlite {
@@ -78,6 +79,12 @@ impl Sqlite {
         Self { page_max_bytes, ..self }
     }
 
+    /// With removals for good that take so many places of a stream in one transaction at most.
+    #[must_use]
+    pub fn with_removal_step_max(self, removal_step_max: u32) -> Self {
+        Self { removal_step_max, ..self }
+    }
+
     fn over(path: &Path, writer: Connection) -> Result<Self, StoreError> {
         let readers = (0..READERS).map(|_| schema::open_reader(path)).collect::<Result<Vec<_>, _>>()?;
         let no_thread = |error| StoreError::Failed { reason: format!("no thread could be started: {error}") };
@@ -86,6 +93,7 @@ impl Sqlite {
             writer: Workers::start("sqlite-writer", vec![Writer::new(writer)], QUEUE).map_err(no_thread)?,
             readers: Workers::start("sqlite-reader", readers, QUEUE).map_err(no_thread)?,
             page_max_bytes: PAGE_MAX_BYTES,
+            removal_step_max: REMOVAL_STEP_MAX,
         })
     }
 

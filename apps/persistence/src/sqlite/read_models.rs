@@ -17,7 +17,10 @@ use umbel_core::{
 
 #[cfg(test)]
 pub(super) use self::documents::Statements;
-pub(super) use self::{generations::rebuild, write::write_documents};
+pub(super) use self::{
+    generations::{drop_projection, rebuild},
+    write::write_documents,
+};
 use super::Sqlite;
 use crate::adapter::ReadModels;
 

@@ -80,6 +80,10 @@ impl Subscriptions for Sqlite {
     fn count_letters(&self, request: CountLetters) -> BoxFuture<'_, Result<u64, StoreError>> {
         Box::pin(self.read(move |connection| letters::count(connection, &request.filter)))
     }
+
+    fn sweep_letters(&self, limit: u32) -> BoxFuture<'_, Result<u64, StoreError>> {
+        Box::pin(self.write(move |writer| letters::sweep(writer, limit)))
+    }
 }
 
 /// A number as columns have it. None that is healthy is beyond.

@@ -3,6 +3,7 @@
 mod files;
 mod known;
 mod pages;
+mod spans;
 mod statements;
 mod upgrades;
 mod verify;
@@ -17,9 +18,10 @@ use umbel_core::{
     RecordedEvent, Timestamp,
     document::{Direction, DocumentKey},
     store::{
-        Append, AppendError, Appended, ClaimName, Claims, ReadAll, ReadStream, SaveProjection, Selector,
+        Act, Append, AppendError, Appended, ClaimName, Claims, ReadAll, ReadStream, SaveProjection, Selector,
         StoreError,
     },
+    subscription::{Start, SubscriptionName},
 };
 use umbel_testkit::conformance::{Events, Item, check_log, command, exact, items, position, stream, version};
 
@@ -29,7 +31,7 @@ use super::{
     schema,
     writer::Writer,
 };
-use crate::{Log, ReadModels};
+use crate::{Log, ReadModels, Subscriptions, Upkeep};
 
 const NOW: Timestamp = Timestamp::from_micros(1_769_860_800_000_000);
 
@@ -92,6 +94,33 @@ async fn reopening_keeps_everything() {
     assert!(store.get_documents(vec![key]).await.unwrap()[0].is_some());
     let next = append(&store, events.append("s", exact(3), 1)).await.unwrap();
     assert_eq!((next.last_position, next.versions), (Some(position(4)), vec![version(4)]));
+}
+
+/// SU-27: a reset does not touch the letters that it loses; they go in steps, also when the process ends between two of them.
+#[tokio::test]
+async fn lost_letters_are_removed_by_whoever_comes_next() {
+    let (directory, events) = (directory(), Events::default());
+    let path = directory.path().join("umbel.db");
+    let kept = || {
+        let count = |table| format!("SELECT count(*) FROM {table}");
+        let connection = Connection::open(&path).unwrap();
+        ["letters", "lost_boxes"]
+            .map(|table| connection.query_row(&count(table), [], |row| row.get::<_, i64>(0)).unwrap())
+    };
+    {
+        let store = Sqlite::open(&path).unwrap();
+        append(&store, events.append("s", NoStream, 20)).await.unwrap();
+        crate::conformance::lost::park_many(&store, "a", 20).await;
+        let subscription = SubscriptionName::new("a").unwrap();
+        let reset = Act::ResetSubscription { subscription, start: Start::Origin };
+        assert_eq!(store.perform(events.perform(reset), NOW).await.unwrap().events, 20);
+        assert_eq!(kept(), [20, 1]);
+        assert_eq!(store.sweep_letters(8).await, Ok(8));
+    }
+    assert_eq!(kept(), [12, 1]);
+    let store = Sqlite::open(&path).unwrap();
+    assert_eq!((store.sweep_letters(8).await, store.sweep_letters(8).await), (Ok(8), Ok(4)));
+    assert_eq!(kept(), [0, 0]);
 }
 
 /// An event whose stream has no row is damage, and is told as such by every way to read it.
@@ -179,42 +208,6 @@ async fn two_openings_of_one_file_share_one_log() {
         assert_eq!(log.len(), 240 + won);
         assert_eq!(log.iter().filter(|event| event.stream == stream("contested")).count(), won);
     }
-}
-
-/// A page of rare events, of too many kinds for their index, comes back after a bounded look at the log, and says how
-/// far it looked. One of few kinds skips what it does not want.
-#[tokio::test]
-async fn a_selected_page_looks_at_a_bounded_part_of_the_log() {
-    let (directory, events) = (directory(), Events::default());
-    let store = Sqlite::open(&directory.path().join("umbel.db")).unwrap();
-    for _ in 0..5 {
-        append(&store, events.append("s", Any, 5000)).await.unwrap();
-    }
-    for category in 0..40 {
-        let name = stream(&format!("c{category}"));
-        append(&store, Append::to_stream(name, Any, vec![events.typed("rare/1")])).await.unwrap();
-    }
-    let selector = Selector::names(["rare"]);
-    let mut request = ReadAll { from: None, direction: Direction::Forward, limit: 100, selector };
-    let first = store.read_all(request.clone()).await.unwrap();
-    assert_eq!((first.events, first.scanned_to), (vec![], position(20_000)));
-    request.from = Some(first.scanned_to.next());
-    let second = store.read_all(request.clone()).await.unwrap();
-    assert_eq!((second.events.len(), second.scanned_to), (40, position(25_040)));
-    request.direction = Direction::Backward;
-    request.from = Some(position(25_000));
-    let first = store.read_all(request.clone()).await.unwrap();
-    assert_eq!((first.events, first.scanned_to), (vec![], position(5001)));
-    request.from = Some(position(5000));
-    let second = store.read_all(request.clone()).await.unwrap();
-    assert_eq!((second.events, second.scanned_to), (vec![], position(1)));
-    request.from = None;
-    assert_eq!(store.read_all(request).await.unwrap().events.len(), 40);
-
-    let selector = Selector { names: Some(["rare".into()].into()), ..Selector::categories(["c7"]) };
-    let request = ReadAll { from: None, direction: Direction::Forward, limit: 100, selector };
-    let page = store.read_all(request).await.unwrap();
-    assert_eq!((page.events.len(), page.scanned_to), (1, position(25_040)));
 }
 
 /// UX-02: after a commit of unknown outcome the group is tried again; also an any-version append is recognised

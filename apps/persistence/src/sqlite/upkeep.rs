@@ -1,16 +1,17 @@
 //! Upkeep: links, acts that remove or move, subjects' keys, verification.
 //!
-//! What writes does so on the writer's thread, each in one transaction like a group of appends.
+//! What writes does so on the writer's thread, each in one transaction like a group of appends, and each step of a removal.
 
 mod link;
 mod perform;
+mod removal;
 mod subjects;
 mod verify;
 
 use futures_util::future::BoxFuture;
 use umbel_core::{
     StreamName, Subject, Timestamp, Version,
-    store::{Finding, LinkError, LinkEvents, Perform, PerformError, Performed, StoreError},
+    store::{Finding, LinkError, LinkEvents, Perform, PerformError, Step, StoreError},
 };
 
 use super::Sqlite;
@@ -21,8 +22,15 @@ impl Upkeep for Sqlite {
         Box::pin(async move { self.write(move |writer| link::link(writer, &request, now)).await? })
     }
 
-    fn perform(&self, request: Perform, now: Timestamp) -> BoxFuture<'_, Result<Performed, PerformError>> {
-        Box::pin(async move { self.write(move |writer| perform::perform(writer, &request, now)).await? })
+    fn perform_step(&self, request: Perform, now: Timestamp) -> BoxFuture<'_, Result<Step, PerformError>> {
+        let room = self.removal_step_max;
+        Box::pin(
+            async move { self.write(move |writer| perform::perform(writer, &request, room, now)).await? },
+        )
+    }
+
+    fn removals(&self) -> BoxFuture<'_, Result<Vec<Perform>, StoreError>> {
+        Box::pin(self.read(removal::list))
     }
 
     fn find_subject_keys(

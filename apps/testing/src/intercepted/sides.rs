@@ -9,11 +9,11 @@ use umbel_core::{
         FindWork, Finding, Generation, KeepLeases, KeepNotices, KeptNotice, Leases, Letter, LettersSettled,
         LinkError, LinkEvents, ListLetters, ListNotices, ListProjections, ListSnapshots, ListStreams,
         ListSubscriptions, LoadDocuments, OpenError, OpenProjection, OpenSubscription, OpenTables,
-        ParkLetters, Parts, Perform, PerformError, Performed, QueryTables, ReadAll, ReadDue, ReadError,
-        ReadOutbox, ReadParkedKeys, ReadStream, RemoveRetired, SaveCheckpoints, SaveProjection,
-        SaveProjectionError, SaveTables, SettleLetters, Snapshot, StoreError, StoreStatus, StreamInfo,
-        StreamList, StreamPage, SubscriptionState, SweepNotices, SwitchError, SwitchProjection, TablesError,
-        TakeLetters, Waiting,
+        ParkLetters, Parts, Perform, PerformError, QueryTables, ReadAll, ReadDue, ReadError, ReadOutbox,
+        ReadParkedKeys, ReadStream, RemoveRetired, SaveCheckpoints, SaveProjection, SaveProjectionError,
+        SaveTables, SettleLetters, Snapshot, Step, StoreError, StoreStatus, StreamInfo, StreamList,
+        StreamPage, SubscriptionState, SweepNotices, SwitchError, SwitchProjection, TablesError, TakeLetters,
+        Waiting,
     },
     subscription::Key,
 };
@@ -126,7 +126,8 @@ sides! {
 
     side Upkeep {
         Link = link(request: LinkEvents, now: Timestamp) -> Version, LinkError;
-        Perform = perform(request: Perform, now: Timestamp) -> Performed, PerformError;
+        Perform = perform_step(request: Perform, now: Timestamp) -> Step, PerformError;
+        Removals = removals() -> Vec<Perform>, StoreError;
         FindSubjectKeys = find_subject_keys(subjects: Vec<Subject>) -> Vec<Option<SubjectKey>>, StoreError;
         CreateSubjectKeys =
             create_subject_keys(keys: Vec<(Subject, [u8; 32])>, now: Timestamp) -> Vec<SubjectKey>, StoreError;
@@ -165,6 +166,7 @@ sides! {
         SettleLetters = settle_letters(request: SettleLetters) -> LettersSettled, StoreError;
         ListLetters = list_letters(request: ListLetters) -> Vec<Letter>, StoreError;
         CountLetters = count_letters(request: CountLetters) -> u64, StoreError;
+        SweepLetters = sweep_letters(limit: u32) -> u64, StoreError;
     }
 }
 

@@ -178,7 +178,7 @@ impl<const MAX: usize> Names<MAX> {
 }
 
 /// The version that the last of these leads to.
-const fn version_behind(upcasters: &[Upcaster]) -> u32 {
+pub(crate) const fn version_behind<T>(upcasters: &[T]) -> u32 {
     let (mut version, mut at) = (1, 0);
     while at < upcasters.len() {
         version += 1;

@@ -25,6 +25,8 @@ use crate::{
 /// Something that an instance is to handle.
 #[derive(Debug)]
 pub struct Task<'a, E> {
+    /// The name that the process manager is kept under: its own, unless that was changed since.
+    pub kept_as: &'a str,
     /// What.
     pub cue: Cue<'a, E>,
     /// The event as it was recorded; `None` for a timer.
@@ -118,11 +120,11 @@ pub fn decide<P: ProcessManager>(
     match (task.step, alive) {
         (Step::Start, Some(_)) if task.strict => return Err(Trouble::Started),
         (Step::Continue, None) if task.strict => return Err(Trouble::NotStarted),
-        (Step::Stop, _) => return Ok(end(P::NAME, instance, file, task)),
+        (Step::Stop, _) => return Ok(end(instance, file, task)),
         _ => {}
     }
     let state = alive.map(upgrade_or_decode::<P>).transpose().map_err(Trouble::State)?.unwrap_or_default();
-    let Task { cue, recorded, origin, now, .. } = task;
+    let Task { kept_as, cue, recorded, origin, now, .. } = task;
     let occasion = Occasion { instance, now: *now, recorded: *recorded, origin };
     let reaction = state.handle(*cue, &occasion).map_err(Trouble::Error)?;
     let state = state.evolve(*cue);
@@ -132,7 +134,7 @@ pub fn decide<P: ProcessManager>(
         .transpose()
         .map_err(refused)?;
 
-    let mut next = next_file(P::NAME, instance, file, task);
+    let mut next = next_file(instance, file, task);
     (next.schema, next.state) = (P::SCHEMA, state);
     let mut change = Change::default();
     if let Cue::Timer(name) = cue {
@@ -144,9 +146,9 @@ pub fn decide<P: ProcessManager>(
     if reaction.stop {
         change.end_timers(&mut next);
     }
-    let orders = orders(P::NAME, instance, task.origin.cause, 0, &reaction).map_err(Trouble::Refused)?;
+    let orders = orders(kept_as, instance, task.origin.cause, 0, &reaction).map_err(Trouble::Refused)?;
     if !orders.is_empty() {
-        let reminder = derived(P::NAME, task.origin.cause, "commands", instance);
+        let reminder = derived(kept_as, task.origin.cause, "commands", instance);
         let ordered = u32::try_from(orders.len()).unwrap_or(u32::MAX);
         next.pending.push(Pending {
             origin: task.origin.clone(),
@@ -158,10 +160,10 @@ pub fn decide<P: ProcessManager>(
             stop: false,
         });
         let about = Reminder { instance: instance.to_owned(), timer: None };
-        change.remind(P::NAME, reminder, &about, task.now.plus(task.patience));
+        change.remind(kept_as, reminder, &about, task.now.plus(task.patience));
     }
     let append = change.into_append(file, &next).map_err(refused)?;
-    Ok(Decision { append: recorded_as(append, P::NAME, instance, task.origin.cause), file: kept(next) })
+    Ok(Decision { append: recorded_as(append, kept_as, instance, task.origin.cause), file: kept(next) })
 }
 
 /// The cue counts as handled, and nothing follows from it.
@@ -173,13 +175,13 @@ pub fn skip<P: ProcessManager>(instance: &str, file: Option<&File>, task: &Task<
         _ => None,
     };
     let Some(name) = timer else {
-        let append = recorded_as(Append::default(), P::NAME, instance, task.origin.cause);
+        let append = recorded_as(Append::default(), task.kept_as, instance, task.origin.cause);
         return Decision { append, file: file.cloned() };
     };
-    let mut next = next_file(P::NAME, instance, file, task);
+    let mut next = next_file(instance, file, task);
     change.end_timer(&mut next, name);
     let append = change.into_append(file, &next).unwrap_or_default();
-    Decision { append: recorded_as(append, P::NAME, instance, task.origin.cause), file: kept(next) }
+    Decision { append: recorded_as(append, task.kept_as, instance, task.origin.cause), file: kept(next) }
 }
 
 /// What became of the commands that an event or a timer led to; `None` when none are pending of it. `revision` is an id that whoever
@@ -331,18 +333,18 @@ impl Change {
 }
 
 /// The end of an instance that is not asked.
-fn end<E>(manager: &str, instance: &str, file: Option<&File>, task: &Task<'_, E>) -> Decision {
-    let mut next = next_file(manager, instance, file, task);
+fn end<E>(instance: &str, file: Option<&File>, task: &Task<'_, E>) -> Decision {
+    let mut next = next_file(instance, file, task);
     let mut change = Change::default();
     next.state = None;
     change.end_timers(&mut next);
     let append = change.into_append(file, &next).unwrap_or_default();
-    Decision { append: recorded_as(append, manager, instance, task.origin.cause), file: kept(next) }
+    Decision { append: recorded_as(append, task.kept_as, instance, task.origin.cause), file: kept(next) }
 }
 
-fn next_file<E>(manager: &str, instance: &str, file: Option<&File>, task: &Task<'_, E>) -> File {
+fn next_file<E>(instance: &str, file: Option<&File>, task: &Task<'_, E>) -> File {
     let mut next = file.cloned().unwrap_or_else(|| File {
-        manager: manager.to_owned(),
+        manager: task.kept_as.to_owned(),
         instance: instance.to_owned(),
         schema: 1,
         revision: Uuid::nil(),
@@ -373,9 +375,9 @@ fn orders(
     reaction: &Reaction,
 ) -> Result<Vec<Order>, String> {
     let number = |(number, encoded): (u32, &super::reaction::Encoded)| match encoded {
-        Ok((name, body)) => {
+        Ok((name, schema, body)) => {
             let id = CommandId(derived(manager, cause, &format!("command {number}"), instance));
-            Ok(Order { id, name: (*name).to_owned(), body: body.clone() })
+            Ok(Order { id, name: (*name).to_owned(), schema: *schema, body: body.clone() })
         }
         Err((name, error)) => Err(format!("command {name} has no JSON form: {error}")),
     };

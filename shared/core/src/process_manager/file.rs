@@ -19,7 +19,7 @@ pub const COLLECTION: &str = "$process_managers";
 /// An instance, as it is kept. It is there from its first event until it has ended and nothing of it is left to do.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct File {
-    /// Its process manager.
+    /// The name that its process manager is kept under; see [`SubscriptionState::kept_as`](crate::store::SubscriptionState).
     pub manager: String,
     /// Which instance.
     pub instance: String,

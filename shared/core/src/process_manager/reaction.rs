@@ -10,6 +10,7 @@ use crate::{
     message::Command,
     personal::Owned,
     time::Timestamp,
+    waiting::{first_schema, is_first_schema, schema_of},
 };
 
 /// What follows: commands, timers, an end. All of it is stored as one with what the instance remembers, or nothing is.
@@ -33,7 +34,7 @@ pub struct Reaction {
 }
 
 /// A command in its wire form, or why it has none.
-pub(super) type Encoded = Result<(&'static str, Owned), (&'static str, JsonError)>;
+pub(super) type Encoded = Result<(&'static str, u32, Owned), (&'static str, JsonError)>;
 
 /// What becomes of a timer.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -60,6 +61,9 @@ pub struct Order {
     pub id: CommandId,
     /// The command's name.
     pub name: String,
+    /// Version of its shape.
+    #[serde(default = "first_schema", skip_serializing_if = "is_first_schema")]
+    pub schema: u32,
     /// The command, and whose personal data it holds.
     pub body: Owned,
 }
@@ -82,7 +86,8 @@ impl Reaction {
     )]
     pub fn and<C: Command>(mut self, command: C) -> Self {
         let encoded = Json::encode(&command).map(|body| Owned::new(body, command.subject()));
-        self.commands.push(encoded.map(|body| (C::NAME, body)).map_err(|error| (C::NAME, error)));
+        let schema = const { schema_of::<C>() };
+        self.commands.push(encoded.map(|body| (C::NAME, schema, body)).map_err(|error| (C::NAME, error)));
         self
     }
 
@@ -110,7 +115,7 @@ impl Reaction {
     /// The commands, by name, in their wire form.
     pub fn commands(&self) -> impl Iterator<Item = (&'static str, Option<&Json>)> {
         self.commands.iter().map(|encoded| match encoded {
-            Ok((name, body)) => (*name, Some(body.json())),
+            Ok((name, _, body)) => (*name, Some(body.json())),
             Err((name, _)) => (*name, None),
         })
     }

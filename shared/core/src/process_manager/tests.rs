@@ -149,14 +149,32 @@ fn given(file: Option<&File>, number: u128, event: &ShopEvent) -> Result<Decisio
     let route = Shipping::route(event, &recorded);
     let Interest { step, strict, .. } = route.interests()[0].clone();
     let (cue, origin) = (Cue::Event(event), Origin::from(&recorded));
-    let task = Task { cue, recorded: Some(&recorded), origin, step, strict, now: NOW, patience: PATIENCE };
+    let task = Task {
+        kept_as: Shipping::NAME,
+        cue,
+        recorded: Some(&recorded),
+        origin,
+        step,
+        strict,
+        now: NOW,
+        patience: PATIENCE,
+    };
     decide::<Shipping>("1", file, &task)
 }
 
 fn rung(file: &File, name: &str) -> Decision {
     let origin = file.timers[name].origin.clone();
     let (cue, step) = (Cue::Timer(name), Step::Continue);
-    let task = Task { cue, recorded: None, origin, step, strict: false, now: NOW, patience: PATIENCE };
+    let task = Task {
+        kept_as: Shipping::NAME,
+        cue,
+        recorded: None,
+        origin,
+        step,
+        strict: false,
+        now: NOW,
+        patience: PATIENCE,
+    };
     decide::<Shipping>("1", Some(file), &task).unwrap()
 }
 
@@ -219,6 +237,7 @@ fn strictness_is_about_what_is_there() {
     let event = placed(1);
     let origin = Origin::from(&recorded);
     let task = Task {
+        kept_as: Shipping::NAME,
         cue: Cue::Event(&event),
         recorded: Some(&recorded),
         origin,

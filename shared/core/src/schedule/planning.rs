@@ -14,6 +14,7 @@ use crate::{
     stream::StreamName,
     time::Timestamp,
     version::Version,
+    waiting::schema_of,
 };
 
 use super::When;
@@ -36,6 +37,8 @@ enum Step {
 pub struct PlannedCommand {
     /// Its name.
     pub command: &'static str,
+    /// Version of its shape.
+    pub schema: u32,
     /// The command, or why it has no JSON form.
     pub body: Result<Owned, JsonError>,
     /// When it is to be carried out.
@@ -192,7 +195,7 @@ impl Plans {
 impl PlannedCommand {
     fn of<C: Command>(command: &C, when: When) -> Self {
         let body = Json::encode(command).map(|body| Owned::new(body, command.subject()));
-        Self { command: C::NAME, body, when }
+        Self { command: C::NAME, schema: const { schema_of::<C>() }, body, when }
     }
 
     fn entry(&self, id: Uuid, planner: &Planner<'_>) -> Result<OutboxEntry, PlanError> {
@@ -201,6 +204,7 @@ impl PlannedCommand {
         let scheduled = Scheduled {
             schedule: id,
             command: self.command.to_owned(),
+            schema: self.schema,
             body: self.body.clone().map_err(|error| unencodable(&error))?,
             due_at: self.when.from(planner.now),
             recurring: None,

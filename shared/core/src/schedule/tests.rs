@@ -17,6 +17,7 @@ fn at(micros: i64) -> Timestamp {
 fn once() -> Scheduled {
     Scheduled {
         schedule: Uuid::from_u128(7),
+        schema: 1,
         command: "bank.deposit".into(),
         body: Json::parse("1").unwrap().into(),
         due_at: at(1000),

@@ -47,7 +47,7 @@ pub enum Phase {
     Serving,
     /// It catches up while another one serves.
     Building,
-    /// Another one has taken its place. It takes no more writes, and its documents are being removed.
+    /// Another one has taken its place, or the projection was dropped. It takes no more writes, and its documents are being removed.
     Retired,
     /// Its documents are gone. That it was there stays known, so that no late write finds a place.
     Removed,
@@ -222,6 +222,8 @@ fn next(
 ) -> Generation {
     let runs = kept.iter().filter(|one| one.version == version).map(|one| one.run);
     let run = runs.max().unwrap_or(0).saturating_add(1);
+    // What is left of one that was dropped is still to be removed under its names.
+    let is_free = kept.iter().all(|one| one.phase == Phase::Removed || !one.suffix.is_empty());
     Generation {
         projection: projection.to_owned(),
         version,
@@ -229,7 +231,7 @@ fn next(
         phase,
         position: Position::START,
         live_after,
-        suffix: if phase == Phase::Serving { String::new() } else { format!("@{version}.{run}") },
+        suffix: if phase == Phase::Serving && is_free { String::new() } else { format!("@{version}.{run}") },
         collections: collections.to_vec(),
         indexes: indexes.to_vec(),
         tables_in: None,
@@ -315,6 +317,14 @@ mod tests {
         assert_eq!(apart(&[Generation { phase: Phase::Removed, ..owner.clone() }]), "");
         assert_eq!(apart(&[Generation { collections: vec!["a.d".into()], ..owner.clone() }]), "");
         assert_eq!(owner.clone().apart_from(&[owner]).suffix, "", "one's own is none of another");
+    }
+
+    #[test]
+    fn what_is_opened_after_a_drop_is_apart_from_what_is_left() {
+        let first = open(2).missing(&[], HEAD).unwrap();
+        let anew = |phase| made(&[Generation { phase, ..first.clone() }], 2);
+        assert_eq!(anew(Phase::Retired), Some(("a.b/2/2".into(), Phase::Serving, "@2.2".into())));
+        assert_eq!(anew(Phase::Removed), Some(("a.b/2/2".into(), Phase::Serving, String::new())));
     }
 
     #[test]

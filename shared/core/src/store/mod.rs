@@ -15,6 +15,7 @@ mod outbox;
 mod parts;
 pub mod plan;
 mod read;
+mod removal;
 mod selector;
 mod snapshot;
 mod streams;
@@ -48,6 +49,7 @@ pub use read::{
     AllPage, FindCommand, FindEvent, GetStatus, GetStreamInfo, ReadAll, ReadError, ReadStream, StoreStatus,
     StreamInfo, StreamPage,
 };
+pub use removal::{Removing, Step, Turn};
 pub use selector::Selector;
 pub use snapshot::{
     DeleteSnapshot, ListSnapshots, LoadSnapshot, SaveSnapshot, Snapshot, SnapshotError, State,

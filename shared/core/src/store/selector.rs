@@ -8,7 +8,7 @@ use crate::{event::RecordedEvent, tags::TagQuery, time::Timestamp};
 
 /// Selects events of the log. What is `None` does not restrict; everything else must hold together.
 ///
-/// Stores serve each condition by an index, so that a page costs what it holds and not what it skips.
+/// Stores are led to what each condition selects, so that a page costs what it holds and little of what it skips.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Selector {
     /// The event's name is one of these, whatever its schema version.

@@ -42,7 +42,7 @@ pub struct OpenSubscription {
 /// for as long as a lease lasts, whether or not it gets one.
 ///
 /// A lease that has run out is renewed all the same as long as nobody has taken the partition. A partition that the node itself
-/// holds is not claimed anew: after a lost answer, the next one says which epoch the node has. A subscription that is not there
+/// holds is not claimed anew, unless the same request gives it back: after a lost answer, the next one says which epoch the node has. A subscription that is not there
 /// any more, or is there in another incarnation, is [gone](Leases::gone): nothing changes, and nothing is granted.
 ///
 /// A node that leaves gives back all it holds, whether or not `release` names it.
@@ -148,6 +148,10 @@ pub struct ListSubscriptions {
 pub struct SubscriptionState {
     /// Its name.
     pub name: SubscriptionName,
+    /// The name that what follows from its events is kept under: ids of commands, and instances, timers and reminders of a process manager.
+    /// It is the one that it was first opened under, and stays when it is renamed. What is opened under a name that was given up so has
+    /// another one than that, so that it shares nothing with what is gone on with elsewhere.
+    pub kept_as: String,
     /// What it follows, for operators to read.
     pub source: String,
     /// The stream that its places are versions of, if not of the log.

@@ -21,8 +21,10 @@ use crate::{
     version::{ExpectedVersion, Place, Position, Version},
 };
 
-/// Does one act. The same id again answers what was done the first time.
-#[derive(Clone, Debug)]
+/// Does one act. The same id again answers what was done the first time, or goes on where that has ended.
+///
+/// As JSON it is what a store keeps of a removal that is not through.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Perform {
     /// The id of its record.
     pub id: EventId,
@@ -103,6 +105,13 @@ pub enum Act {
         /// Which.
         projection: String,
     },
+    /// Ends a projection: readers find nothing of it, nobody writes to it, and what it has left is removed by
+    /// [`RemoveRetired`](super::RemoveRetired), step by step. Opened again, it is built anew from the start of the log. One that was dropped
+    /// and still has something left may be dropped again.
+    DropProjection {
+        /// Which.
+        projection: String,
+    },
     /// Asks for dead letters to be tried again, each with all that are before it under the same key, the oldest first. Those that it was
     /// asked for already do not count. The filter is recorded with the act, as it is.
     ///
@@ -144,6 +153,10 @@ pub enum Removal {
     Soft,
     /// The events are gone, with their places in the log and all links to them. A deleted stream's name starts anew;
     /// a deleted stream of links leaves the events alone. Only where the settings allow it.
+    ///
+    /// It goes in steps of the store's `removal_step_max` places, and appends go on between them. Until the last one the stream is as
+    /// if removed softly, and what is to go cannot be linked any more, though the log shows what is not gone yet; the act is
+    /// recorded then.
     Hard,
 }
 
@@ -191,7 +204,7 @@ pub enum PerformError {
     /// There is no such subscription.
     #[error("there is no subscription {0}")]
     SubscriptionNotFound(SubscriptionName),
-    /// No such projection serves.
+    /// No such projection serves, or nothing of it is left.
     #[error("there is no projection {0}")]
     ProjectionNotFound(String),
     /// Another subscription has the name already.
@@ -293,6 +306,7 @@ impl Act {
             | Self::RenameSubscription { .. }
             | Self::DeleteSubscription { .. }
             | Self::RebuildProjection { .. }
+            | Self::DropProjection { .. }
             | Self::RetryLetters { .. }
             | Self::DiscardLetters { .. }
             | Self::EditLetter { .. } => Ok(()),
@@ -313,6 +327,7 @@ impl Act {
             Self::RenameSubscription { .. } => "umbel.subscription_renamed",
             Self::DeleteSubscription { .. } => "umbel.subscription_deleted",
             Self::RebuildProjection { .. } => "umbel.projection_rebuilt",
+            Self::DropProjection { .. } => "umbel.projection_dropped",
             Self::RetryLetters { .. } => "umbel.letters_retried",
             Self::DiscardLetters { .. } => "umbel.letters_discarded",
             Self::EditLetter { .. } => "umbel.letter_edited",
@@ -345,7 +360,7 @@ impl Act {
     #[must_use]
     pub fn missing(&self, subscription_is: bool) -> Option<PerformError> {
         let (name, place) = match self {
-            Self::RebuildProjection { projection } => {
+            Self::RebuildProjection { projection } | Self::DropProjection { projection } => {
                 return Some(PerformError::ProjectionNotFound(projection.clone()));
             }
             Self::RenameSubscription { to, .. } if !subscription_is => {

@@ -27,16 +27,18 @@ pub enum Rule {
     /// The log has its one row, and what it numbers (positions, streams, the outbox) has no number beyond those it has given
     /// out.
     Log,
-    /// Positions run from 1 to the head; what is missing was hard-removed, and the audit says so.
+    /// Positions run from 1 to the head; what is missing was hard-removed, and the audit says so, or it is of a removal under way.
     Positions,
     /// Versions of a stream, links included, run from 1 to the stream's; what is missing was hard-removed, as many as the
-    /// stream has counted, which are no more than the audit says.
+    /// stream has counted, which are no more than the audit says, and what removals under way have counted. Such a removal is of
+    /// what its stream shows no more.
     Versions,
     /// An event id is in the log once, archive included.
     EventIds,
     /// Every event belongs to a stream and a kind that are known, and a kind has a name and a schema from 1.
     References,
-    /// What leads reads by time to the events takes in the times of all of them.
+    /// What leads reads by time to the events takes in the times of all of them. So does what else is written for many events at once:
+    /// where those of a kind are, and which conversations they may be of.
     Spans,
     /// A link points to an event, once for each stream.
     Links,

@@ -50,7 +50,8 @@ impl Change {
             | Act::TruncateStream { .. }
             | Act::Archive { .. }
             | Act::ForgetSubject { .. }
-            | Act::RebuildProjection { .. } => None,
+            | Act::RebuildProjection { .. }
+            | Act::DropProjection { .. } => None,
         }
     }
 }

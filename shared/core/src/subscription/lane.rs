@@ -17,6 +17,8 @@ pub(super) struct Entry<E> {
     pub(super) failure: Option<Box<Failure>>,
     /// When it came.
     pub(super) since: Millis,
+    /// As the how manieth event of the queue it came.
+    pub(super) number: u64,
 }
 
 /// Whether events of a key may be sent.
@@ -52,8 +54,8 @@ pub(super) struct Lane<E> {
 /// A lane that has something to send.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Listed {
-    /// The first event that waits.
-    pub(super) place: Place,
+    /// Which one came first of those that wait.
+    pub(super) number: u64,
     /// The only consumer that may have it, if somebody holds something of the key.
     pub(super) holder: Option<ConsumerId>,
     /// How many wait.
@@ -83,7 +85,7 @@ impl<E> Lane<E> {
         }
         let first = self.entries.get(self.held)?;
         Some(Listed {
-            place: first.item.place,
+            number: first.number,
             holder: self.holder,
             items: self.entries.len().saturating_sub(self.held),
         })

@@ -8,6 +8,8 @@ mod sending;
 mod settling;
 mod stopping;
 
+use std::collections::BTreeMap;
+
 use super::{
     Effect, Input, Millis, NodeId, Options, consumers::Consumers, letters::Letters, partition::Partition,
     pending::Pending, queue::Queue,
@@ -40,6 +42,8 @@ pub struct Machine<E> {
     partitions: Vec<Option<Partition>>,
     lease: Pending<owning::Asked>,
     next_ask: Millis,
+    /// Leases that were given back, with their epochs, until the store says that they are nobody's or another one's.
+    returned: BTreeMap<u32, u64>,
     /// Partitions to claim with the next request.
     claims: Vec<u32>,
     /// Whether the store may know of this node.
@@ -58,6 +62,8 @@ pub struct Machine<E> {
 
     /// With the place behind which is being read.
     fetch: Pending<Place>,
+    /// Whether that, or the read before, is for partitions that are behind others.
+    read_behind: bool,
     /// The last place that is known to be there.
     head: Place,
     /// The last place that was announced since the last read began.
@@ -155,6 +161,7 @@ impl<E: Clone> Machine<E> {
             out: Vec::new(),
             lease: Pending::default(),
             next_ask: 0,
+            returned: BTreeMap::new(),
             claims: Vec::new(),
             member: false,
             paused: false,
@@ -165,6 +172,7 @@ impl<E: Clone> Machine<E> {
             consumers: Consumers::default(),
             letters: Letters::default(),
             fetch: Pending::default(),
+            read_behind: false,
             head: Place::START,
             announced: Place::START,
             look: false,

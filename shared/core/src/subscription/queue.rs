@@ -27,6 +27,8 @@ pub(super) struct Queue<E> {
     /// How many keys of each partition are parked.
     parked: BTreeMap<u32, usize>,
     len: usize,
+    /// How many came so far.
+    came: u64,
 }
 
 /// Keys are hashes already.
@@ -58,6 +60,7 @@ impl<E> Default for Queue<E> {
             to_park: BTreeSet::new(),
             parked: BTreeMap::new(),
             len: 0,
+            came: 0,
         }
     }
 }
@@ -86,7 +89,16 @@ impl<E> Queue<E> {
     pub(super) fn push(&mut self, item: Item<E>, partition: u32, now: Millis) {
         let key = item.key;
         let lane = self.lanes.entry(key).or_insert_with(|| Lane::new(partition, true));
-        lane.entries.push_back(Entry { item, failures: 0, failed_first: None, failure: None, since: now });
+        let number = self.came;
+        self.came += 1;
+        lane.entries.push_back(Entry {
+            item,
+            failures: 0,
+            failed_first: None,
+            failure: None,
+            since: now,
+            number,
+        });
         self.len += 1;
         if lane.gate == Gate::Parked {
             self.to_park.insert(key);
@@ -114,7 +126,7 @@ impl<E> Queue<E> {
             // What follows in the same lane goes with it, up to the first event of another one.
             let room = most - batch.len();
             let waiting = lane.entries.iter().skip(lane.held).take(room);
-            let run = waiting.take_while(|entry| before.is_none_or(|before| entry.item.place < before));
+            let run = waiting.take_while(|entry| before.is_none_or(|before| entry.number < before));
             let sent = batch.len();
             batch.extend(run.map(|entry| Delivery {
                 item: entry.item.clone(),

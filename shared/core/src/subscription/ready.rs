@@ -1,5 +1,5 @@
-//! Which lanes have something to send, by the place of their first event: those of which nobody holds anything, and for each consumer
-//! those of which it does.
+//! Which lanes have something to send, by when their first event came: those of which nobody holds anything, and for each consumer those
+//! of which it does. Not by its place: what is far behind would always come first, as long as more of it does.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,7 +7,6 @@ use super::{
     ConsumerId, Key,
     lane::{Lane, Listed},
 };
-use crate::version::Place;
 
 /// The lanes that are ready.
 #[derive(Debug, Default)]
@@ -21,7 +20,7 @@ pub(super) struct Ready {
 /// Lanes, by their first event.
 #[derive(Debug, Default)]
 struct Lanes {
-    lanes: BTreeSet<(Place, Key)>,
+    lanes: BTreeSet<(u64, Key)>,
     items: usize,
 }
 
@@ -43,9 +42,9 @@ impl Ready {
         (self.free.items + kept.map_or(0, |kept| kept.items), first.min().map(|(_, key)| *key))
     }
 
-    /// The key of the first event that this consumer may have, from lanes that nobody holds only if it may have those; and the first
-    /// event of another key that it may have.
-    pub(super) fn next(&self, consumer: ConsumerId, free: bool) -> Option<(Key, Option<Place>)> {
+    /// The key of the first event that this consumer may have, from lanes that nobody holds only if it may have those; and the number of
+    /// the first event of another key that it may have.
+    pub(super) fn next(&self, consumer: ConsumerId, free: bool) -> Option<(Key, Option<u64>)> {
         let mut kept = self.kept.get(&consumer).into_iter().flat_map(|kept| &kept.lanes).peekable();
         let mut free = self.free.lanes.iter().take(if free { 2 } else { 0 }).peekable();
         let mut least = || match (kept.peek(), free.peek()) {
@@ -54,7 +53,7 @@ impl Ready {
             (_, None) => kept.next(),
         };
         let (_, key) = least()?;
-        Some((*key, least().map(|(place, _)| *place)))
+        Some((*key, least().map(|(number, _)| *number)))
     }
 
     /// Lists a lane as what it has become.
@@ -62,7 +61,7 @@ impl Ready {
         let (before, after) = (lane.listed, lane.ready());
         lane.listed = after;
         match (before, after) {
-            (Some(before), Some(after)) if (before.place, before.holder) == (after.place, after.holder) => {
+            (Some(before), Some(after)) if (before.number, before.holder) == (after.number, after.holder) => {
                 // The common case, and no more than counting.
                 self.add(after.holder, after.items);
                 self.remove(before.holder, before.items);
@@ -76,8 +75,8 @@ impl Ready {
 
     /// A lane is not ready any more.
     pub(super) fn unlist(&mut self, key: Key, listed: Option<Listed>) {
-        let Some(Listed { place, holder, items }) = listed else { return };
-        self.remove(holder, items).lanes.remove(&(place, key));
+        let Some(Listed { number, holder, items }) = listed else { return };
+        self.remove(holder, items).lanes.remove(&(number, key));
     }
 
     /// A consumer is gone, and holds nothing.
@@ -86,8 +85,8 @@ impl Ready {
     }
 
     fn list(&mut self, key: Key, listed: Option<Listed>) {
-        let Some(Listed { place, holder, items }) = listed else { return };
-        self.add(holder, items).lanes.insert((place, key));
+        let Some(Listed { number, holder, items }) = listed else { return };
+        self.add(holder, items).lanes.insert((number, key));
     }
 
     fn add(&mut self, holder: Option<ConsumerId>, items: usize) -> &mut Lanes {

@@ -3,6 +3,7 @@
 mod rig;
 mod world;
 
+mod behind;
 mod feeding;
 mod owning;
 mod parking;
@@ -19,6 +20,8 @@ pub(super) enum Bug {
     SavesWhatWasSeen,
     /// What waits for another try does not hold back what comes behind it.
     RetryLetsOthersPass,
+    /// A partition that is behind goes on where those ahead of it are.
+    GapsAreSkipped,
     /// The store takes what comes under an old lease.
     EpochIsNotChecked,
 }

@@ -19,6 +19,8 @@ pub(super) struct Oracle {
     instances: BTreeMap<String, Expected>,
     /// The event behind each record.
     records: BTreeMap<CommandId, (String, Happened)>,
+    /// Events whose dead letter was discarded: what they led to and was not carried out before need not be.
+    discarded: BTreeSet<u64>,
     /// Commands that process managers have ordered.
     ordered: BTreeMap<Uuid, String>,
     /// Runs of schedules that somebody has taken.
@@ -40,7 +42,25 @@ struct Expected {
     seen: Vec<u64>,
 }
 
+impl Expected {
+    /// What was discarded before it was handled is handled no more.
+    fn pass_discarded(&mut self, discarded: &BTreeSet<u64>) {
+        let next = self.events.iter().skip(self.handled);
+        self.handled += next.take_while(|event| discarded.contains(&event.number)).count();
+    }
+}
+
 impl Oracle {
+    /// An operator has discarded the dead letter of an event.
+    pub(super) fn discarded(&mut self, number: u64) {
+        self.discarded.insert(number);
+    }
+
+    /// Whether a command has reached whom it is for.
+    pub(super) fn was_carried_out(&self, id: Uuid) -> bool {
+        self.carried_out.contains(&id)
+    }
+
     /// An event has happened that concerns an instance.
     pub(super) fn happened(&mut self, instance: &str, event: Happened) {
         let id = record_id(Errands::NAME, instance, event_id(event.number));
@@ -54,6 +74,7 @@ impl Oracle {
         let record = append.command.as_ref().and_then(|command| self.records.get(&command.id));
         if let Some((instance, event)) = record {
             let expected = self.instances.entry(instance.clone()).or_default();
+            expected.pass_discarded(&self.discarded);
             if expected.events.get(expected.handled).map(|next| next.number) != Some(event.number) {
                 return Err(format!("process: {instance} handles {event:?} out of turn: {expected:?}"));
             }
@@ -103,15 +124,21 @@ impl Oracle {
 
     /// Everything has come to rest: nothing that was ordered, taken or planned is left out, and nothing that was taken back was done.
     pub(super) fn at_rest(&self) -> Result<(), Broken> {
-        let lost = self.ordered.iter().find(|(id, _)| !self.carried_out.contains(id));
-        if let Some((id, what)) = lost {
+        let mut left_out = BTreeSet::new();
+        for number in &self.discarded {
+            left_out.insert(command("first", *number)?);
+            left_out.insert(command("second", *number)?);
+        }
+        let is_lost = |(id, what): &(&Uuid, &String)| {
+            !self.carried_out.contains(id) && !left_out.contains(what.as_str())
+        };
+        if let Some((id, what)) = self.ordered.iter().find(is_lost) {
             return Err(format!("process: command {id} was ordered and never carried out: {what}"));
         }
         let events = self.instances.values().flat_map(|expected| &expected.events);
+        let events = events.filter(|event| !self.discarded.contains(&event.number));
         for event in events.filter(|event| event.kind != Kind::Drop) {
-            let command = Json::encode(&Do { what: format!("first of {}", event.number) });
-            let command = command.map_err(|error| format!("process: {error}"))?;
-            if !self.effects.contains_key(command.as_str()) {
+            if !self.effects.contains_key(&command("first", event.number)?) {
                 return Err(format!("process: {event:?} has led to nothing"));
             }
         }
@@ -128,4 +155,10 @@ impl Oracle {
         }
         Ok(())
     }
+}
+
+/// The first or second command that an event leads to, as it is written.
+fn command(which: &str, number: u64) -> Result<String, Broken> {
+    let command = Json::encode(&Do { what: format!("{which} of {number}") });
+    Ok(command.map_err(|error| format!("process: {error}"))?.as_str().to_owned())
 }

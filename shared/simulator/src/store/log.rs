@@ -3,17 +3,20 @@
 use std::collections::HashMap;
 
 use umbel_core::{
-    EventId, Place, Position, StreamName, Version,
+    EventId, Place, Position, StreamName, Tags, Version,
     id::CommandId,
     store::{
-        Append, AppendError, Appended,
+        Append, AppendCondition, AppendError, Appended,
         plan::{EventPlace, Plan, StreamState, View, plan},
     },
     subscription::{Key, Millis},
 };
 
-use super::count;
+use super::{count, size};
 use crate::bug::Bug;
+
+/// What all events are called.
+pub(crate) const EVENT: &str = "sim.happened";
 
 /// An event as it is stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,6 +26,9 @@ pub(crate) struct Entry {
     pub(crate) version: Version,
     pub(crate) id: EventId,
     pub(crate) kind: u32,
+    pub(crate) tags: Tags,
+    /// When it was stored.
+    stored_at: Millis,
     /// Since when it is visible.
     visible_at: Millis,
 }
@@ -58,9 +64,9 @@ impl Log {
         self.entries.get(index).is_some_and(|entry| entry.visible_at <= now)
     }
 
-    /// What the planner may ask about a group, and where the log stands.
-    pub(crate) fn look<'a>(&self, group: impl IntoIterator<Item = &'a Append>) -> (View, usize) {
-        let mut view = View::default();
+    /// What the planner may ask about a group at this moment, and where the log stands.
+    pub(crate) fn look<'a>(&self, group: impl IntoIterator<Item = &'a Append>, now: Millis) -> (View, usize) {
+        let mut view = View { head: self.counted_from(), ..View::default() };
         for append in group {
             for stream in &append.streams {
                 let name = &stream.stream;
@@ -72,12 +78,31 @@ impl Log {
                     view.events.extend(self.ids.get(&event.id).map(|index| (event.id, self.place(*index))));
                 }
             }
+            for condition in &append.conditions {
+                view.failed.extend(self.met(condition, now).map(|position| (condition.clone(), position)));
+            }
             for command in append.records() {
                 let before = self.commands.get(&command.id);
                 view.commands.extend(before.map(|before| (command.id, before.clone())));
             }
         }
         (view, self.entries.len())
+    }
+
+    /// Behind which position the events of a group are counted.
+    fn counted_from(&self) -> Position {
+        let forgets = self.bug == Some(Bug::ConditionsMissTheGroup);
+        if forgets { Position::START } else { Position::new(count(self.entries.len())) }
+    }
+
+    /// The first event that a condition must not meet.
+    fn met(&self, condition: &AppendCondition, now: Millis) -> Option<Position> {
+        let behind = self.entries.iter().enumerate().skip(size(condition.after.get()));
+        // What a bug would do: what leads from a tag to its events is written some time after them.
+        let late = if self.bug == Some(Bug::ConditionsMissTheNewest) { 30 } else { 0 };
+        let mut met = behind.filter(|(_, entry)| entry.stored_at + late <= now);
+        let met = met.find(|(_, entry)| condition.query.is_about(EVENT, &entry.tags));
+        met.map(|(index, _)| Position::new(count(index) + 1))
     }
 
     fn place(&self, index: usize) -> EventPlace {
@@ -120,6 +145,8 @@ impl Log {
                 version: planned.version,
                 id: planned.event.id,
                 kind: planned.event.event_type.schema,
+                tags: planned.event.tags.clone(),
+                stored_at: now,
                 visible_at: if late(index) { now + 300 } else { now },
             });
         }

@@ -3,9 +3,10 @@
 use std::rc::Rc;
 
 use umbel_core::{
-    CommandId, EventId, EventName, ExpectedVersion, Json, Metadata, NewEvent, Payload, Version,
+    CommandId, EventId, EventName, ExpectedVersion, Json, Metadata, NewEvent, Payload, Position, TagQuery,
+    Tags, Version,
     event::EventType,
-    store::{Append, CommandRecord, StreamAppend},
+    store::{Append, AppendCondition, AppendError, CommandRecord, StreamAppend},
 };
 use uuid::Uuid;
 
@@ -14,6 +15,7 @@ use crate::{
     node::Waiting,
     oracle::Broken,
     schedule::{Address, Event, Part, Reply},
+    store::{EVENT, count},
 };
 
 /// Intents that are open at the same time.
@@ -69,7 +71,29 @@ impl World {
             id: CommandId(Uuid::from_u128(self.fresh().into())),
             reply: Json::from_store("1"),
         });
-        Append { streams, command, ..Append::default() }
+        let mut append = Append { streams, command, ..Append::default() };
+        if self.chances.clients.one_in(4) {
+            self.decide_by_tag(&mut append);
+        }
+        append
+    }
+
+    /// The append rests on what has a tag, as far as its client has read the log, and adds to that: so of several who decide on the same only
+    /// one is right.
+    fn decide_by_tag(&mut self, append: &mut Append) {
+        let tags = self.fresh_tag();
+        let head = count(self.store.log.entries.len());
+        let unread = if self.chances.clients.one_in(4) { self.chances.clients.between(1, 6) } else { 0 };
+        let after = Position::new(head.saturating_sub(unread));
+        append.conditions.push(AppendCondition::new(TagQuery::tagged(tags.clone()), after));
+        if let Some(event) = append.streams.first_mut().and_then(|stream| stream.events.first_mut()) {
+            event.tags = tags;
+        }
+    }
+
+    fn fresh_tag(&mut self) -> Tags {
+        let most = self.shape.tags;
+        Tags::of("sim", self.chances.clients.small(1, most))
     }
 
     fn fresh_stream_append(&mut self, stream: usize) -> StreamAppend {
@@ -91,10 +115,10 @@ impl World {
         let schema = self.chances.clients.small(1, 3);
         NewEvent {
             id: EventId(Uuid::from_u128(self.fresh().into())),
-            event_type: EventType { name: EventName::known("sim.happened"), schema },
+            event_type: EventType { name: EventName::known(EVENT), schema },
             data: Payload::from(Json::from_store("{}")),
             subject: None,
-            tags: umbel_core::Tags::none(),
+            tags: if self.chances.clients.one_in(8) { self.fresh_tag() } else { Tags::none() },
             metadata: Metadata::default(),
         }
     }
@@ -156,8 +180,12 @@ impl World {
                 let alone = tries.iter().all(|one| *one == Try::Refused);
                 let was_over = std::mem::replace(is_over, true);
                 self.oracle.told(intent, &append, &outcome, alone)?;
+                if !append.conditions.is_empty() && outcome.is_ok() {
+                    self.count("condition held");
+                }
                 match *outcome {
                     Ok(appended) if !was_over => self.begin_wait(appended.last_position),
+                    Err(AppendError::ConditionFailed { .. }) => self.count("condition failed"),
                     Ok(_) => {}
                     Err(_) => self.count("refused append"),
                 }
@@ -195,5 +223,10 @@ fn tell(append: &Append) -> String {
             stream.events.iter().map(|event| (event.id.0.as_u128(), event.event_type.schema)).collect();
         format!("{} expected at {}: events (id, kind) {events:?}", stream.stream, stream.expected)
     };
-    append.streams.iter().map(tell).collect::<Vec<_>>().join(" and ")
+    let condition = |condition: &AppendCondition| {
+        let tags: Vec<_> = condition.query.items().iter().map(|item| format!("{:?}", item.tags)).collect();
+        format!(", if nothing behind {} has {tags:?}", condition.after)
+    };
+    let streams: Vec<_> = append.streams.iter().map(tell).collect();
+    streams.join(" and ") + &append.conditions.iter().map(condition).collect::<String>()
 }

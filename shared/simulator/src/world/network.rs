@@ -46,7 +46,7 @@ impl World {
         self.say(|| format!("store for {from}: {request}"));
         let answer = match request {
             Request::Look(group) => {
-                let (view, mark) = self.store.log.look(group.iter().map(AsRef::as_ref));
+                let (view, mark) = self.store.log.look(group.iter().map(AsRef::as_ref), self.now);
                 Answer::Looked(Box::new(view), mark)
             }
             Request::Commit { group, view, mark } => {

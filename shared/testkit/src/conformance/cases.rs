@@ -128,6 +128,7 @@ macro_rules! store_conformance {
             opened_at_once_one_serves,
             readers_are_switched_at_once,
             a_rebuild_needs_no_new_version,
+            what_is_dropped_is_gone,
             an_older_checkpoint_becomes_a_generation,
             a_collection_changes_hands,
             an_index_that_is_being_built_is_told_of,

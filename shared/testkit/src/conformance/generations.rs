@@ -186,6 +186,45 @@ pub async fn a_rebuild_needs_no_new_version<S: StoreUnderTest>(store: S) {
     assert_eq!(read(&store).await.as_deref(), Some("again"));
 }
 
+/// PJ-08: a projection that was dropped has no documents for readers and takes no more writes; what it has left goes in parts, and in the
+/// meantime one of its name may be made anew, which is not touched by that.
+pub async fn what_is_dropped_is_gone<S: StoreUnderTest>(store: S) {
+    let events = Events::default();
+    let drop_it = || Act::DropProjection { projection: NAME.into() };
+    let missing = Err(PerformError::ProjectionNotFound(NAME.into()));
+    assert_eq!(store.ask(events.perform(drop_it())).await, missing);
+    open(&store, 1).await;
+    store.save_projection(save("test.list/1", 0, 0, "old")).await.unwrap();
+    open(&store, 2).await;
+    store.save_projection(save("test.list/2", 0, 0, "never served")).await.unwrap();
+    let done = events.perform(drop_it());
+    let dropped = store.ask(done.clone()).await.unwrap();
+    assert_eq!(store.ask(done).await, Ok(dropped), "once");
+    for checkpoint in ["test.list/1", "test.list/2"] {
+        let late = store.save_projection(save(checkpoint, 0, 1, "late")).await;
+        assert_eq!(late, Err(SaveProjectionError::Retired));
+    }
+    assert_eq!(store.ask(switch("test.list/2", 0)).await, Err(SwitchError::Retired));
+    assert_eq!(store.ask(events.perform(rebuild())).await, missing, "nothing serves");
+    // Whoever was interrupted while it was removed drops it again.
+    store.ask(events.perform(drop_it())).await.unwrap();
+
+    let anew = open(&store, 1).await;
+    assert_eq!(anew.iter().filter(|one| one.is_current()).count(), 1);
+    assert_eq!((anew[1].checkpoint().as_str(), anew[1].phase), ("test.list/1/2", Phase::Serving));
+    assert_eq!(read(&store).await, None);
+    store.save_projection(save("test.list/1/2", 0, 1, "anew")).await.unwrap();
+    remove_retired(&store).await;
+    assert_eq!((load(&store, "test.list/1").await, load(&store, "test.list/2").await), (None, None));
+    assert_eq!(read(&store).await.as_deref(), Some("anew"));
+
+    store.ask(events.perform(drop_it())).await.unwrap();
+    remove_retired(&store).await;
+    assert_eq!(read(&store).await, None);
+    assert!(phases(&store).await.iter().all(|(_, phase)| *phase == Phase::Removed));
+    assert_eq!(store.ask(events.perform(drop_it())).await, missing);
+}
+
 /// UX-09: a checkpoint from before there were generations becomes the first one and stays where it is.
 pub async fn an_older_checkpoint_becomes_a_generation<S: StoreUnderTest>(store: S) {
     let events = Events::default();

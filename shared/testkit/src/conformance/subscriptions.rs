@@ -314,7 +314,8 @@ pub async fn a_deleted_subscription_begins_anew<S: StoreUnderTest>(store: S) {
 }
 
 /// SU-26: a renamed subscription goes on where it was, dead letters included; who held a lease under the old name has none any more, and the
-/// old name is free. No other may have the new name.
+/// old name is free. No other may have the new name. What is kept of its work stays under the name it had first; who begins anew under that
+/// name shares nothing with it.
 pub async fn a_renamed_subscription_goes_on<S: StoreUnderTest>(store: S) {
     let events = Events::default();
     put(&store, events.append("a", Any, 9)).await;
@@ -322,7 +323,8 @@ pub async fn a_renamed_subscription_goes_on<S: StoreUnderTest>(store: S) {
     store.ask(to_log("s")).await.unwrap();
     let mut past = owned_of(&store, "s").await;
     act(&store, &events, Act::DeleteSubscription { subscription: name("s") }).await;
-    store.ask(to_log("old")).await.unwrap();
+    let kept_as = store.ask(to_log("old")).await.unwrap().kept_as;
+    assert_eq!(kept_as, "old");
     let hold = owned_of(&store, "old").await;
     past.extend(hold.clone());
     let checkpoints: Vec<_> = hold.iter().map(|lease| checkpoint(*lease, 5)).collect();
@@ -342,6 +344,7 @@ pub async fn a_renamed_subscription_goes_on<S: StoreUnderTest>(store: S) {
     assert_eq!(gone, Err(PerformError::SubscriptionNotFound(name("old"))));
 
     let kept = store.ask(to_log("s")).await.unwrap();
+    assert_eq!(kept.kept_as, kept_as);
     assert!(kept.partitions.iter().all(|one| one.checkpoint == place(5) && one.owner.is_none()), "{kept:?}");
     assert!(past.iter().all(|lease| kept.partitions.iter().all(|one| one.epoch > lease.epoch)), "{kept:?}");
     assert_eq!((kept.members, kept.partitions.iter().map(|one| one.letters).sum::<u64>()), (0, 1));
@@ -352,8 +355,14 @@ pub async fn a_renamed_subscription_goes_on<S: StoreUnderTest>(store: S) {
 
     let anew = store.ask(to_log("old")).await.unwrap();
     assert!(anew.partitions.iter().all(|one| one.checkpoint == place(0) && one.letters == 0), "{anew:?}");
+    assert!(anew.kept_as != kept_as && anew.kept_as.starts_with("old"), "{anew:?}");
     let taken = store.ask(events.perform(rename("old", "s"))).await;
     assert_eq!(taken, Err(PerformError::SubscriptionExists(name("s"))));
+    // There and back again, deleted and made anew: it is the same one.
+    act(&store, &events, Act::DeleteSubscription { subscription: name("old") }).await;
+    act(&store, &events, rename("s", "old")).await;
+    act(&store, &events, Act::DeleteSubscription { subscription: name("old") }).await;
+    assert_eq!(store.ask(to_log("old")).await.unwrap().kept_as, kept_as);
     healthy(&store).await;
 }
 

@@ -23,7 +23,7 @@ impl Middleware for Witness {
 }
 
 async fn dispatch(bus: &Bus, name: &str, body: &str, options: DispatchOptions) -> EncodedAnswer {
-    bus.dispatch_encoded(name, Json::parse(body).unwrap(), options).await
+    bus.dispatch_encoded(name, 1, Json::parse(body).unwrap(), options).await
 }
 
 /// CM-02, CM-10: given a command's wire name and its JSON, it takes the way of a typed one: the same middleware, owner and context;

@@ -58,10 +58,11 @@ BEGIN
 END $$;
 
 -- Writes what is kept of the spans that the log passes when its head goes from p_base to p_head. Called under the log's
--- row lock.
+-- row lock, so each writer waits for it: its plan is kept.
 CREATE FUNCTION {schema}.close_spans(p_base bigint, p_head bigint) RETURNS void
-LANGUAGE sql
+LANGUAGE plpgsql
 AS $$
+BEGIN
     WITH passed AS MATERIALIZED (
         SELECT (position - 1) / 4096 * 4096 + 1 AS first_position, (position - 1) % 4096 AS place, kind_id, recorded_at
         FROM {schema}.all_events
@@ -72,8 +73,8 @@ AS $$
         FROM passed GROUP BY first_position, kind_id
     )
     INSERT INTO {schema}.spans (first_position, min_recorded_at, max_recorded_at)
-    SELECT first_position, min(recorded_at), max(recorded_at) FROM passed GROUP BY first_position
-$$;
+    SELECT first_position, min(recorded_at), max(recorded_at) FROM passed GROUP BY first_position;
+END $$;
 
 -- Writes the events of a group, if what the writer believes still holds; raises UM001 if not.
 --

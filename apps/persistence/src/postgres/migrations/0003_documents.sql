@@ -238,7 +238,10 @@ BEGIN
     PERFORM pg_advisory_xact_lock(hashtextextended('{schema}.names_of_generations', 0));
     SELECT 1 + coalesce(max(run), 0) INTO v_run FROM {schema}.checkpoints WHERE name = p_name AND version = p_version;
     v_checkpoint := concat_ws('/', p_name, p_version, nullif(v_run, 1));
-    IF NOT p_serves THEN
+    -- What is left of one that was dropped is still to be removed under its names.
+    IF NOT p_serves OR EXISTS (
+        SELECT FROM {schema}.checkpoints WHERE name = p_name AND phase <> 'removed' AND suffix = ''
+    ) THEN
         v_suffix := format('@%s.%s', p_version, v_run);
     END IF;
     IF cardinality(p_tables) > 0 THEN
@@ -316,6 +319,23 @@ BEGIN
     WHERE name = p_name AND version = v_serving.version AND phase = 'building';
     PERFORM {schema}.begin_generation(p_name, v_serving.version, v_serving.collections, v_serving.indexes,
         v_serving.tables, false);
+    RETURN 0;
+END $$;
+
+-- Retires all generations of a projection, and lets none serve. Returns 0; -1 when nothing of it is left. All its rows are locked in one
+-- order, as by whoever switches.
+CREATE FUNCTION {schema}.drop_projection(p_name text)
+RETURNS bigint LANGUAGE plpgsql
+SET lock_timeout = '10s' SET jit = off
+AS $$
+BEGIN
+    PERFORM {schema}.lock_generations(p_name);
+    PERFORM FROM {schema}.checkpoints WHERE name = p_name ORDER BY version, run FOR UPDATE;
+    IF NOT EXISTS (SELECT FROM {schema}.checkpoints WHERE name = p_name AND phase <> 'removed') THEN
+        RETURN -1;
+    END IF;
+    UPDATE {schema}.checkpoints SET phase = 'retired' WHERE name = p_name AND phase IN ('serving', 'building');
+    DELETE FROM {schema}.served WHERE name = p_name;
     RETURN 0;
 END $$;
 

@@ -4,8 +4,13 @@
 -- partitions, in order; saving checkpoints locks only the latter. So nobody waits for another crosswise. The planner
 -- settings make each look-up go through its index, whatever the statistics say.
 
+-- Numbers of boxes, see there.
+CREATE SEQUENCE {schema}.boxes;
+
 CREATE TABLE {schema}.subscriptions (
     name text COLLATE "C" PRIMARY KEY,
+    -- The name that what follows from its events is kept under, whatever it is called now.
+    kept_as text NOT NULL,
     -- What it follows, in words.
     source text NOT NULL,
     -- The stream that its places are versions of; null when they are positions of the log.
@@ -17,15 +22,26 @@ CREATE TABLE {schema}.subscriptions (
     resets bigint NOT NULL DEFAULT 0,
     created_at timestamptz NOT NULL,
     -- The epoch that its partitions began with, which no earlier one of its name had.
-    incarnation bigint NOT NULL
+    incarnation bigint NOT NULL,
+    -- What its dead letters are kept in. They are of the box and not of the name, so that the act that renames it, or lets go of them,
+    -- is as short for a million of them as for none: that holds up every append.
+    box bigint NOT NULL UNIQUE DEFAULT nextval('{schema}.boxes')
 );
 -- Serves the end of a stream.
 CREATE INDEX subscriptions_by_stream ON {schema}.subscriptions (stream) WHERE stream IS NOT NULL;
 
--- The first epoch that no lease of a deleted subscription had: whoever still holds one of them is refused by its successor.
+-- Names that subscriptions have given up, by being deleted or renamed. The first epoch that no lease under such a name had: whoever
+-- still holds one of them is refused by its successor. And what that is kept as: of a deleted one the same as before, of a renamed one
+-- something new.
 CREATE TABLE {schema}.past_epochs (
     name text COLLATE "C" PRIMARY KEY,
-    epoch bigint NOT NULL
+    epoch bigint NOT NULL,
+    kept_as text NOT NULL
+);
+
+-- Boxes of subscriptions that were deleted or begin elsewhere: what is in them is nobody's, and is removed in steps by and by.
+CREATE TABLE {schema}.lost_boxes (
+    box bigint PRIMARY KEY
 );
 
 -- The owner stays when its lease has run out, so that it may still renew it. Room is left for new versions of a row.
@@ -52,7 +68,7 @@ CREATE TABLE {schema}.subscription_members (
 ) WITH (fillfactor = 50);
 
 CREATE TABLE {schema}.letters (
-    subscription text COLLATE "C" NOT NULL,
+    box bigint NOT NULL,
     place bigint NOT NULL,
     partition bigint NOT NULL,
     key bigint NOT NULL,
@@ -73,26 +89,27 @@ CREATE TABLE {schema}.letters (
     head boolean NOT NULL DEFAULT false,
     edited json,
     -- Serves the list.
-    PRIMARY KEY (subscription, place),
+    PRIMARY KEY (box, place),
     CHECK (num_nulls(error, attempts, first_failed_at, last_failed_at) IN (0, 4))
 );
 -- Serve the queue of a key, the keys of a partition, what is due, and the oldest of a partition.
-CREATE INDEX letters_by_key ON {schema}.letters (subscription, partition, key, place);
-CREATE INDEX letters_first ON {schema}.letters (subscription, partition, key, place) WHERE head;
-CREATE INDEX letters_due ON {schema}.letters (subscription, partition, place) WHERE head AND (retry OR error IS NULL);
-CREATE INDEX letters_by_age ON {schema}.letters (subscription, partition, parked_at);
--- Serve lists of some, of one subscription and of all.
-CREATE INDEX letters_by_key_text ON {schema}.letters (key_text, subscription, place);
-CREATE INDEX letters_by_event_name ON {schema}.letters (event_name, subscription, place);
-CREATE INDEX letters_failed ON {schema}.letters (subscription, place) WHERE error IS NOT NULL;
+CREATE INDEX letters_by_key ON {schema}.letters (box, partition, key, place);
+CREATE INDEX letters_first ON {schema}.letters (box, partition, key, place) WHERE head;
+CREATE INDEX letters_due ON {schema}.letters (box, partition, place) WHERE head AND (retry OR error IS NULL);
+CREATE INDEX letters_by_age ON {schema}.letters (box, partition, parked_at);
+-- Serve lists of some, of each subscription.
+CREATE INDEX letters_by_key_text ON {schema}.letters (key_text, box, place);
+CREATE INDEX letters_by_event_name ON {schema}.letters (event_name, box, place);
+CREATE INDEX letters_failed ON {schema}.letters (box, place) WHERE error IS NOT NULL;
 -- Serve those who ask for many, chunk by chunk: what was asked for before is not gone through again.
-CREATE INDEX letters_unasked ON {schema}.letters (subscription, place) WHERE NOT retry;
-CREATE INDEX letters_unasked_by_key ON {schema}.letters (subscription, partition, key, place) WHERE NOT retry;
+CREATE INDEX letters_unasked ON {schema}.letters (box, place) WHERE NOT retry;
+CREATE INDEX letters_unasked_by_key ON {schema}.letters (box, partition, key, place) WHERE NOT retry;
 
 -- Subscriptions by name, a row for each partition: one of them, or so many behind a name.
 CREATE FUNCTION {schema}.list_subscriptions(p_name text, p_after text, p_limit bigint) RETURNS TABLE (
     name text, source text, stream text, start_after bigint, paused boolean, created_at timestamptz, members bigint,
-    partition bigint, epoch bigint, owner uuid, checkpoint bigint, letters bigint, oldest_letter_at timestamptz, incarnation bigint
+    partition bigint, epoch bigint, owner uuid, checkpoint bigint, letters bigint, oldest_letter_at timestamptz, incarnation bigint,
+    kept_as text
 ) LANGUAGE sql STABLE
 SET jit = off SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off
 AS $$
@@ -101,7 +118,7 @@ AS $$
             WHERE m.subscription = s.name AND m.expires_at > clock_timestamp()),
         p.partition, p.epoch, CASE WHEN p.expires_at > clock_timestamp() THEN p.owner END, p.checkpoint, p.letters,
         (SELECT min(l.parked_at) FROM {schema}.letters l
-            WHERE l.subscription = s.name AND l.partition = p.partition), s.incarnation
+            WHERE l.box = s.box AND l.partition = p.partition), s.incarnation, s.kept_as
     FROM (
         SELECT * FROM {schema}.subscriptions
         WHERE (p_name IS NULL OR subscriptions.name = p_name) AND (p_after IS NULL OR subscriptions.name > p_after)
@@ -125,7 +142,8 @@ CREATE FUNCTION {schema}.open_subscription(
     p_name text, p_partitions bigint, p_start bigint, p_current boolean, p_stream text, p_source text
 ) RETURNS TABLE (
     name text, source text, stream text, start_after bigint, paused boolean, created_at timestamptz, members bigint,
-    partition bigint, epoch bigint, owner uuid, checkpoint bigint, letters bigint, oldest_letter_at timestamptz, incarnation bigint
+    partition bigint, epoch bigint, owner uuid, checkpoint bigint, letters bigint, oldest_letter_at timestamptz, incarnation bigint,
+    kept_as text
 ) LANGUAGE plpgsql
 SET jit = off SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off
 AS $$
@@ -138,8 +156,9 @@ BEGIN
             p_start := {schema}.current_place(p_stream);
         END IF;
         first_epoch := coalesce((SELECT e.epoch FROM {schema}.past_epochs e WHERE e.name = p_name), 0);
-        INSERT INTO {schema}.subscriptions (name, source, stream, start_after, created_at, incarnation)
-        VALUES (p_name, p_source, p_stream, p_start, clock_timestamp(), first_epoch)
+        INSERT INTO {schema}.subscriptions (name, kept_as, source, stream, start_after, created_at, incarnation)
+        VALUES (p_name, coalesce((SELECT e.kept_as FROM {schema}.past_epochs e WHERE e.name = p_name), p_name), p_source,
+            p_stream, p_start, clock_timestamp(), first_epoch)
         ON CONFLICT DO NOTHING;
         IF FOUND THEN
             INSERT INTO {schema}.subscription_partitions (subscription, partition, epoch, checkpoint)
@@ -175,10 +194,11 @@ AS $$
 DECLARE
     is_paused boolean;
     times_reset bigint;
+    its_box bigint;
     moment timestamptz;
     until timestamptz;
 BEGIN
-    SELECT s.paused, s.resets INTO is_paused, times_reset FROM {schema}.subscriptions s
+    SELECT s.paused, s.resets, s.box INTO is_paused, times_reset, its_box FROM {schema}.subscriptions s
     WHERE s.name = p_name AND s.incarnation = p_incarnation FOR NO KEY UPDATE;
     IF NOT FOUND THEN
         RETURN;
@@ -210,7 +230,7 @@ BEGIN
         (SELECT count(*) FROM {schema}.subscription_members m WHERE m.subscription = p_name), p.partition, p.epoch,
         CASE WHEN p.expires_at > moment THEN p.owner END, p.checkpoint, p.handled, p.letters,
         p.letters > 0 AND EXISTS (
-            SELECT FROM {schema}.letters l WHERE l.subscription = p_name AND l.partition = p.partition
+            SELECT FROM {schema}.letters l WHERE l.box = its_box AND l.partition = p.partition
                 AND l.head AND (l.retry OR l.error IS NULL)
         )
     FROM {schema}.subscription_partitions p WHERE p.subscription = p_name ORDER BY p.partition;
@@ -257,7 +277,17 @@ BEGIN
     RETURN CASE WHEN FOUND THEN 0 ELSE -1 END;
 END $$;
 
--- Lets a subscription begin elsewhere: moves every checkpoint, takes every lease away and discards its dead letters. Returns how
+-- Loses the box of a subscription. Returns how many dead letters are in it, as its partitions count them: they are not looked at.
+-- Whoever calls it holds the locks on the subscription and its partitions.
+CREATE FUNCTION {schema}.lose_box(p_name text) RETURNS bigint LANGUAGE plpgsql
+SET jit = off SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off
+AS $$
+BEGIN
+    INSERT INTO {schema}.lost_boxes (box) SELECT s.box FROM {schema}.subscriptions s WHERE s.name = p_name;
+    RETURN (SELECT coalesce(sum(p.letters), 0) FROM {schema}.subscription_partitions p WHERE p.subscription = p_name);
+END $$;
+
+-- Lets a subscription begin elsewhere: moves every checkpoint, takes every lease away and loses its dead letters. Returns how
 -- many those were, or -1 when there is no such subscription.
 CREATE FUNCTION {schema}.reset_subscription(p_name text, p_start bigint, p_current boolean) RETURNS bigint
 LANGUAGE plpgsql
@@ -275,12 +305,11 @@ BEGIN
     IF p_current THEN
         p_start := {schema}.current_place(followed);
     END IF;
-    UPDATE {schema}.subscriptions SET start_after = p_start, resets = resets + 1 WHERE name = p_name;
+    discarded := {schema}.lose_box(p_name);
+    UPDATE {schema}.subscriptions SET start_after = p_start, resets = resets + 1, box = DEFAULT WHERE name = p_name;
     UPDATE {schema}.subscription_partitions
     SET epoch = epoch + 1, owner = NULL, expires_at = NULL, checkpoint = coalesce(p_start, 0), letters = 0
     WHERE subscription = p_name;
-    DELETE FROM {schema}.letters WHERE subscription = p_name;
-    GET DIAGNOSTICS discarded = ROW_COUNT;
     RETURN discarded;
 END $$;
 
@@ -315,12 +344,12 @@ BEGIN
         RETURN -1;
     END IF;
     PERFORM {schema}.lock_partitions(p_name, NULL);
-    INSERT INTO {schema}.past_epochs (name, epoch)
-    SELECT p_name, max(epoch) + 1 FROM {schema}.subscription_partitions WHERE subscription = p_name
-    HAVING max(epoch) IS NOT NULL
-    ON CONFLICT (name) DO UPDATE SET epoch = excluded.epoch;
-    DELETE FROM {schema}.letters WHERE subscription = p_name;
-    GET DIAGNOSTICS discarded = ROW_COUNT;
+    INSERT INTO {schema}.past_epochs (name, epoch, kept_as)
+    SELECT p_name, max(p.epoch) + 1, s.kept_as
+    FROM {schema}.subscriptions s JOIN {schema}.subscription_partitions p ON p.subscription = s.name
+    WHERE s.name = p_name GROUP BY s.kept_as
+    ON CONFLICT (name) DO UPDATE SET epoch = excluded.epoch, kept_as = excluded.kept_as;
+    discarded := {schema}.lose_box(p_name);
     DELETE FROM {schema}.subscription_members WHERE subscription = p_name;
     DELETE FROM {schema}.subscription_partitions WHERE subscription = p_name;
     DELETE FROM {schema}.subscriptions WHERE name = p_name;
@@ -328,37 +357,37 @@ BEGIN
 END $$;
 
 -- Gives a subscription another name, with all that belongs to it, and takes every lease away: its epochs are such as no lease of either
--- name had. Returns how many dead letters it has, -1 when there is no such subscription, or -2 when another has the new name.
+-- name had. What it is kept as stays, and what is opened under its old name gets another one. Returns how many dead letters it has, -1 when there is no such subscription, or -2 when another has the new name.
 CREATE FUNCTION {schema}.rename_subscription(p_name text, p_to text) RETURNS bigint LANGUAGE plpgsql
 SET jit = off SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off
 AS $$
 DECLARE
     first_epoch bigint;
-    renamed bigint;
+    its_box bigint;
 BEGIN
     PERFORM FROM {schema}.subscriptions WHERE name = p_name FOR UPDATE;
     IF NOT FOUND THEN
         RETURN -1;
     END IF;
     -- Whoever opens one of the new name at this moment is waited for, or waits.
-    INSERT INTO {schema}.subscriptions (name, source, stream, start_after, paused, created_at, incarnation)
-    SELECT p_to, source, stream, start_after, paused, created_at, incarnation
+    INSERT INTO {schema}.subscriptions (name, kept_as, source, stream, start_after, paused, created_at, incarnation)
+    SELECT p_to, kept_as, source, stream, start_after, paused, created_at, incarnation
     FROM {schema}.subscriptions WHERE name = p_name
     ON CONFLICT DO NOTHING;
     IF NOT FOUND THEN
         RETURN -2;
     END IF;
     PERFORM {schema}.lock_partitions(p_name, NULL);
-    INSERT INTO {schema}.past_epochs (name, epoch)
-    SELECT p_name, coalesce(max(epoch), 0) + 1 FROM {schema}.subscription_partitions WHERE subscription = p_name
-    ON CONFLICT (name) DO UPDATE SET epoch = excluded.epoch;
+    SELECT coalesce(max(epoch), 0) + 1 INTO first_epoch FROM {schema}.subscription_partitions WHERE subscription = p_name;
+    INSERT INTO {schema}.past_epochs (name, epoch, kept_as) VALUES (p_name, first_epoch, p_name || '@' || first_epoch)
+    ON CONFLICT (name) DO UPDATE SET epoch = excluded.epoch, kept_as = excluded.kept_as;
     SELECT max(epoch) INTO first_epoch FROM {schema}.past_epochs WHERE name IN (p_name, p_to);
     UPDATE {schema}.subscriptions SET incarnation = first_epoch WHERE name = p_to;
     UPDATE {schema}.subscription_partitions
     SET subscription = p_to, epoch = first_epoch, owner = NULL, expires_at = NULL WHERE subscription = p_name;
-    UPDATE {schema}.letters SET subscription = p_to WHERE subscription = p_name;
-    GET DIAGNOSTICS renamed = ROW_COUNT;
     DELETE FROM {schema}.subscription_members WHERE subscription = p_name;
-    DELETE FROM {schema}.subscriptions WHERE name = p_name;
-    RETURN renamed;
+    -- Both rows cannot have the box at a time: the new one has had another so far, in which is nothing.
+    DELETE FROM {schema}.subscriptions WHERE name = p_name RETURNING box INTO its_box;
+    UPDATE {schema}.subscriptions SET box = its_box WHERE name = p_to;
+    RETURN (SELECT coalesce(sum(p.letters), 0) FROM {schema}.subscription_partitions p WHERE p.subscription = p_to);
 END $$;

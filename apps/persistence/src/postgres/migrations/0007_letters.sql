@@ -2,31 +2,31 @@
 -- subscription, so the first of each key, and how many a partition has, are what they must be.
 
 -- Marks the first letters of these keys, and no others of them.
-CREATE FUNCTION {schema}.mark_first(p_subscriptions text[], p_partitions bigint[], p_keys bigint[]) RETURNS void
+CREATE FUNCTION {schema}.mark_first(p_boxes bigint[], p_partitions bigint[], p_keys bigint[]) RETURNS void
 LANGUAGE plpgsql
 SET jit = off SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off
 AS $$
 DECLARE
-    names text[];
+    boxes bigint[];
     places bigint[];
     partitions bigint[];
     keys bigint[];
 BEGIN
-    SELECT array_agg(subscription), array_agg(partition), array_agg(key), array_agg(place)
-    INTO names, partitions, keys, places
+    SELECT array_agg(box), array_agg(partition), array_agg(key), array_agg(place)
+    INTO boxes, partitions, keys, places
     FROM (
-        SELECT DISTINCT subscription, partition, key, (
+        SELECT DISTINCT box, partition, key, (
             SELECT min(l.place) FROM {schema}.letters l
-            WHERE l.subscription = asked.subscription AND l.partition = asked.partition AND l.key = asked.key
+            WHERE l.box = asked.box AND l.partition = asked.partition AND l.key = asked.key
         ) AS place
-        FROM unnest(p_subscriptions, p_partitions, p_keys) AS asked (subscription, partition, key)
+        FROM unnest(p_boxes, p_partitions, p_keys) AS asked (box, partition, key)
     ) first WHERE place IS NOT NULL;
     UPDATE {schema}.letters l SET head = false
-    FROM unnest(names, partitions, keys, places) AS first (subscription, partition, key, place)
-    WHERE l.subscription = first.subscription AND l.partition = first.partition AND l.key = first.key
+    FROM unnest(boxes, partitions, keys, places) AS first (box, partition, key, place)
+    WHERE l.box = first.box AND l.partition = first.partition AND l.key = first.key
         AND l.head AND l.place <> first.place;
-    UPDATE {schema}.letters l SET head = true FROM unnest(names, places) AS first (subscription, place)
-    WHERE l.subscription = first.subscription AND l.place = first.place AND NOT l.head;
+    UPDATE {schema}.letters l SET head = true FROM unnest(boxes, places) AS first (box, place)
+    WHERE l.box = first.box AND l.place = first.place AND NOT l.head;
 END $$;
 
 -- Counts letters that these partitions have lost, one for each time that one is named.
@@ -53,13 +53,15 @@ CREATE FUNCTION {schema}.park_letters(
 SET jit = off SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off
 AS $$
 #variable_conflict use_column
+DECLARE
+    its_box bigint;
 BEGIN
-    PERFORM FROM {schema}.subscriptions s WHERE s.name = p_name FOR NO KEY UPDATE;
+    SELECT s.box INTO its_box FROM {schema}.subscriptions s WHERE s.name = p_name FOR NO KEY UPDATE;
     PERFORM {schema}.lock_partitions(p_name, p_partitions);
     WITH parked AS (
-        INSERT INTO {schema}.letters AS l (subscription, place, partition, key, key_text, event_id, position,
+        INSERT INTO {schema}.letters AS l (box, place, partition, key, key_text, event_id, position,
             event_name, error, attempts, first_failed_at, last_failed_at, parked_at, replay)
-        SELECT p_name, one.place, one.partition, one.key, one.key_text, one.event_id, one.position, one.event_name,
+        SELECT its_box, one.place, one.partition, one.key, one.key_text, one.event_id, one.position, one.event_name,
             one.error, one.attempts, one.first_failed_at, one.last_failed_at, clock_timestamp(),
             one.place <= p.handled
         FROM unnest(p_partitions, p_epochs, p_places, p_keys, p_key_texts, p_event_ids, p_positions, p_event_names,
@@ -68,14 +70,14 @@ BEGIN
                 error, attempts, first_failed_at, last_failed_at)
         JOIN {schema}.subscription_partitions p
             ON p.subscription = p_name AND p.partition = one.partition AND p.epoch = one.epoch
-        ON CONFLICT (subscription, place) DO NOTHING
+        ON CONFLICT (box, place) DO NOTHING
         RETURNING l.partition
     ), counted AS (
         SELECT parked.partition, count(*) AS letters FROM parked GROUP BY parked.partition
     )
     UPDATE {schema}.subscription_partitions p SET letters = p.letters + counted.letters FROM counted
     WHERE p.subscription = p_name AND p.partition = counted.partition;
-    PERFORM {schema}.mark_first(array_fill(p_name, ARRAY[cardinality(p_keys)]), p_partitions, p_keys);
+    PERFORM {schema}.mark_first(array_fill(its_box, ARRAY[cardinality(p_keys)]), p_partitions, p_keys);
     RETURN QUERY SELECT * FROM {schema}.refused_partitions(p_name, p_partitions, p_epochs);
 END $$;
 
@@ -89,17 +91,18 @@ SET jit = off SET enable_seqscan = off SET enable_hashjoin = off SET enable_merg
 AS $$
 #variable_conflict use_column
 DECLARE
+    its_box bigint;
     refused bigint[];
     lost bigint[];
 BEGIN
-    PERFORM FROM {schema}.subscriptions s WHERE s.name = p_name FOR NO KEY UPDATE;
+    SELECT s.box INTO its_box FROM {schema}.subscriptions s WHERE s.name = p_name FOR NO KEY UPDATE;
     PERFORM {schema}.lock_partitions(p_name, p_partitions);
     WITH gone AS (
         DELETE FROM {schema}.letters l
         USING unnest(p_partitions, p_epochs, p_places, p_done) AS one (partition, epoch, place, done),
             {schema}.subscription_partitions p
         WHERE p.subscription = p_name AND p.partition = one.partition AND p.epoch = one.epoch AND one.done
-            AND l.subscription = p_name AND l.place = one.place AND l.partition = one.partition
+            AND l.box = its_box AND l.place = one.place AND l.partition = one.partition
         RETURNING l.partition
     )
     SELECT array_agg(gone.partition) INTO lost FROM gone;
@@ -109,12 +112,12 @@ BEGIN
         AS one (partition, epoch, place, done, error, attempts, first_failed_at, last_failed_at),
         {schema}.subscription_partitions p
     WHERE p.subscription = p_name AND p.partition = one.partition AND p.epoch = one.epoch AND NOT one.done
-        AND l.subscription = p_name AND l.place = one.place AND l.partition = one.partition
+        AND l.box = its_box AND l.place = one.place AND l.partition = one.partition
         AND (l.error, l.attempts, l.first_failed_at, l.last_failed_at)
             IS DISTINCT FROM (one.error, one.attempts, one.first_failed_at, one.last_failed_at);
     IF cardinality(lost) > 0 THEN
         PERFORM {schema}.count_lost_letters(array_fill(p_name, ARRAY[cardinality(lost)]), lost);
-        PERFORM {schema}.mark_first(array_fill(p_name, ARRAY[cardinality(p_keys)]), p_partitions, p_keys);
+        PERFORM {schema}.mark_first(array_fill(its_box, ARRAY[cardinality(p_keys)]), p_partitions, p_keys);
     END IF;
     refused := ARRAY(SELECT * FROM {schema}.refused_partitions(p_name, p_partitions, p_epochs));
     RETURN QUERY
@@ -124,36 +127,50 @@ BEGIN
         WHERE p.subscription = p_name AND p.partition = one.partition AND p.epoch = one.epoch
     ) AND NOT EXISTS (
         SELECT FROM {schema}.letters l
-        WHERE l.subscription = p_name AND l.partition = one.partition AND l.key = one.key
+        WHERE l.box = its_box AND l.partition = one.partition AND l.key = one.key
     )
     ORDER BY 1, 2;
     RETURN QUERY SELECT number, NULL::bigint FROM unnest(refused) AS number;
 END $$;
 
 -- Which letters are meant, sorted: see LetterFilter for p_subscription to p_failed, of which null does not restrict. Only those
--- behind p_behind, only those that nobody asked for if p_unasked, and so many at most. Each call is planned for what it
--- restricts, so that it goes through the index that serves that.
+-- behind p_behind, only those that nobody asked for if p_unasked, and so many at most. Each subscription is looked through by itself,
+-- and planned for what is restricted, so that it goes through the index that serves that; those without letters are passed over.
 CREATE FUNCTION {schema}.meant_letters(
     p_subscription text, p_place bigint, p_key text, p_event_name text, p_after bigint, p_through bigint, p_error text,
     p_failed boolean, p_behind text, p_behind_place bigint, p_unasked boolean, p_limit bigint
-) RETURNS TABLE (subscription text, place bigint) LANGUAGE plpgsql STABLE
+) RETURNS TABLE (subscription text, box bigint, place bigint) LANGUAGE plpgsql STABLE
 SET plan_cache_mode = force_custom_plan SET jit = off SET enable_seqscan = off
 AS $$
 #variable_conflict use_column
+DECLARE
+    wanted bigint := p_limit;
+    found_here bigint;
+    one record;
 BEGIN
-    RETURN QUERY
-    SELECT l.subscription, l.place FROM {schema}.letters l
-    WHERE (p_subscription IS NULL OR l.subscription = p_subscription)
-        AND (p_place IS NULL OR l.place = p_place)
-        AND (p_key IS NULL OR l.key_text = p_key)
-        AND (p_event_name IS NULL OR l.event_name = p_event_name)
-        AND (p_after IS NULL OR l.place > p_after)
-        AND (p_through IS NULL OR l.place <= p_through)
-        AND (p_error IS NULL OR strpos(l.error, p_error) > 0)
-        AND (p_failed IS NULL OR (l.error IS NOT NULL) = p_failed)
-        AND (p_behind IS NULL OR (l.subscription, l.place) > (p_behind, p_behind_place))
-        AND NOT (p_unasked AND l.retry)
-    ORDER BY l.subscription, l.place LIMIT p_limit;
+    FOR one IN
+        SELECT s.name, s.box FROM {schema}.subscriptions s
+        WHERE (p_subscription IS NULL OR s.name = p_subscription) AND (p_behind IS NULL OR s.name >= p_behind)
+            AND EXISTS (SELECT FROM {schema}.subscription_partitions p WHERE p.subscription = s.name AND p.letters > 0)
+        ORDER BY s.name
+    LOOP
+        RETURN QUERY
+        SELECT one.name, l.box, l.place FROM {schema}.letters l
+        WHERE l.box = one.box
+            AND (p_place IS NULL OR l.place = p_place)
+            AND (p_key IS NULL OR l.key_text = p_key)
+            AND (p_event_name IS NULL OR l.event_name = p_event_name)
+            AND (p_after IS NULL OR l.place > p_after)
+            AND (p_through IS NULL OR l.place <= p_through)
+            AND (p_error IS NULL OR strpos(l.error, p_error) > 0)
+            AND (p_failed IS NULL OR (l.error IS NOT NULL) = p_failed)
+            AND (p_behind IS NULL OR one.name > p_behind OR l.place > p_behind_place)
+            AND NOT (p_unasked AND l.retry)
+        ORDER BY l.place LIMIT wanted;
+        GET DIAGNOSTICS found_here = ROW_COUNT;
+        wanted := wanted - found_here;
+        EXIT WHEN wanted <= 0;
+    END LOOP;
 END $$;
 
 -- Locks the subscription that is named, and these, in order. Returns 0, or -1 when the one that is named is not there, or -2 when it
@@ -168,7 +185,8 @@ BEGIN
         WHEN p_subscription IS NULL THEN 0
         WHEN NOT EXISTS (SELECT FROM {schema}.subscriptions s WHERE s.name = p_subscription) THEN -1
         WHEN p_place IS NOT NULL AND NOT EXISTS (
-            SELECT FROM {schema}.letters l WHERE l.subscription = p_subscription AND l.place = p_place
+            SELECT FROM {schema}.subscriptions s JOIN {schema}.letters l ON l.box = s.box AND l.place = p_place
+            WHERE s.name = p_subscription
         ) THEN -2
         ELSE 0
     END;
@@ -191,16 +209,17 @@ BEGIN
         RETURN answer;
     END IF;
     FOR meant IN
-        SELECT l.subscription, l.partition, l.key, l.place
+        SELECT l.box, l.partition, l.key, l.place
         FROM unnest(p_subscriptions, p_places) WITH ORDINALITY AS found (subscription, place, number)
-        JOIN {schema}.letters l ON l.subscription = found.subscription AND l.place = found.place
+        JOIN {schema}.subscriptions s ON s.name = found.subscription
+        JOIN {schema}.letters l ON l.box = s.box AND l.place = found.place
         WHERE NOT l.retry ORDER BY found.number
     LOOP
         EXIT WHEN answer >= p_limit;
         UPDATE {schema}.letters l SET retry = true
-        WHERE l.subscription = meant.subscription AND l.place = ANY (ARRAY(
+        WHERE l.box = meant.box AND l.place = ANY (ARRAY(
             SELECT m.place FROM {schema}.letters m
-            WHERE m.subscription = meant.subscription AND m.partition = meant.partition AND m.key = meant.key
+            WHERE m.box = meant.box AND m.partition = meant.partition AND m.key = meant.key
                 AND m.place <= meant.place AND NOT m.retry
             ORDER BY m.place LIMIT p_limit - answer
         ));
@@ -220,6 +239,7 @@ AS $$
 DECLARE
     answer bigint := {schema}.lock_letters(p_subscription, p_place, p_subscriptions);
     names text[];
+    boxes bigint[];
     partitions bigint[];
     keys bigint[];
     places bigint[];
@@ -227,19 +247,20 @@ BEGIN
     IF answer <> 0 THEN
         RETURN answer;
     END IF;
-    SELECT array_agg(m.subscription), array_agg(m.partition), array_agg(m.key), array_agg(m.place)
-    INTO names, partitions, keys, places
+    SELECT array_agg(s.name), array_agg(m.box), array_agg(m.partition), array_agg(m.key), array_agg(m.place)
+    INTO names, boxes, partitions, keys, places
     FROM unnest(p_subscriptions, p_places) AS found (subscription, place)
-    JOIN {schema}.letters m ON m.subscription = found.subscription AND m.place = found.place
+    JOIN {schema}.subscriptions s ON s.name = found.subscription
+    JOIN {schema}.letters m ON m.box = s.box AND m.place = found.place
     WHERE (p_error IS NULL OR strpos(m.error, p_error) > 0) AND (p_failed IS NULL OR (m.error IS NOT NULL) = p_failed);
     PERFORM FROM {schema}.subscription_partitions p
     WHERE (p.subscription, p.partition) IN (SELECT * FROM unnest(names, partitions))
     ORDER BY p.subscription, p.partition FOR NO KEY UPDATE;
-    DELETE FROM {schema}.letters l USING unnest(names, places) AS meant (subscription, place)
-    WHERE l.subscription = meant.subscription AND l.place = meant.place;
+    DELETE FROM {schema}.letters l USING unnest(boxes, places) AS meant (box, place)
+    WHERE l.box = meant.box AND l.place = meant.place;
     GET DIAGNOSTICS answer = ROW_COUNT;
     PERFORM {schema}.count_lost_letters(names, partitions);
-    PERFORM {schema}.mark_first(names, partitions, keys);
+    PERFORM {schema}.mark_first(boxes, partitions, keys);
     RETURN answer;
 END $$;
 
@@ -251,8 +272,31 @@ DECLARE
     answer bigint := {schema}.lock_letters(p_subscription, p_place, '{}');
 BEGIN
     IF answer = 0 THEN
-        UPDATE {schema}.letters SET edited = p_data WHERE subscription = p_subscription AND place = p_place;
+        UPDATE {schema}.letters l SET edited = p_data FROM {schema}.subscriptions s
+        WHERE s.name = p_subscription AND l.box = s.box AND l.place = p_place;
         answer := 1;
     END IF;
     RETURN answer;
+END $$;
+
+-- Removes some of what is in lost boxes, by box and place, and boxes in which nothing is left; passes over boxes that somebody else is
+-- emptying. Returns how many letters: fewer than the limit when that was all. What a crash leaves is found the next time.
+CREATE FUNCTION {schema}.sweep_letters(p_limit bigint) RETURNS bigint LANGUAGE plpgsql
+SET jit = off SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off
+AS $$
+DECLARE
+    lost bigint;
+    removed bigint := 0;
+    of_one bigint;
+BEGIN
+    FOR lost IN SELECT b.box FROM {schema}.lost_boxes b ORDER BY b.box LIMIT p_limit FOR UPDATE SKIP LOCKED LOOP
+        DELETE FROM {schema}.letters l WHERE l.box = lost AND l.place = ANY (ARRAY(
+            SELECT m.place FROM {schema}.letters m WHERE m.box = lost ORDER BY m.place LIMIT p_limit - removed
+        ));
+        GET DIAGNOSTICS of_one = ROW_COUNT;
+        removed := removed + of_one;
+        EXIT WHEN removed >= p_limit;
+        DELETE FROM {schema}.lost_boxes b WHERE b.box = lost;
+    END LOOP;
+    RETURN removed;
 END $$;

@@ -1,4 +1,4 @@
--- Ends a stream, under the log's row lock.
--- Parameters: 1 stream id, 2 whether its events shall go, 3 now.
--- Always one row: how many events and links went. Index: events_stream_id_version_key, links_by_position.
-SELECT events, links FROM {schema}.delete_stream($1, $2, $3)
+-- Ends a stream softly, under the log's row lock.
+-- Parameters: 1 stream id, 2 now.
+-- No row: always. Index: streams_pkey.
+UPDATE {schema}.streams SET deleted_at = $2 WHERE stream_id = $1

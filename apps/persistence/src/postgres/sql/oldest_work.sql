@@ -43,9 +43,10 @@ SELECT least(
     ),
     (
         SELECT min(letter.parked_at)
-        FROM {schema}.subscription_partitions p CROSS JOIN LATERAL (
+        FROM {schema}.subscriptions s JOIN {schema}.subscription_partitions p ON p.subscription = s.name
+        CROSS JOIN LATERAL (
             SELECT l.parked_at FROM {schema}.letters l
-            WHERE l.subscription = p.subscription AND l.partition = p.partition ORDER BY l.parked_at LIMIT 1
+            WHERE l.box = s.box AND l.partition = p.partition ORDER BY l.parked_at LIMIT 1
         ) letter
     )
 ) AS oldest

@@ -93,6 +93,9 @@ impl Asked {
             Act::RebuildProjection { projection } => {
                 ask(client, &statements.rebuild_projection, &[projection]).await
             }
+            Act::DropProjection { projection } => {
+                ask(client, &statements.drop_projection, &[projection]).await
+            }
             Act::RetryLetters { filter, limit } => {
                 let (name, place) = named(filter);
                 let params: [Param<'_>; 5] =

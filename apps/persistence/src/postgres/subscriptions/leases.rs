@@ -119,6 +119,7 @@ fn state(name: &str, row: &Row) -> Result<SubscriptionState, StoreError> {
     let (PgTimestamp(created_at), start) = (row.get("created_at"), row.get::<_, Option<i64>>("start_after"));
     Ok(SubscriptionState {
         name: subscription_name(name)?,
+        kept_as: row.get("kept_as"),
         source: row.get("source"),
         stream: row.get::<_, Option<&str>>("stream").map(StreamName::from_store),
         start: start.map_or(Start::Origin, |place| Start::After(Place::from_i64(place))),

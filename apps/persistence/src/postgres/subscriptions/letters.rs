@@ -119,6 +119,11 @@ impl Reader {
         let rows = self.query(&self.statements().count_letters, &filter.params()).await?;
         Ok(rows.first().map_or(0, |row| row.get::<_, i64>("letters").unsigned_abs()))
     }
+
+    pub(super) async fn sweep_letters(&self, limit: u32) -> Result<u64, StoreError> {
+        let rows = self.write(&self.statements().sweep_letters, &[&i64::from(limit)]).await?;
+        Ok(rows.first().map_or(0, |row| row.get::<_, i64>("removed").unsigned_abs()))
+    }
 }
 
 fn failure(settling: &Settling) -> Option<&Failure> {

@@ -6,6 +6,7 @@ use tokio::time::timeout;
 use umbel_core::{
     ExpectedVersion, StreamName,
     store::{Act, LetterFilter},
+    subscription::{Start, SubscriptionName},
 };
 use umbel_testkit::postgres::TestSchema;
 
@@ -14,7 +15,7 @@ use super::{
     support::{adapter, append, client, schema, to, whole_log},
     upkeep::{NOW, act, perform},
 };
-use crate::{Upkeep, postgres::Postgres};
+use crate::{Subscriptions, Upkeep, postgres::Postgres};
 
 /// Far longer than anything here takes.
 const SOON: Duration = Duration::from_secs(30);
@@ -24,9 +25,9 @@ const FILL: &str = r"
     INSERT INTO {schema}.subscriptions (name, source, created_at, incarnation) VALUES ('s', 'log', now(), 0);
     INSERT INTO {schema}.subscription_partitions (subscription, partition, epoch, checkpoint, letters)
     VALUES ('s', 0, 1, 20000, 20000);
-    INSERT INTO {schema}.letters (subscription, place, partition, key, key_text, event_id, position, event_name, error,
+    INSERT INTO {schema}.letters (box, place, partition, key, key_text, event_id, position, event_name, error,
         attempts, first_failed_at, last_failed_at, parked_at, replay, head)
-    SELECT 's', n, 0, n % 200, 'key-' || n % 200, gen_random_uuid(), n, 'test.happened',
+    SELECT (SELECT box FROM {schema}.subscriptions), n, 0, n % 200, 'key-' || n % 200, gen_random_uuid(), n, 'test.happened',
         CASE WHEN n % 1000 = 0 THEN 'rare' ELSE 'frequent' END, 1, now(), now(), now(), false, n <= 200
     FROM generate_series(1, 20000) n;
 ";
@@ -90,6 +91,48 @@ async fn looking_for_letters_holds_up_no_append() {
         holder.batch_execute("ROLLBACK").await.unwrap();
         assert_eq!(operating.await.unwrap().unwrap().events, 500);
     }
+}
+
+/// SU-27: a subscription that has very many letters is renamed, reset and deleted in acts that touch none of them, so that appends wait for
+/// nothing. What is lost goes in steps that hold up nobody, also when the process ends between two of them.
+#[tokio::test]
+async fn acts_on_a_subscription_touch_none_of_its_letters() {
+    let schema = schema();
+    let operator = filled(&schema).await;
+    let client = client(schema.url()).await;
+    let one = |text| SubscriptionName::new(text).unwrap();
+    let holder = lock(&schema, "letters").await;
+    for of_all in [
+        Act::RenameSubscription { subscription: one("s"), to: one("t") },
+        Act::ResetSubscription { subscription: one("t"), start: Start::Origin },
+    ] {
+        let done = timeout(SOON, perform(&operator, act(of_all.clone()))).await;
+        assert_eq!(done.expect("it waits for the letters").events, 20_000, "{of_all:?}");
+    }
+    let deleted = Act::DeleteSubscription { subscription: one("t") };
+    let deleted = timeout(SOON, perform(&operator, act(deleted))).await;
+    assert_eq!(deleted.expect("it waits for the letters").events, 0, "it was reset");
+    holder.batch_execute("ROLLBACK").await.unwrap();
+
+    let sql = "SELECT (SELECT count(*) FROM {}.letters), (SELECT count(*) FROM {}.lost_boxes)";
+    let sql = sql.replace("{}", schema.name());
+    let kept = async || {
+        let row = client.query_one(&sql, &[]).await.unwrap();
+        (row.get::<_, i64>(0), row.get::<_, i64>(1))
+    };
+    assert_eq!(kept().await, (20_000, 2));
+    assert_eq!(operator.sweep_letters(9_000).await, Ok(9_000));
+    drop(operator);
+    assert_eq!(kept().await, (11_000, 2));
+    let next = adapter(&schema).await;
+    // Whoever empties one keeps nobody, and others pass it over.
+    let beside = super::support::client(schema.url()).await;
+    let hold = format!("BEGIN; SELECT FROM {}.lost_boxes FOR UPDATE", schema.name());
+    beside.batch_execute(&hold).await.unwrap();
+    assert_eq!(timeout(SOON, next.sweep_letters(9_000)).await.expect("it waits"), Ok(0));
+    beside.batch_execute("ROLLBACK").await.unwrap();
+    assert_eq!((next.sweep_letters(9_000).await, next.sweep_letters(9_000).await), (Ok(9_000), Ok(2_000)));
+    assert_eq!(kept().await, (0, 0));
 }
 
 /// What was found is looked at again under the lock: a letter that has failed otherwise since is not discarded for what it was.

@@ -81,7 +81,7 @@ async fn the_permission_to_remove_ends_with_its_function() {
     adapter.upkeeper.run_raw(&format!("DELETE FROM {}.events", schema.name())).await.unwrap_err();
 
     let client = client(schema.url()).await;
-    let remove = format!("SELECT {0}.remove_events(1, 3); DELETE FROM {0}.events", schema.name());
+    let remove = format!("SELECT {0}.remove_step(1, 1, 3, 9); DELETE FROM {0}.events", schema.name());
     assert!(refused(&client, &remove).await.contains("events never change"));
     let move_one = format!("BEGIN; SELECT {}.archive_events(3)", schema.name());
     client.batch_execute(&move_one).await.unwrap();

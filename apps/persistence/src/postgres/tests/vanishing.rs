@@ -44,7 +44,8 @@ async fn fill(adapter: &Postgres) {
 async fn removing(schema: &TestSchema, name: &str) -> Client {
     let holder = client(schema.url()).await;
     let remove = "BEGIN; LOCK TABLE {schema}.streams IN ACCESS EXCLUSIVE MODE;
-        SELECT {schema}.delete_stream(stream_id, true, now()) FROM {schema}.streams WHERE name = '{name}'";
+        SELECT {schema}.remove_step(stream_id, 1, 1000000, 1000000) FROM {schema}.streams WHERE name = '{name}';
+        SELECT {schema}.end_removal(stream_id, true) FROM {schema}.streams WHERE name = '{name}'";
     let remove = remove.replace("{schema}", schema.name()).replace("{name}", name);
     holder.batch_execute(&remove).await.unwrap();
     holder

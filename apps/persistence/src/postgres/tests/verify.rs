@@ -18,9 +18,10 @@ use super::{
 use crate::{Extras, Log, ReadModels, Stride, Upkeep, postgres::Postgres};
 
 /// What is damaged, and mended from a copy.
-const TABLES: [&str; 17] = [
+const TABLES: [&str; 19] = [
     "log",
     "streams",
+    "removals",
     "kinds",
     "events",
     "archive",
@@ -36,6 +37,7 @@ const TABLES: [&str; 17] = [
     "subscriptions",
     "subscription_partitions",
     "letters",
+    "lost_boxes",
 ];
 
 #[derive(Serialize, Deserialize)]
@@ -153,6 +155,9 @@ async fn every_damage_is_found() {
         ("DELETE FROM {}.links WHERE version = 6", &[Versions], "stream b-1 is at version 7, of which 1 were removed and 5"),
         ("DELETE FROM {}.links WHERE version = 1", &[Versions], "stream links-1 is at version 2, of which 1 were removed and 0"),
         ("UPDATE {}.streams SET kept_version = 0 WHERE name = 'links-1'", &[Versions], "keeps version 0"),
+        ("INSERT INTO {}.removals VALUES (99, gen_random_uuid(), 'null', 1, 2)", &[Versions], "of stream 99, which is not known"),
+        ("INSERT INTO {}.removals SELECT stream_id, gen_random_uuid(), 'null', 1, 3 FROM {}.streams WHERE name = 'b-1'", &[Versions], "of stream b-1, which is shown from 1"),
+        ("INSERT INTO {}.removals SELECT stream_id, gen_random_uuid(), 'null', 1, 1, 2, 0 FROM {}.streams WHERE name = 'b-1'", &[Positions], "are missing and"),
         ("UPDATE {}.streams SET removed = 99 WHERE name = 'cut-1'", &[Versions], "and the audit tells of"),
         ("UPDATE {}.streams SET first_version = 8 WHERE name = 'a-1'", &[Versions], "is shown from version 8, and ends at 6"),
         ("UPDATE {}.streams SET created_at = 'infinity' WHERE name = 'a-1'", &[Versions], "a-1 began at infinity"),
@@ -206,7 +211,16 @@ async fn every_damage_is_found() {
             "subscription kept has partition 1 at 999",
         ),
         ("DELETE FROM {}.subscription_partitions WHERE partition = 0", &[Subscriptions, Letters], "from 1 to 3"),
-        ("DELETE FROM {}.subscriptions", &[Subscriptions], "partitions of kept: there is no such subscription"),
+        (
+            "DELETE FROM {}.subscriptions",
+            &[Subscriptions, Letters],
+            "partitions of kept: there is no such subscription",
+        ),
+        (
+            "INSERT INTO {}.lost_boxes SELECT box FROM {}.subscriptions",
+            &[Subscriptions],
+            "subscription kept keeps its dead letters in box",
+        ),
         ("DELETE FROM {}.subscription_partitions", &[Subscriptions, Letters], "kept has no partitions"),
         ("UPDATE {}.letters SET position = 999 WHERE place = 1", &[Letters], "letter at 1 of kept"),
         ("UPDATE {}.letters SET partition = partition + 1 WHERE place = 1", &[Letters], "letter at 1 of kept"),

@@ -23,6 +23,7 @@ use crate::{
         sql::Statements,
         statement::{ask, ask_one},
     },
+    walk::Walk as Steps,
 };
 
 /// A step finds what it looks at by an index, whatever the statistics say: also what it joins. A small table is looked at as a
@@ -85,32 +86,29 @@ impl Verification<'_> {
 
     /// What a statement finds, at most so much.
     async fn walk(&mut self, walk: Walk, sql: &str, room: usize) -> Result<Vec<String>, Error> {
-        let left = |found: &[String]| i64::try_from(room.saturating_sub(found.len())).unwrap_or(i64::MAX);
-        let mut found = Vec::new();
         let Some((next, start)) = walk.steps(self.statements) else {
-            found.extend(self.all(sql, &[&left(&found)]).await?.iter().filter_map(what));
+            let room = i64::try_from(room).unwrap_or(i64::MAX);
+            let found = self.all(sql, &[&room]).await?.iter().filter_map(what).collect();
             self.checked();
             return Ok(found);
         };
-        let (mut after, mut seen, mut more) = (start.to_owned(), "{}".to_owned(), true);
-        while more && left(&found) > 0 {
-            let upto = self.next(next, &after, self.head).await?;
-            more = upto.is_some();
-            // Where something is carried, there is a last step behind everything, which knows it whole.
-            let Some(upto) = upto.or_else(|| walk.end().map(str::to_owned)) else { break };
-            let room = left(&found);
-            let rows = match walk.end() {
+        let end = walk.end();
+        let mut walk = Steps::new(start, room);
+        while walk.goes_on() {
+            let next = self.next(next, walk.after(), self.head).await?;
+            let Some(upto) = walk.upto(next, end) else { break };
+            let (room, after) = (walk.left(), walk.after());
+            let rows = match end {
                 None => self.all(sql, &[&room, &after, &upto]).await?,
-                Some(_) => self.all(sql, &[&room, &after, &upto, &seen]).await?,
+                Some(_) => self.all(sql, &[&room, &after, &upto, &walk.seen()]).await?,
             };
-            if walk.end().is_some() {
-                seen = rows.iter().find_map(|row| row.get("seen")).unwrap_or_else(|| "{}".to_owned());
+            if end.is_some() {
+                walk.carry(rows.iter().find_map(|row| row.get("seen")));
             }
-            found.extend(rows.iter().filter_map(what));
-            after = upto;
+            walk.came(upto, rows.iter().filter_map(what));
         }
         self.checked();
-        Ok(found)
+        Ok(walk.found())
     }
 
     /// Where the step behind this place ends; `None` when there is nothing behind it.

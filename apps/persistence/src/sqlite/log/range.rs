@@ -28,6 +28,17 @@ impl Range {
         Self { low: self.low.max(other.low), high: self.high.min(other.high) }
     }
 
+    /// Whether a position is in it.
+    pub(super) fn has(self, position: Position) -> bool {
+        self.low <= position && position <= self.high
+    }
+
+    /// How many positions it has.
+    pub(super) fn len(self) -> usize {
+        let count = self.high.next().get().saturating_sub(self.low.get());
+        usize::try_from(count).unwrap_or(usize::MAX)
+    }
+
     pub(super) fn is_empty(self) -> bool {
         self.low > self.high
     }
@@ -42,9 +53,20 @@ impl Range {
 
     /// Its parts in the archive and behind it, in reading order.
     pub(super) fn parts(self, archived_to: Position, direction: Direction) -> Vec<(Table, Self)> {
-        let archived = Self { low: self.low, high: self.high.min(archived_to) };
-        let rest = Self { low: self.low.max(archived_to.next()), high: self.high };
-        let mut parts = vec![(Table::Archive, archived), (Table::Log, rest)];
+        self.split(archived_to, [Table::Archive, Table::Log], direction)
+    }
+
+    /// Its parts up to a position and behind it, in reading order, each with what it is called.
+    pub(super) fn split<T: Copy>(
+        self,
+        at: Position,
+        [before, behind]: [T; 2],
+        direction: Direction,
+    ) -> Vec<(T, Self)> {
+        let mut parts = vec![
+            (before, Self { high: self.high.min(at), ..self }),
+            (behind, Self { low: self.low.max(at.next()), ..self }),
+        ];
         parts.retain(|(_, part)| !part.is_empty());
         if direction == Direction::Backward {
             parts.reverse();

@@ -11,9 +11,10 @@ use super::{
     range::Range,
     rows,
     selection::Selection,
+    span::closed_to,
     spans::{Windows, windows},
     state::{self, LogRow},
-    walk::{Budget, walk},
+    walk::{Budget, Part, walk},
 };
 use crate::{
     page::Room,
@@ -97,15 +98,21 @@ impl Page {
         log: LogRow,
         selection: &Selection,
     ) -> rusqlite::Result<()> {
-        let Windows { ranges, covered_to } = match selection.moments() {
-            Some(moments) => windows(connection, range, moments, log.head, direction)?,
+        let Windows { ranges, covered_to } = match selection.sieve() {
+            Some(sieve) => windows(connection, range, &sieve, log.head, direction)?,
             None => Windows { ranges: vec![range], covered_to: range.end(direction) },
         };
         let mut budget = Budget::new(self.limit);
+        // Where it does not matter what spans say, no part is one of them.
+        let listed_to = selection.kinds().map_or(Position::START, |_| closed_to(log.head));
         let parts = ranges.into_iter().flat_map(|range| range.parts(log.archived_to, direction));
-        for (table, part) in parts {
-            let walked = walk(connection, selection, table, part, direction, &mut budget)?;
-            self.events.extend(rows::at(connection, table, &walked.wanted, &mut self.bytes)?);
+        let parts = parts.flat_map(|(table, range)| {
+            let parts = range.split(listed_to, [true, false], direction);
+            parts.into_iter().map(move |(is_listed, range)| Part { table, range, is_listed })
+        });
+        for part in parts {
+            let walked = walk(connection, selection, part, direction, &mut budget)?;
+            self.events.extend(rows::at(connection, part.table, &walked.wanted, &mut self.bytes)?);
             if let Some(last) = self.events.last().filter(|_| self.bytes.is_full()) {
                 self.scanned_to = last.position;
                 return Ok(());
@@ -115,7 +122,7 @@ impl Page {
                 self.scanned_to = stopped_at.unwrap_or(self.scanned_to);
                 return Ok(());
             }
-            self.scanned_to = part.end(direction);
+            self.scanned_to = part.range.end(direction);
         }
         if self.room() > 0 {
             self.scanned_to = self.beyond(direction, range, covered_to);

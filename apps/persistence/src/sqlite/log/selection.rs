@@ -4,10 +4,10 @@ use rusqlite::{Connection, Params, types::Value};
 use umbel_core::{Timestamp, document::Direction, store::Selector};
 use uuid::Uuid;
 
-use super::{spans::Moments, tags};
+use super::{spans::Sieve, tags};
 use crate::sqlite::sql::{
     CANDIDATES_ALL, CANDIDATES_BACKWARD, CANDIDATES_BY_CAUSATION, CANDIDATES_BY_CORRELATION,
-    CANDIDATES_BY_KIND, CANDIDATES_FORWARD, KINDS_OF_BOTH, KINDS_OF_CATEGORIES, KINDS_OF_NAMES,
+    CANDIDATES_BY_KINDS, CANDIDATES_FORWARD, KINDS_OF_BOTH, KINDS_OF_CATEGORIES, KINDS_OF_NAMES,
     TAGGED_BACKWARD, TAGGED_FORWARD, Table, WANTED_ALL, WANTED_IF, text,
 };
 
@@ -84,21 +84,55 @@ impl Selection {
         Ok(Some(Self { candidates, conditions }))
     }
 
-    /// The moments that narrow down where candidates are looked for. The few events of a conversation are looked at
-    /// one by one instead.
-    pub(super) fn moments(&self) -> Option<Moments> {
-        let Conditions { from, until, .. } = self.conditions;
-        let is_wide = matches!(self.candidates, Candidates::All | Candidates::Kinds(_));
-        (is_wide && (from.is_some() || until.is_some())).then_some(Moments { from, until })
+    /// What narrows down the spans in which candidates are looked for, if something does. Tags lead to theirs one by one.
+    pub(super) fn sieve(&self) -> Option<Sieve> {
+        let Conditions { from, until, causation_id, .. } = self.conditions;
+        let ids = match self.candidates {
+            Candidates::Tags(_) => return None,
+            Candidates::All | Candidates::Kinds(_) => Vec::new(),
+            Candidates::Correlation(id) | Candidates::Causation(id) => {
+                [Some(id), causation_id].into_iter().flatten().collect()
+            }
+        };
+        let narrows = from.is_some() || until.is_some() || !ids.is_empty();
+        narrows.then_some(Sieve { from, until, ids })
     }
 
-    /// The statement that goes through candidates.
+    /// The kinds of all candidates, where these alone lead to them: then closed spans say where they are.
+    pub(super) fn kinds(&self) -> Option<&[i64]> {
+        match &self.candidates {
+            Candidates::Kinds(kinds) => Some(kinds),
+            _ => None,
+        }
+    }
+
+    /// Whether the [statement](Self::sql) looks at every event of the part of the log that it goes through, and tells only of few.
+    pub(super) const fn passes_over(&self) -> bool {
+        matches!(
+            self.candidates,
+            Candidates::Kinds(_) | Candidates::Correlation(_) | Candidates::Causation(_)
+        )
+    }
+
+    /// The statement that looks at one candidate, run like that which goes through them, from a position to itself with no key; `None`
+    /// when there is nothing to be checked.
+    pub(super) fn check_sql(&self, table: Table) -> Option<String> {
+        let all = Self { candidates: Candidates::All, conditions: Conditions::NONE };
+        let is_checked = !self.conditions.is_empty();
+        is_checked.then(|| all.with(WANTED_IF, table, Direction::Forward))
+    }
+
+    /// The statement that goes through candidates in a part of a table.
     pub(in crate::sqlite) fn sql(&self, table: Table, direction: Direction) -> String {
+        let wanted = if self.conditions.is_empty() { WANTED_ALL } else { WANTED_IF };
+        self.with(wanted, table, direction)
+    }
+
+    fn with(&self, wanted: &str, table: Table, direction: Direction) -> String {
         let sql = match direction {
             Direction::Forward => CANDIDATES_FORWARD,
             Direction::Backward => CANDIDATES_BACKWARD,
         };
-        let wanted = if self.conditions.is_empty() { WANTED_ALL } else { WANTED_IF };
         let candidates = match self.candidates {
             Candidates::Tags(_) => {
                 let sql = match direction {
@@ -108,7 +142,7 @@ impl Selection {
                 return table.of(&text(sql).replace("{wanted}", &text(wanted)));
             }
             Candidates::All => CANDIDATES_ALL,
-            Candidates::Kinds(_) => CANDIDATES_BY_KIND,
+            Candidates::Kinds(_) => CANDIDATES_BY_KINDS,
             Candidates::Correlation(_) => CANDIDATES_BY_CORRELATION,
             Candidates::Causation(_) => CANDIDATES_BY_CAUSATION,
         };
@@ -119,7 +153,7 @@ impl Selection {
     pub(super) fn keys(&self) -> Vec<Value> {
         match &self.candidates {
             Candidates::All => vec![Value::Null],
-            Candidates::Kinds(kinds) => kinds.iter().copied().map(Value::Integer).collect(),
+            Candidates::Kinds(kinds) => vec![Value::Text(serde_json::json!(kinds).to_string())],
             Candidates::Correlation(id) | Candidates::Causation(id) => vec![id_value(*id)],
             Candidates::Tags(items) => items.iter().cloned().map(Value::Text).collect(),
         }

@@ -11,9 +11,9 @@ use umbel_core::{
 };
 
 use super::{
+    closing,
     kinds::Kinds,
     known::KnownStreams,
-    spans,
     state::{self, LogRow},
     tags,
     view::{Ids, is_archived, view},
@@ -119,7 +119,7 @@ fn write(
         write_events(transaction, kinds, plan, &keys, head, now)?;
         let end = head.plus(plan.event_count());
         transaction.prepare_cached(MOVE_HEAD)?.execute([end.to_i64()])?;
-        spans::write(transaction, head, end)?;
+        closing::close(transaction, head, end)?;
     }
     write_claims(transaction, &plan.claims)?;
     write_documents(transaction, plan.documents.iter().copied(), "")?;

@@ -42,7 +42,7 @@ CREATE INDEX streams_by_creation ON streams (created_at, name);
 CREATE INDEX streams_by_deletion ON streams (deleted_at, name) WHERE deleted_at IS NOT NULL;
 
 -- What can be selected by: each category of streams with each event type in it. An event's row names one number
--- instead of two texts, and one index serves types and categories.
+-- instead of two texts, and what finds events by their kind serves types and categories.
 CREATE TABLE kinds (
     kind_id  INTEGER PRIMARY KEY,
     category TEXT    NOT NULL,
@@ -52,6 +52,7 @@ CREATE TABLE kinds (
 ) STRICT;
 CREATE INDEX kinds_by_category ON kinds (category);
 
+-- There is no index by kind or by conversation, whose price each append would pay: what serves selection is written span by span, below.
 -- What it refers to is checked at the commit: with that, a trigger that fails instead of aborting, and an insert that does so too,
 -- SQLite need not be able to undo each insert by itself, which would copy every page that it touches.
 CREATE TABLE events (
@@ -75,10 +76,6 @@ CREATE TABLE events (
     UNIQUE (stream_id, version),
     CHECK ((data IS NULL) <> (bytes IS NULL))
 ) STRICT;
--- Indexes end with the position, so each gives its events in log order.
-CREATE INDEX events_by_kind ON events (kind_id);
-CREATE INDEX events_by_correlation ON events (correlation_id) WHERE correlation_id IS NOT NULL;
-CREATE INDEX events_by_causation ON events (causation_id) WHERE causation_id IS NOT NULL;
 
 -- The beginning of the log, moved out of the way of appends. The same columns in the same order.
 CREATE TABLE archived_events (
@@ -98,9 +95,6 @@ CREATE TABLE archived_events (
     UNIQUE (stream_id, version),
     CHECK ((data IS NULL) <> (bytes IS NULL))
 ) STRICT;
-CREATE INDEX archived_events_by_kind ON archived_events (kind_id);
-CREATE INDEX archived_events_by_correlation ON archived_events (correlation_id) WHERE correlation_id IS NOT NULL;
-CREATE INDEX archived_events_by_causation ON archived_events (causation_id) WHERE causation_id IS NOT NULL;
 
 -- By which tags events are found, archived or not: a row for each tag of each event, so an event without tags has none. The
 -- kind is here too, so that a query is answered from this table alone.
@@ -114,12 +108,29 @@ CREATE TABLE event_tags (
 -- All events, wherever they are.
 CREATE VIEW whole_log AS SELECT * FROM events UNION ALL SELECT * FROM archived_events;
 
--- The times of 4096 positions each, written when the last of them is. A read by time leaves out those that do not
--- overlap. Removing events leaves them as they are: too wide, never too narrow.
+-- What leads to the events of 4096 positions each, written when the last of them is. The events behind the last span are looked through.
+
+-- Their times. A read by time leaves out those that do not overlap. Removing events leaves them as they are: too wide, never too narrow.
 CREATE TABLE spans (
     first_position  INTEGER PRIMARY KEY,
     min_recorded_at INTEGER NOT NULL,
     max_recorded_at INTEGER NOT NULL
+) STRICT;
+
+-- Where the events of a kind are, archived or not: of each, how far it is behind the first position, in two bytes, the higher one first.
+-- Removing events takes them out.
+CREATE TABLE span_kinds (
+    kind_id        INTEGER NOT NULL,
+    first_position INTEGER NOT NULL,
+    offsets        BLOB    NOT NULL,
+    PRIMARY KEY (kind_id, first_position)
+) STRICT, WITHOUT ROWID;
+
+-- A filter of their correlation and causation ids (see filter.rs), which tells of most ids that they are not there. Removing events leaves
+-- it as it is. Not in spans, whose rows are read many at a time.
+CREATE TABLE span_conversations (
+    first_position INTEGER PRIMARY KEY,
+    filter         BLOB    NOT NULL
 ) STRICT;
 
 -- Second places of events, each with a version of its own in the stream.
@@ -130,6 +141,19 @@ CREATE TABLE links (
     PRIMARY KEY (stream_id, version)
 ) STRICT, WITHOUT ROWID;
 CREATE UNIQUE INDEX links_by_position ON links (position, stream_id);
+
+-- Removals for good that are under way: what one transaction should not do at once. Versions below before_version are to go and shown no
+-- more; those below next_version are gone. The act is recorded with the last of them, as the request says.
+CREATE TABLE removals (
+    stream_id      INTEGER PRIMARY KEY REFERENCES streams (stream_id),
+    act_id         BLOB    NOT NULL UNIQUE,
+    request        TEXT    NOT NULL,
+    next_version   INTEGER NOT NULL,
+    before_version INTEGER NOT NULL,
+    -- How much is gone.
+    events         INTEGER NOT NULL DEFAULT 0,
+    links          INTEGER NOT NULL DEFAULT 0
+) STRICT;
 
 -- A recorded event never changes, whoever holds the connection.
 CREATE TRIGGER events_refuse_update BEFORE UPDATE ON events

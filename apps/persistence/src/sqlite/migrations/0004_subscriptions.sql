@@ -2,6 +2,8 @@
 
 CREATE TABLE subscriptions (
     name        TEXT    NOT NULL PRIMARY KEY,
+    -- The name that what follows from its events is kept under, whatever it is called now.
+    kept_as     TEXT    NOT NULL,
     -- What it follows, in words.
     source      TEXT    NOT NULL,
     -- The stream that its places are versions of; null when they are positions of the log.
@@ -13,15 +15,27 @@ CREATE TABLE subscriptions (
     resets      INTEGER NOT NULL DEFAULT 0,
     created_at  INTEGER NOT NULL,
     -- The epoch that its partitions began with, which no earlier one of its name had.
-    incarnation INTEGER NOT NULL
+    incarnation INTEGER NOT NULL,
+    -- What its dead letters are kept in. They are of the box and not of the name, so that the act that renames it, or lets go of them,
+    -- is as short for a million of them as for none: that holds up every append.
+    box         INTEGER NOT NULL UNIQUE
 ) STRICT;
 -- Serves the end of a stream.
 CREATE INDEX subscriptions_by_stream ON subscriptions (stream) WHERE stream IS NOT NULL;
 
--- The first epoch that no lease of a deleted subscription had: whoever still holds one of them is refused by its successor.
+-- Names that subscriptions have given up, by being deleted or renamed. The first epoch that no lease under such a name had: whoever
+-- still holds one of them is refused by its successor. And what that is kept as: of a deleted one the same as before, of a renamed one
+-- something new.
 CREATE TABLE past_epochs (
-    name  TEXT    NOT NULL PRIMARY KEY,
-    epoch INTEGER NOT NULL
+    name    TEXT    NOT NULL PRIMARY KEY,
+    epoch   INTEGER NOT NULL,
+    kept_as TEXT    NOT NULL
+) STRICT;
+
+-- Boxes of subscriptions that were deleted or begin elsewhere: what is in them is nobody's, and is removed in steps by and by. A new
+-- box is one behind all that are known here and there.
+CREATE TABLE lost_boxes (
+    box INTEGER PRIMARY KEY
 ) STRICT;
 
 -- The owner stays when its lease has run out, so that it may still renew it.
@@ -48,7 +62,7 @@ CREATE TABLE subscription_members (
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE letters (
-    subscription    TEXT    NOT NULL,
+    box             INTEGER NOT NULL,
     place           INTEGER NOT NULL,
     partition       INTEGER NOT NULL,
     key             INTEGER NOT NULL,
@@ -69,20 +83,20 @@ CREATE TABLE letters (
     head            INTEGER NOT NULL DEFAULT 0,
     edited          TEXT,
     -- Serves the list.
-    PRIMARY KEY (subscription, place),
+    PRIMARY KEY (box, place),
     CHECK ((error IS NULL) = (attempts IS NULL)),
     CHECK ((error IS NULL) = (first_failed_at IS NULL)),
     CHECK ((error IS NULL) = (last_failed_at IS NULL))
 ) STRICT;
 -- Serve the queue of a key, the keys of a partition, what is due, and the oldest of a partition.
-CREATE INDEX letters_by_key ON letters (subscription, partition, key, place);
-CREATE INDEX letters_first ON letters (subscription, partition, key, place) WHERE head = 1;
-CREATE INDEX letters_due ON letters (subscription, partition, place) WHERE head = 1 AND (retry = 1 OR error IS NULL);
-CREATE INDEX letters_by_age ON letters (subscription, partition, parked_at);
--- Serve lists of some, of one subscription and of all.
-CREATE INDEX letters_by_key_text ON letters (key_text, subscription, place);
-CREATE INDEX letters_by_event_name ON letters (event_name, subscription, place);
-CREATE INDEX letters_failed ON letters (subscription, place) WHERE error IS NOT NULL;
+CREATE INDEX letters_by_key ON letters (box, partition, key, place);
+CREATE INDEX letters_first ON letters (box, partition, key, place) WHERE head = 1;
+CREATE INDEX letters_due ON letters (box, partition, place) WHERE head = 1 AND (retry = 1 OR error IS NULL);
+CREATE INDEX letters_by_age ON letters (box, partition, parked_at);
+-- Serve lists of some, of each subscription.
+CREATE INDEX letters_by_key_text ON letters (key_text, box, place);
+CREATE INDEX letters_by_event_name ON letters (event_name, box, place);
+CREATE INDEX letters_failed ON letters (box, place) WHERE error IS NOT NULL;
 -- Serve those who ask for many, chunk by chunk: what was asked for before is not gone through again.
-CREATE INDEX letters_unasked ON letters (subscription, place) WHERE retry = 0;
-CREATE INDEX letters_unasked_by_key ON letters (subscription, partition, key, place) WHERE retry = 0;
+CREATE INDEX letters_unasked ON letters (box, place) WHERE retry = 0;
+CREATE INDEX letters_unasked_by_key ON letters (box, partition, key, place) WHERE retry = 0;

@@ -14,7 +14,7 @@ use crate::sqlite::{
     log::log,
     sql::{
         BEGIN_GENERATION, CLEAR_SERVED, DELETE_DOCUMENT, DELETE_DOCUMENT_INDEX, FIND_GENERATION, FIND_SUFFIX,
-        LIST_ALL_GENERATIONS, LIST_DOCUMENT_KEYS, LIST_GENERATIONS, MARK_GENERATION, PUT_SERVED,
+        LIST_ALL_GENERATIONS, LIST_DOCUMENT_KEYS, LIST_GENERATIONS, MARK_GENERATION, PUT_SERVED, RETIRE_ALL,
         RETIRE_BEFORE, RETIRE_BUILDING,
     },
     writer::Writer,
@@ -66,6 +66,19 @@ pub(in crate::sqlite) fn rebuild(
     };
     connection.prepare_cached(RETIRE_BUILDING)?.execute(params![projection, again.version])?;
     begin(connection, &again)?;
+    Ok(Ok(0))
+}
+
+/// Ends a projection, within the transaction that records it; what it has left is removed step by step.
+pub(in crate::sqlite) fn drop_projection(
+    connection: &Connection,
+    projection: &str,
+) -> rusqlite::Result<Result<usize, PerformError>> {
+    if of(connection, projection)?.iter().all(|one| one.phase == Phase::Removed) {
+        return Ok(Err(PerformError::ProjectionNotFound(projection.to_owned())));
+    }
+    connection.prepare_cached(RETIRE_ALL)?.execute([projection])?;
+    connection.prepare_cached(CLEAR_SERVED)?.execute([projection])?;
     Ok(Ok(0))
 }
 

@@ -12,9 +12,9 @@ use super::{leases::start_after, letters, meant::Meant};
 use crate::sqlite::{
     read_models,
     sql::{
-        DELETE_LETTERS, DELETE_PARTITIONS, DELETE_SUBSCRIPTION, EDIT_LETTER, FIND_SUBSCRIPTION,
-        FORGET_HANDLED, KEEP_EPOCH, LIST_FOLLOWERS, MOVE_START, PAUSE_SUBSCRIPTION, REMOVE_MEMBERS,
-        RENAME_LETTERS, RENAME_PARTITIONS, RENAME_SUBSCRIPTION, RESET_PARTITIONS, RETRY_LETTERS,
+        DELETE_PARTITIONS, DELETE_SUBSCRIPTION, EDIT_LETTER, FIND_SUBSCRIPTION, FORGET_HANDLED, KEEP_EPOCH,
+        LETTERS_OF, LIST_FOLLOWERS, LOSE_BOX, MOVE_START, PAUSE_SUBSCRIPTION, REMOVE_MEMBERS,
+        RENAME_PARTITIONS, RENAME_SUBSCRIPTION, RESET_PARTITIONS, RETRY_LETTERS,
     },
 };
 
@@ -46,6 +46,9 @@ pub(in crate::sqlite) fn act(
         }
         Act::RebuildProjection { projection } => {
             return read_models::rebuild(connection, projection).map(Some);
+        }
+        Act::DropProjection { projection } => {
+            return read_models::drop_projection(connection, projection).map(Some);
         }
         Act::DeleteStream { .. }
         | Act::TruncateStream { .. }
@@ -90,12 +93,25 @@ fn pause(connection: &Connection, name: &SubscriptionName, paused: bool) -> rusq
     Ok(0)
 }
 
+/// How many dead letters a subscription has.
+fn letters_of(connection: &Connection, name: &str) -> rusqlite::Result<usize> {
+    let letters = connection.prepare_cached(LETTERS_OF)?.query_row([name], |row| row.get::<_, i64>(0))?;
+    Ok(usize::try_from(letters).unwrap_or(0))
+}
+
+/// Loses the dead letters of a subscription, however many there are; how many that is.
+fn lose_letters(connection: &Connection, name: &str) -> rusqlite::Result<usize> {
+    connection.prepare_cached(LOSE_BOX)?.execute([name])?;
+    letters_of(connection, name)
+}
+
 /// Lets a subscription begin elsewhere; how many dead letters it had.
 fn reset(connection: &Connection, name: &str, start: Option<Place>) -> rusqlite::Result<usize> {
+    let lost = lose_letters(connection, name)?;
     connection.prepare_cached(MOVE_START)?.execute(params![name, start.map(Place::to_i64)])?;
     let checkpoint = start.unwrap_or_default().to_i64();
     connection.prepare_cached(RESET_PARTITIONS)?.execute(params![name, checkpoint])?;
-    connection.prepare_cached(DELETE_LETTERS)?.execute([name])
+    Ok(lost)
 }
 
 /// A stream is gone for good, and one of its name begins with version 1 again: so does whatever follows it.
@@ -114,21 +130,21 @@ pub(in crate::sqlite) fn reset_followers(
 
 /// How many dead letters go along. No lease of either name, past ones included, has the epoch that it has then.
 fn rename(connection: &Connection, name: &str, to: &str) -> rusqlite::Result<usize> {
-    connection.prepare_cached(KEEP_EPOCH)?.execute([name])?;
+    connection.prepare_cached(KEEP_EPOCH)?.execute(params![name, true])?;
     connection.prepare_cached(REMOVE_MEMBERS)?.execute(params![name, i64::MAX, None::<&[u8]>])?;
     connection.prepare_cached(RENAME_SUBSCRIPTION)?.execute([name, to])?;
     connection.prepare_cached(RENAME_PARTITIONS)?.execute([name, to])?;
-    connection.prepare_cached(RENAME_LETTERS)?.execute([name, to])
+    letters_of(connection, to)
 }
 
 fn delete(connection: &Connection, name: &str) -> rusqlite::Result<usize> {
-    connection.prepare_cached(KEEP_EPOCH)?.execute([name])?;
-    let discarded = connection.prepare_cached(DELETE_LETTERS)?.execute([name])?;
+    connection.prepare_cached(KEEP_EPOCH)?.execute(params![name, false])?;
+    let lost = lose_letters(connection, name)?;
     // All of them: no lease lasts so long.
     connection.prepare_cached(REMOVE_MEMBERS)?.execute(params![name, i64::MAX, None::<&[u8]>])?;
     connection.prepare_cached(DELETE_PARTITIONS)?.execute([name])?;
     connection.prepare_cached(DELETE_SUBSCRIPTION)?.execute([name])?;
-    Ok(discarded)
+    Ok(lost)
 }
 
 /// Letters that are meant in their order, each with those before it under the same key, the oldest first, so that whatever the limit

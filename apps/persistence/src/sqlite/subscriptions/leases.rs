@@ -161,6 +161,7 @@ fn state(name: SubscriptionName, row: &Row<'_>) -> rusqlite::Result<Subscription
     let start: Option<i64> = row.get(3)?;
     Ok(SubscriptionState {
         name,
+        kept_as: row.get(14)?,
         source: row.get(1)?,
         stream: row.get::<_, Option<String>>(2)?.map(StreamName::from_store),
         start: start.map_or(Start::Origin, |place| Start::After(Place::from_i64(place))),

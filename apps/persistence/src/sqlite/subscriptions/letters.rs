@@ -18,8 +18,8 @@ use super::{leases::subscription_name, meant::Meant, to_i64};
 use crate::sqlite::{
     error::Fault,
     sql::{
-        COUNT_LETTERS, DELETE_LETTER, FAIL_LETTER, FIND_LETTER, HAS_LEASE, HAS_LETTERS, INSERT_LETTER,
-        MARK_FIRST, PARKED_KEYS, TAKE_LETTERS, UNMARK_FIRST,
+        COUNT_LETTERS, DELETE_LETTER, FAIL_LETTER, FIND_LETTER, FORGET_BOX, HAS_LEASE, HAS_LETTERS,
+        INSERT_LETTER, LOST_BOX, MARK_FIRST, PARKED_KEYS, SWEEP_LETTERS, TAKE_LETTERS, UNMARK_FIRST,
     },
     writer::Writer,
 };
@@ -164,6 +164,25 @@ pub(super) fn list(connection: &mut Connection, request: &ListLetters) -> rusqli
 
 pub(super) fn count(connection: &Connection, filter: &LetterFilter) -> rusqlite::Result<u64> {
     Meant::by(filter).count(connection)
+}
+
+/// Removes so many letters of boxes that are lost, and the boxes in which nothing is left; how many letters.
+pub(super) fn sweep(writer: &mut Writer, limit: u32) -> Result<u64, Fault> {
+    let (transaction, _kinds) = writer.begin()?;
+    let mut removed = 0;
+    loop {
+        let room = i64::from(limit) - to_i64(removed);
+        let lost =
+            transaction.prepare_cached(LOST_BOX)?.query_row([], |row| row.get::<_, i64>(0)).optional()?;
+        let Some(lost) = lost.filter(|_| room > 0) else { break };
+        let of_one = transaction.prepare_cached(SWEEP_LETTERS)?.execute(params![lost, room])?;
+        removed += u64::try_from(of_one).unwrap_or(0);
+        if i64::try_from(of_one).is_ok_and(|of_one| of_one < room) {
+            transaction.prepare_cached(FORGET_BOX)?.execute([lost])?;
+        }
+    }
+    transaction.commit().map_err(Fault::Commit)?;
+    Ok(removed)
 }
 
 /// The partition and key of a letter, if it is there.

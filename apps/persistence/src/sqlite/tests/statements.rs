@@ -97,7 +97,9 @@ fn statements_use_their_indexes() {
                 || ["met", "at_edge", "edge", "lacking", "walked", "page"]
                     .iter()
                     .any(|met| step == format!("SCAN {met}"));
-            assert!(!step.starts_with("SCAN") || is_list, "{name}: {step}");
+            // Events of a new kind are looked for only if some were written before it in this transaction, which this program does not.
+            let is_kind_missed = name.starts_with("log/insert_kind ") && step == "SCAN events";
+            assert!(!step.starts_with("SCAN") || is_list || is_kind_missed, "{name}: {step}");
             let may_sort = !name.starts_with("log/") && !name.starts_with("extras/");
             assert!(may_sort || !step.contains("TEMP B-TREE"), "{name}: {step}");
         }
@@ -121,6 +123,15 @@ fn reads_of_the_log_use_the_named_index() {
             "INDEX sqlite_autoindex_{events}_2 (stream_id=? AND version>? AND version<?)",
         ),
         ("log/find_tagged", "SEARCH t USING PRIMARY KEY (tag=? AND position>?)"),
+        ("log/read_span", "INTEGER PRIMARY KEY (rowid>? AND rowid<?)"),
+        ("log/listed_forward", "PRIMARY KEY (kind_id=? AND first_position>? AND first_position<?)"),
+        ("log/listed_backward", "PRIMARY KEY (kind_id=? AND first_position>? AND first_position<?)"),
+        ("log/find_offsets", "PRIMARY KEY (kind_id=? AND first_position=?)"),
+        ("log/find_spans_forward", "INTEGER PRIMARY KEY (rowid>? AND rowid<?)"),
+        ("log/find_spans_backward", "INTEGER PRIMARY KEY (rowid>? AND rowid<?)"),
+        ("log/find_conversation_spans_forward", "SEARCH s USING INTEGER PRIMARY KEY (rowid>? AND rowid<?)"),
+        ("log/find_conversation_spans_backward", "SEARCH s USING INTEGER PRIMARY KEY (rowid>? AND rowid<?)"),
+        ("upkeep/find_kinds", "INDEX sqlite_autoindex_{events}_2 (stream_id=? AND version<?)"),
         ("log/read_all_forward", "INTEGER PRIMARY KEY (rowid>? AND rowid<?)"),
         ("log/read_all_backward", "INTEGER PRIMARY KEY (rowid>? AND rowid<?)"),
     ] {
@@ -171,7 +182,8 @@ fn due_work_uses_the_named_index() {
     }
 }
 
-/// Whatever a selector asks for, candidates come from its index in log order, in both directions and both tables.
+/// Whatever a selector asks for, candidates come in log order, in both directions and both tables: by their tags, or, where no span
+/// leads to them, by going through a part of the log.
 #[test]
 fn selections_use_the_named_index() {
     let (_directory, mut connection) = migrated();
@@ -188,16 +200,14 @@ fn selections_use_the_named_index() {
             .execute("INSERT INTO kinds (category, type, schema) VALUES ('s', ?1, 1)", [name])
             .unwrap();
     }
+    let part = "INTEGER PRIMARY KEY (rowid>? AND rowid<?)";
     for (selector, index) in [
-        (Selector::names(["t"]), "_by_kind (kind_id=? AND rowid>? AND rowid<?)"),
-        (Selector { recorded_from: time, ..Selector::names(["t"]) }, "_by_kind (kind_id=?"),
-        (Selector { names: Some(["t".into()].into()), ..Selector::categories(["s"]) }, "_by_kind (kind_id=?"),
-        (
-            Selector { correlation_id: id, ..all() },
-            "_by_correlation (correlation_id=? AND rowid>? AND rowid<?)",
-        ),
-        (Selector { correlation_id: id, causation_id: id, ..Selector::names(["t"]) }, "_by_correlation"),
-        (Selector { causation_id: id, ..all() }, "_by_causation (causation_id=? AND rowid>? AND rowid<?)"),
+        (Selector::names(["t"]), part),
+        (Selector { recorded_from: time, ..Selector::names(["t"]) }, part),
+        (Selector { names: Some(["t".into()].into()), ..Selector::categories(["s"]) }, part),
+        (Selector { correlation_id: id, ..all() }, part),
+        (Selector { correlation_id: id, causation_id: id, ..Selector::names(["t"]) }, part),
+        (Selector { causation_id: id, ..all() }, part),
         (tagged(), "SEARCH t USING PRIMARY KEY (tag=? AND position>? AND position<?)"),
         (
             Selector {
@@ -208,8 +218,8 @@ fn selections_use_the_named_index() {
             },
             "SEARCH t USING PRIMARY KEY (tag=? AND position>? AND position<?)",
         ),
-        (Selector { recorded_until: time, ..all() }, "INTEGER PRIMARY KEY (rowid>? AND rowid<?)"),
-        (Selector::names(many), "INTEGER PRIMARY KEY (rowid>? AND rowid<?)"),
+        (Selector { recorded_until: time, ..all() }, part),
+        (Selector::names(many), part),
     ] {
         let selection = Selection::of(&transaction, &selector).unwrap().unwrap();
         for (table, direction) in Table::ALL

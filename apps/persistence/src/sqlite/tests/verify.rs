@@ -1,6 +1,6 @@
 //! Verifying: a healthy file has no findings; each damage, done past all triggers, is found.
 
-use std::{fs, path::PathBuf};
+use std::{fs, path::PathBuf, sync::Mutex};
 
 use umbel_core::{
     EventId, Json, Metadata, Tags, Version,
@@ -9,7 +9,7 @@ use umbel_core::{
 use uuid::Uuid;
 
 use super::*;
-use crate::{Extras, Upkeep};
+use crate::{Extras, Looked, Stride, Upkeep};
 
 /// A file with streams that were truncated and linked to, an archive, complete spans, and something of everything else.
 async fn populated() -> (TempDir, PathBuf) {
@@ -28,7 +28,11 @@ async fn populated() -> (TempDir, PathBuf) {
     let lost = events.append("cut-1", NoStream, 4);
     let lost_id = lost.streams[0].events[0].id;
     append(&store, lost).await.unwrap();
-    append(&store, events.append("long", NoStream, 9_000)).await.unwrap();
+    let mut long = events.append("long", NoStream, 9_000);
+    for event in &mut long.streams[0].events {
+        event.metadata.correlation_id = Some(Uuid::from_u128(7));
+    }
+    append(&store, long).await.unwrap();
     let linked = LinkEvents {
         stream: stream("links-1"),
         expected: NoStream,
@@ -63,8 +67,20 @@ fn damage(path: &Path, sql: &str) {
     file.execute_batch(&format!("{past_checks}; {sql}")).unwrap();
 }
 
+/// What is found in the usual steps, which is what is found in small ones; each tells how far it has come.
 async fn found(path: &Path) -> Vec<Finding> {
-    Sqlite::open_existing(path).unwrap().verify().await.unwrap()
+    let store = Sqlite::open_existing(path).unwrap();
+    let whole = store.verify().await.unwrap();
+    let told = Arc::new(Mutex::new(Vec::new()));
+    let tell = Arc::clone(&told);
+    let stride = Stride { rows: 3_000, told: Arc::new(move |looked| tell.lock().unwrap().push(looked)) };
+    assert_eq!(store.verify_by(stride).await.unwrap(), whole, "in small steps");
+    let told = std::mem::take(&mut *told.lock().unwrap());
+    assert!(told.is_sorted_by_key(|looked: &Looked| (looked.rows, looked.done)), "{told:?}");
+    assert!(
+        told.len() > told.last().unwrap().checks && told.last().unwrap().done == told.last().unwrap().checks
+    );
+    whole
 }
 
 /// Every rule is broken at least once here, and what tells of it names the place.
@@ -83,7 +99,7 @@ async fn every_damage_is_found() {
         ),
         (
             "DELETE FROM events WHERE position = 6000",
-            &[Positions, Versions],
+            &[Positions, Versions, Spans],
             "nothing is at positions 6000 to 6000",
         ),
         ("UPDATE log SET head = head + 1", &[Positions], "are missing"),
@@ -98,6 +114,21 @@ async fn every_damage_is_found() {
             "links-1 is at version 4, of which 1 were removed and 2",
         ),
         ("UPDATE streams SET version = 2 WHERE name = 'links-1'", &[Versions], "has a link at 4"),
+        (
+            "INSERT INTO removals VALUES (99, x'00', '{}', 1, 2, 0, 0)",
+            &[Versions],
+            "of stream 99, which is not known",
+        ),
+        (
+            "INSERT INTO removals SELECT stream_id, x'00', '{}', 1, 3, 0, 0 FROM streams WHERE name = 'a-1'",
+            &[Versions],
+            "of stream a-1, which is shown from 1",
+        ),
+        (
+            "INSERT INTO removals SELECT stream_id, x'00', '{}', 1, 1, 2, 0 FROM streams WHERE name = 'a-1'",
+            &[Positions],
+            "are missing and 4 were removed",
+        ),
         ("UPDATE streams SET removed = 99 WHERE name = 'cut-1'", &[Versions], "and the audit tells of"),
         ("UPDATE streams SET first_version = 9 WHERE name = 'a-1'", &[Versions], "is shown from 9"),
         (
@@ -110,13 +141,57 @@ async fn every_damage_is_found() {
             &[EventIds],
             "is at positions 1 and 6000",
         ),
-        ("UPDATE events SET kind_id = 999 WHERE position = 6000", &[References], "is of kind 999"),
+        ("UPDATE events SET kind_id = 999 WHERE position = 6000", &[References, Spans], "is of kind 999"),
+        ("UPDATE events SET kind_id = 999 WHERE position = 9000", &[References], "is of kind 999"),
         ("UPDATE kinds SET type = '' WHERE category = 'a'", &[References], "has type \"\""),
         ("UPDATE kinds SET schema = 0 WHERE category = 'a'", &[References], "and schema 0"),
         ("DELETE FROM spans WHERE first_position = 4097", &[Spans], "positions 4097 to 8192"),
         ("UPDATE spans SET min_recorded_at = max_recorded_at + 1", &[Spans], "their span says between"),
         ("UPDATE spans SET max_recorded_at = min_recorded_at - 1", &[Spans], "their span says between"),
         ("INSERT INTO spans VALUES (8193, 0, 1)", &[Spans], "a span from position 8193"),
+        (
+            "DELETE FROM span_kinds WHERE first_position = 4097",
+            &[Spans],
+            "the span from position 4097 does not tell where its events of kind",
+        ),
+        (
+            "UPDATE span_kinds SET offsets = CAST(substr(offsets, 3) AS BLOB) WHERE first_position = 4097",
+            &[Spans],
+            "the span from position 4097 does not tell where its events of kind",
+        ),
+        (
+            "UPDATE span_kinds SET offsets = x'00000001' WHERE first_position = 1",
+            &[Spans],
+            "the span from position 1 does not tell where its events of kind",
+        ),
+        ("INSERT INTO span_kinds VALUES (999, 4097, x'0000')", &[Spans], "kind 999 from position 4097 on"),
+        ("INSERT INTO span_kinds VALUES (1, 4097, x'')", &[Spans], "kind 1 from position 4097 on"),
+        ("INSERT INTO span_kinds VALUES (1, 2, x'0000')", &[Spans], "kind 1 from position 2 on"),
+        (
+            "INSERT INTO span_kinds SELECT kind_id, 8193, x'0000' FROM events WHERE position = 8193",
+            &[Spans],
+            "from position 8193 on, where no span",
+        ),
+        (
+            "DELETE FROM span_conversations WHERE first_position = 4097",
+            &[Spans],
+            "the span from position 4097 has no filter",
+        ),
+        (
+            "UPDATE span_conversations SET filter = x'00' WHERE first_position = 4097",
+            &[Spans],
+            "the filter of the span from position 4097 misses the conversation or cause",
+        ),
+        (
+            "UPDATE events SET correlation_id = randomblob(16) WHERE position = 6000",
+            &[Spans],
+            "the filter of the span from position 4097 misses the conversation or cause",
+        ),
+        (
+            "INSERT INTO span_conversations VALUES (8193, x'00')",
+            &[Spans],
+            "from position 8193, where no span begins",
+        ),
         (
             "UPDATE links SET position = 99999 WHERE version = 1",
             &[Links],
@@ -153,7 +228,16 @@ async fn every_damage_is_found() {
             "subscription kept has partition 1 at 99999",
         ),
         ("DELETE FROM subscription_partitions WHERE partition = 0", &[Subscriptions, Letters], "from 1 to 3"),
-        ("DELETE FROM subscriptions", &[Subscriptions], "partitions of kept: there is no such subscription"),
+        (
+            "DELETE FROM subscriptions",
+            &[Subscriptions, Letters],
+            "partitions of kept: there is no such subscription",
+        ),
+        (
+            "INSERT INTO lost_boxes SELECT box FROM subscriptions",
+            &[Subscriptions],
+            "subscription kept keeps its dead letters in box",
+        ),
         ("DELETE FROM subscription_partitions", &[Subscriptions, Letters], "kept has no partitions"),
         ("UPDATE letters SET position = 99999 WHERE place = 1", &[Letters], "letter at 1 of kept"),
         ("UPDATE letters SET partition = partition + 1 WHERE place = 1", &[Letters], "letter at 1 of kept"),
@@ -181,9 +265,10 @@ async fn every_damage_is_found() {
 async fn findings_are_few() {
     let (_directory, path) = populated().await;
     damage(&path, "UPDATE events SET kind_id = 999");
-    let findings = found(&path).await;
-    assert_eq!(findings.len(), FINDINGS_MAX_PER_RULE);
+    let mut findings = found(&path).await;
     assert!(!Finding::are_all(&findings));
+    findings.retain(|finding| finding.rule == Rule::References);
+    assert_eq!(findings.len(), FINDINGS_MAX_PER_RULE);
 }
 
 /// A log without its row has no head; that is damage, and not an empty log.

@@ -8,6 +8,7 @@ use umbel_core::{
     store::{LinkError, LinkEvents},
 };
 
+use super::removal;
 use crate::sqlite::{
     error::Fault,
     log::{StreamRow, find_event, find_stream},
@@ -67,6 +68,9 @@ impl Found {
         let mut found = Self::default();
         for id in &request.events {
             let Some(place) = find_event(connection, *id)? else { continue };
+            if removal::is_going(connection, &place.stream, place.version)? {
+                continue;
+            }
             found.positions.insert(*id, place.position);
             let is_in_target = match target {
                 _ if place.stream == request.stream => true,

@@ -1,19 +1,21 @@
-//! Acts that take something away from the log or move it. The act and its record are one transaction; the record is
-//! written as any append is.
+//! Acts that take something away from the log or move it. The act and its record are one transaction, but for removals for good, which may
+//! take several; the record is written as any append is.
 
 use rusqlite::{Transaction, params};
 use umbel_core::{
-    ExpectedVersion, NewEvent, Position, StreamName, Timestamp, Version,
-    store::{Act, ActRecord, Append, Perform, PerformError, Performed, Removal, StoreError},
+    ExpectedVersion, NewEvent, Position, StreamName, Timestamp,
+    store::{
+        Act, ActRecord, Append, Perform, PerformError, Performed, Step, StoreError, Turn, plan::StreamState,
+    },
 };
 
+use super::removal;
 use crate::sqlite::{
     error::Fault,
     log::{Ids, Kinds, KnownStreams, LogRow, StreamRow, append_within, find_stream, log, read_event},
     sql::{
-        BEGIN_UPKEEP, COPY_TO_ARCHIVE, COUNT_LOST_LINKS, DELETE_SNAPSHOT, DELETE_STREAM, END_UPKEEP,
-        FORGET_SUBJECT, MOVE_ARCHIVE, REMOVE_ARCHIVED, REMOVE_EVENTS, REMOVE_LINKS, REMOVE_LINKS_TO,
-        REMOVE_TAGS, SOFT_DELETE_STREAM, TRUNCATE_STREAM, Table,
+        BEGIN_UPKEEP, COPY_TO_ARCHIVE, END_UPKEEP, FORGET_SUBJECT, MOVE_ARCHIVE, REMOVE_ARCHIVED,
+        SOFT_DELETE_STREAM, TRUNCATE_STREAM,
     },
     subscriptions,
     writer::Writer,
@@ -22,55 +24,34 @@ use crate::sqlite::{
 /// How much an act took away or moved.
 #[derive(Default)]
 struct Done {
-    events: usize,
-    links: usize,
+    events: u64,
+    links: u64,
 }
 
-/// What was removed for good.
-#[derive(Default)]
-struct Removed {
-    /// Of the stream's own.
-    events: usize,
-    /// That the stream held.
-    own_links: usize,
-    /// That other streams held to its events.
-    links_to: usize,
-}
-
-impl Removed {
-    /// How many of the stream's own versions that were.
-    const fn own(&self) -> usize {
-        self.events + self.own_links
-    }
-}
-
-impl From<Removed> for Done {
-    fn from(removed: Removed) -> Self {
-        Self { events: removed.events, links: removed.own_links + removed.links_to }
-    }
-}
-
-/// Does an act. What is removed for good does not stay readable in the file either.
+/// Does an act, or a step of it. What is removed for good does not stay readable in the file either.
 pub(super) fn perform(
     writer: &mut Writer,
     request: &Perform,
+    room: u32,
     now: Timestamp,
-) -> Result<Result<Performed, PerformError>, Fault> {
+) -> Result<Result<Step, PerformError>, Fault> {
     let wipes = request.act.is_hard()
         || matches!(request.act, Act::ForgetSubject { .. } | Act::DiscardLetters { .. });
     if wipes {
         writer.overwrite_deleted(true)?;
     }
-    let outcome = match try_perform(writer, request, now) {
+    let outcome = match try_perform(writer, request, room, now) {
         // Whether it was done is read from the file. When that fails too, it stays unknown.
-        Err(Fault::Commit(error)) => try_perform(writer, request, now).map_err(|_again| Fault::Commit(error)),
+        Err(Fault::Commit(error)) => {
+            try_perform(writer, request, room, now).map_err(|_again| Fault::Commit(error))
+        }
         settled => settled,
     };
     if wipes {
         writer.overwrite_deleted(false)?;
     }
     if wipes
-        && matches!(outcome, Ok(Ok(_)))
+        && matches!(outcome, Ok(Ok(Step::Done(_))))
         && let Err(error) = writer.wipe()
     {
         // It is done all the same.
@@ -82,31 +63,65 @@ pub(super) fn perform(
 fn try_perform(
     writer: &mut Writer,
     request: &Perform,
+    room: u32,
     now: Timestamp,
-) -> Result<Result<Performed, PerformError>, Fault> {
+) -> Result<Result<Step, PerformError>, Fault> {
     let (transaction, kinds) = writer.begin_upkeep()?;
     if let Some(event) = read_event(&transaction, request.id)? {
-        return Ok(request.done_before(&event));
+        return Ok(request.done_before(&event).map(Step::Done));
     }
     let stream = request.act.stream().map(|stream| find_stream(&transaction, stream)).transpose()?.flatten();
-    let log = log(&transaction)?;
-    if let Err(refusal) = request.act.check(stream.as_ref().map(StreamRow::state).as_ref(), log.head) {
-        return Ok(Err(refusal));
-    }
+    let (state, log) = (stream.as_ref().map(StreamRow::state), log(&transaction)?);
+    let removing = removal::find(&transaction, stream.map(|stream| stream.key), request)?;
+    let turn = match request.turn(state.as_ref(), log.head, removing) {
+        Ok(Turn::After(other)) => return Ok(Ok(Step::After(other))),
+        Ok(turn) => turn,
+        Err(refusal) => return Ok(Err(refusal)),
+    };
     transaction.prepare_cached(BEGIN_UPKEEP)?.execute([])?;
-    let done = match subscriptions::act(&transaction, &request.act)? {
-        Some(Ok(events)) => Done { events, links: 0 },
-        Some(Err(missing)) => return Ok(Err(missing)),
-        None => act(&transaction, &request.act, stream.map(|stream| stream.key), now)?,
+    let done = match (subscriptions::act(&transaction, &request.act)?, state) {
+        (Some(Ok(events)), _) => Some(Done { events: count(events), links: 0 }),
+        (Some(Err(missing)), _) => return Ok(Err(missing)),
+        (None, Some(state)) if request.act.is_hard() => {
+            remove(&transaction, turn, request, &state, room, now)?
+        }
+        (None, state) => Some(act(&transaction, &request.act, state.and_then(|state| state.key), now)?),
     };
     transaction.prepare_cached(END_UPKEEP)?.execute([])?;
+    let Some(done) = done else {
+        transaction.commit().map_err(Fault::Commit)?;
+        return Ok(Ok(Step::More));
+    };
     let performed = match record(&transaction, kinds, log, request, &done, now)? {
         Ok(performed) => performed,
         Err(error) => return Ok(Err(error.into())),
     };
     transaction.commit().map_err(Fault::Commit)?;
     kinds.committed();
-    Ok(Ok(performed))
+    Ok(Ok(Step::Done(performed)))
+}
+
+/// Takes the first or the next step of a removal; how much went in all of them, once it is through.
+fn remove(
+    transaction: &Transaction<'_>,
+    turn: Turn,
+    request: &Perform,
+    state: &StreamState,
+    room: u32,
+    now: Timestamp,
+) -> rusqlite::Result<Option<Done>> {
+    let mut removing = match turn {
+        Turn::GoOn(removing) => *removing,
+        _ => removal::begin(transaction, request, state, now)?,
+    };
+    if !removing.is_through() {
+        removal::step(transaction, state.key, &mut removing, room)?;
+    }
+    if !removing.is_through() {
+        return Ok(None);
+    }
+    removal::end(transaction, state.key, &removing)?;
+    Ok(Some(Done { events: removing.events, links: removing.links }))
 }
 
 /// Appends the record.
@@ -119,7 +134,7 @@ fn record(
     now: Timestamp,
 ) -> rusqlite::Result<Result<Performed, StoreError>> {
     let Perform { id, act, metadata } = request;
-    let [events, links] = [done.events, done.links].map(|count| u64::try_from(count).unwrap_or(u64::MAX));
+    let &Done { events, links } = done;
     let failed = |reason: String| Ok(Err(StoreError::Failed { reason }));
     let event = match (ActRecord { act: act.clone(), events, links }).encode() {
         Ok(event) => NewEvent::new(*id, event, metadata.clone()),
@@ -138,6 +153,7 @@ fn record(
     }
 }
 
+/// Does an act that is one step.
 fn act(
     transaction: &Transaction<'_>,
     act: &Act,
@@ -145,65 +161,20 @@ fn act(
     now: Timestamp,
 ) -> rusqlite::Result<Done> {
     match act {
-        Act::DeleteStream { stream: name, removal, .. } => delete(transaction, name, stream, *removal, now),
-        Act::TruncateStream { before, removal, .. } => truncate(transaction, stream, *before, *removal),
-        Act::Archive { through } => archive(transaction, *through),
+        Act::DeleteStream { .. } => {
+            transaction.prepare_cached(SOFT_DELETE_STREAM)?.execute(params![stream, now.as_micros()])?;
+        }
+        Act::TruncateStream { before, .. } => {
+            transaction.prepare_cached(TRUNCATE_STREAM)?.execute(params![stream, before.to_i64()])?;
+        }
+        Act::Archive { through } => return archive(transaction, *through),
         Act::ForgetSubject { subject } => {
             let parameters = params![subject.as_str(), now.as_micros()];
             transaction.prepare_cached(FORGET_SUBJECT)?.execute(parameters)?;
-            Ok(Done::default())
         }
-        _ => Ok(Done::default()),
+        _ => {}
     }
-}
-
-fn delete(
-    transaction: &Transaction<'_>,
-    name: &StreamName,
-    stream: Option<i64>,
-    removal: Removal,
-    now: Timestamp,
-) -> rusqlite::Result<Done> {
-    if removal == Removal::Soft {
-        transaction.prepare_cached(SOFT_DELETE_STREAM)?.execute(params![stream, now.as_micros()])?;
-        return Ok(Done::default());
-    }
-    let removed = remove(transaction, stream, Version::MAX)?;
-    transaction.prepare_cached(DELETE_STREAM)?.execute([stream])?;
-    transaction.prepare_cached(DELETE_SNAPSHOT)?.execute([name.as_str()])?;
-    subscriptions::reset_followers(transaction, name)?;
-    Ok(removed.into())
-}
-
-fn truncate(
-    transaction: &Transaction<'_>,
-    stream: Option<i64>,
-    before: Version,
-    removal: Removal,
-) -> rusqlite::Result<Done> {
-    let (kept_from, removed) = match removal {
-        Removal::Soft => (Version::START, Removed::default()),
-        Removal::Hard => (before, remove(transaction, stream, before)?),
-    };
-    let own = i64::try_from(removed.own()).unwrap_or(i64::MAX);
-    let parameters = params![stream, before.to_i64(), kept_from.to_i64(), own];
-    transaction.prepare_cached(TRUNCATE_STREAM)?.execute(parameters)?;
-    Ok(removed.into())
-}
-
-/// Removes what a stream has below a version: its own events with all links to them, and its links. Streams that lose
-/// links keep their versions and count what they lost; the stream itself is for the caller to count.
-fn remove(transaction: &Transaction<'_>, stream: Option<i64>, before: Version) -> rusqlite::Result<Removed> {
-    let below = params![stream, before.to_i64()];
-    let own_links = transaction.prepare_cached(REMOVE_LINKS)?.execute(below)?;
-    let mut removed = Removed { own_links, ..Removed::default() };
-    for table in Table::ALL {
-        transaction.prepare_cached(&table.of(COUNT_LOST_LINKS))?.execute(below)?;
-        removed.links_to += transaction.prepare_cached(&table.of(REMOVE_LINKS_TO))?.execute(below)?;
-        transaction.prepare_cached(&table.of(REMOVE_TAGS))?.execute(below)?;
-        removed.events += transaction.prepare_cached(&table.of(REMOVE_EVENTS))?.execute(below)?;
-    }
-    Ok(removed)
+    Ok(Done::default())
 }
 
 fn archive(transaction: &Transaction<'_>, through: Position) -> rusqlite::Result<Done> {
@@ -211,5 +182,9 @@ fn archive(transaction: &Transaction<'_>, through: Position) -> rusqlite::Result
     let events = transaction.prepare_cached(COPY_TO_ARCHIVE)?.execute(through)?;
     transaction.prepare_cached(REMOVE_ARCHIVED)?.execute(through)?;
     transaction.prepare_cached(MOVE_ARCHIVE)?.execute(through)?;
-    Ok(Done { events, links: 0 })
+    Ok(Done { events: count(events), links: 0 })
+}
+
+fn count(rows: usize) -> u64 {
+    u64::try_from(rows).unwrap_or(u64::MAX)
 }

@@ -1,55 +1,189 @@
-//! Verifying what the file holds: a statement or two for each rule, each of which finds what breaks it.
+//! Verifying what the file holds: a statement or two for each rule, each of which finds what breaks it. What spans say of kinds and
+//! conversations no statement can read.
 //!
 //! Each statement is a transaction of its own. One snapshot over all of it would be held for as long as everything takes to be
-//! looked at, and meanwhile the write-ahead log could only grow.
+//! looked at, and meanwhile the write-ahead log could only grow. For the same reason the log is looked at in steps of so many positions,
+//! and streams by so many of them. Other tables, and a single stream, are small beside it.
 
-use rusqlite::Connection;
+mod spans;
+
+use rusqlite::{Connection, ToSql};
 use umbel_core::store::{FINDINGS_MAX_PER_RULE, Finding, Rule};
 
 use crate::adapter::{Looked, Stride};
 use crate::sqlite::sql::{
-    VERIFY_ARCHIVE, VERIFY_CHECKPOINTS, VERIFY_COMMANDS, VERIFY_DOCUMENTS, VERIFY_EVENT_IDS, VERIFY_KINDS,
-    VERIFY_LETTERS, VERIFY_LINKS, VERIFY_LOG, VERIFY_PAYLOADS, VERIFY_POSITIONS, VERIFY_REFERENCES,
-    VERIFY_REMOVALS, VERIFY_SNAPSHOTS, VERIFY_SPANS, VERIFY_STRAY_SPANS, VERIFY_SUBJECT_KEYS,
-    VERIFY_SUBSCRIPTION_CHECKPOINTS, VERIFY_SUBSCRIPTIONS, VERIFY_TAGS, VERIFY_VERSIONS,
+    VERIFY_ARCHIVE, VERIFY_CHECKPOINTS, VERIFY_COMMANDS, VERIFY_COUNT, VERIFY_DOCUMENTS, VERIFY_EVENT_IDS,
+    VERIFY_GAPS, VERIFY_HEAD, VERIFY_KINDS, VERIFY_LAST_STREAM, VERIFY_LETTERS, VERIFY_LINKS, VERIFY_LOG,
+    VERIFY_PAYLOADS, VERIFY_REFERENCES, VERIFY_REMOVALS, VERIFY_REMOVED, VERIFY_SNAPSHOTS, VERIFY_SPANS,
+    VERIFY_STRAY_CONVERSATIONS, VERIFY_STRAY_POSITIONS, VERIFY_STRAY_REMOVALS, VERIFY_STRAY_SPANS,
+    VERIFY_STRAY_TAGS, VERIFY_SUBJECT_KEYS, VERIFY_SUBSCRIPTION_CHECKPOINTS, VERIFY_SUBSCRIPTIONS,
+    VERIFY_TAGS, VERIFY_VERSIONS,
 };
+use crate::walk::{Removed, Walk};
 
-const RULES: &[(Rule, &[&str])] = &[
-    (Rule::Log, &[VERIFY_LOG]),
-    (Rule::Positions, &[VERIFY_POSITIONS]),
-    (Rule::Versions, &[VERIFY_VERSIONS, VERIFY_REMOVALS]),
-    (Rule::EventIds, &[VERIFY_EVENT_IDS]),
-    (Rule::References, &[VERIFY_REFERENCES, VERIFY_KINDS]),
-    (Rule::Spans, &[VERIFY_SPANS, VERIFY_STRAY_SPANS]),
-    (Rule::Links, &[VERIFY_LINKS]),
-    (Rule::Tags, &[VERIFY_TAGS]),
-    (Rule::Checkpoints, &[VERIFY_CHECKPOINTS, VERIFY_SUBSCRIPTION_CHECKPOINTS]),
-    (Rule::Snapshots, &[VERIFY_SNAPSHOTS]),
-    (Rule::Documents, &[VERIFY_DOCUMENTS]),
-    (Rule::Commands, &[VERIFY_COMMANDS]),
-    (Rule::Archive, &[VERIFY_ARCHIVE]),
-    (Rule::Payloads, &[VERIFY_PAYLOADS]),
-    (Rule::SubjectKeys, &[VERIFY_SUBJECT_KEYS]),
-    (Rule::Subscriptions, &[VERIFY_SUBSCRIPTIONS]),
-    (Rule::Letters, &[VERIFY_LETTERS]),
+/// What a statement looks at.
+#[derive(Clone, Copy)]
+enum Over {
+    /// All of it at once.
+    Whole,
+    /// Events by position.
+    Positions,
+    /// Events by position, whole spans at a time.
+    Spans,
+    /// Streams by their ids.
+    Streams,
+}
+
+const CHECKS: &[(Rule, Over, &str)] = &[
+    (Rule::Log, Over::Whole, VERIFY_LOG),
+    (Rule::Positions, Over::Whole, VERIFY_STRAY_POSITIONS),
+    (Rule::Versions, Over::Streams, VERIFY_VERSIONS),
+    (Rule::Versions, Over::Whole, VERIFY_STRAY_REMOVALS),
+    (Rule::EventIds, Over::Whole, VERIFY_EVENT_IDS),
+    (Rule::References, Over::Positions, VERIFY_REFERENCES),
+    (Rule::References, Over::Whole, VERIFY_KINDS),
+    (Rule::Spans, Over::Spans, VERIFY_SPANS),
+    (Rule::Spans, Over::Whole, VERIFY_STRAY_SPANS),
+    (Rule::Spans, Over::Whole, VERIFY_STRAY_CONVERSATIONS),
+    (Rule::Links, Over::Whole, VERIFY_LINKS),
+    (Rule::Tags, Over::Positions, VERIFY_TAGS),
+    (Rule::Tags, Over::Whole, VERIFY_STRAY_TAGS),
+    (Rule::Checkpoints, Over::Whole, VERIFY_CHECKPOINTS),
+    (Rule::Checkpoints, Over::Whole, VERIFY_SUBSCRIPTION_CHECKPOINTS),
+    (Rule::Snapshots, Over::Whole, VERIFY_SNAPSHOTS),
+    (Rule::Documents, Over::Whole, VERIFY_DOCUMENTS),
+    (Rule::Commands, Over::Whole, VERIFY_COMMANDS),
+    (Rule::Archive, Over::Whole, VERIFY_ARCHIVE),
+    (Rule::Payloads, Over::Positions, VERIFY_PAYLOADS),
+    (Rule::SubjectKeys, Over::Positions, VERIFY_SUBJECT_KEYS),
+    (Rule::Subscriptions, Over::Whole, VERIFY_SUBSCRIPTIONS),
+    (Rule::Letters, Over::Whole, VERIFY_LETTERS),
 ];
+
+/// One verification under way.
+struct Verification<'a> {
+    connection: &'a Connection,
+    stride: &'a Stride,
+    looked: Looked,
+}
 
 /// What is not as it must be.
 pub(super) fn verify(connection: &mut Connection, stride: &Stride) -> rusqlite::Result<Vec<Finding>> {
-    let mut findings = Vec::new();
-    let mut looked = Looked { checks: RULES.len(), ..Looked::default() };
-    for (rule, statements) in RULES {
-        let mut broken = Vec::new();
-        for sql in *statements {
-            let left = i64::try_from(FINDINGS_MAX_PER_RULE - broken.len()).unwrap_or(0);
-            let mut statement = connection.prepare(sql)?;
-            let found = statement.query_map([left], |row| Ok(Finding { rule: *rule, what: row.get(0)? }))?;
-            broken.extend(found.collect::<rusqlite::Result<Vec<_>>>()?);
+    // What spans say, and the sums over positions and over what streams lost, are one more each.
+    let looked = Looked { checks: CHECKS.len() + 3, ..Looked::default() };
+    let spans = spans::look(connection, FINDINGS_MAX_PER_RULE)?;
+    let spans = spans.into_iter().map(|what| Finding { rule: Rule::Spans, what }).collect();
+    Verification { connection, stride, looked }.findings(spans)
+}
+
+impl Verification<'_> {
+    /// All of them, with those that are there already.
+    fn findings(mut self, mut findings: Vec<Finding>) -> rusqlite::Result<Vec<Finding>> {
+        self.checked();
+        let (head, streams) = (self.head()?.unwrap_or(0), self.one(VERIFY_LAST_STREAM)?);
+        for (rule, over, sql) in CHECKS {
+            let told = findings.iter().filter(|finding| finding.rule == *rule).count();
+            let room = FINDINGS_MAX_PER_RULE.saturating_sub(told);
+            let broken = match over {
+                Over::Whole => self.all(sql, &[&i64::try_from(room).unwrap_or(i64::MAX)])?,
+                Over::Positions | Over::Spans => self.walk(sql, *over, (0, head), room)?,
+                Over::Streams => self.walk(sql, *over, (0, streams), room)?,
+            };
+            self.checked();
+            findings.extend(broken.into_iter().map(|what| Finding { rule: *rule, what }));
         }
-        findings.extend(broken);
-        looked.done += 1;
-        stride.tell(looked);
+        for (rule, broken) in [(Rule::Positions, self.positions()?), (Rule::Versions, self.removals()?)] {
+            self.checked();
+            findings.extend(broken.into_iter().map(|what| Finding { rule, what }));
+        }
+        findings.sort();
+        Ok(findings)
     }
-    findings.sort();
-    Ok(findings)
+
+    /// Positions run up to the head; as many are missing as were removed.
+    fn positions(&mut self) -> rusqlite::Result<Vec<String>> {
+        // What was removed before the head is read was not behind it.
+        let before = self.removed()?;
+        let Some(head) = self.head()? else { return Ok(Vec::new()) };
+        let (mut missing, mut walk) = (0_i64, Walk::new("0", 1));
+        while let Some((after, upto)) = self.next(&mut walk, Over::Positions, head) {
+            let mut count = self.connection.prepare_cached(VERIFY_COUNT)?;
+            let there: i64 = count.query_row([after, upto], |row| row.get(0))?;
+            missing = missing.saturating_add(upto.saturating_sub(after)).saturating_sub(there);
+            walk.came(upto.to_string(), None);
+        }
+        let Some(wrong) = before.against(self.removed()?, head, missing) else { return Ok(Vec::new()) };
+        let gaps = self.walk(VERIFY_GAPS, Over::Positions, (-1, head), FINDINGS_MAX_PER_RULE - 1)?;
+        Ok([wrong].into_iter().chain(gaps).collect())
+    }
+
+    /// Streams that are there have lost no more versions than were removed. (Those that are gone have taken their part along.) What was
+    /// removed is read last, so that it tells of all that was counted.
+    fn removals(&self) -> rusqlite::Result<Vec<String>> {
+        let lost = self.one(VERIFY_REMOVALS)?;
+        let told = self.removed()?.versions;
+        let wrong = (lost > told)
+            .then(|| format!("streams have lost {lost} versions, and the audit tells of {told}"));
+        Ok(wrong.into_iter().collect())
+    }
+
+    /// What a statement finds from one number to another, step by step, at most so much.
+    fn walk(
+        &mut self,
+        sql: &str,
+        over: Over,
+        (start, end): (i64, i64),
+        room: usize,
+    ) -> rusqlite::Result<Vec<String>> {
+        let mut walk = Walk::new(&start.to_string(), room);
+        while let Some((after, upto)) = self.next(&mut walk, over, end) {
+            let found = self.all(sql, &[&walk.left(), &after, &upto])?;
+            walk.came(upto.to_string(), found);
+        }
+        Ok(walk.found())
+    }
+
+    /// From where the next step goes to where: behind so many numbers, each of which may be that of a row.
+    fn next(&mut self, walk: &mut Walk, over: Over, end: i64) -> Option<(i64, i64)> {
+        /// Positions in a span.
+        const SPAN: i64 = 4096;
+        if !walk.goes_on() {
+            return None;
+        }
+        let after: i64 = walk.after().parse().ok()?;
+        let rows = i64::from(self.stride.rows.max(1));
+        let upto = match over {
+            Over::Spans => (after / SPAN).saturating_add((rows / SPAN).max(1)).saturating_mul(SPAN),
+            _ => after.saturating_add(rows),
+        };
+        let upto = if matches!(over, Over::Spans) { upto } else { upto.min(end) };
+        walk.upto((after < end).then(|| upto.to_string()), None)?;
+        self.looked.rows += upto.saturating_sub(after).unsigned_abs();
+        self.stride.tell(self.looked);
+        Some((after, upto))
+    }
+
+    /// `None` for a log without its row, which is told of as such.
+    fn head(&self) -> rusqlite::Result<Option<i64>> {
+        self.connection.prepare_cached(VERIFY_HEAD)?.query_row([], |row| row.get(0))
+    }
+
+    fn removed(&self) -> rusqlite::Result<Removed> {
+        let removed = |row: &rusqlite::Row<'_>| Ok(Removed { events: row.get(0)?, versions: row.get(1)? });
+        self.connection.prepare_cached(VERIFY_REMOVED)?.query_row([], removed)
+    }
+
+    fn one(&self, sql: &str) -> rusqlite::Result<i64> {
+        self.connection.prepare_cached(sql)?.query_row([], |row| row.get(0))
+    }
+
+    fn all(&self, sql: &str, parameters: &[&dyn ToSql]) -> rusqlite::Result<Vec<String>> {
+        self.connection.prepare_cached(sql)?.query_map(parameters, |row| row.get(0))?.collect()
+    }
+
+    /// One check is through.
+    fn checked(&mut self) {
+        self.looked.done += 1;
+        self.stride.tell(self.looked);
+    }
 }

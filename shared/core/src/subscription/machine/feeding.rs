@@ -1,4 +1,9 @@
-//! Reading the log: one feed for all partitions that are ours.
+//! Reading the log: one feed for all partitions that are ours, as long as they are at one place.
+//!
+//! A partition may stand far behind the others: it was just won from somebody who was slow. Then two places are read from by turns, that of
+//! the last one and that of the first one. Each partition takes what is next for it and leaves the rest, so the one catches up while the
+//! others go on; those between wait until the last one has come to them. So no event is read more than twice for it, and a part of the
+//! buffer is kept for the first ones: what happens now waits behind no more than the buffer.
 //!
 //! What a key that waits to be tried again may hold here is bounded, so that others flow however much comes of it: what is beyond
 //! is left in the log, and read again once what is here of the key is done.
@@ -14,6 +19,8 @@ use crate::{
 /// Which part of the buffer one key may hold that waits, and which part all of them.
 const OF_ONE: usize = 8;
 const OF_ALL: usize = 2;
+/// Which part of the buffer is kept for those ahead while others are behind.
+const OF_AHEAD: usize = 4;
 
 impl<E: Clone> Machine<E> {
     pub(super) fn announced(&mut self, place: Place) {
@@ -33,24 +40,34 @@ impl<E: Clone> Machine<E> {
         {
             return;
         }
-        let most = count(self.options.buffer_max);
-        let room = most.saturating_sub(self.queue.len());
-        // Not event by event behind slow consumers; but if what is here waits for something, others need not.
-        let flowing = most.saturating_sub(self.queue.waiting());
-        let enough = room >= flowing.div_ceil(2) || self.queue.sendable() == 0;
-        if room == 0 || !enough {
-            return;
-        }
-        let active = self.owned_partitions().filter(|partition| partition.active);
-        let Some(after) = active.map(|partition| partition.seen).chain(back).min() else { return };
-        if !self.look && after >= self.head {
+        let seen = || self.owned_partitions().filter(|partition| partition.active).map(|one| one.seen);
+        let (Some(last), Some(first)) = (seen().chain(back).min(), seen().max()) else { return };
+        if !self.look && last >= self.head {
             self.behind = false;
             return;
         }
+        let Some((after, limit)) = self.next_read(last, first) else { return };
+        self.read_behind = after < first;
         self.look = false;
         self.announced = Place::START;
         self.fetch.start(after);
-        self.out.push(Effect::Fetch { after, limit: u32::try_from(room).unwrap_or(u32::MAX) });
+        self.out.push(Effect::Fetch { after, limit: u32::try_from(limit).unwrap_or(u32::MAX) });
+    }
+
+    /// From where to read, and how much: by turns for those that are last and for those that are first, if these have something to read.
+    fn next_read(&self, last: Place, first: Place) -> Option<(Place, usize)> {
+        let most = count(self.options.buffer_max);
+        let room = most.saturating_sub(self.queue.len());
+        let kept = if last < first { most / OF_AHEAD } else { 0 };
+        let room_behind = room.saturating_sub(kept);
+        // Not event by event behind slow consumers; but if what is here waits for something, others need not.
+        let flowing = most.saturating_sub(self.queue.waiting() + kept);
+        let is_idle = self.queue.sendable() == 0;
+        let is_enough = |room: usize, of: usize| room > 0 && (is_idle || room >= of.div_ceil(2));
+        let behind = is_enough(room_behind, flowing).then_some((last, room_behind));
+        let is_wanted = last < first && (self.look || first < self.head);
+        let ahead = (is_wanted && is_enough(room, kept)).then_some((first, room));
+        if self.read_behind { ahead.or(behind) } else { behind.or(ahead) }
     }
 
     /// Each partition takes what is its own and new. One that stands before the place from which was read takes nothing: it would
@@ -66,6 +83,10 @@ impl<E: Clone> Machine<E> {
             return;
         }
         self.fetch.answered();
+        #[cfg(test)]
+        if self.bug == Some(crate::subscription::tests::Bug::GapsAreSkipped) {
+            self.partitions.iter_mut().flatten().for_each(|one| one.seen = one.seen.max(after));
+        }
         let most = count(self.options.buffer_max);
         let (mut upto, mut left) = (last, BTreeMap::new());
         let partitions = self.options.partitions;

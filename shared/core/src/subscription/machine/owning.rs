@@ -38,9 +38,12 @@ impl<E: Clone> Machine<E> {
         // Given back is what nothing is left of to do, and that is so before it is known whether the request succeeds.
         let done = |one: &&Partition| leaving || self.may_give_back(one);
         let release: Vec<Lease> = self.owned_partitions().filter(done).map(Partition::lease).collect();
-        for lease in &release {
-            self.lose(lease.partition);
+        for Lease { partition, epoch } in release {
+            self.lose(partition);
+            self.returned.insert(partition, epoch);
         }
+        let returned = self.returned.iter().map(|(partition, epoch)| (*partition, *epoch));
+        let release = returned.map(|(partition, epoch)| Lease { partition, epoch }).collect();
         let hold: Vec<Lease> = self.owned().collect();
         let claim = if leaving { Vec::new() } else { std::mem::take(&mut self.claims) };
         let wanted = hold.iter().map(|lease| lease.partition).chain(claim.iter().copied()).collect();
@@ -80,10 +83,11 @@ impl<E: Clone> Machine<E> {
         self.chores = true;
         self.paused = leases.paused;
         self.resets = leases.resets;
+        let mut found = Vec::new();
         for state in &leases.partitions {
-            self.compare(state, &asked);
+            found.extend(self.compare(state, &asked));
         }
-        self.plan(leases, &asked);
+        self.plan(leases, &asked, &found);
         self.activate();
     }
 
@@ -106,23 +110,33 @@ impl<E: Clone> Machine<E> {
         self.over();
     }
 
-    /// What the answer says of one partition.
-    fn compare(&mut self, state: &LeaseState, asked: &Asked) {
+    /// What the answer says of one partition. Its number, if it is ours by a request that is not known of here.
+    fn compare(&mut self, state: &LeaseState, asked: &Asked) -> Option<u32> {
         let ours = state.owner == Some(self.node);
         let known = self.partition(state.partition).map(|partition| partition.epoch);
         if known.is_some() && (!ours || known != Some(state.epoch)) {
             self.lose(state.partition);
         }
+        match self.returned.get(&state.partition) {
+            // The request that gave it back has not been carried out, and may still be: under this lease nothing more is done.
+            Some(epoch) if ours && *epoch == state.epoch => {
+                self.next_ask = self.now;
+                return None;
+            }
+            _ => drop(self.returned.remove(&state.partition)),
+        }
         if !ours {
-            return;
+            return None;
         }
-        // One that was not asked for is ours by a request whose answer was lost. It lasts since that one; so it is renewed before
-        // it is used.
-        let renewed = asked.wanted.contains(&state.partition);
-        let until = if renewed { asked.at.saturating_add(self.options.lease_ms) } else { 0 };
-        if !renewed {
+        if !asked.wanted.contains(&state.partition) {
+            // It is ours by a request whose answer was lost, or by one of a machine before this one on the same node. What else they asked
+            // for may still be carried out, giving it back included. So it is given back, and claimed in the same breath: under
+            // the epoch that it has then only this machine asks for anything.
+            self.returned.insert(state.partition, state.epoch);
             self.next_ask = self.now;
+            return Some(state.partition);
         }
+        let until = asked.at.saturating_add(self.options.lease_ms);
         let (now, due) = (self.now, state.due);
         if let Some(partition) = self.under(state.partition, state.epoch) {
             let lapsed = !partition.is_leased(now);
@@ -137,7 +151,7 @@ impl<E: Clone> Machine<E> {
             if state.letters == 0 && self.queue.has_parked(state.partition) {
                 self.reload(state.partition);
             }
-            return;
+            return None;
         }
         let lease = Lease { partition: state.partition, epoch: state.epoch };
         let mut partition = Partition::new(lease, until, state.checkpoint, state.letters == 0);
@@ -145,16 +159,19 @@ impl<E: Clone> Machine<E> {
         if let Some(slot) = usize::try_from(state.partition).ok().and_then(|at| self.partitions.get_mut(at)) {
             *slot = Some(partition);
         }
+        None
     }
 
-    /// Decides what to claim and what to give back.
-    fn plan(&mut self, leases: &Leases, asked: &Asked) {
+    /// Decides what to claim and what to give back. What was `found` to be ours counts as ours.
+    fn plan(&mut self, leases: &Leases, asked: &Asked, found: &[u32]) {
         let owned = self.owned_partitions().map(|one| Owned {
             partition: one.number,
             draining: one.draining,
             idle: one.is_idle(),
         });
-        let owned: Vec<_> = owned.collect();
+        let found =
+            found.iter().map(|partition| Owned { partition: *partition, draining: false, idle: true });
+        let owned: Vec<_> = owned.chain(found.clone()).collect();
         let stops = self.stopping != Stopping::No;
         let plan =
             if stops { Plan::default() } else { plan(self.node, self.options.partitions, leases, &owned) };
@@ -165,7 +182,8 @@ impl<E: Clone> Machine<E> {
         if plan.claim.iter().any(|partition| !asked.claimed.contains(partition)) {
             self.next_ask = self.now;
         }
-        self.claims = plan.claim;
+        let kept = found.map(|one| one.partition).filter(|partition| !plan.give_back.contains(partition));
+        self.claims = plan.claim.iter().copied().chain(kept.filter(|_| !stops)).collect();
     }
 
     /// Works out which partitions may send.

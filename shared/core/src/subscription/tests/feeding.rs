@@ -146,7 +146,8 @@ fn a_partition_that_is_won_late_reads_from_its_own_place() {
     }
     states.partitions[1].owner = Some(super::rig::OTHER);
     rig.tell(Input::Leased(states.clone()));
-    // It was not asked for: it is renewed first.
+    // It was not asked for: it is claimed anew first.
+    states.partitions[0].epoch = 2;
     rig.tell(Input::Leased(states.clone()));
     assert_eq!(rig.fetch(), Some(place(5)));
     rig.fetched(6, &[]);
@@ -158,6 +159,7 @@ fn a_partition_that_is_won_late_reads_from_its_own_place() {
     states.partitions[1].owner = Some(NODE);
     states.partitions[1].checkpoint = place(2);
     rig.tell(Input::Leased(states.clone()));
+    states.partitions[1].epoch = 2;
     rig.tell(Input::Leased(states));
     let items =
         vec![Item { place: place(8), key: other, event: 8 }, Item { place: place(9), key: own, event: 9 }];

@@ -2,7 +2,7 @@
 
 use super::rig::{A, B, INCARNATION, NODE, OTHER, Rig, leases, options, place};
 use crate::{
-    store::{LEASE_MAX_MS, Lease, Leases},
+    store::{KeepLeases, LEASE_MAX_MS, Lease, Leases},
     subscription::{Effect, Input, NodeId, Options, Verdict},
 };
 
@@ -182,6 +182,29 @@ fn a_second_node_gets_its_share() {
     }
 }
 
+/// SU-16: what was given back by a request of which nobody knows what became of it is not used again under that lease, for the request may
+/// still be carried out: it is given back once more, and claimed anew if it is wanted after all.
+#[test]
+fn what_was_given_back_is_claimed_anew() {
+    let mut rig = Rig::with(Options { partitions: 2, ..options() }, &[4], &[]);
+    rig.after(1000);
+    let both = || [(Some(NODE), 1), (Some(NODE), 1)];
+    rig.tell(Input::Leased(stand(2, &both())));
+    assert_eq!((rig.lease().hold, rig.lease().release), (vec![lease(0, 1)], vec![lease(1, 1)]));
+    rig.tell(Input::LeaseFailed);
+    rig.after(1000);
+    for _ in 0..2 {
+        assert_eq!((rig.lease().hold, rig.lease().release), (vec![lease(0, 1)], vec![lease(1, 1)]));
+        // The other node is gone.
+        rig.tell(Input::Leased(stand(1, &both())));
+        assert_eq!(rig.machine.owned().collect::<Vec<_>>(), [lease(0, 1)]);
+    }
+    rig.tell(Input::Leased(stand(1, &[(Some(NODE), 1), (None, 1)])));
+    assert_eq!((rig.lease().claim, rig.lease().release), (vec![1], vec![]));
+    rig.tell(Input::Leased(stand(1, &[(Some(NODE), 1), (Some(NODE), 2)])));
+    assert_eq!(rig.machine.owned().collect::<Vec<_>>(), [lease(0, 1), lease(1, 2)]);
+}
+
 /// SU-17: a lease that was held until an operator took all away is claimed as soon as that is known, and not with the next renewal; one
 /// that was claimed just now and not granted waits for that.
 #[test]
@@ -197,7 +220,8 @@ fn what_a_reset_took_away_is_claimed_at_once() {
     assert_eq!(rig.lease().claim, [0]);
 }
 
-/// A claim whose answer was lost is ours all the same; it is renewed before it is used, for nobody knows since when it lasts.
+/// SU-16: a claim whose answer was lost, or of a machine before this one, is ours all the same; it is given back and claimed anew in one
+/// request before it is used, so that nothing that was asked for under the epoch before is of any effect any more.
 #[test]
 fn a_claim_whose_answer_was_lost_is_found_again() {
     let mut rig = Rig::idle(options());
@@ -208,8 +232,9 @@ fn a_claim_whose_answer_was_lost_is_found_again() {
     rig.after(100);
     assert!(rig.lease().claim.is_empty());
     rig.tell(Input::Leased(stand(1, &[(Some(NODE), 1)])));
-    assert_eq!((rig.fetch(), rig.lease().hold), (None, vec![lease(0, 1)]));
-    rig.tell(Input::Leased(stand(1, &[(Some(NODE), 1)])));
+    let KeepLeases { hold, release, claim, .. } = rig.lease();
+    assert_eq!((rig.fetch(), hold, release, claim), (None, vec![], vec![lease(0, 1)], vec![0]));
+    rig.tell(Input::Leased(stand(1, &[(Some(NODE), 2)])));
     assert_eq!(rig.fetch(), Some(place(0)));
 }
 

@@ -67,6 +67,12 @@ fn a_checkpoint_saved_too_far_is_found() {
 }
 
 #[test]
+fn a_partition_that_skips_what_others_have_read_is_found() {
+    let found = seed_that_finds(Bug::GapsAreSkipped).unwrap();
+    assert!(found.contains("is not done") || found.contains("before it was not"), "{found}");
+}
+
+#[test]
 fn a_retry_that_lets_later_events_pass_is_found() {
     let found = seed_that_finds(Bug::RetryLetsOthersPass).unwrap();
     assert!(found.contains("before it was not"), "{found}");

@@ -61,7 +61,7 @@ impl Walk {
             Self::Snapshots => (&statements.verify_next_snapshots, ""),
             Self::Entries => (&statements.verify_next_entries, r#"["", ""]"#),
             Self::Commands => (&statements.verify_next_commands, NIL),
-            Self::Letters => (&statements.verify_next_letters, r#"["", 0]"#),
+            Self::Letters => (&statements.verify_next_letters, "[0, 0]"),
             Self::Partitions => (&statements.verify_next_partitions, r#"["", 0]"#),
         })
     }
@@ -82,6 +82,7 @@ pub(in crate::postgres) fn checks(statements: &Statements) -> Vec<Check<'_>> {
         (Rule::Log, Walk::Whole, statements.verify_log.as_str()),
         (Rule::Positions, Walk::Whole, &statements.verify_stray_positions),
         (Rule::Versions, Walk::Places, &statements.verify_versions),
+        (Rule::Versions, Walk::Whole, &statements.verify_stray_removals),
         (Rule::EventIds, Walk::Ids, &statements.verify_event_ids),
         (Rule::References, Walk::Positions, &statements.verify_references),
         (Rule::References, Walk::Whole, &statements.verify_kinds),

@@ -4,45 +4,29 @@ use tokio_postgres::Error;
 use umbel_core::store::FINDINGS_MAX_PER_RULE;
 
 use super::{Verification, what};
-
-/// How often positions are counted anew when something was removed meanwhile.
-const ATTEMPTS: usize = 3;
-
-/// What the audit tells was removed for good.
-#[derive(Default)]
-struct Audit {
-    events: i64,
-    versions: i64,
-    /// Records of removals that are younger than what was counted.
-    younger: i64,
-}
+use crate::walk::Removed;
 
 impl Verification<'_> {
-    /// Positions run up to the head; as many are missing as the audit says. Counting takes many steps: when something was removed
-    /// during them, and is recorded behind the head, a difference means nothing.
+    /// Positions run up to the head; as many are missing as were removed.
     pub(super) async fn positions(&mut self) -> Result<Vec<String>, Error> {
-        for _ in 0..ATTEMPTS {
-            let head = self.one(&self.statements.verify_log_head, &[]).await?.get::<_, Option<i64>>("head");
-            let Some(head) = head else { break };
+        // What was removed before the head is read was not behind it.
+        let before = self.audit().await?.and(self.under_way().await?);
+        let head = self.one(&self.statements.verify_log_head, &[]).await?.get::<_, Option<i64>>("head");
+        let mut found = Vec::new();
+        if let Some(head) = head {
             let missing = head.saturating_sub(self.count(head).await?);
-            let Audit { events: removed, younger, .. } = self.audit(head).await?;
-            if missing == removed {
-                break;
-            }
-            if younger == 0 {
-                self.checked();
-                let mut found =
-                    vec![format!("up to position {head}, {missing} are missing and {removed} were removed")];
+            let after = self.told().await?;
+            if let Some(wrong) = before.against(after, head, missing) {
+                found.push(wrong);
                 found.extend(self.gaps(head, FINDINGS_MAX_PER_RULE - 1).await?);
-                return Ok(found);
             }
         }
         self.checked();
-        Ok(Vec::new())
+        Ok(found)
     }
 
-    /// Streams that are there have lost no more versions than the audit says. (Those that are gone have taken their part along.)
-    /// The audit is read last, so that it tells of all that was counted.
+    /// Streams that are there have lost no more versions than were removed. (Those that are gone have taken their part along.) What was
+    /// removed is read last, so that it tells of all that was counted.
     pub(super) async fn removals(&mut self) -> Result<Vec<String>, Error> {
         let (mut after, mut lost) = ("0".to_owned(), 0_i64);
         while let Some(upto) = self.next(&self.statements.verify_next_streams, &after, 0).await? {
@@ -50,11 +34,23 @@ impl Verification<'_> {
             lost = lost.saturating_add(row.get("versions"));
             after = upto;
         }
-        let told = self.audit(i64::MAX).await?.versions;
+        let told = self.told().await?.versions;
         self.checked();
         let wrong = (lost > told)
             .then(|| format!("streams have lost {lost} versions, and the audit tells of {told}"));
         Ok(wrong.into_iter().collect())
+    }
+
+    /// All that was removed up to now. One that ends between the two looks counts twice, rather than not at all.
+    async fn told(&mut self) -> Result<Removed, Error> {
+        let under_way = self.under_way().await?;
+        Ok(self.audit().await?.and(under_way))
+    }
+
+    /// What removals have taken that are not through, so that the audit does not tell of it yet.
+    async fn under_way(&self) -> Result<Removed, Error> {
+        let row = self.one(&self.statements.verify_removals, &[]).await?;
+        Ok(Removed { events: row.get("events"), versions: row.get("versions") })
     }
 
     /// How many events there are up to a position.
@@ -68,15 +64,13 @@ impl Verification<'_> {
         Ok(count)
     }
 
-    async fn audit(&mut self, head: i64) -> Result<Audit, Error> {
-        let (mut after, mut audit) = ("0".to_owned(), Audit::default());
+    /// What the audit tells.
+    async fn audit(&mut self) -> Result<Removed, Error> {
+        let (mut after, mut audit) = ("0".to_owned(), Removed::default());
         loop {
-            let row =
-                self.one(&self.statements.verify_audit, &[&after.as_str(), &self.step(), &head]).await?;
+            let row = self.one(&self.statements.verify_audit, &[&after.as_str(), &self.step()]).await?;
             let Some(upto) = row.get("upto") else { return Ok(audit) };
-            audit.events = audit.events.saturating_add(row.get("events"));
-            audit.versions = audit.versions.saturating_add(row.get("versions"));
-            audit.younger = audit.younger.saturating_add(row.get("younger"));
+            audit = audit.and(Removed { events: row.get("events"), versions: row.get("versions") });
             after = upto;
         }
     }

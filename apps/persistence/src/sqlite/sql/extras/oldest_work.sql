@@ -50,8 +50,8 @@ WITH RECURSIVE queues (queue) AS (
     UNION ALL
     SELECT (
         SELECT l.parked_at FROM letters AS l
-        WHERE l.subscription = p.subscription AND l.partition = p.partition ORDER BY l.parked_at LIMIT 1
+        WHERE l.box = s.box AND l.partition = p.partition ORDER BY l.parked_at LIMIT 1
     )
-    FROM subscription_partitions AS p
+    FROM subscriptions AS s JOIN subscription_partitions AS p ON p.subscription = s.name
 )
 SELECT min(at) FROM moments

@@ -1,5 +1,5 @@
--- Purpose: fragment, events that one message led to are candidates.
+-- Purpose: fragment, events that one message led to are candidates; for spans that may hold some, and the end of the log.
 -- Parameters: ?3 causation_id.
 -- Zero rows: of its query, there are none.
--- Index: events_by_causation, archived_events_by_causation.
-INDEXED BY {events}_by_causation WHERE e.causation_id = ?3
+-- Index: primary key of the table; the others between these positions are passed over.
+NOT INDEXED WHERE e.causation_id = ?3

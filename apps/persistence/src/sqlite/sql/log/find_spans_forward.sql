@@ -3,7 +3,7 @@
 --   at most.
 -- Zero rows: no such spans.
 -- Index: primary key of spans, in its order.
-SELECT first_position FROM spans
+SELECT first_position, NULL AS filter FROM spans
 WHERE first_position BETWEEN ?1 AND ?2
     AND (?3 IS NULL OR max_recorded_at >= ?3) AND (?4 IS NULL OR min_recorded_at < ?4)
 ORDER BY first_position ASC

@@ -3,6 +3,6 @@
 -- Zero rows: never.
 -- Index: as of list_letters; it looks at every letter that this leads to.
 SELECT count(*)
-FROM subscriptions s CROSS JOIN letters l INDEXED BY {index} ON l.subscription = s.name
+FROM subscriptions s CROSS JOIN letters l INDEXED BY {index} ON l.box = s.box
 WHERE true
     {meant}

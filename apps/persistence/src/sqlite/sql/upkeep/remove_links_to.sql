@@ -1,6 +1,10 @@
--- Purpose: removes all links to events of a stream, wherever they are. {events} is the table: of the log or of the archive.
--- Parameters: ?1 stream_id, ?2 only to versions below this.
+-- Purpose: removes links to events of a stream, wherever they are: the same that are counted before. {events} is the table: of the log
+--   or of the archive.
+-- Parameters: ?1 stream_id, ?2 from which version, ?3 to below which, ?4 how many links at most, the first by position and stream.
 -- Zero rows: always.
 -- Index: the unique one on (stream_id, version), then links_by_position.
-DELETE FROM links
-WHERE position IN (SELECT position FROM {events} WHERE stream_id = ?1 AND version < ?2)
+DELETE FROM links WHERE (position, stream_id) IN (
+    SELECT position, stream_id FROM links
+    WHERE position IN (SELECT position FROM {events} WHERE stream_id = ?1 AND version >= ?2 AND version < ?3)
+    ORDER BY position, stream_id LIMIT ?4
+)

@@ -1,25 +1,29 @@
 -- Purpose: finds letters of other partitions than their keys', or of events that the log has not come to, and wrong counts and
---   first letters.
+--   first letters. What is in a lost box is nobody's, and waits to be removed.
 -- Parameters: ?1 how many findings at most.
 -- Zero rows: the rule holds.
 -- Index: none; every letter is looked at.
 WITH counted AS (
     SELECT subscription, count(*) AS partitions FROM subscription_partitions GROUP BY subscription
 ), known AS (
-    SELECT l.*, c.partitions,
+    SELECT l.*, s.name, c.partitions,
         -- Keys are unsigned.
         CASE WHEN l.key >= 0 THEN l.key % c.partitions
             ELSE (l.key % c.partitions + c.partitions + (9223372036854775807 % c.partitions * 2 + 2) % c.partitions) % c.partitions
         END AS home,
-        row_number() OVER (PARTITION BY l.subscription, l.partition, l.key ORDER BY l.place) = 1 AS is_first
-    FROM letters l LEFT JOIN counted c ON c.subscription = l.subscription
+        row_number() OVER (PARTITION BY l.box, l.partition, l.key ORDER BY l.place) = 1 AS is_first
+    FROM letters l
+    LEFT JOIN subscriptions s ON s.box = l.box
+    LEFT JOIN counted c ON c.subscription = s.name
+    WHERE l.box NOT IN (SELECT box FROM lost_boxes)
 )
-SELECT 'letter at ' || place || ' of ' || subscription || ', partition ' || partition || ', of position ' || position
+SELECT 'letter at ' || place || ' of ' || coalesce(name, 'box ' || box) || ', partition ' || partition || ', of position ' || position
 FROM known
 WHERE partitions IS NULL OR partition <> home OR head <> is_first OR position NOT BETWEEN 1 AND (SELECT head FROM log)
 UNION ALL
 SELECT 'partition ' || p.partition || ' of ' || p.subscription || ' counts ' || p.letters || ' letters'
 FROM subscription_partitions p WHERE p.letters <> (
-    SELECT count(*) FROM letters l WHERE l.subscription = p.subscription AND l.partition = p.partition
+    SELECT count(*) FROM subscriptions s JOIN letters l ON l.box = s.box
+    WHERE s.name = p.subscription AND l.partition = p.partition
 )
 LIMIT ?1

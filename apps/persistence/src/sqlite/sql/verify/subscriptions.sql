@@ -1,4 +1,4 @@
--- Purpose: finds partitions that are not numbered from 0 without a gap, or of no subscription.
+-- Purpose: finds partitions that are not numbered from 0 without a gap, or of no subscription, and boxes that are lost and in use.
 -- Parameters: ?1 how many findings at most.
 -- Zero rows: the rule holds.
 -- Index: none; every partition is looked at.
@@ -12,4 +12,7 @@ UNION ALL
 SELECT 'subscription ' || s.name || ' has ' || coalesce(c.count || ' partitions, from ' || c.first || ' to ' || c.last, 'no partitions')
 FROM subscriptions s LEFT JOIN counted c ON c.subscription = s.name
 WHERE c.first IS NOT 0 OR c.last IS NOT c.count - 1
+UNION ALL
+SELECT 'subscription ' || s.name || ' keeps its dead letters in box ' || s.box || ', which is lost'
+FROM subscriptions s JOIN lost_boxes lost ON lost.box = s.box
 LIMIT ?1
