@@ -26,7 +26,7 @@ use tokio_postgres::{Client, Error, Row, RowStream};
 use umbel_core::{EventType, StreamName, document::Direction, store::StoreError};
 
 #[cfg(test)]
-pub(super) use self::streams::list_text;
+pub(super) use self::{documents::query_text, streams::list_text};
 use self::{known::Known, pace::Pace};
 pub(super) use crate::postgres::{pool::Abandoned, typed::Param};
 use crate::{

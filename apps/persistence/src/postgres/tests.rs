@@ -10,6 +10,7 @@ mod migrations;
 mod news;
 mod outages;
 mod outbox;
+mod pages;
 mod parts;
 mod plans;
 mod pooler;

@@ -2,6 +2,7 @@
 
 mod files;
 mod known;
+mod pages;
 mod spans;
 mod statements;
 mod upgrades;

@@ -60,6 +60,11 @@ macro_rules! store_conformance {
             a_new_body_replaces_all_entries,
             queries_agree_with_a_scan,
         ]);
+        $crate::store_conformance!(@cases $factory, document_pages, [
+            every_page_is_its_part_of_a_scan,
+            documents_that_lose_or_win_entries_move,
+            pages_of_many_matches_are_those_of_a_scan,
+        ]);
         $crate::store_conformance!(@cases $factory, payloads, [
             bytes_are_kept_as_they_are,
             an_event_keeps_its_subject,

@@ -261,7 +261,7 @@ fn any_query() -> impl Strategy<Value = DocumentQuery> {
 }
 
 /// The answer by looking at every document.
-fn scan(documents: &[DocumentWrite], query: &DocumentQuery) -> (Vec<String>, u64) {
+pub(super) fn scan(documents: &[DocumentWrite], query: &DocumentQuery) -> (Vec<String>, u64) {
     let mut matches: Vec<_> = documents
         .iter()
         .filter(|write| query.filters.iter().all(|filter| satisfies(write, filter)))

@@ -23,6 +23,7 @@ pub mod chunks;
 pub mod claims;
 pub mod commands;
 pub mod concurrency;
+pub mod document_pages;
 pub mod documents;
 pub mod generations;
 pub mod health;

@@ -15,8 +15,17 @@ CREATE TABLE {schema}.document_index (
     key text COLLATE "C" NOT NULL,
     PRIMARY KEY (collection, index_name, value, key)
 );
--- Serves replacing the entries of a document, and ordering by an index.
-CREATE INDEX document_index_by_key ON {schema}.document_index (collection, key, index_name);
+-- Serves replacing the entries of a document, and finding its least value under an index, by the index alone.
+CREATE INDEX document_index_by_key ON {schema}.document_index (collection, key, index_name, value);
+
+-- Under which indexes documents of a collection have entries, sorted: each set of them that some document has or has had, once. So who sorts
+-- by an index knows whether there may be documents without an entry, without looking at all. There are few, one for most collections,
+-- and they stay when documents are removed: somebody may just be writing another one of that shape.
+CREATE TABLE {schema}.document_shapes (
+    collection text COLLATE "C" NOT NULL,
+    indexes text[] COLLATE "C" NOT NULL,
+    PRIMARY KEY (collection, indexes)
+);
 
 -- How far each projection has come. A checkpoint that was opened for a projection is a generation of it (see generations.rs of the
 -- core): `name` and what follows are its own. Its documents are kept under its collections' names with `suffix` behind them.
@@ -66,6 +75,16 @@ BEGIN
     WHERE i.collection = old.collection AND i.key = old.key;
     INSERT INTO {schema}.document_index (collection, key, index_name, value)
     SELECT * FROM unnest(p_entry_collections, p_entry_keys, p_entry_indexes, p_entry_values);
+    INSERT INTO {schema}.document_shapes (collection, indexes)
+    SELECT DISTINCT collection, array_remove(array_agg(DISTINCT index_name), NULL) AS indexes FROM (
+        SELECT collection, key, NULL AS index_name FROM unnest(p_collections, p_keys, p_bodies) AS new (collection, key, body)
+        WHERE body IS NOT NULL
+        UNION ALL
+        SELECT * FROM unnest(p_entry_collections, p_entry_keys, p_entry_indexes) AS entry (collection, key, index_name)
+    ) AS entries
+    GROUP BY collection, key
+    ORDER BY collection, indexes
+    ON CONFLICT DO NOTHING;
 END $$;
 
 -- The names of collections with a generation's suffix behind them.

@@ -3,12 +3,12 @@
 use tokio_postgres::Row;
 use umbel_core::{
     Json, Position,
-    document::{Direction, DocumentKey, DocumentQuery, IndexKey, Test},
+    document::{Direction, DocumentKey, DocumentQuery, Filter, IndexKey, Test},
     store::{DocumentPage, SaveProjection, SaveProjectionError, StoreError},
 };
 
 use super::{Param, Reader};
-use crate::postgres::{types::JsonOut, writer::DocumentRows};
+use crate::postgres::{sql::Statements, types::JsonOut, writer::DocumentRows};
 
 /// Sorts after every index key: their first byte is a small number.
 const ABOVE_ALL: &[u8] = &[0xff];
@@ -40,14 +40,16 @@ impl Reader {
         &self,
         query: DocumentQuery,
     ) -> Result<DocumentPage, StoreError> {
-        let sql = self.query_text(&query);
+        let filters = by_narrowness(&query);
+        let sql = query_text(&self.statements, &query);
         let used: Vec<&str> = query.indexes().collect();
         let order = query.order.as_ref().map(|order| order.index.as_str());
-        let offset = i64::try_from(query.offset).unwrap_or(i64::MAX);
         let limit = i64::from(query.limit);
-        let values: Vec<_> = query.filters.iter().map(|filter| FilterParams::of(&filter.test)).collect();
+        // Where the page ends is a number, too.
+        let offset = i64::try_from(query.offset).unwrap_or(i64::MAX).min(i64::MAX - limit);
+        let values: Vec<_> = filters.iter().map(|filter| FilterParams::of(&filter.test)).collect();
         let mut params: Vec<Param<'_>> = vec![&query.collection, &order, &offset, &limit, &used];
-        for (filter, values) in query.filters.iter().zip(&values) {
+        for (filter, values) in filters.iter().zip(&values) {
             params.push(&filter.index);
             match values {
                 FilterParams::In(values) => params.push(values),
@@ -92,38 +94,60 @@ impl Reader {
         let saved = self.write(&self.statements.save_projection, &params).await?;
         outcome(&saved)
     }
+}
 
-    /// The query's text: one for each combination of filters and direction.
-    fn query_text(&self, query: &DocumentQuery) -> String {
-        let mut next = FIXED_PARAMS;
-        let mut parameter = || {
-            next += 1;
-            format!("${next}")
+/// The filters, the one first that leads to the documents: likely the narrowest.
+fn by_narrowness(query: &DocumentQuery) -> Vec<&Filter> {
+    let mut filters: Vec<_> = query.filters.iter().collect();
+    filters.sort_by_key(|filter| match &filter.test {
+        Test::In(keys) => keys.len().min(1000),
+        Test::Range { .. } => usize::MAX,
+    });
+    filters
+}
+
+/// The query's text: one for each combination of filters, and each way through what matches.
+pub(in crate::postgres) fn query_text(statements: &Statements, query: &DocumentQuery) -> String {
+    let mut next = FIXED_PARAMS;
+    let mut parameter = || {
+        next += 1;
+        format!("${next}")
+    };
+    let mut test = |filter: &Filter| {
+        let index = parameter();
+        let text = match filter.test {
+            Test::In(_) => statements.filter_in.replace("{values}", &parameter()),
+            Test::Range { .. } => {
+                statements.filter_range.replace("{from}", &parameter()).replace("{to}", &parameter())
+            }
         };
-        let mut filters = String::new();
-        for filter in &query.filters {
-            let condition = match filter.test {
-                Test::In(_) => self
-                    .statements
-                    .filter_in
-                    .replace("{index}", &parameter())
-                    .replace("{values}", &parameter()),
-                Test::Range { .. } => self
-                    .statements
-                    .filter_range
-                    .replace("{index}", &parameter())
-                    .replace("{from}", &parameter())
-                    .replace("{to}", &parameter()),
-            };
-            filters.push('\n');
-            filters.push_str(&condition);
-        }
-        let sorted = match query.order.as_ref().map(|order| order.direction) {
-            Some(Direction::Backward) => "DESC NULLS LAST",
-            Some(Direction::Forward) | None => "NULLS FIRST",
-        };
-        self.statements.query_documents.replace("{filters}", &filters).replace("{sorted}", sorted)
-    }
+        text.replace("{index}", &index)
+    };
+    let tests: Vec<_> = by_narrowness(query).into_iter().map(&mut test).collect();
+    let each = |statement: &str, entry: &str, tests: &[String]| {
+        let of = |test: &String| statement.replace("{test}", &test.replace("{entry}", entry));
+        tests.iter().map(of).collect::<String>()
+    };
+    let matches = match tests.split_first() {
+        None => statements.all_documents.clone(),
+        Some((first, others)) => each(&statements.matching_documents, "led", std::slice::from_ref(first))
+            .replace("{filters}", &each(&statements.matching_also, "i", others)),
+    };
+    let direction = query.order.as_ref().map(|order| order.direction);
+    let page = match (direction, query.filters.is_empty()) {
+        (None, _) => &statements.page_by_key,
+        (Some(Direction::Forward), true) => &statements.page_forward,
+        (Some(Direction::Backward), true) => &statements.page_backward,
+        (Some(Direction::Forward), false) => &statements.matches_forward,
+        (Some(Direction::Backward), false) => &statements.matches_backward,
+    };
+    let sorted = match direction {
+        Some(Direction::Backward) => "DESC NULLS LAST",
+        Some(Direction::Forward) | None => "NULLS FIRST",
+    };
+    let page = page.replace("{met_matches}", &each(&statements.met_matches, "m", &tests));
+    let text = statements.query_documents.replace("{matches}", &matches).replace("{page}", &page);
+    text.replace("{sorted}", sorted)
 }
 
 /// The parameters of `save_projection.sql`.

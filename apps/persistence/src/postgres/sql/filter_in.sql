@@ -1,6 +1,3 @@
--- A condition of query_documents.sql: the document has one of these values under an index.
--- Parameters: {index} its name, {values} a list of values. Index: document_index_pkey.
-AND EXISTS (
-    SELECT 1 FROM {schema}.document_index i
-    WHERE i.collection = (SELECT collection FROM named) AND i.key = d.key AND i.index_name = {index} AND i.value = ANY ({values}::bytea[])
-)
+-- A test of an entry in matching_documents.sql and matching_also.sql: it has one of these values under an index.
+-- Parameters: {index} its name, {values} a list of values; {entry} is the entry. Index: document_index_pkey.
+{entry}.index_name = {index} AND {entry}.value = ANY ({values}::bytea[])

@@ -1,7 +1,3 @@
--- A condition of query_documents.sql: the document has a value between two others, both included, under an index.
--- Parameters: {index} its name, {from} and {to} the bounds. Index: document_index_pkey.
-AND EXISTS (
-    SELECT 1 FROM {schema}.document_index i
-    WHERE i.collection = (SELECT collection FROM named) AND i.key = d.key AND i.index_name = {index}
-        AND i.value BETWEEN {from}::bytea AND {to}::bytea
-)
+-- A test of an entry in matching_documents.sql and matching_also.sql: it has a value between two others, both included, under an index.
+-- Parameters: {index} its name, {from} and {to} the bounds; {entry} is the entry. Index: document_index_pkey.
+{entry}.index_name = {index} AND {entry}.value BETWEEN {from}::bytea AND {to}::bytea

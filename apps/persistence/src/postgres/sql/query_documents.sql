@@ -1,9 +1,13 @@
--- A page of the documents that match, of those that serve, with how many match at all, of one snapshot. {filters} stands for conditions
--- from filter_in.sql and filter_range.sql, {sorted} for the direction of order_by (empty, or DESC NULLS LAST).
--- Parameters: 1 collection, 2 the index to sort by (null: by key), 3 how many to skip, 4 how many at most,
---   5 the indexes it uses; then the filters'.
--- One row whose key is null: no document on this page. unserved: one of the indexes, when what serves was not built with it. A document without an entry sorts before all others.
--- Index: served_pkey, documents_pkey, document_index_pkey for filters, document_index_by_key for the order.
+-- A page of the documents that match, of those that serve, with how many match at all, of one snapshot. {matches} stands for what
+-- all_documents.sql or matching_documents.sql says, {page} for one of the ways through them: page_by_key.sql; page_forward.sql and
+-- page_backward.sql through all, matches_forward.sql and matches_backward.sql through those that match filters. {sorted} is the direction
+-- of order_by.
+-- Parameters: 1 collection, 2 the index to sort by (null: by key), 3 how many to skip, 4 how many at most, 5 the indexes it uses; then the
+-- filters'.
+-- One row whose key is null: no document on this page. unserved: one of the indexes, when what serves was not built with it. A document
+-- counts at its least value, and sorts before all others without one.
+-- Index: served_pkey, documents_pkey for the bodies, and those of the fragments. Nothing is looked for behind the page's end, nor on a
+-- page behind the last match.
 WITH named AS MATERIALIZED (
     SELECT $1::text || coalesce(served.suffix, '') AS collection, (
         SELECT used.index FROM unnest($5::text[]) AS used (index)
@@ -11,18 +15,13 @@ WITH named AS MATERIALIZED (
     ) AS unserved
     FROM (VALUES (1)) AS one
     LEFT JOIN {schema}.served ON served.collection = $1
-), matches AS MATERIALIZED (
-    SELECT d.key, (
-        SELECT i.value FROM {schema}.document_index i
-        WHERE i.collection = d.collection AND i.key = d.key AND i.index_name = $2
-        ORDER BY i.value LIMIT 1
-    ) AS value
-    FROM {schema}.documents d
-    WHERE d.collection = (SELECT collection FROM named){filters}
-), page AS (
-    SELECT key, value FROM matches ORDER BY value {sorted}, key OFFSET $3 LIMIT $4
-)
-SELECT (SELECT count(*) FROM matches) AS total, (SELECT unserved FROM named), page.key, d.body
+), {matches}, reach AS MATERIALIZED (
+    SELECT total, CASE WHEN $3::bigint < total AND $4::bigint > 0 THEN $3 + $4 ELSE 0 END AS rows
+    FROM (SELECT count(*) AS total FROM matches) AS counted
+), {page}
+SELECT (SELECT total FROM reach) AS total, (SELECT unserved FROM named) AS unserved, page.key, (
+    SELECT d.body FROM {schema}.documents d WHERE d.collection = (SELECT collection FROM named) AND d.key = page.key
+) AS body
 FROM (VALUES (1)) AS one
-LEFT JOIN (page JOIN {schema}.documents d ON d.collection = (SELECT collection FROM named) AND d.key = page.key) ON true
+LEFT JOIN page ON true
 ORDER BY page.value {sorted}, page.key

@@ -209,23 +209,6 @@ async fn documents_are_found_by_the_indexes_that_are_named() {
         .check(&statements.load_documents, &[&"p/2", &some, &keys], &["checkpoints_pkey", "documents_pkey"])
         .await;
     plans.check(&statements.list_projections, &[&Some("p")], &["checkpoints_by_name"]).await;
-
-    let filters = [
-        statements.filter_in.replace("{index}", "$6").replace("{values}", "$7"),
-        statements.filter_range.replace("{index}", "$6").replace("{from}", "$7").replace("{to}", "$8"),
-    ];
-    let value = b"k7".as_slice();
-    let values = vec![value];
-    let by: [&[&(dyn ToSql + Sync)]; 3] = [&[], &[&"i", &values], &[&"i", &value, &value]];
-    let indexes: [&[&str]; 3] = [&[], &["document_index_pkey"], &["document_index_pkey"]];
-    let texts = [String::new(), format!("\n{}", filters[0]), format!("\n{}", filters[1])];
-    for ((filter, by), indexes) in texts.iter().zip(by).zip(indexes) {
-        let text = statements.query_documents.replace("{filters}", filter).replace("{sorted}", "NULLS FIRST");
-        let used = vec!["i"];
-        let fixed: [&(dyn ToSql + Sync); 5] = [&"c1", &Some("i"), &0_i64, &10_i64, &used];
-        let all = [&["served_pkey", "documents_pkey", "document_index_by_key"], indexes].concat();
-        plans.check(&text, &[&fixed[..], by].concat(), &all).await;
-    }
     assert!(plans.wrong.is_empty(), "{}", plans.wrong.join("\n"));
 }
 

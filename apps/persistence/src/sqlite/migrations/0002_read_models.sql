@@ -17,6 +17,14 @@ CREATE TABLE document_index (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX document_index_by_key ON document_index (collection, key, index_name, value);
 
+-- Under which indexes documents of a collection have entries, a sorted list of JSON: each that some document has or has had, once. So who
+-- sorts by an index knows whether there may be documents without an entry, without looking at all. They stay when documents are removed.
+CREATE TABLE document_shapes (
+    collection TEXT NOT NULL,
+    indexes    TEXT NOT NULL,
+    PRIMARY KEY (collection, indexes)
+) STRICT, WITHOUT ROWID;
+
 -- How far each projection has come. A checkpoint that was opened for a projection is a generation of it (see generations.rs of the
 -- core): `name` and what follows are its own. Its documents are kept under its collections' names with `suffix` behind them.
 CREATE TABLE checkpoints (

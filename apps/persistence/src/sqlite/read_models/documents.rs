@@ -13,7 +13,8 @@ use umbel_core::{
 use super::generations::{names, suffix};
 use crate::sqlite::sql::{
     COUNT_DOCUMENTS, DOCUMENTS_AND_FILTER, DOCUMENTS_BY_FILTER, FIND_DOCUMENT, FIND_SERVED, ORDER_BACKWARD,
-    ORDER_BY_KEY, ORDER_FORWARD, QUERY_DOCUMENTS, TEST_BETWEEN, TEST_EQUAL, TEST_ONE_OF, text,
+    ORDER_BY_KEY, ORDER_FORWARD, PAGE_BACKWARD, PAGE_FORWARD, QUERY_DOCUMENTS, TEST_BETWEEN, TEST_EQUAL,
+    TEST_ONE_OF, text,
 };
 
 /// Above every index key: their first byte is small.
@@ -88,7 +89,7 @@ type Parameters = Vec<Box<dyn ToSql>>;
 /// The two statements of a query.
 pub(in crate::sqlite) struct Statements {
     pub(in crate::sqlite) page: String,
-    page_parameters: Parameters,
+    pub(in crate::sqlite) page_parameters: Parameters,
     pub(in crate::sqlite) count: String,
     count_parameters: Parameters,
 }
@@ -98,23 +99,32 @@ impl Statements {
     pub(in crate::sqlite) fn of(query: &DocumentQuery, collection: &str) -> Self {
         let (sql, count_parameters) = filters(query, collection);
         let (_, mut page_parameters) = filters(query, collection);
-        let order = match &query.order {
-            None => text(ORDER_BY_KEY),
+        let limit = bind(&mut page_parameters, query.limit);
+        let offset = bind(&mut page_parameters, i64::try_from(query.offset).unwrap_or(i64::MAX));
+        let page = match &query.order {
+            None => text(QUERY_DOCUMENTS).replace("{order}", &text(ORDER_BY_KEY)),
+            // All are met in the order of the index, which needs no sorting.
+            Some(order) if query.filters.is_empty() => {
+                let walk = match order.direction {
+                    Direction::Forward => PAGE_FORWARD,
+                    Direction::Backward => PAGE_BACKWARD,
+                };
+                let end = query.offset.saturating_add(query.limit.into());
+                let end = bind(&mut page_parameters, i64::try_from(end).unwrap_or(i64::MAX));
+                text(walk)
+                    .replace("{index}", &bind(&mut page_parameters, order.index.clone()))
+                    .replace("{end}", &end)
+            }
             Some(order) => {
-                let fragment = match order.direction {
+                let sorting = match order.direction {
                     Direction::Forward => ORDER_FORWARD,
                     Direction::Backward => ORDER_BACKWARD,
                 };
-                text(fragment).replace("{index}", &bind(&mut page_parameters, order.index.clone()))
+                let index = bind(&mut page_parameters, order.index.clone());
+                text(QUERY_DOCUMENTS).replace("{order}", &text(sorting).replace("{index}", &index))
             }
         };
-        let limit = bind(&mut page_parameters, query.limit);
-        let offset = bind(&mut page_parameters, i64::try_from(query.offset).unwrap_or(i64::MAX));
-        let page = text(QUERY_DOCUMENTS)
-            .replace("{filters}", &sql)
-            .replace("{order}", &order)
-            .replace("{limit}", &limit)
-            .replace("{offset}", &offset);
+        let page = page.replace("{filters}", &sql).replace("{limit}", &limit).replace("{offset}", &offset);
         let count = text(COUNT_DOCUMENTS).replace("{filters}", &sql);
         Self { page, page_parameters, count, count_parameters }
     }
