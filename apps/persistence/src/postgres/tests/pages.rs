@@ -62,8 +62,7 @@ pub(super) fn queries() -> Vec<DocumentQuery> {
     let of = |index: &str, test| Filter { index: index.into(), test };
     let one = of("group", Test::In(vec![key(&json!("2"))]));
     let range = of("rank", Test::Range { from: Some(key(&json!("000100"))), to: None });
-    let filters =
-        [vec![], vec![one.clone()], vec![range.clone()], vec![range.clone(), one.clone()], vec![one; 2]];
+    let filters = [vec![], vec![one.clone()], vec![range.clone()], vec![range, one.clone()], vec![one; 2]];
     let orders = [None, Some(("rank", Direction::Forward)), Some(("rank", Direction::Backward))];
     let filtered = |order| filters.clone().map(|filters| DocumentQuery { filters, ..all(order) });
     orders.into_iter().flat_map(filtered).collect()
