@@ -208,7 +208,8 @@ fn bench_measures_subscriptions() {
             measured.map(|row| row["name"].as_str().unwrap().to_owned()).collect()
         };
         let [catch_up, live] = &reports[..] else { panic!("{reports:?}") };
-        assert_eq!(rows(catch_up), ["umbel", "projection", "floor bare query"], "{catch_up}");
+        let expected = ["umbel", "decoding", "projection", "floor bare query", "floor decoded query"];
+        assert_eq!(rows(catch_up), expected, "{catch_up}");
         assert_eq!(rows(live), ["umbel", "across", "floor group commit"], "{live}");
     }
 }
