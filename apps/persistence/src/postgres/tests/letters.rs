@@ -22,7 +22,8 @@ const SOON: Duration = Duration::from_secs(30);
 
 /// 20,000 letters of 200 keys, of which each thousandth has an error of its own.
 const FILL: &str = r"
-    INSERT INTO {schema}.subscriptions (name, source, created_at, incarnation) VALUES ('s', 'log', now(), 0);
+    INSERT INTO {schema}.subscriptions (name, kept_as, source, created_at, incarnation)
+    VALUES ('s', 's', 'log', now(), 0);
     INSERT INTO {schema}.subscription_partitions (subscription, partition, epoch, checkpoint, letters)
     VALUES ('s', 0, 1, 20000, 20000);
     INSERT INTO {schema}.letters (box, place, partition, key, key_text, event_id, position, event_name, error,
