@@ -23,6 +23,7 @@ mod event_handler;
 mod exit;
 mod handler;
 mod handling;
+mod inline;
 mod process_manager;
 mod projection;
 mod read_models;

@@ -38,6 +38,10 @@ pub struct HostSettings {
     /// How long what is called after a commit of a projection may take before it is given up.
     #[serde(deserialize_with = "at_least_one")]
     pub projection_hook_ms: u64,
+    /// How long an answer waits, at most, for the documents of an inline projection that its append has not written, because it is being built
+    /// or has fallen behind.
+    #[serde(deserialize_with = "at_least_one")]
+    pub inline_patience_ms: u64,
     /// The pause before the first further attempt of a projection, or of who keeps notices, when the store refuses.
     #[serde(deserialize_with = "at_least_one")]
     pub store_retry_min_ms: u64,
@@ -108,6 +112,10 @@ impl HostSettings {
         Duration::from_millis(self.projection_hook_ms)
     }
 
+    pub(crate) const fn inline_patience(&self) -> Duration {
+        Duration::from_millis(self.inline_patience_ms)
+    }
+
     /// The pause before the first further attempt when the store refuses.
     pub(crate) const fn store_retry_min(&self) -> Duration {
         Duration::from_millis(self.store_retry_min_ms)
@@ -139,6 +147,7 @@ impl Default for HostSettings {
             projection_poll_ms: 500,
             projection_look_ms: 1000,
             projection_hook_ms: 10_000,
+            inline_patience_ms: 1000,
             store_retry_min_ms: 50,
             store_retry_max_ms: 5000,
             notices_batch: 500,
@@ -185,6 +194,7 @@ mod tests {
             "projection_poll_ms",
             "projection_look_ms",
             "projection_hook_ms",
+            "inline_patience_ms",
             "store_retry_min_ms",
             "store_retry_max_ms",
             "notices_batch",

@@ -368,6 +368,7 @@ fn other_stores_say_that_tables_need_postgresql() {
             version: 1,
             collections: Vec::new(),
             indexes: Vec::new(),
+            inline: Vec::new(),
         };
         let request = OpenTables { opening, tables: Vec::new() };
         let refused = world.bus.store().open_tables(request).await.unwrap_err();

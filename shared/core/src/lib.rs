@@ -50,7 +50,7 @@ pub use names::NameError;
 pub use payload::{Payload, PayloadError};
 pub use personal::{Personal, Subject};
 pub use process_manager::{Cue, ProcessManager, Reaction, Route};
-pub use projection::{Failing, Projection};
+pub use projection::{Failing, Mode, Projection};
 pub use stream::{Category, StreamName, StreamNameError};
 pub use tables::{Sql, Table};
 pub use tags::{Tag, TagItem, TagQuery, Tags};

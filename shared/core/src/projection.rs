@@ -6,6 +6,18 @@ use crate::{
     tables::Table,
 };
 
+/// When the changes of an event are written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Mode {
+    /// Behind the append, by whoever follows the log: it costs those who append nothing.
+    #[default]
+    Following,
+    /// In the transaction that appends the event: whoever gets an answer finds what it led to, by any read. Commands that lead to its events
+    /// take turns on the documents that these change, and fail where the rule does. While it is built, and behind events that were appended
+    /// by somebody who does not know it, it follows the log.
+    Inline,
+}
+
 /// What becomes of an event that cannot be projected: it does not decode, the rule or a change panics, a document has another shape, or the
 /// database refuses a statement. Nothing of such an event is ever applied. A store that is away is waited for, whatever is said here.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -52,6 +64,8 @@ pub trait Projection: Send + Sync + 'static {
     /// documents beside those that there are. Readers get the old ones until the new ones have caught up, and then these at once. Nodes
     /// of the old version go on with the old documents until then; afterwards they say that they are superseded. It never goes down.
     const VERSION: u32 = 1;
+    /// When the changes of an event are written. Whoever changes this raises [`Self::VERSION`].
+    const MODE: Mode = Mode::Following;
     /// What becomes of an event that cannot be projected, unless [`Self::on_error`] says otherwise.
     const FAILING: Failing = Failing::HoldUp;
     /// The events it wants. Others are not even read.
@@ -67,7 +81,8 @@ pub trait Projection: Send + Sync + 'static {
         Vec::new()
     }
 
-    /// The changes an event makes. `recorded` is the event's place, time and metadata.
+    /// The changes an event makes. `recorded` is the event's place, time and metadata. Where [`Self::MODE`] is [`Mode::Inline`], its position
+    /// in the log is not known yet, and is [`Position::START`](crate::Position::START), also when the same is projected later.
     fn project(event: Self::Event, recorded: &RecordedEvent, changes: &mut Changes);
 
     /// What becomes of this event, which could not be projected for this reason. `attempt` is 1 for the first since the process began with

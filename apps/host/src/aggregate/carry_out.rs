@@ -22,6 +22,7 @@ use crate::{
         inline,
     },
     deciding::{Trouble, carried_out_before, plan_named, repeated},
+    inline::{Inlines, Inlining, Place},
 };
 
 /// An aggregate in memory, for the commands that take turns on it.
@@ -34,6 +35,7 @@ struct Passage<'a, C> {
     command: &'a C,
     context: &'a DispatchContext,
     store: &'a Store,
+    inlines: &'a Inlines,
     /// How often it is decided anew when another writer was faster.
     retries: u32,
     /// Whether the state was read from the store during this call.
@@ -59,6 +61,7 @@ struct Ready<C: Command> {
     done: Dispatched<C::Reply>,
     lifespan: Option<Lifespan>,
     airborne: Airborne,
+    inlining: Inlining,
     /// Whether it was decided on what is stored.
     settled: bool,
 }
@@ -71,7 +74,7 @@ impl<A: Aggregate> Kept<A> {
     /// Carries out one command, and says how long the aggregate stays in memory after it.
     pub(super) async fn carry_out<C: Command>(
         &self,
-        store: &Store,
+        (store, inlines): (&Store, &Inlines),
         Dispatch { command, context }: Dispatch<C>,
         retries: u32,
     ) -> (Result<Dispatched<C::Reply>, DispatchError<C::Rejection>>, Lifespan)
@@ -80,7 +83,8 @@ impl<A: Aggregate> Kept<A> {
     {
         let store = &store.clone().by(context.deadline);
         let (fresh, patient) = (false, false);
-        let mut passage = Passage { command: &command, context: &context, store, retries, fresh, patient };
+        let mut passage =
+            Passage { command: &command, context: &context, store, inlines, retries, fresh, patient };
         let outcome = self.attempt(&mut passage).await;
         let asked = Asked::of(&command);
         match outcome {
@@ -134,7 +138,7 @@ impl<A: Aggregate> Kept<A> {
                 Some(turn) => turn,
                 None => self.turn().await,
             };
-            let Ready { append, mut done, lifespan, airborne, settled } =
+            let Ready { append, mut done, lifespan, airborne, inlining, settled } =
                 match passage.decide(&mut turn).await? {
                     Step::Done(done) => return Ok(done),
                     Step::Append(ready) => *ready,
@@ -161,16 +165,27 @@ impl<A: Aggregate> Kept<A> {
                 Ok(appended) => {
                     done.position = appended.last_position;
                     done.version = appended.versions.first().copied().or(done.version);
+                    if let Some(position) = appended.last_position {
+                        drop(held);
+                        inlining.stored(position, passage.context.deadline).await;
+                    }
                     return Ok((done, lifespan));
                 }
                 Err(
                     AppendError::WrongExpectedVersion { .. }
                     | AppendError::NotBehind { .. }
-                    | AppendError::WorkTaken { .. },
+                    | AppendError::WorkTaken { .. }
+                    | AppendError::DocumentChanged { .. },
                 ) => {
                     if attempts > passage.retries {
                         return Err(DispatchError::Conflict { attempts });
                     }
+                }
+                Err(AppendError::InlineBelief { .. }) => {
+                    if attempts > passage.retries {
+                        return Err(DispatchError::Conflict { attempts });
+                    }
+                    inlining.look(passage.store).await.map_err(|trouble| trouble.into_error(C::NAME))?;
                 }
                 Err(error) => return Err(refused::<A, C>(passage.command, &error)),
             }
@@ -211,6 +226,7 @@ impl<C: Command> Passage<'_, C> {
                 // The same command may meanwhile have been carried out elsewhere, which may be why this is a no.
                 Err(rejection) => return self.answer(DispatchError::Rejected(rejection)).await,
             };
+            let inlining = Inlining::of(self.inlines, &decided.names).await;
             let plans_by_name = !decided.named.is_empty();
             if decided.decision.events.is_empty() {
                 // "Nothing to do" is a statement about the present as well.
@@ -221,11 +237,15 @@ impl<C: Command> Passage<'_, C> {
                 let (here, at) = ((&cell.fold.stream, cell.fold.version), decided.at);
                 let changes = inline::changes::<A>(here, &decided.decision.events, at, &context.metadata);
                 let changes = changes.map_err(failed)?;
-                if (!changes.is_empty() || plans_by_name) && !settled {
+                if (!changes.is_empty() || plans_by_name || inlining.writes()) && !settled {
                     // What is under way may change the same documents, or plan under the same names.
+                    drop(inlining);
                     cell.settle().await;
                     continue;
                 }
+                let (stream, version) = here;
+                let place = Place { stream, version, at };
+                inlining.write(store, &mut decided.append, place).await.map_err(failed)?;
                 let writes = inline::writes(store, &cell.fold.stream, changes).await;
                 decided.append.documents = writes.map_err(failed)?;
             }
@@ -233,7 +253,7 @@ impl<C: Command> Passage<'_, C> {
                 let named = std::mem::take(&mut decided.named);
                 plan_named(store, named, &mut decided.append).await.map_err(failed)?;
             }
-            return Ok(self.step(cell, decided, settled));
+            return Ok(self.step(cell, decided, inlining, settled));
         }
     }
 
@@ -242,6 +262,7 @@ impl<C: Command> Passage<'_, C> {
         &self,
         cell: &mut Cell<A>,
         decided: Decided<A::Event, C::Reply>,
+        inlining: Inlining,
         settled: bool,
     ) -> Step<C> {
         let Decided { decision, append, names, returned, .. } = decided;
@@ -270,7 +291,7 @@ impl<C: Command> Passage<'_, C> {
         if !cell.stale {
             tell(cell);
         }
-        Step::Append(Box::new(Ready { append, done, lifespan, airborne, settled }))
+        Step::Append(Box::new(Ready { append, done, lifespan, airborne, inlining, settled }))
     }
 
     /// Whether the state that an answer would rest on is another one now: it is what the log holds, read during this call.
@@ -305,7 +326,12 @@ impl<C: Command> Passage<'_, C> {
 fn landing(outcome: &Result<Appended, AppendError>) -> Landing {
     match outcome {
         Ok(Appended { repeated: None, .. }) => Landing::Stored,
-        Err(AppendError::Claimed { .. } | AppendError::WorkTaken { .. }) => Landing::Refused,
+        Err(
+            AppendError::Claimed { .. }
+            | AppendError::WorkTaken { .. }
+            | AppendError::DocumentChanged { .. }
+            | AppendError::InlineBelief { .. },
+        ) => Landing::Refused,
         Ok(_) | Err(_) => Landing::Unsure,
     }
 }

@@ -107,7 +107,7 @@ impl<A: Aggregate + Unpin> AggregateHost<A> {
         if !self.live.get(stream).is_some_and(|live| live.stays(default, now)) {
             self.make_room();
             let (host, retries) = (context.address().downgrade(), self.settings.conflict_retries);
-            let instance = Instance::new(stream.clone(), self.bus.store(), retries, host);
+            let instance = Instance::new(stream.clone(), self.bus.store(), self.bus.common(), retries, host);
             let address = Instance::create(|context| {
                 context.set_mailbox_capacity(self.settings.aggregate_waiting_max);
                 instance

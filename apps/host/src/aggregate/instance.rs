@@ -1,6 +1,6 @@
 //! The actor of one live aggregate.
 
-use std::{marker::PhantomData, rc::Rc};
+use std::{marker::PhantomData, rc::Rc, sync::Arc};
 
 use actix::{
     Actor, ActorFutureExt, AsyncContext, Context, Handler, Message, ResponseActFuture, WeakAddr, WrapFuture,
@@ -8,10 +8,13 @@ use actix::{
 use umbel_bus::{Dispatch, DispatchError, Dispatched, Store};
 use umbel_core::{Aggregate, Command, Decide, Lifespan, StreamName, store::Snapshot};
 
-use crate::aggregate::{
-    carry_out::Kept,
-    host::{AggregateHost, Review},
-    stay::Waiting,
+use crate::{
+    aggregate::{
+        carry_out::Kept,
+        host::{AggregateHost, Review},
+        stay::Waiting,
+    },
+    inline::Inlines,
 };
 
 /// Keeps one aggregate in memory. Its commands are decided one at a time, in the order in which they came.
@@ -19,6 +22,7 @@ pub(super) struct Instance<A: Aggregate + Unpin> {
     stream: StreamName,
     kept: Rc<Kept<A>>,
     store: Store,
+    inlines: Arc<Inlines>,
     retries: u32,
     /// Told when the domain says how long this stays.
     host: WeakAddr<AggregateHost<A>>,
@@ -38,8 +42,9 @@ where
 
     fn handle(&mut self, CarryOut(dispatch, waiting): CarryOut<C>, _: &mut Context<Self>) -> Self::Result {
         let (kept, store, retries) = (Rc::clone(&self.kept), self.store.clone(), self.retries);
+        let inlines = Arc::clone(&self.inlines);
         let work = async move {
-            let (outcome, lifespan) = kept.carry_out(&store, dispatch, retries).await;
+            let (outcome, lifespan) = kept.carry_out((&store, &inlines), dispatch, retries).await;
             waiting.stay(lifespan);
             drop(waiting);
             (outcome, lifespan)
@@ -58,10 +63,11 @@ impl<A: Aggregate + Unpin> Instance<A> {
     pub(super) fn new(
         stream: StreamName,
         store: Store,
+        inlines: Arc<Inlines>,
         retries: u32,
         host: WeakAddr<AggregateHost<A>>,
     ) -> Self {
-        Self { kept: Rc::new(Kept::new(stream.clone())), stream, store, retries, host }
+        Self { kept: Rc::new(Kept::new(stream.clone())), stream, store, inlines, retries, host }
     }
 
     /// Tells the host when the time of this instance is another one than that of the settings. A host that is too busy to be told

@@ -5,15 +5,18 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use umbel_bus::{Dispatch, DispatchContext, DispatchError, Dispatched, Returned, Store, edge};
 use umbel_core::{
     Boundary, Command, Context, Decision, EventName, ExpectedVersion, Position, StreamName, TagQuery,
-    Timestamp,
+    Timestamp, Version,
     document::Direction,
     event::EncodedEvent,
-    store::{Append, AppendCondition, AppendError, Appended, Claims, ReadAll, Selector, StreamAppend},
+    store::{
+        Append, AppendCondition, AppendError, Appended, Claims, ReadAll, ReadError, Selector, StreamAppend,
+    },
 };
 
 use super::turns::{Crowded, Turns};
-use crate::deciding::{
-    NamedPlans, Trouble, Wired, carried_out_before, plan, plan_named, record, repeated, wired,
+use crate::{
+    deciding::{NamedPlans, Trouble, Wired, carried_out_before, plan, plan_named, record, repeated, wired},
+    inline::{Inlines, Inlining, Place},
 };
 
 /// Events per read.
@@ -38,12 +41,13 @@ struct Decided<R> {
     named: NamedPlans,
     names: Vec<EventName>,
     returned: Vec<EncodedEvent>,
+    at: Timestamp,
 }
 
 /// Carries out one command. When its condition fails, or when the domain says no on what others may have added to, what is new is
 /// read and it is decided again: for either reason at most `retries` times.
 pub(super) async fn carry_out<B: Boundary>(
-    store: &Store,
+    (store, inlines): (&Store, &Inlines),
     turns: &Turns,
     Dispatch { command, context }: Dispatch<B::Command>,
     retries: u32,
@@ -92,18 +96,34 @@ pub(super) async fn carry_out<B: Boundary>(
         if is_nothing(&decided.append) && decided.append.command.is_none() {
             return Ok(decided.done(&Appended::now(None, Vec::new()), &context));
         }
+        let inlining = Inlining::of(inlines, &decided.names).await;
+        if inlining.writes() {
+            place(store, &mut decided.append, &stream).await.map_err(failed)?;
+        }
+        let version = decided.append.streams.first().map_or(Version::START, |stream| match stream.expected {
+            ExpectedVersion::Exact(version) => version,
+            _ => Version::START,
+        });
+        let here = Place { stream: &stream, version, at: decided.at };
+        inlining.write(store, &mut decided.append, here).await.map_err(failed)?;
         match store.append(decided.append.clone()).await {
             Ok(Appended { repeated: Some(reply), last_position, .. }) => {
                 return repeated::<B::Command>(&reply, last_position);
             }
-            Ok(appended) => return Ok(decided.done(&appended, &context)),
-            Err(AppendError::ConditionFailed { .. } | AppendError::WorkTaken { .. })
-                if conflicts < retries =>
-            {
+            Ok(appended) => {
+                if let Some(position) = appended.last_position {
+                    inlining.stored(position, context.deadline).await;
+                }
+                return Ok(decided.done(&appended, &context));
+            }
+            Err(error) if is_conflict(&error) && conflicts < retries => {
+                if matches!(error, AppendError::InlineBelief { .. }) {
+                    inlining.look(store).await.map_err(failed)?;
+                }
                 conflicts += 1;
                 ground = ground.extended(store).await.map_err(failed)?.0;
             }
-            Err(AppendError::ConditionFailed { .. } | AppendError::WorkTaken { .. }) => {
+            Err(error) if is_conflict(&error) => {
                 return Err(DispatchError::Conflict { attempts: conflicts + 1 });
             }
             Err(error) => return Err(refused::<B>(&command, &error)),
@@ -189,7 +209,7 @@ impl<B: Boundary> Ground<B> {
         if context.idempotent {
             append.command = Some(record(context, &reply)?);
         }
-        Ok(Decided { reply, append, named, names, returned })
+        Ok(Decided { reply, append, named, names, returned, at })
     }
 }
 
@@ -206,6 +226,32 @@ impl<R> Decided<R> {
             returned: asked.then(|| Box::new(Returned { events: returned, state: None })),
         }
     }
+}
+
+/// Lets the append say where the stream ends, which rules that write documents are told: others may write to it at the same time.
+async fn place(store: &Store, append: &mut Append, stream: &StreamName) -> Result<(), Trouble> {
+    let version = match store.stream_info(stream.clone()).await {
+        Ok(info) => info.version,
+        Err(ReadError::Store(error)) => return Err(Trouble::Store(error)),
+        // It begins with this append, or that tells what is the matter.
+        Err(_) => Version::START,
+    };
+    for append in &mut append.streams {
+        append.expected = ExpectedVersion::Exact(version);
+    }
+    Ok(())
+}
+
+/// Whether it is decided again: somebody was faster, or something is not as it was believed.
+const fn is_conflict(error: &AppendError) -> bool {
+    matches!(
+        error,
+        AppendError::ConditionFailed { .. }
+            | AppendError::WorkTaken { .. }
+            | AppendError::WrongExpectedVersion { .. }
+            | AppendError::DocumentChanged { .. }
+            | AppendError::InlineBelief { .. }
+    )
 }
 
 /// Whether nothing changes by it.

@@ -69,9 +69,11 @@ impl<B: Boundary> Handler<Envelope<Dispatch<B::Command>>> for BoundaryHost<B> {
         }
         let place = self.gate.enter(self, context);
         let (store, turns, retries) = (self.bus.store(), self.turns.clone(), self.retries);
+        let inlines = self.bus.common();
         let deadline = dispatch.context.deadline;
         Box::pin(async move {
-            let outcome = timeout_at(deadline, carry_out::<B>(&store, &turns, dispatch, retries)).await;
+            let outcome =
+                timeout_at(deadline, carry_out::<B>((&store, &inlines), &turns, dispatch, retries)).await;
             drop(place);
             // What it had sent to the store may be stored.
             let unknown = DispatchError::Timeout { command: B::Command::NAME, outcome: Outcome::Unknown };

@@ -1,7 +1,7 @@
 //! Sees to it that what the plan says is done, and that the plan is that of the store.
 
 use std::{
-    future::ready,
+    future::{pending, ready},
     sync::{Arc, Mutex},
 };
 
@@ -19,7 +19,7 @@ use super::{
     open,
     plan::Plan,
 };
-use crate::settings::HostSettings;
+use crate::{inline::Rule, settings::HostSettings};
 
 /// What following the log takes, for all generations.
 pub(super) struct Follower<P: Projection> {
@@ -30,6 +30,8 @@ pub(super) struct Follower<P: Projection> {
     pub(super) hook: Option<Hook<P::Event>>,
     /// What generations have claimed for the hook that commit nothing more.
     pub(super) left: Mutex<Owed>,
+    /// What those who append know of it, if it is inline.
+    pub(super) rule: Option<Arc<Rule>>,
     /// How far the documents have come that readers get.
     pub(super) progress: watch::Sender<Position>,
     /// Whether these are not ours: then the store knows better.
@@ -75,7 +77,7 @@ impl<P: Projection> Follower<P> {
     pub(super) async fn follow(self, mut kept: Vec<Generation>) {
         while !self.is_draining() {
             let plan = Plan::of(&kept, P::VERSION);
-            self.begin(&plan);
+            self.begin(&plan, &kept);
             let (stop, stopped) = watch::channel(false);
             let follow = |generation: &Option<Generation>| match generation {
                 Some(generation) => {
@@ -106,7 +108,10 @@ impl<P: Projection> Follower<P> {
         *self.drain.borrow()
     }
 
-    fn begin(&self, plan: &Plan) {
+    fn begin(&self, plan: &Plan, kept: &[Generation]) {
+        if let Some(rule) = &self.rule {
+            rule.note(kept);
+        }
         let superseded = plan.superseded_by.map(|newer| {
             format!("version {} is superseded: version {newer} serves; update this node", P::VERSION)
         });
@@ -130,6 +135,7 @@ impl<P: Projection> Follower<P> {
             if !has_ended {
                 tokio::select! {
                     () = sleep(self.settings.projection_look()) => {}
+                    () = self.doubted() => {}
                     _ = stopped.changed() => {}
                     _ = drain.changed() => continue,
                 }
@@ -161,6 +167,14 @@ impl<P: Projection> Follower<P> {
                     pause = self.settings.store_retry_after(pause);
                 }
             }
+        }
+    }
+
+    /// Resolves when an append has found that something is not as it was believed.
+    async fn doubted(&self) {
+        match &self.rule {
+            Some(rule) => rule.changed().await,
+            None => pending().await,
         }
     }
 

@@ -11,11 +11,13 @@ use umbel_core::{
     document::{Changes, Direction, DocumentWrite},
     projection::Verdict,
     store::{
-        Generation, LoadDocuments, Phase, ReadAll, SaveProjection, SaveProjectionError, SaveTables, Selector,
-        SwitchError, SwitchProjection,
+        AllPage, Generation, ListProjections, LoadDocuments, Phase, ReadAll, SaveProjection,
+        SaveProjectionError, SaveTables, Selector, SwitchError, SwitchProjection,
     },
     tables::Sql,
 };
+
+use crate::inline::Rule;
 
 use super::{
     follower::Follower,
@@ -32,6 +34,10 @@ pub(super) struct Line<'a, P: Projection> {
     /// The name its checkpoint is kept under.
     checkpoint: String,
     phase: Phase,
+    /// Whether appends write its documents: then there is nothing to project, only to tell.
+    joined: bool,
+    /// The rule, where appends shall do so.
+    rule: Option<Arc<Rule>>,
     /// Events up to here are replayed to it, and concern no hook.
     live_after: Position,
     /// The collections to empty before anything is projected, as what is in them nobody knows: no generation was there before.
@@ -58,13 +64,21 @@ enum Round {
     AtHead,
     /// It serves now, which is another plan.
     Switched,
+    /// Appends do not write its documents any more, which is another plan.
+    Left,
 }
 
 impl<'a, P: Projection> Line<'a, P> {
     pub(super) fn new(follower: &'a Follower<P>, generation: &Generation) -> Self {
         // One that is built beside another has names of its own.
-        let is_first = generation.phase == Phase::Serving && generation.position == Position::START;
+        let rule = follower.rule.as_ref().filter(|rule| rule.is_for(generation)).map(Arc::clone);
+        let joined = rule.is_some() && generation.joined;
+        let is_first = generation.phase == Phase::Serving
+            && generation.position == Position::START
+            && !generation.joined;
         Self {
+            joined,
+            rule,
             follower,
             checkpoint: generation.checkpoint(),
             phase: generation.phase,
@@ -106,6 +120,11 @@ impl<'a, P: Projection> Line<'a, P> {
                     // Elapsed: another process may have appended.
                     drop(timeout(self.follower.settings.projection_poll(), woken).await);
                 }
+                Ok(Round::Left) => {
+                    tracing::info!(projection = P::NAME, generation = self.checkpoint, reached = %self.reached,
+                        "events were appended without its documents; it follows the log");
+                    return;
+                }
                 Ok(Round::Switched) => {
                     tracing::info!(projection = P::NAME, generation = self.checkpoint, position = %self.saved,
                         "has caught up and serves readers now");
@@ -123,7 +142,7 @@ impl<'a, P: Projection> Line<'a, P> {
                 Err(trouble) => pause = self.wait_after(&trouble, pause, &mut stop).await,
             }
         }
-        if self.reached > self.saved {
+        if self.reached > self.saved && !self.joined {
             match self.save(Vec::new(), Vec::new(), self.reached).await {
                 Ok(()) | Err(Trouble::Retired) => {}
                 // Costs only that these events are looked at again.
@@ -152,6 +171,17 @@ impl<'a, P: Projection> Line<'a, P> {
     /// One page of the log.
     async fn round(&mut self) -> Result<Round, Trouble> {
         self.call_hook().await;
+        let is_due = self.phase == Phase::Building || self.rule.is_some() && !self.joined;
+        let round = match self.page().await {
+            Ok(Round::AtHead) if is_due => self.switch().await,
+            round => round,
+        };
+        self.call_hook().await;
+        round
+    }
+
+    /// The next page, without telling anybody of it.
+    async fn page(&mut self) -> Result<Round, Trouble> {
         if !self.to_clear.is_empty() {
             self.clear().await?;
         }
@@ -165,6 +195,9 @@ impl<'a, P: Projection> Line<'a, P> {
         };
         let mut page = self.follower.store.read_all(request).await?;
         let page_end = page.scanned_to.max(self.reached);
+        if self.joined {
+            return self.pass(page, page_end).await;
+        }
         let (mut changes, poison) = page::changes::<P>(&page.events);
         let is_idle = changes.is_empty();
         let statements = changes.take_statements();
@@ -195,7 +228,6 @@ impl<'a, P: Projection> Line<'a, P> {
                 saved => saved?,
             }
             self.show();
-            self.call_hook().await;
         } else if scanned_to.get() - self.saved.get() >= IDLE_CHECKPOINT_EVERY {
             self.save(Vec::new(), Vec::new(), scanned_to).await?;
         } else {
@@ -207,16 +239,43 @@ impl<'a, P: Projection> Line<'a, P> {
             Some(poison) if self.reached < poison.before() => Ok(Round::More),
             Some(poison) => self.fail(&poison),
             None if page_end < page.head => Ok(Round::More),
-            None if self.phase == Phase::Building => self.switch().await,
             None => Ok(Round::AtHead),
         }
     }
 
+    /// A page whose events have written their documents themselves: unless somebody appended without doing so.
+    async fn pass(&mut self, page: AllPage, page_end: Position) -> Result<Round, Trouble> {
+        if !page.events.is_empty() && !self.is_still_joined().await? {
+            return Ok(Round::Left);
+        }
+        let head = page.head;
+        let mut live = page.events;
+        live.retain(|event| self.follower.hook.is_some() && event.position > self.live_after);
+        self.owed.claim(self.follower, live).await?;
+        self.reached = page_end;
+        if page_end.get().saturating_sub(self.saved.get()) >= IDLE_CHECKPOINT_EVERY {
+            // Whoever appends moves it, too.
+            self.save(Vec::new(), Vec::new(), page_end).await?;
+            self.reached = page_end;
+        }
+        self.show();
+        Ok(if page_end < head { Round::More } else { Round::AtHead })
+    }
+
+    async fn is_still_joined(&mut self) -> Result<bool, Trouble> {
+        let listed = ListProjections { projection: Some(P::NAME.to_owned()) };
+        let kept = self.follower.store.list_projections(listed).await?;
+        let own = kept.iter().find(|one| one.checkpoint() == self.checkpoint);
+        self.saved = own.map_or(self.saved, |own| own.position);
+        Ok(own.is_some_and(|own| own.joined))
+    }
+
     /// For what is committed by now.
     async fn call_hook(&mut self) {
-        self.owed.call(self.follower, self.saved).await;
+        let committed = if self.joined { self.reached } else { self.saved };
+        self.owed.call(self.follower, committed).await;
         if self.phase == Phase::Serving {
-            self.follower.call_for_left(self.saved).await;
+            self.follower.call_for_left(committed).await;
         }
     }
 
@@ -241,13 +300,30 @@ impl<'a, P: Projection> Line<'a, P> {
 
     /// Those who wait for visibility wait for what readers get.
     fn show(&self) {
-        if self.phase == Phase::Serving {
-            self.follower.progress.send_replace(self.reached);
+        if self.phase != Phase::Serving {
+            return;
+        }
+        match &self.rule {
+            // Whoever appends knows sooner.
+            Some(rule) if self.joined => rule.shows(self.reached),
+            _ => drop(self.follower.progress.send_replace(self.reached)),
         }
     }
 
-    /// It has caught up: from now on readers get its documents, unless those that they get have come further meanwhile.
+    /// It has caught up: from now on readers get its documents, unless those that they get have come further meanwhile. Where appends shall
+    /// write them, they do so from now on, too: those of this process wait, so that what they append does not come in between for ever.
     async fn switch(&mut self) -> Result<Round, Trouble> {
+        let _quiet = match &self.rule {
+            Some(rule) => {
+                let quiet = rule.quiet().await;
+                match self.page().await? {
+                    Round::AtHead => {}
+                    round => return Ok(round),
+                }
+                Some(quiet)
+            }
+            None => None,
+        };
         if self.reached > self.saved {
             self.save(Vec::new(), Vec::new(), self.reached).await?;
         }

@@ -13,13 +13,16 @@ mod line;
 mod page;
 mod plan;
 
-use std::{marker::PhantomData, sync::Mutex};
+use std::{
+    marker::PhantomData,
+    sync::{Arc, Mutex},
+};
 
 use actix::{Actor, ActorContext, ActorFutureExt, AsyncContext, Context, Handler, WrapFuture};
 use tokio::sync::watch;
 use umbel_bus::{Bus, RouteSet, Stand, Store};
 use umbel_core::{
-    EventSet, Position, Projection,
+    EventSet, Mode, Position, Projection,
     document::Collection,
     store::{Generation, OpenProjection, OpenTables, Phase, TablesError},
     tables,
@@ -27,9 +30,12 @@ use umbel_core::{
 use umbel_supervision::{Drain, Tether, Worker};
 
 pub use self::hook::Committed;
-pub(crate) use self::hook::Hook;
 use self::{follower::Follower, plan::Plan};
-use crate::settings::HostSettings;
+pub(crate) use self::{hook::Hook, page::project};
+use crate::{
+    inline::{Inlines, Rule},
+    settings::HostSettings,
+};
 
 /// Runs one projection.
 pub(crate) struct ProjectionHost<P: Projection> {
@@ -51,6 +57,12 @@ pub(crate) fn worker<P: Projection>(
     Worker::new(P::NAME, move |context| {
         let (bus, owner, settings, hook) = (bus.clone(), owner.clone(), settings.clone(), hook.clone());
         async move {
+            if P::MODE == Mode::Inline && !P::tables().is_empty() {
+                anyhow::bail!(
+                    "{} keeps tables, which are not written by appends: declare Mode::Following, or keep documents only",
+                    P::NAME
+                );
+            }
             let kept = open::<P>(&bus.store()).await?;
             let serving = kept.iter().find(|one| one.phase == Phase::Serving);
             let (progress, position) = watch::channel(serving.map_or(Position::START, |one| one.position));
@@ -59,6 +71,11 @@ pub(crate) fn worker<P: Projection>(
             let is_elsewhere = Plan::of(&kept, P::VERSION).serving.is_none();
             let (elsewhere, may_be_elsewhere) = watch::channel(is_elsewhere);
             let stand = Stand { position, held_up: hindrance, beside, elsewhere: may_be_elsewhere };
+            let rule = Rule::of::<P>(progress.clone(), settings.inline_patience()).map(Arc::new);
+            if let Some(rule) = &rule {
+                rule.note(&kept);
+                bus.common::<Inlines>().register(rule);
+            }
             let drain = watch::Sender::new(false);
             let follower = Follower {
                 store: bus.store(),
@@ -67,6 +84,7 @@ pub(crate) fn worker<P: Projection>(
                 names: P::Event::NAMES.iter().map(|&name| name.to_owned()).collect(),
                 hook,
                 left: Mutex::default(),
+                rule,
                 progress,
                 elsewhere,
                 troubles: follower::Troubles { held_up, beside: told },
@@ -93,6 +111,14 @@ pub(crate) fn worker<P: Projection>(
     })
 }
 
+/// The events that appends project for `P`, if they do.
+fn inline_events<P: Projection>() -> Vec<String> {
+    match P::MODE {
+        Mode::Inline => P::Event::NAMES.iter().map(|&name| name.to_owned()).collect(),
+        Mode::Following => Vec::new(),
+    }
+}
+
 /// What `P` asks of the store before all else, and now and then.
 async fn open<P: Projection>(store: &Store) -> Result<Vec<Generation>, TablesError> {
     let invalid = |error| TablesError::Invalid { projection: P::NAME.to_owned(), error };
@@ -104,6 +130,7 @@ async fn open<P: Projection>(store: &Store) -> Result<Vec<Generation>, TablesErr
     };
     let collections = P::collections();
     let opening = OpenProjection {
+        inline: inline_events::<P>(),
         indexes: collections.iter().flat_map(indexes).collect(),
         projection: P::NAME.to_owned(),
         version: P::VERSION,

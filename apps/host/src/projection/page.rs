@@ -6,7 +6,7 @@ use std::{
 };
 
 use umbel_core::{
-    Json, Position, Projection, RecordedEvent,
+    Json, Mode, Position, Projection, RecordedEvent,
     document::{Changes, DocumentKey, DocumentWrite},
     projection::Verdict,
     store::{StoreError, TablesError},
@@ -87,8 +87,12 @@ pub(super) fn apply(
 }
 
 /// The changes that one event makes. A panic of the rule is as lasting as any other reason: restarting cures neither.
-fn project<P: Projection>(recorded: &RecordedEvent) -> Result<Changes, String> {
+pub(crate) fn project<P: Projection>(recorded: &RecordedEvent) -> Result<Changes, String> {
     let mut changes = Changes::default();
+    // A rule that is inline must not make something else of an event once it knows more of it.
+    let known =
+        (P::MODE == Mode::Inline).then(|| RecordedEvent { position: Position::START, ..recorded.clone() });
+    let recorded = known.as_ref().unwrap_or(recorded);
     for event in recorded.decode::<P::Event>().map_err(|error| error.to_string())? {
         catch_unwind(AssertUnwindSafe(|| P::project(event, recorded, &mut changes)))
             .map_err(|_| "the projection's rule panicked".to_owned())?;

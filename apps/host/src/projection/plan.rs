@@ -30,7 +30,8 @@ impl Plan {
     /// Whether the same is to be done to the same generations, however far they have come.
     pub(super) fn is_as(&self, other: &Self) -> bool {
         let names = |plan: &Self| {
-            let checkpoint = |one: &Option<Generation>| one.as_ref().map(Generation::checkpoint);
+            let checkpoint =
+                |one: &Option<Generation>| one.as_ref().map(|one| (one.checkpoint(), one.joined));
             (checkpoint(&plan.serving), checkpoint(&plan.building), plan.superseded_by)
         };
         names(self) == names(other)
@@ -45,7 +46,13 @@ mod tests {
 
     fn generation(version: u32, run: u32, phase: Phase) -> Generation {
         let collections = vec!["a.c".to_owned()];
-        let open = OpenProjection { projection: "a.b".into(), version, collections, indexes: Vec::new() };
+        let open = OpenProjection {
+            projection: "a.b".into(),
+            version,
+            collections,
+            indexes: Vec::new(),
+            inline: Vec::new(),
+        };
         Generation { run, phase, ..open.missing(&[], Position::START).unwrap() }
     }
 

@@ -3,7 +3,7 @@
 use umbel_core::{
     Position, Timestamp,
     store::{
-        Append, AppendCondition, AppendError, Appended, OutboxEntry, Waiting,
+        Append, AppendCondition, AppendError, Appended, DocumentChange, OutboxEntry, Waiting,
         plan::{Plan, View, plan},
     },
 };
@@ -21,7 +21,7 @@ impl State {
 
     /// What the planner may ask about this group.
     fn view(&self, group: &[Append]) -> View {
-        let mut view = View { head: self.head, ..View::default() };
+        let mut view = View { head: self.head, joined: self.joined(), ..View::default() };
         for append in group {
             for stream in &append.streams {
                 let name = &stream.stream;
@@ -36,6 +36,14 @@ impl State {
             for condition in &append.conditions {
                 let met = self.first_met(condition);
                 view.failed.extend(met.map(|position| (condition.clone(), position)));
+            }
+            for one in &append.inline {
+                let suffix = self.suffix(&one.checkpoint);
+                for DocumentChange { write, .. } in one.changes.iter().flatten() {
+                    let collection = format!("{}{suffix}", write.collection);
+                    let there = self.documents.get(&collection, &write.key);
+                    view.documents.insert((collection, write.key.clone()), there);
+                }
             }
             for command in append.records() {
                 let before = self.commands.get(&command.id);
@@ -63,8 +71,11 @@ impl State {
                 None => self.claims.remove(&change.claim),
             };
         }
-        for write in plan.documents {
+        for write in plan.documents.into_iter().chain(&plan.inline) {
             self.documents.write(write, "");
+        }
+        for moved in &plan.moved {
+            self.move_joined(moved, head);
         }
         self.outbox.retain(|_, waiting| !plan.done.contains(&waiting.entry.id));
         for entry in plan.outbox {

@@ -2,7 +2,11 @@
 
 use umbel_core::{
     Position,
-    store::{Act, Generation, OpenProjection, PerformError, Phase, SwitchError, SwitchProjection, rebuilt},
+    store::{
+        Act, Generation, OpenProjection, PerformError, Phase, SwitchError, SwitchProjection,
+        plan::{Joined, Moved},
+        rebuilt,
+    },
 };
 
 use super::state::State;
@@ -17,6 +21,31 @@ impl State {
     /// What the generation of this checkpoint appends to its collections' names.
     pub(super) fn suffix(&self, checkpoint: &str) -> String {
         self.generations.get(checkpoint).map(|generation| generation.suffix.clone()).unwrap_or_default()
+    }
+
+    /// Those that are joined to appends.
+    pub(super) fn joined(&self) -> Vec<Joined> {
+        let joined = self.generations.iter().filter(|(_, one)| one.joined);
+        let joined = joined.map(|(checkpoint, one)| Joined {
+            checkpoint: checkpoint.clone(),
+            suffix: one.suffix.clone(),
+            events: one.inline.clone(),
+        });
+        joined.collect()
+    }
+
+    /// What a group that begins behind `head` has made of a joined generation.
+    pub(super) fn move_joined(&mut self, moved: &Moved, head: Position) {
+        self.checkpoints.insert(moved.checkpoint.clone(), head.plus(moved.offset));
+        if let Some(generation) = self.generations.get_mut(&moved.checkpoint) {
+            generation.joined = moved.joined;
+        }
+    }
+
+    /// Whether there is an event of these names behind a position.
+    fn has_behind(&self, names: &[String], position: Position) -> bool {
+        let mut behind = self.events.range(position.next()..);
+        behind.any(|(_, event)| names.iter().any(|name| **name == *event.event_type.name))
     }
 
     /// Those of a projection, or of all, in their order.
@@ -71,23 +100,30 @@ impl State {
         let serving =
             others.iter().find(|one| one.phase == Phase::Serving).map_or(actual, |one| one.position);
         match generation.phase {
-            Phase::Serving => return Ok(()),
+            Phase::Serving if generation.joined || generation.inline.is_empty() => return Ok(()),
             Phase::Retired | Phase::Removed => return Err(SwitchError::Retired),
-            Phase::Building if actual != request.expected => {
+            Phase::Serving | Phase::Building if actual != request.expected => {
                 return Err(SwitchError::CheckpointMoved { actual });
             }
             Phase::Building if actual < serving => return Err(SwitchError::Behind { serving }),
-            Phase::Building => {}
+            Phase::Serving | Phase::Building => {}
         }
+        if self.has_behind(&generation.inline, actual) {
+            return Err(SwitchError::Behind { serving: self.head });
+        }
+        let is_building = generation.phase == Phase::Building;
         for other in self.generations.values_mut() {
             let is_before = other.order() < generation.order();
-            if other.projection == generation.projection && is_before && other.is_current() {
-                other.phase = Phase::Retired;
+            if is_building && other.projection == generation.projection && is_before && other.is_current() {
+                (other.phase, other.joined) = (Phase::Retired, false);
             }
         }
-        self.serve(&generation);
+        if is_building {
+            self.serve(&generation);
+        }
+        let joined = !generation.inline.is_empty();
         self.generations
-            .insert(request.checkpoint.clone(), Generation { phase: Phase::Serving, ..generation });
+            .insert(request.checkpoint.clone(), Generation { phase: Phase::Serving, joined, ..generation });
         Ok(())
     }
 
@@ -105,7 +141,7 @@ impl State {
         let mut is_there = false;
         for one in self.generations.values_mut().filter(|one| one.projection == projection) {
             if one.is_current() {
-                one.phase = Phase::Retired;
+                (one.phase, one.joined) = (Phase::Retired, false);
             }
             is_there |= one.phase == Phase::Retired;
         }

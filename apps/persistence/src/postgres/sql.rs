@@ -77,7 +77,7 @@ macro_rules! statements {
 statements! {
     append_group, append_known, append_one, write_claims, write_commands, write_documents, write_outbox, save_projection, clear_documents,
     lock_log, find_streams, find_claims, find_commands, find_events, find_tagged, look_ahead, check_conditions,
-    verify_conditions,
+    verify_conditions, check_documents, move_joined, list_joined, find_inlined,
     find_event, find_positions, name_streams, name_kinds, stream_info, list_streams,
     list_streams_by_deletion, list_streams_by_version, read_stream, read_stream_whole,
     read_all_forward, read_all_backward, select_range, select_kinds, select_conversation, select_tags, find_spans,

@@ -2,6 +2,7 @@
 
 mod documents;
 mod generations;
+mod joined;
 mod progress;
 mod write;
 
@@ -19,6 +20,7 @@ use umbel_core::{
 pub(super) use self::documents::Statements;
 pub(super) use self::{
     generations::{drop_projection, rebuild},
+    joined::{move_joined, see_joined},
     write::write_documents,
 };
 use super::Sqlite;

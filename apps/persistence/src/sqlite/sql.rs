@@ -43,6 +43,7 @@ statements! {
     TAGGED_FORWARD = "log/tagged_forward",
     TAGGED_BACKWARD = "log/tagged_backward",
     FIND_EVENT = "log/find_event",
+    FIND_BEHIND = "log/find_behind",
     IS_ARCHIVED = "log/is_archived",
     READ_SPAN = "log/read_span",
     INSERT_SPAN = "log/insert_span",
@@ -112,6 +113,8 @@ statements! {
     CLEAR_SERVED = "read_models/clear_served",
     PUT_SERVED = "read_models/put_served",
     LIST_DOCUMENT_KEYS = "read_models/list_document_keys",
+    LIST_JOINED = "read_models/list_joined",
+    MOVE_JOINED = "read_models/move_joined",
 
     BEGIN_UPKEEP = "upkeep/begin",
     END_UPKEEP = "upkeep/end",

@@ -236,6 +236,7 @@ async fn a_projection_stands_in_each_tenant_for_itself() {
         version,
         collections: vec!["test.items".into()],
         indexes: Vec::new(),
+        inline: Vec::new(),
     };
     let write = |checkpoint: &str, body: &str| {
         let body = Some(Json::parse(format!("{{\"by\":\"{body}\"}}")).unwrap());

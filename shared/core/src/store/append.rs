@@ -14,7 +14,7 @@ use crate::{
     names::check_text,
     payload::Payload,
     personal::Subject,
-    store::{InvalidAppend, OutboxEntry, StoreError},
+    store::{InlineChanges, InvalidAppend, OutboxEntry, StoreError},
     stream::StreamName,
     tags::{QUERY_MAX, Tag, TagQuery},
     time::Timestamp,
@@ -30,8 +30,10 @@ pub struct Append {
     pub claims: Claims,
     /// What must not have happened: all of them must hold.
     pub conditions: Vec<AppendCondition>,
-    /// Documents of inline projections.
+    /// Documents that belong to its streams alone, see [`Aggregate::inline`](crate::Aggregate::inline).
     pub documents: Vec<DocumentWrite>,
+    /// What its events do to documents of inline projections, one entry for each of these that the writer knows of.
+    pub inline: Vec<InlineChanges>,
     /// The command that led to this, if it shall be recognised when it comes again.
     pub command: Option<CommandRecord>,
     /// Whether that record is kept for good: what led to it, such as an event of the log, may come again at any time. Others are forgotten
@@ -202,6 +204,22 @@ pub enum AppendError {
         /// Under what id that is recorded.
         id: CommandId,
     },
+    /// A document of an inline projection is not as it was when it was read. Read it again.
+    #[error("document {key:?} of {collection} was changed by somebody else; read it again")]
+    DocumentChanged {
+        /// The collection, as it is stored.
+        collection: String,
+        /// The document's key.
+        key: String,
+    },
+    /// An inline projection is not as the writer believes: it is joined to appends, or not. Look, and say what is right.
+    #[error("the generation {checkpoint} is {}; look again", if *joined { "joined to appends" } else { "not joined to appends" })]
+    InlineBelief {
+        /// The generation's checkpoint.
+        checkpoint: String,
+        /// Whether it is joined.
+        joined: bool,
+    },
     /// An event holds personal data of somebody who was forgotten.
     #[error("{subject} was forgotten; no more of their personal data is taken")]
     SubjectForgotten {
@@ -263,7 +281,7 @@ impl Append {
     pub fn len_bytes(&self) -> usize {
         let events = self.streams.iter().flat_map(|stream| &stream.events);
         let events = events.map(NewEvent::len_bytes);
-        let documents = self.documents.iter().filter_map(|write| write.body.as_ref()).map(Json::len_bytes);
+        let documents = self.writes().filter_map(|write| write.body.as_ref()).map(Json::len_bytes);
         let reply = self.records().map(|command| command.reply.len_bytes());
         let outbox = self.outbox.iter().map(|entry| entry.body.len_bytes());
         let done = self.done.iter().map(|id| id.as_bytes().len());
@@ -279,6 +297,7 @@ impl Append {
             && self.claims.take.is_empty()
             && self.claims.release.is_empty()
             && self.documents.is_empty()
+            && self.inline.is_empty()
             && self.done.is_empty()
             && self.outbox.is_empty()
             && self.replaces.is_empty()
@@ -346,8 +365,8 @@ impl Append {
         let claims = self.claims.take.iter().chain(&self.claims.release);
         let claims =
             claims.flat_map(|claim| [("the scope of a claim", &claim.scope), ("a claim", &claim.value)]);
-        let documents = self.documents.iter();
-        let documents = documents
+        let documents = self
+            .writes()
             .flat_map(|write| [("a collection", &write.collection), ("a document's key", &write.key)]);
         let queues = self.outbox.iter().map(|entry| ("the queue of an outbox entry", &entry.queue));
         let owner = [("the owner of claims", &self.claims.owner)];
@@ -355,7 +374,7 @@ impl Append {
             check_text(text).map_err(|reason| InvalidAppend::Text { what, reason })?;
         }
         let too_deep = |what| Err(InvalidAppend::TooDeepBeside { what, limit });
-        for write in &self.documents {
+        for write in self.writes() {
             if write.body.as_ref().is_some_and(|body| body.is_deeper_than(limit)) {
                 return too_deep(format!("document {} of {}", write.key, write.collection));
             }

@@ -37,6 +37,12 @@ pub struct Generation {
     pub indexes: Vec<String>,
     /// The schema that holds its tables, where it has any.
     pub tables_in: Option<String>,
+    /// The events that appends may project themselves, see [`OpenProjection::inline`].
+    #[serde(skip)]
+    pub inline: Vec<String>,
+    /// Whether they do so: an append of these events writes its documents, or ends this. Then its documents show all that is in the log, and
+    /// the checkpoint stands at the last of these events or behind it.
+    pub joined: bool,
 }
 
 /// What a generation is there for.
@@ -67,6 +73,8 @@ pub struct OpenProjection {
     /// What documents of these are found by: `collection/index`, and `collection/` for each collection. Queries by an index that what serves
     /// was not built with are told so. Nothing: that is not known.
     pub indexes: Vec<String>,
+    /// The events that its rule is about, if appends shall write its documents once it has caught up. Nothing: it only follows the log.
+    pub inline: Vec<String>,
 }
 
 /// Asks for generations, those that are gone included; by name, then in their order. A projection has one for each version and for each
@@ -90,6 +98,9 @@ pub struct LoadDocuments {
 /// Lets a generation serve from now on: whoever reads gets its documents. Those before it in order are retired. It is one transaction,
 /// done only if the checkpoint stands where it is expected and has come as far as the one that serves, so nobody reads what is older
 /// than what they have read. One that serves already stays as it is.
+///
+/// One that has [events of its own](Generation::inline) is joined to the appends of these by the same transaction; so it is refused while
+/// there is such an event behind the checkpoint, and one that serves already may ask for it as well.
 #[derive(Clone, Debug)]
 pub struct SwitchProjection {
     /// The generation's checkpoint.
@@ -124,10 +135,10 @@ pub enum SwitchError {
         /// Where it stands.
         actual: Position,
     },
-    /// The one that serves has come further.
-    #[error("the documents that serve have come to {serving}; catch up with them first")]
+    /// The one that serves has come further, or events are to be projected before appends may do it.
+    #[error("what is to be served has come to {serving}; catch up with it first")]
     Behind {
-        /// How far.
+        /// How far, or where the log ends.
         serving: Position,
     },
     /// Its place was taken by another one.
@@ -200,7 +211,8 @@ impl OpenProjection {
             return None;
         }
         let phase = if serving.is_some() { Phase::Building } else { Phase::Serving };
-        Some(next(kept, (&self.projection, self.version), (&self.collections, &self.indexes), phase, head))
+        let made_of = (&*self.collections, &*self.indexes, &*self.inline);
+        Some(next(kept, (&self.projection, self.version), made_of, phase, head))
     }
 }
 
@@ -209,14 +221,14 @@ impl OpenProjection {
 #[must_use]
 pub fn rebuilt(kept: &[Generation], head: Position) -> Option<Generation> {
     let serving = kept.iter().find(|one| one.phase == Phase::Serving)?;
-    let Generation { projection, version, collections, indexes, .. } = serving;
-    Some(next(kept, (projection, *version), (collections, indexes), Phase::Building, head))
+    let Generation { projection, version, collections, indexes, inline, .. } = serving;
+    Some(next(kept, (projection, *version), (collections, indexes, inline), Phase::Building, head))
 }
 
 fn next(
     kept: &[Generation],
     (projection, version): (&str, u32),
-    (collections, indexes): (&[String], &[String]),
+    (collections, indexes, inline): (&[String], &[String], &[String]),
     phase: Phase,
     live_after: Position,
 ) -> Generation {
@@ -235,6 +247,8 @@ fn next(
         collections: collections.to_vec(),
         indexes: indexes.to_vec(),
         tables_in: None,
+        inline: inline.to_vec(),
+        joined: false,
     }
 }
 
@@ -286,6 +300,7 @@ mod tests {
             version,
             collections: vec!["a.c".into()],
             indexes: Vec::new(),
+            inline: Vec::new(),
         }
     }
 

@@ -7,6 +7,7 @@ mod append;
 mod documents;
 mod error;
 mod generations;
+mod inline;
 mod invalid;
 mod letters;
 mod link;
@@ -37,6 +38,7 @@ pub use generations::{
     ClaimLive, Generation, ListProjections, LoadDocuments, OpenProjection, Phase, RemoveRetired, SwitchError,
     SwitchProjection, rebuilt,
 };
+pub use inline::{DocumentChange, InlineChanges};
 pub use invalid::InvalidAppend;
 pub use letters::{
     CountLetters, ERROR_MAX_BYTES, Failure, KEY_MAX_BYTES, Letter, LetterFilter, LettersSettled, ListLetters,

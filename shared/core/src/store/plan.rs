@@ -7,9 +7,13 @@
 //! The adapter's part is IO: fill the view, write the plan, and make sure that the view still holds when it
 //! commits (by a lock, or by writing conditionally and planning again when a condition fails).
 
+mod inline;
+
 use std::collections::{HashMap, HashSet};
 
 use uuid::Uuid;
+
+pub use self::inline::{Belief, Joined, Moved};
 
 use crate::{
     document::DocumentWrite,
@@ -41,6 +45,11 @@ pub struct View {
     /// Position of the log's last event, from which on the events of the group itself are counted; [`Position::MAX`] where it is
     /// not known and each condition is of a position before it.
     pub head: Position,
+    /// The generations of inline projections that are joined to appends: all of them.
+    pub joined: Vec<Joined>,
+    /// Documents that the group changes if they are as they were read, by collection, with the suffix of the generation, and key. One that
+    /// is missing here is taken to be as it was read.
+    pub documents: HashMap<(String, String), Option<Json>>,
     /// Whether this group was tried before with an unknown outcome. Then an append whose events are all in the
     /// log is this append, stored by that try, also when it expected nothing of its stream.
     pub resolving: bool,
@@ -83,6 +92,12 @@ pub struct Plan<'a> {
     pub claims: Vec<ClaimChange>,
     /// Documents to write, in order.
     pub documents: Vec<&'a DocumentWrite>,
+    /// Documents of inline projections to write, each once, their collections with the suffixes of generations.
+    pub inline: Vec<DocumentWrite>,
+    /// How these were taken to be before the group, each once: to be verified by whoever has not read them under a lock.
+    pub beliefs: Vec<Belief>,
+    /// What becomes of joined generations, each once.
+    pub moved: Vec<Moved>,
     /// Work to take out of the outbox, each id once: before any is left.
     pub done: Vec<Uuid>,
     /// Work to leave behind, each id once, in order. One that waits already, after what is done was taken out, stays.
@@ -210,6 +225,7 @@ impl Plan<'_> {
         self.events.is_empty()
             && self.claims.is_empty()
             && self.documents.is_empty()
+            && self.inline.is_empty()
             && self.done.is_empty()
             && self.outbox.is_empty()
             && self.commands.is_empty()
@@ -240,6 +256,8 @@ struct Planner<'a> {
     done: HashSet<Uuid>,
     /// Ids in `plan.outbox`.
     left: HashSet<Uuid>,
+    /// Where a document stands in `plan.inline`, by collection and key.
+    inlined: HashMap<(String, String), usize>,
 }
 
 impl<'a> Planner<'a> {
@@ -259,6 +277,7 @@ impl<'a> Planner<'a> {
         self.check_claims(append)?;
         self.check_conditions(append)?;
         self.check_replaced(append)?;
+        self.check_inline(append)?;
         Ok(self.apply(append))
     }
 
@@ -373,6 +392,7 @@ impl<'a> Planner<'a> {
 
     fn apply(&mut self, append: &'a Append) -> Planned {
         self.plan.conditions.extend(&append.conditions);
+        let before = self.plan.event_count();
         let versions =
             append.streams.iter().map(|stream| self.apply_events(stream, append.recorded_at)).collect();
         let last_offset = (!append.streams.is_empty()).then(|| self.plan.event_count());
@@ -385,6 +405,7 @@ impl<'a> Planner<'a> {
             self.set_owner(claim, Some(claims.owner.clone()));
         }
         self.plan.documents.extend(&append.documents);
+        self.apply_inline(append, before);
         self.apply_work(append);
         for record in &append.replaces {
             self.plan.commands.push((record, None));

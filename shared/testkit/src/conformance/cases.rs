@@ -138,6 +138,13 @@ macro_rules! store_conformance {
         $crate::store_conformance!(@cases $factory, health, [
             a_healthy_store_has_no_findings,
         ]);
+        $crate::store_conformance!(@cases $factory, inline, [
+            events_and_documents_are_one_append,
+            who_does_not_know_of_it_leaves_it_behind,
+            a_built_generation_is_joined_when_it_serves,
+            a_dropped_one_is_joined_no_more,
+            many_change_one_document,
+        ]);
         $crate::store_conformance!(@cases $factory, links, [
             links_show_events_in_a_second_place,
             a_stream_mixes_links_and_events,

@@ -19,7 +19,13 @@ const NAME: &str = "test.list";
 async fn open<S: StoreUnderTest>(store: &S, version: u32) -> Vec<Generation> {
     let collections = vec!["test.items".to_owned()];
     store
-        .ask(OpenProjection { projection: NAME.into(), version, collections, indexes: Vec::new() })
+        .ask(OpenProjection {
+            projection: NAME.into(),
+            version,
+            collections,
+            indexes: Vec::new(),
+            inline: Vec::new(),
+        })
         .await
         .unwrap()
 }
@@ -245,7 +251,13 @@ pub async fn a_collection_changes_hands<S: StoreUnderTest>(store: S) {
     let open_as = async |name: &str, version, collection: &str| {
         let collections = vec![collection.to_owned()];
         store
-            .ask(OpenProjection { projection: name.into(), version, collections, indexes: Vec::new() })
+            .ask(OpenProjection {
+                projection: name.into(),
+                version,
+                collections,
+                indexes: Vec::new(),
+                inline: Vec::new(),
+            })
             .await
             .unwrap()
     };
@@ -274,7 +286,16 @@ pub async fn an_index_that_is_being_built_is_told_of<S: StoreUnderTest>(store: S
     let declared = async |version, indexes: &[&str]| {
         let collections = vec!["test.items".to_owned()];
         let indexes = indexes.iter().map(|&index| index.to_owned()).collect();
-        store.ask(OpenProjection { projection: NAME.into(), version, collections, indexes }).await.unwrap()
+        store
+            .ask(OpenProjection {
+                projection: NAME.into(),
+                version,
+                collections,
+                indexes,
+                inline: Vec::new(),
+            })
+            .await
+            .unwrap()
     };
     let unserved = async |query: DocumentQuery| store.query_documents(query).await.unwrap().unserved;
     let all = DocumentQuery::of::<Item>;

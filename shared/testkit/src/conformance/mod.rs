@@ -27,6 +27,7 @@ pub mod document_pages;
 pub mod documents;
 pub mod generations;
 pub mod health;
+pub mod inline;
 pub mod leases;
 pub mod letters;
 pub mod links;

@@ -118,6 +118,7 @@ fn any_append() -> impl Strategy<Value = Append> {
             conditions,
             claims: claims.unwrap_or_default(),
             documents: Vec::new(),
+            inline: Vec::new(),
             command: number.map(|number| command(number, &number.to_string())),
             for_good: false,
             done: Vec::new(),

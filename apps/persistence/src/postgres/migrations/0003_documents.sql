@@ -42,8 +42,13 @@ CREATE TABLE {schema}.checkpoints (
     indexes text[] COLLATE "C" NOT NULL DEFAULT '{}',
     -- The statements that created its own tables, and the schema that these are in. Null where it has none.
     tables text[] COLLATE "C" NOT NULL DEFAULT '{}',
-    tables_in text COLLATE "C"
+    tables_in text COLLATE "C",
+    -- The names of the events that appends may project themselves; and whether they do: then its documents show all that is in the log.
+    -- Writers remember which are joined, by the log's revision: whoever changes it holds the log's row lock, and counts the revision up.
+    inline text[] COLLATE "C" NOT NULL DEFAULT '{}',
+    joined boolean NOT NULL DEFAULT false
 );
+CREATE INDEX checkpoints_joined ON {schema}.checkpoints (projection) WHERE joined;
 CREATE UNIQUE INDEX checkpoints_by_name ON {schema}.checkpoints (name, version, run);
 CREATE UNIQUE INDEX checkpoints_serving ON {schema}.checkpoints (name) WHERE phase = 'serving';
 
@@ -85,6 +90,37 @@ BEGIN
     GROUP BY collection, key
     ORDER BY collection, indexes
     ON CONFLICT DO NOTHING;
+END $$;
+
+-- Raises UM001 unless these documents are as they were read; a null body: there is none. Called under the log's row lock, which is held by
+-- all who change documents of joined generations.
+CREATE FUNCTION {schema}.check_documents(p_collections text[], p_keys text[], p_bodies text[])
+RETURNS void LANGUAGE plpgsql
+SET jit = off SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off
+AS $$
+BEGIN
+    IF EXISTS (
+        SELECT FROM unnest(p_collections, p_keys, p_bodies) AS believed (collection, key, body)
+        LEFT JOIN {schema}.documents d ON d.collection = believed.collection AND d.key = believed.key
+        WHERE d.body::text IS DISTINCT FROM believed.body
+    ) THEN
+        RAISE EXCEPTION 'a document is not as it was read' USING ERRCODE = 'UM001';
+    END IF;
+END $$;
+
+-- Moves the checkpoints of joined generations to the log's position before a group of p_events events and so many of these as p_offsets
+-- says, and ends that they are joined where p_joined does. Called under the log's row lock, after append_group.
+CREATE FUNCTION {schema}.move_joined(p_events bigint, p_checkpoints text[], p_offsets bigint[], p_joined boolean[])
+RETURNS void LANGUAGE plpgsql
+SET jit = off SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off
+AS $$
+BEGIN
+    UPDATE {schema}.checkpoints c SET position = log.position - p_events + moved.step, joined = moved.joined
+    FROM {schema}.log, unnest(p_checkpoints, p_offsets, p_joined) AS moved (checkpoint, step, joined)
+    WHERE c.projection = moved.checkpoint;
+    IF false = ANY (p_joined) THEN
+        UPDATE {schema}.log SET revision = revision + 1 WHERE one;
+    END IF;
 END $$;
 
 -- The names of collections with a generation's suffix behind them.
@@ -226,7 +262,7 @@ END $$;
 -- under these names, the suffix tells whose these are: a collection may change hands, and what its former owner still writes and then
 -- leaves is not the new one's. It is held by one at a time, whichever projection: two of them must not find the same names free.
 CREATE FUNCTION {schema}.begin_generation(
-    p_name text, p_version bigint, p_collections text[], p_indexes text[], p_tables text[], p_serves boolean
+    p_name text, p_version bigint, p_collections text[], p_indexes text[], p_tables text[], p_inline text[], p_serves boolean
 ) RETURNS void LANGUAGE plpgsql
 AS $$
 DECLARE
@@ -262,14 +298,15 @@ BEGIN
         PERFORM {schema}.serve(p_name, v_suffix, p_collections, p_indexes);
     END IF;
     INSERT INTO {schema}.checkpoints AS c
-        (projection, position, name, version, run, phase, live_after, suffix, collections, indexes, tables, tables_in)
+        (projection, position, name, version, run, phase, live_after, suffix, collections, indexes, tables, tables_in, inline)
     SELECT v_checkpoint, 0, p_name, p_version, v_run,
         CASE WHEN p_serves THEN 'serving' ELSE 'building' END, log.position, v_suffix, p_collections, p_indexes,
-        p_tables, v_tables_in
+        p_tables, v_tables_in, p_inline
     FROM {schema}.log
     ON CONFLICT (projection) DO UPDATE SET name = excluded.name, version = excluded.version, run = excluded.run,
         phase = excluded.phase, suffix = excluded.suffix, collections = excluded.collections,
         indexes = excluded.indexes, tables = excluded.tables, tables_in = excluded.tables_in,
+        inline = excluded.inline,
         position = CASE WHEN p_serves AND v_tables_in IS NULL THEN c.position ELSE 0 END,
         live_after = CASE WHEN p_serves AND c.position > 0 THEN c.position ELSE excluded.live_after END;
 END $$;
@@ -282,7 +319,7 @@ $$;
 
 -- Makes the generation that a version of a projection's rule needs, with its tables, unless it is there or a newer version serves.
 CREATE FUNCTION {schema}.open_projection(
-    p_name text, p_version bigint, p_collections text[], p_indexes text[], p_tables text[]
+    p_name text, p_version bigint, p_collections text[], p_indexes text[], p_tables text[], p_inline text[]
 )
 RETURNS void LANGUAGE plpgsql
 SET lock_timeout = '10s' SET jit = off
@@ -298,7 +335,7 @@ BEGIN
     ) THEN
         RETURN;
     END IF;
-    PERFORM {schema}.begin_generation(p_name, p_version, p_collections, p_indexes, p_tables, v_serving IS NULL);
+    PERFORM {schema}.begin_generation(p_name, p_version, p_collections, p_indexes, p_tables, p_inline, v_serving IS NULL);
 END $$;
 
 -- Begins to build a projection anew by the version that serves, and gives up what such a rebuild has built so far. Returns 0; -1 when
@@ -311,18 +348,18 @@ DECLARE
     v_serving record;
 BEGIN
     PERFORM {schema}.lock_generations(p_name);
-    SELECT version, collections, indexes, tables INTO v_serving FROM {schema}.checkpoints WHERE name = p_name AND phase = 'serving';
+    SELECT version, collections, indexes, tables, inline INTO v_serving FROM {schema}.checkpoints WHERE name = p_name AND phase = 'serving';
     IF NOT FOUND THEN
         RETURN -1;
     END IF;
     UPDATE {schema}.checkpoints SET phase = 'retired'
     WHERE name = p_name AND version = v_serving.version AND phase = 'building';
     PERFORM {schema}.begin_generation(p_name, v_serving.version, v_serving.collections, v_serving.indexes,
-        v_serving.tables, false);
+        v_serving.tables, v_serving.inline, false);
     RETURN 0;
 END $$;
 
--- Retires all generations of a projection, and lets none serve. Returns 0; -1 when nothing of it is left. All its rows are locked in one
+-- Retires all generations of a projection, and lets none serve. Called under the log's row lock. Returns 0; -1 when nothing of it is left. All its rows are locked in one
 -- order, as by whoever switches.
 CREATE FUNCTION {schema}.drop_projection(p_name text)
 RETURNS bigint LANGUAGE plpgsql
@@ -334,14 +371,20 @@ BEGIN
     IF NOT EXISTS (SELECT FROM {schema}.checkpoints WHERE name = p_name AND phase <> 'removed') THEN
         RETURN -1;
     END IF;
-    UPDATE {schema}.checkpoints SET phase = 'retired' WHERE name = p_name AND phase IN ('serving', 'building');
+    IF EXISTS (SELECT FROM {schema}.checkpoints WHERE name = p_name AND joined) THEN
+        UPDATE {schema}.log SET revision = revision + 1 WHERE one;
+    END IF;
+    UPDATE {schema}.checkpoints SET phase = 'retired', joined = false WHERE name = p_name AND phase IN ('serving', 'building');
     DELETE FROM {schema}.served WHERE name = p_name;
     RETURN 0;
 END $$;
 
 -- Lets the generation of a checkpoint serve, and retires those before it. Returns null; -1 when it was retired itself; where its checkpoint
--- stands when that is not p_expected, else, as behind, where that of the one that serves stands when it has come further. All rows of
--- the projection are locked in one order, so that nothing is saved meanwhile, and nobody waits crosswise.
+-- stands when that is not p_expected, else, as behind, where that of the one that serves stands when it has come further. One with events
+-- that appends may project is joined to them, also when it serves already: unless there is one behind its checkpoint, or the log goes
+-- further than is to be looked through while others wait, which is told as behind, too.
+-- The log's row is locked first, as by those who append, since they know by heart which generations are joined; then all rows of the
+-- projection in one order, so that nothing is saved meanwhile, and nobody waits crosswise.
 CREATE FUNCTION {schema}.switch_projection(p_projection text, p_expected bigint, OUT moved bigint, OUT behind bigint)
 LANGUAGE plpgsql
 SET lock_timeout = '10s' SET jit = off
@@ -349,7 +392,9 @@ AS $$
 DECLARE
     v_own record;
     v_serving bigint;
+    v_head bigint;
 BEGIN
+    SELECT position INTO v_head FROM {schema}.log WHERE one FOR UPDATE;
     SELECT name INTO v_own FROM {schema}.checkpoints WHERE projection = p_projection;
     IF v_own.name IS NULL THEN
         moved := -1;
@@ -359,19 +404,30 @@ BEGIN
     PERFORM FROM {schema}.checkpoints WHERE name = v_own.name ORDER BY version, run FOR UPDATE;
     SELECT * INTO v_own FROM {schema}.checkpoints WHERE projection = p_projection;
     SELECT position INTO v_serving FROM {schema}.checkpoints WHERE name = v_own.name AND phase = 'serving';
-    IF v_own.phase = 'serving' THEN
+    IF v_own.phase = 'serving' AND (v_own.joined OR v_own.inline = '{}') THEN
         RETURN;
-    ELSIF v_own.phase <> 'building' THEN
+    ELSIF v_own.phase NOT IN ('serving', 'building') THEN
         moved := -1;
     ELSIF v_own.position <> p_expected THEN
         moved := v_own.position;
     ELSIF v_own.position < v_serving THEN
         behind := v_serving;
+    ELSIF v_own.inline <> '{}' AND (v_head - v_own.position > 4096 OR EXISTS (
+        SELECT FROM {schema}.all_events e
+        WHERE e.position > v_own.position AND e.kind_id = ANY (ARRAY(SELECT {schema}.kinds_of(v_own.inline, NULL)))
+    )) THEN
+        behind := v_head;
     ELSE
-        UPDATE {schema}.checkpoints SET phase = 'retired'
-        WHERE name = v_own.name AND phase IN ('serving', 'building') AND (version, run) < (v_own.version, v_own.run);
-        UPDATE {schema}.checkpoints SET phase = 'serving' WHERE projection = p_projection;
-        PERFORM {schema}.serve(v_own.name, v_own.suffix, v_own.collections, v_own.indexes);
+        IF v_own.inline <> '{}' OR EXISTS (SELECT FROM {schema}.checkpoints WHERE name = v_own.name AND joined) THEN
+            UPDATE {schema}.log SET revision = revision + 1 WHERE one;
+        END IF;
+        IF v_own.phase = 'building' THEN
+            UPDATE {schema}.checkpoints SET phase = 'retired', joined = false
+            WHERE name = v_own.name AND phase IN ('serving', 'building') AND (version, run) < (v_own.version, v_own.run);
+            UPDATE {schema}.checkpoints SET phase = 'serving' WHERE projection = p_projection;
+            PERFORM {schema}.serve(v_own.name, v_own.suffix, v_own.collections, v_own.indexes);
+        END IF;
+        UPDATE {schema}.checkpoints SET joined = true WHERE projection = p_projection AND inline <> '{}';
     END IF;
 END $$;
 

@@ -46,8 +46,9 @@ impl Reader {
         request: &OpenProjection,
         tables: &[String],
     ) -> Result<(), StoreError> {
-        let OpenProjection { projection, version, collections, indexes } = request;
-        let params: [Param<'_>; 5] = [projection, &i64::from(*version), collections, indexes, &tables];
+        let OpenProjection { projection, version, collections, indexes, inline } = request;
+        let params: [Param<'_>; 6] =
+            [projection, &i64::from(*version), collections, indexes, &tables, inline];
         self.write(&self.statements.open_projection, &params).await.map(drop)
     }
 
@@ -114,5 +115,7 @@ pub(super) fn generation(row: &Row) -> Result<Generation, StoreError> {
         collections: row.get("collections"),
         indexes: row.get("indexes"),
         tables_in: row.get("tables_in"),
+        inline: row.get("inline"),
+        joined: row.get("joined"),
     })
 }

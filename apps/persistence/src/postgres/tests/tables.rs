@@ -21,8 +21,13 @@ const THINGS: &str = r#"CREATE TABLE "things" (n bigint PRIMARY KEY, at timestam
     raw bytea, facts jsonb, flag boolean, share double precision, id uuid)"#;
 
 async fn open(adapter: &Postgres, tables: &[&str]) -> Result<Vec<Generation>, TablesError> {
-    let opening =
-        OpenProjection { projection: NAME.into(), version: 1, collections: Vec::new(), indexes: Vec::new() };
+    let opening = OpenProjection {
+        projection: NAME.into(),
+        version: 1,
+        collections: Vec::new(),
+        indexes: Vec::new(),
+        inline: Vec::new(),
+    };
     let tables = tables.iter().map(|&table| table.to_owned()).collect();
     adapter.open_tables(OpenTables { opening, tables }).await
 }
@@ -139,8 +144,13 @@ async fn statements_leave_everything_else_alone() {
 async fn other_tables_need_another_version() {
     let schema = schema();
     let adapter = adapter(&schema).await;
-    let opening =
-        OpenProjection { projection: NAME.into(), version: 1, collections: Vec::new(), indexes: Vec::new() };
+    let opening = OpenProjection {
+        projection: NAME.into(),
+        version: 1,
+        collections: Vec::new(),
+        indexes: Vec::new(),
+        inline: Vec::new(),
+    };
     adapter.open_projection(opening).await.unwrap();
     let changed = TablesError::Changed { checkpoint: CHECKPOINT.into() };
     assert_eq!(open(&adapter, &[THINGS]).await, Err(changed.clone()));

@@ -26,7 +26,7 @@ use umbel_core::{
     ExpectedVersion, Position, StreamName, Timestamp, Version,
     store::{
         Append, AppendError, ClaimName, StoreError,
-        plan::{Plan, StreamState, View, plan},
+        plan::{Joined, Plan, StreamState, View, plan},
     },
 };
 
@@ -75,6 +75,8 @@ struct State {
     cache: Cache,
     kinds: Kinds,
     caution: Caution,
+    /// The generations that are joined to appends, as they were at the revision of the cache's mark: whoever changes that counts it up.
+    joined: Vec<Joined>,
 }
 
 impl Writer {
@@ -204,6 +206,7 @@ impl State {
         seen.view.resolving = resolving;
         self.cache.advance(mark.head, mark);
         self.remember(&seen);
+        self.joined.clone_from(&seen.view.joined);
         let view = seen.view;
         let plan = plan(view, open.iter().copied());
         let mut head = Position::from_i64(mark.head);
@@ -226,11 +229,11 @@ impl State {
 
     /// A view to plan on without the lock. None when there is a stream whose version nobody may guess.
     ///
-    /// Event and command ids are taken to be new, and conditions to hold. A remembered version gives way to a higher one that a writer
+    /// Event and command ids are taken to be new, conditions to hold, and documents to be as they were read. A remembered version gives way to a higher one that a writer
     /// expects: versions only grow, so the writer has seen what another node wrote.
     async fn guess(&mut self, session: &Session, appends: &[Append]) -> Result<Option<Guess>, Error> {
         // Whatever else was stored meanwhile, the events of the group are behind the position of each condition.
-        let mut view = View { head: Position::MAX, ..View::default() };
+        let mut view = View { head: Position::MAX, joined: self.joined.clone(), ..View::default() };
         let (mut exact, mut held) = (true, Held::Known);
         let mut unknown: Vec<(&StreamName, ExpectedVersion)> = Vec::new();
         for append in appends.iter().flat_map(|append| &append.streams) {

@@ -2,6 +2,7 @@
 
 mod append;
 mod conditions;
+mod inline;
 mod upkeep;
 
 use std::{
@@ -9,13 +10,13 @@ use std::{
     time::Duration,
 };
 
-use futures_util::future::{self, join, join3, join5};
+use futures_util::future::{self, join, join3, join4, join5};
 use tokio_postgres::{Client, Error, Row};
 use umbel_core::{
     CommandId, EventId, Position, StreamName, Timestamp, Version,
     store::{
         Append, AppendCondition, Appended, ClaimName, StoreError,
-        plan::{EventPlace, Plan, StreamState, View},
+        plan::{Belief, EventPlace, Plan, StreamState, View},
     },
 };
 use uuid::Uuid;
@@ -66,6 +67,10 @@ pub(in crate::postgres) struct Session {
     look_ahead: Ready,
     check_conditions: Ready,
     verify_conditions: Ready,
+    check_documents: Ready,
+    move_joined: Ready,
+    list_joined: Ready,
+    find_inlined: Ready,
 }
 
 /// The statements of the usual case: streams and kinds are known.
@@ -131,6 +136,10 @@ impl Session {
             prepare(&statements.look_ahead),
             prepare(&statements.check_conditions),
             prepare(&statements.verify_conditions),
+            prepare(&statements.check_documents),
+            prepare(&statements.move_joined),
+            prepare(&statements.list_joined),
+            prepare(&statements.find_inlined),
         ])
         .await
         .map_err(|error| target.explain(&error))?;
@@ -151,7 +160,11 @@ impl Session {
             look_ahead,
             check_conditions,
             verify_conditions,
-        ] = <[Ready; 16]>::try_from(prepared).expect("as many come back as were prepared");
+            check_documents,
+            move_joined,
+            list_joined,
+            find_inlined,
+        ] = <[Ready; 20]>::try_from(prepared).expect("as many come back as were prepared");
         // Zero would mean no limit.
         let begin = BEGIN.replace("{stall_ms}", &stall_limit.as_millis().max(1).to_string());
         // Where settings do not last, the transaction sets them for itself.
@@ -175,6 +188,10 @@ impl Session {
             look_ahead,
             check_conditions,
             verify_conditions,
+            check_documents,
+            move_joined,
+            list_joined,
+            find_inlined,
         })
     }
 
@@ -235,8 +252,9 @@ impl Session {
             self.find_commands.ask(&self.client, of_commands),
             self.find_claims.ask(&self.client, of_claims),
         );
-        let ((locked, streams, events, commands, claims), failed) =
-            join(asked, self.failed(&self.find_tagged, &conditions)).await;
+        let ((locked, streams, events, commands, claims), failed, joined, documents) =
+            join4(asked, self.failed(&self.find_tagged, &conditions), self.joined(), self.inlined(appends))
+                .await;
         let (begun, ahead, log) = locked;
         begun?;
         let ahead = ahead?;
@@ -247,6 +265,7 @@ impl Session {
         seen.view.commands = commands?.iter().map(recorded_command).collect();
         seen.view.events = events?.iter().map(event_place).collect();
         seen.view.failed = failed?;
+        (seen.view.joined, seen.view.documents) = (joined?, documents?);
         // These come first in the log.
         seen.view.failed.extend(ahead);
         seen.view.head = Position::from_i64(log.get("position"));
@@ -277,6 +296,7 @@ impl Session {
         // Under the lock they were read and stay true.
         let conditions = if locked { &[][..] } else { &plan.conditions };
         let beside = plan.claims.len() + plan.commands.len() + plan.documents.len() + work + conditions.len();
+        let beside = beside + plan.inline.len() + plan.moved.len();
         if held == Held::Known
             && beside == 0
             && rows.is_usual(head)
@@ -289,7 +309,9 @@ impl Session {
             // One statement is its own transaction.
             return events.await;
         }
-        Box::pin(self.write_beside(plan, events, conditions, now, locked)).await
+        // Under the lock they were read, too.
+        let beliefs = if locked { &[][..] } else { &plan.beliefs };
+        Box::pin(self.write_beside(plan, events, (conditions, beliefs), now, locked)).await
     }
 
     /// Writes a plan that is more than events, or whose transaction has begun.
@@ -297,16 +319,16 @@ impl Session {
         &self,
         plan: &Plan<'_>,
         events: impl Future<Output = Result<Base, Error>>,
-        conditions: &[&AppendCondition],
+        (conditions, beliefs): (&[&AppendCondition], &[Belief]),
         now: PgTimestamp,
         locked: bool,
     ) -> Result<Base, Error> {
         let begin = async { if locked { Ok(()) } else { self.client.batch_execute(&self.begin).await } };
         let beside = join5(
-            self.verify(plan, conditions),
+            join(self.verify(plan, conditions), self.check_documents(beliefs)),
             self.claims(plan),
             self.commands(plan, now),
-            self.documents(plan),
+            join(self.documents(plan), self.move_joined(plan)),
             self.outbox(plan, now),
         );
         // After an error in one of them the server refuses the rest, and COMMIT rolls back.
@@ -316,10 +338,14 @@ impl Session {
         begun?;
         checked?;
         let base = base?;
+        let (verified, as_read) = verified;
         verified?;
+        as_read?;
         claims?;
         commands?;
+        let (documents, moved) = documents;
         documents?;
+        moved?;
         outbox?;
         committed.map(|()| base)
     }
@@ -348,10 +374,10 @@ impl Session {
     }
 
     async fn documents(&self, plan: &Plan<'_>) -> Result<(), Error> {
-        if plan.documents.is_empty() {
+        if plan.documents.is_empty() && plan.inline.is_empty() {
             return Ok(());
         }
-        let rows = DocumentRows::new(plan.documents.iter().copied());
+        let rows = DocumentRows::new(plan.documents.iter().copied().chain(&plan.inline));
         let written = self
             .write_documents
             .ask(

@@ -12,6 +12,7 @@ use umbel_core::{
 };
 
 use super::{known::KnownStreams, state::find_stream, tags};
+use crate::sqlite::read_models::see_joined;
 use crate::sqlite::sql::{FIND_CLAIM, FIND_COMMAND, FIND_EVENT, IS_ARCHIVED, Table};
 
 /// Whether the places of the group's event ids are looked up.
@@ -57,6 +58,7 @@ pub(super) fn view(
             view.commands.extend(before.map(|before| (command.id, before)));
         }
     }
+    see_joined(connection, &mut view, group)?;
     Ok(view)
 }
 

@@ -21,7 +21,7 @@ use super::{
 use crate::sqlite::{
     error::{Fault, is_unique_violation},
     extras::change_outbox,
-    read_models::write_documents,
+    read_models::{move_joined, write_documents},
     sql::{INSERT_COMMAND, INSERT_EVENT, INSERT_STREAM, MOVE_HEAD, MOVE_STREAM, RELEASE_CLAIM, TAKE_CLAIM},
     writer::Writer,
 };
@@ -122,7 +122,8 @@ fn write(
         closing::close(transaction, head, end)?;
     }
     write_claims(transaction, &plan.claims)?;
-    write_documents(transaction, plan.documents.iter().copied(), "")?;
+    write_documents(transaction, plan.documents.iter().copied().chain(&plan.inline), "")?;
+    move_joined(transaction, &plan.moved, head)?;
     change_outbox(transaction, &plan.done, &plan.outbox, now)?;
     for (command, last_offset) in &plan.commands {
         let last_position = last_offset.map(|offset| head.plus(offset).to_i64());

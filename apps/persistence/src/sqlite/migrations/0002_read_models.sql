@@ -37,8 +37,14 @@ CREATE TABLE checkpoints (
     live_after  INTEGER NOT NULL DEFAULT 0,
     suffix      TEXT    NOT NULL DEFAULT '',
     collections TEXT    NOT NULL DEFAULT '[]',
-    indexes     TEXT    NOT NULL DEFAULT '[]'
+    indexes     TEXT    NOT NULL DEFAULT '[]',
+    -- The names of the events that appends may project themselves, a JSON list; and whether they do: then its documents show all that is
+    -- in the log.
+    inline      TEXT    NOT NULL DEFAULT '[]',
+    joined      INTEGER NOT NULL DEFAULT 0 CHECK (joined IN (0, 1))
 ) STRICT, WITHOUT ROWID;
+-- Serves every append.
+CREATE INDEX checkpoints_joined ON checkpoints (joined) WHERE joined = 1;
 CREATE UNIQUE INDEX checkpoints_by_name ON checkpoints (name, version, run) WHERE name IS NOT NULL;
 CREATE UNIQUE INDEX checkpoints_serving ON checkpoints (name) WHERE name IS NOT NULL AND phase = 'serving';
 

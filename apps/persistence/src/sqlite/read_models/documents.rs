@@ -41,7 +41,7 @@ pub(super) fn load_documents(
     request.keys.iter().map(find).collect()
 }
 
-fn find(snapshot: &Connection, collection: &str, key: &str) -> rusqlite::Result<Option<Json>> {
+pub(super) fn find(snapshot: &Connection, collection: &str, key: &str) -> rusqlite::Result<Option<Json>> {
     let mut statement = snapshot.prepare_cached(FIND_DOCUMENT)?;
     let body = statement.query_row([collection, key], |row| row.get::<_, String>(0)).optional()?;
     Ok(body.map(Json::from_store))

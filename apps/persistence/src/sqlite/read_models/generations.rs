@@ -5,10 +5,11 @@ use umbel_core::{
     Position,
     store::{
         Generation, ListProjections, OpenProjection, PerformError, Phase, RemoveRetired, SwitchError,
-        SwitchProjection, rebuilt,
+        SwitchProjection, plan::Moved, rebuilt,
     },
 };
 
+use super::joined::{has_behind, move_joined};
 use crate::sqlite::{
     error::Fault,
     log::log,
@@ -95,18 +96,27 @@ pub(super) fn switch(
     let serving = serving.map_or(Position::START, |serving| serving.position);
     let actual = generation.position;
     match generation.phase {
-        Phase::Serving => return Ok(Ok(())),
+        Phase::Serving if generation.joined || generation.inline.is_empty() => return Ok(Ok(())),
         Phase::Retired | Phase::Removed => return Ok(Err(SwitchError::Retired)),
-        Phase::Building if actual != request.expected => {
+        Phase::Serving | Phase::Building if actual != request.expected => {
             return Ok(Err(SwitchError::CheckpointMoved { actual }));
         }
         Phase::Building if actual < serving => return Ok(Err(SwitchError::Behind { serving })),
-        Phase::Building => {}
+        Phase::Serving | Phase::Building => {}
     }
-    let Generation { projection, version, run, .. } = &generation;
-    transaction.prepare_cached(RETIRE_BEFORE)?.execute(params![projection, version, run])?;
-    mark(&transaction, &request.checkpoint, Phase::Serving)?;
-    serve(&transaction, &generation)?;
+    if has_behind(&transaction, &generation)? {
+        return Ok(Err(SwitchError::Behind { serving: log(&transaction)?.head }));
+    }
+    if generation.phase == Phase::Building {
+        let Generation { projection, version, run, .. } = &generation;
+        transaction.prepare_cached(RETIRE_BEFORE)?.execute(params![projection, version, run])?;
+        mark(&transaction, &request.checkpoint, Phase::Serving)?;
+        serve(&transaction, &generation)?;
+    }
+    if !generation.inline.is_empty() {
+        let checkpoint = request.checkpoint.clone();
+        move_joined(&transaction, &[Moved { checkpoint, offset: 0, joined: true }], actual)?;
+    }
     transaction.commit().map_err(Fault::Commit)?;
     Ok(Ok(()))
 }
@@ -157,10 +167,12 @@ fn begin(connection: &Connection, generation: &Generation) -> rusqlite::Result<(
     if generation.phase == Phase::Serving {
         serve(connection, generation)?;
     }
-    let Generation { projection, version, run, phase, live_after, suffix, collections, indexes, .. } =
-        generation;
+    let Generation {
+        projection, version, run, phase, live_after, suffix, collections, indexes, inline, ..
+    } = generation;
     let collections = serde_json::Value::from(collections.clone()).to_string();
     let indexes = serde_json::Value::from(indexes.clone()).to_string();
+    let inline = serde_json::Value::from(inline.clone()).to_string();
     let row = params![
         generation.checkpoint(),
         projection,
@@ -170,7 +182,8 @@ fn begin(connection: &Connection, generation: &Generation) -> rusqlite::Result<(
         live_after.to_i64(),
         suffix,
         collections,
-        indexes
+        indexes,
+        inline
     ];
     connection.prepare_cached(BEGIN_GENERATION)?.execute(row).map(|_rows| ())
 }
@@ -213,5 +226,7 @@ fn read(row: &Row<'_>) -> rusqlite::Result<Generation> {
         collections,
         indexes,
         tables_in: None,
+        inline: list(9)?,
+        joined: row.get(10)?,
     })
 }

@@ -2,4 +2,4 @@
 -- Parameters: ?1 checkpoint.
 -- Zero rows: it never ran.
 -- Index: primary key of checkpoints.
-SELECT name, version, run, phase, position, live_after, suffix, collections, indexes FROM checkpoints WHERE projection = ?1
+SELECT name, version, run, phase, position, live_after, suffix, collections, indexes, inline, joined FROM checkpoints WHERE projection = ?1

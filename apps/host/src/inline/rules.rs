@@ -1,0 +1,179 @@
+//! Which inline projections run in this process, and what is known of each.
+
+use std::{
+    fmt,
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::Arc,
+    time::Duration,
+};
+
+use tokio::sync::{Notify, OwnedRwLockReadGuard, OwnedRwLockWriteGuard, RwLock, watch};
+use umbel_bus::Store;
+use umbel_core::{
+    Changes, EventName, EventSet, Mode, Position, Projection, RecordedEvent,
+    projection::Verdict,
+    store::{Generation, ListProjections, Phase, StoreError},
+};
+
+/// The inline projections of one bus, each version of a rule once.
+#[derive(Debug, Default)]
+pub(crate) struct Inlines(std::sync::RwLock<Arc<[Arc<Rule>]>>);
+
+/// An inline projection, with its type erased.
+pub(crate) struct Rule {
+    pub(super) name: &'static str,
+    version: u32,
+    events: &'static [&'static str],
+    project: fn(&RecordedEvent) -> Result<Changes, String>,
+    /// What is known of its generation that serves; `None`: another version does, or none.
+    stands: watch::Sender<Option<Stands>>,
+    /// How far the documents have come that readers get.
+    progress: watch::Sender<Position>,
+    /// Those who append without writing its documents hold this; who must not be overtaken by them holds it alone.
+    quiet: Arc<RwLock<()>>,
+    /// Wakes who follows the log for it: something is not as it was believed.
+    changed: Notify,
+    /// How long an append waits for its documents where it does not write them.
+    pub(super) patience: Duration,
+}
+
+/// A generation that serves.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Stands {
+    pub(crate) checkpoint: String,
+    /// Whether appends write its documents.
+    pub(crate) joined: bool,
+}
+
+/// As long as it lives, nobody in this process appends events of the rule without writing its documents.
+pub(crate) struct Quiet(#[expect(dead_code, reason = "it is held")] OwnedRwLockWriteGuard<()>);
+
+impl Inlines {
+    /// Knows a rule from now on, in the place of the same one of before.
+    pub(crate) fn register(&self, rule: &Arc<Rule>) {
+        let mut rules = self.0.write().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let others = rules.iter().filter(|one| (one.name, one.version) != (rule.name, rule.version));
+        *rules = others.chain([rule]).map(Arc::clone).collect();
+    }
+
+    /// The rules that are about one of these events.
+    pub(super) fn about(&self, names: &[EventName]) -> Vec<Arc<Rule>> {
+        let rules = Arc::clone(&self.0.read().unwrap_or_else(std::sync::PoisonError::into_inner));
+        rules.iter().filter(|rule| names.iter().any(|name| rule.is_about(name))).map(Arc::clone).collect()
+    }
+}
+
+impl Rule {
+    /// The rule of a projection that is inline.
+    pub(crate) fn of<P: Projection>(progress: watch::Sender<Position>, patience: Duration) -> Option<Self> {
+        (P::MODE == Mode::Inline).then(|| Self {
+            name: P::NAME,
+            version: P::VERSION,
+            events: P::Event::NAMES,
+            project: project::<P>,
+            stands: watch::Sender::new(None),
+            progress,
+            quiet: Arc::default(),
+            changed: Notify::new(),
+            patience,
+        })
+    }
+
+    pub(super) fn is_about(&self, event: &str) -> bool {
+        self.events.contains(&event)
+    }
+
+    /// What an event changes, before its place in the log is known.
+    pub(super) fn project(&self, event: &RecordedEvent) -> Result<Changes, String> {
+        (self.project)(event)
+    }
+
+    /// Notes which of these generations serves, if it is of this version of the rule, and whether appends write its documents.
+    pub(crate) fn note(&self, kept: &[Generation]) {
+        let serving = kept.iter().find(|one| one.phase == Phase::Serving && one.version == self.version);
+        // One that was made for other events is no concern of those who append: whoever follows the log projects them.
+        let serving = serving.filter(|one| one.inline.is_empty() || self.is_for(one));
+        let stands = serving.map(|one| Stands { checkpoint: one.checkpoint(), joined: one.joined });
+        self.stands.send_if_modified(|before| {
+            let is_news = *before != stands;
+            *before = stands;
+            is_news
+        });
+    }
+
+    /// Whether a generation was made for just the events that this rule is about.
+    pub(crate) fn is_for(&self, generation: &Generation) -> bool {
+        let all = |names: &[String]| self.events.iter().all(|event| names.iter().any(|name| name == event));
+        all(&generation.inline) && generation.inline.iter().all(|name| self.is_about(name))
+    }
+
+    /// What is known of the generation that serves, and, where appends do not write its documents, a place among those who append.
+    pub(super) async fn stands(&self) -> Option<(Stands, Option<OwnedRwLockReadGuard<()>>)> {
+        let stands = || self.stands.borrow().clone();
+        let before = stands()?;
+        if before.joined {
+            return Some((before, None));
+        }
+        let place = Arc::clone(&self.quiet).read_owned().await;
+        let now = stands()?;
+        let place = (!now.joined).then_some(place);
+        Some((now, place))
+    }
+
+    /// Looks what the store has: something was not as it was believed.
+    pub(super) async fn look(&self, store: &Store) -> Result<(), StoreError> {
+        let listed = ListProjections { projection: Some(self.name.to_owned()) };
+        self.note(&store.list_projections(listed).await?);
+        self.changed.notify_one();
+        Ok(())
+    }
+
+    /// Waits until whoever appends without writing its documents has done so, and keeps others from it.
+    pub(crate) async fn quiet(&self) -> Quiet {
+        Quiet(Arc::clone(&self.quiet).write_owned().await)
+    }
+
+    /// Resolves when somebody has found that something is not as it was believed.
+    pub(crate) async fn changed(&self) {
+        self.changed.notified().await;
+    }
+
+    /// Its documents show what was appended up to here, as the append has written them.
+    pub(crate) fn shows(&self, position: Position) {
+        self.progress.send_if_modified(|reached| {
+            let is_news = *reached < position;
+            *reached = position.max(*reached);
+            is_news
+        });
+    }
+
+    /// Resolves when its documents show what was appended up to here.
+    pub(super) async fn passes(&self, position: Position) {
+        // The sender is here, so it is never gone.
+        drop(self.progress.subscribe().wait_for(|reached| *reached >= position).await);
+    }
+}
+
+/// What one event changes. One that the rule cannot project, and wants passed over, changes nothing.
+fn project<P: Projection>(recorded: &RecordedEvent) -> Result<Changes, String> {
+    let error = match crate::projection::project::<P>(recorded) {
+        Ok(changes) => return Ok(changes),
+        Err(error) => error,
+    };
+    let verdict = catch_unwind(AssertUnwindSafe(|| P::on_error(&error, recorded, 1)));
+    if verdict.unwrap_or(P::FAILING.verdict()) == Verdict::Skip {
+        tracing::error!(projection = P::NAME, stream = %recorded.stream, version = %recorded.version, error,
+            "an event that cannot be projected is skipped");
+        return Ok(Changes::default());
+    }
+    Err(error)
+}
+
+impl fmt::Debug for Rule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Rule")
+            .field("name", &self.name)
+            .field("version", &self.version)
+            .finish_non_exhaustive()
+    }
+}
