@@ -255,6 +255,15 @@ impl App {
         self
     }
 
+    /// The rule of an older version of a projection, which is applied to the documents that readers get as long as these are of that version,
+    /// here and beside the newer version that is built: so a process that is alone keeps them up to date, and nobody waits for the switch.
+    /// After it there is nothing left to do for this rule, and it may be removed. It makes no documents where there are none.
+    #[must_use]
+    pub fn former_projection<P: Projection>(mut self) -> Self {
+        self.projections.push(Arc::new(|_, bus, settings| projection::former_worker::<P>(bus, settings)));
+        self
+    }
+
     /// Events in, side effects out, at least once.
     #[must_use]
     pub fn handler<H: EventHandler>(mut self) -> Self {

@@ -107,6 +107,42 @@ fn readers_get_the_old_version_until_the_new_one_has_caught_up() {
     });
 }
 
+/// UX-09: given the former rule beside the new one, a process that is alone keeps what readers get up to date until the switch, and nobody who
+/// waits to see what he wrote waits for that; a store that has nothing of the former version gets none.
+#[test]
+fn one_process_goes_on_by_the_former_rule_until_the_switch() {
+    on_every_store(async |store| {
+        let world = World::over(&store).await;
+        put(&world).await;
+        world.stop().await;
+
+        store.hold_switches(true);
+        let both = bank::next_app().former_projection::<bank::Balances>();
+        let world = World::with(&store, &[both], settings()).await;
+        for events in 2..=5 {
+            put(&world).await;
+            assert_eq!(world.balance("ada").await, counted(events, 1));
+        }
+        built(&world, NEXT, Position::new(5)).await;
+        assert_eq!(world.balance("ada").await, counted(5, 1));
+
+        store.hold_switches(false);
+        world.serves(BALANCES, NEXT).await;
+        assert_eq!(world.balance("ada").await, counted(5, 10));
+        put(&world).await;
+        assert_eq!(world.balance("ada").await, counted(6, 10));
+        world.stop().await;
+    });
+    run(async {
+        let both = bank::next_app().former_projection::<bank::Balances>();
+        let world = World::with(&Arc::default(), &[both], settings()).await;
+        put(&world).await;
+        assert_eq!(world.balance("ada").await, counted(1, 10));
+        assert_eq!(world.phase(BALANCES, FIRST).await, None);
+        world.stop().await;
+    });
+}
+
 /// UX-09: given nodes of the old version while a new one is built, they go on and are waited for, by the new node too; after the switch they
 /// say that they are superseded, and write no more.
 #[test]

@@ -25,6 +25,7 @@ mod gaps;
 mod generations;
 mod handlers;
 mod hooks;
+mod inlined;
 mod kit;
 mod nodes;
 mod personal;

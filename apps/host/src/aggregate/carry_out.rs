@@ -132,7 +132,7 @@ impl<A: Aggregate> Kept<A> {
             return Ok((first, None));
         }
         let mut held = None;
-        let mut attempts = 0;
+        let (mut attempts, mut turns) = (0, Vec::new());
         loop {
             let mut turn = match held.take() {
                 Some(turn) => turn,
@@ -166,7 +166,7 @@ impl<A: Aggregate> Kept<A> {
                     done.position = appended.last_position;
                     done.version = appended.versions.first().copied().or(done.version);
                     if let Some(position) = appended.last_position {
-                        drop(held);
+                        drop((held, turns));
                         inlining.stored(position, passage.context.deadline).await;
                     }
                     return Ok((done, lifespan));
@@ -174,11 +174,20 @@ impl<A: Aggregate> Kept<A> {
                 Err(
                     AppendError::WrongExpectedVersion { .. }
                     | AppendError::NotBehind { .. }
-                    | AppendError::WorkTaken { .. }
-                    | AppendError::DocumentChanged { .. },
+                    | AppendError::WorkTaken { .. },
                 ) => {
                     if attempts > passage.retries {
                         return Err(DispatchError::Conflict { attempts });
+                    }
+                }
+                Err(AppendError::DocumentChanged { .. }) => {
+                    if attempts > passage.retries {
+                        return Err(DispatchError::Conflict { attempts });
+                    }
+                    if turns.is_empty() {
+                        // Whoever has the turn may need this one.
+                        held = None;
+                        turns = inlining.turns().await;
                     }
                 }
                 Err(AppendError::InlineBelief { .. }) => {

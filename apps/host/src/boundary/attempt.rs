@@ -69,6 +69,7 @@ pub(super) async fn carry_out<B: Boundary>(
     }
     ground = ground.extended(store).await.map_err(failed)?.0;
     let (mut conflicts, mut looks) = (0, 0);
+    let mut turns_of_documents = Vec::new();
     loop {
         let decided = ground.decide(&command, &context, (&stream, store.clock().now())).map_err(failed)?;
         let is_change =
@@ -117,8 +118,12 @@ pub(super) async fn carry_out<B: Boundary>(
                 return Ok(decided.done(&appended, &context));
             }
             Err(error) if is_conflict(&error) && conflicts < retries => {
-                if matches!(error, AppendError::InlineBelief { .. }) {
-                    inlining.look(store).await.map_err(failed)?;
+                match error {
+                    AppendError::InlineBelief { .. } => inlining.look(store).await.map_err(failed)?,
+                    AppendError::DocumentChanged { .. } if turns_of_documents.is_empty() => {
+                        turns_of_documents = inlining.turns().await;
+                    }
+                    _ => {}
                 }
                 conflicts += 1;
                 ground = ground.extended(store).await.map_err(failed)?.0;

@@ -7,7 +7,7 @@ use std::{
 };
 
 use tokio::{
-    sync::OwnedRwLockReadGuard,
+    sync::{OwnedMutexGuard, OwnedRwLockReadGuard},
     time::{Instant, timeout_at},
 };
 use umbel_bus::Store;
@@ -95,6 +95,16 @@ impl Inlining {
                 tracing::debug!(projection = rule.name, %position, "an answer does not wait for its documents any longer");
             }
         }
+    }
+
+    /// The append was refused because a document was changed by somebody else: waits for a turn, which lasts as long as what is returned.
+    pub(crate) async fn turns(self) -> Vec<OwnedMutexGuard<()>> {
+        let rules: Vec<_> = self.0.into_iter().map(|one| one.rule).collect();
+        let mut turns = Vec::new();
+        for rule in rules {
+            turns.push(rule.turn().await);
+        }
+        turns
     }
 
     /// The append was refused because one of them is not as it was believed to be.

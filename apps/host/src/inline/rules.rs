@@ -7,7 +7,9 @@ use std::{
     time::Duration,
 };
 
-use tokio::sync::{Notify, OwnedRwLockReadGuard, OwnedRwLockWriteGuard, RwLock, watch};
+use tokio::sync::{
+    Mutex, Notify, OwnedMutexGuard, OwnedRwLockReadGuard, OwnedRwLockWriteGuard, RwLock, watch,
+};
 use umbel_bus::Store;
 use umbel_core::{
     Changes, EventName, EventSet, Mode, Position, Projection, RecordedEvent,
@@ -31,6 +33,8 @@ pub(crate) struct Rule {
     progress: watch::Sender<Position>,
     /// Those who append without writing its documents hold this; who must not be overtaken by them holds it alone.
     quiet: Arc<RwLock<()>>,
+    /// Those who have found documents changed by others take turns, or the fastest would always win.
+    turns: Arc<Mutex<()>>,
     /// Wakes who follows the log for it: something is not as it was believed.
     changed: Notify,
     /// How long an append waits for its documents where it does not write them.
@@ -52,8 +56,11 @@ impl Inlines {
     /// Knows a rule from now on, in the place of the same one of before.
     pub(crate) fn register(&self, rule: &Arc<Rule>) {
         let mut rules = self.0.write().unwrap_or_else(std::sync::PoisonError::into_inner);
-        let others = rules.iter().filter(|one| (one.name, one.version) != (rule.name, rule.version));
-        *rules = others.chain([rule]).map(Arc::clone).collect();
+        let others = rules.iter().filter(|one| one.key() != rule.key());
+        let mut all: Vec<_> = others.chain([rule]).map(Arc::clone).collect();
+        // Those who take turns on several do so in one order.
+        all.sort_by_key(|rule| rule.key());
+        *rules = all.into();
     }
 
     /// The rules that are about one of these events.
@@ -74,9 +81,14 @@ impl Rule {
             stands: watch::Sender::new(None),
             progress,
             quiet: Arc::default(),
+            turns: Arc::default(),
             changed: Notify::new(),
             patience,
         })
+    }
+
+    const fn key(&self) -> (&'static str, u32) {
+        (self.name, self.version)
     }
 
     pub(super) fn is_about(&self, event: &str) -> bool {
@@ -126,6 +138,11 @@ impl Rule {
         self.note(&store.list_projections(listed).await?);
         self.changed.notify_one();
         Ok(())
+    }
+
+    /// Waits for a turn among those who found documents changed.
+    pub(super) async fn turn(&self) -> OwnedMutexGuard<()> {
+        Arc::clone(&self.turns).lock_owned().await
     }
 
     /// Waits until whoever appends without writing its documents has done so, and keeps others from it.

@@ -10,13 +10,13 @@ use tokio::{sync::watch, time::sleep};
 use umbel_bus::{Bus, Store};
 use umbel_core::{
     Position, Projection,
-    store::{Generation, Phase, RemoveRetired},
+    store::{Generation, Phase, RemoveRetired, TablesError},
 };
 
 use super::{
     hook::{Hook, Owed},
     line::Line,
-    open,
+    list, open,
     plan::Plan,
 };
 use crate::{inline::Rule, settings::HostSettings};
@@ -27,6 +27,8 @@ pub(super) struct Follower<P: Projection> {
     pub(super) store: Store,
     pub(super) settings: HostSettings,
     pub(super) names: Arc<[String]>,
+    /// Whether the rule is kept for the documents of its version only: it makes none.
+    pub(super) is_former: bool,
     pub(super) hook: Option<Hook<P::Event>>,
     /// What generations have claimed for the hook that commit nothing more.
     pub(super) left: Mutex<Owed>,
@@ -112,7 +114,8 @@ impl<P: Projection> Follower<P> {
         if let Some(rule) = &self.rule {
             rule.note(kept);
         }
-        let superseded = plan.superseded_by.map(|newer| {
+        // A former rule is there to be superseded.
+        let superseded = plan.superseded_by.filter(|_| !self.is_former).map(|newer| {
             format!("version {} is superseded: version {newer} serves; update this node", P::VERSION)
         });
         if let Some(reason) = &superseded {
@@ -141,7 +144,7 @@ impl<P: Projection> Follower<P> {
                 }
             }
             let opened = tokio::select! {
-                opened = open::<P>(&self.store) => opened,
+                opened = self.look() => opened,
                 _ = drain.changed() => continue,
             };
             match opened {
@@ -170,6 +173,11 @@ impl<P: Projection> Follower<P> {
         }
     }
 
+    /// What the store has, after it has made what is needed.
+    async fn look(&self) -> Result<Vec<Generation>, TablesError> {
+        if self.is_former { Ok(list::<P>(&self.store).await?) } else { open::<P>(&self.store).await }
+    }
+
     /// Resolves when an append has found that something is not as it was believed.
     async fn doubted(&self) {
         match &self.rule {
@@ -180,7 +188,7 @@ impl<P: Projection> Follower<P> {
 
     /// Removes what retired generations have left, part by part. Should it fail, the next plan's begin does it.
     async fn tidy(&self, plan: &Plan, stopped: watch::Receiver<bool>) {
-        let mut left = plan.litter && plan.serving.is_some();
+        let mut left = plan.litter && plan.serving.is_some() && !self.is_former;
         while left && !*stopped.borrow() {
             let request = RemoveRetired { projection: P::NAME.to_owned() };
             left = self.store.remove_retired(request).await.unwrap_or_else(|error| {

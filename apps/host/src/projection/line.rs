@@ -11,8 +11,8 @@ use umbel_core::{
     document::{Changes, Direction, DocumentWrite},
     projection::Verdict,
     store::{
-        AllPage, Generation, ListProjections, LoadDocuments, Phase, ReadAll, SaveProjection,
-        SaveProjectionError, SaveTables, Selector, SwitchError, SwitchProjection,
+        AllPage, Generation, LoadDocuments, Phase, ReadAll, SaveProjection, SaveProjectionError, SaveTables,
+        Selector, SwitchError, SwitchProjection,
     },
     tables::Sql,
 };
@@ -22,6 +22,7 @@ use crate::inline::Rule;
 use super::{
     follower::Follower,
     hook::Owed,
+    list,
     page::{self, Poison, Trouble},
 };
 
@@ -263,8 +264,7 @@ impl<'a, P: Projection> Line<'a, P> {
     }
 
     async fn is_still_joined(&mut self) -> Result<bool, Trouble> {
-        let listed = ListProjections { projection: Some(P::NAME.to_owned()) };
-        let kept = self.follower.store.list_projections(listed).await?;
+        let kept = list::<P>(&self.follower.store).await?;
         let own = kept.iter().find(|one| one.checkpoint() == self.checkpoint);
         self.saved = own.map_or(self.saved, |own| own.position);
         Ok(own.is_some_and(|own| own.joined))

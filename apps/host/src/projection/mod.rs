@@ -24,7 +24,7 @@ use umbel_bus::{Bus, RouteSet, Stand, Store};
 use umbel_core::{
     EventSet, Mode, Position, Projection,
     document::Collection,
-    store::{Generation, OpenProjection, OpenTables, Phase, TablesError},
+    store::{Generation, ListProjections, OpenProjection, OpenTables, Phase, StoreError, TablesError},
     tables,
 };
 use umbel_supervision::{Drain, Tether, Worker};
@@ -57,12 +57,7 @@ pub(crate) fn worker<P: Projection>(
     Worker::new(P::NAME, move |context| {
         let (bus, owner, settings, hook) = (bus.clone(), owner.clone(), settings.clone(), hook.clone());
         async move {
-            if P::MODE == Mode::Inline && !P::tables().is_empty() {
-                anyhow::bail!(
-                    "{} keeps tables, which are not written by appends: declare Mode::Following, or keep documents only",
-                    P::NAME
-                );
-            }
+            check::<P>()?;
             let kept = open::<P>(&bus.store()).await?;
             let serving = kept.iter().find(|one| one.phase == Phase::Serving);
             let (progress, position) = watch::channel(serving.map_or(Position::START, |one| one.position));
@@ -82,6 +77,7 @@ pub(crate) fn worker<P: Projection>(
                 bus: bus.clone(),
                 settings,
                 names: P::Event::NAMES.iter().map(|&name| name.to_owned()).collect(),
+                is_former: false,
                 hook,
                 left: Mutex::default(),
                 rule,
@@ -111,12 +107,73 @@ pub(crate) fn worker<P: Projection>(
     })
 }
 
+/// The worker that applies the rule of an older version to the documents that readers get, as long as they are of that version. Nobody waits for
+/// it by name: those who wait for the projection look in the store how far these documents have come.
+pub(crate) fn former_worker<P: Projection>(bus: Bus, settings: &HostSettings) -> Worker {
+    let settings = settings.clone();
+    Worker::new(format!("{}/{}", P::NAME, P::VERSION), move |context| {
+        let (bus, settings) = (bus.clone(), settings.clone());
+        async move {
+            check::<P>()?;
+            let kept = list::<P>(&bus.store()).await?;
+            let (progress, drain) = (watch::Sender::new(Position::START), watch::Sender::new(false));
+            let rule = Rule::of::<P>(progress.clone(), settings.inline_patience()).map(Arc::new);
+            if let Some(rule) = &rule {
+                rule.note(&kept);
+                bus.common::<Inlines>().register(rule);
+            }
+            let follower = Follower {
+                store: bus.store(),
+                bus,
+                settings,
+                names: P::Event::NAMES.iter().map(|&name| name.to_owned()).collect(),
+                is_former: true,
+                hook: None,
+                left: Mutex::default(),
+                rule,
+                progress,
+                elsewhere: watch::Sender::new(true),
+                troubles: follower::Troubles {
+                    held_up: watch::Sender::new(None),
+                    beside: watch::Sender::new(None),
+                },
+                drain: drain.subscribe(),
+            };
+            let start = move |tether| {
+                ProjectionHost::<P> {
+                    work: Some((follower, kept)),
+                    drain,
+                    _projection: PhantomData,
+                    _tether: tether,
+                }
+                .start()
+            };
+            context.run_actor_once_up(start, async |host| Ok(drop(host))).await
+        }
+    })
+}
+
+/// Whether the declaration can be carried out.
+fn check<P: Projection>() -> anyhow::Result<()> {
+    anyhow::ensure!(
+        P::MODE == Mode::Following || P::tables().is_empty(),
+        "{} is inline and declares tables, which appends do not write: declare Mode::Following, or keep documents only",
+        P::NAME,
+    );
+    Ok(())
+}
+
 /// The events that appends project for `P`, if they do.
 fn inline_events<P: Projection>() -> Vec<String> {
     match P::MODE {
         Mode::Inline => P::Event::NAMES.iter().map(|&name| name.to_owned()).collect(),
         Mode::Following => Vec::new(),
     }
+}
+
+/// What the store has of `P`.
+async fn list<P: Projection>(store: &Store) -> Result<Vec<Generation>, StoreError> {
+    store.list_projections(ListProjections { projection: Some(P::NAME.to_owned()) }).await
 }
 
 /// What `P` asks of the store before all else, and now and then.
@@ -164,3 +221,46 @@ impl<P: Projection> Handler<Drain> for ProjectionHost<P> {
 
 #[cfg(feature = "faults")]
 umbel_bus::takes_faults!([P: Projection] ProjectionHost<P>);
+
+#[cfg(test)]
+mod tests {
+    use umbel_core::{Changes, Event, RecordedEvent, Table, events};
+
+    use super::*;
+
+    #[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
+    struct Told;
+
+    impl Event for Told {
+        const NAME: &'static str = "test.told";
+    }
+
+    events! {
+        enum Any { Told(Told) }
+    }
+
+    struct Tabled;
+
+    impl Projection for Tabled {
+        const NAME: &'static str = "test.tabled";
+        const MODE: Mode = Mode::Inline;
+        type Event = Any;
+
+        fn collections() -> Vec<Collection> {
+            Vec::new()
+        }
+
+        fn tables() -> Vec<Table> {
+            vec![Table::new("t", "id bigint PRIMARY KEY")]
+        }
+
+        fn project(_: Any, _: &RecordedEvent, _: &mut Changes) {}
+    }
+
+    /// PJ-09: what appends cannot do is refused when it is declared.
+    #[test]
+    fn an_inline_projection_keeps_no_tables() {
+        let refused = check::<Tabled>().unwrap_err().to_string();
+        assert!(refused.contains("test.tabled") && refused.contains("Mode::Following"), "{refused}");
+    }
+}
