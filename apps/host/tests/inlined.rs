@@ -147,6 +147,9 @@ fn an_answer_is_in_the_documents() {
         });
         join_all(many).await;
         assert_eq!(get::<Total>(&world, "all").await, Some(Total { amount: 260, deposits: 140 }));
+        // Many at once on one stream, which are not decided ahead of what is stored.
+        join_all((0..16).map(|_| put(&world, "a", 1))).await;
+        assert_eq!(get::<Sum>(&world, "a").await, Some(sum(36, 36, 1)));
         assert!(joined(&world, "bank.inlined/1").await);
         world.stop().await;
     });

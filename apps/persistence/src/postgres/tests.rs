@@ -3,6 +3,7 @@
 mod archive;
 mod conditions;
 mod conversations;
+mod inlined;
 mod kinds;
 mod letters;
 mod locks;
