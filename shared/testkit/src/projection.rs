@@ -8,14 +8,14 @@
 //! ```
 //!
 //! Promises: events and documents go through their stored form, positions and versions are assigned as a log
-//! would, and a write into a collection that the projection does not own fails the test.
+//! would (a rule that is inline is told no position), and a write into a collection that the projection does not own fails the test.
 
 #![allow(clippy::panic, reason = "a failed expectation of a test is a panic")]
 
 use std::{collections::BTreeMap, marker::PhantomData, time::Duration};
 
 use umbel_core::{
-    Changes, Document, Event, EventId, EventType, Json, Metadata, Position, Projection, RecordedEvent,
+    Changes, Document, Event, EventId, EventType, Json, Metadata, Mode, Position, Projection, RecordedEvent,
     StreamName, Timestamp, Version, document::DocumentKey,
 };
 use uuid::Uuid;
@@ -59,7 +59,11 @@ impl<P: Projection> ReadModel<P> {
         reason = "an event that has happened belongs to the log; tests read better so"
     )]
     pub fn after<E: Event>(mut self, stream: &str, event: E) -> Self {
-        let recorded = self.record(stream, &event);
+        let mut recorded = self.record(stream, &event);
+        if P::MODE == Mode::Inline {
+            // What is applied with the append does not know it yet.
+            recorded.position = Position::START;
+        }
         match recorded.decode::<P::Event>() {
             Ok(events) => {
                 let mut changes = Changes::default();
@@ -200,6 +204,30 @@ mod tests {
                 (amount > 0).then_some(Total { amount, last })
             });
         }
+    }
+
+    struct InlineTotals;
+    impl Projection for InlineTotals {
+        const NAME: &'static str = "bank.inline_totals";
+        const MODE: Mode = Mode::Inline;
+        type Event = Listened;
+
+        fn collections() -> Vec<Collection> {
+            Totals::collections()
+        }
+
+        fn project(event: Listened, recorded: &RecordedEvent, changes: &mut Changes) {
+            Totals::project(event, recorded, changes);
+        }
+    }
+
+    /// PJ-09: an inline rule is tested as any other, and is told as little as when it is applied.
+    #[test]
+    fn an_inline_rule_is_told_no_position() {
+        let model = ReadModel::<InlineTotals>::new()
+            .after("account-a", Paid { amount: 1 })
+            .after("account-a", Paid { amount: 2 });
+        assert_eq!(model.document("a"), Some(Total { amount: 3, last: (Position::START, Version::new(2)) }));
     }
 
     #[test]

@@ -46,7 +46,10 @@ pub(super) fn show(options: &LoadOptions, args: &ShowArgs) -> Result<(), Failed>
         let mut printer = Printer::new(args.json.json, COLUMNS);
         printer.one(&seen, &described(&seen))?;
         if !args.json.json {
-            let serving = seen.serving.iter().map(|stage| ("serves", stage));
+            let serving = seen
+                .serving
+                .iter()
+                .map(|stage| (if stage.generation.joined { "serves inline" } else { "serves" }, stage));
             let building = seen.building.iter().map(|stage| ("is built", stage));
             let stages: Vec<_> = serving.chain(building).map(|(word, stage)| Row { word, stage }).collect();
             printer.rows(&stages, cells)?;
