@@ -26,9 +26,10 @@ pub(crate) struct Inlining(Vec<One>);
 
 struct One {
     rule: Arc<Rule>,
-    stands: Stands,
-    /// Held where the append does not write the documents.
-    place: Option<OwnedRwLockReadGuard<()>>,
+    /// `None`: a generation of another version serves, or none. The append says nothing of it, and whoever follows the log projects
+    /// the events.
+    stands: Option<Stands>,
+    place: OwnedRwLockReadGuard<()>,
 }
 
 /// Where the events of a decision go.
@@ -42,21 +43,19 @@ pub(crate) struct Place<'a> {
 }
 
 impl Inlining {
-    /// The projections that are about these events. One whose generation does not serve is none: where another version serves, the append
-    /// says nothing of it, and whoever follows the log projects the events.
+    /// The projections that are about these events.
     pub(crate) async fn of(inlines: &Inlines, names: &[EventName]) -> Self {
         let mut all = Vec::new();
         for rule in inlines.about(names) {
-            if let Some((stands, place)) = rule.stands().await {
-                all.push(One { rule, stands, place });
-            }
+            let (stands, place) = rule.stands().await;
+            all.push(One { rule, stands, place });
         }
         Self(all)
     }
 
     /// Whether the append writes documents: then these must be those of what is stored.
     pub(crate) fn writes(&self) -> bool {
-        self.0.iter().any(|one| one.stands.joined)
+        self.0.iter().any(One::writes)
     }
 
     /// Puts what the append's events change into it. They are given the time of the decision, which the rules have seen.
@@ -74,9 +73,9 @@ impl Inlining {
             Vec::new()
         };
         for one in &self.0 {
-            let checkpoint = one.stands.checkpoint.clone();
-            let changes = if one.stands.joined { Some(one.changes(store, &recorded).await?) } else { None };
-            append.inline.push(InlineChanges { checkpoint, changes });
+            let Some(Stands { checkpoint, joined }) = &one.stands else { continue };
+            let changes = if *joined { Some(one.changes(store, checkpoint, &recorded).await?) } else { None };
+            append.inline.push(InlineChanges { checkpoint: checkpoint.clone(), changes });
         }
         Ok(())
     }
@@ -86,6 +85,7 @@ impl Inlining {
     pub(crate) async fn stored(self, position: Position, deadline: Instant) {
         for One { rule, stands, place } in self.0 {
             drop(place);
+            let Some(stands) = stands else { continue };
             if stands.joined {
                 rule.shows(position);
             } else if timeout_at(deadline.min(Instant::now() + rule.patience), rule.passes(position))
@@ -118,8 +118,18 @@ impl Inlining {
 }
 
 impl One {
+    /// Whether the append writes its documents.
+    fn writes(&self) -> bool {
+        self.stands.as_ref().is_some_and(|stands| stands.joined)
+    }
+
     /// What the events make of the documents, each with what was there.
-    async fn changes(&self, store: &Store, events: &[RecordedEvent]) -> Result<Vec<DocumentChange>, Trouble> {
+    async fn changes(
+        &self,
+        store: &Store,
+        checkpoint: &str,
+        events: &[RecordedEvent],
+    ) -> Result<Vec<DocumentChange>, Trouble> {
         let name = self.rule.name;
         let mut changes = Changes::default();
         for event in events.iter().filter(|event| self.rule.is_about(&event.event_type.name)) {
@@ -138,7 +148,7 @@ impl One {
         if keys.is_empty() {
             return Ok(Vec::new());
         }
-        let request = LoadDocuments { checkpoint: self.stands.checkpoint.clone(), keys: keys.clone() };
+        let request = LoadDocuments { checkpoint: checkpoint.to_owned(), keys: keys.clone() };
         let bodies = store.load_documents(request).await.map_err(Trouble::Store)?;
         let there = |(key, body): (DocumentKey, Option<Json>)| Some((key, body?));
         let loaded: BTreeMap<_, _> = keys.iter().cloned().zip(bodies).filter_map(there).collect();

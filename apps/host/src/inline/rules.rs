@@ -31,7 +31,7 @@ pub(crate) struct Rule {
     stands: watch::Sender<Option<Stands>>,
     /// How far the documents have come that readers get.
     progress: watch::Sender<Position>,
-    /// Those who append without writing its documents hold this; who must not be overtaken by them holds it alone.
+    /// Those who append its events hold this; who must not be overtaken by them holds it alone.
     quiet: Arc<RwLock<()>>,
     /// Those who have found documents changed by others take turns, or the fastest would always win.
     turns: Arc<Mutex<()>>,
@@ -49,7 +49,7 @@ pub(crate) struct Stands {
     pub(crate) joined: bool,
 }
 
-/// As long as it lives, nobody in this process appends events of the rule without writing its documents.
+/// As long as it lives, nobody in this process appends events of the rule.
 pub(crate) struct Quiet(#[expect(dead_code, reason = "it is held")] OwnedRwLockWriteGuard<()>);
 
 impl Inlines {
@@ -119,17 +119,10 @@ impl Rule {
         all(&generation.inline) && generation.inline.iter().all(|name| self.is_about(name))
     }
 
-    /// What is known of the generation that serves, and, where appends do not write its documents, a place among those who append.
-    pub(super) async fn stands(&self) -> Option<(Stands, Option<OwnedRwLockReadGuard<()>>)> {
-        let stands = || self.stands.borrow().clone();
-        let before = stands()?;
-        if before.joined {
-            return Some((before, None));
-        }
+    /// What is known of the generation that serves, and a place among those who append its events.
+    pub(super) async fn stands(&self) -> (Option<Stands>, OwnedRwLockReadGuard<()>) {
         let place = Arc::clone(&self.quiet).read_owned().await;
-        let now = stands()?;
-        let place = (!now.joined).then_some(place);
-        Some((now, place))
+        (self.stands.borrow().clone(), place)
     }
 
     /// Looks what the store has: something was not as it was believed.
@@ -145,7 +138,7 @@ impl Rule {
         Arc::clone(&self.turns).lock_owned().await
     }
 
-    /// Waits until whoever appends without writing its documents has done so, and keeps others from it.
+    /// Waits until whoever appends its events has done so, and keeps others from it.
     pub(crate) async fn quiet(&self) -> Quiet {
         Quiet(Arc::clone(&self.quiet).write_owned().await)
     }

@@ -2,11 +2,14 @@
 
 use std::{
     future::{pending, ready},
-    sync::{Arc, Mutex},
+    sync::{Arc, Mutex, PoisonError},
 };
 
 use futures_util::future::Either;
-use tokio::{sync::watch, time::sleep};
+use tokio::{
+    sync::watch,
+    time::{Instant, sleep},
+};
 use umbel_bus::{Bus, Store};
 use umbel_core::{
     Position, Projection,
@@ -34,6 +37,8 @@ pub(super) struct Follower<P: Projection> {
     pub(super) left: Mutex<Owed>,
     /// What those who append know of it, if it is inline.
     pub(super) rule: Option<Arc<Rule>>,
+    /// When a generation was joined to appends last.
+    pub(super) joined: Mutex<Option<Instant>>,
     /// How far the documents have come that readers get.
     pub(super) progress: watch::Sender<Position>,
     /// Whether these are not ours: then the store knows better.
@@ -176,6 +181,18 @@ impl<P: Projection> Follower<P> {
     /// What the store has, after it has made what is needed.
     async fn look(&self) -> Result<Vec<Generation>, TablesError> {
         if self.is_former { Ok(list::<P>(&self.store).await?) } else { open::<P>(&self.store).await }
+    }
+
+    /// Whether a generation is to be joined to appends: not where that was done just now, and somebody appends who does not know it. Each
+    /// time makes all who write look anew what they remember.
+    pub(super) fn may_join(&self) -> bool {
+        let last = *self.joined.lock().unwrap_or_else(PoisonError::into_inner);
+        last.is_none_or(|last| last.elapsed() >= self.settings.projection_look())
+    }
+
+    /// One was.
+    pub(super) fn has_joined(&self) {
+        *self.joined.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
     }
 
     /// Resolves when an append has found that something is not as it was believed.

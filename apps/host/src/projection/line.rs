@@ -172,7 +172,8 @@ impl<'a, P: Projection> Line<'a, P> {
     /// One page of the log.
     async fn round(&mut self) -> Result<Round, Trouble> {
         self.call_hook().await;
-        let is_due = self.phase == Phase::Building || self.rule.is_some() && !self.joined;
+        let may_join = self.rule.is_some() && !self.joined && self.follower.may_join();
+        let is_due = self.phase == Phase::Building || may_join;
         let round = match self.page().await {
             Ok(Round::AtHead) if is_due => self.switch().await,
             round => round,
@@ -249,10 +250,6 @@ impl<'a, P: Projection> Line<'a, P> {
         if !page.events.is_empty() && !self.is_still_joined().await? {
             return Ok(Round::Left);
         }
-        let head = page.head;
-        let mut live = page.events;
-        live.retain(|event| self.follower.hook.is_some() && event.position > self.live_after);
-        self.owed.claim(self.follower, live).await?;
         self.reached = page_end;
         if page_end.get().saturating_sub(self.saved.get()) >= IDLE_CHECKPOINT_EVERY {
             // Whoever appends moves it, too.
@@ -260,7 +257,7 @@ impl<'a, P: Projection> Line<'a, P> {
             self.reached = page_end;
         }
         self.show();
-        Ok(if page_end < head { Round::More } else { Round::AtHead })
+        Ok(if page_end < page.head { Round::More } else { Round::AtHead })
     }
 
     async fn is_still_joined(&mut self) -> Result<bool, Trouble> {
@@ -272,10 +269,9 @@ impl<'a, P: Projection> Line<'a, P> {
 
     /// For what is committed by now.
     async fn call_hook(&mut self) {
-        let committed = if self.joined { self.reached } else { self.saved };
-        self.owed.call(self.follower, committed).await;
+        self.owed.call(self.follower, self.saved).await;
         if self.phase == Phase::Serving {
-            self.follower.call_for_left(committed).await;
+            self.follower.call_for_left(self.saved).await;
         }
     }
 
@@ -329,7 +325,10 @@ impl<'a, P: Projection> Line<'a, P> {
         }
         let request = SwitchProjection { checkpoint: self.checkpoint.clone(), expected: self.saved };
         match self.follower.store.switch_projection(request).await {
-            Ok(()) => Ok(Round::Switched),
+            Ok(()) => {
+                self.follower.has_joined();
+                Ok(Round::Switched)
+            }
             Err(SwitchError::Behind { .. }) => Ok(Round::More),
             Err(SwitchError::CheckpointMoved { actual }) => {
                 (self.saved, self.reached) = (actual, actual);

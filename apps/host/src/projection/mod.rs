@@ -57,7 +57,7 @@ pub(crate) fn worker<P: Projection>(
     Worker::new(P::NAME, move |context| {
         let (bus, owner, settings, hook) = (bus.clone(), owner.clone(), settings.clone(), hook.clone());
         async move {
-            check::<P>()?;
+            check::<P>(hook.is_some())?;
             let kept = open::<P>(&bus.store()).await?;
             let serving = kept.iter().find(|one| one.phase == Phase::Serving);
             let (progress, position) = watch::channel(serving.map_or(Position::START, |one| one.position));
@@ -81,6 +81,7 @@ pub(crate) fn worker<P: Projection>(
                 hook,
                 left: Mutex::default(),
                 rule,
+                joined: Mutex::default(),
                 progress,
                 elsewhere,
                 troubles: follower::Troubles { held_up, beside: told },
@@ -114,7 +115,7 @@ pub(crate) fn former_worker<P: Projection>(bus: Bus, settings: &HostSettings) ->
     Worker::new(format!("{}/{}", P::NAME, P::VERSION), move |context| {
         let (bus, settings) = (bus.clone(), settings.clone());
         async move {
-            check::<P>()?;
+            check::<P>(false)?;
             let kept = list::<P>(&bus.store()).await?;
             let (progress, drain) = (watch::Sender::new(Position::START), watch::Sender::new(false));
             let rule = Rule::of::<P>(progress.clone(), settings.inline_patience()).map(Arc::new);
@@ -131,6 +132,7 @@ pub(crate) fn former_worker<P: Projection>(bus: Bus, settings: &HostSettings) ->
                 hook: None,
                 left: Mutex::default(),
                 rule,
+                joined: Mutex::default(),
                 progress,
                 elsewhere: watch::Sender::new(true),
                 troubles: follower::Troubles {
@@ -148,17 +150,26 @@ pub(crate) fn former_worker<P: Projection>(bus: Bus, settings: &HostSettings) ->
                 }
                 .start()
             };
-            context.run_actor_once_up(start, async |host| Ok(drop(host))).await
+            context
+                .run_actor_once_up(start, async |host| {
+                    drop(host);
+                    Ok(())
+                })
+                .await
         }
     })
 }
 
 /// Whether the declaration can be carried out.
-fn check<P: Projection>() -> anyhow::Result<()> {
+fn check<P: Projection>(is_hooked: bool) -> anyhow::Result<()> {
+    let name = P::NAME;
     anyhow::ensure!(
         P::MODE == Mode::Following || P::tables().is_empty(),
-        "{} is inline and declares tables, which appends do not write: declare Mode::Following, or keep documents only",
-        P::NAME,
+        "{name} is inline and declares tables, which appends do not write: declare Mode::Following, or keep documents only",
+    );
+    anyhow::ensure!(
+        P::MODE == Mode::Following || !is_hooked,
+        "{name} is inline and has a hook, which appends do not call: declare Mode::Following, or a handler of its events instead",
     );
     Ok(())
 }
@@ -257,10 +268,29 @@ mod tests {
         fn project(_: Any, _: &RecordedEvent, _: &mut Changes) {}
     }
 
-    /// PJ-09: what appends cannot do is refused when it is declared.
+    struct Hooked;
+
+    impl Projection for Hooked {
+        const NAME: &'static str = "test.hooked";
+        const MODE: Mode = Mode::Inline;
+        type Event = Any;
+
+        fn collections() -> Vec<Collection> {
+            Vec::new()
+        }
+
+        fn project(_: Any, _: &RecordedEvent, _: &mut Changes) {}
+    }
+
+    /// PJ-09: what appends cannot do is refused where it is declared.
     #[test]
-    fn an_inline_projection_keeps_no_tables() {
-        let refused = check::<Tabled>().unwrap_err().to_string();
-        assert!(refused.contains("test.tabled") && refused.contains("Mode::Following"), "{refused}");
+    fn an_inline_projection_has_no_tables_and_no_hook() {
+        check::<Hooked>(false).unwrap();
+        for (refused, name) in
+            [(check::<Tabled>(false), "test.tabled"), (check::<Hooked>(true), "test.hooked")]
+        {
+            let refused = refused.unwrap_err().to_string();
+            assert!(refused.contains(name) && refused.contains("Mode::Following"), "{refused}");
+        }
     }
 }

@@ -211,9 +211,11 @@ pub async fn many_change_one_document<S: StoreUnderTest>(store: S) {
                     let before = read(&*store).await;
                     let next = change(before.and_then(body), before.unwrap_or(0) + 1);
                     match store.append(append(&events, FIRST, Some(vec![next]))).await {
-                        Ok(_) => break,
                         Err(AppendError::DocumentChanged { .. }) => {}
-                        Err(error) => panic!("{error}"),
+                        outcome => {
+                            outcome.unwrap();
+                            break;
+                        }
                     }
                 }
             }
