@@ -8,7 +8,7 @@ use tokio_postgres::Client;
 use umbel_core::{
     ExpectedVersion, Metadata, NewEvent, Position, Timestamp, Version,
     document::{Direction, DocumentKey},
-    store::{Append, ReadAll, ReadStream, Removal, Selector, StoreError},
+    store::{Append, FindWork, ReadAll, ReadStream, Removal, Selector, StoreError},
 };
 use umbel_testkit::postgres::TestSchema;
 use uuid::Uuid;
@@ -19,7 +19,7 @@ use super::{
     upkeep::{delete, link, one_more, perform},
 };
 use crate::{
-    Log, ReadModels,
+    Extras, Log, ReadModels,
     postgres::{Postgres, PostgresOptions},
 };
 
@@ -114,18 +114,18 @@ pub(super) async fn before_names<T>(
     happens: impl Future<Output = ()>,
 ) -> T {
     let observer = client(schema.url()).await;
-    let (documents, checkpoints) = (lock(schema, "documents").await, lock(schema, "checkpoints").await);
+    let (documents, outbox) = (lock(schema, "documents").await, lock(schema, "outbox").await);
     // The one connection goes to whoever asked first: the first look at the stream, the documents, the second look,
-    // the checkpoint, the names.
+    // the outbox, the names.
     let between_looks = reader.get_documents(vec![DocumentKey { collection: "test.items", key: "k".into() }]);
     let meanwhile = async {
         until_waiting_for(&observer, schema, "documents").await;
-        let before_names = reader.load_checkpoint("test.one/1".into());
+        let before_names = reader.find_work(FindWork { id: Uuid::from_u128(1) });
         let happening = async {
             documents.batch_execute("ROLLBACK").await.unwrap();
-            until_waiting_for(&observer, schema, "checkpoints").await;
+            until_waiting_for(&observer, schema, "outbox").await;
             happens.await;
-            checkpoints.batch_execute("ROLLBACK").await.unwrap();
+            outbox.batch_execute("ROLLBACK").await.unwrap();
         };
         tokio::join!(before_names, happening).0.unwrap();
     };
