@@ -5,6 +5,9 @@
 const EVENT_COLUMNS: &str = "e.position, e.version, e.event_id, e.kind_id, e.recorded_at, e.correlation_id, \
                              e.causation_id, e.subject, e.tags, e.data, e.bytes, e.metadata, e.stream_id";
 
+/// What they have in the place of `{no_event}`: as many columns without a value, in the row before the events.
+const NO_EVENT: &str = "NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL";
+
 /// A schema's name, checked and quoted: what every statement is qualified with.
 #[derive(Clone, Debug)]
 pub(super) struct Schema(String);
@@ -52,7 +55,8 @@ macro_rules! statements {
 
         impl Statements {
             pub(super) fn new(schema: &Schema) -> Self {
-                let render = |file| schema.render(&without_header(file).replace("{columns}", EVENT_COLUMNS));
+                let filled = |file| without_header(file).replace("{columns}", EVENT_COLUMNS).replace("{no_event}", NO_EVENT);
+                let render = |file| schema.render(&filled(file));
                 Self { schema: schema.0.clone(), $($name: render(include_str!(concat!("sql/", stringify!($name), ".sql"))),)+ }
             }
 
