@@ -177,6 +177,11 @@ impl Reader {
         Ok(answered.map(drop))
     }
 
+    /// From now on this thread reads on connections that it drives itself.
+    pub(super) fn read_here(&self) {
+        self.pool.read_here();
+    }
+
     /// A connection of the pool, to be given back when nothing is under way on it.
     pub(super) async fn borrow(&self, abandoned: Abandoned) -> Result<Lease, StoreError> {
         self.pool.borrow(&self.target, abandoned).await
