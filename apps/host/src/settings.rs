@@ -174,6 +174,8 @@ mod tests {
             "topic_pending_max",
             "topic_ttl_ms",
             "topic_lease_ms",
+            "topic_log_batch",
+            "topic_log_retry_ms",
         ]
         .map(|key| format!("bus.{key}"));
         let host = [

@@ -3,6 +3,7 @@
 mod dispatch;
 mod event_bus;
 mod gate;
+mod log_topics;
 mod pages;
 mod registry;
 mod send;
