@@ -98,7 +98,8 @@ async fn around(does: Does) -> (Result<Dispatched<String>, DispatchError<String>
     Nth::<0>::on(&bus, &trail, Does::Nothing);
     Nth::<1>::on(&bus, &trail, does);
     Nth::<2>::on(&bus, &trail, Does::Nothing);
-    let outcome = bus.dispatch_with(Write(Some(9)), DispatchOptions::default().deadline(SHORT * 20)).await;
+    let deadline = if does == Does::Hang { LATE } else { AMPLE };
+    let outcome = bus.dispatch_with(Write(Some(9)), DispatchOptions::default().deadline(deadline)).await;
     let sent = scribe.contexts.lock().unwrap().len();
     let trail = trail.lock().unwrap().clone();
     (outcome, trail, sent)
@@ -209,7 +210,7 @@ fn another_command_may_take_the_place_of_one() {
         assert_eq!(*trail.lock().unwrap(), asked, "of the command that is sent, once");
 
         let _slow = projection(&bus, "test.slow", &["test.happened"]).await;
-        let late = bus.dispatch_with(Other, strong().deadline(SHORT)).await.unwrap_err();
+        let late = bus.dispatch_with(Other, strong().deadline(LATE)).await.unwrap_err();
         let DispatchError::NotYetVisible { position, reply, .. } = late else { panic!("{late}") };
         assert_eq!((position, reply.as_str()), (Position::new(9), "4"));
     });
@@ -266,7 +267,7 @@ fn failure_hooks_see_the_reason() {
         drop(bus.dispatch(Write(None)).await);
         Scribe::on(&bus).await;
         let _slow = projection(&bus, "test.slow", &["test.happened"]).await;
-        drop(bus.dispatch_with(Write(Some(9)), strong().deadline(SHORT)).await);
+        drop(bus.dispatch_with(Write(Some(9)), strong().deadline(LATE)).await);
         let trail = trail.lock().unwrap();
         assert!(trail[1].starts_with("no_handler (nobody here owns the command test.write"), "{trail:?}");
         assert!(trail[3].starts_with("not_yet_visible (stored at position 9"), "{trail:?}");
