@@ -1,7 +1,5 @@
 //! What acknowledgements and failures lead to.
 
-use std::time::Duration;
-
 use umbel_core::{
     Place,
     store::Act as Upkeep,
