@@ -17,9 +17,11 @@ struct Rig {
     /// How far it was offered.
     offered: usize,
     /// A page that was read and is not handed over yet: the topic, the span, and what was found.
-    page: Option<(Arc<str>, (Position, Position), Vec<u64>)>,
+    page: Option<Page>,
     out: Vec<u64>,
 }
+
+type Page = (Arc<str>, (Position, Position), Vec<u64>);
 
 fn position(number: u64) -> Position {
     Position::new(number)
