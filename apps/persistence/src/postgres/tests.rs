@@ -5,6 +5,7 @@ mod conditions;
 mod conversations;
 mod kinds;
 mod letters;
+mod listeners;
 mod locks;
 mod migrations;
 mod news;
