@@ -9,6 +9,7 @@ mod known;
 mod log;
 mod outlet;
 mod pace;
+mod queries;
 mod rows;
 mod select;
 mod stream;
@@ -26,7 +27,10 @@ use tokio_postgres::{Client, Error, Row, RowStream};
 use umbel_core::{EventType, StreamName, document::Direction, store::StoreError};
 
 #[cfg(test)]
-pub(super) use self::{documents::query_text, streams::list_text};
+pub(super) use self::{
+    queries::{by_narrowness, query_text},
+    streams::list_text,
+};
 use self::{known::Known, pace::Pace};
 pub(super) use crate::postgres::{pool::Abandoned, typed::Param};
 use crate::{
