@@ -172,6 +172,7 @@ statements! {
     VERIFY_CHECKPOINTS = "verify/checkpoints",
     VERIFY_SNAPSHOTS = "verify/snapshots",
     VERIFY_DOCUMENTS = "verify/documents",
+    VERIFY_SHAPES = "verify/shapes",
     VERIFY_COMMANDS = "verify/commands",
     VERIFY_ARCHIVE = "verify/archive",
     VERIFY_PAYLOADS = "verify/payloads",
