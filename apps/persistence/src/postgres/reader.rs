@@ -26,12 +26,12 @@ use futures_util::{TryStreamExt, future::join3};
 use tokio_postgres::{Client, Error, Row, RowStream};
 use umbel_core::{EventType, StreamName, document::Direction, store::StoreError};
 
+use self::{known::Known, pace::Pace};
 #[cfg(test)]
 pub(super) use self::{
     queries::{by_narrowness, query_text},
     streams::list_text,
 };
-use self::{known::Known, pace::Pace};
 pub(super) use crate::postgres::{pool::Abandoned, typed::Param};
 use crate::{
     page::Room,
