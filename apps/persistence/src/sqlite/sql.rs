@@ -86,6 +86,8 @@ statements! {
     INSERT_DOCUMENT_INDEX = "read_models/insert_document_index",
     NOTE_SHAPE = "read_models/note_shape",
     QUERY_DOCUMENTS = "read_models/query_documents",
+    WALK_FORWARD = "read_models/walk_forward",
+    WALK_BACKWARD = "read_models/walk_backward",
     PAGE_FORWARD = "read_models/page_forward",
     PAGE_BACKWARD = "read_models/page_backward",
     COUNT_DOCUMENTS = "read_models/count_documents",
