@@ -8,9 +8,7 @@ mod tests;
 
 use contracts::{
     accounts::{BioChanged, ImageChanged, Registered, UsernameChanged, username_key},
-    articles::{
-        Author, Deleted, Edited, LIST_LIMIT_MAX, ListArticles, NumbersUsed, Published, Retagged,
-    },
+    articles::{Author, Deleted, Edited, LIST_LIMIT_MAX, ListArticles, NumbersUsed, Published, Retagged},
 };
 use serde::{Deserialize, Serialize};
 use umbel_core::{
