@@ -73,6 +73,18 @@ fn filled(store: Store) -> Umbel {
     umbel
 }
 
+/// Answers without what grows between two questions.
+fn without_ages(answers: &[Value]) -> Vec<Value> {
+    let mut answers = answers.to_vec();
+    for answer in &mut answers {
+        let fields = answer.as_object_mut().unwrap();
+        for age in ["lag_seconds", "oldest_letter_seconds"] {
+            assert!(fields.remove(age).is_some(), "{age} is not told");
+        }
+    }
+    answers
+}
+
 /// A subscription is seen with how far it is behind, paused, resumed, reset and deleted; each is recorded.
 #[test]
 fn subscriptions_are_looked_after() {
@@ -82,8 +94,8 @@ fn subscriptions_are_looked_after() {
             umbel.json(&[&["subscriptions", command, "mail.welcome"], more].concat()).remove(0)
         };
         let listed = umbel.json(&["subscriptions", "list"]);
-        assert_eq!(listed, [of("show", &[])]);
         let one = &listed[0];
+        assert_eq!(without_ages(&listed), without_ages(&[of("show", &[])]));
         assert_eq!((&one["lag_events"], &one["owners"], &one["owned"]), (&json!(10), &json!(1), &json!(1)));
         assert_eq!(
             (&one["members"], &one["dead_letters"], &one["paused"]),
