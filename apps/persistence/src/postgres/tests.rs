@@ -21,6 +21,7 @@ mod statements;
 mod steps;
 mod support;
 mod tables;
+mod tags;
 mod upgrades;
 mod upkeep;
 mod vanishing;

@@ -16,7 +16,7 @@ use umbel_core::{
 };
 
 #[cfg(test)]
-pub(super) use self::documents::Statements;
+pub(super) use self::documents::{Statements, Walk};
 pub(super) use self::{
     generations::{drop_projection, rebuild},
     write::write_documents,

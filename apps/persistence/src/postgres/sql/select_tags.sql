@@ -1,5 +1,5 @@
 -- A page of the events that a query by tags is about, and that are selected besides; with the log's head and where the page
--- must end because there were more candidates, all of one snapshot. Candidates are the events with the first tag of each item, so
+-- must end because there were more candidates, all of one snapshot. Candidates are the events with the rarest tag of each item, so
 -- many of each at most. Of an item that has more, the page knows nothing behind its last candidate.
 -- {conversation} is a condition on correlation_id, causation_id or both, or true; {sorted} the direction (empty or DESC), {last}
 -- accordingly max or min, {first} the other one, {before} <= or >=.
@@ -9,7 +9,7 @@
 --   candidates of each at most; then those of {conversation}.
 -- One row: none there. Index: event_tags_pkey, events_pkey, archive_pkey.
 WITH item AS MATERIALIZED (
-    SELECT string_to_array(tags, E'\n') AS tags, names IS NULL AS any_name,
+    SELECT string_to_array({schema}.rarest_first(tags, $1, $2), E'\n') AS tags, names IS NULL AS any_name,
         ARRAY(SELECT {schema}.kinds_of(string_to_array(names, E'\n'), NULL)) AS kinds, number
     FROM unnest($8::text[], $9::text[]) WITH ORDINALITY AS given (tags, names, number)
 ), candidate AS MATERIALIZED (
