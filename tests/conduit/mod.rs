@@ -6,6 +6,7 @@ mod articles;
 mod comments;
 mod contract;
 mod input;
+mod limits;
 mod races;
 mod social;
 
@@ -20,12 +21,22 @@ fn on_every_store(story: impl Fn(&Client)) {
 
 /// The same, for a story that looks into the log, too.
 fn on_every_log(story: impl Fn(&Client, &Umbel)) {
+    on_every_store_with(&[], story);
+}
+
+/// The same, with these settings as variables of the environment.
+fn on_every_store_with(settings: &[(&str, &str)], story: impl Fn(&Client, &Umbel)) {
+    let umbel_on = |store| {
+        let mut umbel = Umbel::new(store);
+        settings.iter().for_each(|(name, value)| umbel.set(name, value));
+        umbel
+    };
     for store in Store::durable() {
-        let umbel = Umbel::new(store);
+        let umbel = umbel_on(store);
         let running: Running = umbel.run();
         story(&running.client(), &umbel);
     }
-    let umbel = Umbel::new(Store::postgres());
+    let umbel = umbel_on(Store::postgres());
     let two = umbel.run_two();
     story(&Running::client_in_turns(&two), &umbel);
 }

@@ -9,7 +9,10 @@ use std::{
 };
 
 use serde_json::Value;
-use ureq::{Agent, http::Response};
+use ureq::{
+    Agent,
+    http::{HeaderMap, Response},
+};
 
 use crate::support::PATIENCE;
 
@@ -31,6 +34,19 @@ pub(crate) struct Client {
 pub(crate) struct Answer {
     pub(crate) status: u16,
     pub(crate) body: Value,
+}
+
+/// The head of an answer.
+#[derive(Clone, Debug)]
+pub(crate) struct Heard {
+    pub(crate) status: u16,
+    headers: HeaderMap,
+}
+
+impl Heard {
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name).map(|value| value.to_str().unwrap())
+    }
 }
 
 impl Client {
@@ -136,6 +152,23 @@ impl Client {
             request = request.header("idempotency-key", key);
         }
         read(request.send(body)?)
+    }
+
+    /// What a page of this origin hears: the head of the answer to a GET, or to what its browser asks before (OPTIONS).
+    #[track_caller]
+    pub(crate) fn heard(&self, method: &str, path: &str, origin: &str) -> Heard {
+        let url = self.url(path);
+        let request = match method {
+            "OPTIONS" => self.agent.options(url).header("access-control-request-method", "PUT"),
+            _ => self.agent.get(url),
+        };
+        let mut request = request.header("origin", origin);
+        // A browser sends no token before it is allowed to.
+        if let (Some(token), "GET") = (&self.token, method) {
+            request = request.header("authorization", format!("{} {token}", self.scheme));
+        }
+        let answer = request.call().unwrap_or_else(|error| panic!("{method} {path}: {error}"));
+        Heard { status: answer.status().as_u16(), headers: answer.headers().clone() }
     }
 
     /// Registers somebody and answers a client with their token.

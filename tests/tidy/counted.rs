@@ -7,6 +7,7 @@ type Counts = [usize; 5];
 
 const APP: &str = "apps/launcher/templates/new_app";
 const COMMANDED: &str = "docs/compared/commanded";
+const CQRS_ES: &str = "docs/compared/cqrs-es";
 
 #[test]
 fn readme_counts_the_lines_of_a_new_app() {
@@ -40,6 +41,28 @@ fn readme_counts_the_lines_of_the_same_app_in_commanded() {
     let wiring = of("/lib/shelf/app.ex") + of("/priv/repo/migrations/1_") + imports(item) + imports(items);
     let counts = [of("/lib/shelf/messages.ex"), decisions, read_model, of("/test/"), wiring];
     assert_eq!(counts_of("[Commanded]"), counts, "correct README, \"How much code that is\"");
+}
+
+#[test]
+fn readme_counts_the_lines_of_the_same_app_in_cqrs_es() {
+    let file = |name: &str| read(&format!("{CQRS_ES}/src/{name}.rs"));
+    let (item, items) = (file("item"), file("items"));
+    let without = |text: &str| counted(text, "//") - used(text);
+    let whole = |name: &str| counted(&file(name), "//");
+    let wiring = whole("lib") + used(&item) + used(&items);
+    let counts = [whole("messages"), without(&item), without(&items), whole("tests"), wiring];
+    assert_eq!(counts_of("[cqrs-es]"), counts, "correct README, \"How much code that is\"");
+}
+
+/// Lines of imports in Rust, each of which may have several.
+fn used(text: &str) -> usize {
+    let (mut lines, mut within) = (0, false);
+    for line in text.lines() {
+        within |= line.starts_with("use ");
+        lines += usize::from(within);
+        within &= !line.ends_with(';');
+    }
+    lines
 }
 
 fn is_import(line: &str) -> bool {

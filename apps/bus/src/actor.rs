@@ -73,6 +73,8 @@ impl Actor for BusActor {
     fn started(&mut self, context: &mut Self::Context) {
         let bus = self.bus.clone();
         context.spawn(async move { bus.registry().expire_in_time().await }.into_actor(self));
+        let bus = self.bus.clone();
+        context.spawn(async move { bus.registry().follow_log(&bus).await }.into_actor(self));
         #[cfg(feature = "faults")]
         self.take_faults(context);
     }

@@ -273,7 +273,9 @@ impl Bus {
         match self.middleware() {
             None => self.dispatch_straight(command, context, consistency).await,
             // In a box, so that dispatches without middleware stay as small as they are.
-            Some(chain) => Box::pin(self.dispatch_through(&chain, command, context, consistency)).await,
+            Some(chain) => {
+                Box::pin(self.dispatch_through(&chain, command, context, consistency, false)).await
+            }
         }
     }
 

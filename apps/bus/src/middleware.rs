@@ -39,7 +39,8 @@ pub trait Middleware: Send + Sync + 'static {
         true
     }
 
-    /// Looks at a command before it is sent, and may change it, what travels with it, or the outcome.
+    /// Looks at a command before it is sent, and may change it, what travels with it, or the outcome. Whom it concerns is told from what it
+    /// is when all have had their say; to send another one see [`Passage::instead`].
     ///
     /// # Errors
     /// When it halts: nothing of the command is done. See [`Halt`].
@@ -66,6 +67,10 @@ pub struct Passage {
     command: Option<Box<dyn Any + Send + Sync>>,
     encode: fn(&(dyn Any + Send + Sync)) -> Option<Json>,
     notes: HashMap<TypeId, Box<dyn Any + Send + Sync>>,
+    bus: Bus,
+    consistency: Consistency,
+    /// Whether it is dispatched in the place of another one.
+    replaces: bool,
     /// What travels with it. Metadata is checked when all have had their say.
     pub context: DispatchContext,
 }
@@ -126,9 +131,10 @@ impl Bus {
         command: C,
         context: DispatchContext,
         consistency: &Consistency,
+        replaces: bool,
     ) -> Answer<C> {
         let concerned: Vec<_> = chain.iter().filter(|one| one.concerns(C::NAME)).collect();
-        let mut passage = Passage::of(command, context);
+        let mut passage = Passage::of(command, context, (self, consistency, replaces));
         let (mut called, mut halted) = (0, None);
         for one in &concerned {
             called += 1;
@@ -206,12 +212,19 @@ fn tell<C: Command>(one: &dyn Around, passage: &Passage, answer: &Answer<C>) {
 }
 
 impl Passage {
-    fn of<C: Command>(command: C, context: DispatchContext) -> Self {
+    fn of<C: Command>(
+        command: C,
+        context: DispatchContext,
+        (bus, consistency, replaces): (&Bus, &Consistency, bool),
+    ) -> Self {
         Self {
             name: C::NAME,
             command: Some(Box::new(command)),
             encode: |command| Json::encode(command.downcast_ref::<C>()?).ok(),
             notes: HashMap::new(),
+            bus: bus.clone(),
+            consistency: consistency.clone(),
+            replaces,
             context,
         }
     }
@@ -238,6 +251,61 @@ impl Passage {
     #[must_use]
     pub fn command_json(&self) -> Option<Json> {
         (self.encode)(&**self.command.as_ref()?)
+    }
+
+    /// Dispatches another command, which may have another owner, in the place of this one, `C`: within the same context and deadline, awaiting
+    /// the same, through the middleware that concerns it. What becomes of it is the answer to this one, whose reply and rejection are
+    /// made of its own; the middleware behind is not asked about a command that is not sent any more.
+    ///
+    /// ```
+    /// # use umbel_bus::{Halt, Middleware, Passage};
+    /// # use umbel_core::Command;
+    /// # #[derive(Debug, serde::Serialize, serde::Deserialize)] struct Old(u32);
+    /// # impl Command for Old { const NAME: &'static str = "a.old"; type Reply = (); type Rejection = String; }
+    /// # #[derive(Debug, serde::Serialize, serde::Deserialize)] struct New { id: u32 }
+    /// # impl Command for New { const NAME: &'static str = "a.new"; type Reply = u32; type Rejection = String; }
+    /// struct Moved;
+    ///
+    /// impl Middleware for Moved {
+    ///     const NAME: &'static str = "moved";
+    ///
+    ///     async fn before(&self, passage: &mut Passage) -> Result<(), Halt> {
+    ///         let Some(Old(id)) = passage.command::<Old>() else { return Ok(()) };
+    ///         let new = New { id: *id };
+    ///         Err(passage.instead::<Old, New>(new, |_number| (), |rejection| rejection).await)
+    ///     }
+    /// }
+    /// ```
+    ///
+    /// A command that is dispatched in the place of another one cannot be replaced again: that fails.
+    pub async fn instead<C: Command, D: Command>(
+        &self,
+        command: D,
+        reply: impl FnOnce(D::Reply) -> C::Reply + Send,
+        rejection: impl FnOnce(D::Rejection) -> C::Rejection + Send,
+    ) -> Halt {
+        let fails = |reason| Halt::answer::<C>(Err(DispatchError::Failed { reason }));
+        if self.replaces {
+            return fails(format!(
+                "{} is dispatched in the place of another command, and is not replaced again",
+                self.name
+            ));
+        }
+        let (bus, chain) = (&self.bus, self.bus.middleware().unwrap_or_default());
+        let dispatch = bus.dispatch_through(&chain, command, self.context.clone(), &self.consistency, true);
+        // In a box, as dispatches may be nested.
+        Halt::answer::<C>(match Box::pin(dispatch).await {
+            Ok(dispatched) => dispatched.try_map(|made| Ok(reply(made))),
+            Err(DispatchError::NotYetVisible { position, waiting_for, reply: made }) => {
+                match made.decode::<D::Reply>().and_then(|made| Json::encode(&reply(made))) {
+                    Ok(reply) => Err(DispatchError::NotYetVisible { position, waiting_for, reply }),
+                    Err(error) => {
+                        return fails(format!("the reply to {} has no JSON form: {error}", D::NAME));
+                    }
+                }
+            }
+            Err(error) => Err(error.map_rejection(|no| DispatchError::Rejected(rejection(no)))),
+        })
     }
 
     /// Keeps a value with the command, for `after` and `failure` and for other middleware; one of each type.

@@ -38,6 +38,12 @@ pub struct BusSettings {
     /// How long a tracked event waits for its subscribers when it does not say, in milliseconds.
     #[serde(deserialize_with = "at_least_one")]
     pub topic_ttl_ms: u64,
+    /// Events that are read at once for topics of the log, and for their subscribers that catch up.
+    #[serde(deserialize_with = "at_least_one")]
+    pub topic_log_batch: u32,
+    /// How long topics of the log wait after the store has failed, in milliseconds.
+    #[serde(deserialize_with = "at_least_one")]
+    pub topic_log_retry_ms: u64,
     /// What a dispatch returns beside the reply when the caller does not say.
     pub returning: Returning,
     /// What a dispatch awaits when neither the caller nor the app that owns the command says: nothing or everybody, never some by name.
@@ -58,6 +64,12 @@ impl BusSettings {
     #[must_use]
     pub const fn topic_ttl(&self) -> Duration {
         Duration::from_millis(self.topic_ttl_ms)
+    }
+
+    /// How long topics of the log wait after the store has failed.
+    #[must_use]
+    pub const fn topic_log_retry(&self) -> Duration {
+        Duration::from_millis(self.topic_log_retry_ms)
     }
 
     /// How long a subscriber may take over one tracked event when it does not say.
@@ -83,6 +95,8 @@ impl Default for BusSettings {
             topic_pending_max: 10_000,
             topic_ttl_ms: 60_000,
             topic_lease_ms: 30_000,
+            topic_log_batch: 100,
+            topic_log_retry_ms: 500,
         }
     }
 }

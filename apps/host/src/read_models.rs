@@ -47,13 +47,36 @@ impl ReadModels {
         &self,
         keys: impl IntoIterator<Item = impl Into<String>>,
     ) -> Result<Vec<Option<D>>, AskError> {
-        let key = |key: String| DocumentKey { collection: D::COLLECTION, key };
-        let keys: Vec<_> = keys.into_iter().map(|name| key(name.into())).collect();
+        let keys = keys_of::<D>(keys);
         if keys.is_empty() {
             return Ok(Vec::new());
         }
-        let bodies = self.store.get_documents(keys).await?;
-        bodies.into_iter().map(|body| body.map(|body| decode(&body)).transpose()).collect()
+        decode_each(self.store.get_documents(keys).await?)
+    }
+
+    /// Documents of three collections, each as [`Self::get_many`] answers them: one question to the store, of one state of it. For what a page
+    /// needs of several kinds, asked often.
+    ///
+    /// # Errors
+    /// See [`Self::get`].
+    pub async fn get_three<A: Document, B: Document, C: Document>(
+        &self,
+        first: impl IntoIterator<Item = impl Into<String>>,
+        second: impl IntoIterator<Item = impl Into<String>>,
+        third: impl IntoIterator<Item = impl Into<String>>,
+    ) -> Result<(Vec<Option<A>>, Vec<Option<B>>, Vec<Option<C>>), AskError> {
+        let mut keys = keys_of::<A>(first);
+        let of_first = keys.len();
+        keys.extend(keys_of::<B>(second));
+        let of_second = keys.len() - of_first;
+        keys.extend(keys_of::<C>(third));
+        if keys.is_empty() {
+            return Ok((Vec::new(), Vec::new(), Vec::new()));
+        }
+        let mut bodies = self.store.get_documents(keys).await?.into_iter();
+        let first = decode_each(bodies.by_ref().take(of_first))?;
+        let second = decode_each(bodies.by_ref().take(of_second))?;
+        Ok((first, second, decode_each(bodies)?))
     }
 
     /// The state of an aggregate of this app as it is, and its version, whether or not it is in memory anywhere: folded from its
@@ -107,6 +130,16 @@ impl ReadModels {
         let documents = page.documents.into_iter().map(|(key, body)| Ok((key, decode(&body)?)));
         Ok(Found { documents: documents.collect::<Result<_, AskError>>()?, total: page.total })
     }
+}
+
+fn keys_of<D: Document>(keys: impl IntoIterator<Item = impl Into<String>>) -> Vec<DocumentKey> {
+    keys.into_iter().map(|key| DocumentKey { collection: D::COLLECTION, key: key.into() }).collect()
+}
+
+fn decode_each<D: Document>(
+    bodies: impl IntoIterator<Item = Option<Json>>,
+) -> Result<Vec<Option<D>>, AskError> {
+    bodies.into_iter().map(|body| body.map(|body| decode(&body)).transpose()).collect()
 }
 
 fn decode<D: Document>(body: &Json) -> Result<D, AskError> {

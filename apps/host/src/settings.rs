@@ -183,6 +183,8 @@ mod tests {
             "topic_pending_max",
             "topic_ttl_ms",
             "topic_lease_ms",
+            "topic_log_batch",
+            "topic_log_retry_ms",
         ]
         .map(|key| format!("bus.{key}"));
         let host = [
@@ -207,9 +209,18 @@ mod tests {
             "process_poll_ms",
             "process_patience_ms",
         ];
-        let subscriptions =
-            ["lease_ms", "poll_ms", "buffer", "batch", "checkpoint_after", "retry_min_ms", "retry_max_ms"]
-                .map(|key| format!("subscriptions.{key}"));
+        let subscriptions = [
+            "lease_ms",
+            "poll_ms",
+            "buffer",
+            "batch",
+            "checkpoint_after",
+            "store_retry_min_ms",
+            "store_retry_max_ms",
+            "retry_min_ms",
+            "retry_max_ms",
+        ]
+        .map(|key| format!("subscriptions.{key}"));
         let schedule =
             ["poll_ms", "in_flight_max", "deadline_ms", "retry_min_ms", "retry_max_ms", "attempts_max"]
                 .map(|key| format!("schedule.{key}"));

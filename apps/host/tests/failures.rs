@@ -133,7 +133,7 @@ fn a_verdict_is_carried_out() {
             }
             Note { amount: 2, .. } => Act::FailWith(Verdict::Skip),
             Note { amount: 3, attempt: 1, .. } => {
-                Act::FailWith(Verdict::Retry { after: Duration::from_millis(300) })
+                Act::FailWith(Verdict::Retry { after: Duration::from_millis(1500) })
             }
             _ => Act::Handle,
         })

@@ -3,13 +3,16 @@
 use std::sync::Arc;
 
 use serde::Serialize;
-use umbel_core::{Notice, store::Recorded};
+use umbel_core::{
+    Notice, RecordedEvent,
+    store::{Recorded, Selector},
+};
 use umbel_host::{
     App, HostSettings,
     topics::{Delivery, Item, Overflow, Subscription, Topic, TopicEvent, TopicHandler, Verdict},
 };
 
-use crate::world::*;
+use crate::{bank::Deposited, world::*};
 
 /// A notice of which nothing is said but a number.
 #[derive(Clone, Debug, Serialize)]
@@ -52,7 +55,40 @@ fn an_app_subscribes() {
     });
 }
 
-/// Given a subscriber that catches up, and notices that are recorded, when it misses some, it is told since
+/// EB-15: given a slow subscriber of a topic of the log, on a real store, what was appended here and selected reaches it all, in the order of
+/// the log, as the type of the topic, and what it could not hold is read from the log.
+#[test]
+fn a_topic_of_the_log_misses_nothing() {
+    const DEPOSITS: i64 = 50;
+    run(async {
+        let world = World::new().await;
+        let topics = world.bus.topics();
+        let deposits = Topic::<i64>::named("account.deposited");
+        let selector = Selector { names: Some(["bank.deposited".to_owned()].into()), ..Selector::all() };
+        let amount = |event: &RecordedEvent| event.data.decode::<Deposited>().ok().map(|it| it.amount);
+        topics.register_log(&deposits, selector, amount).await.unwrap();
+        let catches_up = Subscription::new("slow", ["account"]).capacity(2).overflow(Overflow::CatchUp);
+        let mut inbox = topics.subscribe(catches_up).await.unwrap();
+        for amount in 1..=DEPOSITS {
+            world.deposit_behind_its_back("ada", amount).await;
+        }
+        while inbox.counters().fell_behind == 0 {
+            pause().await;
+        }
+        for amount in 1..=DEPOSITS + 1 {
+            if amount == DEPOSITS {
+                world.deposit_behind_its_back("ada", DEPOSITS + 1).await;
+            }
+            let Item::Event(delivery) = inbox.next().await.unwrap() else { panic!("it misses something") };
+            assert_eq!(delivery.event::<i64>().unwrap().data, amount);
+            assert_eq!(delivery.head().source.as_deref(), Some("account-ada"));
+        }
+        assert!(inbox.counters().caught_up > 0);
+        world.stop().await;
+    });
+}
+
+/// Given a subscriber that reads elsewhere what it missed, and notices that are recorded, when it misses some, it is told since
 /// when, and the store has all of them.
 #[test]
 fn who_missed_something_catches_up_from_the_store() {
@@ -60,7 +96,8 @@ fn who_missed_something_catches_up_from_the_store() {
         let recording = HostSettings { notices_batch_within_ms: 5, ..settings() };
         let app = App::new("numbers").record::<Count>();
         let world = World::with(&Arc::default(), &[app], recording).await;
-        let catches_up = Subscription::new("slow", [Count::TOPIC]).capacity(2).overflow(Overflow::CatchUp);
+        let catches_up =
+            Subscription::new("slow", [Count::TOPIC]).capacity(2).overflow(Overflow::DropUntilDrained);
         let mut inbox = world.bus.topics().subscribe(catches_up).await.unwrap();
         for number in 0..10 {
             world.bus.publish(Count(number));

@@ -18,7 +18,8 @@ use umbel_supervision::Stopping;
 
 use crate::{adapter::Adapter, settings::StoreSettings};
 
-/// So many times the interval a process is believed: so that one that is slow, or whose word was lost, is not taken for gone.
+/// So many times the interval a process is believed: so that one that is slow, or whose word was lost, is not taken for gone. The word
+/// itself need not be written while two thirds of that are left.
 const LEASE_FACTOR: u64 = 5;
 
 /// How long the last word of a process that stops may take. What is not said runs out by itself.

@@ -9,9 +9,10 @@ use umbel_bus::Bus;
 use crate::adapter::{Adapter, News};
 
 /// Looks at the log's head every so often, and once somebody follows the log also hears what the database tells by itself.
-/// What it hears comes sooner; what it overhears is seen at the next look. A store that does not answer is asked again.
+/// What it hears comes sooner; what it overhears is seen at the next look. A store that does not answer is asked again. Others hear
+/// meanwhile what is appended here.
 pub(crate) async fn watch(adapter: Arc<dyn Adapter>, bus: Bus, every: Duration) {
-    tokio::join!(look(&*adapter, &bus, every), hear(&*adapter, &bus));
+    tokio::join!(look(&*adapter, &bus, every), hear(&*adapter, &bus), adapter.attend());
 }
 
 async fn look(adapter: &dyn Adapter, bus: &Bus, every: Duration) {

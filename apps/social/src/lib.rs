@@ -13,6 +13,7 @@ mod favorite;
 mod follow;
 mod queries;
 mod relations;
+mod shelves;
 mod sweep;
 
 pub use app::app;

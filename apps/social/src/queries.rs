@@ -2,25 +2,27 @@
 
 use std::iter::repeat_with;
 
-use contracts::social::{ArticleRelation, LISTED_MAX, ListFavorites, ListFollowed, Relate, Relations};
-use tokio::try_join;
+use contracts::social::{ArticleRelation, ListFavorites, ListFollowed, Relate, Relations};
 use umbel_host::{AskError, ReadModels};
 use uuid::Uuid;
 
 use crate::{
     follow::pair,
     relations::{FavoriteDocument, FavoritesDocument, FollowDocument},
+    shelves::{FavoritesShelf, FollowedShelf, Shelf},
 };
 
-/// Three reads at once, whatever the page holds; a viewer who is nobody has to do with nothing.
+/// One read, whatever the page holds; a viewer who is nobody has to do with nothing.
 pub(crate) async fn relate(models: ReadModels, query: Relate) -> Result<Relations, AskError> {
     let Relate { viewer_id, user_ids, article_ids } = query;
     let with = |other: &Uuid| viewer_id.map(|viewer| pair(viewer, *other));
-    let (follows, favorites, counts) = try_join!(
-        models.get_many::<FollowDocument>(user_ids.iter().filter_map(with)),
-        models.get_many::<FavoriteDocument>(article_ids.iter().filter_map(with)),
-        models.get_many::<FavoritesDocument>(article_ids.iter().copied()),
-    )?;
+    let (follows, favorites, counts) = models
+        .get_three::<FollowDocument, FavoriteDocument, FavoritesDocument>(
+            user_ids.iter().filter_map(with),
+            article_ids.iter().filter_map(with),
+            article_ids.iter().copied(),
+        )
+        .await?;
     let favorites = favorites.into_iter().chain(repeat_with(|| None));
     let relation = |((article_id, count), favorite): ((Uuid, Option<FavoritesDocument>), Option<_>)| {
         let favorites = count.map_or(0, |known| known.count);
@@ -33,13 +35,15 @@ pub(crate) async fn relate(models: ReadModels, query: Relate) -> Result<Relation
 }
 
 pub(crate) async fn list_followed(models: ReadModels, query: ListFollowed) -> Result<Vec<Uuid>, AskError> {
-    let latest = FollowDocument::of_follower(query.follower_id, LISTED_MAX);
-    let found = models.query::<FollowDocument>(latest).await?;
-    Ok(found.documents.into_iter().map(|(_, follow)| follow.followed_id).collect())
+    all_on::<FollowedShelf>(&models, query.follower_id).await
 }
 
 pub(crate) async fn list_favorites(models: ReadModels, query: ListFavorites) -> Result<Vec<Uuid>, AskError> {
-    let latest = FavoriteDocument::of_user(query.user_id, LISTED_MAX);
-    let found = models.query::<FavoriteDocument>(latest).await?;
-    Ok(found.documents.into_iter().map(|(_, favorite)| favorite.article_id).collect())
+    all_on::<FavoritesShelf>(&models, query.user_id).await
+}
+
+/// All that somebody has on their shelves: one read by keys, of one state, however much it is.
+async fn all_on<S: Shelf>(models: &ReadModels, owner_id: Uuid) -> Result<Vec<Uuid>, AskError> {
+    let shelves = models.get_many::<S>(S::keys(owner_id)).await?;
+    Ok(shelves.into_iter().flatten().flat_map(S::into_ids).collect())
 }

@@ -1,5 +1,4 @@
-//! The read model of both relations: a document for each pair, found from the side of the one who follows or likes, and
-//! a count for each article.
+//! The read model of both relations: a document for each pair, what somebody has as a whole, and a count for each article.
 
 use contracts::{
     articles::Deleted,
@@ -7,12 +6,15 @@ use contracts::{
 };
 use serde::{Deserialize, Serialize};
 use umbel_core::{
-    Changes, Document, Position, Projection, RecordedEvent,
-    document::{Collection, Direction, DocumentQuery},
+    Changes, Document, Projection, RecordedEvent,
+    document::{Collection, DocumentQuery},
 };
 use uuid::Uuid;
 
-use crate::follow::pair;
+use crate::{
+    follow::pair,
+    shelves::{FavoritesShelf, FollowedShelf, Shelf},
+};
 
 /// Keeps the documents of this module up to date.
 pub(crate) struct SocialGraph;
@@ -34,8 +36,6 @@ umbel_core::events! {
 pub(crate) struct FollowDocument {
     follower_id: Uuid,
     pub(crate) followed_id: Uuid,
-    /// In the log: what "latest" goes by.
-    position: Position,
 }
 
 /// That an article is a favourite of a user; its key is the pair. It stays when the article goes, as to find all of them would take
@@ -44,8 +44,6 @@ pub(crate) struct FollowDocument {
 pub(crate) struct FavoriteDocument {
     pub(crate) user_id: Uuid,
     pub(crate) article_id: Uuid,
-    /// In the log: what "latest" goes by.
-    position: Position,
 }
 
 /// Of how many an article is a favourite; its key is the article's id. None for an article that nobody likes.
@@ -59,33 +57,16 @@ pub(crate) struct FavoritesDocument {
 
 impl Document for FollowDocument {
     const COLLECTION: &'static str = "social.follows";
-    const INDEXES: &'static [&'static str] = &["follower_id", "position"];
 }
 
 impl Document for FavoriteDocument {
     const COLLECTION: &'static str = "social.favorites";
-    const INDEXES: &'static [&'static str] = &["article_id", "position", "user_id"];
+    const INDEXES: &'static [&'static str] = &["article_id"];
 }
 
 impl Document for FavoritesDocument {
     const COLLECTION: &'static str = "social.favorites_counts";
     const INDEXES: &'static [&'static str] = &["gone"];
-}
-
-impl FollowDocument {
-    /// The query for whom somebody follows, the latest first.
-    pub(crate) fn of_follower(follower_id: Uuid, limit: u32) -> DocumentQuery {
-        let query = DocumentQuery::of::<Self>().equal("follower_id", follower_id);
-        query.order_by("position", Direction::Backward).page(0, limit)
-    }
-}
-
-impl FavoriteDocument {
-    /// The query for somebody's favourites, the latest first.
-    pub(crate) fn of_user(user_id: Uuid, limit: u32) -> DocumentQuery {
-        let query = DocumentQuery::of::<Self>().equal("user_id", user_id);
-        query.order_by("position", Direction::Backward).page(0, limit)
-    }
 }
 
 impl FavoriteDocument {
@@ -110,6 +91,8 @@ impl FavoritesDocument {
 
 impl Projection for SocialGraph {
     const NAME: &'static str = "social.graph";
+    // 2: what somebody has is kept as a whole, too, and pairs are found by their keys only.
+    const VERSION: u32 = 2;
     type Event = Listened;
 
     fn collections() -> Vec<Collection> {
@@ -117,26 +100,29 @@ impl Projection for SocialGraph {
             Collection::of::<FollowDocument>(),
             Collection::of::<FavoriteDocument>(),
             Collection::of::<FavoritesDocument>(),
+            Collection::of::<FollowedShelf>(),
+            Collection::of::<FavoritesShelf>(),
         ]
     }
 
-    fn project(event: Listened, recorded: &RecordedEvent, changes: &mut Changes) {
-        let position = recorded.position;
+    fn project(event: Listened, _: &RecordedEvent, changes: &mut Changes) {
         match event {
             Listened::Followed(Followed { follower_id, followed_id }) => {
-                let follow = FollowDocument { follower_id, followed_id, position };
-                changes.put(pair(follower_id, followed_id), follow);
+                changes.put(pair(follower_id, followed_id), FollowDocument { follower_id, followed_id });
+                FollowedShelf::put(follower_id, followed_id, changes);
             }
             Listened::Unfollowed(event) => {
                 changes.delete::<FollowDocument>(pair(event.follower_id, event.followed_id));
+                FollowedShelf::take(event.follower_id, event.followed_id, changes);
             }
             Listened::Favorited(Favorited { user_id, article_id }) => {
-                let favorite = FavoriteDocument { user_id, article_id, position };
-                changes.put(pair(user_id, article_id), favorite);
+                changes.put(pair(user_id, article_id), FavoriteDocument { user_id, article_id });
+                FavoritesShelf::put(user_id, article_id, changes);
                 changes.modify(article_id, |known| FavoritesDocument::counted(known, |count| count + 1));
             }
             Listened::Unfavorited(Unfavorited { user_id, article_id }) => {
                 changes.delete::<FavoriteDocument>(pair(user_id, article_id));
+                FavoritesShelf::take(user_id, article_id, changes);
                 changes.modify(article_id, |known| {
                     FavoritesDocument::counted(known, |count| count.saturating_sub(1))
                 });
@@ -172,10 +158,12 @@ mod tests {
             .after("following-2.1", Followed { follower_id: BOB, followed_id: ADA });
         assert_eq!(model.documents::<FollowDocument>().len(), 2);
         let follow: FollowDocument = model.document(&pair(ADA, BOB)).unwrap();
-        assert_eq!((follow.followed_id, follow.position), (BOB, Position::new(1)));
+        assert_eq!(follow.followed_id, BOB);
+        assert_eq!(model.documents::<FollowedShelf>().len(), 2);
         let model = model.after("following-1.2", Unfollowed { follower_id: ADA, followed_id: BOB });
         let left: Vec<_> = model.documents::<FollowDocument>().into_iter().map(|(key, _)| key).collect();
         assert_eq!(left, [pair(BOB, ADA)]);
+        assert_eq!(model.documents::<FollowedShelf>().len(), 1, "an empty shelf is none");
     }
 
     /// What is left of an article that is gone is known as such, until the last mark is taken away.
@@ -193,12 +181,11 @@ mod tests {
         assert!(model.document::<FavoritesDocument>(&ARTICLE.to_string()).unwrap().gone);
         let model = model.after("favorite-2.3", Unfavorited { user_id: BOB, article_id: ARTICLE });
         assert_eq!((count(&model), model.documents::<FavoriteDocument>()), (None, Vec::new()));
+        assert_eq!(model.documents::<FavoritesShelf>(), Vec::new());
     }
 
     #[test]
     fn queries_use_declared_indexes() {
-        assert_eq!(FollowDocument::of_follower(ADA, 1).check::<FollowDocument>(), Ok(()));
-        assert_eq!(FavoriteDocument::of_user(ADA, 1).check::<FavoriteDocument>(), Ok(()));
         assert_eq!(FavoriteDocument::of_article(ARTICLE, 1).check::<FavoriteDocument>(), Ok(()));
         assert_eq!(FavoritesDocument::of_gone(1).check::<FavoritesDocument>(), Ok(()));
     }

@@ -1,6 +1,6 @@
 //! The nightly sweep: favourites of articles that are gone are taken away.
 //!
-//! Nobody is shown them, but each counts among the latest thousand that the list of somebody's favourites goes by.
+//! Nobody is shown them, but whoever lists somebody's favourites looks for each.
 
 use std::time::Duration;
 

@@ -1,5 +1,7 @@
 //! The app as a whole: what is asked of it on the bus, and what it answers.
 
+use std::collections::BTreeSet;
+
 use contracts::social::{
     ArticleRelation, Favorite, Favorited, Follow, Followed, ListFavorites, ListFollowed, Relate, Relations,
     Unfavorite, Unfollow,
@@ -61,6 +63,28 @@ fn events_tell_which_request_led_to_them() {
             [followed.recorded, favorited.recorded].map(|event| event.metadata.correlation_id);
         assert!(conversations[0].is_some() && conversations[0] != conversations[1]);
         umbrella.assert_no_event::<Followed>(|event| event.follower_id == BOB).await;
+        umbrella.stop().await;
+    });
+}
+
+/// CD-08: however many somebody follows and likes, all of them are known, and those that are no more are not.
+#[test]
+fn no_number_of_follows_and_favourites_is_too_large() {
+    run(async {
+        let umbrella = TestUmbrella::of(crate::app()).await;
+        let ids: Vec<_> = (100..1150).map(Uuid::from_u128).collect();
+        for id in &ids {
+            umbrella.dispatch(Follow { follower_id: ADA, followed_id: *id }).await;
+            umbrella.dispatch(Favorite { user_id: ADA, article_id: *id }).await;
+        }
+        umbrella.dispatch(Unfollow { follower_id: ADA, followed_id: ids[7] }).await;
+        umbrella.dispatch(Unfavorite { user_id: ADA, article_id: ids[9] }).await;
+        let but = |id: Uuid| ids.iter().copied().filter(|other| *other != id).collect::<BTreeSet<_>>();
+        let followed = umbrella.ask(ListFollowed { follower_id: ADA }).await;
+        let favorites = umbrella.ask(ListFavorites { user_id: ADA }).await;
+        assert_eq!((followed.len(), favorites.len()), (1049, 1049));
+        assert_eq!(followed.into_iter().collect::<BTreeSet<_>>(), but(ids[7]));
+        assert_eq!(favorites.into_iter().collect::<BTreeSet<_>>(), but(ids[9]));
         umbrella.stop().await;
     });
 }

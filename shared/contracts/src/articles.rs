@@ -12,10 +12,6 @@ use crate::Invalid;
 /// is, small enough that one answer stays well below a megabyte.
 pub const LIST_LIMIT_MAX: u32 = 100;
 
-/// How many authors or articles [`ListArticles`] can be told to choose among; further ones are left out. One message
-/// stays well below a megabyte, and the database compares a bounded number of values.
-pub const AMONG_MAX: usize = 1000;
-
 /// Length of a page when the client does not say.
 pub const LIST_LIMIT_DEFAULT: u32 = 20;
 
@@ -148,9 +144,9 @@ pub struct ListArticles {
     pub tag: Option<String>,
     /// Only those by the author of this name.
     pub author: Option<String>,
-    /// Only those by one of these authors, at most [`AMONG_MAX`].
+    /// Only those by one of these authors, however many. Each costs a look at an index.
     pub author_ids: Option<Vec<Uuid>>,
-    /// Only those among these, at most [`AMONG_MAX`].
+    /// Only those among these, however many. Each costs a look at an index.
     pub article_ids: Option<Vec<Uuid>>,
     /// How many at most; see [`LIST_LIMIT_MAX`].
     pub limit: u32,

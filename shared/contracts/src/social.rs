@@ -6,10 +6,6 @@ use serde::{Deserialize, Serialize};
 use umbel_core::{Command, Event, Query};
 use uuid::Uuid;
 
-/// How many [`ListFollowed`] and [`ListFavorites`] answer at most: the latest. As many as the articles app can be told
-/// to choose among ([`crate::articles::AMONG_MAX`]).
-pub const LISTED_MAX: u32 = 1000;
-
 /// Begins to follow somebody; nothing happens when one does already.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Follow {
@@ -81,15 +77,14 @@ pub struct ArticleRelation {
     pub favorites: u64,
 }
 
-/// Asks whom somebody follows; the latest first, at most [`LISTED_MAX`].
+/// Asks whom somebody follows: all of them, in no particular order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ListFollowed {
     /// Who follows.
     pub follower_id: Uuid,
 }
 
-/// Asks for somebody's favourites; the latest first, at most [`LISTED_MAX`]. Those that were deleted since may be among
-/// them.
+/// Asks for somebody's favourites: all of them, in no particular order. Those that were deleted since may be among them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ListFavorites {
     /// Whose.

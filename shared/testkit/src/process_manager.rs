@@ -7,11 +7,23 @@
 //!     .ends();
 //! ```
 //!
+//! What becomes of a command that is refused or fails, as [`on_error`](ProcessManager::on_error) says, is told behind it:
+//!
+//! ```ignore
+//! given_nothing::<Fulfilment>("order-1")
+//!     .when(placed())
+//!     .then([ordered(Reserve { item: 7 })])
+//!     .refused::<Reserve>(&OutOfStock)
+//!     .then_instead([ordered(Cancel {})]);
+//! ```
+//!
 //! Promises: everything goes through [`route`](ProcessManager::route) and the decision that a host takes, strictness and all; events,
 //! commands and the state are compared by what is stored, so a state that only works in memory fails here. The time is the same in every
 //! run.
 
 #![allow(clippy::panic, reason = "a failed expectation of a test is a panic")]
+
+mod failing;
 
 use std::{fmt::Display, marker::PhantomData, time::Duration};
 
@@ -20,12 +32,14 @@ use umbel_core::{
     Command, Cue, EventId, EventSet, Metadata, Position, ProcessManager, RecordedEvent, StreamName,
     Timestamp, Version,
     process_manager::{
-        Cause, Decision, File, Interest, Origin, Settled, Step, Task, Trouble, decide, settle,
+        Cause, Decision, File, Interest, Memory, Order, Origin, Settled, Step, Task, Trouble, decide, settle,
         upgrade_or_decode,
     },
 };
 use uuid::Uuid;
 
+pub use self::failing::{Failed, Unhandled};
+use self::failing::{Progress, Told};
 use crate::aggregate::{NOW, over_the_wire};
 
 /// An instance with a past.
@@ -41,13 +55,17 @@ pub struct Given<P> {
 /// An instance that was told something, and nothing said about the outcome yet.
 #[must_use]
 pub struct When<P: ProcessManager> {
-    cause: Uuid,
+    told: Told,
+    /// What was known before.
+    before: Option<File>,
     outcome: Result<Option<File>, Trouble<P::Error>>,
 }
 
 /// An instance whose commands were as expected.
 pub struct Then<P> {
+    told: Told,
     file: Option<File>,
+    progress: Progress,
     manager: PhantomData<fn() -> P>,
 }
 
@@ -60,7 +78,7 @@ pub fn given<P: ProcessManager>(
     let given = Given { instance: instance.into(), file: None, told: 0, manager: PhantomData };
     past.into_iter().fold(given, |given: Given<P>, event| {
         let (told, instance) = (given.told + 1, given.instance.clone());
-        let When { cause, outcome } = given.when(event);
+        let When { told: Told { cause, .. }, outcome, .. } = given.when(event);
         let file = outcome.unwrap_or_else(|trouble| panic!("the past: {}", words(&trouble)));
         let settled = file.map(|file| match settle(&file, cause, &Settled::Done, cause) {
             Ok(Some(Decision { file, .. })) => file,
@@ -109,9 +127,15 @@ impl<P: ProcessManager> Given<P> {
         self.decide(&task::<P>(Cue::Timer(name), None, origin, Step::Continue, false))
     }
 
-    fn decide(&self, task: &Task<'_, P::Event>) -> When<P> {
+    fn decide(self, task: &Task<'_, P::Event>) -> When<P> {
         let outcome = decide::<P>(&self.instance, self.file.as_ref(), task);
-        When { cause: task.origin.cause, outcome: outcome.map(|decision| decision.file) }
+        let timer = match task.cue {
+            Cue::Timer(name) => Some(name.to_owned()),
+            Cue::Event(_) => None,
+        };
+        let (cause, recorded) = (task.origin.cause, task.recorded.cloned());
+        let told = Told { instance: self.instance, cause, recorded, timer };
+        When { told, before: self.file, outcome: outcome.map(|decision| decision.file) }
     }
 }
 
@@ -121,12 +145,11 @@ impl<P: ProcessManager> When<P> {
     pub fn then(self, expected: impl IntoIterator<Item = (String, Value)>) -> Then<P> {
         let file =
             self.outcome.unwrap_or_else(|trouble| panic!("expected commands, but: {}", words(&trouble)));
-        let orders = file.iter().filter_map(|file| file.pending_of(self.cause)).flat_map(|left| &left.orders);
-        let orders: Vec<_> =
-            orders.map(|order| (order.name.clone(), order.body.decode().unwrap_or(Value::Null))).collect();
+        let pending = file.as_ref().and_then(|file| file.pending_of(self.told.cause));
+        let orders = ordered_of(pending.map(|left| left.orders.as_slice()).unwrap_or_default());
         let expected: Vec<_> = expected.into_iter().collect();
         assert_eq!(orders, expected, "the commands ordered (left) are not the expected ones (right)");
-        Then { file, manager: PhantomData }
+        Then { told: self.told, file, progress: Progress::default(), manager: PhantomData }
     }
 
     /// No command is ordered.
@@ -135,13 +158,14 @@ impl<P: ProcessManager> When<P> {
         self.then([])
     }
 
-    /// It cannot be handled, for this reason.
+    /// It cannot be handled, for this reason. What becomes of it may be said of what this gives.
     #[track_caller]
-    pub fn then_error(self, expected: impl Display) {
-        match self.outcome {
-            Err(trouble) => assert_eq!(words(&trouble), expected.to_string()),
-            Ok(_) => panic!("expected the error {expected}, but it was handled"),
-        }
+    pub fn then_error(self, expected: impl Display) -> Unhandled<P> {
+        let Self { told, before: file, outcome } = self;
+        let Err(trouble) = outcome else { panic!("expected the error {expected}, but it was handled") };
+        let unhandled = Unhandled { told, file, trouble, failures: 0, memory: Memory::new() };
+        assert_eq!(unhandled.words(), expected.to_string());
+        unhandled
     }
 }
 
@@ -203,116 +227,24 @@ fn recorded<E: EventSet>(event: &E, number: u128) -> RecordedEvent {
 }
 
 fn words<E: Display>(trouble: &Trouble<E>) -> String {
-    let cause = match trouble {
+    cause_of(trouble).to_string()
+}
+
+/// Commands as they are compared.
+fn ordered_of(orders: &[Order]) -> Vec<(String, Value)> {
+    let all = orders.iter().map(|order| (order.name.clone(), order.body.decode().unwrap_or(Value::Null)));
+    all.collect()
+}
+
+fn cause_of<E>(trouble: &Trouble<E>) -> Cause<'_, E> {
+    match trouble {
         Trouble::Error(error) => Cause::Error(error),
         Trouble::Started => Cause::Started,
         Trouble::NotStarted => Cause::NotStarted,
         Trouble::State(reason) => Cause::State(reason),
         Trouble::Refused(reason) => Cause::Refused(reason),
-    };
-    cause.to_string()
+    }
 }
 
 #[cfg(test)]
-mod tests {
-    use std::panic::catch_unwind;
-
-    use serde::{Deserialize, Serialize};
-    use umbel_core::{Event, Reaction, Route, events, process_manager::Occasion};
-
-    use super::*;
-
-    #[derive(Debug, Serialize, Deserialize)]
-    struct Lent {
-        book: String,
-    }
-    impl Event for Lent {
-        const NAME: &'static str = "library.lent";
-    }
-
-    #[derive(Debug, Serialize, Deserialize)]
-    struct Returned {
-        book: String,
-    }
-    impl Event for Returned {
-        const NAME: &'static str = "library.returned";
-    }
-
-    events! { enum LibraryEvent { Lent(Lent), Returned(Returned) } }
-
-    #[derive(Debug, Serialize, Deserialize)]
-    struct Remind {
-        times: u32,
-    }
-    impl Command for Remind {
-        const NAME: &'static str = "library.remind";
-        type Reply = ();
-        type Rejection = String;
-    }
-
-    #[derive(Default, Serialize, Deserialize)]
-    struct Loan {
-        reminded: u32,
-    }
-
-    const MONTH: Duration = Duration::from_secs(30 * 86_400);
-
-    impl ProcessManager for Loan {
-        const NAME: &'static str = "library.loan";
-        type Event = LibraryEvent;
-        type Error = String;
-
-        fn route(event: &LibraryEvent, _: &RecordedEvent) -> Route {
-            match event {
-                LibraryEvent::Lent(lent) => Route::start(&lent.book).strictly(),
-                LibraryEvent::Returned(returned) => Route::proceed(&returned.book).strictly(),
-            }
-        }
-
-        fn handle(&self, cue: Cue<'_, LibraryEvent>, _: &Occasion<'_>) -> Result<Reaction, String> {
-            match cue {
-                Cue::Event(LibraryEvent::Lent(_)) => Ok(Reaction::nothing().timer("due", MONTH)),
-                Cue::Event(LibraryEvent::Returned(_)) => Ok(Reaction::nothing().stop()),
-                Cue::Timer(_) => {
-                    Ok(Reaction::command(Remind { times: self.reminded + 1 }).timer("due", MONTH))
-                }
-            }
-        }
-
-        fn evolve(self, cue: Cue<'_, LibraryEvent>) -> Self {
-            match cue {
-                Cue::Timer(_) => Self { reminded: self.reminded + 1 },
-                Cue::Event(_) => self,
-            }
-        }
-    }
-
-    fn lent() -> Lent {
-        Lent { book: "emma".into() }
-    }
-
-    fn returned() -> Returned {
-        Returned { book: "emma".into() }
-    }
-
-    #[test]
-    fn what_holds_passes() {
-        given_nothing::<Loan>("emma").when(lent()).then_nothing().timers([("due", MONTH)]);
-        let reminded = given::<Loan>("emma", [lent()]).when_timer("due").then([ordered(Remind { times: 1 })]);
-        assert_eq!(reminded.timers([("due", MONTH)]).state().reminded, 1);
-        given::<Loan>("emma", [lent()]).when(returned()).then_nothing().ends().timers([]);
-        given_nothing::<Loan>("emma")
-            .when(returned())
-            .then_error("the instance was to go on, and is not there");
-    }
-
-    #[test]
-    fn what_does_not_hold_fails() {
-        assert!(catch_unwind(|| given_nothing::<Loan>("other").when(lent())).is_err());
-        assert!(catch_unwind(|| given_nothing::<Loan>("emma").when(lent()).then_nothing().ends()).is_err());
-        assert!(catch_unwind(|| given::<Loan>("emma", [lent()]).when(lent()).then_nothing()).is_err());
-        assert!(catch_unwind(|| given::<Loan>("emma", [lent()]).when_timer("other")).is_err());
-        assert!(catch_unwind(|| given::<Loan>("emma", [lent()]).when_timer("due").then_nothing()).is_err());
-        assert!(catch_unwind(|| given::<Loan>("emma", [lent()]).when(returned()).then_error("no")).is_err());
-    }
-}
+mod tests;

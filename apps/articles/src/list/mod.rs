@@ -8,9 +8,7 @@ mod tests;
 
 use contracts::{
     accounts::{BioChanged, ImageChanged, Registered, UsernameChanged, username_key},
-    articles::{
-        AMONG_MAX, Author, Deleted, Edited, LIST_LIMIT_MAX, ListArticles, NumbersUsed, Published, Retagged,
-    },
+    articles::{Author, Deleted, Edited, LIST_LIMIT_MAX, ListArticles, NumbersUsed, Published, Retagged},
 };
 use serde::{Deserialize, Serialize};
 use umbel_core::{
@@ -105,7 +103,7 @@ impl ArticleDocument {
         let mut query = DocumentQuery::of::<Self>().order_by("position", Direction::Backward);
         // The first filter leads to the documents, the others only check them: those that leave the fewest come first.
         if let Some(ids) = &wanted.article_ids {
-            query = query.one_of("id", ids.iter().take(AMONG_MAX));
+            query = query.one_of("id", ids);
         }
         if let Some(author_id) = author_id {
             query = query.equal("author_id", author_id);
@@ -114,7 +112,7 @@ impl ArticleDocument {
             query = query.equal("tags", tag);
         }
         if let Some(ids) = &wanted.author_ids {
-            query = query.one_of("author_id", ids.iter().take(AMONG_MAX));
+            query = query.one_of("author_id", ids);
         }
         query.page(wanted.offset, wanted.limit.min(LIST_LIMIT_MAX))
     }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use umbel_core::document::Test;
 use umbel_testkit::{aggregate::NOW, projection::ReadModel};
 
 use super::*;
@@ -169,6 +170,11 @@ fn queries_use_declared_indexes() {
     let newest = ArticleDocument::newest(&wanted, Some(JAKE));
     assert_eq!(newest.check::<ArticleDocument>(), Ok(()));
     assert_eq!((newest.filters.len(), newest.limit), (4, LIST_LIMIT_MAX));
+    let many = |from: u128| Some((from..from + 1500).map(Uuid::from_u128).collect::<Vec<_>>());
+    let among = ListArticles { author_ids: many(1), article_ids: many(9000), ..ListArticles::default() };
+    for filter in ArticleDocument::newest(&among, None).filters {
+        assert!(matches!(filter.test, Test::In(keys) if keys.len() == 1500), "all of them are looked for");
+    }
     assert_eq!(ArticleDocument::by_slug("dragons").check::<ArticleDocument>(), Ok(()));
     assert_eq!(AuthorDocument::by_username("JAKE").check::<AuthorDocument>(), Ok(()));
     assert_eq!(TagDocument::recent(1).check::<TagDocument>(), Ok(()));

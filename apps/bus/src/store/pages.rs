@@ -2,7 +2,8 @@
 //!
 //! Pages begin small and double up to the size asked for, so that the first events are there soon. What a store hands over of a page
 //! while it reads the rest is handed on at once. As soon as a page is there, and while its events are handed out, the next one is on
-//! its way, and no more than that: two pages are in memory at most. A stream goes from page to page by what each says was looked at,
+//! its way, and no more than that: two pages are in memory at most. Whether it is there is looked at between the parts, so that
+//! the store does not wait for who is still at work on what it handed over. A stream goes from page to page by what each says was looked at,
 //! so holes in the log cost nothing and hide nothing.
 
 use std::{
@@ -56,6 +57,8 @@ struct Pages<P: Paged> {
     /// Those behind them.
     parts: VecDeque<Vec<RecordedEvent>>,
     next: Option<Ahead<P>>,
+    /// Why there is nothing behind that.
+    broken: Option<P::Error>,
 }
 
 /// A page on its way.
@@ -106,7 +109,37 @@ impl<P: Paged> Pages<P> {
         let limit = *first.limit();
         *first.limit() = limit.min(FIRST_PAGE);
         let next = Some(Ahead { wanted: true, ..Ahead::ask(&store, first) });
-        Self { store, limit, events: Vec::new().into_iter(), parts: VecDeque::new(), next }
+        Self { store, limit, events: Vec::new().into_iter(), parts: VecDeque::new(), next, broken: None }
+    }
+
+    /// Takes what has come of the page on its way. Once all of it has, and no more than a page waits here, turns to the next one.
+    fn look(&mut self, context: &mut Context<'_>) {
+        while let Some(mut ahead) = self.next.take() {
+            ahead.drive(context);
+            ahead.receive(context, &mut self.parts);
+            let waits = self.parts.is_empty();
+            match ahead.arrived.take() {
+                Some(Ok(page)) if waits || self.has_room() => {
+                    self.broken = self.turn(ahead, page, context).err();
+                }
+                Some(Err(_)) if waits && !ahead.wanted => self.next = ahead.again(&self.store),
+                // What came before it is handed out.
+                Some(Err(error)) if waits => self.broken = Some(error),
+                arrived => {
+                    self.next = Some(Ahead { arrived, wanted: ahead.wanted || waits, ..ahead });
+                    return;
+                }
+            }
+            if !self.parts.is_empty() {
+                return;
+            }
+        }
+    }
+
+    /// Whether less than a page waits.
+    fn has_room(&self) -> bool {
+        let waiting: usize = self.parts.iter().map(Vec::len).sum();
+        u32::try_from(waiting).is_ok_and(|waiting| waiting < self.limit)
     }
 
     /// The page is there: its events are at hand, and the next one is asked for.
@@ -181,30 +214,11 @@ impl<P: Paged> Stream for Pages<P> {
             if let Some(event) = pages.events.next() {
                 return Poll::Ready(Some(Ok(event)));
             }
-            if let Some(part) = pages.parts.pop_front() {
-                pages.events = part.into_iter();
-                continue;
-            }
-            let Some(mut ahead) = pages.next.take() else { return Poll::Ready(None) };
-            ahead.drive(context);
-            ahead.receive(context, &mut pages.parts);
-            match ahead.arrived.take() {
-                Some(Ok(page)) => {
-                    if let Err(error) = pages.turn(ahead, page, context) {
-                        return Poll::Ready(Some(Err(error)));
-                    }
-                }
-                Some(Err(_)) if !ahead.wanted => pages.next = ahead.again(&pages.store),
-                Some(Err(error)) if pages.parts.is_empty() => return Poll::Ready(Some(Err(error))),
-                // What came before it first.
-                Some(error) => pages.next = Some(Ahead { arrived: Some(error), ..ahead }),
-                None => {
-                    let waits = pages.parts.is_empty();
-                    pages.next = Some(Ahead { wanted: ahead.wanted || waits, ..ahead });
-                    if waits {
-                        return Poll::Pending;
-                    }
-                }
+            pages.look(context);
+            match pages.parts.pop_front() {
+                Some(part) => pages.events = part.into_iter(),
+                None if pages.next.is_some() => return Poll::Pending,
+                None => return Poll::Ready(pages.broken.take().map(Err)),
             }
         }
     }

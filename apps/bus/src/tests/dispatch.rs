@@ -262,7 +262,7 @@ fn a_projection_that_does_not_run_here_has_not_seen_it() {
         let (bus, _supervisor) = bus().await;
         Scribe::on(&bus).await;
         let named = Consistency::Named(vec!["test.elsewhere".into()]);
-        let options = DispatchOptions::default().consistency(named).deadline(SHORT);
+        let options = DispatchOptions::default().consistency(named).deadline(LATE);
         let late = bus.dispatch_with(Write(Some(9)), options).await;
         assert!(
             matches!(&late, Err(DispatchError::NotYetVisible { waiting_for, .. }) if *waiting_for == ["test.elsewhere"]),
@@ -280,7 +280,7 @@ fn too_slow_a_projection_is_named_and_the_reply_is_kept() {
         let passed = projection(&bus, "test.passed", &["test.happened"]).await;
         passed.send_replace(Position::new(9));
         let _slow = projection(&bus, "test.slow", &["test.happened"]).await;
-        let late = bus.dispatch_with(Write(Some(9)), strong().deadline(SHORT)).await.unwrap_err();
+        let late = bus.dispatch_with(Write(Some(9)), strong().deadline(LATE)).await.unwrap_err();
         let DispatchError::NotYetVisible { position, waiting_for, reply } = late else { panic!("{late:?}") };
         assert_eq!((position, waiting_for), (Position::new(9), vec!["test.slow".to_owned()]));
         assert_eq!(reply.decode::<String>().unwrap(), "done");

@@ -3,6 +3,7 @@
 mod dispatch;
 mod event_bus;
 mod gate;
+mod log_topics;
 mod pages;
 mod registry;
 mod send;
@@ -30,6 +31,8 @@ use crate::{Answered, Bus, BusSettings, Envelope, RouteSet, SendError};
 const AMPLE: Duration = Duration::from_secs(20);
 /// A deadline that passes while a test waits for it.
 const SHORT: Duration = Duration::from_millis(40);
+/// A deadline that passes while a test waits for what is never seen, and in which everything else is done, also on a busy machine.
+const LATE: Duration = Duration::from_millis(500);
 
 /// Runs a test on an actix system of its own, whose threads end with it.
 fn run(test: impl Future<Output = ()>) {

@@ -12,7 +12,10 @@ use tokio::sync::watch;
 use umbel_core::{
     EventId, Json, Metadata, Position, RecordedEvent, StreamName, Timestamp, Version,
     document::Direction,
-    store::{AllPage, Parts, ReadAll, ReadError, ReadInParts, ReadStream, Selector, StoreError, StreamPage},
+    store::{
+        AllPage, GetStatus, Parts, ReadAll, ReadError, ReadInParts, ReadStream, Selector, StoreError,
+        StoreStatus, StreamPage,
+    },
 };
 use uuid::Uuid;
 
@@ -24,9 +27,9 @@ const SCAN: u64 = 3;
 
 /// What the store holds and has seen.
 #[derive(Clone)]
-struct Log(Arc<Held>);
+pub(super) struct Log(Arc<Held>);
 
-struct Held {
+pub(super) struct Held {
     /// By position, with holes. Versions in the one stream are positions.
     events: Mutex<BTreeMap<u64, RecordedEvent>>,
     head: Mutex<u64>,
@@ -40,7 +43,7 @@ struct Held {
 }
 
 impl Log {
-    fn new(positions: impl IntoIterator<Item = u64>, head: u64) -> Self {
+    pub(super) fn new(positions: impl IntoIterator<Item = u64>, head: u64) -> Self {
         let events = positions.into_iter().map(|position| (position, event(position))).collect();
         Self(Arc::new(Held {
             events: Mutex::new(events),
@@ -92,7 +95,18 @@ impl Log {
         self.0.failures.lock().unwrap().pop_front().map_or(Ok(()), Err)
     }
 
-    fn asked(&self) -> usize {
+    /// One more event.
+    pub(super) fn append(&self, position: u64) {
+        self.0.events.lock().unwrap().insert(position, event(position));
+        *self.0.head.lock().unwrap() = position;
+    }
+
+    /// One of the answers to come is a failure.
+    pub(super) fn fail(&self, error: StoreError) {
+        self.0.failures.lock().unwrap().push_back(error);
+    }
+
+    pub(super) fn asked(&self) -> usize {
         self.0.asked.load(Ordering::SeqCst)
     }
 }
@@ -171,15 +185,59 @@ impl Handler<Envelope<ReadInParts<ReadStream>>> for Log {
     }
 }
 
+impl Handler<Envelope<ReadAll>> for Log {
+    type Result = ResponseFuture<Answered<ReadAll>>;
+
+    fn handle(&mut self, envelope: Envelope<ReadAll>, _: &mut Self::Context) -> Self::Result {
+        let log = self.clone();
+        Box::pin(async move {
+            let asked = envelope.open()?;
+            if let Err(error) = log.turn().await {
+                return Some(Err(error));
+            }
+            let (events, scanned_to, head) =
+                log.page(asked.from.map(Position::get), asked.direction, asked.limit);
+            let (scanned_to, head) = (Position::new(scanned_to), Position::new(head));
+            Some(Ok(AllPage { events, scanned_to, head }))
+        })
+    }
+}
+
+impl Handler<Envelope<GetStatus>> for Log {
+    type Result = ResponseFuture<Answered<GetStatus>>;
+
+    fn handle(&mut self, envelope: Envelope<GetStatus>, _: &mut Self::Context) -> Self::Result {
+        let log = self.clone();
+        Box::pin(async move {
+            envelope.open()?;
+            let head = Position::new(*log.0.head.lock().unwrap());
+            Some(Ok(StoreStatus {
+                adapter: "holes",
+                location: String::new(),
+                head,
+                archived_to: Position::START,
+            }))
+        })
+    }
+}
+
 /// A bus with this log, for as long as the supervisor lives.
 async fn store_of(log: &Log) -> (Store, Supervisor) {
-    let (bus, supervisor) = bus().await;
+    let (bus, supervisor) = bus_with_log(log, BusSettings::default()).await;
+    (bus.store(), supervisor)
+}
+
+/// The same with settings.
+pub(super) async fn bus_with_log(log: &Log, settings: BusSettings) -> (Bus, Supervisor) {
+    let (bus, supervisor) = bus_with(settings).await;
     let address = log.clone().start();
     let routes = RouteSet::new("store/log")
         .answers::<ReadInParts<ReadAll>>(address.clone().recipient())
-        .answers::<ReadInParts<ReadStream>>(address.recipient());
+        .answers::<ReadInParts<ReadStream>>(address.clone().recipient())
+        .answers::<ReadAll>(address.clone().recipient())
+        .answers::<GetStatus>(address.recipient());
     bus.register(routes).await.unwrap();
-    (bus.store(), supervisor)
+    (bus, supervisor)
 }
 
 fn all(from: Option<u64>, direction: Direction, limit: u32) -> ReadAll {

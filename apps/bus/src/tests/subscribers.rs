@@ -210,7 +210,9 @@ impl Drop for Alive {
 fn one_stalled_among_ten_costs_a_bounded_queue() {
     const EVENTS: u64 = 20_000;
     const WAITING: usize = 64;
-    for overflow in [Overflow::DropOldest, Overflow::DropNewest, Overflow::Disconnect, Overflow::CatchUp] {
+    for overflow in
+        [Overflow::DropOldest, Overflow::DropNewest, Overflow::Disconnect, Overflow::DropUntilDrained]
+    {
         run(async move {
             let (bus, _supervisor) = bus().await;
             let topics = bus.topics();
@@ -255,7 +257,7 @@ fn one_stalled_among_ten_costs_a_bounded_queue() {
             match (overflow, stalled.next().await) {
                 (Overflow::Disconnect, Err(Ended::Disconnected { gap })) => assert_eq!(gap.missed, EVENTS),
                 (Overflow::DropOldest, Ok(Item::Lagged(gap))) => assert_eq!(gap.missed, counters.dropped),
-                (Overflow::DropNewest | Overflow::CatchUp, Ok(Item::Event(delivery))) => {
+                (Overflow::DropNewest | Overflow::DropUntilDrained, Ok(Item::Event(delivery))) => {
                     assert_eq!(delivery.event::<Alive>().unwrap().data.number, 0);
                 }
                 (_, other) => panic!("{overflow:?}: {other:?}"),
@@ -287,7 +289,7 @@ fn what_a_full_queue_loses_is_told_to_both_ends() {
         for (overflow, lost, expected) in [
             (Overflow::DropOldest, [0, 1], vec![Err(2), Ok(2), Ok(3)]),
             (Overflow::DropNewest, [2, 3], vec![Ok(0), Ok(1), Err(2)]),
-            (Overflow::CatchUp, [2, 3], vec![Ok(0), Ok(1), Err(2)]),
+            (Overflow::DropUntilDrained, [2, 3], vec![Ok(0), Ok(1), Err(2)]),
         ] {
             let subscription = Subscription::new("slow", ["a"]).capacity(2).overflow(overflow);
             let mut inbox = topics.subscribe(subscription).await.unwrap();

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use umbel_core::store::StoreError;
 use uuid::Uuid;
 
 /// Why the table of topics and subscribers was not changed. It is as it was.
@@ -33,6 +34,27 @@ pub enum TopicError {
         /// The type that was wanted.
         wanted: &'static str,
     },
+    /// The topic is there already, and what is published on it is not in the log. Unregister it first, or use another name.
+    #[error("topic {topic} is registered already, and not as one of the log")]
+    NotOfTheLog {
+        /// The topic.
+        topic: Arc<str>,
+    },
+    /// A subscriber is to catch up from the log, and what is published on a topic that its patterns match is not in the log. Choose
+    /// another [`Overflow`](super::Overflow), or narrower patterns.
+    #[error("what is published on topic {topic} is not in the log, so nobody can catch up with it")]
+    NothingToCatchUpFrom {
+        /// The topic.
+        topic: Arc<str>,
+    },
+    /// Where the log ends, and so where the topic begins, is unknown. Try again later.
+    #[error("topic {topic} cannot begin where the log ends: {error}")]
+    Store {
+        /// The topic.
+        topic: Arc<str>,
+        /// What the store said.
+        error: StoreError,
+    },
     /// There are as many topics as may be; see `bus.topics_max`. Unregister some.
     #[error("there are {limit} topics already, which is the limit")]
     TooManyTopics {
@@ -62,6 +84,12 @@ pub enum PublishError {
         carries: &'static str,
         /// The type that was published.
         published: &'static str,
+    },
+    /// What is published on the topic is what is appended to the log. Append an event instead.
+    #[error("topic {topic} is one of the log: what is appended is published on it, and nothing else")]
+    OfTheLog {
+        /// The topic.
+        topic: Arc<str>,
     },
     /// An event with this id is tracked on this topic already, and somebody has still to say what became of
     /// it.

@@ -49,7 +49,7 @@ impl Inbox {
     }
 
     /// Waits for the next event, or for word of those that were lost before it. When the future is dropped
-    /// nothing is lost. Events that have expired, or whose topic is gone, are passed over.
+    /// nothing is lost. Whoever [catches up](super::Overflow::CatchUp) waits for the log here, too. Events that have expired, or whose topic is gone, are passed over.
     ///
     /// # Errors
     /// When nothing will come any more; see [`Ended`].
@@ -57,6 +57,10 @@ impl Inbox {
         loop {
             let parcel = match self.member.mailbox.take(self.reader).await? {
                 Taken::Lagged(gap) => return Ok(Item::Lagged(gap)),
+                Taken::Behind { topic, after, room } => {
+                    self.bus.registry().catch_up(&self.bus, &self.member, (&topic, after), room).await;
+                    continue;
+                }
                 Taken::Parcel(parcel) => parcel,
             };
             if self.bus.registry().take(&parcel, &self.member) {

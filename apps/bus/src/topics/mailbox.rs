@@ -7,6 +7,8 @@ use std::{
 
 use tokio::{sync::Notify, task::coop::consume_budget};
 
+use umbel_core::{Position, Timestamp};
+
 use super::{
     event::AnyEvent,
     queue::{Counters, Gap, Next, Overflow, Queue},
@@ -44,6 +46,12 @@ pub enum Ended {
 pub(crate) enum Taken {
     Parcel(Parcel),
     Lagged(Gap),
+    /// So many events of this topic are to be read from the log behind this position, and to be [fed](Mailbox::feed).
+    Behind {
+        topic: Arc<str>,
+        after: Position,
+        room: usize,
+    },
 }
 
 /// What became of an offer.
@@ -109,6 +117,35 @@ impl Mailbox {
         (if offered.accepted { Offer::Accepted } else { Offer::Refused }, offered.lost)
     }
 
+    /// Offers a parcel of a topic of the log; whether it was not refused. Never waits for the reader, nor for the log.
+    pub(crate) fn offer_of_log(&self, parcel: Parcel, position: Position) -> bool {
+        let mut state = self.state();
+        if state.closed {
+            return false;
+        }
+        let head = parcel.event.head();
+        let (topic, at) = (Arc::clone(&head.topic), head.occurred_at);
+        let offered = state.queue.offer_of_log(&topic, position, at, parcel);
+        drop(state);
+        self.changed.notify_waiters();
+        offered.accepted
+    }
+
+    /// What was read of a topic of the log, behind one position up to another.
+    pub(crate) fn feed(
+        &self,
+        topic: &str,
+        span: (Position, Position),
+        found: Vec<(Position, Timestamp, Parcel)>,
+    ) {
+        self.state().queue.feed(topic, span, found);
+    }
+
+    /// The subscriber gets nothing more of the topics that are meant.
+    pub(crate) fn forget(&self, meant: impl FnMut(&str) -> bool) {
+        self.state().queue.forget(meant);
+    }
+
     /// Takes back what waits and is meant.
     pub(crate) fn withdraw(&self, meant: impl FnMut(&Parcel) -> bool) -> Vec<Parcel> {
         self.state().queue.withdraw(meant)
@@ -144,6 +181,7 @@ impl Mailbox {
         match state.queue.next() {
             Next::Item(parcel) => Ok(Some(Taken::Parcel(parcel))),
             Next::Lagged(gap) => Ok(Some(Taken::Lagged(gap))),
+            Next::Behind { topic, after, room } => Ok(Some(Taken::Behind { topic, after, room })),
             Next::Nothing => Ok(None),
             Next::Disconnected(gap) => Err(Ended::Disconnected { gap }),
         }

@@ -10,15 +10,19 @@
 //! - a tracked event is done when each of its subscribers has spoken, whoever spoke twice and whoever had no
 //!   say; it ends by its time to live at the latest, so nothing stays for ever;
 //! - topics, subscribers and what waits for them survive every actor, the bus actor included;
+//! - what is published on a topic of the log is what is appended; whoever asked to catch up misses nothing of it and
+//!   gets nothing twice, however slow it is, and still has a bounded queue;
 //! - tracking costs those nothing who do not ask for it.
 //!
-//! What is pure has files of its own: `pattern`, `queue`, `watch`, `table`. `registry` interprets them.
+//! What is pure has files of its own: `pattern`, `queue`, `behind`, `watch`, `table`. `registry` interprets them.
 
+mod behind;
 mod draft;
 mod error;
 mod event;
 mod handler;
 mod inbox;
+mod log;
 mod mailbox;
 mod name;
 mod pattern;
@@ -32,6 +36,8 @@ mod verbs;
 mod watch;
 
 use std::{fmt, panic::Location, sync::Arc};
+
+use umbel_core::{RecordedEvent, store::Selector};
 
 pub use self::{
     draft::{Built, Draft, FallibleDraft},
@@ -50,6 +56,7 @@ pub use self::{
 };
 use self::{
     event::typed,
+    log::LogTopic,
     name::Carried,
     pattern::Patterns,
     table::{Member, Table},
@@ -77,6 +84,28 @@ impl Topics {
     pub async fn register<T: Payload>(&self, topic: &Topic<T>) -> Result<bool, TopicError> {
         let (name, of_notice) = (Arc::clone(topic.name()), topic.own_of_notice);
         let change = move |registry: &Registry| registry.register(&name, Carried::of::<T>(), of_notice);
+        self.bus.change_topics(change).await
+    }
+
+    /// Registers a topic of the log; whether that changed anything. What is appended from now on and selected is published on it by the bus,
+    /// in the order of the log, as what `make` makes of it, if it makes anything. It must always make the same of the
+    /// same event, and do it fast. Nobody else publishes on such a topic. The head of what is published has the event's id, its
+    /// stream as the source, and the time at which it was recorded. To register the topic again changes nothing.
+    ///
+    /// # Errors
+    /// When the name is none, the topic carries another type or is there and none of the log, there are too many, the store does
+    /// not say where the log ends, or the bus actor is not running.
+    pub async fn register_log<T: Payload>(
+        &self,
+        topic: &Topic<T>,
+        selector: Selector,
+        make: impl Fn(&RecordedEvent) -> Option<T> + Send + Sync + 'static,
+    ) -> Result<bool, TopicError> {
+        let name = Arc::clone(topic.name());
+        let status = self.bus.store().status().await;
+        let status = status.map_err(|error| TopicError::Store { topic: Arc::clone(&name), error })?;
+        let log = Arc::new(LogTopic::new(topic, selector, status.head, make));
+        let change = move |registry: &Registry| registry.register_log(&name, Carried::of::<T>(), &log);
         self.bus.change_topics(change).await
     }
 
@@ -116,8 +145,10 @@ impl Topics {
     /// instead; what waits for it stays, if it still matches, and its earlier inbox ends with
     /// [`Ended::Replaced`].
     ///
+    /// One that is to catch up from the log gets nothing of topics that are registered later and are none of the log.
+    ///
     /// # Errors
-    /// When a pattern or the name is none, there are too many subscribers, or the bus actor is not running.
+    /// When a pattern or the name is none, it is to catch up with a topic that is none of the log, there are too many subscribers, or the bus actor is not running.
     pub async fn subscribe(&self, subscription: Subscription) -> Result<Inbox, TopicError> {
         let patterns = Patterns::compile(&subscription.patterns)?;
         let change = move |registry: &Registry| registry.subscribe(&subscription, patterns.clone());

@@ -1,11 +1,13 @@
 //! What waits for one subscriber: a bounded queue, and what becomes of what does not fit. Pure.
 //!
 //! What is lost leaves a gap, and gaps are handed out in their places: at any time everything that was
-//! offered has been handed out, waits, was withdrawn, or is counted by a gap, in the order it was offered.
+//! offered has been handed out, waits, was withdrawn, is counted by a gap, or is left to the log, in the order it was offered.
 
-use std::{collections::VecDeque, mem};
+use std::{collections::VecDeque, mem, sync::Arc};
 
-use umbel_core::{Timestamp, store::ListNotices};
+use umbel_core::{Position, Timestamp, store::ListNotices};
+
+use super::behind::{Behind, Share};
 
 /// What a subscriber's queue does with what does not fit. Publishers never wait, whatever it is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -19,8 +21,12 @@ pub enum Overflow {
     Disconnect,
     /// What waits is kept, and what comes is lost until all that waits has been taken; so there is one gap,
     /// with a beginning and an end, instead of many. Then the subscriber is told of it, and goes on with what
-    /// comes from then on. For subscribers that read what they missed elsewhere: kept notices from the store
-    /// (see [`Gap::kept`]), events from the log.
+    /// comes from then on. For subscribers that read what they missed elsewhere, such as kept notices from the
+    /// store (see [`Gap::kept`]).
+    DropUntilDrained,
+    /// Nothing is lost: what comes is left to the log. When all that waits has been taken, the bus goes on with
+    /// what it reads from the log, in order, until the subscriber has what was published last; then it is live
+    /// again. Only for topics of the log, see [`Topics::register_log`](super::Topics::register_log).
     CatchUp,
 }
 
@@ -46,6 +52,12 @@ pub struct Counters {
     pub withdrawn: u64,
     /// Still in the queue.
     pub waiting: usize,
+    /// Left to the log by [`Overflow::CatchUp`], and not read from there yet.
+    pub left: u64,
+    /// How many were read from the log after they had been left to it. They are among the others, too.
+    pub caught_up: u64,
+    /// How often the subscriber fell behind, so that events were left to the log. This counts no events.
+    pub fell_behind: u64,
     /// How often the subscriber was disconnected. Unlike the others, this counts no events.
     pub disconnected: u64,
 }
@@ -59,6 +71,7 @@ pub(crate) struct Queue<T> {
     capacity: usize,
     overflow: Overflow,
     disconnected: Option<Gap>,
+    behind: Behind,
     counters: Counters,
 }
 
@@ -84,6 +97,13 @@ pub(crate) enum Next<T> {
     Item(T),
     Lagged(Gap),
     Nothing,
+    /// Nothing waits, and something was left to the log: so many events of this topic are to be read behind this position, and to be
+    /// [fed](Queue::feed).
+    Behind {
+        topic: Arc<str>,
+        after: Position,
+        room: usize,
+    },
     /// The subscriber was disconnected, and lost this.
     Disconnected(Gap),
 }
@@ -102,13 +122,13 @@ impl Gap {
         }
     }
 
-    fn of(at: Timestamp) -> Self {
+    pub(super) fn of(at: Timestamp) -> Self {
         Self { missed: 1, since: at, until: at }
     }
 }
 
 /// Two gaps side by side are one.
-fn joined(before: Option<Gap>, after: Option<Gap>) -> Option<Gap> {
+pub(super) fn joined(before: Option<Gap>, after: Option<Gap>) -> Option<Gap> {
     match (before, after) {
         (Some(before), Some(after)) => Some(Gap {
             missed: before.missed + after.missed,
@@ -127,17 +147,24 @@ impl<T> Queue<T> {
             capacity: capacity.max(1),
             overflow,
             disconnected: None,
+            behind: Behind::default(),
             counters: Counters::default(),
         }
     }
 
-    /// Changes bound and policy from the next offer on, and connects the subscriber if it was disconnected.
+    /// Changes bound and policy from the next offer on, and connects the subscriber if it was disconnected. What was left to the log is
+    /// lost if it is not to catch up any more.
     pub(crate) fn reopen(&mut self, capacity: usize, overflow: Overflow) {
+        if overflow != Overflow::CatchUp {
+            let lost = self.behind.give_up();
+            self.counters.dropped += lost.map_or(0, |gap| gap.missed);
+            self.tail = joined(self.tail, lost);
+        }
         (self.capacity, self.overflow, self.disconnected) = (capacity.max(1), overflow, None);
     }
 
     pub(crate) fn counters(&self) -> Counters {
-        Counters { waiting: self.entries.len(), ..self.counters }
+        Counters { waiting: self.entries.len(), left: self.behind.left(), ..self.counters }
     }
 
     pub(crate) fn is_connected(&self) -> bool {
@@ -150,10 +177,14 @@ impl<T> Queue<T> {
             self.disconnected = joined(self.disconnected, Some(Gap::of(at)));
             return self.refuse(item);
         }
-        let full = self.entries.len() >= self.capacity;
-        let behind = self.overflow == Overflow::CatchUp && self.tail.is_some();
+        let full = self.is_full();
+        let behind = match self.overflow {
+            Overflow::DropUntilDrained => self.tail.is_some(),
+            Overflow::CatchUp => self.behind.is_behind(),
+            Overflow::DropOldest | Overflow::DropNewest | Overflow::Disconnect => false,
+        };
         match self.overflow {
-            Overflow::DropNewest | Overflow::CatchUp if full || behind => {
+            Overflow::DropNewest | Overflow::DropUntilDrained | Overflow::CatchUp if full || behind => {
                 self.tail = joined(self.tail, Some(Gap::of(at)));
                 self.refuse(item)
             }
@@ -164,6 +195,51 @@ impl<T> Queue<T> {
             }
             _ => self.accept(at, item, Vec::new()),
         }
+    }
+
+    /// Takes an item of the log, if it is new and there is room; else it is left to the log, or the policy decides. Those of one topic come in
+    /// the order of their positions.
+    pub(crate) fn offer_of_log(
+        &mut self,
+        topic: &Arc<str>,
+        position: Position,
+        at: Timestamp,
+        item: T,
+    ) -> Offered<T> {
+        if self.overflow != Overflow::CatchUp {
+            return self.offer(at, item);
+        }
+        let (full, was_behind) = (self.is_full(), self.behind.is_behind());
+        match self.behind.offer(topic, position, at, full) {
+            Share::Next => self.accept(at, item, Vec::new()),
+            Share::Known => Offered { accepted: true, lost: Vec::new() },
+            Share::Left => {
+                self.counters.fell_behind += u64::from(!was_behind);
+                Offered { accepted: true, lost: Vec::new() }
+            }
+        }
+    }
+
+    /// What was read of a topic of the log behind one position up to another, see [`Next::Behind`]. It is put into the queue, if it is still
+    /// wanted.
+    pub(crate) fn feed(
+        &mut self,
+        topic: &str,
+        span: (Position, Position),
+        found: Vec<(Position, Timestamp, T)>,
+    ) {
+        let positions = found.iter().map(|(position, ..)| *position);
+        let Some(progress) = self.behind.read(topic, span, positions) else { return };
+        self.counters.caught_up += progress.caught_up;
+        self.counters.withdrawn += progress.vanished;
+        for (_, at, item) in found {
+            self.accept(at, item, Vec::new());
+        }
+    }
+
+    /// The subscriber is to have nothing more of the topics that are meant: what was left to the log of these stays there.
+    pub(crate) fn forget(&mut self, meant: impl FnMut(&str) -> bool) {
+        self.counters.withdrawn += self.behind.forget(meant);
     }
 
     /// What comes next. An item that is handed out counts as delivered; see [`Queue::withdraw_last`].
@@ -183,7 +259,10 @@ impl<T> Queue<T> {
                 self.counters.delivered += 1;
                 Next::Item(entry.item)
             }
-            None => Next::Nothing,
+            None => match self.behind.next() {
+                Some((topic, after)) => Next::Behind { topic, after, room: self.capacity },
+                None => Next::Nothing,
+            },
         }
     }
 
@@ -208,6 +287,10 @@ impl<T> Queue<T> {
         self.tail = joined(gap, self.tail);
         self.counters.withdrawn += count(withdrawn.len());
         withdrawn
+    }
+
+    fn is_full(&self) -> bool {
+        self.entries.len() >= self.capacity
     }
 
     fn accept(&mut self, at: Timestamp, item: T, lost: Vec<T>) -> Offered<T> {

@@ -19,12 +19,14 @@ use umbel_core::Notice;
 use super::{
     error::TopicError,
     event::{AnyEvent, Shadow},
+    log::LogTopic,
     mailbox::{Mailbox, Parcel},
     name::Carried,
     pattern::Patterns,
+    queue::Overflow,
     ring::{Ring, Subscriber},
     subscription::{SubscriberId, Subscription},
-    table::{Entry, Member, Table},
+    table::{Entry, Member, Registration, Table},
     watch::{Finished, Marked, Verdict, Verdicts, Watch},
 };
 use crate::{handle::within, settings::BusSettings};
@@ -35,6 +37,8 @@ pub(crate) struct Registry {
     table: ArcSwap<Table>,
     /// The tracked events that somebody has still to speak of.
     pending: Mutex<Watch<Pending>>,
+    /// How many topics are of the log; told whenever one comes or goes.
+    log_topics: watch::Sender<usize>,
     /// When the watch must be looked at next.
     wake: watch::Sender<Option<Instant>>,
     settings: BusSettings,
@@ -51,6 +55,7 @@ impl Registry {
         Self {
             table: ArcSwap::from_pointee(Table::with_names(&settings.topics)),
             pending: Mutex::new(Watch::new(settings.topic_pending_max)),
+            log_topics: watch::Sender::new(0),
             wake: watch::Sender::new(None),
             settings: settings.clone(),
         }
@@ -67,19 +72,45 @@ impl Registry {
         carried: Carried,
         of_notice: bool,
     ) -> Result<bool, TopicError> {
-        let table = self.table().with_topic(name, carried, of_notice, self.settings.topics_max)?;
+        let as_what = Registration { carried, of_notice, log: None };
+        let table = self.table().with_topic(name, as_what, self.settings.topics_max)?;
         let changed = table.is_some();
         if let Some(table) = table {
+            for member in table.members().iter().filter(|member| member.misses(name)) {
+                tracing::warn!(topic = &**name, subscriber = %member.id,
+                    "what is published on this topic is not in the log, so who catches up from there gets nothing of it");
+            }
             self.table.store(Arc::new(table));
         }
         Ok(changed)
+    }
+
+    /// The same for a topic of the log.
+    pub(crate) fn register_log(
+        &self,
+        name: &Arc<str>,
+        carried: Carried,
+        log: &Arc<LogTopic>,
+    ) -> Result<bool, TopicError> {
+        let as_what = Registration { carried, of_notice: false, log: Some(Arc::clone(log)) };
+        let table = self.table().with_topic(name, as_what, self.settings.topics_max)?;
+        let changed = table.is_some();
+        if let Some(table) = table {
+            self.set_table(table);
+        }
+        Ok(changed)
+    }
+
+    /// How many topics are of the log; told whenever one comes or goes.
+    pub(crate) fn log_topics(&self) -> watch::Receiver<usize> {
+        self.log_topics.subscribe()
     }
 
     /// Removes a topic with all that is pending on it; whether there was one.
     pub(crate) fn unregister(&self, name: &str) -> bool {
         let table = self.table();
         let Some(entry) = table.topic(name) else { return false };
-        self.table.store(Arc::new(table.without_topic(name)));
+        self.set_table(table.without_topic(name));
         entry.life.end();
         self.withdraw_topic(entry);
         true
@@ -93,6 +124,11 @@ impl Registry {
     ) -> Result<(Arc<Member>, u64), TopicError> {
         let Subscription { subscriber, capacity, overflow, lease, .. } = subscription;
         let table = self.table();
+        let only_of_log = *overflow == Overflow::CatchUp;
+        let mut wanted = table.topics().filter(|entry| patterns.match_name(&entry.name));
+        if let Some(entry) = wanted.find(|entry| only_of_log && entry.log.is_none()) {
+            return Err(TopicError::NothingToCatchUpFrom { topic: Arc::clone(&entry.name) });
+        }
         let known = table.member(subscriber);
         let capacity = capacity.unwrap_or(self.settings.topic_capacity);
         let mailbox =
@@ -100,6 +136,7 @@ impl Registry {
         let member = Member {
             id: known.map_or_else(|| Arc::new(subscriber.clone()), |known| Arc::clone(&known.id)),
             patterns,
+            only_of_log,
             lease: lease.unwrap_or(self.settings.topic_lease()),
             mailbox,
         };
@@ -109,6 +146,7 @@ impl Registry {
         let reader = member.mailbox.open(capacity, *overflow);
         let unwanted =
             member.mailbox.withdraw(|parcel| !member.patterns.match_name(&parcel.event.head().topic));
+        member.mailbox.forget(|topic| !member.patterns.match_name(topic));
         self.lost(&member.id, &unwanted, &Verdict::Withdrawn);
         Ok((member, reader))
     }
@@ -213,7 +251,15 @@ impl Registry {
         announce(finished);
         for member in &entry.attached {
             drop(member.mailbox.withdraw(|parcel| parcel.event.head().topic == entry.name));
+            member.mailbox.forget(|topic| *topic == *entry.name);
         }
+    }
+
+    /// Replaces a table in which a topic of the log may have come or gone.
+    fn set_table(&self, table: Table) {
+        let of_log = table.topics().filter(|entry| entry.log.is_some()).count();
+        self.table.store(Arc::new(table));
+        self.log_topics.send_replace(of_log);
     }
 
     /// Lets the watch go, and tells when it must be looked at next.

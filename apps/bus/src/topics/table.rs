@@ -13,6 +13,7 @@ use std::{
 
 use super::{
     error::TopicError,
+    log::LogTopic,
     mailbox::Mailbox,
     name::{Carried, check_name},
     pattern::Patterns,
@@ -38,11 +39,20 @@ pub(crate) struct Entry {
     pub(crate) carried: Option<Carried>,
     /// Whether it is in the table of notices, too.
     of_notice: bool,
+    /// What of the log is published on it; `None` when it is none of the log, so that anybody may publish.
+    pub(crate) log: Option<Arc<LogTopic>>,
     /// To those who listen, if anybody ever did.
     pub(crate) ring: Option<Ring>,
     /// The subscribers whose patterns match, in the order in which they first subscribed.
     pub(crate) attached: Vec<Arc<Member>>,
     pub(crate) life: Life,
+}
+
+/// What a topic is registered as.
+pub(crate) struct Registration {
+    pub(crate) carried: Carried,
+    pub(crate) of_notice: bool,
+    pub(crate) log: Option<Arc<LogTopic>>,
 }
 
 /// Whether a topic is still there, seen from whatever was published on it.
@@ -54,6 +64,8 @@ pub(crate) struct Life(Arc<AtomicBool>);
 pub(crate) struct Member {
     pub(crate) id: Arc<SubscriberId>,
     pub(crate) patterns: Patterns,
+    /// Whether it gets topics of the log only, as it catches up with them.
+    pub(crate) only_of_log: bool,
     pub(crate) lease: Duration,
     /// The same for all subscriptions of one subscriber, until it unsubscribes.
     pub(crate) mailbox: Arc<Mailbox>,
@@ -66,6 +78,13 @@ impl Life {
 
     pub(crate) fn end(&self) {
         self.0.store(true, Ordering::Release);
+    }
+}
+
+impl Member {
+    /// Whether its patterns match a topic that is none of the log, and it gets nothing of it.
+    pub(crate) fn misses(&self, name: &str) -> bool {
+        self.only_of_log && self.patterns.match_name(name)
     }
 }
 
@@ -114,8 +133,7 @@ impl Table {
     pub(crate) fn with_topic(
         &self,
         name: &Arc<str>,
-        carried: Carried,
-        of_notice: bool,
+        Registration { carried, of_notice, log }: Registration,
         limit: usize,
     ) -> Result<Option<Self>, TopicError> {
         check_name(name)?;
@@ -123,6 +141,9 @@ impl Table {
         if let Some(carries) = known.and_then(|known| known.takes(carried).err()) {
             let (topic, carries, wanted) = (Arc::clone(name), carries.name, carried.name);
             return Err(TopicError::Carries { topic, carries, wanted });
+        }
+        if known.is_some_and(|known| known.carried.is_some() && known.log.is_none() && log.is_some()) {
+            return Err(TopicError::NotOfTheLog { topic: Arc::clone(name) });
         }
         if known.is_some_and(|known| known.carried.is_some() && known.of_notice >= of_notice) {
             return Ok(None);
@@ -132,8 +153,10 @@ impl Table {
         }
         let entry = known.map_or_else(|| self.fresh(name), |known| Entry::clone(known));
         let of_notice = of_notice || entry.of_notice;
+        let log = entry.log.clone().or(log);
+        let attached = self.matching(name, log.is_some());
         let mut table = self.clone();
-        table.put(Entry { carried: Some(carried), of_notice, ..entry });
+        table.put(Entry { carried: Some(carried), of_notice, log, attached, ..entry });
         Ok(Some(table))
     }
 
@@ -185,20 +208,23 @@ impl Table {
             name: Arc::clone(name),
             carried: None,
             of_notice: false,
+            log: None,
             ring: None,
-            attached: self.matching(name),
+            attached: self.matching(name, false),
             life: Life::default(),
         }
     }
 
-    fn matching(&self, name: &str) -> Vec<Arc<Member>> {
-        self.members.iter().filter(|member| member.patterns.match_name(name)).cloned().collect()
+    fn matching(&self, name: &str, of_log: bool) -> Vec<Arc<Member>> {
+        let wants =
+            |member: &&Arc<Member>| member.patterns.match_name(name) && (of_log || !member.only_of_log);
+        self.members.iter().filter(wants).cloned().collect()
     }
 
     fn attach_all(&mut self) {
         let entries: Vec<_> = self.topics.values().map(|entry| Entry::clone(entry)).collect();
         for entry in entries {
-            let attached = self.matching(&entry.name);
+            let attached = self.matching(&entry.name, entry.log.is_some());
             self.put(Entry { attached, ..entry });
         }
     }

@@ -27,6 +27,12 @@ pub struct SubscriptionSettings {
     pub checkpoint_after: u32,
     /// The time after which a checkpoint is saved.
     pub checkpoint_within_ms: u64,
+    /// The pause after the store failed to do one kind of thing; each further failure in a row doubles it.
+    #[serde(deserialize_with = "at_least_one")]
+    pub store_retry_min_ms: u64,
+    /// The longest such pause.
+    #[serde(deserialize_with = "at_least_one")]
+    pub store_retry_max_ms: u64,
     /// What becomes of an event that a handler cannot handle.
     pub on_failure: OnFailure,
     /// How often an event is tried again before it is parked.
@@ -66,6 +72,8 @@ impl Default for SubscriptionSettings {
             batch: 100,
             checkpoint_after: 1000,
             checkpoint_within_ms: 200,
+            store_retry_min_ms: 100,
+            store_retry_max_ms: 5000,
             on_failure: OnFailure::Park,
             retries_max: 10,
             retry_min_ms: 100,

@@ -232,6 +232,8 @@ impl Tuning {
             checkpoint_after: self.checkpoint_after.unwrap_or(settings.checkpoint_after),
             checkpoint_within_ms: self.checkpoint_within.map_or(settings.checkpoint_within_ms, millis),
             lease_ms: self.lease.map_or(settings.lease_ms, millis),
+            store_retry_min_ms: settings.store_retry_min_ms,
+            store_retry_max_ms: settings.store_retry_max_ms,
             durable: self.durable,
         }
     }
@@ -271,5 +273,27 @@ impl<T> fmt::Debug for Subscription<T> {
             .field("source", source)
             .field("start", start)
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What a subscription does not say is the settings', the pauses after failures of the store always.
+    #[test]
+    fn what_is_not_said_comes_from_the_settings() {
+        let settings = SubscriptionSettings {
+            lease_ms: 11,
+            store_retry_min_ms: 12,
+            store_retry_max_ms: 13,
+            ..SubscriptionSettings::default()
+        };
+        let name = SubscriptionName::new("test").unwrap();
+        let options = Tuning::default().options(name.clone(), &settings);
+        let pauses = (options.store_retry_min_ms, options.store_retry_max_ms);
+        assert_eq!((options.lease_ms, pauses), (11, (12, 13)));
+        let said = Tuning { lease: Some(Duration::from_secs(1)), ..Tuning::default() };
+        assert_eq!(said.options(name, &settings).lease_ms, 1000);
     }
 }

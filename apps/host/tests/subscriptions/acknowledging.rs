@@ -1,7 +1,5 @@
 //! What acknowledgements and failures lead to.
 
-use std::time::Duration;
-
 use umbel_core::{
     Place,
     store::Act as Upkeep,
@@ -153,7 +151,7 @@ fn an_acknowledgement_from_before_a_reset_is_not_for_what_is_replayed() {
     on_every_store(async |store| {
         let world = World::with(&store, &[], settings()).await;
         append(&world, &["a"]).await;
-        let subscription = || reader().batch(1).ahead(1).lease(Duration::from_millis(300));
+        let subscription = || reader().batch(1).ahead(1);
         let mut subscriber = joined(&world.bus, subscription()).await;
         let before = subscriber.next().await.unwrap();
         assert_eq!(places(&before), [1]);

@@ -26,7 +26,8 @@ fn another_node_takes_over() {
         let here = World::with(&store, &[], settings()).await;
         let there = World::with(&store, &[], settings()).await;
         append(&here, &["a", "b"]).await;
-        let quick = || reader().batch(1).ahead(2).lease(Duration::from_millis(300));
+        // Long enough for a node that lives to renew it, also on a busy machine.
+        let quick = || reader().batch(1).ahead(2).lease(Duration::from_secs(1));
         let mut first = joined(&here.bus, quick()).await;
         first.next().await.unwrap().ack().await.unwrap();
         let held = first.next().await.unwrap();

@@ -1,7 +1,7 @@
 //! The log: appending and reading.
 
 use futures_util::{
-    future::BoxFuture,
+    future::{self, BoxFuture},
     stream::{self, BoxStream},
 };
 use umbel_core::{
@@ -84,6 +84,12 @@ pub trait Log: Send + Sync + 'static {
 
     /// Which adapter, where, and how far the log goes.
     fn status(&self) -> BoxFuture<'_, Result<StoreStatus, StoreError>>;
+
+    /// What goes on beside requests, for as long as it is polled, on the thread that answers reads: other processes are told what this
+    /// one appends, where the database can. Nothing is lost without: who follows the log also looks by itself.
+    fn attend(&self) -> BoxFuture<'_, ()> {
+        Box::pin(future::ready(()))
+    }
 
     /// What the database tells by itself when some process has appended, or has changed how subscriptions stand; without an end, and
     /// mended by itself. Hints: one may be missed, or be one that is known. Costs nothing before it is first asked for one. Silent

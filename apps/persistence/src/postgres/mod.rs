@@ -35,7 +35,7 @@ mod writer;
 use std::{sync::Arc, time::Duration};
 
 use futures_util::{
-    future::BoxFuture,
+    future::{self, BoxFuture},
     stream::{self, BoxStream},
 };
 use umbel_core::{
@@ -166,7 +166,7 @@ pub struct Postgres {
 /// Both ends of what processes tell each other.
 #[derive(Debug)]
 struct Ends {
-    announcer: Arc<Announcer>,
+    announcer: Announcer,
     listener: Listener,
 }
 
@@ -313,6 +313,14 @@ impl Log for Postgres {
 
     fn status(&self) -> BoxFuture<'_, Result<StoreStatus, StoreError>> {
         Box::pin(self.reader.status())
+    }
+
+    fn attend(&self) -> BoxFuture<'_, ()> {
+        self.reader.read_here();
+        match &self.news {
+            Some(news) => Box::pin(news.announcer.speak()),
+            None => Box::pin(future::ready(())),
+        }
     }
 
     fn news(&self) -> BoxStream<'static, News> {

@@ -2,7 +2,8 @@
 //! process.
 //!
 //! While one store has a pool for itself, its connections are driven by whichever runtime made the request that opened
-//! them, so that no answer changes threads. That runtime ends with its store. So once a second store shares the pool,
+//! them, and the thread that reads most uses only its own again, so that no answer changes threads: each row that does would cost
+//! more than all else that is done with it. That runtime ends with its store. So once a second store shares the pool,
 //! every connection is driven by a thread that belongs to none, and those from before are not used again: a store that
 //! stops takes nothing from the others.
 
@@ -13,13 +14,14 @@ use std::{
     future::poll_fn,
     pin::pin,
     sync::{
-        Arc,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
+    thread::{self, ThreadId},
     time::Duration,
 };
 
-use deadpool::managed::{Manager, Metrics, PoolError, RecycleError, RecycleResult, TimeoutType};
+use deadpool::managed::{Manager, Metrics, PoolError, QueueMode, RecycleError, RecycleResult, TimeoutType};
 use tokio_postgres::{Client, Error, Statement};
 use umbel_core::store::StoreError;
 
@@ -48,6 +50,8 @@ struct Opener {
     statements_max: usize,
     /// Whether several stores use the pool, or once did.
     shared: AtomicBool,
+    /// The thread that uses only connections that it drives itself.
+    home: Mutex<Option<ThreadId>>,
 }
 
 /// A connection with the statements that were prepared on it lately.
@@ -57,6 +61,8 @@ pub(super) struct Pooled {
     driving: Driving,
     /// Whether it outlives the runtime of the request that opened it.
     independent: bool,
+    /// Where that request was made.
+    opened_by: ThreadId,
     statements: Recent<String, Statement>,
 }
 
@@ -68,11 +74,17 @@ impl Pool {
     pub(super) fn new(target: &Target, options: &PostgresOptions) -> Result<Self, StoreError> {
         let target = target.with_statement_timeout(options.statement_timeout);
         let begin = target.is_pooled().then(|| format!("BEGIN; {}", target.local_settings()));
-        let opener =
-            Opener { target, statements_max: options.max_statements, shared: AtomicBool::new(false) };
+        let opener = Opener {
+            target,
+            statements_max: options.max_statements,
+            shared: AtomicBool::new(false),
+            home: Mutex::default(),
+        };
         let connections = deadpool::managed::Pool::builder(opener)
             .runtime(deadpool::Runtime::Tokio1)
             .max_size(options.max_connections.max(1))
+            // The last one that was used is the one that knows the statements, and whose server has them at hand.
+            .queue_mode(QueueMode::Lifo)
             .wait_timeout(Some(POOL_WAIT))
             .create_timeout(Some(options.connect_timeout))
             .build()
@@ -83,6 +95,12 @@ impl Pool {
     /// How every statement's transaction begins, where nothing outlives it.
     pub(super) fn begin(&self) -> Option<&str> {
         self.begin.as_deref()
+    }
+
+    /// From now on this thread, whose runtime must be its own, uses no connection that another one drives.
+    pub(super) fn read_here(&self) {
+        let home = &self.connections.manager().home;
+        *home.lock().unwrap_or_else(PoisonError::into_inner) = Some(thread::current().id());
     }
 
     /// A connection for a store, to be given back when nothing is under way on it. `target` is the store's.
@@ -117,6 +135,11 @@ impl Opener {
     fn is_shared(&self) -> bool {
         self.shared.load(Ordering::SeqCst)
     }
+
+    /// Whether only connections of the current thread will do here.
+    fn is_home(&self) -> bool {
+        *self.home.lock().unwrap_or_else(PoisonError::into_inner) == Some(thread::current().id())
+    }
 }
 
 impl Manager for Opener {
@@ -134,7 +157,8 @@ impl Manager for Opener {
         let (client, driving) = opened.await?;
         // In each of two generations.
         let statements = Recent::new(self.statements_max.div_ceil(2).max(1));
-        Ok(Pooled { client, driving, independent: driver.is_some(), statements })
+        let opened_by = thread::current().id();
+        Ok(Pooled { client, driving, independent: driver.is_some(), opened_by, statements })
     }
 
     async fn recycle(&self, pooled: &mut Pooled, _: &Metrics) -> RecycleResult<Error> {
@@ -142,6 +166,8 @@ impl Manager for Opener {
             Err(RecycleError::message("it is closed"))
         } else if self.is_shared() && !pooled.independent {
             Err(RecycleError::message("one store drives it, and several share the pool"))
+        } else if !pooled.independent && pooled.opened_by != thread::current().id() && self.is_home() {
+            Err(RecycleError::message("another thread drives it"))
         } else {
             Ok(())
         }

@@ -9,6 +9,7 @@ mod known;
 mod log;
 mod outlet;
 mod pace;
+mod queries;
 mod rows;
 mod select;
 mod stream;
@@ -25,9 +26,12 @@ use futures_util::{TryStreamExt, future::join3};
 use tokio_postgres::{Client, Error, Row, RowStream};
 use umbel_core::{EventType, StreamName, document::Direction, store::StoreError};
 
-#[cfg(test)]
-pub(super) use self::{documents::query_text, streams::list_text};
 use self::{known::Known, pace::Pace};
+#[cfg(test)]
+pub(super) use self::{
+    queries::{by_narrowness, query_text},
+    streams::list_text,
+};
 pub(super) use crate::postgres::{pool::Abandoned, typed::Param};
 use crate::{
     page::Room,
@@ -175,6 +179,11 @@ impl Reader {
             lease.give_back();
         }
         Ok(answered.map(drop))
+    }
+
+    /// From now on this thread reads on connections that it drives itself.
+    pub(super) fn read_here(&self) {
+        self.pool.read_here();
     }
 
     /// A connection of the pool, to be given back when nothing is under way on it.

@@ -5,6 +5,9 @@
 const EVENT_COLUMNS: &str = "e.position, e.version, e.event_id, e.kind_id, e.recorded_at, e.correlation_id, \
                              e.causation_id, e.subject, e.tags, e.data, e.bytes, e.metadata, e.stream_id";
 
+/// What they have in the place of `{no_event}`: as many columns without a value, in the row before the events.
+const NO_EVENT: &str = "NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL";
+
 /// A schema's name, checked and quoted: what every statement is qualified with.
 #[derive(Clone, Debug)]
 pub(super) struct Schema(String);
@@ -52,7 +55,8 @@ macro_rules! statements {
 
         impl Statements {
             pub(super) fn new(schema: &Schema) -> Self {
-                let render = |file| schema.render(&without_header(file).replace("{columns}", EVENT_COLUMNS));
+                let filled = |file| without_header(file).replace("{columns}", EVENT_COLUMNS).replace("{no_event}", NO_EVENT);
+                let render = |file| schema.render(&filled(file));
                 Self { schema: schema.0.clone(), $($name: render(include_str!(concat!("sql/", stringify!($name), ".sql"))),)+ }
             }
 
@@ -83,18 +87,19 @@ statements! {
     read_all_forward, read_all_backward, select_range, select_kinds, select_conversation, select_tags, find_spans,
     load_documents, open_projection, list_projections, switch_projection, remove_retired, claim_live, rebuild_projection, drop_projection,
     enter_tables, enter_served_tables, query_tables,
-    get_documents, query_documents, all_documents, matching_documents, matching_also, filter_in, filter_range,
+    get_documents, query_documents, find_documents, all_documents, matching_documents, matching_also,
+    lead_by_values, lead_by_test, filter_equal, filter_in, filter_range,
     page_by_key, page_forward, page_backward, matches_forward, matches_backward, met_matches, load_checkpoint, status,
     find_linkable, add_links, delete_stream, truncate_stream, archive_events, forget_subject,
     find_removals, list_removals, begin_removal, remove_step, end_removal,
     find_subject_keys, create_subject_keys, find_subjects,
     verify_head, verify_log_head, verify_count, verify_audit, verify_removals, verify_lost, verify_gaps,
     verify_next_positions, verify_next_spans, verify_next_span_rows, verify_next_span_kinds, verify_next_streams, verify_next_places, verify_next_ids,
-    verify_next_links, verify_next_tags, verify_next_snapshots, verify_next_entries, verify_next_commands,
+    verify_next_links, verify_next_tags, verify_next_snapshots, verify_next_entries, verify_next_documents, verify_next_commands,
     verify_next_letters, verify_next_partitions,
     verify_log, verify_stray_positions, verify_versions, verify_stray_removals, verify_event_ids, verify_references, verify_kinds,
     verify_spans, verify_stray_spans, verify_span_kinds, verify_stray_span_kinds, verify_links, verify_tags, verify_stray_tags, verify_checkpoints, verify_snapshots,
-    verify_documents, verify_commands, verify_archive, verify_payloads, verify_subject_keys,
+    verify_documents, verify_shapes, verify_commands, verify_archive, verify_payloads, verify_subject_keys,
     verify_subscriptions, verify_subscription_checkpoints, verify_letters, verify_letter_counts,
     load_snapshot, save_snapshot, delete_snapshot, list_snapshots, read_outbox, read_due, find_work, clear_outbox,
     announce, keep_notices, list_notices, list_notices_of_topic, list_notices_of_transaction, sweep_notices,

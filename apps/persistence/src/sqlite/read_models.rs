@@ -17,7 +17,7 @@ use umbel_core::{
 };
 
 #[cfg(test)]
-pub(super) use self::documents::Statements;
+pub(super) use self::documents::{Statements, Walk};
 pub(super) use self::{
     generations::{drop_projection, rebuild},
     joined::{move_joined, see_joined},

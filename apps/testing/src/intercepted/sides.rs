@@ -79,6 +79,10 @@ sides! {
             self.by.append(&*self.inner, group, now)
         }
 
+        fn attend(&self) -> BoxFuture<'_, ()> {
+            self.inner.attend()
+        }
+
         fn news(&self) -> BoxStream<'static, News> {
             self.inner.news()
         }

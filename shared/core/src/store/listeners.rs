@@ -20,6 +20,7 @@ pub struct TellListeners {
     pub node: NodeId,
     /// What runs there. When that is nothing, nothing is kept.
     pub listeners: Vec<Listener>,
-    /// For how long that is believed, in milliseconds.
+    /// For how long that is believed, in milliseconds. A store need not write anew what it keeps already while two thirds of that time are
+    /// left; so it is told at least every third of it.
     pub lease_ms: u64,
 }

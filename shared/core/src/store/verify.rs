@@ -48,7 +48,7 @@ pub enum Rule {
     Checkpoints,
     /// A snapshot is of a stream that is there, and not beyond its last version.
     Snapshots,
-    /// Index entries of documents belong to documents.
+    /// Index entries of documents belong to documents, and under which indexes documents have entries is noted for their collection.
     Documents,
     /// A recorded command's position is in the log.
     Commands,

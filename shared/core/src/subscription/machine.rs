@@ -11,8 +11,12 @@ mod stopping;
 use std::collections::BTreeMap;
 
 use super::{
-    Effect, Input, Millis, NodeId, Options, consumers::Consumers, letters::Letters, partition::Partition,
-    pending::Pending, queue::Queue,
+    Effect, Input, Millis, NodeId, Options,
+    consumers::Consumers,
+    letters::Letters,
+    partition::Partition,
+    pending::{Pauses, Pending},
+    queue::Queue,
 };
 use crate::{
     store::{Checkpoint, LEASE_MAX_MS, Lease},
@@ -151,6 +155,8 @@ impl<E: Clone> Machine<E> {
         }
         // No longer than the store lets one last, whatever was asked for.
         options.lease_ms = options.lease_ms.clamp(3, LEASE_MAX_MS);
+        options.store_retry_min_ms = options.store_retry_min_ms.max(1);
+        options.store_retry_max_ms = options.store_retry_max_ms.max(options.store_retry_min_ms);
         Self {
             partitions: (0..options.partitions).map(|_| None).collect(),
             options,
@@ -285,6 +291,18 @@ impl<E: Clone> Machine<E> {
         let Some(next) = next.filter(|next| self.wake.is_none_or(|wake| *next < wake)) else { return };
         self.wake = Some(next);
         self.out.push(Effect::Wake { at: next });
+    }
+
+    /// How long to wait after a failure of the store.
+    fn pauses(&self) -> Pauses {
+        Pauses { first: self.options.store_retry_min_ms, most: self.options.store_retry_max_ms }
+    }
+
+    /// The same for leases. They are asked for as often as they are renewed at least: a store that was away for a moment only, with
+    /// long pauses, would cost the partitions.
+    fn lease_pauses(&self) -> Pauses {
+        let Pauses { first, most } = self.pauses();
+        Pauses { first, most: most.min(self.options.lease_ms / 3) }
     }
 
     fn partition(&self, number: u32) -> Option<&Partition> {

@@ -52,6 +52,11 @@ pub struct Options {
     /// How long a lease lasts that is not renewed: how long an owner that died keeps its partitions. It is renewed after a
     /// third of it. [`LEASE_MAX_MS`](crate::store::LEASE_MAX_MS) at most; a longer one counts as that.
     pub lease_ms: Millis,
+    /// The pause after the store failed to read, to keep leases, to save or to do with dead letters; doubled with each further failure
+    /// of that kind in a row. At least 1; a 0 counts as 1.
+    pub store_retry_min_ms: Millis,
+    /// The longest such pause; one below the first counts as that. Leases are asked for again after a third of their time at most.
+    pub store_retry_max_ms: Millis,
     /// Whether there are checkpoints, leases and dead letters at all. A transient subscription lives as long as this process
     /// and touches nothing that is stored under its name.
     pub durable: bool,
@@ -71,6 +76,8 @@ impl Options {
             checkpoint_after: 1000,
             checkpoint_within_ms: 200,
             lease_ms: 3000,
+            store_retry_min_ms: 100,
+            store_retry_max_ms: 5000,
             durable: true,
         }
     }

@@ -2,10 +2,14 @@
 
 use super::Millis;
 
-/// The pause after the first failure; each further one in a row doubles it.
-const PAUSE_FIRST_MS: Millis = 100;
-/// The longest pause.
-const PAUSE_MOST_MS: Millis = 5_000;
+/// How long to wait after a failure, see [`Options::store_retry_min_ms`](super::Options::store_retry_min_ms).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Pauses {
+    /// The pause after the first failure; each further one in a row doubles it.
+    pub(super) first: Millis,
+    /// The longest pause.
+    pub(super) most: Millis,
+}
 
 /// A kind of request; `T` is what must be remembered of the one under way.
 #[derive(Debug)]
@@ -43,10 +47,11 @@ impl<T> Pending<T> {
     }
 
     /// It failed, and may start again only after a pause.
-    pub(super) fn failed(&mut self, now: Millis) -> Option<T> {
+    pub(super) fn failed(&mut self, now: Millis, pauses: Pauses) -> Option<T> {
         let what = self.under_way.take()?;
-        let pause = PAUSE_FIRST_MS.checked_shl(self.failures).unwrap_or(PAUSE_MOST_MS).min(PAUSE_MOST_MS);
-        self.failures = self.failures.saturating_add(1).min(16);
+        let doubled = 1_u64.checked_shl(self.failures).unwrap_or(u64::MAX);
+        let pause = pauses.first.saturating_mul(doubled).min(pauses.most);
+        self.failures = self.failures.saturating_add(1);
         self.not_before = now.saturating_add(pause);
         Some(what)
     }

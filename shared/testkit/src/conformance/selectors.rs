@@ -218,7 +218,7 @@ pub async fn selections_by_kind_know_what_is_gone<S: StoreUnderTest>(store: S) {
             let scan =
                 positions(&log.iter().filter(|event| selector.matches(event)).cloned().collect::<Vec<_>>());
             assert!(!scan.is_empty(), "{selector:?} selects something");
-            for limit in [3, 50] {
+            for limit in [17, 200] {
                 let found = positions(&read_log_matching(&store, &selector, limit).await);
                 assert!(found == scan, "{selector:?} by {limit}: {found:?}, not {scan:?}");
                 let mut found = positions(&read_log_backward(&store, &selector, limit).await);

@@ -98,7 +98,8 @@ async fn around(does: Does) -> (Result<Dispatched<String>, DispatchError<String>
     Nth::<0>::on(&bus, &trail, Does::Nothing);
     Nth::<1>::on(&bus, &trail, does);
     Nth::<2>::on(&bus, &trail, Does::Nothing);
-    let outcome = bus.dispatch_with(Write(Some(9)), DispatchOptions::default().deadline(SHORT * 20)).await;
+    let deadline = if does == Does::Hang { LATE } else { AMPLE };
+    let outcome = bus.dispatch_with(Write(Some(9)), DispatchOptions::default().deadline(deadline)).await;
     let sent = scribe.contexts.lock().unwrap().len();
     let trail = trail.lock().unwrap().clone();
     (outcome, trail, sent)
@@ -167,6 +168,76 @@ fn what_middleware_changes_takes_effect() {
     });
 }
 
+/// Dispatches [`Write`] in the place of [`Other`], and, if it is told to, in the place of itself.
+struct Redirect {
+    again: bool,
+}
+
+impl Middleware for Redirect {
+    const NAME: &'static str = "redirect";
+
+    async fn before(&self, passage: &mut Passage) -> Result<(), Halt> {
+        passage.context.metadata.custom.insert("by".into(), Self::NAME.into());
+        if passage.command::<Write>().is_some() {
+            let write = Write(Some(8));
+            let again = async || passage.instead::<Write, Write>(write, |reply| reply, |no| no).await;
+            return if self.again { Err(again().await) } else { Ok(()) };
+        }
+        let length = |reply: String| u32::try_from(reply.len()).unwrap();
+        Err(passage.instead::<Other, Write>(Write(Some(9)), length, |no| format!("not even so: {no}")).await)
+    }
+}
+
+/// CM-10: given middleware that dispatches another command in the place of one, then that goes to its own owner, once, through the
+/// middleware that concerns it, under the same id and awaiting the same; its outcome is that of the first.
+#[test]
+fn another_command_may_take_the_place_of_one() {
+    run(async {
+        let (bus, _supervisor) = bus().await;
+        let (scribe, trail) = (Scribe::on(&bus).await, Trail::default());
+        bus.add_middleware(Redirect { again: false });
+        Nth::<0>::on(&bus, &trail, Does::Nothing);
+        let id = CommandId(Uuid::from_u128(5));
+        let done = bus.dispatch_with(Other, DispatchOptions::default().command_id(id)).await.unwrap();
+        assert_eq!((done.reply, done.position), (4, Some(Position::new(9))));
+        let context = scribe.last();
+        assert_eq!(
+            (context.command_id, context.idempotent, scribe.contexts.lock().unwrap().len()),
+            (id, true, 1)
+        );
+        assert_eq!(json!(context.metadata.custom), json!({"by": "redirect"}));
+        let asked = ["before first", "done for Some(9) after first"];
+        assert_eq!(*trail.lock().unwrap(), asked, "of the command that is sent, once");
+
+        let _slow = projection(&bus, "test.slow", &["test.happened"]).await;
+        let late = bus.dispatch_with(Other, strong().deadline(LATE)).await.unwrap_err();
+        let DispatchError::NotYetVisible { position, reply, .. } = late else { panic!("{late}") };
+        assert_eq!((position, reply.as_str()), (Position::new(9), "4"));
+    });
+}
+
+/// CM-11: a rejection of what took a command's place is made that of the command; who replaces again and again fails at once.
+#[test]
+fn what_takes_a_commands_place_may_fail() {
+    run(async {
+        let (bus, _supervisor) = bus().await;
+        let trail = Trail::default();
+        bus.add_middleware(Redirect { again: false });
+        Nth::<0>::on(&bus, &trail, Does::Reject);
+        assert_eq!(bus.dispatch(Other).await, Err(DispatchError::Rejected("not even so: never".to_owned())));
+
+        let (bus, _supervisor) = super::bus().await;
+        let scribe = Scribe::on(&bus).await;
+        bus.add_middleware(Redirect { again: true });
+        let failed = bus.dispatch(Other).await.unwrap_err();
+        assert!(
+            matches!(&failed, DispatchError::Failed { reason } if reason.starts_with("test.write is dispatched in")),
+            "{failed:?}"
+        );
+        assert!(scribe.contexts.lock().unwrap().is_empty());
+    });
+}
+
 /// CM-11: given a panic, or no end, in middleware, then it is the failure of that dispatch, which the others are told of, and nothing
 /// was sent; one behind the command changes nothing of its outcome.
 #[test]
@@ -196,7 +267,7 @@ fn failure_hooks_see_the_reason() {
         drop(bus.dispatch(Write(None)).await);
         Scribe::on(&bus).await;
         let _slow = projection(&bus, "test.slow", &["test.happened"]).await;
-        drop(bus.dispatch_with(Write(Some(9)), strong().deadline(SHORT)).await);
+        drop(bus.dispatch_with(Write(Some(9)), strong().deadline(LATE)).await);
         let trail = trail.lock().unwrap();
         assert!(trail[1].starts_with("no_handler (nobody here owns the command test.write"), "{trail:?}");
         assert!(trail[3].starts_with("not_yet_visible (stored at position 9"), "{trail:?}");

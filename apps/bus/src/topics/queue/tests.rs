@@ -68,8 +68,8 @@ fn disconnect_loses_all_and_begins_anew() {
 
 /// Given a queue that overflowed, nothing comes until all that waits was taken: one gap, then live again.
 #[test]
-fn catch_up_makes_one_gap() {
-    let mut queue = offered(Overflow::CatchUp, 5);
+fn dropping_until_drained_makes_one_gap() {
+    let mut queue = offered(Overflow::DropUntilDrained, 5);
     assert_eq!(queue.next(), Item(0));
     assert!(!queue.offer(at(5), 5).accepted, "there is room, but it would tear the gap in two");
     assert_eq!(drained(&mut queue), [Item(1), Item(2), Lagged(gap(3, 3, 5)), Nothing]);
@@ -109,7 +109,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
 }
 
 fn policies() -> impl Strategy<Value = Overflow> {
-    prop_oneof![Just(Overflow::DropOldest), Just(Overflow::DropNewest), Just(Overflow::CatchUp)]
+    prop_oneof![Just(Overflow::DropOldest), Just(Overflow::DropNewest), Just(Overflow::DropUntilDrained)]
 }
 
 proptest! {
@@ -146,7 +146,7 @@ proptest! {
                     prop_assert_eq!(told, gap(told.missed, missed[0], missed[missed.len() - 1]));
                 }
                 Nothing => {}
-                Next::Disconnected(_) => prop_assert!(false, "nobody said so"),
+                Next::Disconnected(_) | Next::Behind { .. } => prop_assert!(false, "nobody said so"),
             }
         }
         prop_assert_eq!(expected.next(), None, "neither handed out nor told of");

@@ -34,6 +34,10 @@ impl Registry {
         let Some(entry) = table.topic_of_notice(TypeId::of::<N>()).or_else(|| table.topic(N::TOPIC)) else {
             return 0;
         };
+        if entry.log.is_some() {
+            tracing::error!(topic = N::TOPIC, "only what is appended to the log is published on this topic");
+            return 0;
+        }
         if entry.attached.is_empty() {
             return entry.ring.as_ref().map_or(0, |ring| ring.send(notice));
         }
@@ -137,6 +141,9 @@ fn entry_for<'a, T: Payload>(
         tracing::warn!(topic = &**topic, "an event was published on a topic that is not registered");
         return Ok(None);
     };
+    if entry.log.is_some() {
+        return Err(PublishError::OfTheLog { topic: Arc::clone(topic) });
+    }
     let published = Carried::of::<T>();
     entry.takes(published).map_err(|carried| PublishError::Carries {
         topic: Arc::clone(topic),

@@ -163,6 +163,28 @@ BEGIN
     END IF;
 END $$;
 
+-- Tags, a line for each, with the rarest between two positions first: among its events those with the others are looked for. No more
+-- than some are counted of each, so where none is rare they keep their order.
+CREATE FUNCTION {schema}.rarest_first(p_tags text, p_first bigint, p_last bigint)
+RETURNS text LANGUAGE plpgsql STABLE
+SET jit = off SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off
+AS $$
+BEGIN
+    IF position(E'\n' IN p_tags) = 0 THEN
+        RETURN p_tags;
+    END IF;
+    RETURN (
+        SELECT string_agg(counted.tag, E'\n' ORDER BY counted.events, counted.ordinal) FROM (
+            SELECT own.tag, own.ordinal, (
+                SELECT count(*) FROM (
+                    SELECT FROM {schema}.event_tags t WHERE t.tag = own.tag AND t.position BETWEEN p_first AND p_last LIMIT 250
+                ) AS few
+            ) AS events
+            FROM unnest(string_to_array(p_tags, E'\n')) WITH ORDINALITY AS own (tag, ordinal)
+        ) AS counted
+    );
+END $$;
+
 -- Of conditions, each item of a query (p_tags all of the tags and p_names the names, a line for each; null names are any) with
 -- the position behind which it must find nothing: the numbers of those that find something, with the first position. What this
 -- transaction has looked through before, up to umbel.looked_to, is not looked through again.
@@ -197,7 +219,8 @@ END $$;
 
 -- The same, asked before the transaction takes the log's lock: so what lies between a condition's position and the log's present end, be it
 -- the whole log, is looked through while others append, and under the lock only what came since. Where all positions are near the end,
--- looking twice is not worth it, and nothing is found.
+-- looking twice is not worth it, and nothing is found. The rarest tag of each item leads; under the lock, where little is left to look
+-- through, any is as good.
 CREATE FUNCTION {schema}.look_ahead(p_numbers int[], p_after bigint[], p_tags text[], p_names text[])
 RETURNS TABLE (number int, first_position bigint) LANGUAGE plpgsql
 AS $$
@@ -208,6 +231,10 @@ BEGIN
     IF head - 64 <= ALL (p_after) THEN
         RETURN;
     END IF;
+    p_tags := ARRAY(
+        SELECT {schema}.rarest_first(given.tags, given.after + 1, head)
+        FROM unnest(p_tags, p_after) WITH ORDINALITY AS given (tags, after, ordinal) ORDER BY given.ordinal
+    );
     RETURN QUERY SELECT found.number, found.first_position FROM {schema}.find_tagged(p_numbers, p_after, p_tags, p_names) AS found;
     PERFORM set_config('umbel.looked_to', head::text, true);
 END $$;

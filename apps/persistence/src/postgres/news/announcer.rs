@@ -1,14 +1,11 @@
 //! Tells other processes what this one has committed, and which subscriptions it has changed.
 
-use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicBool, AtomicU64, Ordering},
-    },
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
-use tokio::time::{Instant, sleep_until, timeout};
+use tokio::{
+    sync::watch,
+    time::{Instant, sleep_until, timeout},
+};
 use umbel_core::{Position, store::StoreError, subscription::Change};
 
 use super::{channel, text};
@@ -18,8 +15,14 @@ use crate::{
 };
 
 /// From one notification to the next at least: what is committed within it shares one. The first after a silence goes at once.
-/// A commit takes about as long, and a writer at full speed shall not spend the server's time on hints.
-const PAUSE: Duration = Duration::from_millis(2);
+const PAUSE: Duration = Duration::from_millis(1);
+
+/// The same where much is committed. A notification wakes a session of the server for each process that listens, and that process: a
+/// writer at full speed shall not spend the machine's time on hints.
+const BUSY_PAUSE: Duration = Duration::from_millis(8);
+
+/// By how many events the log is longer than at the last notification where much is committed.
+const MANY: u64 = 4;
 
 /// How long whoever has changed a subscription waits until others are told.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -30,52 +33,47 @@ pub(in crate::postgres) struct Announcer {
     reader: Arc<Reader>,
     channel: String,
     /// What was committed.
-    head: AtomicU64,
-    /// What was said of it.
-    said: AtomicU64,
-    /// Whether somebody is about to say it.
-    busy: AtomicBool,
-}
-
-/// While it is there, nobody else speaks.
-struct Speaking(Arc<Announcer>);
-
-impl Announcer {
-    pub(in crate::postgres) fn new(reader: Arc<Reader>, schema: &Schema) -> Arc<Self> {
-        let (head, said) = (AtomicU64::new(0), AtomicU64::new(0));
-        Arc::new(Self { reader, channel: channel(schema), head, said, busy: AtomicBool::new(false) })
-    }
-
-    /// This process has committed up to here. Returns at once; what is said is said by a task on the caller's runtime.
-    pub(in crate::postgres) fn committed(self: &Arc<Self>, head: Position) {
-        self.head.fetch_max(head.get(), Ordering::SeqCst);
-        if let Some(speaking) = self.begin() {
-            // Ended together with its runtime, it leaves the word to others.
-            tokio::spawn(async move { speaking.say_all().await });
-        }
-    }
-
-    fn begin(self: &Arc<Self>) -> Option<Speaking> {
-        let news = self.head.load(Ordering::SeqCst) > self.said.load(Ordering::SeqCst);
-        (news && !self.busy.swap(true, Ordering::SeqCst)).then(|| Speaking(Arc::clone(self)))
-    }
-}
-
-impl Speaking {
-    /// Until there is nothing more to say.
-    async fn say_all(self) {
-        let announcer = Arc::clone(&self.0);
-        let mut speaking = Some(self);
-        while speaking.is_some() {
-            announcer.say().await;
-            // What comes from now on begins anew, here or elsewhere.
-            drop(speaking);
-            speaking = announcer.begin();
-        }
-    }
+    head: watch::Sender<Position>,
 }
 
 impl Announcer {
+    pub(in crate::postgres) fn new(reader: Arc<Reader>, schema: &Schema) -> Self {
+        Self { reader, channel: channel(schema), head: watch::Sender::new(Position::START) }
+    }
+
+    /// This process has committed up to here. Returns at once; whoever [speaks](Self::speak) says it.
+    pub(in crate::postgres) fn committed(&self, head: Position) {
+        self.head.send_if_modified(|known| {
+            let is_news = head > *known;
+            *known = head.max(*known);
+            is_news
+        });
+    }
+
+    /// Says what is committed, for ever. On the thread of those who read, so that the connections that both use stay there, and the
+    /// writer is not held up.
+    pub(in crate::postgres) async fn speak(&self) {
+        let (mut heads, mut said) = (self.head.subscribe(), Position::START);
+        loop {
+            let head = *heads.borrow_and_update();
+            if head > said {
+                let begun = Instant::now();
+                self.say(head).await;
+                let is_busy = head.get() - said.get() >= MANY;
+                said = head;
+                sleep_until(begun + if is_busy { BUSY_PAUSE } else { PAUSE }).await;
+            } else if heads.changed().await.is_err() {
+                return;
+            }
+        }
+    }
+
+    async fn say(&self, head: Position) {
+        if let Err(error) = self.announce(News::Head(head)).await {
+            tracing::debug!(%error, %head, "other processes were not told of an append; they find out by looking");
+        }
+    }
+
     /// Subscriptions have changed. Returns once that is said, or cannot be for now: then others find out by asking. It happens rarely
     /// enough to be said each time.
     pub(in crate::postgres) async fn changed(&self, change: Change) {
@@ -93,22 +91,5 @@ impl Announcer {
     async fn announce(&self, news: News) -> Result<(), StoreError> {
         let statement = &self.reader.statements().announce;
         self.reader.write(statement, &[&self.channel, &text(news)]).await.map(drop)
-    }
-
-    async fn say(&self) {
-        let begun = Instant::now();
-        let head = self.head.load(Ordering::SeqCst);
-        let said = self.announce(News::Head(Position::new(head))).await;
-        if let Err(error) = said {
-            tracing::debug!(%error, head, "other processes were not told of an append; they find out by looking");
-        }
-        self.said.fetch_max(head, Ordering::SeqCst);
-        sleep_until(begun + PAUSE).await;
-    }
-}
-
-impl Drop for Speaking {
-    fn drop(&mut self) {
-        self.0.busy.store(false, Ordering::SeqCst);
     }
 }

@@ -3,24 +3,15 @@
 use tokio_postgres::Row;
 use umbel_core::{
     Json, Position,
-    document::{Direction, DocumentKey, DocumentQuery, Filter, IndexKey, Test},
+    document::{DocumentKey, DocumentQuery},
     store::{DocumentPage, SaveProjection, SaveProjectionError, StoreError},
 };
 
-use super::{Param, Reader};
-use crate::postgres::{sql::Statements, types::JsonOut, writer::DocumentRows};
-
-/// Sorts after every index key: their first byte is a small number.
-const ABOVE_ALL: &[u8] = &[0xff];
-
-/// Parameters of `query_documents.sql` before those of its filters.
-const FIXED_PARAMS: usize = 5;
-
-/// A filter's values, owned by the query that sends them.
-enum FilterParams<'a> {
-    In(Vec<&'a [u8]>),
-    Range(&'a [u8], &'a [u8]),
-}
+use super::{
+    Param, Reader,
+    queries::{QueryParams, query_text},
+};
+use crate::postgres::{types::JsonOut, writer::DocumentRows};
 
 impl Reader {
     pub(in crate::postgres) async fn get_documents(
@@ -40,32 +31,19 @@ impl Reader {
         &self,
         query: DocumentQuery,
     ) -> Result<DocumentPage, StoreError> {
-        let filters = by_narrowness(&query);
         let sql = query_text(&self.statements, &query);
-        let used: Vec<&str> = query.indexes().collect();
-        let order = query.order.as_ref().map(|order| order.index.as_str());
-        let limit = i64::from(query.limit);
-        // Where the page ends is a number, too.
-        let offset = i64::try_from(query.offset).unwrap_or(i64::MAX).min(i64::MAX - limit);
-        let values: Vec<_> = filters.iter().map(|filter| FilterParams::of(&filter.test)).collect();
-        let mut params: Vec<Param<'_>> = vec![&query.collection, &order, &offset, &limit, &used];
-        for (filter, values) in filters.iter().zip(&values) {
-            params.push(&filter.index);
-            match values {
-                FilterParams::In(values) => params.push(values),
-                FilterParams::Range(from, to) => params.extend([from as Param<'_>, to as Param<'_>]),
-            }
-        }
-        let rows = self.query(&sql, &params).await?;
+        let values = QueryParams::of(&query);
+        let rows = self.query(&sql, &values.params()).await?;
         let total: i64 = rows.first().map_or(0, |row| row.get("total"));
         let document = |row: &Row| {
             let key = row.get::<_, Option<String>>("key")?;
             row.get::<_, Option<JsonOut>>("body").map(|JsonOut(body)| (key, body))
         };
+        let built_with: Option<Vec<String>> = rows.first().and_then(|row| row.get("unserved"));
         Ok(DocumentPage {
             documents: rows.iter().filter_map(document).collect(),
             total: u64::try_from(total).unwrap_or(0),
-            unserved: rows.first().and_then(|row| row.get("unserved")),
+            unserved: built_with.and_then(|indexes| query.unserved(&indexes)),
         })
     }
 
@@ -94,60 +72,6 @@ impl Reader {
         let saved = self.write(&self.statements.save_projection, &params).await?;
         outcome(&saved)
     }
-}
-
-/// The filters, the one first that leads to the documents: likely the narrowest.
-fn by_narrowness(query: &DocumentQuery) -> Vec<&Filter> {
-    let mut filters: Vec<_> = query.filters.iter().collect();
-    filters.sort_by_key(|filter| match &filter.test {
-        Test::In(keys) => keys.len().min(1000),
-        Test::Range { .. } => usize::MAX,
-    });
-    filters
-}
-
-/// The query's text: one for each combination of filters, and each way through what matches.
-pub(in crate::postgres) fn query_text(statements: &Statements, query: &DocumentQuery) -> String {
-    let mut next = FIXED_PARAMS;
-    let mut parameter = || {
-        next += 1;
-        format!("${next}")
-    };
-    let mut test = |filter: &Filter| {
-        let index = parameter();
-        let text = match filter.test {
-            Test::In(_) => statements.filter_in.replace("{values}", &parameter()),
-            Test::Range { .. } => {
-                statements.filter_range.replace("{from}", &parameter()).replace("{to}", &parameter())
-            }
-        };
-        text.replace("{index}", &index)
-    };
-    let tests: Vec<_> = by_narrowness(query).into_iter().map(&mut test).collect();
-    let each = |statement: &str, entry: &str, tests: &[String]| {
-        let of = |test: &String| statement.replace("{test}", &test.replace("{entry}", entry));
-        tests.iter().map(of).collect::<String>()
-    };
-    let matches = match tests.split_first() {
-        None => statements.all_documents.clone(),
-        Some((first, others)) => each(&statements.matching_documents, "led", std::slice::from_ref(first))
-            .replace("{filters}", &each(&statements.matching_also, "i", others)),
-    };
-    let direction = query.order.as_ref().map(|order| order.direction);
-    let page = match (direction, query.filters.is_empty()) {
-        (None, _) => &statements.page_by_key,
-        (Some(Direction::Forward), true) => &statements.page_forward,
-        (Some(Direction::Backward), true) => &statements.page_backward,
-        (Some(Direction::Forward), false) => &statements.matches_forward,
-        (Some(Direction::Backward), false) => &statements.matches_backward,
-    };
-    let sorted = match direction {
-        Some(Direction::Backward) => "DESC NULLS LAST",
-        Some(Direction::Forward) | None => "NULLS FIRST",
-    };
-    let page = page.replace("{met_matches}", &each(&statements.met_matches, "m", &tests));
-    let text = statements.query_documents.replace("{matches}", &matches).replace("{page}", &page);
-    text.replace("{sorted}", sorted)
 }
 
 /// The parameters of `save_projection.sql`.
@@ -183,16 +107,4 @@ pub(super) fn outcome(saved: &[Row]) -> Result<(), SaveProjectionError> {
 /// The documents of such rows.
 pub(super) fn bodies(rows: &[Row]) -> Vec<Option<Json>> {
     rows.iter().map(|row| row.get::<_, Option<JsonOut>>("body").map(|JsonOut(body)| body)).collect()
-}
-
-impl<'a> FilterParams<'a> {
-    fn of(test: &'a Test) -> Self {
-        match test {
-            Test::In(keys) => Self::In(keys.iter().map(IndexKey::as_bytes).collect()),
-            Test::Range { from, to } => Self::Range(
-                from.as_ref().map_or(&[], IndexKey::as_bytes),
-                to.as_ref().map_or(ABOVE_ALL, IndexKey::as_bytes),
-            ),
-        }
-    }
 }

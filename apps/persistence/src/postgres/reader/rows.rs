@@ -42,7 +42,7 @@ const DRAINED_MAX_BYTES: usize = 4 << 20;
 /// Where a statement has its events.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Columns {
-    /// The column of the position. A row that has none there stands for an empty page.
+    /// The column of the position. The row that has none there tells what is not about one event.
     pub(super) first: usize,
     /// The column of the link's version, if there are links.
     pub(super) linked_at: Option<usize>,
@@ -55,7 +55,7 @@ pub(super) struct EventRows<'a> {
     pub(super) room: Room,
     /// Bytes of rows that there was no room for.
     drained: usize,
-    /// For what is the same in all of them.
+    /// The row that comes before the events: what there is to know of the log, or the stream, as it was read.
     pub(super) first: Option<Row>,
     /// The events. Their names are still to come: an event is large, so it is made once, where it stays.
     pub(super) events: Vec<RecordedEvent>,
@@ -253,13 +253,11 @@ impl Gather for EventRows<'_> {
             self.drained = self.drained.saturating_add(row.raw_size_bytes());
             return;
         }
-        if let Err(what) = self.take(&row) {
-            self.damage.get_or_insert(what);
+        match self.take(&row) {
+            Ok(true) => self.hand_over(),
+            Ok(false) => self.first = Some(row),
+            Err(what) => drop(self.damage.get_or_insert(what)),
         }
-        if self.first.is_none() {
-            self.first = Some(row);
-        }
-        self.hand_over();
     }
 
     fn has_enough(&self) -> bool {
@@ -282,10 +280,10 @@ impl EventRows<'_> {
         }
     }
 
-    /// Makes an event of a row that holds one, if there is room for it. Columns by place: this runs for every event read.
-    fn take(&mut self, row: &Row) -> Result<(), String> {
+    /// Makes an event of a row, if there is room for it; whether it holds one. Columns by place: this runs for every event read.
+    fn take(&mut self, row: &Row) -> Result<bool, String> {
         let Columns { first, linked_at } = self.columns;
-        let Some(position) = row.get::<_, Option<i64>>(first) else { return Ok(()) };
+        let Some(position) = row.get::<_, Option<i64>>(first) else { return Ok(false) };
         let wrong = |error: tokio_postgres::Error| {
             format!("event {position}: {}", crate::postgres::error::describe(&error))
         };
@@ -327,7 +325,7 @@ impl EventRows<'_> {
                 linked_at: linked_at.map(Version::from_i64),
             });
         }
-        Ok(())
+        Ok(true)
     }
 }
 

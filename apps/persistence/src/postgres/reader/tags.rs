@@ -1,7 +1,7 @@
 //! Pages of the events that a query by tags is about.
 //!
-//! They are looked for among the events with the first tag of each item, so many of them at a time: a page costs that much
-//! even where all others of an item's tags are rare.
+//! They are looked for among the events with the rarest tag of each item, so many of them at a time: a page costs that much where none of
+//! an item's tags is rare.
 
 use umbel_core::{
     Position, TagQuery,
@@ -16,7 +16,7 @@ use super::{
     sorted,
 };
 
-/// Events with the first tag of an item that one page looks at, for each item.
+/// Events with the rarest tag of an item that one page looks at, for each item.
 const CANDIDATES_MAX: i64 = 5_000;
 
 impl Reader {

@@ -7,12 +7,12 @@
 met AS MATERIALIZED (
     SELECT i.value, i.key FROM (
         SELECT value, key FROM {schema}.document_index
-        WHERE collection = (SELECT collection FROM named) AND index_name = $2
+        WHERE collection = (SELECT collection FROM named) AND index_name = $5
         ORDER BY value DESC, key DESC LIMIT (SELECT CASE WHEN total > 16 * rows THEN total / 4 ELSE 0 END FROM reach)
     ) i
     WHERE i.value = (
         SELECT own.value FROM {schema}.document_index own
-        WHERE own.collection = (SELECT collection FROM named) AND own.key = i.key AND own.index_name = $2
+        WHERE own.collection = (SELECT collection FROM named) AND own.key = i.key AND own.index_name = $5
         ORDER BY own.value LIMIT 1
     )
     {met_matches}
@@ -22,12 +22,12 @@ met AS MATERIALIZED (
 ), at_edge AS MATERIALIZED (
     SELECT i.value, i.key FROM (
         SELECT value, key FROM {schema}.document_index
-        WHERE collection = (SELECT collection FROM named) AND index_name = $2 AND value = (SELECT value FROM edge)
+        WHERE collection = (SELECT collection FROM named) AND index_name = $5 AND value = (SELECT value FROM edge)
         ORDER BY key LIMIT (SELECT total / 4 FROM reach)
     ) i
     WHERE i.value = (
         SELECT own.value FROM {schema}.document_index own
-        WHERE own.collection = (SELECT collection FROM named) AND own.key = i.key AND own.index_name = $2
+        WHERE own.collection = (SELECT collection FROM named) AND own.key = i.key AND own.index_name = $5
         ORDER BY own.value LIMIT 1
     )
     {met_matches}
@@ -42,7 +42,7 @@ met AS MATERIALIZED (
         UNION ALL
         SELECT matches.key, (
             SELECT i.value FROM {schema}.document_index i
-            WHERE i.collection = (SELECT collection FROM named) AND i.key = matches.key AND i.index_name = $2
+            WHERE i.collection = (SELECT collection FROM named) AND i.key = matches.key AND i.index_name = $5
             ORDER BY i.value LIMIT 1
         )
         FROM matches WHERE NOT (SELECT filled.whole FROM filled)

@@ -7,15 +7,15 @@
 walked AS MATERIALIZED (
     SELECT i.value, i.key FROM (
         SELECT value, key FROM {schema}.document_index
-        WHERE collection = (SELECT collection FROM named) AND index_name = $2
+        WHERE collection = (SELECT collection FROM named) AND index_name = $5
         ORDER BY value, key LIMIT CASE WHEN EXISTS (
             SELECT FROM {schema}.document_shapes s
-            WHERE s.collection = (SELECT collection FROM named) AND NOT $2 = ANY (s.indexes)
+            WHERE s.collection = (SELECT collection FROM named) AND NOT $5 = ANY (s.indexes)
         ) THEN 0 ELSE (SELECT CASE WHEN total > 16 * rows THEN total / 4 ELSE 0 END FROM reach) END
     ) i
     WHERE i.value = (
         SELECT own.value FROM {schema}.document_index own
-        WHERE own.collection = (SELECT collection FROM named) AND own.key = i.key AND own.index_name = $2
+        WHERE own.collection = (SELECT collection FROM named) AND own.key = i.key AND own.index_name = $5
         ORDER BY own.value LIMIT 1
     )
     {met_matches}
@@ -28,7 +28,7 @@ walked AS MATERIALIZED (
         UNION ALL
         SELECT matches.key, (
             SELECT i.value FROM {schema}.document_index i
-            WHERE i.collection = (SELECT collection FROM named) AND i.key = matches.key AND i.index_name = $2
+            WHERE i.collection = (SELECT collection FROM named) AND i.key = matches.key AND i.index_name = $5
             ORDER BY i.value LIMIT 1
         )
         FROM matches WHERE NOT (SELECT filled.whole FROM filled)

@@ -6,9 +6,9 @@
 -- Index: document_index_pkey in its order, document_index_by_key for each one met, document_shapes_pkey, documents_pkey.
 met AS MATERIALIZED (
     SELECT i.value, i.key FROM {schema}.document_index i
-    WHERE i.collection = (SELECT collection FROM named) AND i.index_name = $2 AND i.value = (
+    WHERE i.collection = (SELECT collection FROM named) AND i.index_name = $5 AND i.value = (
         SELECT own.value FROM {schema}.document_index own
-        WHERE own.collection = i.collection AND own.key = i.key AND own.index_name = $2
+        WHERE own.collection = i.collection AND own.key = i.key AND own.index_name = $5
         ORDER BY own.value LIMIT 1
     )
     ORDER BY i.value DESC, i.key DESC LIMIT (SELECT rows FROM reach)
@@ -16,9 +16,9 @@ met AS MATERIALIZED (
     SELECT value FROM met ORDER BY value LIMIT 1
 ), at_edge AS MATERIALIZED (
     SELECT i.value, i.key FROM {schema}.document_index i
-    WHERE i.collection = (SELECT collection FROM named) AND i.index_name = $2 AND i.value = (SELECT value FROM edge) AND i.value = (
+    WHERE i.collection = (SELECT collection FROM named) AND i.index_name = $5 AND i.value = (SELECT value FROM edge) AND i.value = (
         SELECT own.value FROM {schema}.document_index own
-        WHERE own.collection = i.collection AND own.key = i.key AND own.index_name = $2
+        WHERE own.collection = i.collection AND own.key = i.key AND own.index_name = $5
         ORDER BY own.value LIMIT 1
     )
     ORDER BY i.key LIMIT (SELECT count(*) FROM met WHERE value = (SELECT value FROM edge))
@@ -26,10 +26,10 @@ met AS MATERIALIZED (
     SELECT d.key FROM {schema}.documents d
     WHERE d.collection = (SELECT collection FROM named) AND EXISTS (
         SELECT FROM {schema}.document_shapes s
-        WHERE s.collection = (SELECT collection FROM named) AND NOT $2 = ANY (s.indexes)
+        WHERE s.collection = (SELECT collection FROM named) AND NOT $5 = ANY (s.indexes)
     ) AND (
         SELECT i.value FROM {schema}.document_index i
-        WHERE i.collection = d.collection AND i.key = d.key AND i.index_name = $2 LIMIT 1
+        WHERE i.collection = d.collection AND i.key = d.key AND i.index_name = $5 LIMIT 1
     ) IS NULL
     ORDER BY d.key LIMIT (SELECT rows FROM reach) - (SELECT count(*) FROM met)
 ), page AS MATERIALIZED (

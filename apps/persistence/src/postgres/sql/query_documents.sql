@@ -1,18 +1,16 @@
--- A page of the documents that match, of those that serve, with how many match at all, of one snapshot. {matches} stands for what
+-- A page of the documents that match, with how many match at all, of one snapshot. {matches} stands for what
 -- all_documents.sql or matching_documents.sql says, {page} for one of the ways through them: page_by_key.sql; page_forward.sql and
 -- page_backward.sql through all, matches_forward.sql and matches_backward.sql through those that match filters. {sorted} is the direction
--- of order_by.
--- Parameters: 1 collection, 2 the index to sort by (null: by key), 3 how many to skip, 4 how many at most, 5 the indexes it uses; then the
--- filters'.
--- One row whose key is null: no document on this page. unserved: one of the indexes, when what serves was not built with it. A document
--- counts at its least value, and sorts before all others without one.
+-- of order_by. Pages by key of what has one value under an index are find_documents.sql's.
+-- Parameters: 1 collection, 2 the indexes it uses, each as collection/index, 3 how many to skip, 4 how many at most; then, if it is sorted
+-- by an index, that; then the filters'.
+-- One row whose key is null: no document on this page. unserved: what that which serves was built with, if one of the indexes is not in it. A
+-- document counts at its least value, and sorts before all others without one.
 -- Index: served_pkey, documents_pkey for the bodies, and those of the fragments. Nothing is looked for behind the page's end, nor on a
 -- page behind the last match.
 WITH named AS MATERIALIZED (
-    SELECT $1::text || coalesce(served.suffix, '') AS collection, (
-        SELECT used.index FROM unnest($5::text[]) AS used (index)
-        WHERE NOT $1 || '/' || used.index = ANY (served.indexes) LIMIT 1
-    ) AS unserved
+    SELECT $1::text || coalesce(served.suffix, '') AS collection,
+        CASE WHEN NOT served.indexes @> $2::text[] THEN served.indexes END AS unserved
     FROM (VALUES (1)) AS one
     LEFT JOIN {schema}.served ON served.collection = $1
 ), {matches}, reach AS MATERIALIZED (

@@ -2,10 +2,10 @@
 -- there were too many candidates, all of one snapshot. The events of the conversation are found first, then the page
 -- among them. Of more candidates than parameter 8 it returns no event: the reader asks for a shorter part of the log then.
 -- {conversation} is a condition on correlation_id, causation_id or both, {sorted} the direction (empty or DESC).
--- Rows come in order because the inner query's do; the reader makes sure of it. Ordering them here once more would sort
--- every page.
+-- The first row tells what there is to know, the others are the events: joined to it, each would be copied once more. They
+-- come in order because their query's do; the reader makes sure of it. Ordering them here once more would sort every page.
 -- Parameters: 1 to 7 as in select_range.sql, 8 how many candidates at most; then those of {conversation}.
--- One row whose position is null: none there. Index: events_by_conversation and archive's like it, events_pkey,
+-- One row: none there. Index: events_by_conversation and archive's like it, events_pkey,
 -- archive_pkey.
 WITH found AS MATERIALIZED (
     SELECT position, kind_id, recorded_at FROM {schema}.all_events
@@ -20,7 +20,7 @@ WITH found AS MATERIALIZED (
         AND recorded_at < coalesce($6::timestamptz, 'infinity')
     ORDER BY position {sorted} LIMIT $7
 )
-SELECT log.position AS head, log.archived_to, {columns}, (SELECT count(*) FROM found) > $8 AS too_many
-FROM {schema}.log
-LEFT JOIN (page JOIN {schema}.all_events e ON e.position = page.position) ON true
-WHERE log.one
+SELECT log.position AS head, log.archived_to, {no_event}, (SELECT count(*) FROM found) > $8 AS too_many
+FROM {schema}.log WHERE log.one
+UNION ALL
+SELECT NULL, NULL, {columns}, NULL FROM page JOIN {schema}.all_events e ON e.position = page.position

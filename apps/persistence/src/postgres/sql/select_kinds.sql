@@ -4,11 +4,11 @@
 -- Of more kinds than parameter 5 it returns no event.
 -- {events} is events, or all_events when the page reaches into the archive; {sorted} the direction (empty or DESC); {open} when
 -- the events behind the last span are looked at: forward when the listed ones are not enough, backward always.
--- Rows come in order because the inner query's do; the reader makes sure of it. Ordering them here once more would sort
--- every page.
+-- The first row tells what there is to know, the others are the events: joined to it, each would be copied once more. They
+-- come in order because their query's do; the reader makes sure of it. Ordering them here once more would sort every page.
 -- Parameters: 1 the first position, 2 the last, 3 names of types, 4 categories (null: do not restrict),
 --   5 how many kinds at most, 6 how many events at most.
--- One row whose position is null: none there. Index: span_kinds_pkey, events_pkey, archive_pkey.
+-- One row: none there. Index: span_kinds_pkey, events_pkey, archive_pkey.
 WITH wanted AS MATERIALIZED (
     SELECT k AS kind_id FROM {schema}.kinds_of($3, $4) AS k LIMIT $5::bigint + 1
 ), span AS MATERIALIZED (
@@ -48,7 +48,7 @@ WITH wanted AS MATERIALIZED (
     ) found
     ORDER BY position {sorted} LIMIT $6
 )
-SELECT log.position AS head, log.archived_to, {columns}, (SELECT count(*) FROM wanted) AS kinds
-FROM {schema}.log
-LEFT JOIN (page JOIN {schema}.{events} e ON e.position = page.position) ON true
-WHERE log.one
+SELECT log.position AS head, log.archived_to, {no_event}, (SELECT count(*) FROM wanted) AS kinds
+FROM {schema}.log WHERE log.one
+UNION ALL
+SELECT NULL, NULL, {columns}, NULL FROM page JOIN {schema}.{events} e ON e.position = page.position

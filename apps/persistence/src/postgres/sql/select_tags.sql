@@ -1,15 +1,15 @@
 -- A page of the events that a query by tags is about, and that are selected besides; with the log's head and where the page
--- must end because there were more candidates, all of one snapshot. Candidates are the events with the first tag of each item, so
+-- must end because there were more candidates, all of one snapshot. Candidates are the events with the rarest tag of each item, so
 -- many of each at most. Of an item that has more, the page knows nothing behind its last candidate.
 -- {conversation} is a condition on correlation_id, causation_id or both, or true; {sorted} the direction (empty or DESC), {last}
 -- accordingly max or min, {first} the other one, {before} <= or >=.
--- Rows come in order because the inner query's do; the reader makes sure of it. Ordering them here once more would sort
--- every page.
+-- The first row tells what there is to know, the others are the events: joined to it, each would be copied once more. They
+-- come in order because their query's do; the reader makes sure of it. Ordering them here once more would sort every page.
 -- Parameters: 1 to 7 as in select_range.sql, 8 tags and 9 names of items, a line for each (null: any name), 10 how many
 --   candidates of each at most; then those of {conversation}.
--- One row whose position is null: none there. Index: event_tags_pkey, events_pkey, archive_pkey.
+-- One row: none there. Index: event_tags_pkey, events_pkey, archive_pkey.
 WITH item AS MATERIALIZED (
-    SELECT string_to_array(tags, E'\n') AS tags, names IS NULL AS any_name,
+    SELECT string_to_array({schema}.rarest_first(tags, $1, $2), E'\n') AS tags, names IS NULL AS any_name,
         ARRAY(SELECT {schema}.kinds_of(string_to_array(names, E'\n'), NULL)) AS kinds, number
     FROM unnest($8::text[], $9::text[]) WITH ORDINALITY AS given (tags, names, number)
 ), candidate AS MATERIALIZED (
@@ -43,7 +43,7 @@ WITH item AS MATERIALIZED (
         AND e.recorded_at < coalesce($6::timestamptz, 'infinity')
     ORDER BY e.position {sorted} LIMIT $7
 )
-SELECT log.position AS head, log.archived_to, {columns}, (SELECT position FROM edge) AS edge
-FROM {schema}.log
-LEFT JOIN (page JOIN {schema}.all_events e ON e.position = page.position) ON true
-WHERE log.one
+SELECT log.position AS head, log.archived_to, {no_event}, (SELECT position FROM edge) AS edge
+FROM {schema}.log WHERE log.one
+UNION ALL
+SELECT NULL, NULL, {columns}, NULL FROM page JOIN {schema}.all_events e ON e.position = page.position

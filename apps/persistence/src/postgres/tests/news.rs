@@ -46,6 +46,14 @@ async fn adapter(schema: &TestSchema, options: PostgresOptions) -> Arc<Postgres>
     Arc::new(Postgres::connect(schema.url(), schema.name(), options).await.unwrap())
 }
 
+/// The same as in a process, where somebody attends to it.
+async fn attended(schema: &TestSchema) -> Arc<Postgres> {
+    let adapter = adapter(schema, options()).await;
+    let attended = Arc::clone(&adapter);
+    tokio::spawn(async move { attended.attend().await });
+    adapter
+}
+
 /// A process that looks by itself every so often.
 async fn process(adapter: Arc<Postgres>, poll_interval_ms: u64) -> (Bus, Supervisor) {
     let bus = Bus::new(BusSettings::default());
@@ -171,7 +179,7 @@ fn only_positions_travel_and_only_on_the_channel_of_their_schema() {
         for channel in &channels {
             client.batch_execute(&format!("LISTEN \"{channel}\"")).await.unwrap();
         }
-        let stores = [adapter(&one, options()).await, adapter(&other, options()).await];
+        let stores = [attended(&one).await, attended(&other).await];
         let three = || (0..3).map(|_| event("x")).collect();
         for (store, head) in [(0, "3"), (1, "3"), (0, "6"), (1, "6")] {
             append(&stores[store], Append::to_stream(stream("a,b-é,\"c'"), Any, three())).await.unwrap();
@@ -232,7 +240,7 @@ fn what_changes_a_subscription_is_told_to_other_processes() {
 #[tokio::test]
 async fn what_is_committed_meanwhile_shares_a_notification() {
     let schema = schema();
-    let here = adapter(&schema, options()).await;
+    let here = attended(&schema).await;
     let mut news = adapter(&schema, options()).await.news();
     let head = |position| Some(News::Head(Position::new(position)));
     assert_eq!(news.next().await, head(0));

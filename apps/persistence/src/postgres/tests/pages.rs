@@ -7,17 +7,21 @@ use umbel_core::document::{Direction, DocumentQuery, Filter, IndexKey, Order, Te
 
 use super::support::{adapter, client, schema};
 use crate::postgres::{
-    reader::query_text,
+    reader::{by_narrowness, query_text},
     sql::{Schema, Statements},
     target::SETTINGS,
 };
 
 /// Statements that are parts of one, which [`queries`] puts together in each way.
-pub(super) const PARTS_OF_PAGES: [&str; 12] = [
+pub(super) const PARTS_OF_PAGES: [&str; 16] = [
     "query_documents",
+    "find_documents",
     "all_documents",
     "matching_documents",
     "matching_also",
+    "lead_by_values",
+    "lead_by_test",
+    "filter_equal",
     "filter_in",
     "filter_range",
     "page_by_key",
@@ -57,12 +61,24 @@ fn key(value: &Value) -> IndexKey {
     IndexKey::of(value).unwrap()
 }
 
+fn filter(index: &str, test: Test) -> Filter {
+    Filter { index: index.into(), test }
+}
+
 /// One for each text that a query may have.
 pub(super) fn queries() -> Vec<DocumentQuery> {
-    let of = |index: &str, test| Filter { index: index.into(), test };
-    let one = of("group", Test::In(vec![key(&json!("2"))]));
-    let range = of("rank", Test::Range { from: Some(key(&json!("000100"))), to: None });
-    let filters = [vec![], vec![one.clone()], vec![range.clone()], vec![range, one.clone()], vec![one; 2]];
+    let one = filter("group", Test::In(vec![key(&json!("2"))]));
+    let several = filter("group", Test::In(vec![key(&json!("2")), key(&json!("9"))]));
+    let range = filter("rank", Test::Range { from: Some(key(&json!("000100"))), to: None });
+    let filters = [
+        vec![],
+        vec![one.clone()],
+        vec![several.clone()],
+        vec![range.clone()],
+        vec![range, one.clone()],
+        vec![one.clone(), several],
+        vec![one; 2],
+    ];
     let orders = [None, Some(("rank", Direction::Forward)), Some(("rank", Direction::Backward))];
     let filtered = |order| filters.clone().map(|filters| DocumentQuery { filters, ..all(order) });
     orders.into_iter().flat_map(filtered).collect()
@@ -76,34 +92,55 @@ struct Ran {
 
 /// Carries it out as connections of the adapter do: by a plan that was made without knowing the parameters.
 async fn run(client: &Client, statements: &Statements, query: &DocumentQuery, offset: i64) -> Ran {
-    let quoted = |index: &str| format!("'{index}'");
-    let order = query.order.as_ref().map_or_else(|| "NULL".into(), |order| quoted(&order.index));
-    let used: Vec<_> = query.indexes().collect();
-    let collection = quoted(&query.collection);
-    let mut values = vec![
-        collection,
-        order,
-        offset.to_string(),
-        query.limit.to_string(),
-        quoted(&format!("{{{}}}", used.join(","))),
-    ];
-    let mut filters: Vec<_> = query.filters.iter().collect();
-    filters.sort_by_key(|filter| matches!(filter.test, Test::Range { .. }));
-    for filter in filters {
-        values.push(quoted(&filter.index));
-        match filter.test {
-            Test::In(_) => values.push(r"ARRAY['\x0432'::bytea]".into()),
-            Test::Range { .. } => values.extend([r"'\x04303030313030'".into(), r"'\xff'".into()]),
-        }
-    }
-    client.batch_execute(&format!("PREPARE page AS {}", query_text(statements, query))).await.unwrap();
-    let execute = format!("EXECUTE page({})", values.join(", "));
+    prepare(client, statements, "page", query).await;
+    let ran = run_prepared(client, "page", query, offset).await;
+    client.batch_execute("DEALLOCATE page").await.unwrap();
+    ran
+}
+
+async fn prepare(client: &Client, statements: &Statements, name: &str, query: &DocumentQuery) {
+    client.batch_execute(&format!("PREPARE {name} AS {}", query_text(statements, query))).await.unwrap();
+}
+
+async fn run_prepared(client: &Client, name: &str, query: &DocumentQuery, offset: i64) -> Ran {
+    let execute = format!("EXECUTE {name}({})", parameters(query, offset));
     let documents = client.query(&execute, &[]).await.unwrap();
     let documents = documents.iter().filter(|row| row.get::<_, Option<&str>>("key").is_some()).count();
     let explain = format!("EXPLAIN (ANALYZE, COSTS off, TIMING off, SUMMARY off) {execute}");
     let plan = client.query(&explain, &[]).await.unwrap().iter().map(|row| row.get(0)).collect();
-    client.batch_execute("DEALLOCATE page").await.unwrap();
     Ran { plan, documents }
+}
+
+/// As text, in the order that the statement counts on.
+fn parameters(query: &DocumentQuery, offset: i64) -> String {
+    let quoted = |index: &str| format!("'{index}'");
+    let bytes = |key: &IndexKey| {
+        let digits = key.as_bytes().iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+        format!(r"'\x{digits}'::bytea")
+    };
+    let bound = |key: &Option<IndexKey>, none: &str| key.as_ref().map_or_else(|| none.to_owned(), bytes);
+    let used: Vec<_> = query.indexes().map(|index| format!("{}/{index}", query.collection)).collect();
+    let mut values = vec![
+        quoted(&query.collection),
+        quoted(&format!("{{{}}}", used.join(","))),
+        offset.to_string(),
+        query.limit.to_string(),
+    ];
+    values.extend(query.order.as_ref().map(|order| quoted(&order.index)));
+    for filter in by_narrowness(query) {
+        values.push(quoted(&filter.index));
+        match &filter.test {
+            Test::In(keys) => match keys.as_slice() {
+                [key] => values.push(bytes(key)),
+                keys => {
+                    let keys: Vec<_> = keys.iter().map(bytes).collect();
+                    values.push(format!("ARRAY[{}]", keys.join(", ")));
+                }
+            },
+            Test::Range { from, to } => values.extend([bound(from, "''"), bound(to, r"'\xff'")]),
+        }
+    }
+    values.join(", ")
 }
 
 impl Ran {
@@ -140,13 +177,16 @@ async fn filled(analyzed: bool) -> (Client, Statements, umbel_testkit::postgres:
     let named = Schema::new(schema.name()).unwrap();
     client.batch_execute(&named.render(FILL)).await.unwrap();
     if analyzed {
-        let vacuum = |table: &str| format!("VACUUM ANALYZE {{schema}}.{table}");
-        for table in ["documents", "document_index", "document_shapes", "served"] {
-            client.batch_execute(&named.render(&vacuum(table))).await.unwrap();
-        }
+        vacuum(&client, &named).await;
     }
     client.batch_execute(SETTINGS).await.unwrap();
     (client, Statements::new(&named), schema)
+}
+
+async fn vacuum(client: &Client, schema: &Schema) {
+    for table in ["documents", "document_index", "document_shapes", "served"] {
+        client.batch_execute(&schema.render(&format!("VACUUM ANALYZE {{schema}}.{table}"))).await.unwrap();
+    }
 }
 
 /// A page of all documents, by whichever index, either way, is read without meeting others than those up to its end, whatever
@@ -207,5 +247,52 @@ async fn documents_are_found_by_the_indexes_that_are_named() {
             assert!(plan.contains(&format!(" {index} ")), "{query:?} lacks {index}:\n{plan}");
         }
         assert!(!plan.contains("Seq Scan on document"), "{query:?}:\n{plan}");
+    }
+}
+
+/// A filter by a value that few documents have meets these and no others, alone, among others, and sorted: whatever the planner knew of the
+/// tables when it made the plan. It may have known nothing, since connections plan when a store is new, and keep their plans.
+#[tokio::test]
+async fn a_value_that_few_documents_have_costs_what_it_finds() {
+    let rank = |rank: u32| key(&json!(format!("{rank:06}")));
+    let one = filter("rank", Test::In(vec![rank(1000)]));
+    let several = filter("rank", Test::In(vec![rank(1000), rank(1003), rank(1003), rank(5)]));
+    let range = filter("rank", Test::Range { from: Some(rank(999)), to: Some(rank(1001)) });
+    let group = filter("group", Test::In(vec![key(&json!("0")), key(&json!("1")), key(&json!("2"))]));
+    let orders = [None, Some(("rank", Direction::Forward)), Some(("group", Direction::Backward))];
+    let of = |filters: &[&Filter], order| DocumentQuery {
+        filters: filters.iter().map(|&filter| filter.clone()).collect(),
+        ..all(order)
+    };
+    let queries: Vec<_> = orders
+        .into_iter()
+        .flat_map(|order| {
+            [(&[&one][..], 1), (&[&one, &group], 1), (&[&several], 2), (&[&range], 1), (&[&one, &range], 1)]
+                .map(|(filters, documents)| (of(filters, order), documents))
+        })
+        .collect();
+    let schema = schema();
+    adapter(&schema).await;
+    let client = client(schema.url()).await;
+    let named = Schema::new(schema.name()).unwrap();
+    client.batch_execute(SETTINGS).await.unwrap();
+    let statements = Statements::new(&named);
+    for (at, (query, _)) in queries.iter().enumerate() {
+        prepare(&client, &statements, &format!("early{at}"), query).await;
+        assert_eq!(run_prepared(&client, &format!("early{at}"), query, 0).await.documents, 0);
+    }
+    client.batch_execute(&named.render(FILL)).await.unwrap();
+    for (at, (query, documents)) in queries.iter().enumerate() {
+        let early = run_prepared(&client, &format!("early{at}"), query, 0).await;
+        assert_eq!(early.documents, *documents, "{query:?}");
+        let unanalyzed = run(&client, &statements, query, 0).await;
+        for ran in [early, unanalyzed] {
+            assert!(ran.met() <= 6, "{query:?}: {}\n{}", ran.met(), ran.text());
+        }
+    }
+    vacuum(&client, &named).await;
+    for (query, _) in &queries {
+        let analyzed = run(&client, &statements, query, 0).await;
+        assert!(analyzed.met() <= 6, "{query:?}: {}\n{}", analyzed.met(), analyzed.text());
     }
 }

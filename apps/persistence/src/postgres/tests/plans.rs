@@ -1,4 +1,5 @@
-//! Each read is served by the index that its file names, on a schema with something in it.
+//! Each read is served by the index that its file names, on a schema with something in it. As in a new store, the server has
+//! never counted the one row of `log`.
 
 use tokio_postgres::{Client, types::ToSql};
 use umbel_core::{
@@ -41,7 +42,6 @@ const FILL: &str = r"
     SELECT brin_summarize_new_values('{schema}.archive_expr_correlation_id_causation_id_idx');
     ANALYZE {schema}.events; ANALYZE {schema}.archive; ANALYZE {schema}.streams; ANALYZE {schema}.links;
     ANALYZE {schema}.event_tags; ANALYZE {schema}.kinds; ANALYZE {schema}.spans; ANALYZE {schema}.span_kinds;
-    ANALYZE {schema}.log;
 ";
 
 const PRIMARY: &[&str] = &["events_pkey", "archive_pkey"];
@@ -69,7 +69,7 @@ struct Plans<'a> {
 }
 
 impl Plans<'_> {
-    async fn check(&mut self, text: &str, params: &[&(dyn ToSql + Sync)], indexes: &[&str]) {
+    async fn check(&mut self, text: &str, params: &[&(dyn ToSql + Sync)], indexes: &[&str]) -> String {
         let rows = self.client.query(&format!("EXPLAIN {text}"), params).await.unwrap();
         let plan: Vec<String> = rows.iter().map(|row| row.get(0)).collect();
         let plan = plan.join("\n");
@@ -80,6 +80,15 @@ impl Plans<'_> {
             || plan.contains("Seq Scan on event_tags")
         {
             self.wrong.push(format!("{text}\nlacks {missing:?}:\n{plan}\n"));
+        }
+        plan
+    }
+
+    /// The same of a page, none of whose rows may be copied on their way.
+    async fn check_page(&mut self, text: &str, params: &[&(dyn ToSql + Sync)], indexes: &[&str]) {
+        let plan = self.check(text, params, indexes).await;
+        if plan.contains("Materialize") {
+            self.wrong.push(format!("{text}\ncopies what it reads:\n{plan}\n"));
         }
     }
 }
@@ -115,7 +124,7 @@ async fn reads_use_the_indexes_that_they_name() {
                 }
             }
             let range = text(&statements.select_range);
-            plans.check(&range.replace("{conversation}", "true"), &selected, of_range).await;
+            plans.check_page(&range.replace("{conversation}", "true"), &selected, of_range).await;
             let params = [&selected[..], &[&id]].concat();
             plans.check(&range.replace("{conversation}", "correlation_id = $8"), &params, of_range).await;
         }
@@ -135,7 +144,7 @@ async fn reads_use_the_indexes_that_they_name() {
         let params: [&(dyn ToSql + Sync); 5] = [&first, &last, &never, &never, &limit];
         plans.check(&text(&statements.find_spans), &params, &["spans_pkey"]).await;
         let params: [&(dyn ToSql + Sync); 4] = [&"stream-1", &1_i64, &last, &limit];
-        plans.check(&text(&statements.read_stream), &params, OWN).await;
+        plans.check_page(&text(&statements.read_stream), &params, OWN).await;
         plans.check(&text(&statements.read_stream_whole), &params, WHOLE).await;
         let direction = if sorted.is_empty() { Direction::Forward } else { Direction::Backward };
         let at = Timestamp::from_micros(0);
@@ -167,8 +176,8 @@ async fn reads_use_the_indexes_that_they_name() {
     }
     for (events, indexes) in [("events", HOT), ("all_events", PRIMARY)] {
         let text = |text: &str| text.replace("{events}", events);
-        plans.check(&text(&statements.read_all_forward), &[&first, &last, &limit], indexes).await;
-        plans.check(&text(&statements.read_all_backward), &[&last, &limit], indexes).await;
+        plans.check_page(&text(&statements.read_all_forward), &[&first, &last, &limit], indexes).await;
+        plans.check_page(&text(&statements.read_all_backward), &[&last, &limit], indexes).await;
     }
     plans.check(&statements.find_positions, &[&vec![first]], PRIMARY).await;
     plans.check(&statements.find_event, &[&id], IDS).await;

@@ -46,7 +46,7 @@ async fn soon<T>(future: impl Future<Output = T>) -> T {
 #[tokio::test]
 async fn a_read_ends_at_the_statement_timeout() {
     let schema = pooler().fresh_schema();
-    let adapter = adapter(&schema, Duration::from_millis(100)).await;
+    let adapter = adapter(&schema, Duration::from_millis(500)).await;
     let holder = lock(&schema, "documents").await;
     let key = || vec![DocumentKey { collection: "test.items", key: "k".into() }];
     let error = soon(adapter.get_documents(key())).await.unwrap_err();

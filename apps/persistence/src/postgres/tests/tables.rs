@@ -165,7 +165,7 @@ async fn other_tables_need_another_version() {
 async fn a_lock_is_waited_for_as_long_as_a_statement_may_take() {
     let schema = schema();
     let options = PostgresOptions {
-        statement_timeout: std::time::Duration::from_millis(100),
+        statement_timeout: std::time::Duration::from_secs(1),
         max_connections: 2,
         ..PostgresOptions::default()
     };

@@ -18,7 +18,7 @@ use super::{
 use crate::{Extras, Log, ReadModels, Stride, Upkeep, postgres::Postgres};
 
 /// What is damaged, and mended from a copy.
-const TABLES: [&str; 19] = [
+const TABLES: [&str; 20] = [
     "log",
     "streams",
     "removals",
@@ -31,6 +31,7 @@ const TABLES: [&str; 19] = [
     "snapshots",
     "documents",
     "document_index",
+    "document_shapes",
     "commands",
     "outbox",
     "subject_keys",
@@ -187,6 +188,8 @@ async fn every_damage_is_found() {
         ("UPDATE {}.snapshots SET version = 9 WHERE stream = 'a-1'", &[Snapshots], "the stream ends at 6"),
         ("UPDATE {}.snapshots SET stream = 'x-1' WHERE stream = 'a-1'", &[Snapshots], "x-1: there is no such stream"),
         ("DELETE FROM {}.documents", &[Documents], "index size of test.items has an entry for one"),
+        ("DELETE FROM {}.document_shapes", &[Documents], "document one of test.items has entries under the indexes {size}"),
+        ("DELETE FROM {}.document_index", &[Documents], "has entries under the indexes {}, and that"),
         ("UPDATE {}.commands SET last_position = 999", &[Commands], "stored up to position 999"),
         ("UPDATE {}.log SET archived_to = 7", &[Archive], "position 8 is in the archive, which ends at 7"),
         ("UPDATE {}.log SET archived_to = 14", &[Archive], "is not in the archive, which ends at 14"),

@@ -14,7 +14,7 @@ use super::generations::{names, suffix};
 use crate::sqlite::sql::{
     COUNT_DOCUMENTS, DOCUMENTS_AND_FILTER, DOCUMENTS_BY_FILTER, FIND_DOCUMENT, FIND_SERVED, ORDER_BACKWARD,
     ORDER_BY_KEY, ORDER_FORWARD, PAGE_BACKWARD, PAGE_FORWARD, QUERY_DOCUMENTS, TEST_BETWEEN, TEST_EQUAL,
-    TEST_ONE_OF, text,
+    TEST_ONE_OF, WALK_BACKWARD, WALK_FORWARD, text,
 };
 
 /// Above every index key: their first byte is small.
@@ -64,24 +64,38 @@ pub(super) fn query_documents(
     let snapshot = connection.transaction()?;
     let (collection, indexes) = serving(&snapshot, &query.collection)?;
     let statements = Statements::of(query, &collection);
-    let documents = snapshot
-        .prepare_cached(&statements.page)?
-        .query_map(params_from_iter(&statements.page_parameters), |row| {
-            Ok((row.get(0)?, Json::from_store(row.get::<_, String>(1)?)))
-        })?
-        .collect::<rusqlite::Result<Vec<_>>>()?;
-    let count = u64::try_from(documents.len()).unwrap_or(u64::MAX);
-    // A page that ends before its limit has the last match, which tells how many there are.
-    let is_last = count < query.limit.into() && (count > 0 || query.offset == 0);
-    let total = if is_last {
-        query.offset + count
-    } else {
-        let parameters = params_from_iter(&statements.count_parameters);
-        let total: i64 =
-            snapshot.prepare_cached(&statements.count)?.query_row(parameters, |row| row.get(0))?;
-        u64::try_from(total).unwrap_or(0)
+    let (documents, total) = match Walk::of(query, &collection) {
+        Some(walk) => {
+            let total = count(&snapshot, &statements)?;
+            let walked = walk.page(&snapshot, query, total)?;
+            let sorted = || page(&snapshot, &statements.page, &statements.page_parameters);
+            (walked.map_or_else(sorted, Ok)?, total)
+        }
+        None => {
+            let documents = page(&snapshot, &statements.page, &statements.page_parameters)?;
+            let found = u64::try_from(documents.len()).unwrap_or(u64::MAX);
+            // A page that ends before its limit has the last match, which tells how many there are.
+            let is_last = found < query.limit.into() && (found > 0 || query.offset == 0);
+            let total = if is_last { query.offset + found } else { count(&snapshot, &statements)? };
+            (documents, total)
+        }
     };
     Ok(DocumentPage { documents, total, unserved: query.unserved(&indexes) })
+}
+
+fn page(
+    snapshot: &Connection,
+    text: &str,
+    parameters: &[Box<dyn ToSql>],
+) -> rusqlite::Result<Vec<(String, Json)>> {
+    let document = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, Json::from_store(row.get::<_, String>(1)?)));
+    snapshot.prepare_cached(text)?.query_map(params_from_iter(parameters), document)?.collect()
+}
+
+fn count(snapshot: &Connection, statements: &Statements) -> rusqlite::Result<u64> {
+    let parameters = params_from_iter(&statements.count_parameters);
+    let total: i64 = snapshot.prepare_cached(&statements.count)?.query_row(parameters, |row| row.get(0))?;
+    Ok(u64::try_from(total).unwrap_or(0))
 }
 
 type Parameters = Vec<Box<dyn ToSql>>;
@@ -97,8 +111,8 @@ pub(in crate::sqlite) struct Statements {
 impl Statements {
     /// Those over the collection by this name, whichever name the query has for it.
     pub(in crate::sqlite) fn of(query: &DocumentQuery, collection: &str) -> Self {
-        let (sql, count_parameters) = filters(query, collection);
-        let (_, mut page_parameters) = filters(query, collection);
+        let (sql, count_parameters) = filters(query, collection, DOCUMENTS_BY_FILTER);
+        let (_, mut page_parameters) = filters(query, collection, DOCUMENTS_BY_FILTER);
         let limit = bind(&mut page_parameters, query.limit);
         let offset = bind(&mut page_parameters, i64::try_from(query.offset).unwrap_or(i64::MAX));
         let page = match &query.order {
@@ -130,8 +144,59 @@ impl Statements {
     }
 }
 
-/// The conditions as text, and the collection with their values as parameters.
-fn filters(query: &DocumentQuery, collection: &str) -> (String, Parameters) {
+/// How the matches of filters are met in the order of an index, if there are many.
+pub(in crate::sqlite) struct Walk {
+    pub(in crate::sqlite) text: String,
+    /// Those it has, and then how many entries are met at most.
+    pub(in crate::sqlite) parameters: Parameters,
+}
+
+impl Walk {
+    /// `None` where nothing is filtered, or nothing sorted.
+    pub(in crate::sqlite) fn of(query: &DocumentQuery, collection: &str) -> Option<Self> {
+        let order = query.order.as_ref().filter(|_| !query.filters.is_empty())?;
+        let walk = match order.direction {
+            Direction::Forward => WALK_FORWARD,
+            Direction::Backward => WALK_BACKWARD,
+        };
+        // None of the filters leads: each is asked of what is met.
+        let (filters, mut parameters) = filters(query, collection, DOCUMENTS_AND_FILTER);
+        let number = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
+        let index = bind(&mut parameters, order.index.clone());
+        let limit = bind(&mut parameters, query.limit);
+        let offset = bind(&mut parameters, number(query.offset));
+        let end = bind(&mut parameters, number(query.offset.saturating_add(query.limit.into())));
+        let text = text(walk).replace("{filters}", &filters).replace("{index}", &index);
+        let text = text.replace("{limit}", &limit).replace("{offset}", &offset).replace("{end}", &end);
+        let text = text.replace("{most}", &format!("?{}", parameters.len() + 1));
+        Some(Self { text, parameters })
+    }
+
+    /// The page of these matches; `None` where they are few, rare, or far behind.
+    fn page(
+        mut self,
+        snapshot: &Connection,
+        query: &DocumentQuery,
+        total: u64,
+    ) -> rusqlite::Result<Option<Vec<(String, Json)>>> {
+        let Some(most) = Self::most(query, total) else { return Ok(None) };
+        self.parameters.push(Box::new(most));
+        let documents = page(snapshot, &self.text, &self.parameters)?;
+        let is_full = u32::try_from(documents.len()) == Ok(query.limit);
+        Ok(is_full.then_some(documents))
+    }
+
+    /// How many entries are met at most, where so many match that it may be worth it: one for four matches. To look each match up and sort
+    /// them is then never worse by much.
+    pub(in crate::sqlite) fn most(query: &DocumentQuery, total: u64) -> Option<i64> {
+        let end = query.offset.saturating_add(query.limit.into());
+        let is_worth_it = query.limit > 0 && total > end.saturating_mul(16);
+        is_worth_it.then(|| i64::try_from(total / 4).unwrap_or(i64::MAX))
+    }
+}
+
+/// The conditions as text, with {first} for the first of them, and the collection with their values as parameters.
+fn filters(query: &DocumentQuery, collection: &str, first: &'static str) -> (String, Parameters) {
     let mut parameters: Parameters = vec![Box::new(collection.to_owned())];
     let mut filters: Vec<_> = query.filters.iter().collect();
     // The first one leads to the documents, so it is the one likely to be the narrowest.
@@ -141,7 +206,7 @@ fn filters(query: &DocumentQuery, collection: &str) -> (String, Parameters) {
     });
     let mut sql = String::new();
     for (number, filter) in filters.into_iter().enumerate() {
-        let fragment = if number == 0 { DOCUMENTS_BY_FILTER } else { DOCUMENTS_AND_FILTER };
+        let fragment = if number == 0 { first } else { DOCUMENTS_AND_FILTER };
         let index = bind(&mut parameters, filter.index.clone());
         let test = test(&filter.test, &mut parameters);
         sql += &text(fragment).replace("{index}", &index).replace("{test}", &test);

@@ -34,6 +34,7 @@ const HELD: [(usize, &[Part], &str); 3] = [
         r#"
         INSERT INTO documents VALUES ('test.items', 'k', '{"seen":2}');
         INSERT INTO document_index VALUES ('test.items', 'group', x'01', 'k');
+        INSERT INTO document_shapes VALUES ('test.items', '["group"]');
         INSERT INTO checkpoints (projection, position) VALUES ('test.items/1', 2);
         "#,
     ),

@@ -204,6 +204,12 @@ async fn every_damage_is_found() {
         ),
         ("UPDATE snapshots SET version = 9", &[Snapshots], "the stream ends at 3"),
         ("DELETE FROM documents", &[Documents], "has no document one"),
+        (
+            "DELETE FROM document_shapes",
+            &[Documents],
+            r#"document one of test.items has entries under the indexes ["group","rank"]"#,
+        ),
+        ("DELETE FROM document_index", &[Documents], "has entries under the indexes [], and that"),
         ("UPDATE commands SET last_position = 99999", &[Commands], "position 99999"),
         ("UPDATE log SET archived_to = 4999", &[Archive], "position 5000 is in the archive"),
         ("UPDATE events SET data = '{' WHERE position = 6000", &[Payloads], "data that is no JSON"),

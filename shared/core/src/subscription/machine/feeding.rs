@@ -169,7 +169,7 @@ impl<E: Clone> Machine<E> {
     }
 
     pub(super) fn fetch_failed(&mut self) {
-        if self.fetch.failed(self.now).is_some() {
+        if self.fetch.failed(self.now, self.pauses()).is_some() {
             self.look = true;
             self.behind = true;
         }

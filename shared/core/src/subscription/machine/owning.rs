@@ -92,7 +92,7 @@ impl<E: Clone> Machine<E> {
     }
 
     pub(super) fn lease_failed(&mut self) {
-        let Some(asked) = self.lease.failed(self.now) else { return };
+        let Some(asked) = self.lease.failed(self.now, self.lease_pauses()) else { return };
         self.next_ask = self.now;
         if asked.leaving {
             self.leaving_failed();

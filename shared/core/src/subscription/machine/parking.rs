@@ -68,9 +68,9 @@ impl<E: Clone> Machine<E> {
     }
 
     pub(super) fn parked_keys_failed(&mut self, number: u32, epoch: u64) {
-        let now = self.now;
+        let (now, pauses) = (self.now, self.pauses());
         if let Some(partition) = self.under(number, epoch)
-            && partition.load.failed(now).is_some()
+            && partition.load.failed(now, pauses).is_some()
         {
             partition.reload = partition.loaded;
             self.chores = true;
@@ -134,7 +134,7 @@ impl<E: Clone> Machine<E> {
     }
 
     pub(super) fn park_failed(&mut self) {
-        let Some(batches) = self.park.failed(self.now) else { return };
+        let Some(batches) = self.park.failed(self.now, self.pauses()) else { return };
         self.parking_ended(&batches, false);
         self.stopping_failed();
     }

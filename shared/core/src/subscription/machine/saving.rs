@@ -71,7 +71,7 @@ impl<E: Clone> Machine<E> {
     }
 
     pub(super) fn save_failed(&mut self) {
-        if self.save.failed(self.now).is_some() {
+        if self.save.failed(self.now, self.pauses()).is_some() {
             self.unsaved_since.get_or_insert(self.now);
             self.stopping_failed();
         }

@@ -90,7 +90,7 @@ impl<E: Clone> Machine<E> {
     }
 
     pub(super) fn letters_failed(&mut self) {
-        let (_, leases) = self.take.failed(self.now).unwrap_or_default();
+        let (_, leases) = self.take.failed(self.now, self.pauses()).unwrap_or_default();
         self.take_again(&leases);
     }
 
@@ -201,7 +201,7 @@ impl<E: Clone> Machine<E> {
     }
 
     pub(super) fn settle_failed(&mut self) {
-        if self.settle.failed(self.now).is_some() {
+        if self.settle.failed(self.now, self.pauses()).is_some() {
             self.settle_unsure = true;
             self.stopping_failed();
         }

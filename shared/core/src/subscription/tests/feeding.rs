@@ -119,6 +119,33 @@ fn a_failed_read_is_tried_again_by_itself() {
     assert_eq!(rig.sent(), [(A, vec![2, 3])]);
 }
 
+/// The pauses are the options': the first doubles up to the longest, and one that is shorter than the first counts as that. A read that
+/// works makes the next pause the first again.
+#[test]
+fn pauses_after_a_failed_read_are_those_of_the_options() {
+    for (first, most, pauses) in [
+        (7, 20, vec![7, 14, 20, 20]),
+        (40, 3, vec![40, 40]),
+        (0, 0, vec![1, 1]),
+        (1, u64::MAX, vec![1, 2, 4]),
+    ] {
+        let bounds = Options { store_retry_min_ms: first, store_retry_max_ms: most, ..options() };
+        let mut rig = Rig::with(Options { lease_ms: 1_000_000, ..bounds }, &[9], &["a"]);
+        for next in 2..4 {
+            rig.tell(Input::Head(place(next)));
+            for pause in &pauses {
+                rig.tell(Input::FetchFailed);
+                rig.after(pause - 1);
+                assert_eq!(rig.fetch(), None, "{first} {most}: before {pause}");
+                rig.after(1);
+                assert_eq!(rig.fetch(), Some(place(next - 1)), "{first} {most}: after {pause}");
+            }
+            rig.fetched(next, &["a"]);
+            assert_eq!(rig.sent(), [(A, vec![next])]);
+        }
+    }
+}
+
 /// A store that says there is more and brings nothing is not asked in a loop.
 #[test]
 fn a_read_without_progress_counts_as_failed() {

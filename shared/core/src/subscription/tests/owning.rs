@@ -238,6 +238,31 @@ fn a_claim_whose_answer_was_lost_is_found_again() {
     assert_eq!(rig.fetch(), Some(place(0)));
 }
 
+/// Leases are asked for again after a third of their time at most, however long the pauses for everything else: a store that was away for a
+/// moment costs no partition.
+#[test]
+fn long_pauses_cost_no_lease() {
+    let long = Options { store_retry_min_ms: 60_000, store_retry_max_ms: 60_000, ..options() };
+    let mut rig = Rig::with(Options { checkpoint_after: 1, ..long }, &[9], &["a"]);
+    rig.ack(A, 1);
+    assert_eq!(rig.saves(), Some(vec![1]));
+    rig.tell(Input::SaveFailed);
+    rig.after(1000);
+    rig.tell(Input::LeaseFailed);
+    rig.after(999);
+    assert!(!rig.effects.iter().any(|effect| matches!(effect, Effect::Lease(_))));
+    rig.after(1);
+    assert_eq!(rig.lease().hold, [lease(0, 1)]);
+    for _ in 0..57 {
+        rig.tell(Input::Leased(stand(1, &[(Some(NODE), 1)])));
+        rig.after(1000);
+        assert_eq!(rig.saves(), None);
+    }
+    rig.tell(Input::Leased(stand(1, &[(Some(NODE), 1)])));
+    rig.after(1000);
+    assert_eq!(rig.saves(), Some(vec![1]));
+}
+
 /// While an operator has it paused, leases are kept, nothing is read and nothing sent; what is done is saved.
 #[test]
 fn a_paused_subscription_keeps_its_leases_and_sends_nothing() {

@@ -36,6 +36,8 @@ pub(in crate::postgres) enum Walk {
     Snapshots,
     /// Index entries by document.
     Entries,
+    /// Documents by collection and key.
+    Documents,
     /// Recorded commands by id.
     Commands,
     /// Dead letters by place.
@@ -60,6 +62,7 @@ impl Walk {
             Self::Tags => (&statements.verify_next_tags, r#"["", 0]"#),
             Self::Snapshots => (&statements.verify_next_snapshots, ""),
             Self::Entries => (&statements.verify_next_entries, r#"["", ""]"#),
+            Self::Documents => (&statements.verify_next_documents, r#"["", ""]"#),
             Self::Commands => (&statements.verify_next_commands, NIL),
             Self::Letters => (&statements.verify_next_letters, "[0, 0]"),
             Self::Partitions => (&statements.verify_next_partitions, r#"["", 0]"#),
@@ -96,6 +99,7 @@ pub(in crate::postgres) fn checks(statements: &Statements) -> Vec<Check<'_>> {
         (Rule::Checkpoints, Walk::Whole, &statements.verify_checkpoints),
         (Rule::Snapshots, Walk::Snapshots, &statements.verify_snapshots),
         (Rule::Documents, Walk::Entries, &statements.verify_documents),
+        (Rule::Documents, Walk::Documents, &statements.verify_shapes),
         (Rule::Commands, Walk::Commands, &statements.verify_commands),
         (Rule::Archive, Walk::Whole, &statements.verify_archive),
         (Rule::Payloads, Walk::Positions, &statements.verify_payloads),
