@@ -58,22 +58,30 @@ BEGIN
 END $$;
 
 -- Writes what is kept of the spans that the log passes when its head goes from p_base to p_head. Called under the log's
--- row lock, so each writer waits for it: its plan is kept.
+-- row lock, so each writer waits for it: its plan is kept, and it goes through the events once. They come in order, and
+-- grouping by a hash leaves them so within each kind; a sort for the groups would not, and would take longer than all the rest.
 CREATE FUNCTION {schema}.close_spans(p_base bigint, p_head bigint) RETURNS void
 LANGUAGE plpgsql
+SET jit = off SET enable_sort = off
 AS $$
 BEGIN
-    WITH passed AS MATERIALIZED (
-        SELECT (position - 1) / 4096 * 4096 + 1 AS first_position, (position - 1) % 4096 AS place, kind_id, recorded_at
-        FROM {schema}.all_events
-        WHERE position > p_base / 4096 * 4096 AND position <= p_head / 4096 * 4096
+    WITH kept AS MATERIALIZED (
+        SELECT first_position, kind_id, count(*) AS events, array_agg(place) AS places,
+            min(recorded_at) AS earliest, max(recorded_at) AS latest
+        FROM (
+            SELECT (position - 1) / 4096 * 4096 + 1 AS first_position, ((position - 1) % 4096)::smallint AS place,
+                kind_id, recorded_at
+            FROM {schema}.all_events
+            WHERE position > p_base / 4096 * 4096 AND position <= p_head / 4096 * 4096
+            ORDER BY position
+        ) passed
+        GROUP BY first_position, kind_id
     ), listed AS (
         INSERT INTO {schema}.span_kinds (first_position, kind_id, events, places)
-        SELECT first_position, kind_id, count(*), array_agg(place::smallint ORDER BY place)
-        FROM passed GROUP BY first_position, kind_id
+        SELECT first_position, kind_id, events, places FROM kept
     )
     INSERT INTO {schema}.spans (first_position, min_recorded_at, max_recorded_at)
-    SELECT first_position, min(recorded_at), max(recorded_at) FROM passed GROUP BY first_position;
+    SELECT first_position, min(earliest), max(latest) FROM kept GROUP BY first_position;
 END $$;
 
 -- Writes the events of a group, if what the writer believes still holds; raises UM001 if not.

@@ -1,5 +1,6 @@
 -- Keeps for a time what a process runs that callers in others wait for, in place of what was kept of it, and removes what is not believed
--- any more; what other processes run. What is kept already, and for two thirds of the time still, is not written again: mostly nothing is.
+-- any more; what other processes run. What is kept already, for two thirds of the time still and for no longer than that, is not written
+-- again: mostly nothing is.
 -- Parameters: 1 the node, 2 for how many milliseconds, 3 what it runs as JSON; null: nothing, and nothing is kept of it.
 -- A row for each other process that runs something; none: there is none. Index: listeners_pkey, of which there is a row for each process.
 WITH gone AS (
@@ -14,7 +15,9 @@ WITH gone AS (
     SELECT $1::uuid, $3::text, clock_timestamp() + $2::bigint * interval '1 millisecond'
     WHERE $3::text IS NOT NULL AND NOT EXISTS (
         SELECT FROM {schema}.listeners
-        WHERE node = $1 AND listeners = $3 AND expires_at > clock_timestamp() + $2::bigint * interval '1 millisecond' * 2 / 3
+        WHERE node = $1 AND listeners = $3
+            AND expires_at > clock_timestamp() + $2::bigint * interval '1 millisecond' * 2 / 3
+            AND expires_at <= clock_timestamp() + $2::bigint * interval '1 millisecond'
     )
     ON CONFLICT (node) DO UPDATE SET listeners = excluded.listeners, expires_at = excluded.expires_at
 )
