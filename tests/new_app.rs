@@ -123,7 +123,7 @@ fn it_writes_what_the_dry_run_says() {
 
     let written = checkout.new_app(&[NAME]);
     assert_eq!(written.code, Some(0), "{written:?}");
-    assert!(written.stdout.contains("cargo test -p shelf2"), "{written:?}");
+    assert!(written.stdout.contains("cargo test --lib -p shelf2"), "{written:?}");
     let after = checkout.files();
     let differing = after.iter().filter(|(path, text)| before.get(*path) != Some(*text));
     let differing: Vec<_> = differing.map(|(path, _)| path.to_str().unwrap()).collect();

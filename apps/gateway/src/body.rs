@@ -49,24 +49,29 @@ pub(crate) fn object<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserialize
     deserializer.deserialize_map(Object(PhantomData))
 }
 
-/// 400 for what is no JSON, 422 for JSON of another shape. What the decoder says of a shape is not passed on: it
-/// speaks of our types.
+/// 400 for what is no JSON, 422 for JSON of another shape. What the decoder says of a shape is not passed on, but for the name of a
+/// field that is missing: it speaks of our types.
 fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
     let mut deserializer = serde_json::Deserializer::from_slice(bytes);
     let parsed = object(&mut deserializer).and_then(|body| deserializer.end().map(|()| body));
     parsed.map_err(|error| match error.classify() {
         Category::Data => {
             let (line, column) = (error.line(), error.column());
-            let where_to_look = format!("see line {line} column {column}");
-            ApiError::unprocessable(
-                "body",
-                format!("must be an object with the right fields; {where_to_look}"),
-            )
+            let what = missing(&error.to_string()).map_or_else(
+                || "must be an object with the right fields".to_owned(),
+                |field| format!("lacks the field {field}"),
+            );
+            ApiError::unprocessable("body", format!("{what}; see line {line} column {column}"))
         }
         Category::Syntax | Category::Eof | Category::Io => {
             ApiError::new(StatusCode::BAD_REQUEST, "body", format!("is not JSON: {error}"))
         }
     })
+}
+
+/// The field that is missing, if that is what the decoder says.
+fn missing(said: &str) -> Option<&str> {
+    said.strip_prefix("missing field `")?.split_once('`').map(|(field, _)| field)
 }
 
 fn unreadable(error: &actix_web::Error) -> ApiError {
@@ -100,6 +105,12 @@ mod tests {
         for other in ["{}", "[1]", "null", r#"{"user":{"username":1}}"#, r#"{"user":null}"#, r#""user""#] {
             assert_eq!(refused(other).unwrap().status_code(), 422, "{other:?}");
         }
+    }
+
+    #[test]
+    fn a_field_that_is_missing_is_named() {
+        let text = refused("{}").unwrap().to_string();
+        assert!(text.contains("lacks the field user; see line 1"), "{text}");
     }
 
     #[test]

@@ -214,6 +214,11 @@ impl<T> Batch<T> {
         &self.events
     }
 
+    /// The events, in order, one by one.
+    pub fn iter(&self) -> std::slice::Iter<'_, Delivered<T>> {
+        self.events.iter()
+    }
+
     /// All of it is handled, but for what has failed, and so is what this subscriber took before it. What came again since then is not
     /// covered: it is a delivery of its own.
     ///

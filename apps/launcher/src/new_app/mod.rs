@@ -117,10 +117,13 @@ fn read(root: &Path, path: &str) -> Result<Option<String>> {
 }
 
 fn next_steps(name: &AppName) -> String {
-    let step = |command: &str, what: &str| format!("  {command:<46}{what}\n");
+    let step = |command: &str, what: &str| format!("  {command:<52}{what}\n");
     [
         "\nNext:\n".to_owned(),
-        step(&format!("cargo test -p {name} -p contracts"), "its tests, and those of its words"),
+        step(
+            &format!("cargo test --lib -p {name} -p contracts -p umbel"),
+            "its tests, and those of its words",
+        ),
         step(&format!("cargo run -p {name}"), "the app alone, with the bus and a store"),
         step("make run", "everything, with it; `umbel tree` shows it"),
         step("make fmt check", "before you commit"),

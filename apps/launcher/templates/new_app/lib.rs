@@ -31,7 +31,7 @@ impl Aggregate for Item {
     type Commands = (Put, Take);
 
     fn evolve(self, event: &ItemEvent) -> Self {
-        Self { is_in: matches!(event, ItemEvent::PutIn(_)) }
+        Self { is_in: !matches!(event, ItemEvent::TakenOut(_)) }
     }
 }
 
