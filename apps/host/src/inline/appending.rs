@@ -82,9 +82,9 @@ impl Inlining {
     /// The append was stored, and went up to here: those who ask find it in the documents. Those that it has not written are waited for, as
     /// long as their projections say.
     pub(crate) async fn stored(self, position: Position, deadline: Instant) {
-        // Nobody is kept from joining while others are waited for.
-        let places_given_back = self.0.into_iter().map(|One { rule, stands, .. }| (rule, stands));
-        for (rule, stands) in places_given_back.collect::<Vec<_>>() {
+        // All places are given back first: nobody is kept from joining while others are waited for.
+        let rules: Vec<_> = self.0.into_iter().map(|One { rule, stands, .. }| (rule, stands)).collect();
+        for (rule, stands) in rules {
             let Some(stands) = stands.filter(|stands| stands.serves) else { continue };
             if stands.joined {
                 rule.shows(position);
