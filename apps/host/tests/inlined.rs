@@ -349,6 +349,50 @@ fn a_node_without_the_projection_takes_nothing_from_it() {
     });
 }
 
+/// UX-09, PJ-10: a rebuild takes the place of what serves though another process, which does not have the projection, never rests; each answer
+/// of a process that has it is in what readers get.
+#[test]
+fn a_rebuild_takes_over_while_others_append() {
+    on_every_store(async |store| {
+        let with = World::with(&store, &[app::<1>()], settings()).await;
+        let without = World::with(&store, &[bank::app()], settings()).await;
+        is_joined(&with, "bank.inlined/1").await;
+        let (done, deposits) = (AtomicU64::new(0), AtomicU64::new(0));
+        let goes_on = || done.load(Ordering::SeqCst) == 0;
+        let mine = async |account: &str| {
+            let mut number = 0;
+            while goes_on() {
+                put(&with, account, 1).await;
+                number += 1;
+                assert_eq!(get::<Sum>(&with, account).await.map(|sum| sum.amount), Some(number));
+            }
+            deposits.fetch_add(number.unsigned_abs(), Ordering::SeqCst);
+        };
+        let theirs = async |account: &str| {
+            while goes_on() {
+                put(&without, account, 1).await;
+                deposits.fetch_add(1, Ordering::SeqCst);
+            }
+        };
+        let rebuild = async {
+            while with.bus.store().status().await.unwrap().head < Position::new(20) {
+                pause().await;
+            }
+            let act = umbel_core::store::Act::RebuildProjection { projection: NAME.into() };
+            let id = umbel_core::EventId(umbel_bus::edge::fresh_id());
+            with.bus.store().perform(Perform { id, act, metadata: Default::default() }).await.unwrap();
+            with.serves(NAME, "bank.inlined/1/2").await;
+            done.store(1, Ordering::SeqCst);
+        };
+        tokio::join!(mine("a"), mine("b"), theirs("c"), theirs("d"), rebuild);
+        is_joined(&with, "bank.inlined/1/2").await;
+        let deposits = deposits.load(Ordering::SeqCst);
+        assert_eq!(get::<Total>(&with, "all").await.map(|total| total.deposits), Some(deposits));
+        without.stop().await;
+        with.stop().await;
+    });
+}
+
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Seats {
     taken: u64,
