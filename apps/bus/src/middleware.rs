@@ -6,7 +6,10 @@ use std::{
     fmt,
     future::{Future, ready},
     panic::{AssertUnwindSafe, catch_unwind},
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use futures_util::{FutureExt, future::BoxFuture};
@@ -71,12 +74,15 @@ pub struct Passage {
     consistency: Consistency,
     /// Whether it is dispatched in the place of another one.
     replaces: bool,
+    /// Whether another one was dispatched in its place, which may be stored whatever the middleware still waits for.
+    replaced: AtomicBool,
     /// What travels with it. Metadata is checked when all have had their say.
     pub context: DispatchContext,
 }
 
 /// Why a middleware lets a command go no further.
 #[derive(Debug)]
+#[must_use = "it halts nothing unless it is returned"]
 pub struct Halt(Halted);
 
 enum Halted {
@@ -182,7 +188,9 @@ async fn ask<C: Command>(one: &dyn Around, passage: &mut Passage) -> Result<(), 
             Err(Err(DispatchError::Failed { reason: format!("{by} panicked before {}", C::NAME) }))
         }
         Err(_elapsed) => {
-            Err(Err(DispatchError::Timeout { command: C::NAME, outcome: Outcome::NothingStored }))
+            let replaced = passage.replaced.load(Ordering::Relaxed);
+            let outcome = if replaced { Outcome::Unknown } else { Outcome::NothingStored };
+            Err(Err(DispatchError::Timeout { command: C::NAME, outcome }))
         }
     }
 }
@@ -225,6 +233,7 @@ impl Passage {
             bus: bus.clone(),
             consistency: consistency.clone(),
             replaces,
+            replaced: AtomicBool::new(false),
             context,
         }
     }
@@ -291,6 +300,7 @@ impl Passage {
                 self.name
             ));
         }
+        self.replaced.store(true, Ordering::Relaxed);
         let (bus, chain) = (&self.bus, self.bus.middleware().unwrap_or_default());
         let dispatch = bus.dispatch_through(&chain, command, self.context.clone(), &self.consistency, true);
         // In a box, as dispatches may be nested.
@@ -322,19 +332,16 @@ impl Passage {
 
 impl Halt {
     /// The caller gets [`Refusal::Halted`] with this reason.
-    #[must_use]
     pub fn because(reason: impl Into<String>) -> Self {
         Self(Halted::Reason(reason.into()))
     }
 
     /// The caller gets this reply, as if the command had been carried out and nothing been written.
-    #[must_use]
     pub fn reply<C: Command>(reply: C::Reply) -> Self {
         Self::answer::<C>(Ok(Dispatched::reply_only(reply)))
     }
 
     /// The caller gets this rejection, as if it was the domain's.
-    #[must_use]
     pub fn reject<C: Command>(rejection: C::Rejection) -> Self {
         Self::answer::<C>(Err(DispatchError::Rejected(rejection)))
     }

@@ -217,6 +217,45 @@ fn a_new_version_is_built_and_then_inline() {
     });
 }
 
+/// UX-09, PJ-09: who appends while a new version takes over reads what it led to as soon as that version serves, though nobody here has
+/// kept what was before inline.
+#[test]
+fn a_new_version_under_load_shows_all_from_the_switch_on() {
+    on_every_store(async |store| {
+        let world = World::with(&store, &[app::<1>()], settings()).await;
+        is_joined(&world, "bank.inlined/1").await;
+        world.stop().await;
+        store.hold_switches(true);
+        let world = World::with(&store, &[app::<2>()], settings()).await;
+        let done = AtomicU64::new(0);
+        let load = join_all((0..8).map(|number| {
+            let (world, done, account) = (&world, &done, format!("b{number}"));
+            async move {
+                let mut number = 0;
+                while done.load(Ordering::SeqCst) == 0 || number < 20 {
+                    number += 1;
+                    put(world, &account, 1).await;
+                    // The older one is not kept up to date by anybody.
+                    if let Some(sum) = get::<Sum>(world, &account).await.filter(|sum| sum.rule == 2) {
+                        assert_eq!(sum.amount, number);
+                    }
+                }
+            }
+        }));
+        let switch = async {
+            while world.bus.store().load_checkpoint("bank.inlined/2").await.unwrap() < Position::new(40) {
+                pause().await;
+            }
+            store.hold_switches(false);
+            is_joined(&world, "bank.inlined/2").await;
+            done.store(1, Ordering::SeqCst);
+        };
+        futures_util::future::join(load, switch).await;
+        assert!(joined(&world, "bank.inlined/2").await, "nobody has left it behind");
+        world.stop().await;
+    });
+}
+
 /// UX-09, PJ-10: a rebuild of an inline projection under load disturbs nobody: each answer is in what readers get.
 #[test]
 fn a_rebuild_under_load_is_not_noticed() {
@@ -305,6 +344,50 @@ fn a_node_without_the_projection_takes_nothing_from_it() {
         with.passed(NAME, last).await;
         assert_eq!(get::<Total>(&with, "all").await, Some(Total { amount: 21, deposits: 21 }));
         is_joined(&with, "bank.inlined/1").await;
+        without.stop().await;
+        with.stop().await;
+    });
+}
+
+/// UX-09, PJ-10: a rebuild takes the place of what serves though another process, which does not have the projection, never rests; each answer
+/// of a process that has it is in what readers get.
+#[test]
+fn a_rebuild_takes_over_while_others_append() {
+    on_every_store(async |store| {
+        let with = World::with(&store, &[app::<1>()], settings()).await;
+        let without = World::with(&store, &[bank::app()], settings()).await;
+        is_joined(&with, "bank.inlined/1").await;
+        let (done, deposits) = (AtomicU64::new(0), AtomicU64::new(0));
+        let goes_on = || done.load(Ordering::SeqCst) == 0;
+        let mine = async |account: &str| {
+            let mut number = 0;
+            while goes_on() {
+                put(&with, account, 1).await;
+                number += 1;
+                assert_eq!(get::<Sum>(&with, account).await.map(|sum| sum.amount), Some(number));
+            }
+            deposits.fetch_add(number.unsigned_abs(), Ordering::SeqCst);
+        };
+        let theirs = async |account: &str| {
+            while goes_on() {
+                put(&without, account, 1).await;
+                deposits.fetch_add(1, Ordering::SeqCst);
+            }
+        };
+        let rebuild = async {
+            while with.bus.store().status().await.unwrap().head < Position::new(20) {
+                pause().await;
+            }
+            let act = umbel_core::store::Act::RebuildProjection { projection: NAME.into() };
+            let id = umbel_core::EventId(umbel_bus::edge::fresh_id());
+            with.bus.store().perform(Perform { id, act, metadata: Default::default() }).await.unwrap();
+            with.serves(NAME, "bank.inlined/1/2").await;
+            done.store(1, Ordering::SeqCst);
+        };
+        tokio::join!(mine("a"), mine("b"), theirs("c"), theirs("d"), rebuild);
+        is_joined(&with, "bank.inlined/1/2").await;
+        let deposits = deposits.load(Ordering::SeqCst);
+        assert_eq!(get::<Total>(&with, "all").await.map(|total| total.deposits), Some(deposits));
         without.stop().await;
         with.stop().await;
     });

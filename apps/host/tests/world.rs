@@ -47,7 +47,14 @@ pub(crate) fn policy() -> Policy {
 }
 
 pub(crate) fn settings() -> HostSettings {
-    HostSettings { projection_poll_ms: 10, projection_look_ms: 20, ..HostSettings::default() }
+    // On a busy machine a follower may need long, and tests ask for what an answer has waited for.
+    let inline_patience_ms = 10_000;
+    HostSettings {
+        projection_poll_ms: 10,
+        projection_look_ms: 20,
+        inline_patience_ms,
+        ..HostSettings::default()
+    }
 }
 
 impl World {

@@ -113,6 +113,7 @@ pub(super) async fn carry_out<B: Boundary>(
             }
             Ok(appended) => {
                 if let Some(position) = appended.last_position {
+                    drop(turns_of_documents);
                     inlining.stored(position, context.deadline).await;
                 }
                 return Ok(decided.done(&appended, &context));

@@ -26,8 +26,7 @@ pub(crate) struct Inlining(Vec<One>);
 
 struct One {
     rule: Arc<Rule>,
-    /// `None`: a generation of another version serves, or none. The append says nothing of it, and whoever follows the log projects
-    /// the events.
+    /// `None`: there is no generation by this rule. The append says nothing of it, and whoever follows the log projects the events.
     stands: Option<Stands>,
     place: OwnedRwLockReadGuard<()>,
 }
@@ -73,7 +72,7 @@ impl Inlining {
             Vec::new()
         };
         for one in &self.0 {
-            let Some(Stands { checkpoint, joined }) = &one.stands else { continue };
+            let Some(Stands { checkpoint, joined, .. }) = &one.stands else { continue };
             let changes = if *joined { Some(one.changes(store, checkpoint, &recorded).await?) } else { None };
             append.inline.push(InlineChanges { checkpoint: checkpoint.clone(), changes });
         }
@@ -83,9 +82,10 @@ impl Inlining {
     /// The append was stored, and went up to here: those who ask find it in the documents. Those that it has not written are waited for, as
     /// long as their projections say.
     pub(crate) async fn stored(self, position: Position, deadline: Instant) {
-        for One { rule, stands, place } in self.0 {
-            drop(place);
-            let Some(stands) = stands else { continue };
+        // All places are given back first: nobody is kept from joining while others are waited for.
+        let rules: Vec<_> = self.0.into_iter().map(|One { rule, stands, .. }| (rule, stands)).collect();
+        for (rule, stands) in rules {
+            let Some(stands) = stands.filter(|stands| stands.serves) else { continue };
             if stands.joined {
                 rule.shows(position);
             } else if timeout_at(deadline.min(Instant::now() + rule.patience), rule.passes(position))

@@ -27,7 +27,7 @@ pub(crate) struct Rule {
     version: u32,
     events: &'static [&'static str],
     project: fn(&RecordedEvent) -> Result<Changes, String>,
-    /// What is known of its generation that serves; `None`: another version does, or none.
+    /// What is known of its generation that serves, or of the one that is built; `None`: there is neither.
     stands: watch::Sender<Option<Stands>>,
     /// How far the documents have come that readers get.
     progress: watch::Sender<Position>,
@@ -41,12 +41,14 @@ pub(crate) struct Rule {
     pub(super) patience: Duration,
 }
 
-/// A generation that serves.
+/// A generation by a rule.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Stands {
     pub(crate) checkpoint: String,
     /// Whether appends write its documents.
     pub(crate) joined: bool,
+    /// Whether readers get its documents; else it is built to take the place of those that they get.
+    pub(crate) serves: bool,
 }
 
 /// As long as it lives, nobody in this process appends events of the rule.
@@ -100,12 +102,19 @@ impl Rule {
         (self.project)(event)
     }
 
-    /// Notes which of these generations serves, if it is of this version of the rule, and whether appends write its documents.
+    /// Notes which of these generations serves, if it is of this version of the rule, and whether appends write its documents; or which one is
+    /// built by it. Who appends says of that one, too, that they do not write it: or those who do not know yet that it has begun to
+    /// serve would leave it behind with what they append, and answer before readers get that.
     pub(crate) fn note(&self, kept: &[Generation]) {
-        let serving = kept.iter().find(|one| one.phase == Phase::Serving && one.version == self.version);
+        let own = |phase| kept.iter().rfind(|one| one.phase == phase && one.version == self.version);
         // One that was made for other events is no concern of those who append: whoever follows the log projects them.
-        let serving = serving.filter(|one| one.inline.is_empty() || self.is_for(one));
-        let stands = serving.map(|one| Stands { checkpoint: one.checkpoint(), joined: one.joined });
+        let serving = own(Phase::Serving).filter(|one| one.inline.is_empty() || self.is_for(one));
+        let known = serving.or_else(|| own(Phase::Building).filter(|one| self.is_for(one)));
+        let stands = known.map(|one| Stands {
+            checkpoint: one.checkpoint(),
+            joined: one.joined,
+            serves: one.phase == Phase::Serving,
+        });
         self.stands.send_if_modified(|before| {
             let is_news = *before != stands;
             *before = stands;
@@ -119,7 +128,7 @@ impl Rule {
         all(&generation.inline) && generation.inline.iter().all(|name| self.is_about(name))
     }
 
-    /// What is known of the generation that serves, and a place among those who append its events.
+    /// What is known of its generation, and a place among those who append its events.
     pub(super) async fn stands(&self) -> (Option<Stands>, OwnedRwLockReadGuard<()>) {
         let place = Arc::clone(&self.quiet).read_owned().await;
         (self.stands.borrow().clone(), place)

@@ -37,7 +37,7 @@ pub(super) struct Follower<P: Projection> {
     pub(super) left: Mutex<Owed>,
     /// What those who append know of it, if it is inline.
     pub(super) rule: Option<Arc<Rule>>,
-    /// When a generation was joined to appends last.
+    /// When a generation was joined to appends last, or that was tried.
     pub(super) joined: Mutex<Option<Instant>>,
     /// How far the documents have come that readers get.
     pub(super) progress: watch::Sender<Position>,
@@ -183,15 +183,15 @@ impl<P: Projection> Follower<P> {
         if self.is_former { Ok(list::<P>(&self.store).await?) } else { open::<P>(&self.store).await }
     }
 
-    /// Whether a generation is to be joined to appends: not where that was done just now, and somebody appends who does not know it. Each
-    /// time makes all who write look anew what they remember.
+    /// Whether a generation is to be joined to appends: not where that was done just now, and somebody appends who does not know it, nor
+    /// where it was tried just now, and others were faster. Each time makes all who write look anew what they remember, or wait.
     pub(super) fn may_join(&self) -> bool {
         let last = *self.joined.lock().unwrap_or_else(PoisonError::into_inner);
         last.is_none_or(|last| last.elapsed() >= self.settings.projection_look())
     }
 
-    /// One was.
-    pub(super) fn has_joined(&self) {
+    /// One was, or was to be.
+    pub(super) fn has_tried_to_join(&self) {
         *self.joined.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
     }
 

@@ -307,7 +307,8 @@ impl<'a, P: Projection> Line<'a, P> {
     }
 
     /// It has caught up: from now on readers get its documents, unless those that they get have come further meanwhile. Where appends shall
-    /// write them, they do so from now on, too: those of this process wait, so that what they append does not come in between for ever.
+    /// write them, they do so from now on, too, if others do not append in between: those of this process wait, so that what they append
+    /// does not come in between for ever.
     async fn switch(&mut self) -> Result<Round, Trouble> {
         let _quiet = match &self.rule {
             Some(rule) => {
@@ -326,8 +327,14 @@ impl<'a, P: Projection> Line<'a, P> {
         let request = SwitchProjection { checkpoint: self.checkpoint.clone(), expected: self.saved };
         match self.follower.store.switch_projection(request).await {
             Ok(()) => {
-                self.follower.has_joined();
+                self.follower.has_tried_to_join();
                 Ok(Round::Switched)
+            }
+            // Others append as fast as this follows. It is kept up to date all the same, so those of this process shall not wait for it
+            // again and again.
+            Err(SwitchError::Behind { .. }) if self.phase == Phase::Serving => {
+                self.follower.has_tried_to_join();
+                Ok(Round::More)
             }
             Err(SwitchError::Behind { .. }) => Ok(Round::More),
             Err(SwitchError::CheckpointMoved { actual }) => {

@@ -108,10 +108,11 @@ impl State {
             Phase::Building if actual < serving => return Err(SwitchError::Behind { serving }),
             Phase::Serving | Phase::Building => {}
         }
-        if self.has_behind(&generation.inline, actual) {
+        let joined = !generation.inline.is_empty() && !self.has_behind(&generation.inline, actual);
+        let is_building = generation.phase == Phase::Building;
+        if !is_building && !joined {
             return Err(SwitchError::Behind { serving: self.head });
         }
-        let is_building = generation.phase == Phase::Building;
         for other in self.generations.values_mut() {
             let is_before = other.order() < generation.order();
             if is_building && other.projection == generation.projection && is_before && other.is_current() {
@@ -121,7 +122,6 @@ impl State {
         if is_building {
             self.serve(&generation);
         }
-        let joined = !generation.inline.is_empty();
         self.generations
             .insert(request.checkpoint.clone(), Generation { phase: Phase::Serving, joined, ..generation });
         Ok(())

@@ -99,8 +99,9 @@ pub struct LoadDocuments {
 /// done only if the checkpoint stands where it is expected and has come as far as the one that serves, so nobody reads what is older
 /// than what they have read. One that serves already stays as it is.
 ///
-/// One that has [events of its own](Generation::inline) is joined to the appends of these by the same transaction; so it is refused while
-/// there is such an event behind the checkpoint, and one that serves already may ask for it as well.
+/// One that has [events of its own](Generation::inline) is joined to the appends of these by the same transaction, unless there is such an
+/// event behind the checkpoint: then it serves and follows the log. One that serves already may ask to be joined as well, and is refused
+/// as long as there is one.
 #[derive(Clone, Debug)]
 pub struct SwitchProjection {
     /// The generation's checkpoint.
@@ -135,7 +136,7 @@ pub enum SwitchError {
         /// Where it stands.
         actual: Position,
     },
-    /// The one that serves has come further, or events are to be projected before appends may do it.
+    /// The one that serves has come further; or this one serves, and events are to be projected before appends may do it.
     #[error("what is to be served has come to {serving}; catch up with it first")]
     Behind {
         /// How far, or where the log ends.

@@ -142,6 +142,7 @@ macro_rules! store_conformance {
             events_and_documents_are_one_append,
             who_does_not_know_of_it_leaves_it_behind,
             a_built_generation_is_joined_when_it_serves,
+            a_built_generation_serves_while_others_append,
             a_dropped_one_is_joined_no_more,
             many_change_one_document,
         ]);

@@ -185,6 +185,32 @@ pub async fn a_built_generation_is_joined_when_it_serves<S: StoreUnderTest>(stor
     assert_eq!(former, [body(2)]);
 }
 
+/// UX-09, PJ-10: a new version that has come as far as what serves takes its place, though somebody appends behind both and never rests; it is
+/// joined once it has projected that, too.
+pub async fn a_built_generation_serves_while_others_append<S: StoreUnderTest>(store: S) {
+    let (store, events) = (joined(store).await, Events::default());
+    store.append(append(&events, FIRST, Some(vec![change(None, 1)]))).await.unwrap();
+    store.append(events.append("s", ExpectedVersion::Any, 1)).await.unwrap();
+    assert_eq!(stands(&store, FIRST).await, (false, position(1)));
+    open(&store, 2).await;
+    let save = |expected: u64, to: u64| SaveProjection {
+        projection: SECOND.into(),
+        expected: position(expected),
+        position: position(to),
+        clear: Vec::new(),
+        writes: items([("k", Some(item(100 + to)))]),
+    };
+    store.save_projection(save(0, 1)).await.unwrap();
+    switch(&store, SECOND, 1).await.unwrap();
+    assert_eq!(generation(&store, FIRST).await.phase, Phase::Retired);
+    assert_eq!((read(&store).await, stands(&store, SECOND).await), (Some(101), (false, position(1))));
+
+    assert_eq!(switch(&store, SECOND, 1).await, Err(SwitchError::Behind { serving: position(2) }));
+    store.save_projection(save(1, 2)).await.unwrap();
+    switch(&store, SECOND, 2).await.unwrap();
+    assert_eq!((read(&store).await, stands(&store, SECOND).await), (Some(102), (true, position(2))));
+}
+
 /// PJ-08, PJ-10: what was dropped is joined to no append, and who still believes so is told.
 pub async fn a_dropped_one_is_joined_no_more<S: StoreUnderTest>(store: S) {
     let (store, events) = (joined(store).await, Events::default());

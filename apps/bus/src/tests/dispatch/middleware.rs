@@ -292,3 +292,34 @@ fn metadata_is_checked() {
         assert_eq!(scribe.contexts.lock().unwrap().len(), 1);
     });
 }
+
+/// Dispatches [`Write`] in the place of [`Other`], and comes to no end after that.
+struct Dawdle;
+
+impl Middleware for Dawdle {
+    const NAME: &'static str = "dawdle";
+
+    fn concerns(&self, command: &'static str) -> bool {
+        command == Other::NAME
+    }
+
+    async fn before(&self, passage: &mut Passage) -> Result<(), Halt> {
+        let halt = passage.instead::<Other, Write>(Write(Some(9)), |_| 0, |no| no).await;
+        std::future::pending::<()>().await;
+        Err(halt)
+    }
+}
+
+/// CM-10: given middleware that does not end in time after another command was dispatched, then nobody is told that nothing is stored.
+#[test]
+fn what_took_the_place_of_one_may_be_stored() {
+    run(async {
+        let (bus, _supervisor) = bus().await;
+        let scribe = Scribe::on(&bus).await;
+        bus.add_middleware(Dawdle);
+        let late = bus.dispatch_with(Other, DispatchOptions::default().deadline(LATE)).await;
+        let unknown = DispatchError::Timeout { command: "test.other", outcome: Outcome::Unknown };
+        assert_eq!(late, Err(unknown));
+        assert_eq!(scribe.contexts.lock().unwrap().len(), 1);
+    });
+}

@@ -382,7 +382,8 @@ END $$;
 -- Lets the generation of a checkpoint serve, and retires those before it. Returns null; -1 when it was retired itself; where its checkpoint
 -- stands when that is not p_expected, else, as behind, where that of the one that serves stands when it has come further. One with events
 -- that appends may project is joined to them, also when it serves already: unless there is one behind its checkpoint, or the log goes
--- further than is to be looked through while others wait, which is told as behind, too.
+-- further than is to be looked through while others wait. Then one that is built serves all the same and is joined later; to one that
+-- serves already that is told as behind, too.
 -- The log's row is locked first, as by those who append, since they know by heart which generations are joined; then all rows of the
 -- projection in one order, so that nothing is saved meanwhile, and nobody waits crosswise.
 CREATE FUNCTION {schema}.switch_projection(p_projection text, p_expected bigint, OUT moved bigint, OUT behind bigint)
@@ -393,6 +394,7 @@ DECLARE
     v_own record;
     v_serving bigint;
     v_head bigint;
+    v_joins boolean;
 BEGIN
     SELECT position INTO v_head FROM {schema}.log WHERE one FOR UPDATE;
     SELECT name INTO v_own FROM {schema}.checkpoints WHERE projection = p_projection;
@@ -412,13 +414,16 @@ BEGIN
         moved := v_own.position;
     ELSIF v_own.position < v_serving THEN
         behind := v_serving;
-    ELSIF v_own.inline <> '{}' AND (v_head - v_own.position > 4096 OR EXISTS (
-        SELECT FROM {schema}.all_events e
-        WHERE e.position > v_own.position AND e.kind_id = ANY (ARRAY(SELECT {schema}.kinds_of(v_own.inline, NULL)))
-    )) THEN
-        behind := v_head;
     ELSE
-        IF v_own.inline <> '{}' OR EXISTS (SELECT FROM {schema}.checkpoints WHERE name = v_own.name AND joined) THEN
+        v_joins := v_own.inline <> '{}' AND v_head - v_own.position <= 4096 AND NOT EXISTS (
+            SELECT FROM {schema}.all_events e
+            WHERE e.position > v_own.position AND e.kind_id = ANY (ARRAY(SELECT {schema}.kinds_of(v_own.inline, NULL)))
+        );
+        IF v_own.phase = 'serving' AND NOT v_joins THEN
+            behind := v_head;
+            RETURN;
+        END IF;
+        IF v_joins OR EXISTS (SELECT FROM {schema}.checkpoints WHERE name = v_own.name AND joined) THEN
             UPDATE {schema}.log SET revision = revision + 1 WHERE one;
         END IF;
         IF v_own.phase = 'building' THEN
@@ -427,7 +432,7 @@ BEGIN
             UPDATE {schema}.checkpoints SET phase = 'serving' WHERE projection = p_projection;
             PERFORM {schema}.serve(v_own.name, v_own.suffix, v_own.collections, v_own.indexes);
         END IF;
-        UPDATE {schema}.checkpoints SET joined = true WHERE projection = p_projection AND inline <> '{}';
+        UPDATE {schema}.checkpoints SET joined = true WHERE projection = p_projection AND v_joins;
     END IF;
 END $$;
 

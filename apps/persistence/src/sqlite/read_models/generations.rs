@@ -104,7 +104,8 @@ pub(super) fn switch(
         Phase::Building if actual < serving => return Ok(Err(SwitchError::Behind { serving })),
         Phase::Serving | Phase::Building => {}
     }
-    if has_behind(&transaction, &generation)? {
+    let joins = !generation.inline.is_empty() && !has_behind(&transaction, &generation)?;
+    if generation.phase == Phase::Serving && !joins {
         return Ok(Err(SwitchError::Behind { serving: log(&transaction)?.head }));
     }
     if generation.phase == Phase::Building {
@@ -113,7 +114,7 @@ pub(super) fn switch(
         mark(&transaction, &request.checkpoint, Phase::Serving)?;
         serve(&transaction, &generation)?;
     }
-    if !generation.inline.is_empty() {
+    if joins {
         let checkpoint = request.checkpoint.clone();
         move_joined(&transaction, &[Moved { checkpoint, offset: 0, joined: true }], actual)?;
     }

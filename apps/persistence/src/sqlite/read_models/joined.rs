@@ -51,9 +51,6 @@ pub(in crate::sqlite) fn move_joined(
 
 /// Whether appends must not project the events of a generation yet: there are some that it has not come to.
 pub(super) fn has_behind(connection: &Connection, generation: &Generation) -> rusqlite::Result<bool> {
-    if generation.inline.is_empty() {
-        return Ok(false);
-    }
     let names = serde_json::Value::from(generation.inline.clone()).to_string();
     let position = generation.position.to_i64();
     for table in Table::ALL {
