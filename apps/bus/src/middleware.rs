@@ -264,7 +264,8 @@ impl Passage {
 
     /// Dispatches another command, which may have another owner, in the place of this one, `C`: within the same context and deadline, awaiting
     /// the same, through the middleware that concerns it. What becomes of it is the answer to this one, whose reply and rejection are
-    /// made of its own; the middleware behind is not asked about a command that is not sent any more.
+    /// made of its own; the middleware behind is not asked about a command that is not sent any more. "The same" holds for the version that
+    /// the caller expects, too: it is then expected of the aggregate of the other command.
     ///
     /// ```
     /// # use umbel_bus::{Halt, Middleware, Passage};
