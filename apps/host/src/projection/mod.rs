@@ -46,6 +46,18 @@ pub(crate) struct ProjectionHost<P: Projection> {
     _tether: Tether,
 }
 
+impl<P: Projection> ProjectionHost<P> {
+    /// Follows from these generations on, until it is told to drain.
+    fn over(
+        follower: Follower<P>,
+        kept: Vec<Generation>,
+        drain: watch::Sender<bool>,
+        tether: Tether,
+    ) -> Self {
+        Self { work: Some((follower, kept)), drain, _projection: PhantomData, _tether: tether }
+    }
+}
+
 /// The worker that runs `P`, and calls the hook, if there is one, after commits.
 pub(crate) fn worker<P: Projection>(
     app: &str,
@@ -87,15 +99,7 @@ pub(crate) fn worker<P: Projection>(
                 troubles: follower::Troubles { held_up, beside: told },
                 drain: drain.subscribe(),
             };
-            let start = move |tether| {
-                ProjectionHost::<P> {
-                    work: Some((follower, kept)),
-                    drain,
-                    _projection: PhantomData,
-                    _tether: tether,
-                }
-                .start()
-            };
+            let start = move |tether| ProjectionHost::<P>::over(follower, kept, drain, tether).start();
             let register = async move |host: actix::Addr<ProjectionHost<P>>| {
                 let routes = RouteSet::new(owner).follows(P::NAME, true, P::Event::NAMES, stand);
                 #[cfg(feature = "faults")]
@@ -141,15 +145,7 @@ pub(crate) fn former_worker<P: Projection>(bus: Bus, settings: &HostSettings) ->
                 },
                 drain: drain.subscribe(),
             };
-            let start = move |tether| {
-                ProjectionHost::<P> {
-                    work: Some((follower, kept)),
-                    drain,
-                    _projection: PhantomData,
-                    _tether: tether,
-                }
-                .start()
-            };
+            let start = move |tether| ProjectionHost::<P>::over(follower, kept, drain, tether).start();
             context
                 .run_actor_once_up(start, async |host| {
                     drop(host);

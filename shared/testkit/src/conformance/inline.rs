@@ -146,19 +146,23 @@ pub async fn who_does_not_know_of_it_leaves_it_behind<S: StoreUnderTest>(store: 
     assert_eq!((read(&store).await, stands(&store, FIRST).await), (Some(6), (true, position(6))));
 }
 
+/// What the follower of the second generation saves when it has come from one position to another.
+fn save(expected: u64, to: u64) -> SaveProjection {
+    SaveProjection {
+        projection: SECOND.into(),
+        expected: position(expected),
+        position: position(to),
+        clear: Vec::new(),
+        writes: items([("k", Some(item(100 + to)))]),
+    }
+}
+
 /// UX-09, PJ-09: while a new version is built appends go on to write the documents that serve; once it has projected all of its events it takes
 /// their place and is joined at once, and the former one takes no more.
 pub async fn a_built_generation_is_joined_when_it_serves<S: StoreUnderTest>(store: S) {
     let (store, events) = (joined(store).await, Events::default());
     store.append(append(&events, FIRST, Some(vec![change(None, 1)]))).await.unwrap();
     open(&store, 2).await;
-    let save = |expected: u64, to: u64| SaveProjection {
-        projection: SECOND.into(),
-        expected: position(expected),
-        position: position(to),
-        clear: Vec::new(),
-        writes: items([("k", Some(item(100 + to)))]),
-    };
     store.save_projection(save(0, 1)).await.unwrap();
     // The newer one is not joined yet, and who says so of it ends nothing.
     let both = Append {
@@ -193,13 +197,6 @@ pub async fn a_built_generation_serves_while_others_append<S: StoreUnderTest>(st
     store.append(events.append("s", ExpectedVersion::Any, 1)).await.unwrap();
     assert_eq!(stands(&store, FIRST).await, (false, position(1)));
     open(&store, 2).await;
-    let save = |expected: u64, to: u64| SaveProjection {
-        projection: SECOND.into(),
-        expected: position(expected),
-        position: position(to),
-        clear: Vec::new(),
-        writes: items([("k", Some(item(100 + to)))]),
-    };
     store.save_projection(save(0, 1)).await.unwrap();
     switch(&store, SECOND, 1).await.unwrap();
     assert_eq!(generation(&store, FIRST).await.phase, Phase::Retired);

@@ -359,8 +359,8 @@ BEGIN
     RETURN 0;
 END $$;
 
--- Retires all generations of a projection, and lets none serve. Called under the log's row lock. Returns 0; -1 when nothing of it is left. All its rows are locked in one
--- order, as by whoever switches.
+-- Retires all generations of a projection, and lets none serve. Called under the log's row lock. Returns 0; -1 when nothing of it is
+-- left. All its rows are locked in one order, as by whoever switches.
 CREATE FUNCTION {schema}.drop_projection(p_name text)
 RETURNS bigint LANGUAGE plpgsql
 SET lock_timeout = '10s' SET jit = off

@@ -229,8 +229,8 @@ impl State {
 
     /// A view to plan on without the lock. None when there is a stream whose version nobody may guess.
     ///
-    /// Event and command ids are taken to be new, conditions to hold, and documents to be as they were read. A remembered version gives way to a higher one that a writer
-    /// expects: versions only grow, so the writer has seen what another node wrote.
+    /// Event and command ids are taken to be new, conditions to hold, and documents to be as they were read. A remembered version gives
+    /// way to a higher one that a writer expects: versions only grow, so the writer has seen what another node wrote.
     async fn guess(&mut self, session: &Session, appends: &[Append]) -> Result<Option<Guess>, Error> {
         // Whatever else was stored meanwhile, the events of the group are behind the position of each condition.
         let mut view = View { head: Position::MAX, joined: self.joined.clone(), ..View::default() };
