@@ -73,7 +73,7 @@ impl World {
     pub(crate) async fn on(bus: Bus, store: &Arc<Rigged>, apps: &[App], host: HostSettings) -> Self {
         let store_settings = StoreSettings {
             poll_interval_ms: 10,
-            listeners_interval_ms: 50,
+            processes_interval_ms: 50,
             allow_hard_removal: true,
             ..StoreSettings::default()
         };

@@ -10,9 +10,9 @@ use umbel_supervision::{Group, Policy, Worker, WorkerContext};
 
 use crate::{
     adapter::Adapter,
-    listeners,
     memory::Memory,
     postgres::{Postgres, PostgresOptions},
+    processes,
     reader::Reader,
     settings::{StoreSettings, StoreUrl},
     sqlite::Sqlite,
@@ -200,12 +200,12 @@ fn sweeper(settings: &StoreSettings, shared: &Shared) -> Worker {
 
 fn teller(settings: &StoreSettings, bus: &Bus, shared: &Shared) -> Worker {
     let (settings, bus, shared) = (settings.clone(), bus.clone(), Arc::clone(shared));
-    Worker::new("listeners", move |context: WorkerContext| {
+    Worker::new("processes", move |context: WorkerContext| {
         let (settings, bus, shared) = (settings.clone(), bus.clone(), Arc::clone(&shared));
         async move {
             let vault = opened(&shared, &settings).await?;
             context.ready();
-            listeners::tell(&**vault.adapter(), &settings, &bus, context.stopping()).await;
+            processes::tell(&**vault.adapter(), &settings, &bus, context.stopping()).await;
             Ok(())
         }
     })
