@@ -5,7 +5,7 @@ use std::{
     collections::{BTreeMap, BTreeSet, HashSet},
     sync::{
         Arc, Mutex, PoisonError,
-        atomic::{AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     time::Duration,
 };
@@ -45,6 +45,8 @@ pub(crate) enum Kind {
 /// The others, and this process among them.
 pub(crate) struct Elsewhere {
     node: NodeId,
+    /// Whether there may be others.
+    shared: AtomicBool,
     /// Where others reach this process, while they do.
     address: Mutex<Option<String>>,
     listeners: watch::Sender<Arc<[Listener]>>,
@@ -66,6 +68,7 @@ impl Elsewhere {
     pub(crate) fn new() -> Self {
         Self {
             node: NodeId(edge::fresh_id()),
+            shared: AtomicBool::new(false),
             address: Mutex::default(),
             listeners: watch::Sender::new(Vec::new().into()),
             peers: ArcSwap::default(),
@@ -132,6 +135,17 @@ impl Bus {
     #[must_use]
     pub fn node(&self) -> NodeId {
         self.elsewhere().node
+    }
+
+    /// Whether other processes may be on the same store, as its part says.
+    #[must_use]
+    pub fn shares_store(&self) -> bool {
+        self.elsewhere().shared.load(Ordering::Relaxed)
+    }
+
+    /// Says whether other processes may be on the same store. The store calls it when an umbrella is put together.
+    pub fn announce_sharing(&self, shared: bool) {
+        self.elsewhere().shared.store(shared, Ordering::Relaxed);
     }
 
     /// What this process tells the others of itself: what runs in it that they wait for, projections and handlers declared strong, and

@@ -93,6 +93,7 @@ pub(crate) fn postgres_options(settings: &StoreSettings) -> PostgresOptions {
 /// The store as a branch of the supervision tree.
 #[must_use]
 pub fn group(settings: &StoreSettings, bus: &Bus, policy: Policy) -> Group {
+    bus.announce_sharing(matches!(settings.url.parse(), Ok(StoreUrl::Postgres(_))));
     over(&Shared::default(), settings, bus, policy)
 }
 
@@ -100,6 +101,7 @@ pub fn group(settings: &StoreSettings, bus: &Bus, policy: Policy) -> Group {
 /// processes share one server.
 #[must_use]
 pub fn group_over(adapter: Arc<dyn Adapter>, settings: &StoreSettings, bus: &Bus, policy: Policy) -> Group {
+    bus.announce_sharing(true);
     over(&already(adapter), settings, bus, policy)
 }
 
