@@ -23,7 +23,8 @@ fn challenged(secret: &Secret, hello: Greeting) -> Result<(Host<'_>, Greeting), 
 
 fn hello_with(change: impl FnOnce(&mut u32, &mut String, &mut Uuid)) -> Greeting {
     let secret = secret();
-    let Greeting::Hello { mut version, mut nonce, mut process } = Caller::new(&secret, NODE, nonce(1)).hello()
+    let Greeting::Hello { mut version, mut nonce, mut process } =
+        Caller::new(&secret, NODE, nonce(1)).hello()
     else {
         panic!("it begins with hello")
     };

@@ -33,7 +33,12 @@ fn json_of(value: &Value) -> Json {
 
 fn command(context: DispatchContext) -> Parcel {
     let (name, body, deadline) = ("a.do".into(), json_of(&json!({"n": 1})), context.deadline);
-    Parcel { name, body, deadline, errand: Errand::Command { schema: 3, context: Box::new(context), around: true } }
+    Parcel {
+        name,
+        body,
+        deadline,
+        errand: Errand::Command { schema: 3, context: Box::new(context), around: true },
+    }
 }
 
 fn context(deadline: Instant) -> DispatchContext {
@@ -84,7 +89,8 @@ fn metadata_may_be_as_deep_as_anywhere() {
     let mut nested = context(deadline);
     nested.metadata.custom = BTreeMap::from([("deep".to_owned(), deep)]);
     let sent = WireParcel::of(&command(nested.clone())).unwrap();
-    let Asked::Request { parcel, .. } = travelled(&Asked::Request { id: 1, deadline_ms: 1, parcel: sent }) else {
+    let Asked::Request { parcel, .. } = travelled(&Asked::Request { id: 1, deadline_ms: 1, parcel: sent })
+    else {
         panic!("another frame came")
     };
     let Errand::Command { context, .. } = parcel.by(deadline).unwrap().errand else { panic!("a query came") };
@@ -137,7 +143,11 @@ fn failures() -> Vec<DispatchError<Json>> {
         DispatchError::Refused(Refusal::WrongVersion { expected: ExpectedVersion::NoStream, actual: last }),
         DispatchError::Refused(Refusal::NoVersion),
         DispatchError::Conflict { attempts: 3 },
-        DispatchError::NotYetVisible { position: Position::new(8), waiting_for: vec!["a.list".into()], reply },
+        DispatchError::NotYetVisible {
+            position: Position::new(8),
+            waiting_for: vec!["a.list".into()],
+            reply,
+        },
         DispatchError::Incomplete(Gap { stream: StreamName::new("a-1").unwrap(), first, last }),
         DispatchError::NoHandler { command: "a.do".into() },
         DispatchError::Undecodable { command: "a.do", reason: reason() },
@@ -154,7 +164,14 @@ fn failures() -> Vec<DispatchError<Json>> {
 /// LK-04: whatever an owner answers comes back as it was said: what was stored, and every way to fail.
 #[test]
 fn an_answer_comes_back_as_it_was_given() {
-    let repeated = Dispatched { position: None, version: None, events: None, repeated: true, returned: None, ..dispatched() };
+    let repeated = Dispatched {
+        position: None,
+        version: None,
+        events: None,
+        repeated: true,
+        returned: None,
+        ..dispatched()
+    };
     let stateless = Returned { events: Vec::new(), state: None };
     let stateless = Dispatched { returned: Some(Box::new(stateless)), ..dispatched() };
     let done = [dispatched(), repeated, stateless].map(Ok::<_, DispatchError<Json>>);
