@@ -8,14 +8,12 @@ use umbel_core::{
     Command, CommandId, EventName, ExpectedVersion, Gap, Json, Metadata, Position, Request, StreamNameError,
     Version,
     store::{AppendError, StoreError},
-    waiting::schema_of,
 };
 use uuid::Uuid;
 
 use crate::{
     ask::AskError,
     edge,
-    encoded::EncodedAnswer,
     envelope::SendError,
     handle::{self, Bus, RETRY_AFTER},
     returning::{Refusal, Returned, Returning},
@@ -331,56 +329,8 @@ impl Bus {
         }))
     }
 
-    /// Sends a command to an owner in another process, and waits for what shall be visible.
-    async fn dispatch_there<C: Command>(
-        &self,
-        dispatch: Dispatch<C>,
-        awaits: &Awaits,
-    ) -> Result<Dispatched<C::Reply>, DispatchError<C::Rejection>> {
-        let Dispatch { command, context } = dispatch;
-        if self.carrier().is_none() {
-            return Err(DispatchError::NoHandler { command: C::NAME.into() });
-        }
-        let body = Json::encode(&command).map_err(|error| DispatchError::Failed {
-            reason: format!("{} has no JSON form and cannot leave the process: {error}", C::NAME),
-        })?;
-        drop(command);
-        let other_form = |what: &str, error| DispatchError::Failed {
-            reason: format!(
-                "the process that carried out {} has another form of its {what}: {error}",
-                C::NAME
-            ),
-        };
-        let sent = (const { schema_of::<C>() }, body);
-        match self.dispatch_elsewhere(C::NAME.into(), sent, context, (awaits, false)).await {
-            Ok(dispatched) => {
-                dispatched.try_map(|reply| reply.decode()).map_err(|error| other_form("reply", error))
-            }
-            Err(error) => Err(error.map_rejection(|rejection| match rejection.decode() {
-                Ok(rejection) => DispatchError::Rejected(rejection),
-                Err(error) => other_form("rejection", error),
-            })),
-        }
-    }
-
-    /// The same, for one that is encoded; with the middleware of the owner's process around it, or none.
-    pub(crate) async fn dispatch_elsewhere(
-        &self,
-        name: Cow<'static, str>,
-        sent: (u32, Json),
-        context: DispatchContext,
-        (awaits, around): (&Awaits, bool),
-    ) -> EncodedAnswer {
-        context.metadata.check().map_err(|error| DispatchError::Refused(error.into()))?;
-        let (deadline, within) = (context.deadline, context.within.clone());
-        let (dispatched, by_app) = self.hand_out(name, sent, context, around).await?;
-        match awaits.given(by_app.as_ref()) {
-            Consistency::Eventual => Ok(dispatched),
-            consistency => self.await_visible(dispatched, consistency, &within, deadline).await,
-        }
-    }
-
-    async fn await_visible<R: serde::Serialize, E>(
+    /// Waits for what shall be visible of a command that was carried out.
+    pub(crate) async fn await_visible<R: serde::Serialize, E>(
         &self,
         dispatched: Dispatched<R>,
         consistency: &Consistency,

@@ -38,7 +38,8 @@ mod tests {
 
     #[test]
     fn a_name_is_kept_once() {
-        let (first, second) = (lasting("names.once"), lasting(&"names.once".to_owned()));
+        let again = String::from("names.once");
+        let (first, second) = (lasting("names.once"), lasting(&again));
         assert!(std::ptr::eq(first.unwrap(), second.unwrap()));
         assert_eq!(lasting(&"x".repeat(LENGTH_MAX + 1)), None);
         assert!(lasting(&"x".repeat(LENGTH_MAX)).is_some());

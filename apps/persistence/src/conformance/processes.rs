@@ -1,5 +1,7 @@
 //! What processes tell each other of themselves.
 
+use std::slice::from_ref;
+
 use umbel_core::{
     store::{Listener, Process, Reach, TellProcess},
     subscription::NodeId,
@@ -30,12 +32,12 @@ async fn tell(adapter: &impl Adapter, process: Process, lease_ms: u64) -> Vec<Pr
 pub(super) async fn a_process_learns_what_others_tell(adapter: impl Adapter) {
     let (one, two) = (listener("a.one", &["a.x", "a.y"]), listener("b.two", &[]));
     let both = process(1, &[one.clone(), two.clone()]);
-    let second = process(2, std::slice::from_ref(&two));
+    let second = process(2, from_ref(&two));
     assert_eq!(tell(&adapter, both.clone(), HOUR_MS).await, []);
-    assert_eq!(tell(&adapter, process(2, &[]), HOUR_MS).await, [both.clone()]);
+    assert_eq!(tell(&adapter, process(2, &[]), HOUR_MS).await, from_ref(&both));
     assert_eq!(tell(&adapter, second.clone(), HOUR_MS).await, [both]);
     let first = process(1, &[one]);
-    assert_eq!(tell(&adapter, first.clone(), HOUR_MS).await, [second.clone()]);
+    assert_eq!(tell(&adapter, first.clone(), HOUR_MS).await, from_ref(&second));
     assert_eq!(tell(&adapter, process(3, &[]), HOUR_MS).await, [first.clone(), second]);
     assert_eq!(tell(&adapter, process(2, &[]), HOUR_MS).await, [first], "it has taken its word back");
     assert_eq!(tell(&adapter, process(1, &[]), HOUR_MS).await, []);
@@ -61,10 +63,10 @@ pub(super) async fn a_process_learns_where_others_are_reached(adapter: impl Adap
 /// SC-06: what a process told that says nothing any more is believed for its time.
 pub(super) async fn a_process_that_died_is_believed_for_its_time(adapter: impl Adapter) {
     let one = listener("a.one", &["a.x"]);
-    let (first, second) = (process(1, std::slice::from_ref(&one)), process(2, &[one]));
+    let (first, second) = (process(1, from_ref(&one)), process(2, &[one]));
     tell(&adapter, first.clone(), HOUR_MS).await;
     tell(&adapter, second, 0).await;
-    assert_eq!(tell(&adapter, process(3, &[]), HOUR_MS).await, [first.clone()]);
+    assert_eq!(tell(&adapter, process(3, &[]), HOUR_MS).await, from_ref(&first));
     tell(&adapter, first, 0).await;
     assert_eq!(tell(&adapter, process(3, &[]), HOUR_MS).await, []);
 }
