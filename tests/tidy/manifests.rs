@@ -67,8 +67,8 @@ const TABLE: &[Allowed] = &[
     Allowed {
         member: "apps/link",
         reason: "takes messages to other processes: knows no app, no store and no actor",
-        normal: "anyhow base64 futures-util ring serde serde_json thiserror tokio tracing umbel-bus umbel-core \
-                 umbel-supervision uuid",
+        normal: "anyhow base64 futures-util ring rustls serde serde_json thiserror tokio tokio-rustls tracing umbel-bus \
+                 umbel-core umbel-supervision uuid",
         dev: "actix proptest",
     },
     Allowed {

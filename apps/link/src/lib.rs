@@ -7,7 +7,7 @@
 //! Promises:
 //! - a message means the same as in one process: all that travels with it has a form (`wire`), its deadline included;
 //! - what was not sent is told from what may have been carried out;
-//! - nobody is talked to who does not know the secret (`greeting`); what is said is not encrypted;
+//! - nobody is talked to who does not know the secret (`greeting`); what is said is encrypted where certificates are set (`tls`);
 //! - frames, messages in flight, connections and times have bounds, each a setting.
 //!
 //! Knows nothing of stores, apps, or any kind of message. Why it is as it is: ADR 63.
@@ -19,6 +19,7 @@ mod greeting;
 mod peers;
 mod serve;
 mod settings;
+mod tls;
 mod wire;
 mod worker;
 

@@ -19,6 +19,7 @@ use crate::{
     connection::{Connection, Ended},
     greet::{self, NotGreeted},
     settings::LinkSettings,
+    tls::{Stream, Tls},
 };
 
 /// Connections tried for one message: one that is found closed is made anew, once.
@@ -38,6 +39,7 @@ pub(crate) enum Stage {
 /// All other processes that this one talks to.
 pub(crate) struct Peers {
     settings: LinkSettings,
+    tls: Tls,
     stage: watch::Sender<Stage>,
     known: Mutex<HashMap<NodeId, Arc<AsyncMutex<State>>>>,
 }
@@ -53,8 +55,8 @@ enum State {
 }
 
 impl Peers {
-    pub(crate) fn new(settings: LinkSettings) -> Self {
-        Self { settings, stage: watch::Sender::new(Stage::Between), known: Mutex::default() }
+    pub(crate) fn new(settings: LinkSettings, tls: Tls) -> Self {
+        Self { settings, tls, stage: watch::Sender::new(Stage::Between), known: Mutex::default() }
     }
 
     /// Where connections live from now on. Those that there were end with their thread.
@@ -100,10 +102,11 @@ impl Peers {
             }
             _ => {}
         }
-        let (address, process, settings) = (Arc::clone(&to.address), to.node, self.settings.clone());
+        let (address, process) = (Arc::clone(&to.address), to.node);
+        let (settings, tls) = (self.settings.clone(), self.tls.clone());
         // There, so that it lives on that thread and ends with it.
         let connecting = thread.spawn(async move {
-            let stream = timeout(settings.connect_timeout(), connect(&address)).await;
+            let stream = timeout(settings.connect_timeout(), connect(&address, &tls)).await;
             let stream = stream.unwrap_or(Err(NotGreeted::Silent(settings.connect_timeout_ms)))?;
             let (connection, drive) =
                 Connection::over(greet::call(stream, process, &settings).await?, &settings);
@@ -157,11 +160,11 @@ impl Peers {
     }
 }
 
-async fn connect(address: &str) -> Result<TcpStream, NotGreeted> {
+async fn connect(address: &str, tls: &Tls) -> Result<Stream, NotGreeted> {
     let stream = TcpStream::connect(address).await?;
     // Messages are small, and somebody waits for each.
     stream.set_nodelay(true)?;
-    Ok(stream)
+    Ok(tls.connect(stream, address).await?)
 }
 
 impl Carrier for Peers {

@@ -4,6 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufWriter},
+    net::TcpStream,
     sync::{Semaphore, mpsc},
     time::{Instant, sleep_until, timeout},
 };
@@ -14,6 +15,7 @@ use crate::{
     frame::{BadFrame, Frames, encode},
     greet::{self, Greeted, NotGreeted},
     settings::LinkSettings,
+    tls::Tls,
     wire::{Answered, Asked, WireParcel},
 };
 
@@ -24,10 +26,20 @@ const AHEAD_MAX: Duration = Duration::from_secs(1_000_000_000);
 const IDLE_FACTOR: u32 = 2;
 
 /// Talks to one that has connected until either has enough.
-pub(crate) async fn converse<S>(stream: S, bus: Bus, settings: LinkSettings, stopping: Stopping)
-where
-    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-{
+pub(crate) async fn converse(
+    stream: TcpStream,
+    bus: Bus,
+    (settings, tls): (LinkSettings, Tls),
+    stopping: Stopping,
+) {
+    let stream = match timeout(settings.connect_timeout(), tls.accept(stream)).await {
+        Ok(Ok(stream)) => stream,
+        Ok(Err(error)) => {
+            tracing::warn!(%error, "one that connected has no certificate that is accepted (link.tls_authority)");
+            return;
+        }
+        Err(_silent) => return,
+    };
     match greet::host(stream, bus.node(), &settings).await {
         Ok(greeted) => Host { bus, settings }.answer_all(greeted, stopping).await,
         Err(NotGreeted::Stranger(stranger)) => {

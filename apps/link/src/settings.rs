@@ -26,6 +26,12 @@ pub struct LinkSettings {
     pub advertise: String,
     /// What all processes of one store know, 32 bytes or more. Empty: nothing is proven, which is for addresses of this machine only.
     pub secret: Secret,
+    /// A file with the certificate of this process as PEM, with those between it and the authority. Empty: nothing is encrypted.
+    pub tls_certificate: String,
+    /// A file with the certificate's private key.
+    pub tls_key: String,
+    /// A file with the certificates of who may sign those of the other processes.
+    pub tls_authority: String,
     /// How long it may take until another process is connected and has proven itself, in milliseconds.
     #[serde(deserialize_with = "within::<_, _, 1, 60_000>")]
     pub connect_timeout_ms: u64,
@@ -172,6 +178,7 @@ mod tests {
     fn with(changes: &[(&str, Value)]) -> Result<LinkSettings, String> {
         let mut settings = json!({
             "address": "127.0.0.1:0", "advertise": "", "secret": "", "connect_timeout_ms": 1000, "retry_ms": 200,
+            "tls_certificate": "", "tls_key": "", "tls_authority": "",
             "idle_ms": 60_000, "requests_max": 1024, "frame_max_bytes": 16_777_216, "connections_max": 256,
             "drain_ms": 2000,
         });

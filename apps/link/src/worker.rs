@@ -16,6 +16,7 @@ use crate::{
     peers::{Peers, Stage},
     serve::converse,
     settings::LinkSettings,
+    tls::Tls,
 };
 
 /// The pause after a connection that could not be taken, as when there are too many open files.
@@ -27,16 +28,18 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// It is made after the store, and starts behind the apps, so that it is gone before they are: what others ask is then refused while somebody else can be asked.
 ///
 /// # Errors
-/// When the settings contradict each other; see [`LinkSettings::check`].
+/// When the settings contradict each other, see [`LinkSettings::check`], or a certificate cannot be used.
 pub fn worker(settings: LinkSettings, bus: &Bus) -> Result<Option<Worker>> {
     settings.check()?;
     let Some(address) = settings.address.filter(|_| bus.shares_store()) else { return Ok(None) };
-    let peers = Arc::new(Peers::new(settings.clone()));
+    let tls = Tls::load(&settings)?;
+    let peers = Arc::new(Peers::new(settings.clone(), tls.clone()));
     // At once, so that whoever has a message before the link is up waits for it.
     bus.set_carrier(Arc::clone(&peers) as Arc<_>);
     let bus = bus.clone();
     let start = move |context| {
-        let link = Link { address, settings: settings.clone(), bus: bus.clone(), peers: Arc::clone(&peers) };
+        let (settings, tls) = (settings.clone(), tls.clone());
+        let link = Link { address, settings, tls, bus: bus.clone(), peers: Arc::clone(&peers) };
         link.run(context)
     };
     Ok(Some(Worker::new("link", start).own_thread()))
@@ -46,6 +49,7 @@ pub fn worker(settings: LinkSettings, bus: &Bus) -> Result<Option<Worker>> {
 struct Link {
     address: SocketAddr,
     settings: LinkSettings,
+    tls: Tls,
     bus: Bus,
     peers: Arc<Peers>,
 }
@@ -75,8 +79,8 @@ impl Link {
                     Ok((stream, _)) => {
                         // Answers are small, and somebody waits for each.
                         drop(stream.set_nodelay(true));
-                        let (bus, settings) = (self.bus.clone(), settings.clone());
-                        conversations.spawn(converse(stream, bus, settings, context.stopping()));
+                        let (bus, how) = (self.bus.clone(), (settings.clone(), self.tls.clone()));
+                        conversations.spawn(converse(stream, bus, how, context.stopping()));
                     }
                     Err(error) => {
                         tracing::warn!(%error, "cannot take a connection of another process");

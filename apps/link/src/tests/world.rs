@@ -120,7 +120,7 @@ pub(super) fn settings(changes: &[(&str, serde_json::Value)]) -> LinkSettings {
     let mut settings = json!({
         "address": "127.0.0.1:0", "advertise": "", "secret": "s".repeat(32), "connect_timeout_ms": 5000,
         "retry_ms": 0, "idle_ms": 60_000, "requests_max": 1024, "frame_max_bytes": 1 << 20, "connections_max": 16,
-        "drain_ms": 10_000,
+        "drain_ms": 10_000, "tls_certificate": "", "tls_key": "", "tls_authority": "",
     });
     changes.iter().for_each(|(key, value)| settings[*key] = value.clone());
     serde_json::from_value(settings).unwrap()
@@ -250,6 +250,8 @@ pub(super) struct Wire {
     pub(super) address: String,
     /// Connections that were made over it.
     pub(super) made: Arc<AtomicUsize>,
+    /// All that went over it.
+    pub(super) seen: Arc<Mutex<Vec<u8>>>,
     held: watch::Sender<bool>,
     cuts: watch::Sender<u64>,
 }
@@ -262,23 +264,26 @@ impl Wire {
         let (held, cuts, made) =
             (watch::Sender::new(false), watch::Sender::new(0), Arc::<AtomicUsize>::default());
         let (holding, cutting, count) = (held.subscribe(), cuts.subscribe(), Arc::clone(&made));
+        let seen = Arc::<Mutex<Vec<u8>>>::default();
+        let noting = Arc::clone(&seen);
         tokio::spawn(async move {
             while let Ok((near, _)) = listener.accept().await {
                 count.fetch_add(1, Ordering::SeqCst);
                 let (mut cutting, holding, target) = (cutting.clone(), holding.clone(), target.clone());
                 cutting.mark_unchanged();
+                let noting = Arc::clone(&noting);
                 tokio::spawn(async move {
                     let Ok(far) = TcpStream::connect(target).await else { return };
                     let ((read, write), (far_read, far_write)) = (near.into_split(), far.into_split());
                     tokio::select! {
-                        () = pass(read, far_write, holding.clone()) => {}
-                        () = pass(far_read, write, holding) => {}
+                        () = pass(read, far_write, holding.clone(), &noting) => {}
+                        () = pass(far_read, write, holding, &noting) => {}
                         _ = cutting.changed() => {}
                     }
                 });
             }
         });
-        Self { address, made, held, cuts }
+        Self { address, made, seen, held, cuts }
     }
 
     /// Lets nothing through, either way, until it is told otherwise.
@@ -296,10 +301,16 @@ impl Wire {
     }
 }
 
-async fn pass(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, mut held: watch::Receiver<bool>) {
+async fn pass(
+    mut from: OwnedReadHalf,
+    mut to: OwnedWriteHalf,
+    mut held: watch::Receiver<bool>,
+    seen: &Mutex<Vec<u8>>,
+) {
     let mut buffer = vec![0; 4096];
     loop {
         let Ok(length @ 1..) = from.read(&mut buffer).await else { return };
+        seen.lock().unwrap().extend_from_slice(&buffer[..length]);
         if held.wait_for(|held| !held).await.is_err() || to.write_all(&buffer[..length]).await.is_err() {
             return;
         }
