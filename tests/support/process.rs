@@ -103,6 +103,23 @@ impl Umbel {
         running
     }
 
+    /// Starts a part of it for each of these lists of apps, as processes on one store that carry each other's messages, and waits until all
+    /// are ready.
+    #[track_caller]
+    pub(crate) fn run_apart<const N: usize>(&mut self, parts: [&str; N]) -> [Running; N] {
+        self.link();
+        let mut running = parts.map(|apps| self.start(&["--only", apps]));
+        running.iter_mut().for_each(Running::await_ready);
+        running
+    }
+
+    /// Lets its processes carry each other's messages.
+    pub(crate) fn link(&mut self) {
+        let secret = format!("of the link in {:-<32}", self.dir().display());
+        self.set("UMBEL__LINK__ADDRESS", "127.0.0.1:0");
+        self.set("UMBEL__LINK__SECRET", &secret);
+    }
+
     /// Runs one command of the binary to its end.
     pub(crate) fn command_output(&self, arguments: &[&str]) -> Exit {
         self.command(arguments).stdin(Stdio::null()).output().unwrap().into()

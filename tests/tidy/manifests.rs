@@ -65,9 +65,16 @@ const TABLE: &[Allowed] = &[
         dev: "proptest umbel-bus",
     },
     Allowed {
+        member: "apps/link",
+        reason: "takes messages to other processes: knows no app, no store and no actor",
+        normal: "anyhow base64 futures-util ring rustls serde serde_json thiserror tokio tokio-rustls tracing umbel-bus \
+                 umbel-core umbel-supervision uuid",
+        dev: "actix proptest",
+    },
+    Allowed {
         member: "apps/host",
         reason: "runs what an app declares: knows no app and, but for its tests, no database",
-        normal: "actix anyhow futures-util serde serde_json thiserror tokio tracing umbel-bus umbel-core \
+        normal: "actix anyhow futures-util serde serde_json thiserror tokio tracing umbel-bus umbel-core umbel-link \
                  umbel-settings umbel-supervision umbel-telemetry uuid",
         dev: "proptest tempfile umbel-host umbel-persistence umbel-testing umbel-testkit",
     },
@@ -119,8 +126,15 @@ const DOMAIN: Allowed = Allowed {
 };
 
 /// The members under `apps/` that are no domain app.
-const INFRASTRUCTURE: &[&str] =
-    &["apps/bus", "apps/gateway", "apps/host", "apps/launcher", "apps/persistence", "apps/testing"];
+const INFRASTRUCTURE: &[&str] = &[
+    "apps/bus",
+    "apps/gateway",
+    "apps/host",
+    "apps/launcher",
+    "apps/link",
+    "apps/persistence",
+    "apps/testing",
+];
 
 /// Who may name domain apps.
 const KNOWS_DOMAINS: &[&str] = &["apps/launcher", "tests"];
@@ -131,7 +145,7 @@ const OWNERS: &[(&str, &str)] = &[
     ("tokio-postgres", "apps/persistence shared/testkit"),
     ("deadpool", "apps/persistence"),
     ("tokio-postgres-rustls", "apps/persistence"),
-    ("ring", "apps/persistence"),
+    ("ring", "apps/link apps/persistence"),
     ("config", "shared/settings"),
     ("tracing-subscriber", "shared/telemetry"),
     (
