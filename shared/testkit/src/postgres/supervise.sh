@@ -5,6 +5,8 @@
 # When standard input closes, because its owner ended in whatever way, the server stops and its files go.
 directory=$1 programs=$2 port=$3 options=$4 data=$1/data log=$1/log
 trap '' INT TERM HUP
+# Umbrellas of several processes take some dozens each, and a machine with many cores runs many tests at a time.
+connections=500
 cd "$directory" || exit 1
 
 init() {
@@ -15,6 +17,7 @@ start() {
     # After a kill the old server's children need a moment to notice; until then a start is refused.
     tries=0
     until "$programs/pg_ctl" start -D "$data" -l "$log" -w -t 60 -o "-c port=$port -c listen_addresses=127.0.0.1" \
+        -o "-c max_connections=$connections" \
         -o "-c unix_socket_directories='$directory' $options" >>"$log" 2>&1 </dev/null
     do
         tries=$((tries + 1))
