@@ -47,7 +47,9 @@ pub use letters::{
 pub use link::{LinkError, LinkEvents};
 pub use listeners::{Listener, TellListeners};
 pub use notices::{KeepNotices, KeptNotice, ListNotices, Recorded, SweepNotices};
-pub use outbox::{ClearOutbox, DuePage, FindWork, OutboxEntry, ReadDue, ReadOutbox, Waiting};
+pub use outbox::{
+    ClearOutbox, DuePage, FindWork, ListQueues, OutboxEntry, QueueInfo, ReadDue, ReadOutbox, Waiting,
+};
 pub use parts::{Parts, ReadInParts};
 pub use read::{
     AllPage, FindCommand, FindEvent, GetStatus, GetStreamInfo, ReadAll, ReadError, ReadStream, StoreStatus,
