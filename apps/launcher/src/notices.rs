@@ -43,7 +43,7 @@ pub(crate) struct ListArgs {
     /// Only of this transaction
     #[arg(long, value_name = "UUID")]
     transaction: Option<Uuid>,
-    /// Only those that occurred then or later
+    /// Only those that occurred then or later: 2026-01-31, 2026-01-31T12:00:00Z, or so long ago: 5m, 2h, 7d
     #[arg(long, value_name = "TIME", value_parser = time)]
     since: Option<Timestamp>,
     /// N notices at most; without it all
