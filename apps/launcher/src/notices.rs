@@ -87,7 +87,10 @@ fn list(options: &LoadOptions, args: &ListArgs) -> Result<(), Failed> {
             };
             let page = tool.store().list_notices(request).await?;
             printer.rows(&page, cells)?;
-            let Some(last) = page.last() else { break };
+            let Some(last) = page.last() else {
+                printer.nothing("no notice like that is kept");
+                break;
+            };
             after = Some((last.occurred_at, last.id));
             left -= u64::try_from(page.len()).unwrap_or(left).min(left);
         }

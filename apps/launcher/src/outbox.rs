@@ -58,7 +58,8 @@ fn list(options: &LoadOptions, args: &ListArgs) -> Result<(), Failed> {
     with_store(options, async |tool| {
         let Some(queue) = &args.queue else {
             let mut printer = Printer::new(args.json.json, QUEUES);
-            return list_queues(tool, args.limit, Some, &mut printer, queue_cells).await;
+            let why = "nothing waits in any queue";
+            return list_queues(tool, args.limit, Some, &mut printer, queue_cells, why).await;
         };
         let mut printer = Printer::new(args.json.json, COLUMNS);
         let (mut after, mut left) = (args.after.unwrap_or_default(), args.limit.unwrap_or(u64::MAX));
@@ -66,7 +67,10 @@ fn list(options: &LoadOptions, args: &ListArgs) -> Result<(), Failed> {
             let limit = u32::try_from(left).unwrap_or(PAGE).min(PAGE);
             let page = tool.store().read_outbox(ReadOutbox { queue: queue.clone(), after, limit }).await?;
             printer.rows(&page, cells)?;
-            let Some(last) = page.last() else { break };
+            let Some(last) = page.last() else {
+                printer.nothing("nothing like that waits there; `umbel outbox list` shows the queues in which something does");
+                break;
+            };
             after = last.number;
             left -= u64::try_from(page.len()).unwrap_or(left).min(left);
         }
@@ -74,18 +78,22 @@ fn list(options: &LoadOptions, args: &ListArgs) -> Result<(), Failed> {
     })
 }
 
-/// Prints the queues in which something waits, as far as they are wanted, up to so many.
+/// Prints the queues in which something waits, as far as they are wanted, up to so many; or says why nothing is printed.
 pub(crate) async fn list_queues<T: Serialize, const N: usize>(
     tool: &Tool,
     limit: Option<u64>,
     wanted: impl Fn(QueueInfo) -> Option<T>,
     printer: &mut Printer<N>,
     cells: impl Fn(&T) -> [String; N],
+    why_nothing: &str,
 ) -> Done {
     let (mut after, mut left) = (String::new(), limit.unwrap_or(u64::MAX));
     while left > 0 {
         let page = tool.store().list_queues(ListQueues { after, limit: PAGE }).await?;
-        let Some(last) = page.last() else { break };
+        let Some(last) = page.last() else {
+            printer.nothing(why_nothing);
+            break;
+        };
         after = last.queue.clone();
         let most = usize::try_from(left).unwrap_or(usize::MAX);
         let rows: Vec<_> = page.into_iter().filter_map(&wanted).take(most).collect();

@@ -4,6 +4,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use gateway::{BoundAddress, GatewaySettings, MetricsSettings, Readiness, metrics};
 use umbel_bus::Bus;
+use umbel_core::Position;
 use umbel_host::{ExitStatus, Failed, Foundation, OrExit, TreeView, Umbrella, overview};
 use umbel_settings::LoadOptions;
 
@@ -24,7 +25,11 @@ pub(crate) fn run(options: &LoadOptions, args: &RunArgs) -> Result<(), Failed> {
     umbrella.run(async |tree| {
         let what = overview(tree, &bus).await;
         say(&format!("umbel {} is up ({environment})\n\n{what}", env!("CARGO_PKG_VERSION")));
-        say(&bound.get().map_or_else(String::new, first_thing_to_try));
+        if let Some(address) = bound.get() {
+            // Whether there is something to look at. If the store does not say, there is something to begin with.
+            let head = bus.store().status().await.map_or(Position::START, |status| status.head);
+            say(&first_thing_to_try(address, head));
+        }
         say("\nCtrl-C stops it in order.\n");
     })?;
     Ok(())
@@ -83,13 +88,18 @@ fn held_up(bus: &Bus) -> Vec<String> {
     progress.map(|progress| format!("{} is held up", progress.name)).collect()
 }
 
-fn first_thing_to_try(address: SocketAddr) -> String {
+/// Somebody to register, or, where the log has come that far already, what was published.
+fn first_thing_to_try(address: SocketAddr, head: Position) -> String {
     let address = reachable(address);
-    format!(
-        "gateway  http://{address}\n\n\
-         Try:\n  curl -i http://{address}/api/users -H 'Content-Type: application/json' \\\n    \
-         -d '{{\"user\":{{\"username\":\"ada\",\"email\":\"ada@example.org\",\"password\":\"correct horse\"}}}}'\n"
-    )
+    let request = if head > Position::START {
+        format!("http://{address}/api/articles")
+    } else {
+        format!(
+            "http://{address}/api/users -H 'Content-Type: application/json' \\\n    \
+             -d '{{\"user\":{{\"username\":\"ada\",\"email\":\"ada@example.org\",\"password\":\"correct horse\"}}}}'"
+        )
+    };
+    format!("gateway  http://{address}\n\nTry:\n  curl -i {request}\n")
 }
 
 /// Where this machine reaches what listens on every address.
@@ -105,7 +115,6 @@ fn reachable(address: SocketAddr) -> SocketAddr {
 mod tests {
     use tokio::sync::watch;
     use umbel_bus::RouteSet;
-    use umbel_core::Position;
     use umbel_settings::Settings;
 
     use super::*;
@@ -190,9 +199,12 @@ mod tests {
 
     #[test]
     fn the_first_thing_to_try_is_reachable() {
-        let text = first_thing_to_try("0.0.0.0:4000".parse().unwrap());
+        let address = "0.0.0.0:4000".parse().unwrap();
+        let text = first_thing_to_try(address, Position::START);
         assert!(text.contains("curl -i http://127.0.0.1:4000/api/users"), "{text}");
         let body = text.split('\'').nth(3).unwrap();
         assert!(serde_json::from_str::<serde_json::Value>(body).is_ok(), "{body}");
+        let text = first_thing_to_try(address, Position::new(1));
+        assert!(text.ends_with("curl -i http://127.0.0.1:4000/api/articles\n"), "{text}");
     }
 }

@@ -129,7 +129,12 @@ fn list(options: &LoadOptions, args: &ListArgs) -> Result<(), Failed> {
             let limit = u32::try_from(left).unwrap_or(PAGE).min(PAGE);
             let page = tool.store().read_outbox(ReadOutbox { queue: queue.clone(), after, limit }).await?;
             printer.rows(&page.iter().map(Shown::of).collect::<Vec<_>>(), Shown::cells)?;
-            let Some(last) = page.last() else { break };
+            let Some(last) = page.last() else {
+                printer.nothing(
+                    "nothing like that is planned; `umbel schedule list` shows for which apps something is",
+                );
+                break;
+            };
             after = last.number;
             left -= u64::try_from(page.len()).unwrap_or(left).min(left);
         }
@@ -140,7 +145,8 @@ fn list(options: &LoadOptions, args: &ListArgs) -> Result<(), Failed> {
 fn list_apps(options: &LoadOptions, args: &ListArgs) -> Result<(), Failed> {
     with_store(options, async |tool| {
         let mut printer = Printer::new(args.json.json, QUEUES);
-        list_queues(tool, args.limit, Planned::of, &mut printer, Planned::cells).await
+        let why = "nothing is planned, and nothing was given up";
+        list_queues(tool, args.limit, Planned::of, &mut printer, Planned::cells, why).await
     })
 }
 

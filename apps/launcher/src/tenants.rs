@@ -103,7 +103,10 @@ impl TenantsCommand {
 fn list(tenants: &Tenants, args: &ListArgs) -> Result<(), Failed> {
     without_store(async || {
         let tenants = tenants.list().await.or_exit(ExitStatus::StartFailed)?;
-        Ok(Printer::new(args.json.json, COLUMNS).rows(&tenants, cells)?)
+        let mut printer = Printer::new(args.json.json, COLUMNS);
+        printer.rows(&tenants, cells)?;
+        printer.nothing("there is no tenant yet; `umbel tenants create NAME` makes one");
+        Ok(())
     })
 }
 

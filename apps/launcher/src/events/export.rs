@@ -69,6 +69,8 @@ pub(super) fn export(options: &LoadOptions, args: &ExportArgs) -> Result<(), Fai
             let events = write_all(tool, from, selector, &mut out, Path::new("standard output")).await?;
             if args.json.json {
                 eprintln!("{}", serde_json::to_string(&Exported { file, events }).unwrap_or_default());
+            } else if events == 0 {
+                eprintln!("no event matches");
             }
             return Ok(());
         }

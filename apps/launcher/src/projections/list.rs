@@ -38,7 +38,10 @@ pub(crate) struct ListArgs {
 pub(super) fn list(options: &LoadOptions, args: &ListArgs) -> Result<(), Failed> {
     with_store(options, async |tool| {
         let seen = seen(tool, options, None).await?;
-        Ok(Printer::new(args.json.json, COLUMNS).rows(&seen, cells)?)
+        let mut printer = Printer::new(args.json.json, COLUMNS);
+        printer.rows(&seen, cells)?;
+        printer.nothing("there is no projection yet: one is there once its app has run");
+        Ok(())
     })
 }
 

@@ -59,7 +59,10 @@ async fn print_events(tool: &Tool, args: &ShowArgs, printer: &mut Printer<6>) ->
         let limit = u32::try_from(left).unwrap_or(PAGE).min(PAGE);
         let request = ReadStream { stream: args.stream.clone(), from, direction, limit };
         let page = tool.store().read_stream(request).await?;
-        let Some(last) = page.events.last() else { break };
+        let Some(last) = page.events.last() else {
+            printer.nothing("it has no event there");
+            break;
+        };
         let next = if args.backward { last.version_read().get() - 1 } else { last.version_read().get() + 1 };
         printer.events(&page.events)?;
         left -= u64::try_from(page.events.len()).unwrap_or(left).min(left);
