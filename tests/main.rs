@@ -8,6 +8,7 @@ mod cli;
 mod conduit;
 mod failover;
 mod followers;
+mod link;
 mod new_app;
 mod nodes;
 mod races;

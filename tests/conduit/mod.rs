@@ -1,5 +1,6 @@
-//! Conduit's HTTP contract, over a real umbrella on every store that outlives a process; and over two of them on one PostgreSQL,
-//! whose gateways get the requests in turns: what one has written the other must show to the very next request.
+//! Conduit's HTTP contract, over a real umbrella on every store that outlives a process; over two of them on one PostgreSQL, whose
+//! gateways get the requests in turns: what one has written the other must show to the very next request; and over two processes that
+//! run different apps, each with a gateway, which get them in turns as well.
 
 mod accounts;
 mod articles;
@@ -39,6 +40,10 @@ fn on_every_store_with(settings: &[(&str, &str)], story: impl Fn(&Client, &Umbel
     let umbel = umbel_on(Store::postgres());
     let two = umbel.run_two();
     story(&Running::client_in_turns(&two), &umbel);
+    drop(two);
+    let mut umbel = umbel_on(Store::postgres());
+    let apart = umbel.run_apart(["accounts,gateway", "articles,social,gateway"]);
+    story(&Running::client_in_turns(&apart), &umbel);
 }
 
 fn ada() -> Value {

@@ -6,7 +6,6 @@ use std::{
     net::{SocketAddr, TcpListener},
     path::{Path, PathBuf},
     process::{Child, Command, Output, Stdio},
-    sync::OnceLock,
 };
 
 use tempfile::TempDir;
@@ -102,6 +101,23 @@ impl Umbel {
         let mut running = [self.start(&[]), self.start(&[])];
         running.iter_mut().for_each(Running::await_ready);
         running
+    }
+
+    /// Starts a part of it for each of these lists of apps, as processes on one store that carry each other's messages, and waits until all
+    /// are ready.
+    #[track_caller]
+    pub(crate) fn run_apart<const N: usize>(&mut self, parts: [&str; N]) -> [Running; N] {
+        self.link();
+        let mut running = parts.map(|apps| self.start(&["--only", apps]));
+        running.iter_mut().for_each(Running::await_ready);
+        running
+    }
+
+    /// Lets its processes carry each other's messages.
+    pub(crate) fn link(&mut self) {
+        let secret = format!("of the link in {:-<32}", self.dir().display());
+        self.set("UMBEL__LINK__ADDRESS", "127.0.0.1:0");
+        self.set("UMBEL__LINK__SECRET", &secret);
     }
 
     /// Runs one command of the binary to its end.
@@ -235,23 +251,7 @@ pub(crate) fn umbel_in(folder: &Path, arguments: &[&str]) -> Exit {
     command.output().unwrap().into()
 }
 
-/// The binary, built like the tests, once.
+/// The binary, which cargo builds with these tests.
 fn binary() -> &'static Path {
-    static BINARY: OnceLock<PathBuf> = OnceLock::new();
-    BINARY.get_or_init(|| {
-        let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-        let built = Command::new(cargo)
-            .args(["build", "--package", "umbel", "--message-format", "json"])
-            .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
-            .stderr(Stdio::inherit())
-            .output()
-            .expect("cargo runs these tests, so it can be run");
-        assert!(built.status.success(), "the binary could not be built");
-        String::from_utf8_lossy(&built.stdout)
-            .lines()
-            .filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok())
-            .filter(|message| message["target"]["name"] == "umbel")
-            .find_map(|message| message["executable"].as_str().map(PathBuf::from))
-            .expect("cargo names the binary it has built")
-    })
+    Path::new(env!("CARGO_BIN_EXE_umbel-under-test"))
 }

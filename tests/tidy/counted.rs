@@ -8,6 +8,7 @@ type Counts = [usize; 5];
 const APP: &str = "apps/launcher/templates/new_app";
 const COMMANDED: &str = "docs/compared/commanded";
 const CQRS_ES: &str = "docs/compared/cqrs-es";
+const EVENTO: &str = "docs/compared/evento";
 
 #[test]
 fn readme_counts_the_lines_of_a_new_app() {
@@ -45,13 +46,24 @@ fn readme_counts_the_lines_of_the_same_app_in_commanded() {
 
 #[test]
 fn readme_counts_the_lines_of_the_same_app_in_cqrs_es() {
-    let file = |name: &str| read(&format!("{CQRS_ES}/src/{name}.rs"));
+    assert_eq!(counts_of("[cqrs-es]"), counts_of_crate(CQRS_ES), "correct README, \"How much code that is\"");
+}
+
+#[test]
+fn readme_counts_the_lines_of_the_same_app_in_evento() {
+    let mut counts = counts_of_crate(EVENTO);
+    counts[2] += files(&[EVENTO], ".sql").iter().map(|table| counted(&table.text, "--")).sum::<usize>();
+    assert_eq!(counts_of("[evento]"), counts, "correct README, \"How much code that is\"");
+}
+
+/// The lines of the same app as another crate of Rust has it, in files of the same names.
+fn counts_of_crate(folder: &str) -> Counts {
+    let file = |name: &str| read(&format!("{folder}/src/{name}.rs"));
     let (item, items) = (file("item"), file("items"));
     let without = |text: &str| counted(text, "//") - used(text);
     let whole = |name: &str| counted(&file(name), "//");
     let wiring = whole("lib") + used(&item) + used(&items);
-    let counts = [whole("messages"), without(&item), without(&items), whole("tests"), wiring];
-    assert_eq!(counts_of("[cqrs-es]"), counts, "correct README, \"How much code that is\"");
+    [whole("messages"), without(&item), without(&items), whole("tests"), wiring]
 }
 
 /// Lines of imports in Rust, each of which may have several.

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use umbel_core::{Query, Request, store::StoreError};
+use tokio::time::Instant;
+use umbel_core::{Json, Query, Request, store::StoreError};
 
 use crate::{
     envelope::SendError,
@@ -19,7 +20,7 @@ pub struct Ask<Q>(
 /// Why a query has no answer; by what the caller can do. Asking again is always safe.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum AskError {
-    /// Nobody owns this query here. Start the app that does.
+    /// Nobody owns this query, here or in a process that is reached from here. Start the app that does.
     #[error("nobody here owns the query {query}; is its app running?")]
     NoHandler {
         /// The query's name.
@@ -61,14 +62,43 @@ impl Bus {
     /// # Errors
     /// See [`AskError`].
     pub async fn ask_within<Q: Query>(&self, query: Q, within: Duration) -> Result<Q::Answer, AskError> {
-        self.send(Ask(query), handle::within(within)).await.map_err(|error| match error {
+        let deadline = handle::within(within);
+        match self.ask_here(query, deadline).await {
+            Ok(answer) => answer,
+            // In a box, so that questions that stay here are as small as they were.
+            Err(query) => Box::pin(self.ask_there(query, deadline)).await,
+        }
+    }
+
+    /// Asks the owner here; the query comes back when there is none.
+    pub(crate) async fn ask_here<Q: Query>(
+        &self,
+        query: Q,
+        deadline: Instant,
+    ) -> Result<Result<Q::Answer, AskError>, Q> {
+        let answer = self.send_here(Ask(query), deadline).await.map_err(|Ask(query)| query)?;
+        Ok(answer.map_err(|error| match error {
             SendError::Refused(error) => error,
             SendError::NoOwner { .. } => AskError::NoHandler { query: Q::NAME },
             SendError::Timeout { .. } => AskError::Timeout { query: Q::NAME },
             error @ (SendError::Unavailable { .. } | SendError::Crashed { .. }) => {
                 AskError::unavailable(error.to_string())
             }
-        })
+        }))
+    }
+
+    /// Asks an owner in another process.
+    async fn ask_there<Q: Query>(&self, query: Q, deadline: Instant) -> Result<Q::Answer, AskError> {
+        let failed =
+            |what: &str, error| AskError::Failed { reason: format!("the {what} {}: {error}", Q::NAME) };
+        if self.carrier().is_none() {
+            return Err(AskError::NoHandler { query: Q::NAME });
+        }
+        let body = Json::encode(&query).map_err(|error| failed("query has no JSON form,", error))?;
+        let answer = self.ask_elsewhere(Q::NAME, body, deadline).await?;
+        answer
+            .decode()
+            .map_err(|error| failed("process that answered has another form of the answer to", error))
     }
 }
 

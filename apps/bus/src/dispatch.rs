@@ -17,7 +17,7 @@ use crate::{
     envelope::SendError,
     handle::{self, Bus, RETRY_AFTER},
     returning::{Refusal, Returned, Returning},
-    visible::Consistency,
+    visible::{Awaits, Consistency},
 };
 
 /// A command on its way to its owner.
@@ -117,7 +117,7 @@ pub enum DispatchError<R> {
     /// that it bears that, or a snapshot covers what is missing.
     #[error(transparent)]
     Incomplete(Gap),
-    /// Nobody owns this command here. Nothing was done. Start the app that does.
+    /// Nobody owns this command, here or in a process that is reached from here. Nothing was done. Start the app that does.
     #[error("nobody here owns the command {command}; is its app running?")]
     NoHandler {
         /// The command's name.
@@ -243,11 +243,8 @@ impl Bus {
         command: C,
         options: DispatchOptions,
     ) -> Result<Dispatched<C::Reply>, DispatchError<C::Rejection>> {
-        let within = options.deadline.unwrap_or(self.settings().default_deadline());
-        let deadline = handle::within(within);
-        let consistency = options.consistency.clone().unwrap_or_else(|| self.consistency_of(C::NAME));
-        let context = options.into_context(deadline, self.settings().returning);
-        self.conduct(command, context, &consistency).await
+        let (context, awaits) = self.context_of(C::NAME, options);
+        self.conduct(command, context, &awaits).await
     }
 
     /// Sends a command within a context that exists already, such as that of the command which caused it, and awaits nothing beyond
@@ -260,22 +257,28 @@ impl Bus {
         command: C,
         context: DispatchContext,
     ) -> Result<Dispatched<C::Reply>, DispatchError<C::Rejection>> {
-        self.conduct(command, context, &Consistency::Eventual).await
+        self.conduct(command, context, &Awaits::nothing()).await
+    }
+
+    /// What travels with a command of this name, and what is awaited.
+    pub(crate) fn context_of(&self, name: &str, options: DispatchOptions) -> (DispatchContext, Awaits) {
+        let within = options.deadline.unwrap_or(self.settings().default_deadline());
+        let deadline = handle::within(within);
+        let awaits = self.awaits(name, options.consistency.clone());
+        (options.into_context(deadline, self.settings().returning), awaits)
     }
 
     /// With middleware around it, if there is any.
-    async fn conduct<C: Command>(
+    pub(crate) async fn conduct<C: Command>(
         &self,
         command: C,
         context: DispatchContext,
-        consistency: &Consistency,
+        awaits: &Awaits,
     ) -> Result<Dispatched<C::Reply>, DispatchError<C::Rejection>> {
         match self.middleware() {
-            None => self.dispatch_straight(command, context, consistency).await,
+            None => self.dispatch_straight(command, context, awaits).await,
             // In a box, so that dispatches without middleware stay as small as they are.
-            Some(chain) => {
-                Box::pin(self.dispatch_through(&chain, command, context, consistency, false)).await
-            }
+            Some(chain) => Box::pin(self.dispatch_through(&chain, command, context, awaits, false)).await,
         }
     }
 
@@ -284,35 +287,50 @@ impl Bus {
         &self,
         command: C,
         context: DispatchContext,
-        consistency: &Consistency,
+        awaits: &Awaits,
     ) -> Result<Dispatched<C::Reply>, DispatchError<C::Rejection>> {
         context.metadata.check().map_err(|error| DispatchError::Refused(error.into()))?;
-        let deadline = context.deadline;
-        if *consistency == Consistency::Eventual {
-            return self.hand_in(command, context, deadline).await;
+        let (deadline, within) = (context.deadline, context.within.clone());
+        match self.hand_in(command, context).await {
+            Ok(answer) => match awaits.given(None) {
+                Consistency::Eventual => answer,
+                consistency => self.await_visible(answer?, consistency, &within, deadline).await,
+            },
+            // In a box, so that dispatches that stay here are as small as they were.
+            Err(dispatch) => Box::pin(self.dispatch_there(dispatch, awaits)).await,
         }
-        let within = context.within.clone();
-        let dispatched = self.hand_in(command, context, deadline).await?;
-        self.await_visible(dispatched, consistency, &within, deadline).await
     }
 
+    /// Sends a command to its owner here, and to nobody else.
+    pub(crate) async fn hand_in_here<C: Command>(
+        &self,
+        command: C,
+        context: DispatchContext,
+    ) -> Result<Dispatched<C::Reply>, DispatchError<C::Rejection>> {
+        let answer = self.hand_in(command, context).await;
+        answer.unwrap_or_else(|_dispatch| Err(DispatchError::NoHandler { command: C::NAME.into() }))
+    }
+
+    /// Sends a command to its owner here; it comes back when there is none.
     async fn hand_in<C: Command>(
         &self,
         command: C,
         context: DispatchContext,
-        deadline: Instant,
-    ) -> Result<Dispatched<C::Reply>, DispatchError<C::Rejection>> {
-        self.send(Dispatch { command, context }, deadline).await.map_err(|error| match error {
+    ) -> Result<Result<Dispatched<C::Reply>, DispatchError<C::Rejection>>, Dispatch<C>> {
+        let deadline = context.deadline;
+        let answer = self.send_here(Dispatch { command, context }, deadline).await?;
+        Ok(answer.map_err(|error| match error {
             SendError::Refused(error) => error,
             SendError::NoOwner { .. } => DispatchError::NoHandler { command: C::NAME.into() },
             error @ SendError::Unavailable { .. } => DispatchError::unavailable(error.to_string()),
             SendError::Timeout { .. } | SendError::Crashed { .. } => {
                 DispatchError::Timeout { command: C::NAME, outcome: Outcome::Unknown }
             }
-        })
+        }))
     }
 
-    async fn await_visible<R: serde::Serialize, E>(
+    /// Waits for what shall be visible of a command that was carried out.
+    pub(crate) async fn await_visible<R: serde::Serialize, E>(
         &self,
         dispatched: Dispatched<R>,
         consistency: &Consistency,

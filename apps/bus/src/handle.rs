@@ -1,6 +1,10 @@
 //! The handle everybody holds.
 
-use std::{pin::pin, sync::Arc, time::Duration};
+use std::{
+    pin::pin,
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 
 use actix::Addr;
 use arc_swap::{ArcSwap, ArcSwapOption};
@@ -10,14 +14,16 @@ use tokio::{
 };
 use umbel_core::{
     Position, Request,
-    store::{AllPage, Listener, ReadAll},
+    store::{AllPage, ReadAll},
     subscription::Change,
 };
 
 use crate::{
     actor::{BusActor, Register, Unregister},
+    carried::Carrier,
     clock::Clock,
     commons::Commons,
+    elsewhere::Elsewhere,
     envelope::{Envelope, SendError},
     middleware::{Chain, Middleware},
     routes::{Destination, Progress, RouteError, RouteSet, Routes},
@@ -66,8 +72,9 @@ pub(crate) struct Shared {
     middleware: ArcSwapOption<Chain>,
     /// What apps say that dispatches of their commands await; nothing as long as none does.
     consistencies: ArcSwapOption<Defaults>,
-    /// What other processes on the same store run.
-    elsewhere: watch::Sender<Arc<[Listener]>>,
+    elsewhere: Elsewhere,
+    /// What takes messages to other processes, where anything does.
+    carrier: OnceLock<Arc<dyn Carrier>>,
     settings: BusSettings,
     clock: Clock,
 }
@@ -96,7 +103,8 @@ impl Bus {
                 commons: Commons::default(),
                 middleware: ArcSwapOption::empty(),
                 consistencies: ArcSwapOption::empty(),
-                elsewhere: watch::Sender::new(Vec::new().into()),
+                elsewhere: Elsewhere::new(),
+                carrier: OnceLock::new(),
                 settings,
                 clock,
             }),
@@ -132,16 +140,24 @@ impl Bus {
         request: R,
         deadline: Instant,
     ) -> Result<R::Answer, SendError<R::Error>> {
+        let sent = self.send_here(request, deadline).await;
+        sent.unwrap_or_else(|_request| Err(SendError::NoOwner { request: R::NAME }))
+    }
+
+    /// The same, for a request that may find its owner elsewhere: it comes back when nobody here owns it.
+    pub(crate) async fn send_here<R: Request>(
+        &self,
+        request: R,
+        deadline: Instant,
+    ) -> Result<Result<R::Answer, SendError<R::Error>>, R> {
         let (mut request, mut tables) = (request, self.tables());
         loop {
             tables.borrow_and_update();
             let routes = self.routes();
-            let Some(destination) = routes.find::<R>() else {
-                return Err(SendError::NoOwner { request: R::NAME });
-            };
+            let Some(destination) = routes.find::<R>() else { return Err(request) };
             if destination.recipient.connected() {
                 match self.hand_over(&destination, request, deadline, &mut tables).await {
-                    Handed::Ended(outcome) => return outcome,
+                    Handed::Ended(outcome) => return Ok(outcome),
                     Handed::Back(unopened) => request = unopened,
                 }
                 if !self.is_current(&destination) {
@@ -150,7 +166,7 @@ impl Bus {
             }
             // The owner is down: wait for the table in which it is back.
             if timeout_at(deadline, tables.changed()).await.is_err() {
-                return Err(destination.unavailable());
+                return Ok(Err(destination.unavailable()));
             }
         }
     }
@@ -370,33 +386,23 @@ impl Bus {
         self.tables()
     }
 
-    /// What others may wait for that runs in this process: projections, and handlers declared strong.
-    #[must_use]
-    pub fn listeners(&self) -> Vec<Listener> {
-        let strong = self.progress().into_iter().filter(|progress| progress.strong);
-        let events = |progress: &Progress| progress.events.iter().map(|&name| name.to_owned()).collect();
-        let mut listeners: Vec<_> = strong
-            .map(|progress| Listener { events: events(&progress), name: progress.name.to_owned() })
-            .collect();
-        listeners.sort();
-        listeners
+    pub(crate) fn elsewhere(&self) -> &Elsewhere {
+        &self.shared.elsewhere
     }
 
-    /// What other processes on the same store run, as far as it is known.
-    #[must_use]
-    pub fn listeners_elsewhere(&self) -> watch::Receiver<Arc<[Listener]>> {
-        self.shared.elsewhere.subscribe()
+    /// What takes messages to other processes, if anything does.
+    pub(crate) fn carrier(&self) -> Option<Arc<dyn Carrier>> {
+        self.shared.carrier.get().map(Arc::clone)
     }
 
-    /// Tells what other processes on the same store run. The store calls it now and then.
-    pub fn announce_listeners(&self, elsewhere: Vec<Listener>) {
-        self.shared.elsewhere.send_if_modified(|known| {
-            let is_news = **known != *elsewhere;
-            if is_news {
-                *known = elsewhere.into();
-            }
-            is_news
-        });
+    /// From now on messages that nobody here owns are taken to processes that do by this; what was set first stays.
+    pub fn set_carrier(&self, carrier: Arc<dyn Carrier>) {
+        drop(self.shared.carrier.set(carrier));
+    }
+
+    /// Tells those who look at what runs here to look again.
+    pub(crate) fn announce_routes(&self) {
+        self.shared.generation.send_modify(|generation| *generation += 1);
     }
 
     /// Counts the tables, for those who wait for another one.
@@ -411,12 +417,12 @@ impl Bus {
     /// Publishes a new table. Only the bus actor calls it.
     pub(crate) fn set_routes(&self, routes: Routes) {
         self.shared.routes.store(Arc::new(routes));
-        self.shared.generation.send_modify(|generation| *generation += 1);
+        self.announce_routes();
     }
 
     pub(crate) fn set_actor(&self, actor: Addr<BusActor>) {
         self.shared.actor.store(Some(Arc::new(actor)));
-        self.shared.generation.send_modify(|generation| *generation += 1);
+        self.announce_routes();
     }
 
     pub(crate) fn registry(&self) -> &Registry {

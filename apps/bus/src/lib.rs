@@ -8,18 +8,21 @@
 //! - a send reads an immutable snapshot of the routes and goes straight to the owner's mailbox: it queues behind
 //!   nobody, the bus actor included;
 //! - handles survive restarts: a message whose owner died before opening it goes to the next owner;
-//! - a message stays a typed value; nothing is serialised within a process.
+//! - a message stays a typed value; nothing is serialised within a process;
+//! - a message that nobody here owns goes to a process that does, if there is a carrier, and means the same there.
 //!
 //! Knows nothing about any app, any database, or how a component is run.
 
 mod actor;
 mod alone;
 mod ask;
+mod carried;
 mod clock;
 mod commons;
 mod cron;
 mod dispatch;
 pub mod edge;
+mod elsewhere;
 mod encoded;
 mod envelope;
 #[cfg(feature = "faults")]
@@ -27,6 +30,7 @@ mod fault;
 mod gate;
 mod handle;
 mod middleware;
+pub mod names;
 mod returning;
 mod routes;
 mod schedule;
@@ -43,9 +47,11 @@ mod tests;
 pub use actor::{BusActor, worker};
 pub use alone::alone;
 pub use ask::{Ask, AskError};
+pub use carried::{Carrier, Delivery, Errand, NotCarried, Parcel};
 pub use clock::Clock;
 pub use cron::{Cron, CronError};
 pub use dispatch::{Dispatch, DispatchContext, DispatchError, DispatchOptions, Dispatched, Outcome};
+pub use elsewhere::Peer;
 pub use encoded::EncodedAnswer;
 pub use envelope::{Answered, Envelope, SendError};
 #[cfg(feature = "faults")]

@@ -20,7 +20,7 @@ use crate::{
     dispatch::{DispatchContext, DispatchError, Dispatched, Outcome},
     handle::Bus,
     returning::Refusal,
-    visible::Consistency,
+    visible::Awaits,
 };
 
 /// Stands around dispatches: in the process that dispatches, for commands from outside as well as for those that handlers dispatch.
@@ -29,6 +29,10 @@ use crate::{
 /// was called, the one that halted included: so who has opened something closes it. The built-in steps come behind all of them: metadata
 /// is checked, the command is sent, and what shall be visible is waited for; so `after` sees the whole outcome. All of it is within the
 /// one deadline of the dispatch, but for `after` and `failure`, which therefore do not wait for anything.
+///
+/// It stands around a dispatch once: where the owner of the command runs in another process, that process adds none of its own. Only what
+/// is dispatched by name ([`Bus::dispatch_encoded`]) and owned elsewhere passes the owner's middleware instead, since no value of the
+/// command's type can be made here.
 ///
 /// A panic in `before` is the failure of that dispatch; one in `after` or `failure` is told by the log, since it changes nothing of
 /// what has become of the command.
@@ -71,7 +75,7 @@ pub struct Passage {
     encode: fn(&(dyn Any + Send + Sync)) -> Option<Json>,
     notes: HashMap<TypeId, Box<dyn Any + Send + Sync>>,
     bus: Bus,
-    consistency: Consistency,
+    awaits: Awaits,
     /// Whether it is dispatched in the place of another one.
     replaces: bool,
     /// Whether another one was dispatched in its place, which may be stored whatever the middleware still waits for.
@@ -136,11 +140,11 @@ impl Bus {
         chain: &Chain,
         command: C,
         context: DispatchContext,
-        consistency: &Consistency,
+        awaits: &Awaits,
         replaces: bool,
     ) -> Answer<C> {
         let concerned: Vec<_> = chain.iter().filter(|one| one.concerns(C::NAME)).collect();
-        let mut passage = Passage::of(command, context, (self, consistency, replaces));
+        let mut passage = Passage::of(command, context, (self, awaits, replaces));
         let (mut called, mut halted) = (0, None);
         for one in &concerned {
             called += 1;
@@ -151,7 +155,7 @@ impl Bus {
         }
         let answer = match halted {
             Some(answer) => answer,
-            None => self.send_on::<C>(&mut passage, consistency).await,
+            None => self.send_on::<C>(&mut passage, awaits).await,
         };
         for one in concerned.iter().take(called).rev() {
             tell::<C>(&***one, &passage, &answer);
@@ -159,12 +163,12 @@ impl Bus {
         answer
     }
 
-    async fn send_on<C: Command>(&self, passage: &mut Passage, consistency: &Consistency) -> Answer<C> {
+    async fn send_on<C: Command>(&self, passage: &mut Passage, awaits: &Awaits) -> Answer<C> {
         let command = passage.command.take().and_then(|command| command.downcast::<C>().ok());
         let Some(command) = command else {
             return Err(DispatchError::Failed { reason: format!("{} was lost on its way", C::NAME) });
         };
-        self.dispatch_straight(*command, passage.context.clone(), consistency).await
+        self.dispatch_straight(*command, passage.context.clone(), awaits).await
     }
 }
 
@@ -223,7 +227,7 @@ impl Passage {
     fn of<C: Command>(
         command: C,
         context: DispatchContext,
-        (bus, consistency, replaces): (&Bus, &Consistency, bool),
+        (bus, awaits, replaces): (&Bus, &Awaits, bool),
     ) -> Self {
         Self {
             name: C::NAME,
@@ -231,7 +235,7 @@ impl Passage {
             encode: |command| Json::encode(command.downcast_ref::<C>()?).ok(),
             notes: HashMap::new(),
             bus: bus.clone(),
-            consistency: consistency.clone(),
+            awaits: awaits.clone(),
             replaces,
             replaced: AtomicBool::new(false),
             context,
@@ -303,7 +307,7 @@ impl Passage {
         }
         self.replaced.store(true, Ordering::Relaxed);
         let (bus, chain) = (&self.bus, self.bus.middleware().unwrap_or_default());
-        let dispatch = bus.dispatch_through(&chain, command, self.context.clone(), &self.consistency, true);
+        let dispatch = bus.dispatch_through(&chain, command, self.context.clone(), &self.awaits, true);
         // In a box, as dispatches may be nested.
         Halt::answer::<C>(match Box::pin(dispatch).await {
             Ok(dispatched) => dispatched.try_map(|made| Ok(reply(made))),

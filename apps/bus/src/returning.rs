@@ -1,6 +1,6 @@
 //! What a dispatch returns beside the reply, and what it demands of the state it meets.
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use umbel_core::{
     EncodedEvent, ExpectedVersion, Json, Version,
     metadata::{MetadataError, entries_of},
@@ -9,7 +9,7 @@ use umbel_core::{
 use crate::dispatch::{DispatchOptions, Dispatched};
 
 /// What a dispatch returns beside the reply, the position and the version, which it always does. More costs a copy of it.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Returning {
     /// Nothing more.
@@ -94,7 +94,7 @@ impl DispatchOptions {
     ///
     /// # Errors
     /// When it is no map.
-    pub fn metadata_of(mut self, entries: &impl serde::Serialize) -> Result<Self, MetadataError> {
+    pub fn metadata_of(mut self, entries: &impl Serialize) -> Result<Self, MetadataError> {
         self.custom.extend(entries_of(entries)?);
         Ok(self)
     }

@@ -9,11 +9,12 @@ use std::{
 
 use actix::Recipient;
 use tokio::sync::{Semaphore, watch};
-use umbel_core::{Command, Position, Request};
+use umbel_core::{Command, Position, Query, Request};
 
 use crate::{
+    ask::Ask,
     dispatch::Dispatch,
-    encoded::{DispatchEncoded, dispatch_encoded},
+    encoded::{AskEncoded, DispatchEncoded, ask_encoded, dispatch_encoded},
     envelope::{Envelope, SendError},
 };
 
@@ -23,6 +24,8 @@ pub(crate) struct Routes {
     requests: HashMap<TypeId, Route>,
     /// Commands by their wire names.
     commands: HashMap<&'static str, NamedCommand>,
+    /// Queries by theirs.
+    queries: HashMap<&'static str, NamedQuery>,
     pub(crate) progress: Vec<Progress>,
     #[cfg(feature = "faults")]
     pub(crate) faults: HashMap<Arc<str>, Fault>,
@@ -44,6 +47,13 @@ struct NamedCommand {
     /// What it is called today.
     name: &'static str,
     dispatch: DispatchEncoded,
+}
+
+/// How a query is asked by its wire name.
+#[derive(Clone)]
+struct NamedQuery {
+    owner: Arc<str>,
+    ask: AskEncoded,
 }
 
 #[derive(Clone)]
@@ -101,6 +111,7 @@ pub struct RouteSet {
     pub(crate) owner: Arc<str>,
     requests: Vec<(TypeId, Route)>,
     commands: Vec<(&'static str, NamedCommand)>,
+    queries: Vec<(&'static str, NamedQuery)>,
     progress: Vec<Progress>,
     /// Places in the component's mailbox, none yet: the bus knows how many there are.
     places: Arc<Semaphore>,
@@ -133,6 +144,7 @@ impl RouteSet {
             owner: owner.into(),
             requests: Vec::new(),
             commands: Vec::new(),
+            queries: Vec::new(),
             progress: Vec::new(),
             places: Arc::new(Semaphore::new(0)),
             #[cfg(feature = "faults")]
@@ -161,6 +173,14 @@ impl RouteSet {
         let names = [C::NAME].into_iter().chain(C::FORMERLY.iter().copied());
         self.commands.extend(names.map(|name| (name, named.clone())));
         self.answers::<Dispatch<C>>(recipient)
+    }
+
+    /// The component answers queries of type `Q`, whether asked as values or by their wire name.
+    #[must_use]
+    pub fn answers_query<Q: Query>(mut self, recipient: Recipient<Envelope<Ask<Q>>>) -> Self {
+        let named = NamedQuery { owner: Arc::clone(&self.owner), ask: ask_encoded::<Q> };
+        self.queries.push((Q::NAME, named));
+        self.answers::<Ask<Q>>(recipient)
     }
 
     /// The component runs this projection.
@@ -235,6 +255,21 @@ impl Routes {
         self.commands.get(name).map(|named| named.name)
     }
 
+    /// How a query of this wire name is asked.
+    pub(crate) fn query(&self, name: &str) -> Option<AskEncoded> {
+        self.queries.get(name).map(|named| named.ask)
+    }
+
+    /// Wire names of the commands and of the queries, each in order.
+    pub(crate) fn names(&self) -> (Vec<String>, Vec<String>) {
+        fn sorted<T>(names: &HashMap<&'static str, T>) -> Vec<String> {
+            let mut names: Vec<_> = names.keys().map(|&name| name.to_owned()).collect();
+            names.sort_unstable();
+            names
+        }
+        (sorted(&self.commands), sorted(&self.queries))
+    }
+
     /// What is answered, and by whom.
     pub(crate) fn owners(&self) -> impl Iterator<Item = (&'static str, &Arc<str>)> {
         self.requests.values().map(|route| (route.request, &route.owner))
@@ -263,6 +298,16 @@ impl Routes {
             }
             routes.commands.insert(name, named);
         }
+        for (name, named) in set.queries {
+            if let Some(rival) = routes.queries.get(name) {
+                return Err(RouteError::Owned {
+                    request: name,
+                    owner: rival.owner.to_string(),
+                    rival: named.owner.to_string(),
+                });
+            }
+            routes.queries.insert(name, named);
+        }
         routes.progress.extend(set.progress);
         #[cfg(feature = "faults")]
         routes.faults.extend(set.faults);
@@ -274,6 +319,7 @@ impl Routes {
         let mut routes = self.clone();
         routes.requests.retain(|_, route| *route.owner != *owner);
         routes.commands.retain(|_, named| *named.owner != *owner);
+        routes.queries.retain(|_, named| *named.owner != *owner);
         routes.progress.retain(|progress| *progress.owner != *owner);
         #[cfg(feature = "faults")]
         routes.faults.retain(|_, fault| *fault.owner != *owner);

@@ -35,7 +35,7 @@ pub enum Consistency {
     #[default]
     Eventual,
     /// Every projection, and every handler that is declared strong, that listens to one of the events written, in this process or in
-    /// another one on the same store. One that began elsewhere less than `store.listeners_interval_ms` ago may not be known yet; one that
+    /// another one on the same store. One that began elsewhere less than `store.processes_interval_ms` ago may not be known yet; one that
     /// nobody runs any more is not waited for.
     Strong,
     /// The projections and handlers with these names. Those of other nodes count as well, by the checkpoints in the store. Of a projection
@@ -47,12 +47,32 @@ pub enum Consistency {
 /// What apps say for the commands they own, by the commands' names.
 pub(crate) type Defaults = HashMap<&'static str, Consistency>;
 
+/// What a dispatch awaits before it returns.
+#[derive(Clone, Debug)]
+pub(crate) struct Awaits {
+    what: Consistency,
+    /// Whether that is only what `bus.consistency` says: the app that carries it out in another process may say otherwise.
+    by_default: bool,
+}
+
 /// One that is waited for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Awaited {
     pub(crate) name: String,
     /// Whether it is waited for only as long as another process runs it.
     only_elsewhere: bool,
+}
+
+impl Awaits {
+    /// Nothing beyond storage, whatever anybody else says.
+    pub(crate) const fn nothing() -> Self {
+        Self { what: Consistency::Eventual, by_default: false }
+    }
+
+    /// What is awaited once the app that carried it out elsewhere has had its say.
+    pub(crate) fn given<'a>(&'a self, elsewhere: Option<&'a Consistency>) -> &'a Consistency {
+        elsewhere.filter(|_| self.by_default).unwrap_or(&self.what)
+    }
 }
 
 impl Consistency {
@@ -104,11 +124,18 @@ impl Bus {
         });
     }
 
-    /// What a dispatch of this command awaits that does not say.
-    pub(crate) fn consistency_of(&self, command: &str) -> Consistency {
+    /// What a dispatch of this command awaits.
+    pub(crate) fn awaits(&self, command: &str, said: Option<Consistency>) -> Awaits {
+        match said.or_else(|| self.said_by_app(command)) {
+            Some(what) => Awaits { what, by_default: false },
+            None => Awaits { what: self.settings().consistency.clone(), by_default: true },
+        }
+    }
+
+    /// What the app of this process that owns the command says that dispatches of it await.
+    pub(crate) fn said_by_app(&self, command: &str) -> Option<Consistency> {
         let defaults = self.consistencies().load();
-        let of_its_app = defaults.as_ref().and_then(|defaults| defaults.get(command));
-        of_its_app.unwrap_or(&self.settings().consistency).clone()
+        defaults.as_ref().and_then(|defaults| defaults.get(command)).cloned()
     }
 
     /// Waits until all of these have passed the position; those that have not by the deadline.

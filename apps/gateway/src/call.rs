@@ -141,7 +141,7 @@ impl Call {
         if self.state.note_unanswered(message) {
             tracing::warn!(
                 message_name = message,
-                "nobody here answers this; the app that does is not run here"
+                "nobody answers this; run the app that does, here or in a process that is reached from here ([link] address)"
             );
         }
     }

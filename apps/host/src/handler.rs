@@ -71,7 +71,7 @@ where
     Fut: Future<Output = Result<Q::Answer, AskError>> + 'static,
 {
     HandlerHost::<Ask<Q>, F>::worker(Q::NAME, app, bus, settings, handler, |routes, host| {
-        routes.answers::<Ask<Q>>(host.recipient())
+        routes.answers_query::<Q>(host.recipient())
     })
 }
 

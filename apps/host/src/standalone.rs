@@ -40,6 +40,7 @@ fn run(
 ) -> Result<(), Failed> {
     let foundation = Foundation::lay(options).or_exit(ExitStatus::Settings)?;
     let umbrella = compose(&foundation).or_exit(ExitStatus::Settings)?;
+    let umbrella = umbrella.with_any(foundation.link().or_exit(ExitStatus::Settings)?);
     let bus = foundation.bus;
     let announce = async |tree: &Tree| {
         say(&format!("{name} is up\n\n{}{}\n", overview(tree, &bus).await, answers(&bus)));

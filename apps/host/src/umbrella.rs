@@ -146,6 +146,14 @@ impl Foundation {
         self.policy.clone()
     }
 
+    /// What carries messages to and from other processes on the same store, if the settings say so: a part for behind the apps.
+    ///
+    /// # Errors
+    /// When a setting of the link is wrong.
+    pub fn link(&self) -> anyhow::Result<Option<Worker>> {
+        umbel_link::worker(self.settings.section("link")?, &self.bus)
+    }
+
     /// An umbrella with this name that holds the bus, which answers [`GetTree`], and nothing else yet.
     #[must_use]
     pub fn umbrella(&self, name: &str) -> Umbrella {
@@ -167,6 +175,15 @@ impl Umbrella {
     pub fn with(mut self, part: impl Into<Child>) -> Self {
         self.root = self.root.child(part);
         self
+    }
+
+    /// Adds a part, if there is one.
+    #[must_use]
+    pub fn with_any(self, part: Option<impl Into<Child>>) -> Self {
+        match part {
+            Some(part) => self.with(part),
+            None => self,
+        }
     }
 
     /// Adds a domain app.

@@ -27,6 +27,7 @@ mod handlers;
 mod hooks;
 mod inlined;
 mod kit;
+mod linked;
 mod nodes;
 mod personal;
 mod processes;

@@ -12,7 +12,7 @@ use umbel_core::{
 };
 use umbel_host::{App, HostSettings};
 use umbel_persistence::StoreSettings;
-use umbel_supervision::{Backoff, Group, Intensity, Outcome, Policy, Supervisor};
+use umbel_supervision::{Backoff, Group, Intensity, Outcome, Policy, Supervisor, Worker};
 
 pub(crate) use self::rigged::Rigged;
 use crate::bank::{self, Balance, Deposited, GetBalance};
@@ -70,16 +70,40 @@ impl World {
         Self::on(Bus::new(BusSettings::default()), store, apps, host).await
     }
 
+    /// One that carries messages to and from others on its store.
+    pub(crate) async fn linked(store: &Arc<Rigged>, apps: &[App], host: HostSettings) -> Self {
+        let bus = Bus::new(BusSettings::default());
+        bus.announce_sharing(true);
+        let link = serde_json::json!({
+            "address": "127.0.0.1:0", "advertise": "", "secret": "", "connect_timeout_ms": 10_000, "retry_ms": 1,
+            "idle_ms": 60_000, "requests_max": 100, "frame_max_bytes": 1 << 20, "connections_max": 10, "drain_ms": 5000,
+            "tls_certificate": "", "tls_key": "", "tls_authority": "",
+        });
+        let link = umbel_link::worker(serde_json::from_value(link).unwrap(), &bus).unwrap();
+        Self::put_together(bus, store, apps, host, link).await
+    }
+
     pub(crate) async fn on(bus: Bus, store: &Arc<Rigged>, apps: &[App], host: HostSettings) -> Self {
+        Self::put_together(bus, store, apps, host, None).await
+    }
+
+    async fn put_together(
+        bus: Bus,
+        store: &Arc<Rigged>,
+        apps: &[App],
+        host: HostSettings,
+        link: Option<Worker>,
+    ) -> Self {
         let store_settings = StoreSettings {
             poll_interval_ms: 10,
-            listeners_interval_ms: 50,
+            processes_interval_ms: 50,
             allow_hard_removal: true,
             ..StoreSettings::default()
         };
         let store = umbel_persistence::group_over(Arc::clone(store) as _, &store_settings, &bus, policy());
         let root = Group::new("test", policy()).child(umbel_bus::worker(&bus)).child(store);
         let root = apps.iter().fold(root, |root, app| root.child(app.group(&bus, &host, policy())));
+        let root = link.into_iter().fold(root, Group::child);
         let supervisor = Supervisor::start(root);
         supervisor.tree().wait_until_up(AMPLE).await.unwrap();
         Self { bus, supervisor }

@@ -1,37 +1,7 @@
-//! The binary `umbel`: composes the umbrella, supervises it, and is the operator's tool.
-//!
-//! Owns which parts there are and in which order they start, the command line, and what people and scripts see of
-//! it: texts, exit codes, JSON. Everything it does is done by the crates it composes.
-
-mod apps;
-mod args;
-mod audit;
-mod bench;
-mod cli;
-mod control;
-mod dead_letters;
-mod events;
-mod new_app;
-mod notices;
-mod outbox;
-mod patience;
-mod print;
-mod progress;
-mod projections;
-mod run;
-mod schedule;
-mod snapshots;
-mod store;
-mod streams;
-mod subscriptions;
-mod tenants;
-mod tool;
-mod tree;
+//! The binary `umbel`: see the library beside it.
 
 use std::process::ExitCode;
 
-use clap::Parser;
-
 fn main() -> ExitCode {
-    umbel_host::conclude(cli::Cli::parse().execute())
+    umbel::main()
 }

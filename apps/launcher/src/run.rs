@@ -56,6 +56,8 @@ fn compose(foundation: &Foundation, only: &[String], bound: &BoundAddress) -> an
     for (_, make) in APPS.iter().filter(|(name, _)| wanted(name)) {
         umbrella = umbrella.with_app(&make(settings)?);
     }
+    // Behind the apps: when the process stops, others are told before they have gone. Before the gateway, which needs it to the end.
+    umbrella = umbrella.with_any(foundation.link()?);
     if wanted(GATEWAY) {
         let settings: GatewaySettings = settings.section("gateway")?;
         gateway::check(&settings)?;
@@ -184,6 +186,9 @@ mod tests {
             ("accounts.argon2_lanes", "0"),
             ("gateway.address", "x"),
             ("metrics.address", "x"),
+            ("link.address", "x"),
+            ("link.address", "0.0.0.0:0"),
+            ("link.requests_max", "0"),
             ("metrics.subscriptions_max", "0"),
             ("gateway.jwt_secret", "short"),
             ("gateway.request_deadline_ms", "0"),

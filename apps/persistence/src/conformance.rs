@@ -21,9 +21,9 @@ use crate::{
 
 mod commands;
 pub(crate) mod kept;
-mod listeners;
 pub(crate) mod lost;
 pub(crate) mod parts;
+mod processes;
 mod removals;
 mod streamed;
 mod subject_keys;
@@ -51,8 +51,9 @@ macro_rules! cases {
             racing_creators_get_one_key,
         ]);
 
-        cases!(@port $adapter, listeners: [
-            a_process_learns_what_others_run,
+        cases!(@port $adapter, processes: [
+            a_process_learns_what_others_tell,
+            a_process_learns_where_others_are_reached,
             a_process_that_died_is_believed_for_its_time,
         ]);
 

@@ -10,9 +10,9 @@ use umbel_supervision::{Group, Policy, Worker, WorkerContext};
 
 use crate::{
     adapter::Adapter,
-    listeners,
     memory::Memory,
     postgres::{Postgres, PostgresOptions},
+    processes,
     reader::Reader,
     settings::{StoreSettings, StoreUrl},
     sqlite::Sqlite,
@@ -93,6 +93,7 @@ pub(crate) fn postgres_options(settings: &StoreSettings) -> PostgresOptions {
 /// The store as a branch of the supervision tree.
 #[must_use]
 pub fn group(settings: &StoreSettings, bus: &Bus, policy: Policy) -> Group {
+    bus.announce_sharing(matches!(settings.url.parse(), Ok(StoreUrl::Postgres(_))));
     over(&Shared::default(), settings, bus, policy)
 }
 
@@ -100,6 +101,7 @@ pub fn group(settings: &StoreSettings, bus: &Bus, policy: Policy) -> Group {
 /// processes share one server.
 #[must_use]
 pub fn group_over(adapter: Arc<dyn Adapter>, settings: &StoreSettings, bus: &Bus, policy: Policy) -> Group {
+    bus.announce_sharing(true);
     over(&already(adapter), settings, bus, policy)
 }
 
@@ -200,12 +202,12 @@ fn sweeper(settings: &StoreSettings, shared: &Shared) -> Worker {
 
 fn teller(settings: &StoreSettings, bus: &Bus, shared: &Shared) -> Worker {
     let (settings, bus, shared) = (settings.clone(), bus.clone(), Arc::clone(shared));
-    Worker::new("listeners", move |context: WorkerContext| {
+    Worker::new("processes", move |context: WorkerContext| {
         let (settings, bus, shared) = (settings.clone(), bus.clone(), Arc::clone(&shared));
         async move {
             let vault = opened(&shared, &settings).await?;
             context.ready();
-            listeners::tell(&**vault.adapter(), &settings, &bus, context.stopping()).await;
+            processes::tell(&**vault.adapter(), &settings, &bus, context.stopping()).await;
             Ok(())
         }
     })

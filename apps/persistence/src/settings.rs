@@ -68,9 +68,9 @@ pub struct StoreSettings {
     /// How often to look whether another process has appended.
     #[serde(deserialize_with = "up_to::<3_600_000, _, _>")]
     pub poll_interval_ms: u64,
-    /// How often the processes of a store tell each other what they run that callers wait for.
+    /// How often the processes of a store tell each other what they run that callers wait for, and what they answer.
     #[serde(deserialize_with = "up_to::<3_600_000, _, _>")]
-    pub listeners_interval_ms: u64,
+    pub processes_interval_ms: u64,
     /// How often to remove the kept notices whose time has come.
     #[serde(deserialize_with = "up_to::<86_400_000, _, _>")]
     pub notices_sweep_interval_ms: u64,
@@ -171,8 +171,8 @@ impl StoreSettings {
         Duration::from_millis(self.poll_interval_ms)
     }
 
-    pub(crate) const fn listeners_interval(&self) -> Duration {
-        Duration::from_millis(self.listeners_interval_ms)
+    pub(crate) const fn processes_interval(&self) -> Duration {
+        Duration::from_millis(self.processes_interval_ms)
     }
 
     pub(crate) const fn notices_sweep_interval(&self) -> Duration {
@@ -209,7 +209,7 @@ impl Default for StoreSettings {
             max_json_depth: DEPTH_MAX,
             allow_hard_removal: false,
             poll_interval_ms: 200,
-            listeners_interval_ms: 1000,
+            processes_interval_ms: 1000,
             notices_sweep_interval_ms: 60_000,
             commands_kept_days: 30,
         }
@@ -287,7 +287,7 @@ mod tests {
             "max_event_tags",
             "max_json_depth",
             "poll_interval_ms",
-            "listeners_interval_ms",
+            "processes_interval_ms",
             "notices_sweep_interval_ms",
         ] {
             assert!(refusal(key, 0).contains("from 1 to"), "{key}");

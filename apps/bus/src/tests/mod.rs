@@ -1,5 +1,6 @@
 //! The bus with a real bus actor on its own thread, and owners that misbehave as told.
 
+mod carried;
 mod dispatch;
 mod event_bus;
 mod gate;

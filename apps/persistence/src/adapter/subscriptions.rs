@@ -7,9 +7,9 @@ use futures_util::future::BoxFuture;
 use umbel_core::{
     Timestamp,
     store::{
-        CountLetters, KeepLeases, Leases, Letter, LettersSettled, ListLetters, ListSubscriptions, Listener,
-        OpenError, OpenSubscription, ParkLetters, ReadParkedKeys, SaveCheckpoints, SettleLetters, StoreError,
-        SubscriptionState, TakeLetters, TellListeners,
+        CountLetters, KeepLeases, Leases, Letter, LettersSettled, ListLetters, ListSubscriptions, OpenError,
+        OpenSubscription, ParkLetters, Process, ReadParkedKeys, SaveCheckpoints, SettleLetters, StoreError,
+        SubscriptionState, TakeLetters, TellProcess,
     },
     subscription::Key,
 };
@@ -38,12 +38,12 @@ pub trait Subscriptions: Send + Sync + 'static {
         now: Timestamp,
     ) -> BoxFuture<'_, Result<Vec<SubscriptionState>, StoreError>>;
 
-    /// Keeps for a time what a process runs that others wait for, in place of what was kept of it; what other processes run.
-    fn tell_listeners(
+    /// Keeps for a time what a process tells of itself, in place of what was kept of it; what other processes tell.
+    fn tell_process(
         &self,
-        request: TellListeners,
+        request: TellProcess,
         now: Timestamp,
-    ) -> BoxFuture<'_, Result<Vec<Listener>, StoreError>>;
+    ) -> BoxFuture<'_, Result<Vec<Process>, StoreError>>;
 
     /// Keeps dead letters, each once; the partitions that were refused, in order, each once.
     fn park_letters(

@@ -18,7 +18,7 @@ mod verify;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use self::state::State;
-use crate::{listeners::Told, page::PAGE_MAX_BYTES};
+use crate::{page::PAGE_MAX_BYTES, processes::Told};
 
 /// A store that lives as long as this value.
 #[derive(Debug)]

@@ -11,9 +11,9 @@ use umbel_core::{
     Position, StreamName, Timestamp, Version,
     store::{
         Act, Checkpoint, CountLetters, KeepLeases, LeaseState, Leases, Letter, LettersSettled, ListLetters,
-        ListSubscriptions, Listener, OpenError, OpenSubscription, ParkLetters, PartitionState, PerformError,
+        ListSubscriptions, OpenError, OpenSubscription, ParkLetters, PartitionState, PerformError, Process,
         ReadParkedKeys, SaveCheckpoints, SettleLetters, StoreError, SubscriptionState, TakeLetters,
-        TellListeners,
+        TellProcess,
     },
     subscription::{Key, NodeId, Start, SubscriptionName},
     version::Place,
@@ -109,11 +109,11 @@ impl Subscriptions for Memory {
         })
     }
 
-    fn tell_listeners(
+    fn tell_process(
         &self,
-        request: TellListeners,
+        request: TellProcess,
         now: Timestamp,
-    ) -> BoxFuture<'_, Result<Vec<Listener>, StoreError>> {
+    ) -> BoxFuture<'_, Result<Vec<Process>, StoreError>> {
         Box::pin(async move { Ok(self.told.tell(request, now)) })
     }
 

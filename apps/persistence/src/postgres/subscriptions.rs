@@ -8,9 +8,9 @@ use futures_util::future::BoxFuture;
 use umbel_core::{
     Timestamp,
     store::{
-        CountLetters, KeepLeases, Leases, Letter, LettersSettled, ListLetters, ListSubscriptions, Listener,
-        OpenError, OpenSubscription, ParkLetters, ReadParkedKeys, SaveCheckpoints, SettleLetters, StoreError,
-        SubscriptionState, TakeLetters, TellListeners,
+        CountLetters, KeepLeases, Leases, Letter, LettersSettled, ListLetters, ListSubscriptions, OpenError,
+        OpenSubscription, ParkLetters, Process, ReadParkedKeys, SaveCheckpoints, SettleLetters, StoreError,
+        SubscriptionState, TakeLetters, TellProcess,
     },
     subscription::{Change, Key, Start},
 };
@@ -49,12 +49,12 @@ impl Subscriptions for Postgres {
         Box::pin(self.reader.list_subscriptions(request))
     }
 
-    fn tell_listeners(
+    fn tell_process(
         &self,
-        request: TellListeners,
+        request: TellProcess,
         _now: Timestamp,
-    ) -> BoxFuture<'_, Result<Vec<Listener>, StoreError>> {
-        Box::pin(self.reader.tell_listeners(request))
+    ) -> BoxFuture<'_, Result<Vec<Process>, StoreError>> {
+        Box::pin(self.reader.tell_process(request))
     }
 
     fn park_letters(

@@ -33,7 +33,7 @@ use self::{
     worker::{Lost, Workers},
     writer::Writer,
 };
-use crate::{listeners::Told, page::PAGE_MAX_BYTES, steps::REMOVAL_STEP_MAX};
+use crate::{page::PAGE_MAX_BYTES, processes::Told, steps::REMOVAL_STEP_MAX};
 
 /// Threads that read. Two, so that one long page does not hold up everything else; a page is work for the
 /// processor, so many more would only take it from others.

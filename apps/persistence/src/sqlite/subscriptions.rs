@@ -9,9 +9,9 @@ use futures_util::future::BoxFuture;
 use umbel_core::{
     Timestamp,
     store::{
-        CountLetters, KeepLeases, Leases, Letter, LettersSettled, ListLetters, ListSubscriptions, Listener,
-        OpenError, OpenSubscription, ParkLetters, ReadParkedKeys, SaveCheckpoints, SettleLetters, StoreError,
-        SubscriptionState, TakeLetters, TellListeners,
+        CountLetters, KeepLeases, Leases, Letter, LettersSettled, ListLetters, ListSubscriptions, OpenError,
+        OpenSubscription, ParkLetters, Process, ReadParkedKeys, SaveCheckpoints, SettleLetters, StoreError,
+        SubscriptionState, TakeLetters, TellProcess,
     },
     subscription::Key,
 };
@@ -53,11 +53,11 @@ impl Subscriptions for Sqlite {
         Box::pin(self.read(move |connection| leases::list(connection, &request, now)))
     }
 
-    fn tell_listeners(
+    fn tell_process(
         &self,
-        request: TellListeners,
+        request: TellProcess,
         now: Timestamp,
-    ) -> BoxFuture<'_, Result<Vec<Listener>, StoreError>> {
+    ) -> BoxFuture<'_, Result<Vec<Process>, StoreError>> {
         Box::pin(async move { Ok(self.told.tell(request, now)) })
     }
 

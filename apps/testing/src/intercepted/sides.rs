@@ -8,12 +8,12 @@ use umbel_core::{
         AllPage, Append, AppendError, Appended, ClaimLive, ClearOutbox, CountLetters, DocumentPage, DuePage,
         FindWork, Finding, Generation, KeepLeases, KeepNotices, KeptNotice, Leases, Letter, LettersSettled,
         LinkError, LinkEvents, ListLetters, ListNotices, ListProjections, ListQueues, ListSnapshots,
-        ListStreams, ListSubscriptions, Listener, LoadDocuments, OpenError, OpenProjection, OpenSubscription,
-        OpenTables, ParkLetters, Parts, Perform, PerformError, QueryTables, QueueInfo, ReadAll, ReadDue,
-        ReadError, ReadOutbox, ReadParkedKeys, ReadStream, RemoveRetired, SaveCheckpoints, SaveProjection,
-        SaveProjectionError, SaveTables, SettleLetters, Snapshot, Step, StoreError, StoreStatus, StreamInfo,
-        StreamList, StreamPage, SubscriptionState, SweepNotices, SwitchError, SwitchProjection, TablesError,
-        TakeLetters, TellListeners, Waiting,
+        ListStreams, ListSubscriptions, LoadDocuments, OpenError, OpenProjection, OpenSubscription,
+        OpenTables, ParkLetters, Parts, Perform, PerformError, Process, QueryTables, QueueInfo, ReadAll,
+        ReadDue, ReadError, ReadOutbox, ReadParkedKeys, ReadStream, RemoveRetired, SaveCheckpoints,
+        SaveProjection, SaveProjectionError, SaveTables, SettleLetters, Snapshot, Step, StoreError,
+        StoreStatus, StreamInfo, StreamList, StreamPage, SubscriptionState, SweepNotices, SwitchError,
+        SwitchProjection, TablesError, TakeLetters, TellProcess, Waiting,
     },
     subscription::Key,
 };
@@ -165,7 +165,7 @@ sides! {
         SaveCheckpoints = save_checkpoints(request: SaveCheckpoints) -> Vec<u32>, StoreError;
         ListSubscriptions =
             list_subscriptions(request: ListSubscriptions, now: Timestamp) -> Vec<SubscriptionState>, StoreError;
-        TellListeners = tell_listeners(request: TellListeners, now: Timestamp) -> Vec<Listener>, StoreError;
+        TellProcess = tell_process(request: TellProcess, now: Timestamp) -> Vec<Process>, StoreError;
         ParkLetters = park_letters(request: ParkLetters, now: Timestamp) -> Vec<u32>, StoreError;
         ReadParkedKeys = read_parked_keys(request: ReadParkedKeys) -> Vec<Key>, StoreError;
         TakeLetters = take_letters(request: TakeLetters) -> Vec<Letter>, StoreError;

@@ -11,11 +11,11 @@ mod inline;
 mod invalid;
 mod letters;
 mod link;
-mod listeners;
 mod notices;
 mod outbox;
 mod parts;
 pub mod plan;
+mod processes;
 mod read;
 mod removal;
 mod selector;
@@ -45,12 +45,12 @@ pub use letters::{
     NewLetter, ParkLetters, ReadParkedKeys, SettleLetters, TakeLetters,
 };
 pub use link::{LinkError, LinkEvents};
-pub use listeners::{Listener, TellListeners};
 pub use notices::{KeepNotices, KeptNotice, ListNotices, Recorded, SweepNotices};
 pub use outbox::{
     ClearOutbox, DuePage, FindWork, ListQueues, OutboxEntry, QueueInfo, ReadDue, ReadOutbox, Waiting,
 };
 pub use parts::{Parts, ReadInParts};
+pub use processes::{Listener, Process, Reach, TellProcess};
 pub use read::{
     AllPage, FindCommand, FindEvent, GetStatus, GetStreamInfo, ReadAll, ReadError, ReadStream, StoreStatus,
     StreamInfo, StreamPage,

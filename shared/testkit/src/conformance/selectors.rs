@@ -189,7 +189,7 @@ pub async fn selections_hold_over_thousands_of_events<S: StoreUnderTest>(store: 
 /// in pages of whatever size, and nothing that is gone makes a page look like the last one.
 pub async fn selections_by_kind_know_what_is_gone<S: StoreUnderTest>(store: S) {
     let events = Events::default();
-    for round in 0..13_u64 {
+    for round in 0..9_u64 {
         let of = |stream: &str, typed: &dyn Fn(u64) -> String| {
             let typed = |n| NewEvent {
                 metadata: Metadata {
@@ -210,7 +210,7 @@ pub async fn selections_by_kind_know_what_is_gone<S: StoreUnderTest>(store: S) {
     let check = async || {
         let log = read_log_matching(&store, &Selector::all(), 3000).await;
         let conversations =
-            [3, 38, 87].map(|number| Selector { correlation_id: id(number), ..Selector::all() });
+            [3, 24, 59].map(|number| Selector { correlation_id: id(number), ..Selector::all() });
         let kinds = [&["test.k7"][..], &["test.k0", "test.k61", "test.k8"], &["test.k44", "test.k45"]];
         for selector in
             kinds.map(|names| Selector::names(names.iter().copied())).into_iter().chain(conversations)
@@ -218,10 +218,11 @@ pub async fn selections_by_kind_know_what_is_gone<S: StoreUnderTest>(store: S) {
             let scan =
                 positions(&log.iter().filter(|event| selector.matches(event)).cloned().collect::<Vec<_>>());
             assert!(!scan.is_empty(), "{selector:?} selects something");
-            for limit in [17, 200] {
-                let found = positions(&read_log_matching(&store, &selector, limit).await);
+            // A small page costs as much as a large one, so only rare ones are read by them.
+            for limit in if scan.len() < 160 { &[17, 200][..] } else { &[200] } {
+                let found = positions(&read_log_matching(&store, &selector, *limit).await);
                 assert!(found == scan, "{selector:?} by {limit}: {found:?}, not {scan:?}");
-                let mut found = positions(&read_log_backward(&store, &selector, limit).await);
+                let mut found = positions(&read_log_backward(&store, &selector, *limit).await);
                 found.reverse();
                 assert!(found == scan, "{selector:?} backward by {limit}: {found:?}, not {scan:?}");
             }

@@ -1,8 +1,8 @@
 //! A PostgreSQL of one's own: found, started, shared and cleaned up without anybody's help.
 //!
 //! [`TestPostgres::get`] gives every test of a process the same server: the one that `UMBEL_TEST_POSTGRES_URL`
-//! names, else a private temporary one with the default durability, started from whatever binaries the machine
-//! has. [`Server`] is one that a test stops, kills and starts as it likes. [`CuttingProxy`] and [`disconnect`] break
+//! names, else a private temporary one that does not wait for the disk, started from whatever binaries the machine
+//! has. [`Server`] is one that a test stops, kills and starts as it likes, with the default durability if it wants. [`CuttingProxy`] and [`disconnect`] break
 //! connections, [`Pooler`] lets clients share them.
 //!
 //! Promises: a private server listens on 127.0.0.1 only, and it and its files are gone when the process that
@@ -60,7 +60,7 @@ impl TestPostgres {
         match env::var(URL_VARIABLE) {
             Ok(url) if !url.is_empty() => Ok(Self { url, _server: None }),
             _ => {
-                let server = Server::start()?;
+                let server = Server::start_without_sync()?;
                 Ok(Self { url: server.url().to_owned(), _server: Some(server) })
             }
         }

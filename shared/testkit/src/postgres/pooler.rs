@@ -74,7 +74,7 @@ impl Pooler {
     pub fn get() -> Result<&'static Self, String> {
         static STARTED: OnceLock<Result<(Pooler, Server), String>> = OnceLock::new();
         let start = || {
-            let server = Server::start()?;
+            let server = Server::start_without_sync()?;
             Ok((Self::start(server.url(), SHARED)?, server))
         };
         STARTED.get_or_init(start).as_ref().map(|(pooler, _)| pooler).map_err(Clone::clone)

@@ -1,9 +1,9 @@
 # Owns one temporary PostgreSQL server for the process that holds the other end of standard input.
 #
-# Arguments: directory for everything, directory with the server's programs, port.
+# Arguments: directory for everything, directory with the server's programs, port, options of the server.
 # Every line read is an order (start, stop, kill9), answered by one line: "ok" or what went wrong.
 # When standard input closes, because its owner ended in whatever way, the server stops and its files go.
-directory=$1 programs=$2 port=$3 data=$1/data log=$1/log
+directory=$1 programs=$2 port=$3 options=$4 data=$1/data log=$1/log
 trap '' INT TERM HUP
 cd "$directory" || exit 1
 
@@ -15,7 +15,7 @@ start() {
     # After a kill the old server's children need a moment to notice; until then a start is refused.
     tries=0
     until "$programs/pg_ctl" start -D "$data" -l "$log" -w -t 60 -o "-c port=$port -c listen_addresses=127.0.0.1" \
-        -o "-c unix_socket_directories='$directory'" >>"$log" 2>&1 </dev/null
+        -o "-c unix_socket_directories='$directory' $options" >>"$log" 2>&1 </dev/null
     do
         tries=$((tries + 1))
         [ "$tries" -lt "${1:-1}" ] || return 1

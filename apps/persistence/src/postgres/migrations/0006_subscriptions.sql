@@ -67,11 +67,11 @@ CREATE TABLE {schema}.subscription_members (
     PRIMARY KEY (subscription, node)
 ) WITH (fillfactor = 50);
 
--- What the processes run that callers in others wait for: a row for each process, as long as it is believed.
-CREATE TABLE {schema}.listeners (
+-- What the processes tell each other of themselves: a row for each process, as long as it is believed.
+CREATE TABLE {schema}.processes (
     node uuid PRIMARY KEY,
-    -- Names, and which events each listens to, as JSON.
-    listeners text NOT NULL,
+    -- As JSON: what it runs that callers in others wait for, what it answers, and under which address.
+    word text NOT NULL,
     expires_at timestamptz NOT NULL
 ) WITH (fillfactor = 50);
 

@@ -4,8 +4,8 @@ use tokio_postgres::Row;
 use umbel_core::{
     Json, StreamName,
     store::{
-        KeepLeases, Lease, LeaseState, Leases, ListSubscriptions, Listener, OpenError, OpenSubscription,
-        PartitionState, SaveCheckpoints, StoreError, SubscriptionState, TellListeners,
+        KeepLeases, Lease, LeaseState, Leases, ListSubscriptions, OpenError, OpenSubscription,
+        PartitionState, Process, SaveCheckpoints, StoreError, SubscriptionState, TellProcess,
     },
     subscription::{NodeId, Start, SubscriptionName},
     version::Place,
@@ -83,18 +83,17 @@ impl Reader {
         Ok(refused.iter().map(|row| to_u32(row.get("partition"))).collect())
     }
 
-    pub(super) async fn tell_listeners(&self, request: TellListeners) -> Result<Vec<Listener>, StoreError> {
-        let TellListeners { node, listeners, lease_ms } = request;
-        let encoded = Json::encode(&listeners);
+    pub(super) async fn tell_process(&self, request: TellProcess) -> Result<Vec<Process>, StoreError> {
+        let TellProcess { process, lease_ms } = request;
+        let encoded = Json::encode(&process);
         let encoded = encoded.map_err(|error| StoreError::Failed { reason: error.to_string() })?;
-        let told = (!listeners.is_empty()).then(|| encoded.as_str());
-        let sql = &self.statements().tell_listeners;
-        let rows = self.write(sql, &[&node.0, &to_i64(lease_ms), &told]).await?;
+        let told = (!process.is_silent()).then(|| encoded.as_str());
+        let sql = &self.statements().tell_process;
+        let rows = self.write(sql, &[&process.node.0, &to_i64(lease_ms), &told]).await?;
         // What cannot be read a newer program has told, which the others know better.
-        let readable = rows.iter().filter_map(|row| {
-            Json::from_store(row.get::<_, String>("listeners")).decode::<Vec<Listener>>().ok()
-        });
-        Ok(readable.flatten().collect())
+        let readable =
+            rows.iter().filter_map(|row| Json::from_store(row.get::<_, String>("word")).decode().ok());
+        Ok(readable.collect())
     }
 }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tokio_postgres::Client;
 use umbel_core::{
-    store::{Listener, TellListeners},
+    store::{Listener, Process, TellProcess},
     subscription::NodeId,
 };
 use uuid::Uuid;
@@ -16,14 +16,15 @@ const HOUR_MS: u64 = 3_600_000;
 
 async fn tell(adapter: &Arc<Postgres>, node: u128, names: &[&str], lease_ms: u64) -> Vec<String> {
     let listeners = names.iter().map(|&name| Listener { name: name.into(), events: Vec::new() }).collect();
-    let request = TellListeners { node: NodeId(Uuid::from_u128(node)), listeners, lease_ms };
-    let others = adapter.tell_listeners(request, umbel_bus::edge::now()).await.unwrap();
-    others.into_iter().map(|listener| listener.name).collect()
+    let process = Process { node: NodeId(Uuid::from_u128(node)), listeners, reach: None };
+    let request = TellProcess { process, lease_ms };
+    let others = adapter.tell_process(request, umbel_bus::edge::now()).await.unwrap();
+    others.into_iter().flat_map(|process| process.listeners).map(|listener| listener.name).collect()
 }
 
 /// Which transaction wrote the one row, or locked it last.
 async fn written_by(client: &Client, schema: &str) -> String {
-    let sql = format!("SELECT xmin::text || '/' || xmax::text FROM {schema}.listeners");
+    let sql = format!("SELECT xmin::text || '/' || xmax::text FROM {schema}.processes");
     client.query_one(&sql, &[]).await.unwrap().get(0)
 }
 

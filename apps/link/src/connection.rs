@@ -1,0 +1,336 @@
+//! One connection to another process, on the side that asks: many messages in flight, each under a number.
+//!
+//! For every message it is known whether its first byte may have left this process: what has not was not begun by anybody, and may be sent
+//! elsewhere.
+
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use tokio::{
+    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufWriter},
+    sync::{Notify, Semaphore, mpsc, oneshot},
+    time::{Instant, timeout, timeout_at},
+};
+use umbel_bus::{Delivery, NotCarried, Parcel};
+
+use crate::{
+    frame::{Frames, Unsendable, encode},
+    greet::Greeted,
+    settings::LinkSettings,
+    wire::{Answered, Asked, WireDelivery, WireParcel},
+};
+
+/// A connection that carries messages, until it is closed.
+pub(crate) struct Connection {
+    began: Instant,
+    frame_max_bytes: usize,
+    next: AtomicU64,
+    /// As many messages as may be in flight.
+    places: Arc<Semaphore>,
+    outgoing: mpsc::Sender<Outgoing>,
+    waiting: Mutex<Waiting>,
+    /// Told when an answer has not come in time: then it is found out whether anybody is there.
+    doubt: Notify,
+    /// Told of whatever comes.
+    heard: Notify,
+}
+
+/// Who waits for answers.
+#[derive(Default)]
+struct Waiting {
+    requests: HashMap<u64, Request>,
+    /// Why there are no more messages on it, once that is so.
+    closed: Option<String>,
+}
+
+struct Request {
+    answer: oneshot::Sender<Result<WireDelivery, NotCarried>>,
+    /// Whether a byte of it may have left.
+    sent: bool,
+}
+
+struct Outgoing {
+    id: u64,
+    frame: Vec<u8>,
+}
+
+/// How a message ended that a connection was given.
+pub(crate) enum Ended {
+    /// Somebody answered, or nobody will.
+    Known(Result<Delivery, NotCarried>),
+    /// It was not sent, as the connection was closed by then. A new one may be made.
+    Closed(String),
+}
+
+/// Takes its request out when its caller goes away.
+struct Place<'a> {
+    connection: &'a Connection,
+    id: u64,
+}
+
+impl Connection {
+    /// A connection over this stream, and what it does until it is closed.
+    pub(crate) fn over<S>(
+        greeted: Greeted<S>,
+        settings: &LinkSettings,
+    ) -> (Arc<Self>, impl Future<Output = ()> + Send + use<S>)
+    where
+        S: AsyncRead + AsyncWrite + Send + 'static,
+    {
+        let Greeted { stream, frames, began } = greeted;
+        let (outgoing, queue) = mpsc::channel(settings.requests_max);
+        let connection = Arc::new(Self {
+            began,
+            frame_max_bytes: settings.frame_max_bytes,
+            next: AtomicU64::new(1),
+            places: Arc::new(Semaphore::new(settings.requests_max)),
+            outgoing,
+            waiting: Mutex::default(),
+            doubt: Notify::new(),
+            heard: Notify::new(),
+        });
+        let driven = Arc::clone(&connection);
+        let (idle, patience) = (settings.idle(), settings.connect_timeout());
+        (connection, async move { driven.drive(stream, frames, queue, (idle, patience)).await })
+    }
+
+    /// Whether it takes messages.
+    pub(crate) fn is_open(&self) -> bool {
+        self.waiting().closed.is_none()
+    }
+
+    /// Sends a message and waits for what becomes of it until its deadline.
+    pub(crate) async fn ask(&self, parcel: &Parcel) -> Ended {
+        let Ok(_place) = self.places.try_acquire() else {
+            let reason = "too many messages to it are in flight (link.requests_max)";
+            return Ended::Known(Err(NotCarried::NotSent(reason.into())));
+        };
+        let id = self.next.fetch_add(1, Ordering::Relaxed);
+        let frame = match self.frame(id, parcel) {
+            Ok(frame) => frame,
+            Err(reason) => {
+                let reason = format!("{} cannot leave the process: {reason}", parcel.name);
+                return Ended::Known(Err(NotCarried::Impossible(reason)));
+            }
+        };
+        let (answer, answered) = oneshot::channel();
+        {
+            let mut waiting = self.waiting();
+            if let Some(reason) = &waiting.closed {
+                return Ended::Closed(reason.clone());
+            }
+            waiting.requests.insert(id, Request { answer, sent: false });
+        }
+        let mine = Place { connection: self, id };
+        // There is room for as many as have a place, unless some have given up whose frames still wait.
+        if self.outgoing.try_send(Outgoing { id, frame }).is_err() {
+            return if self.is_open() {
+                let reason = "too many messages to it wait to be sent (link.requests_max)";
+                Ended::Known(Err(NotCarried::NotSent(reason.into())))
+            } else {
+                Ended::Closed("the connection was closed".into())
+            };
+        }
+        let ended = timeout_at(parcel.deadline, answered).await;
+        let was_sent = mine.take_back();
+        Ended::Known(match ended {
+            Ok(Ok(Ok(delivery))) => {
+                delivery.try_into().map_err(|error| NotCarried::Lost(format!("its answer is none: {error}")))
+            }
+            Ok(Ok(Err(NotCarried::NotSent(reason)))) if !self.is_open() => return Ended::Closed(reason),
+            Ok(Ok(Err(error))) => Err(error),
+            Ok(Err(_dropped)) => Err(NotCarried::Lost("the connection ended".into())),
+            Err(_elapsed) if was_sent == Some(false) => {
+                Err(NotCarried::NotSent("it could not be sent before its deadline".into()))
+            }
+            Err(_elapsed) => {
+                self.doubt.notify_one();
+                Err(NotCarried::Late)
+            }
+        })
+    }
+
+    fn frame(&self, id: u64, parcel: &Parcel) -> Result<Vec<u8>, Unsendable> {
+        let left = parcel.deadline.saturating_duration_since(self.began);
+        let deadline_ms = u64::try_from(left.as_millis()).unwrap_or(u64::MAX);
+        let parcel = WireParcel::of(parcel).map_err(|error| Unsendable::NoJson(error.to_string()))?;
+        encode(&Asked::Request { id, deadline_ms, parcel }, self.frame_max_bytes)
+    }
+
+    fn waiting(&self) -> MutexGuard<'_, Waiting> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes no more messages. Those that were not sent may be sent elsewhere; of the others nobody hears any more.
+    pub(crate) fn close(&self, reason: &str) {
+        let mut waiting = self.waiting();
+        waiting.closed.get_or_insert_with(|| reason.to_owned());
+        for (_, Request { answer, sent }) in waiting.requests.drain() {
+            let error = if sent {
+                NotCarried::Lost(format!("the connection ended before its answer: {reason}"))
+            } else {
+                NotCarried::NotSent(reason.to_owned())
+            };
+            // Its caller may have gone meanwhile.
+            drop(answer.send(Err(error)));
+        }
+    }
+
+    async fn drive<S>(
+        &self,
+        stream: S,
+        frames: Frames,
+        queue: mpsc::Receiver<Outgoing>,
+        (idle, patience): (Duration, Duration),
+    ) where
+        S: AsyncRead + AsyncWrite + Send + 'static,
+    {
+        // Also when this future is dropped, as with the thread that it runs on.
+        let _closing = Closing(self);
+        let (read, write) = tokio::io::split(stream);
+        let (ping, pings) = mpsc::channel(1);
+        let reason = tokio::select! {
+            reason = self.read(read, frames) => reason,
+            reason = self.write(write, queue, pings, idle) => reason,
+            reason = self.be_in_doubt(ping, patience) => reason,
+        };
+        tracing::debug!(%reason, "a connection to another process ends");
+        self.close(&reason);
+    }
+
+    /// Hands out answers.
+    async fn read(&self, mut read: impl AsyncRead + Unpin, mut frames: Frames) -> String {
+        loop {
+            match frames.next() {
+                Ok(Some(answered)) => {
+                    self.heard.notify_waiters();
+                    match answered {
+                        Answered::Answer { id, delivery } => self.answer(id, Ok(delivery)),
+                        Answered::Refused { id, reason } => {
+                            self.answer(id, Err(NotCarried::NotSent(reason)));
+                        }
+                        Answered::Leaving => {
+                            self.waiting().closed.get_or_insert_with(|| "it is stopping".into());
+                        }
+                        Answered::Pong => {}
+                    }
+                    if self.is_done() {
+                        return "it is stopping".into();
+                    }
+                }
+                Ok(None) => match read.read_buf(frames.space()).await {
+                    Ok(0) => return "the other process has closed the connection".into(),
+                    Ok(_) => {}
+                    Err(error) => return error.to_string(),
+                },
+                Err(error) => return error.to_string(),
+            }
+        }
+    }
+
+    /// Sends what waits, and closes a connection on which nothing does for long.
+    async fn write(
+        &self,
+        write: impl AsyncWrite + Unpin,
+        mut queue: mpsc::Receiver<Outgoing>,
+        mut pings: mpsc::Receiver<Vec<u8>>,
+        idle: Duration,
+    ) -> String {
+        let mut write = BufWriter::new(write);
+        loop {
+            let next = tokio::select! {
+                biased;
+                Some(ping) = pings.recv() => Ok(Some(ping)),
+                next = timeout(idle, queue.recv()) => {
+                    next.map(|next| next.filter(|one| self.begins(one.id)).map(|one| one.frame))
+                }
+            };
+            let written = match next {
+                Ok(Some(frame)) => write.write_all(&frame).await,
+                Ok(None) => Ok(()),
+                Err(_idle) if self.is_idle() => return "it was idle".into(),
+                Err(_idle) => Ok(()),
+            };
+            let flushed = match written {
+                Ok(()) if queue.is_empty() => write.flush().await,
+                written => written,
+            };
+            if let Err(error) = flushed {
+                return error.to_string();
+            }
+        }
+    }
+
+    /// Resolves when the other side is silent that should have answered.
+    async fn be_in_doubt(&self, ping: mpsc::Sender<Vec<u8>>, patience: Duration) -> String {
+        loop {
+            self.doubt.notified().await;
+            let heard = self.heard.notified();
+            let Ok(frame) = encode(&Asked::Ping, self.frame_max_bytes) else { continue };
+            // If one is being written still, that one is answered.
+            drop(ping.try_send(frame));
+            if timeout(patience, heard).await.is_err() {
+                return "the other process is silent".into();
+            }
+        }
+    }
+
+    /// Whether somebody still waits for that message; from now on it counts as sent.
+    fn begins(&self, id: u64) -> bool {
+        let mut waiting = self.waiting();
+        let request = waiting.requests.get_mut(&id);
+        request.map(|request| request.sent = true).is_some()
+    }
+
+    fn answer(&self, id: u64, answer: Result<WireDelivery, NotCarried>) {
+        let request = self.waiting().requests.remove(&id);
+        if let Some(request) = request {
+            // Its caller may have gone at this moment.
+            drop(request.answer.send(answer));
+        }
+    }
+
+    /// Whether nothing is in flight; then nothing may be from now on.
+    fn is_idle(&self) -> bool {
+        let mut waiting = self.waiting();
+        let is_idle = waiting.requests.is_empty();
+        if is_idle {
+            waiting.closed.get_or_insert_with(|| "it was idle".into());
+        }
+        is_idle
+    }
+
+    /// Whether it takes no more messages and has brought back all.
+    fn is_done(&self) -> bool {
+        let waiting = self.waiting();
+        waiting.closed.is_some() && waiting.requests.is_empty()
+    }
+}
+
+/// Closes a connection whose future is gone.
+struct Closing<'a>(&'a Connection);
+
+impl Drop for Closing<'_> {
+    fn drop(&mut self) {
+        self.0.close("the link of this process has ended");
+    }
+}
+
+impl Place<'_> {
+    /// Whether the message was sent; `None` when it was answered.
+    fn take_back(&self) -> Option<bool> {
+        self.connection.waiting().requests.remove(&self.id).map(|request| request.sent)
+    }
+}
+
+impl Drop for Place<'_> {
+    fn drop(&mut self) {
+        self.take_back();
+    }
+}

@@ -1,0 +1,137 @@
+//! Greetings over a connection: the IO around [`greeting`](crate::greeting), within one time.
+
+use std::io;
+
+use ring::rand::{SecureRandom, SystemRandom};
+use serde::{Serialize, de::DeserializeOwned};
+use tokio::{
+    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
+    time::{Instant, timeout},
+};
+use umbel_core::subscription::NodeId;
+
+use crate::{
+    frame::{BadFrame, Frames, Unsendable, encode},
+    greeting::{Caller, GREETING_MAX_BYTES, Greeting, Host, Nonce, Stranger},
+    settings::LinkSettings,
+};
+
+/// Why two processes do not get to talk.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum NotGreeted {
+    /// There is no connection, or not any more.
+    #[error(transparent)]
+    Io(#[from] io::Error),
+    /// The other side is not to be talked to.
+    #[error(transparent)]
+    Stranger(#[from] Stranger),
+    /// It says nothing that is understood.
+    #[error(transparent)]
+    BadFrame(#[from] BadFrame),
+    /// What is to be said is too long. It never is.
+    #[error(transparent)]
+    Unsendable(#[from] Unsendable),
+    /// It took too long.
+    #[error("it did not greet within {0} ms (link.connect_timeout_ms)")]
+    Silent(u64),
+    /// The system gives no random bytes.
+    #[error("the system gives no random bytes")]
+    NoRandomness,
+}
+
+/// A connection whose other side has proven itself.
+pub(crate) struct Greeted<S> {
+    pub(crate) stream: S,
+    /// What has come beyond the greeting.
+    pub(crate) frames: Frames,
+    /// When its clock began.
+    pub(crate) began: Instant,
+}
+
+/// Greets as the one who has connected, and looks for this process.
+pub(crate) async fn call<S: AsyncRead + AsyncWrite + Unpin>(
+    stream: S,
+    process: NodeId,
+    settings: &LinkSettings,
+) -> Result<Greeted<S>, NotGreeted> {
+    in_time(settings, async {
+        let (mut stream, mut frames) = (stream, Frames::new(GREETING_MAX_BYTES));
+        let caller = Caller::new(&settings.secret, process, nonce()?);
+        say(&mut stream, &caller.hello()).await?;
+        let challenge = hear(&mut stream, &mut frames).await?;
+        say(&mut stream, &caller.prove(challenge)?).await?;
+        Caller::enter(hear(&mut stream, &mut frames).await?)?;
+        frames.allow(settings.frame_max_bytes);
+        // The other side's clock began before this one's, so a deadline never is later there than here.
+        Ok(Greeted { stream, frames, began: Instant::now() })
+    })
+    .await
+}
+
+/// Greets as the one who was connected to.
+pub(crate) async fn host<S: AsyncRead + AsyncWrite + Unpin>(
+    stream: S,
+    process: NodeId,
+    settings: &LinkSettings,
+) -> Result<Greeted<S>, NotGreeted> {
+    in_time(settings, async {
+        let (mut stream, mut frames) = (stream, Frames::new(GREETING_MAX_BYTES));
+        let welcomed = welcome(&mut stream, &mut frames, process, settings).await;
+        if let Err(NotGreeted::Stranger(stranger)) = &welcomed {
+            // So that it is told on the other side, too. Whether that hears it is its own business.
+            drop(say(&mut stream, &Greeting::Refused { reason: stranger.to_string() }).await);
+        }
+        let began = welcomed?;
+        frames.allow(settings.frame_max_bytes);
+        Ok(Greeted { stream, frames, began })
+    })
+    .await
+}
+
+async fn welcome<S: AsyncRead + AsyncWrite + Unpin>(
+    stream: &mut S,
+    frames: &mut Frames,
+    process: NodeId,
+    settings: &LinkSettings,
+) -> Result<Instant, NotGreeted> {
+    let hello = hear(stream, frames).await?;
+    let (host, challenge) = Host::challenge(&settings.secret, process, nonce()?, hello)?;
+    say(stream, &challenge).await?;
+    let welcome = host.check(hear(stream, frames).await?)?;
+    let began = Instant::now();
+    say(stream, &welcome).await?;
+    Ok(began)
+}
+
+async fn in_time<T>(
+    settings: &LinkSettings,
+    greeting: impl Future<Output = Result<T, NotGreeted>>,
+) -> Result<T, NotGreeted> {
+    let greeted = timeout(settings.connect_timeout(), greeting).await;
+    greeted.unwrap_or(Err(NotGreeted::Silent(settings.connect_timeout_ms)))
+}
+
+async fn say(stream: &mut (impl AsyncWrite + Unpin), what: &impl Serialize) -> Result<(), NotGreeted> {
+    stream.write_all(&encode(what, GREETING_MAX_BYTES)?).await?;
+    Ok(stream.flush().await?)
+}
+
+async fn hear<T: DeserializeOwned>(
+    stream: &mut (impl AsyncRead + Unpin),
+    frames: &mut Frames,
+) -> Result<T, NotGreeted> {
+    loop {
+        if let Some(frame) = frames.next()? {
+            return Ok(frame);
+        }
+        if stream.read_buf(frames.space()).await? == 0 {
+            return Err(io::Error::from(io::ErrorKind::UnexpectedEof).into());
+        }
+    }
+}
+
+fn nonce() -> Result<Nonce, NotGreeted> {
+    let mut bytes = [0; size_of::<Nonce>()];
+    SystemRandom::new().fill(&mut bytes).map_err(|_| NotGreeted::NoRandomness)?;
+    Ok(bytes)
+}

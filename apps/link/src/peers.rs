@@ -1,0 +1,174 @@
+//! The carrier: takes messages to other processes over one connection to each, made when it is first needed.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use futures_util::future::BoxFuture;
+use tokio::{
+    net::TcpStream,
+    runtime::Handle,
+    sync::{Mutex as AsyncMutex, watch},
+    time::{Instant, timeout, timeout_at},
+};
+use umbel_bus::{Carrier, Delivery, NotCarried, Parcel, Peer};
+use umbel_core::subscription::NodeId;
+
+use crate::{
+    connection::{Connection, Ended},
+    greet::{self, NotGreeted},
+    settings::LinkSettings,
+    tls::{Stream, Tls},
+};
+
+/// Connections tried for one message: one that is found closed is made anew, once.
+const ATTEMPTS: usize = 2;
+
+/// Where connections live.
+#[derive(Clone, Debug)]
+pub(crate) enum Stage {
+    /// On no thread yet, or not any more, until the next incarnation has one: messages wait for it.
+    Between,
+    /// On this one.
+    Up(Handle),
+    /// Nowhere any more.
+    Stopped,
+}
+
+/// All other processes that this one talks to.
+pub(crate) struct Peers {
+    settings: LinkSettings,
+    tls: Tls,
+    stage: watch::Sender<Stage>,
+    known: Mutex<HashMap<NodeId, Arc<AsyncMutex<State>>>>,
+}
+
+/// How one of them stands.
+#[derive(Default)]
+enum State {
+    #[default]
+    New,
+    Connected(Arc<Connection>),
+    /// It could not be reached at that time.
+    Unreached(Instant, String),
+}
+
+impl Peers {
+    pub(crate) fn new(settings: LinkSettings, tls: Tls) -> Self {
+        Self { settings, tls, stage: watch::Sender::new(Stage::Between), known: Mutex::default() }
+    }
+
+    /// Where connections live from now on. Those that there were end with their thread.
+    pub(crate) fn enter(&self, stage: Stage) {
+        self.stage.send_replace(stage);
+        self.known.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+
+    /// Connections have no thread for now, unless they are to have none any more.
+    pub(crate) fn leave(&self) {
+        self.stage.send_if_modified(|stage| {
+            let was_up = matches!(stage, Stage::Up(_));
+            if was_up {
+                *stage = Stage::Between;
+            }
+            was_up
+        });
+        self.known.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+
+    async fn take(&self, to: &Peer, parcel: &Parcel) -> Result<Delivery, NotCarried> {
+        let mut reason = String::new();
+        for _ in 0..ATTEMPTS {
+            let connected = timeout_at(parcel.deadline, self.connected(to)).await;
+            let connected = connected.unwrap_or_else(|_| Err("it was not connected in time".into()));
+            match connected.map_err(NotCarried::NotSent)?.ask(parcel).await {
+                Ended::Known(end) => return end,
+                Ended::Closed(why) => reason = why,
+            }
+        }
+        Err(NotCarried::NotSent(reason))
+    }
+
+    /// The connection to a process, made unless there is one.
+    async fn connected(&self, to: &Peer) -> Result<Arc<Connection>, String> {
+        let thread = self.thread().await?;
+        let slot = self.slot(to)?;
+        let mut state = slot.lock().await;
+        match &*state {
+            State::Connected(connection) if connection.is_open() => return Ok(Arc::clone(connection)),
+            State::Unreached(when, reason) if when.elapsed() < self.settings.retry() => {
+                return Err(reason.clone());
+            }
+            _ => {}
+        }
+        let (address, process) = (Arc::clone(&to.address), to.node);
+        let (settings, tls) = (self.settings.clone(), self.tls.clone());
+        // There, so that it lives on that thread and ends with it.
+        let connecting = thread.spawn(async move {
+            let stream = timeout(settings.connect_timeout(), connect(&address, &tls)).await;
+            let stream = stream.unwrap_or(Err(NotGreeted::Silent(settings.connect_timeout_ms)))?;
+            let (connection, drive) =
+                Connection::over(greet::call(stream, process, &settings).await?, &settings);
+            tokio::spawn(drive);
+            Ok::<_, NotGreeted>(connection)
+        });
+        match connecting.await {
+            Ok(Ok(connection)) => {
+                tracing::debug!(address = %to.address, "connected to another process");
+                *state = State::Connected(Arc::clone(&connection));
+                Ok(connection)
+            }
+            Ok(Err(error)) => {
+                if matches!(error, NotGreeted::Stranger(_)) {
+                    tracing::warn!(address = %to.address, %error, "cannot talk to another process of this store");
+                }
+                let reason = error.to_string();
+                *state = State::Unreached(Instant::now(), reason.clone());
+                Err(reason)
+            }
+            Err(_ended) => Err("the link of this process has just ended".into()),
+        }
+    }
+
+    /// The thread on which connections live, once there is one.
+    async fn thread(&self) -> Result<Handle, String> {
+        let mut stage = self.stage.subscribe();
+        match stage.wait_for(|stage| !matches!(stage, Stage::Between)).await.as_deref() {
+            Ok(Stage::Up(thread)) => Ok(thread.clone()),
+            _ => Err("this process stops".into()),
+        }
+    }
+
+    /// What is kept of a process. Those that are gone are forgotten when one is added.
+    fn slot(&self, to: &Peer) -> Result<Arc<AsyncMutex<State>>, String> {
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(slot) = known.get(&to.node) {
+            return Ok(Arc::clone(slot));
+        }
+        known.retain(|_, slot| match slot.try_lock().as_deref() {
+            Ok(State::Connected(connection)) => connection.is_open(),
+            Ok(State::Unreached(when, _)) => when.elapsed() < self.settings.retry(),
+            Ok(State::New) | Err(_) => true,
+        });
+        if known.len() >= self.settings.connections_max {
+            return Err("this process talks to too many others (link.connections_max)".into());
+        }
+        let slot = Arc::new(AsyncMutex::new(State::New));
+        known.insert(to.node, Arc::clone(&slot));
+        Ok(slot)
+    }
+}
+
+async fn connect(address: &str, tls: &Tls) -> Result<Stream, NotGreeted> {
+    let stream = TcpStream::connect(address).await?;
+    // Messages are small, and somebody waits for each.
+    stream.set_nodelay(true)?;
+    Ok(tls.connect(stream, address).await?)
+}
+
+impl Carrier for Peers {
+    fn carry<'a>(&'a self, to: &'a Peer, parcel: &'a Parcel) -> BoxFuture<'a, Result<Delivery, NotCarried>> {
+        Box::pin(self.take(to, parcel))
+    }
+}

@@ -1,0 +1,7 @@
+//! Two processes or three, as buses with links of their own over real TCP, and a wire between them that can be held and cut.
+
+mod carrying;
+mod encrypted;
+mod failing;
+mod stopping;
+mod world;

@@ -1,0 +1,249 @@
+//! What is known when no answer comes.
+
+use std::{convert::Infallible, sync::atomic::Ordering};
+
+use serde_json::json;
+use tokio::net::TcpListener;
+use umbel_bus::{AskError, DispatchError, Outcome};
+use umbel_core::{CommandId, Json};
+use uuid::Uuid;
+
+use super::world::*;
+
+const UNKNOWN: DispatchError<String> =
+    DispatchError::Timeout { command: "test.do", outcome: Outcome::Unknown };
+
+/// Why it was not available.
+#[track_caller]
+fn reason<T: std::fmt::Debug>(answer: Result<T, DispatchError<String>>) -> String {
+    match answer {
+        Err(DispatchError::Unavailable { reason, .. }) => reason,
+        other => panic!("{other:?}"),
+    }
+}
+
+/// LK-05: given a process that is gone or not to be reached, nothing was done: another one that answers the same is asked, and if there is
+/// none, the caller may try again.
+#[test]
+fn who_cannot_be_reached_is_passed_over() {
+    run(async {
+        let ((there, _), (other, seen), here) =
+            (Side::owning("there").await, Side::owning("other").await, Side::new().await);
+        let nobody = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let free = nobody.local_addr().unwrap().to_string();
+        drop(nobody);
+        let gone = at(&there.bus.process(), &free);
+        here.knows(std::slice::from_ref(&gone));
+        let said = reason(here.bus.dispatch_with(Do::Reply(1), options()).await);
+        assert!(said.contains("test.do") && said.contains(&free), "{said}");
+        assert!(matches!(here.ask(Question::Who).await, Err(AskError::Unavailable { .. })));
+        here.knows(&[gone, other.bus.process()]);
+        for number in 0..4 {
+            let done = here.bus.dispatch_with(Do::Reply(number), options()).await;
+            assert_eq!(done.unwrap().reply, number.to_string());
+        }
+        assert_eq!(seen.count(), 4);
+    });
+}
+
+/// LK-05: given a connection that dies when the message was sent, nobody knows whether a command was carried out; one with an id of its caller, and
+/// a query, are tried at another process that answers them.
+#[test]
+fn what_was_sent_may_have_been_carried_out() {
+    run(async {
+        let ((there, seen), (other, spare), here) =
+            (Side::owning("there").await, Side::owning("other").await, Side::new().await);
+        let wire = Wire::to(&there.bus.process()).await;
+        let wired = at(&there.bus.process(), &wire.address);
+        here.knows(std::slice::from_ref(&wired));
+        let cut = async || {
+            seen.begun.notified().await;
+            wire.cut();
+        };
+        let (lost, ()) = tokio::join!(here.bus.dispatch_with(Do::Wait, options()), cut());
+        assert_eq!(lost.unwrap_err(), UNKNOWN);
+        let id = || options().command_id(CommandId(Uuid::from_u128(1)));
+        let (lost, ()) = tokio::join!(here.bus.dispatch_with(Do::Wait, id()), cut());
+        assert_eq!(lost.unwrap_err(), UNKNOWN, "there is nobody else to ask");
+        let (lost, ()) = tokio::join!(here.ask(Question::Wait), cut());
+        assert!(matches!(lost, Err(AskError::Unavailable { .. })), "{lost:?}");
+
+        // Both are asked in turns: until it was the first one's turn first.
+        here.knows(&[wired, other.bus.process()]);
+        spare.let_go.send_replace(true);
+        let cutting = async || -> Infallible {
+            loop {
+                cut().await;
+            }
+        };
+        for _ in 0..2 {
+            let answer = tokio::select! {
+                answer = here.ask(Question::Wait) => answer,
+                never = cutting() => match never {},
+            };
+            assert_eq!(answer.unwrap(), "other");
+            let done = tokio::select! {
+                done = here.bus.dispatch_with(Do::Wait, id()) => done,
+                never = cutting() => match never {},
+            };
+            assert_eq!(done.unwrap().reply, "at last");
+        }
+        assert!(spare.commands.lock().unwrap().iter().all(|(_, context)| context.idempotent));
+        assert_eq!(spare.count(), 2);
+        // Two commands and a question before; since then it had its turns.
+        assert!(seen.count() + seen.questions.load(Ordering::SeqCst) > 3);
+    });
+}
+
+/// LK-05: given an owner that takes longer than the caller waits, then its outcome is unknown; what an owner has not begun by its deadline it
+/// does not begin.
+#[test]
+fn a_deadline_holds_on_both_sides() {
+    run(async {
+        let ((there, seen), here) = (Side::owning("there").await, Side::new().await);
+        let wire = Wire::to(&there.bus.process()).await;
+        here.knows(&[at(&there.bus.process(), &wire.address)]);
+        let short = || options().deadline(LATE);
+        assert_eq!(here.bus.dispatch_with(Do::Wait, short()).await.unwrap_err(), UNKNOWN);
+        let late = here.bus.ask_within(Question::Wait, LATE).await;
+        assert_eq!(late, Err(AskError::Timeout { query: "test.question" }));
+        seen.let_go.send_replace(true);
+        // On its way for longer than it may take: it comes too late, and is left alone.
+        wire.hold(true);
+        assert_eq!(here.bus.dispatch_with(Do::Reply(1), short()).await.unwrap_err(), UNKNOWN);
+        wire.hold(false);
+        let done = here.bus.dispatch_with(Do::Reply(2), options()).await.unwrap();
+        assert_eq!(done.reply, "2");
+        let begun: Vec<_> =
+            seen.commands.lock().unwrap().iter().map(|(command, _)| command.clone()).collect();
+        assert_eq!(begun, [Do::Wait, Do::Reply(2)]);
+    });
+}
+
+/// LK-05: given a process that says nothing any more, not even that it is there, then its connection is given up and made anew.
+#[test]
+fn a_silent_process_is_given_up() {
+    run(async {
+        let (there, _) = Side::owning("there").await;
+        let here = Side::with(settings(&[("connect_timeout_ms", json!(700))])).await;
+        let wire = Wire::to(&there.bus.process()).await;
+        here.knows(&[at(&there.bus.process(), &wire.address)]);
+        assert_eq!(here.ask(Question::Who).await.unwrap(), "there");
+        wire.hold(true);
+        let late = here.bus.ask_within(Question::Who, LATE).await;
+        assert_eq!(late, Err(AskError::Timeout { query: "test.question" }));
+        // What is asked meanwhile is told when it is given up, long before its own deadline.
+        let lost = here.ask(Question::Who).await;
+        assert!(matches!(lost, Err(AskError::Unavailable { .. })), "{lost:?}");
+        wire.hold(false);
+        wire.cut();
+        assert_eq!(here.ask(Question::Who).await.unwrap(), "there");
+        assert!(wire.made() >= 2);
+    });
+}
+
+/// LK-06: given as many messages in flight as may be, then further ones are refused at once, by whichever side has the lesser bound.
+#[test]
+fn more_than_may_be_in_flight_is_refused_at_once() {
+    run(async {
+        let few = || settings(&[("requests_max", json!(2))]);
+        for (ours, theirs) in [(few(), settings(&[])), (settings(&[]), few())] {
+            let (here, there) = (Side::with(ours).await, Side::with(theirs).await);
+            let seen = there.own("there", None).await;
+            here.knows(&[there.bus.process()]);
+            let waiting = || here.bus.dispatch_with(Do::Wait, options());
+            let refused = async {
+                seen.begun.notified().await;
+                while seen.count() < 2 {
+                    tokio::task::yield_now().await;
+                }
+                let said = reason(here.bus.dispatch_with(Do::Reply(1), options()).await);
+                assert!(said.contains("link.requests_max"), "{said}");
+                seen.let_go.send_replace(true);
+            };
+            let (one, two, ()) = tokio::join!(waiting(), waiting(), refused);
+            assert!(one.is_ok() && two.is_ok());
+            assert!(here.bus.dispatch_with(Do::Reply(1), options()).await.is_ok(), "there is room again");
+        }
+    });
+}
+
+/// LK-06: given a message or an answer that is larger than may travel, then it fails for that reason, and nothing else does.
+#[test]
+fn what_is_too_large_fails_alone() {
+    run(async {
+        let small = settings(&[("frame_max_bytes", json!(4096))]);
+        let (here, there) = (Side::new().await, Side::with(small).await);
+        let seen = there.own("there", None).await;
+        here.knows(&[there.bus.process()]);
+        let failed = |answer: Result<_, DispatchError<String>>| match answer {
+            Err(DispatchError::Failed { reason }) => reason,
+            other => panic!("{other:?}"),
+        };
+        let said =
+            failed(here.bus.dispatch_with(Do::ReplyLong(5000), options()).await.map(|done| done.reply));
+        assert!(said.contains("carried out") && said.contains("link.frame_max_bytes"), "{said}");
+        let said = failed(
+            here.bus.dispatch_with(Do::Carry("x".repeat(2 << 20)), options()).await.map(|done| done.reply),
+        );
+        assert!(said.contains("cannot leave the process") && said.contains("link.frame_max_bytes"), "{said}");
+        assert_eq!(
+            here.bus.dispatch_with(Do::Carry("x".repeat(2000)), options()).await.unwrap().reply,
+            "2000"
+        );
+        assert_eq!(seen.count(), 2);
+    });
+}
+
+/// LK-07: given a process with another secret, one that says nothing, or another one than is meant, then nothing is sent to it.
+#[test]
+fn strangers_get_no_message() {
+    run(async {
+        let here = Side::with(settings(&[("connect_timeout_ms", json!(700))])).await;
+        let other = Side::with(settings(&[("secret", json!("t".repeat(32)))])).await;
+        let seen = other.own("other", None).await;
+        here.knows(&[other.bus.process()]);
+        let said = reason(here.bus.dispatch_with(Do::Reply(1), options()).await);
+        assert!(said.contains("[link] secret"), "{said}");
+        assert_eq!(seen.count(), 0);
+
+        let mute = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = mute.local_addr().unwrap().to_string();
+        here.knows(&[at(&other.bus.process(), &address)]);
+        let said = reason(here.bus.dispatch_with(Do::Reply(1), options()).await);
+        assert!(said.contains("link.connect_timeout_ms"), "{said}");
+
+        // An address at which another process of the same store listens by now.
+        let (there, seen) = Side::owning("there").await;
+        let reach = there.bus.process().reach.unwrap().address;
+        here.knows(&[at(&other.bus.process(), &reach)]);
+        let said = reason(here.bus.dispatch_with(Do::Reply(1), options()).await);
+        assert!(said.contains("another process was looked for"), "{said}");
+        assert_eq!(seen.count(), 0);
+    });
+}
+
+/// LK-05: a process whose word is old and that does not answer this any more is passed over, too.
+#[test]
+fn who_does_not_answer_it_any_more_is_passed_over() {
+    run(async {
+        let ((there, seen), (other, spare), here) =
+            (Side::owning("there").await, Side::owning("other").await, Side::new().await);
+        let word = there.bus.process();
+        there.bus.unregister("test/owner").await.unwrap();
+        here.knows(std::slice::from_ref(&word));
+        let nobody = here.bus.dispatch_with(Do::Reply(1), options()).await.unwrap_err();
+        assert_eq!(nobody, DispatchError::NoHandler { command: "test.do".into() });
+        assert_eq!(here.ask(Question::Who).await, Err(AskError::NoHandler { query: "test.question" }));
+        here.knows(&[word, other.bus.process()]);
+        for _ in 0..2 {
+            assert_eq!(here.ask(Question::Who).await.unwrap(), "other");
+            assert!(here.bus.dispatch_with(Do::Reply(1), options()).await.is_ok());
+        }
+        assert_eq!((seen.count(), spare.count(), spare.questions.load(Ordering::SeqCst)), (0, 2, 2));
+        // What is no such message is told by the owner, and tried nowhere else.
+        let wrong = Json::encode(&json!({"Reply": "x"})).unwrap();
+        let undecodable = here.bus.dispatch_encoded("test.do", 1, wrong, options()).await.unwrap_err();
+        assert_eq!(undecodable.code(), "undecodable");
+    });
+}

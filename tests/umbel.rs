@@ -1,0 +1,7 @@
+//! The binary `umbel`, for these tests.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    umbel::main()
+}
