@@ -11,13 +11,13 @@ use umbel_settings::LoadOptions;
 use crate::{
     apps::{APPS, GATEWAY},
     cli::RunArgs,
-    control::{self, ControlSettings},
     print::say,
 };
 
 /// Runs the umbrella until a signal, or until it cannot go on.
 pub(crate) fn run(options: &LoadOptions, args: &RunArgs) -> Result<(), Failed> {
-    let foundation = Foundation::lay(options).or_exit(ExitStatus::Settings)?;
+    let foundation = Foundation::lay(options).and_then(Foundation::answering_tools);
+    let foundation = foundation.or_exit(ExitStatus::Settings)?;
     let bound = BoundAddress::default();
     let umbrella = compose(&foundation, &args.only, &bound).or_exit(ExitStatus::Settings)?;
     let Foundation { bus, settings, .. } = foundation;
@@ -40,14 +40,7 @@ fn compose(foundation: &Foundation, only: &[String], bound: &BoundAddress) -> an
     let (settings, bus) = (&foundation.settings, &foundation.bus);
     let wanted = |part: &str| only.is_empty() || only.iter().any(|wanted| wanted == part);
     let store = umbel_persistence::group(&settings.section("store")?, bus, foundation.policy());
-    let mut umbrella = foundation.umbrella("umbel");
-    // Early, so that it answers while others start or stop, however long that takes.
-    let control: ControlSettings = settings.section("control")?;
-    if let Some(place) = control::Place::parse(&control.socket)? {
-        let environment = settings.environment().name.clone();
-        umbrella = umbrella.with(control::worker(place, control, bus.clone(), environment));
-    }
-    umbrella = umbrella.with(store);
+    let mut umbrella = foundation.umbrella("umbel").with(store);
     // Before the apps, so that it tells of them while they start, and why they do not.
     let numbers: MetricsSettings = settings.section("metrics")?;
     if let Some(worker) = metrics::worker(numbers, bus.clone(), BoundAddress::default()) {
@@ -196,7 +189,8 @@ mod tests {
             let overrides = vec![(key.to_owned(), value.to_owned())];
             let options = LoadOptions { overrides, ..LoadOptions::default() };
             let foundation = Foundation::from_settings(Settings::load(&options).unwrap()).unwrap();
-            let refused = compose(&foundation, &[], &BoundAddress::default());
+            let foundation = foundation.answering_tools();
+            let refused = foundation.and_then(|all| compose(&all, &[], &BoundAddress::default()));
             let error = format!("{:#}", refused.expect_err(key));
             assert!(key.split('.').any(|part| error.contains(part)), "{key} is not named: {error}");
         }

@@ -3,13 +3,15 @@
 use std::time::Duration;
 
 use clap::Args;
-use umbel_host::{ExitStatus, Failed, OrExit};
+use umbel_host::{
+    ExitStatus, Failed, OrExit,
+    control::{ControlSettings, Place, Process, Question, Unanswered, ask},
+};
 use umbel_settings::{LoadOptions, Settings};
 use umbel_supervision::TreeNode;
 
 use crate::{
     args::JsonArg,
-    control::{ControlSettings, Place, Process, Question, Unanswered, ask},
     print::{Column, Printer, number, print_one, shortened, text},
     tool::{Done, failed, without_store},
 };
