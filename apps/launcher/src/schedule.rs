@@ -30,7 +30,7 @@ const CANCEL_NOTE: &str = "\
 Example:
   umbel schedule cancel 0190f5e2-7cc7-7d1a-b5a5-0f4dd64d94a2
 
-What is being carried out is not stopped. A recurring command that the code of an app declares is planned again
+What is being carried out is not stopped. A recurring command that the code of an app declares is planned again \
 within ten minutes where that app runs.";
 
 const QUEUES: [Column; 3] = [text("app"), number("planned"), text("first due at")];

@@ -13,7 +13,7 @@ use crate::{
 };
 
 const NOTE: &str = "\
-A tenant is a store of its own beside the configured one: on PostgreSQL a schema of the same database, with SQLite a file in the
+A tenant is a store of its own beside the configured one: on PostgreSQL a schema of the same database, with SQLite a file in the \
 same directory. They share nothing. Every other command works on a tenant when the settings name it:
   umbel store status --set store.schema=acme         PostgreSQL
   umbel store status --set store.url=sqlite:data/acme.db";

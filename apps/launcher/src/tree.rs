@@ -22,7 +22,7 @@ Examples:
   umbel tree --json | jq '.tree.children[] | select(.restarts > 0)'
   umbel tree --set control.socket=/run/umbel/{pid}.sock
 
-Asks every process behind control.socket, as the settings name it: run it with the settings of `umbel run`, in the same folder
+Asks every process behind control.socket, as the settings name it: run it with the settings of `umbel run`, in the same folder \
 when the path is relative, as the same user or as root.";
 
 const COLUMNS: [Column; 7] = [

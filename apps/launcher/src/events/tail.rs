@@ -22,11 +22,11 @@ use crate::{
 pub(super) const EXAMPLES: &str = "\
 Examples:
   umbel events tail                          the whole log, for people
-  umbel events tail --from 1000 --follow     from there on, and what comes; Ctrl-C ends it
+  umbel events tail --from 1000 --follow     from there on, until Ctrl-C
   umbel events tail --last 20 --follow       the end of it, and what comes
   umbel events tail --backward --limit 20    the newest first
-  umbel events tail --category account --type accounts.registered --since 2026-01-31
-  umbel events tail --since 15m --follow     of the last quarter of an hour, and what comes
+  umbel events tail --type accounts.registered --since 2026-01-31
+  umbel events tail --since 15m --follow     the last minutes, and what comes
   umbel events tail --json | jq .type        one JSON object per line";
 
 /// Where a tail begins when nothing is said.

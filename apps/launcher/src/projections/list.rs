@@ -16,7 +16,7 @@ Examples:
   umbel projections list
   umbel projections list --json | jq 'select(.building != []) | .projection'
 
-Behind are events of the log after the checkpoint, also those that the projection does not listen to; their passing is saved only now
+Behind are events of the log after the checkpoint, also those that the projection does not listen to; their passing is saved only now \
 and then. What holds a projection up is told by the processes behind control.socket.";
 
 const COLUMNS: [Column; 7] = [

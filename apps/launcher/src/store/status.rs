@@ -29,8 +29,8 @@ Examples:
   umbel store verify
   umbel store verify --json | jq .rule
 
-Looks at everything, so it takes a while on a large store; the umbrella may run meanwhile. It goes in small steps and holds no
-snapshot for longer than one of them, so appends do not slow down; what is appended meanwhile is not looked at. At most 20
+Looks at everything, so it takes a while on a large store; the umbrella may run meanwhile. It goes in small steps and holds no \
+snapshot for longer than one of them, so appends do not slow down; what is appended meanwhile is not looked at. At most 20 \
 findings of one rule are told.";
 
 #[derive(Debug, Args)]

@@ -22,7 +22,7 @@ Examples:
 
 $all, the log itself, and $audit, which `umbel audit` tells, are among them; `umbel store status` does not count these.
 
-By version, which every append changes, all streams are looked at once, and only the first are listed: as many as
+By version, which every append changes, all streams are looked at once, and only the first are listed: as many as \
 store.page_size_max, with what --offset skips.";
 
 const COLUMNS: [Column; 4] = [text("stream"), number("version"), text("created"), text("deleted")];

@@ -18,7 +18,8 @@ use crate::{
 pub(super) const EXAMPLES: &str = "\
 Examples:
   umbel streams show account-0190f5e2-7cc7-7d1a-b5a5-0f4dd64d94a2
-  umbel streams show account-0190f5e2-7cc7-7d1a-b5a5-0f4dd64d94a2 --backward --limit 5
+  umbel streams show account-0190f5e2-7cc7-7d1a-b5a5-0f4dd64d94a2 \\
+      --backward --limit 5
   umbel streams show '$audit'
 
 With --json, the first line is about the stream, each further one an event.";
