@@ -42,6 +42,10 @@ fn due_commands_outlive_kill_9() {
         });
         let planned = || umbel.json(&["schedule", "list", "articles"]);
         assert_eq!(planned().len(), COMMANDS + 1);
+        let apps = umbel.json(&["schedule", "list"]);
+        assert_eq!(apps.len(), 1, "{apps:?}");
+        assert_eq!((&apps[0]["app"], &apps[0]["waiting"]), (&"articles".into(), &(COMMANDS + 1).into()));
+        assert_eq!(apps[0]["first_due_at"], "1970-01-01T00:00:01.000000Z");
         let shown = umbel.json(&["schedule", "show", &unwanted.to_string()]);
         assert_eq!(shown[0]["scheduled"]["command"], "articles.publish");
         assert_eq!(shown[0]["due_at"], "2096-10-02T07:06:40.000Z");

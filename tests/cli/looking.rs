@@ -1,9 +1,15 @@
 //! Looking at a log: filters, windows, single events, lists.
 
 use serde_json::Value;
+use umbel_core::{
+    Json, Timestamp,
+    schedule::FAILED_QUEUE,
+    store::{Append, OutboxEntry},
+};
+use uuid::Uuid;
 
 use super::lines::{log, text};
-use crate::support::{Store, Umbel};
+use crate::support::{Store, Umbel, with_store};
 
 fn positions(events: &[Value]) -> Vec<u64> {
     events.iter().map(|event| event["position"].as_u64().unwrap()).collect()
@@ -77,7 +83,12 @@ fn streams_are_listed_and_shown() {
         assert_eq!(list(&["--search", "even-"]), ["even-0", "even-1"]);
         assert_eq!(list(&["--desc", "--limit", "1", "--offset", "1"]), ["even-1"]);
         assert_eq!(list(&["--sort", "version", "--desc", "--limit", "2"]), ["$all", "odd"]);
-        assert!(umbel.command_output(&["streams", "list"]).stdout.ends_with("4 of 4 streams\n"));
+        let told = umbel.command_output(&["streams", "list"]).stdout;
+        assert!(told.ends_with("4 of 4 streams, the system's own ($all, $audit) included\n"), "{told}");
+        let told = umbel.command_output(&["streams", "list", "--search", "even-"]).stdout;
+        assert!(told.ends_with("2 of 2 streams\n"), "{told}");
+        let told = umbel.command_output(&["store", "status"]).stdout;
+        assert!(told.contains("streams   3, besides the system's own\n"), "{told}");
 
         let show = |arguments: &[&str]| -> Vec<u64> {
             let lines = umbel.json(&[&["streams", "show", "even-0"], arguments].concat());
@@ -103,4 +114,87 @@ fn streams_are_listed_and_shown() {
         let missing = umbel.command_output(&["snapshots", "show", "even-0"]);
         assert!(missing.code == Some(1) && missing.stderr.contains("even-0"), "{missing:?}");
     }
+}
+
+/// OP-10: given work that waits, then lists without a name tell where it does.
+#[test]
+fn queues_are_listed_without_a_name() {
+    for store in Store::durable() {
+        let umbel = Umbel::new(store);
+        umbel.json(&["store", "init"]);
+        let entry = |id, queue: &str, due_at| OutboxEntry {
+            id: Uuid::from_u128(id),
+            queue: queue.into(),
+            body: Json::parse("{}").unwrap(),
+            due_at: Some(Timestamp::from_micros(due_at)),
+        };
+        let queues = ["mail", "mail", "schedule.articles", "schedule.social", FAILED_QUEUE];
+        let outbox = (1..).zip(queues).map(|(id, queue)| entry(id, queue, 1_000_000)).collect();
+        with_store(&umbel.place(), async |bus| {
+            bus.store().append(Append { outbox, ..Append::default() }).await.unwrap();
+        });
+        let told = |list: &[&str], name: &str| -> Vec<(Value, u64)> {
+            let rows = umbel.json(list);
+            assert!(rows.iter().all(|row| row["first_due_at"] == "1970-01-01T00:00:01.000000Z"), "{rows:?}");
+            rows.iter().map(|row| (row[name].clone(), row["waiting"].as_u64().unwrap())).collect()
+        };
+        let all = ["mail", "schedule.articles", "schedule.social", FAILED_QUEUE].map(Value::from);
+        let counts = [2, 1, 1, 1];
+        assert_eq!(told(&["outbox", "list"], "queue"), all.iter().cloned().zip(counts).collect::<Vec<_>>());
+        assert_eq!(told(&["outbox", "list", "--limit", "1"], "queue"), [(all[0].clone(), 2)]);
+        let apps = [(Value::from("articles"), 1), (Value::from("social"), 1), (Value::Null, 1)];
+        assert_eq!(told(&["schedule", "list"], "app"), apps);
+        assert_eq!(told(&["schedule", "list", "--limit", "2"], "app"), apps[..2]);
+        let words = umbel.command_output(&["schedule", "list"]).stdout;
+        assert!(
+            words.contains("articles") && words.contains("--failed") && !words.contains("mail"),
+            "{words}"
+        );
+        assert_eq!(umbel.json(&["outbox", "list", "mail"]).len(), 2);
+    }
+}
+
+/// Given nothing to print, then one line on standard error says so, and standard output stays empty.
+#[test]
+fn silence_is_explained() {
+    let umbel = Umbel::new(Store::Sqlite);
+    umbel.json(&["store", "init"]);
+    let silent = |line: &str, why: &str| {
+        for json in ["", " --json"] {
+            let line = format!("{line}{json}");
+            let exit = umbel.command_output(&line.split(' ').collect::<Vec<_>>());
+            assert_eq!((exit.code, exit.stdout.as_str()), (Some(0), ""), "{line}: {exit:?}");
+            assert!(exit.stderr.lines().count() == 1 && exit.stderr.contains(why), "{line}: {exit:?}");
+        }
+    };
+    for line in ["events tail", "events tail --backward", "events tail --last 3"] {
+        silent(line, "the log holds no event yet");
+    }
+    for (line, why) in [
+        ("audit", "nothing was removed or moved yet"),
+        ("outbox list", "nothing waits in any queue"),
+        ("outbox list mail", "umbel outbox list"),
+        ("schedule list", "nothing is planned"),
+        ("schedule list articles", "umbel schedule list"),
+        ("schedule list --failed", "umbel schedule list"),
+        ("snapshots list", "there is no snapshot"),
+        ("notices list --topic a", "no notice"),
+        ("projections list", "there is no projection"),
+        ("subscriptions list", "there is no subscription"),
+        ("dead-letters list", "there is no dead letter"),
+        ("streams list --search none", "there is no stream"),
+    ] {
+        silent(line, why);
+    }
+    assert_eq!(umbel.command_fed(&["events", "import"], &text(&log(40))).code, Some(0));
+    for line in ["events tail --category none", "events tail --type a.b --backward", "events tail --since 7d"]
+    {
+        silent(line, "no event of the log, which ends at position 40, matches");
+    }
+    let exported = umbel.command_output(&["events", "export", "--category", "none"]);
+    assert!(exported.stdout.is_empty() && exported.stderr == "no event matches\n", "{exported:?}");
+    let beyond = umbel.command_output(&["streams", "show", "odd", "--from", "1000"]);
+    assert!(beyond.code == Some(0) && beyond.stderr == "it has no event there\n", "{beyond:?}");
+    let told = umbel.command_output(&["events", "tail", "--last", "1"]);
+    assert!(told.stderr.is_empty(), "{told:?}");
 }

@@ -76,7 +76,7 @@ fn acts_are_checked() {
             assert_eq!(exit.code, Some(2), "{exit:?}");
         }
         assert_eq!(umbel.events().len(), 70);
-        assert!(umbel.command_output(&["audit"]).stdout.contains("nothing"));
+        assert!(umbel.command_output(&["audit"]).stderr.contains("nothing"));
 
         let hard = ["--hard", "--yes", "--set", "store.allow_hard_removal=true"];
         let gone: &Value =

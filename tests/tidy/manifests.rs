@@ -74,7 +74,7 @@ const TABLE: &[Allowed] = &[
     Allowed {
         member: "apps/host",
         reason: "runs what an app declares: knows no app and, but for its tests, no database",
-        normal: "actix anyhow futures-util serde serde_json thiserror tokio tracing umbel-bus umbel-core umbel-link \
+        normal: "actix anyhow futures-util rustix serde serde_json thiserror tokio tracing umbel-bus umbel-core umbel-link \
                  umbel-settings umbel-supervision umbel-telemetry uuid",
         dev: "proptest tempfile umbel-host umbel-persistence umbel-testing umbel-testkit",
     },

@@ -12,10 +12,11 @@ use umbel_core::{
     store::{
         AllPage, Append, AppendError, Appended, ClearOutbox, DeleteSnapshot, DocumentPage, DuePage,
         FindCommand, FindEvent, FindWork, Finding, GetDocuments, GetStatus, GetStreamInfo, KeepNotices,
-        KeptNotice, LinkError, LinkEvents, ListNotices, ListSnapshots, ListStreams, LoadCheckpoint,
-        LoadSnapshot, Perform, PerformError, Performed, QueryDocuments, ReadAll, ReadDue, ReadError,
-        ReadOutbox, ReadStream, SaveProjection, SaveProjectionError, SaveSnapshot, Snapshot, StoreError,
-        StoreStatus, StreamInfo, StreamList, StreamPage, SweepNotices, VerifyStore, Waiting,
+        KeptNotice, LinkError, LinkEvents, ListNotices, ListQueues, ListSnapshots, ListStreams,
+        LoadCheckpoint, LoadSnapshot, Perform, PerformError, Performed, QueryDocuments, QueueInfo, ReadAll,
+        ReadDue, ReadError, ReadOutbox, ReadStream, SaveProjection, SaveProjectionError, SaveSnapshot,
+        Snapshot, StoreError, StoreStatus, StreamInfo, StreamList, StreamPage, SweepNotices, VerifyStore,
+        Waiting,
     },
 };
 use uuid::Uuid;
@@ -219,6 +220,14 @@ impl Store {
     /// # Errors
     /// See [`StoreError`].
     pub async fn read_due(&self, request: ReadDue) -> Result<DuePage, StoreError> {
+        self.read(request).await
+    }
+
+    /// The queues of the outbox in which something waits.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    pub async fn list_queues(&self, request: ListQueues) -> Result<Vec<QueueInfo>, StoreError> {
         self.read(request).await
     }
 

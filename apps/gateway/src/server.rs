@@ -84,6 +84,7 @@ async fn serve(server: Server, context: WorkerContext) -> Result<()> {
     })
     .workers(settings.workers)
     .keep_alive(KEEP_ALIVE)
+    .client_request_timeout(Duration::from_millis(settings.head_deadline_ms))
     .shutdown_timeout(settings.request_deadline().as_secs() + 1)
     .disable_signals()
     .bind(address)
@@ -171,6 +172,46 @@ mod tests {
             assert_eq!(body, "");
             supervisor.shut_down().await;
         });
+    }
+
+    /// Given a client that does not send all of a request, or too much of its head, then it is told with the status that says so and hung up
+    /// on, and others are served.
+    #[test]
+    fn a_request_that_is_slow_or_whose_head_is_too_large_is_refused() {
+        actix::System::new().block_on(async {
+            let bound = BoundAddress::default();
+            let settings = GatewaySettings { head_deadline_ms: 1000, request_deadline_ms: 300, ..settings() };
+            let supervisor = start(settings, &bound);
+            up(&supervisor).await;
+            let address = bound.get().unwrap();
+            let unfinished = "GET /health/live HTTP/1.1\r\nHost: x\r\n";
+            let large = format!("{unfinished}X-Large: {}\r\n\r\n", "x".repeat(128 * 1024));
+            let many: String = (0..100).map(|number| format!("X-{number}: x\r\n")).collect();
+            for (head, status) in [
+                (unfinished.to_owned(), "HTTP/1.1 408 Request Timeout"),
+                (
+                    "POST /api/users HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 9\r\n\r\n{"
+                        .to_owned(),
+                    "HTTP/1.1 408 Request Timeout",
+                ),
+                (large, "HTTP/1.1 431 Request Header Fields Too Large"),
+                (format!("{unfinished}{many}\r\n"), "HTTP/1.1 431 Request Header Fields Too Large"),
+            ] {
+                let answer = sent(address, &head).await;
+                assert_eq!(answer.lines().next(), Some(status), "{answer}");
+                assert_eq!(status_line(address).await.unwrap(), "HTTP/1.1 200 OK");
+            }
+            supervisor.shut_down().await;
+        });
+    }
+
+    /// All that comes back for what is sent, until the server hangs up.
+    async fn sent(address: SocketAddr, head: &str) -> String {
+        let (mut read, mut write) = tokio::net::TcpStream::connect(address).await.unwrap().into_split();
+        let mut answer = Vec::new();
+        // It may hang up before all was sent, which is an error for whoever goes on to write, and may be one for whoever reads on.
+        let (_written, _read) = tokio::join!(write.write_all(head.as_bytes()), read.read_to_end(&mut answer));
+        String::from_utf8(answer).unwrap()
     }
 
     #[test]

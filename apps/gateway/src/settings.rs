@@ -34,6 +34,10 @@ pub struct GatewaySettings {
     /// Milliseconds that a request may take, up to ten minutes: a stop waits for as long.
     #[serde(deserialize_with = "within::<_, _, 1, 600_000>")]
     pub request_deadline_ms: u64,
+    /// Milliseconds that a client may take to send the head of a request, from a second to ten minutes: the HTTP server's clock for this
+    /// moves every half second.
+    #[serde(deserialize_with = "within::<_, _, 1000, 600_000>")]
+    pub head_deadline_ms: u64,
     /// How often logging in to one account may fail from one address; 0 for any number.
     pub login_failures_max: u32,
     /// How often logging in may fail from one address, whatever the account; 0 for any number.
@@ -118,7 +122,7 @@ mod tests {
         let mut settings = json!({
             "address": "127.0.0.1:0", "workers": 2, "body_limit_bytes": 1000, "jwt_secret": "", "jwt_secret_file": "",
             "jwt_secret_before": "",
-            "jwt_lifetime_s": 60, "cors_allowed_origins": "*", "request_deadline_ms": 5000,
+            "jwt_lifetime_s": 60, "cors_allowed_origins": "*", "request_deadline_ms": 5000, "head_deadline_ms": 5000,
             "login_failures_max": 10, "login_failures_per_address_max": 100, "login_failures_within_s": 60,
             "login_failures_kept_max": 100, "client_address_header": "",
         });
@@ -142,6 +146,8 @@ mod tests {
                 assert!(error.contains("a whole number from 1 to"), "{key} {absurd}: {error}");
             }
         }
+        assert!(with("head_deadline_ms", 1000u64).is_ok());
+        assert!(with("head_deadline_ms", 999u64).unwrap_err().contains("a whole number from 1000 to 600000"));
         assert_eq!(with("client_address_header", "").unwrap().client_address_header, None);
         assert_eq!(
             with("client_address_header", "X-Real-IP").unwrap().client_address_header.unwrap(),

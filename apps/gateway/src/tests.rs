@@ -36,6 +36,7 @@ pub(crate) fn settings() -> GatewaySettings {
         jwt_lifetime_s: 60,
         cors_allowed_origins: "*".into(),
         request_deadline_ms: 5000,
+        head_deadline_ms: 5000,
         login_failures_max: 10,
         login_failures_per_address_max: 100,
         login_failures_within_s: 60,

@@ -1,6 +1,11 @@
 //! What a domain app is made of, as a declaration.
 
-use std::{collections::HashMap, fmt, future::Future, sync::Arc};
+use std::{
+    collections::{BTreeSet, HashMap},
+    fmt,
+    future::Future,
+    sync::Arc,
+};
 
 use futures_util::FutureExt;
 use umbel_bus::{
@@ -9,6 +14,7 @@ use umbel_bus::{
 };
 use umbel_core::{
     Aggregate, Boundary, Command, CommandSet, CommandVisitor, Decide, ProcessManager, Projection, Query,
+    document::Collection,
     process_manager::queue,
     schedule::{Missed, queue_of},
     store::Recorded,
@@ -211,6 +217,7 @@ impl App {
     pub fn aggregate<A: Aggregate + Unpin>(mut self) -> Self {
         let categories = [A::CATEGORY].into_iter().chain(A::FORMERLY.iter().copied());
         categories.for_each(|category| self.declares("aggregate", category, A::CATEGORY));
+        self.owns(&A::collections(), A::CATEGORY);
         A::Commands::visit(&mut Commands(&mut self.declared));
         self.aggregates.push(Arc::new(|app, bus, settings| aggregate::worker::<A>(app, bus, settings)));
         self
@@ -228,6 +235,7 @@ impl App {
     #[must_use]
     pub fn projection<P: Projection>(mut self) -> Self {
         self.declares("projection", P::NAME, P::NAME);
+        self.owns(&P::collections(), P::NAME);
         self.projections
             .push(Arc::new(|app, bus, settings| projection::worker::<P>(app, bus, settings, None)));
         self
@@ -248,6 +256,7 @@ impl App {
         Fut: Future<Output = ()> + 'static,
     {
         self.declares("projection", P::NAME, P::NAME);
+        self.owns(&P::collections(), P::NAME);
         let hook: Hook<P::Event> = Arc::new(move |committed| hook(committed).boxed_local());
         self.projections.push(Arc::new(move |app, bus, settings| {
             projection::worker::<P>(app, bus, settings, Some(Arc::clone(&hook)))
@@ -420,6 +429,13 @@ impl App {
 
     fn declares(&mut self, kind: &'static str, name: &'static str, by: &'static str) {
         self.declared.push(Declared { kind, name, by });
+    }
+
+    /// Documents that two write by rules of their own are right by neither. What a process manager keeps is not among them: those are
+    /// its own by their keys.
+    fn owns(&mut self, collections: &[Collection], by: &'static str) {
+        let names: BTreeSet<_> = collections.iter().map(|collection| collection.name).collect();
+        names.into_iter().for_each(|name| self.declares("collection", name, by));
     }
 
     /// What it declares as workers, in the order in which they start.

@@ -18,6 +18,7 @@
 mod aggregate;
 mod app;
 mod boundary;
+pub mod control;
 mod deciding;
 mod event_handler;
 mod exit;

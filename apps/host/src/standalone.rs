@@ -38,7 +38,8 @@ fn run(
     options: &LoadOptions,
     compose: impl FnOnce(&Foundation) -> anyhow::Result<Umbrella>,
 ) -> Result<(), Failed> {
-    let foundation = Foundation::lay(options).or_exit(ExitStatus::Settings)?;
+    let foundation = Foundation::lay(options).and_then(Foundation::answering_tools);
+    let foundation = foundation.or_exit(ExitStatus::Settings)?;
     let umbrella = compose(&foundation).or_exit(ExitStatus::Settings)?;
     let umbrella = umbrella.with_any(foundation.link().or_exit(ExitStatus::Settings)?);
     let bus = foundation.bus;

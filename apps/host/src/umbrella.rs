@@ -21,6 +21,7 @@ use umbel_telemetry::TelemetrySettings;
 
 use crate::{
     app::{App, DeclaredTwice},
+    control::{self, ControlSettings, Place},
     exit::{ExitStatus, Failed},
     handler::query_worker,
     settings::HostSettings,
@@ -44,6 +45,8 @@ pub struct Foundation {
     pub bus: Bus,
     host: HostSettings,
     policy: Policy,
+    /// Where its umbrellas answer tools, and how.
+    control: Option<(Place, ControlSettings)>,
 }
 
 /// A supervision tree in the making.
@@ -137,7 +140,18 @@ impl Foundation {
             ..settings.section("host")?
         };
         bus.common::<Registry>().configure(&host.subscriptions);
-        Ok(Self { bus, host, policy: settings.section("supervision")?, settings })
+        Ok(Self { bus, host, policy: settings.section("supervision")?, control: None, settings })
+    }
+
+    /// The same, and its umbrellas answer tools such as `umbel tree` on `control.socket`, if the settings name one: for the whole of a
+    /// process. What runs beside another umbrella in its process would find the socket taken.
+    ///
+    /// # Errors
+    /// When a setting of the socket is wrong.
+    pub fn answering_tools(mut self) -> anyhow::Result<Self> {
+        let settings: ControlSettings = self.settings.section("control")?;
+        self.control = Place::parse(&settings.socket)?.map(|place| (place, settings));
+        Ok(self)
     }
 
     /// What every group of the tree is promised.
@@ -154,7 +168,8 @@ impl Foundation {
         umbel_link::worker(self.settings.section("link")?, &self.bus)
     }
 
-    /// An umbrella with this name that holds the bus, which answers [`GetTree`], and nothing else yet.
+    /// An umbrella with this name that holds the bus, which answers [`GetTree`], what answers tools, if anything shall, and nothing else
+    /// yet.
     #[must_use]
     pub fn umbrella(&self, name: &str) -> Umbrella {
         let (bus, host, policy) = (self.bus.clone(), self.host.clone(), self.policy.clone());
@@ -165,6 +180,11 @@ impl Foundation {
             &host,
             view.clone(),
         ));
+        // Early, so that it answers while others start or stop, however long that takes.
+        let control = self.control.clone().map(|(place, settings)| {
+            control::worker(place, settings, bus.clone(), self.settings.environment().name.clone())
+        });
+        let root = control.into_iter().fold(root, Group::child);
         Umbrella { bus, host, policy, root, view, apps: Vec::new() }
     }
 }

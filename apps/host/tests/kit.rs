@@ -8,15 +8,15 @@ use std::{
 use serde::{Deserialize, Serialize};
 use umbel_bus::{Bus, BusSettings, DispatchOptions, Failed, Middleware, Passage, Refusal, Returning, edge};
 use umbel_core::{
-    Aggregate, Command, Context, Decide, Decision, EventId, EventSet, ExpectedVersion, Metadata, NewEvent,
-    Snapshots, StreamName, Version,
-    document::{Direction, DocumentKey},
+    Aggregate, Changes, Command, Context, Decide, Decision, EventId, EventSet, ExpectedVersion, Metadata,
+    Mode, NewEvent, Projection, RecordedEvent, Snapshots, StreamName, Version,
+    document::{Collection, Direction, DocumentKey},
     store::{Act, Append, Perform, ReadError, ReadStream, Removal, Snapshot, State},
 };
 use umbel_host::{App, DispatchError, Handling, HostSettings, Outcome, state_at};
 
 use crate::{
-    bank::{self, Misbehave, No, PanicIn, Transfer, deposit, withdraw},
+    bank::{self, AccountEvent, Misbehave, No, PanicIn, Transfer, deposit, withdraw},
     pot::{self, BRIEF_ALIVE, Changed, Level, Live, Pot, PotEvent, Stays, Touch, fill, pour},
     stores::on_every_store,
     world::*,
@@ -270,9 +270,11 @@ fn documents_are_written_with_the_events_or_neither_is() {
         world.bus.dispatch(pour("p", &[1, 2])).await.unwrap();
         let before = Some(Level { level: 7, version: 3 });
         assert_eq!(level(&world, "p").await, before);
-        for (amount, why) in
-            [(pot::PANICS_INLINE, "panicked"), (pot::WRITES_ELSEWHERE, "may not write document")]
-        {
+        for (amount, why) in [
+            (pot::PANICS_INLINE, "panicked"),
+            (pot::WRITES_ELSEWHERE, "may not write document"),
+            (pot::WRITES_UNDECLARED, "name kitchen.leftovers in its Aggregate::collections"),
+        ] {
             let failed = world.bus.dispatch(fill("p", amount)).await;
             assert!(
                 matches!(&failed, Err(DispatchError::Failed { reason }) if reason.contains(why)),
@@ -527,6 +529,15 @@ fn parts_are_put_together_and_contradictions_are_refused() {
             "the command kitchen.fill is declared twice: by whole/pot and by rival/kitchen.fill; it can have one owner \
              only, so remove one or rename it"
         );
+        let told = App::check([&nested, &App::new("rival").projection::<RivalLevels>()]).unwrap_err();
+        assert_eq!(
+            told.to_string(),
+            "the collection kitchen.levels is declared twice: by whole/pot and by rival/rival.levels; it can have one owner \
+             only, so remove one or rename it"
+        );
+        let two = App::new("two").projection::<RivalLevels>().projection::<OtherLevels>();
+        let told = App::check([&two]).unwrap_err();
+        assert_eq!((told.kind, told.second.as_str()), ("collection", "two/rival.others"));
         assert!(App::check([&bank::app(), &bank::app()]).is_err());
         assert!(App::check([&bank::app(), &bank::fussy(), &pot::app()]).is_ok());
     });
@@ -534,4 +545,21 @@ fn parts_are_put_together_and_contradictions_are_refused() {
 
 async fn rival(_: Handling, command: pot::Fill) -> Result<i64, DispatchError<String>> {
     Ok(command.amount)
+}
+
+/// A projection with documents that another component owns.
+struct Rival<const OTHER: bool>;
+type RivalLevels = Rival<false>;
+type OtherLevels = Rival<true>;
+
+impl<const OTHER: bool> Projection for Rival<OTHER> {
+    const NAME: &'static str = if OTHER { "rival.others" } else { "rival.levels" };
+    const MODE: Mode = Mode::Inline;
+    type Event = AccountEvent;
+
+    fn collections() -> Vec<Collection> {
+        vec![Collection::of::<Level>(), Collection::of::<Level>()]
+    }
+
+    fn project(_: AccountEvent, _: &RecordedEvent, _: &mut Changes) {}
 }

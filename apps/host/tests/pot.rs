@@ -8,13 +8,14 @@ use std::{
 use serde::{Deserialize, Serialize};
 use umbel_core::{
     After, Aggregate, Changes, Command, Context, Decide, Decision, Document, Event, Happening, Lifespan,
-    Snapshots, Steps, events, store::State,
+    Snapshots, Steps, document::Collection, events, store::State,
 };
 use umbel_host::App;
 
 /// Amounts at which the documents fail, each in its own way.
 pub(crate) const PANICS_INLINE: i64 = 666;
 pub(crate) const WRITES_ELSEWHERE: i64 = 667;
+pub(crate) const WRITES_UNDECLARED: i64 = 668;
 
 /// States of [`Brief`] in memory. One test counts them; no other may make any.
 pub(crate) static BRIEF_ALIVE: AtomicIsize = AtomicIsize::new(0);
@@ -137,6 +138,14 @@ impl Document for Level {
     const COLLECTION: &'static str = "kitchen.levels";
 }
 
+/// A document that the pot does not say it writes.
+#[derive(Serialize, Deserialize)]
+struct Leftover {}
+
+impl Document for Leftover {
+    const COLLECTION: &'static str = "kitchen.leftovers";
+}
+
 impl Aggregate for Pot {
     const CATEGORY: &'static str = "pot";
     type Event = PotEvent;
@@ -158,9 +167,16 @@ impl Aggregate for Pot {
         assert_ne!(*by, PANICS_INLINE, "told to panic");
         let (by, version) = (*by, happening.version.get());
         let key = if by == WRITES_ELSEWHERE { "elsewhere" } else { happening.stream.id() };
+        if by == WRITES_UNDECLARED {
+            changes.put(key, Leftover {});
+        }
         changes.modify(key, move |old: Option<Level>| {
             Some(Level { level: old.map_or(0, |old| old.level) + by, version })
         });
+    }
+
+    fn collections() -> Vec<Collection> {
+        vec![Collection::of::<Level>()]
     }
 }
 

@@ -4,6 +4,7 @@ use std::io::{self, IsTerminal, Write};
 
 use anyhow::anyhow;
 use clap::Args;
+use umbel_bus::edge;
 use umbel_core::{ExpectedVersion, StreamName, Timestamp, Version, subscription::SubscriptionName};
 use umbel_host::{ExitStatus, Failed};
 
@@ -82,11 +83,34 @@ pub(crate) fn event_name(text: &str) -> Result<String, String> {
     }
 }
 
-/// A moment: whole, or a day that begins.
+/// A moment: whole, a day that begins, or so long ago.
 pub(crate) fn time(text: &str) -> Result<Timestamp, String> {
-    let whole = || text.parse::<Timestamp>();
-    whole()
-        .or_else(|error| format!("{text}T00:00:00Z").parse().map_err(|_| format!("{error}, or 2026-01-31")))
+    moment(text, edge::now())
+}
+
+fn moment(text: &str, now: Timestamp) -> Result<Timestamp, String> {
+    if let Some(micros) = micros_ago(text) {
+        return Ok(Timestamp::from_micros(now.as_micros().saturating_sub(micros)));
+    }
+    text.parse::<Timestamp>().or_else(|error| {
+        let day = format!("{text}T00:00:00Z").parse();
+        day.map_err(|_| format!("{error}, as 2026-01-31, or as the time that has passed since: 5m, 2h or 7d"))
+    })
+}
+
+/// How long ago, when that is what the text says: a whole number of seconds, minutes, hours, days or weeks.
+fn micros_ago(text: &str) -> Option<i64> {
+    let (number, unit) = text.split_at_checked(text.len().checked_sub(1)?)?;
+    let seconds = match unit {
+        "s" => 1,
+        "m" => 60,
+        "h" => 3_600,
+        "d" => 86_400,
+        "w" => 604_800,
+        _ => return None,
+    };
+    let number = number.bytes().all(|byte| byte.is_ascii_digit()).then(|| number.parse::<i64>().ok())??;
+    number.checked_mul(seconds * 1_000_000)
 }
 
 /// What an optional version says of a stream.
@@ -101,8 +125,26 @@ mod tests {
     #[test]
     fn a_day_is_the_moment_at_which_it_begins() {
         assert_eq!(time("2026-01-31").unwrap(), time("2026-01-31T01:00:00+01:00").unwrap());
-        for wrong in ["yesterday", "2026-13-01"] {
-            assert!(time(wrong).unwrap_err().contains("2026-01-31"), "{wrong}");
+        for wrong in
+            ["yesterday", "2026-13-01", "", "m", "-5m", "+5m", "5 m", "1.5h", "5min", "5µ", "99999999999999w"]
+        {
+            let told = time(wrong).unwrap_err();
+            assert!(told.contains("2026-01-31") && told.contains("7d"), "{wrong}: {told}");
+        }
+    }
+
+    #[test]
+    fn a_moment_may_be_told_by_how_long_ago_it_was() {
+        let noon = "2026-01-31T12:00:00Z".parse().unwrap();
+        for (text, expected) in [
+            ("0s", "2026-01-31T12:00:00Z"),
+            ("90s", "2026-01-31T11:58:30Z"),
+            ("5m", "2026-01-31T11:55:00Z"),
+            ("36h", "2026-01-30T00:00:00Z"),
+            ("7d", "2026-01-24T12:00:00Z"),
+            ("2w", "2026-01-17T12:00:00Z"),
+        ] {
+            assert_eq!(moment(text, noon), Ok(expected.parse().unwrap()), "{text}");
         }
     }
 

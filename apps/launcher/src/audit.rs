@@ -39,7 +39,8 @@ pub(crate) fn audit(options: &LoadOptions, args: &AuditArgs) -> Result<(), Faile
             Ok(info) => info.version,
             // Before the first act there is no such stream.
             Err(ReadError::StreamNotFound(_)) => {
-                return Ok(printer.words("nothing was removed or moved yet\n")?);
+                printer.nothing("nothing was removed or moved yet");
+                return Ok(());
             }
             Err(error) => return Err(error.into()),
         };

@@ -29,8 +29,9 @@ use crate::{
 const EXIT_CODES: &str = "\
 Exit codes:
   0  did what it was asked to, and stopped in order
-  1  what it was asked for failed, or what was looked for is there: pending migrations, findings; the message says why
-  2  wrong command line, or something that cannot be undone and was not confirmed
+  1  what it was asked for failed, or what was looked for is there: pending
+     migrations, findings; the message says why
+  2  wrong command line, or something that cannot be undone was not confirmed
   3  a setting is missing or wrong
   4  a part could not start: port in use, store unreachable, missing or damaged
   5  a part failed more often than its intensity allows
@@ -40,7 +41,8 @@ Settings come from config/default.toml, config/ENV.toml, variables (UMBEL__STORE
 const EXAMPLES: &str = "\
 Examples:
   umbel run
-  umbel run --only accounts,articles --set store.url=postgres://umbel@localhost/conduit
+  umbel run --only accounts,articles \\
+      --set store.url=postgres://umbel@localhost/conduit
   umbel tree
   umbel store status
   umbel events tail --follow
@@ -53,7 +55,7 @@ const TOOL_LEVEL: (&str, &str) = ("telemetry.level", "warn");
 
 /// Supervised apps around one durable event log.
 #[derive(Debug, Parser)]
-#[command(name = "umbel", version, about, after_help = EXAMPLES, after_long_help = format!("{EXAMPLES}\n\n{EXIT_CODES}"))]
+#[command(name = "umbel", version, after_help = EXAMPLES, after_long_help = format!("{EXAMPLES}\n\n{EXIT_CODES}"))]
 pub(crate) struct Cli {
     #[command(flatten)]
     settings: SettingsArgs,
@@ -61,7 +63,9 @@ pub(crate) struct Cli {
     command: Command,
 }
 
+/// Under a heading of their own: every command has them, and they are not what it is about.
 #[derive(Debug, Args)]
+#[command(next_help_heading = "Settings")]
 struct SettingsArgs {
     /// Overrides a setting; may be given several times
     #[arg(long = "set", value_name = "SECTION.KEY=VALUE", value_parser = key_and_value, global = true)]
@@ -128,7 +132,7 @@ enum Command {
 
 const RUN_EXAMPLES: &str = "\
 Examples:
-  umbel run                                        everything, on the store the settings name
+  umbel run                                        everything
   umbel run --only accounts,articles               bus, store and these two
   umbel run --set gateway.address=127.0.0.1:8080   elsewhere
   UMBEL__STORE__URL=postgres://umbel@db/conduit umbel run";
@@ -208,6 +212,41 @@ mod tests {
         Cli::command().debug_assert();
     }
 
+    /// Texts behind the options are wrapped for the terminal: so prose has no line ends of its own, and what is indented, such as an example,
+    /// fits into eighty columns.
+    #[test]
+    fn help_fits_into_narrow_terminals() {
+        fn check(command: &clap::Command, wrong: &mut Vec<String>) {
+            let after = [command.get_after_help(), command.get_after_long_help()];
+            for text in after.into_iter().flatten().map(ToString::to_string) {
+                let lines: Vec<_> = text.lines().collect();
+                let broken = lines.windows(2).filter(|pair| pair.iter().all(|line| is_prose(line)));
+                wrong.extend(broken.map(|pair| format!("{}: {:?}", command.get_name(), pair[0])));
+                let wide = lines.iter().filter(|line| line.starts_with(' ') && line.chars().count() > 80);
+                wrong.extend(wide.map(|line| format!("{}: {line:?}", command.get_name())));
+            }
+            command.get_subcommands().for_each(|command| check(command, wrong));
+        }
+        fn is_prose(line: &str) -> bool {
+            !line.is_empty() && !line.starts_with(' ') && !line.ends_with(':')
+        }
+        let (mut command, mut wrong) = (Cli::command(), Vec::new());
+        command.build();
+        check(&command, &mut wrong);
+        assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    }
+
+    #[test]
+    fn options_of_a_command_stand_before_those_that_all_have() {
+        let mut command = Cli::command();
+        command.build();
+        let tail = command.find_subcommand_mut("events").unwrap().find_subcommand_mut("tail").unwrap();
+        let help = tail.render_help().to_string();
+        let place = |text: &str| help.find(text).unwrap_or_else(|| panic!("{text} in {help}"));
+        assert!(place("--from") < place("--until") && place("--json") < place("Settings:"), "{help}");
+        assert!(place("Settings:") < place("--set") && place("--set") < place("--config-dir"), "{help}");
+    }
+
     #[test]
     fn settings_may_stand_before_and_after_the_command() {
         for line in [
@@ -254,8 +293,8 @@ mod tests {
             "umbel events show first",
             "umbel store archive",
             "umbel store archive --through 1 --before 2026-01-31",
-            "umbel outbox list",
-            "umbel schedule list",
+            "umbel outbox list --after 3",
+            "umbel schedule list --after 3",
             "umbel schedule list social --failed",
             "umbel schedule show first",
             "umbel projections rebuild",

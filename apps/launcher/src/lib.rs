@@ -9,7 +9,6 @@ mod args;
 mod audit;
 mod bench;
 mod cli;
-mod control;
 mod dead_letters;
 mod events;
 mod new_app;

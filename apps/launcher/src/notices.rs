@@ -43,7 +43,7 @@ pub(crate) struct ListArgs {
     /// Only of this transaction
     #[arg(long, value_name = "UUID")]
     transaction: Option<Uuid>,
-    /// Only those that occurred then or later
+    /// Only those that occurred then or later: 2026-01-31, 2026-01-31T12:00:00Z, or so long ago: 5m, 2h, 7d
     #[arg(long, value_name = "TIME", value_parser = time)]
     since: Option<Timestamp>,
     /// N notices at most; without it all
@@ -87,7 +87,10 @@ fn list(options: &LoadOptions, args: &ListArgs) -> Result<(), Failed> {
             };
             let page = tool.store().list_notices(request).await?;
             printer.rows(&page, cells)?;
-            let Some(last) = page.last() else { break };
+            let Some(last) = page.last() else {
+                printer.nothing("no notice like that is kept");
+                break;
+            };
             after = Some((last.occurred_at, last.id));
             left -= u64::try_from(page.len()).unwrap_or(left).min(left);
         }

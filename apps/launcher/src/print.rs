@@ -1,6 +1,6 @@
 //! Things on standard output: in aligned columns for people, a JSON object per line for machines.
 
-use std::io::{self, BufWriter, Stdout, Write, stdout};
+use std::io::{self, BufWriter, Stdout, Write, stderr, stdout};
 
 use serde::Serialize;
 use umbel_core::{RecordedEvent, Timestamp};
@@ -23,6 +23,8 @@ pub(crate) struct Printer<const N: usize, W = BufWriter<Stdout>> {
     /// Of the columns so far; they only grow, so that later pages stay aligned with earlier ones.
     widths: [usize; N],
     titled: bool,
+    /// Whether anything was printed.
+    spoke: bool,
 }
 
 /// A column of text.
@@ -48,7 +50,14 @@ impl<const N: usize> Printer<N> {
 
 impl<const N: usize, W: Write> Printer<N, W> {
     pub(crate) fn to(out: W, json: bool, columns: [Column; N]) -> Self {
-        Self { out, json, columns, widths: columns.map(|column| column.title.len()), titled: false }
+        Self {
+            out,
+            json,
+            columns,
+            widths: columns.map(|column| column.title.len()),
+            titled: false,
+            spoke: false,
+        }
     }
 
     /// One page. Whoever reads sees it at once.
@@ -57,6 +66,7 @@ impl<const N: usize, W: Write> Printer<N, W> {
         page: &[T],
         cells: impl Fn(&T) -> [String; N],
     ) -> io::Result<()> {
+        self.spoke |= !page.is_empty();
         if self.json {
             page.iter().try_for_each(|one| self.object(one))?;
         } else if !page.is_empty() {
@@ -74,9 +84,19 @@ impl<const N: usize, W: Write> Printer<N, W> {
     /// Something that only people want to know.
     pub(crate) fn words(&mut self, words: &str) -> io::Result<()> {
         if !self.json {
+            self.spoke = true;
             self.out.write_all(words.as_bytes())?;
         }
         self.out.flush()
+    }
+
+    /// Says on standard error why nothing was printed, if nothing was: silence could be a failure. Standard output stays what
+    /// machines read.
+    pub(crate) fn nothing(&self, why: &str) {
+        if !self.spoke {
+            // When nobody listens there, nobody misses it.
+            drop(writeln!(stderr(), "{why}"));
+        }
     }
 
     fn object(&mut self, value: &impl Serialize) -> io::Result<()> {
@@ -110,6 +130,7 @@ impl<W: Write> Printer<6, W> {
     /// One page of events.
     pub(crate) fn events(&mut self, events: &[RecordedEvent]) -> io::Result<()> {
         if self.json {
+            self.spoke |= !events.is_empty();
             events.iter().try_for_each(|event| self.out.write_all(&event_line(event)?))?;
             return self.out.flush();
         }

@@ -4,19 +4,20 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use gateway::{BoundAddress, GatewaySettings, MetricsSettings, Readiness, metrics};
 use umbel_bus::Bus;
+use umbel_core::Position;
 use umbel_host::{ExitStatus, Failed, Foundation, OrExit, TreeView, Umbrella, overview};
 use umbel_settings::LoadOptions;
 
 use crate::{
     apps::{APPS, GATEWAY},
     cli::RunArgs,
-    control::{self, ControlSettings},
     print::say,
 };
 
 /// Runs the umbrella until a signal, or until it cannot go on.
 pub(crate) fn run(options: &LoadOptions, args: &RunArgs) -> Result<(), Failed> {
-    let foundation = Foundation::lay(options).or_exit(ExitStatus::Settings)?;
+    let foundation = Foundation::lay(options).and_then(Foundation::answering_tools);
+    let foundation = foundation.or_exit(ExitStatus::Settings)?;
     let bound = BoundAddress::default();
     let umbrella = compose(&foundation, &args.only, &bound).or_exit(ExitStatus::Settings)?;
     let Foundation { bus, settings, .. } = foundation;
@@ -24,7 +25,11 @@ pub(crate) fn run(options: &LoadOptions, args: &RunArgs) -> Result<(), Failed> {
     umbrella.run(async |tree| {
         let what = overview(tree, &bus).await;
         say(&format!("umbel {} is up ({environment})\n\n{what}", env!("CARGO_PKG_VERSION")));
-        say(&bound.get().map_or_else(String::new, first_thing_to_try));
+        if let Some(address) = bound.get() {
+            // Whether there is something to look at. If the store does not say, there is something to begin with.
+            let head = bus.store().status().await.map_or(Position::START, |status| status.head);
+            say(&first_thing_to_try(address, head));
+        }
         say("\nCtrl-C stops it in order.\n");
     })?;
     Ok(())
@@ -35,14 +40,7 @@ fn compose(foundation: &Foundation, only: &[String], bound: &BoundAddress) -> an
     let (settings, bus) = (&foundation.settings, &foundation.bus);
     let wanted = |part: &str| only.is_empty() || only.iter().any(|wanted| wanted == part);
     let store = umbel_persistence::group(&settings.section("store")?, bus, foundation.policy());
-    let mut umbrella = foundation.umbrella("umbel");
-    // Early, so that it answers while others start or stop, however long that takes.
-    let control: ControlSettings = settings.section("control")?;
-    if let Some(place) = control::Place::parse(&control.socket)? {
-        let environment = settings.environment().name.clone();
-        umbrella = umbrella.with(control::worker(place, control, bus.clone(), environment));
-    }
-    umbrella = umbrella.with(store);
+    let mut umbrella = foundation.umbrella("umbel").with(store);
     // Before the apps, so that it tells of them while they start, and why they do not.
     let numbers: MetricsSettings = settings.section("metrics")?;
     if let Some(worker) = metrics::worker(numbers, bus.clone(), BoundAddress::default()) {
@@ -85,13 +83,18 @@ fn held_up(bus: &Bus) -> Vec<String> {
     progress.map(|progress| format!("{} is held up", progress.name)).collect()
 }
 
-fn first_thing_to_try(address: SocketAddr) -> String {
+/// Somebody to register, or, where the log has come that far already, what was published.
+fn first_thing_to_try(address: SocketAddr, head: Position) -> String {
     let address = reachable(address);
-    format!(
-        "gateway  http://{address}\n\n\
-         Try:\n  curl -i http://{address}/api/users -H 'Content-Type: application/json' \\\n    \
-         -d '{{\"user\":{{\"username\":\"ada\",\"email\":\"ada@example.org\",\"password\":\"correct horse\"}}}}'\n"
-    )
+    let request = if head > Position::START {
+        format!("http://{address}/api/articles")
+    } else {
+        format!(
+            "http://{address}/api/users -H 'Content-Type: application/json' \\\n    \
+             -d '{{\"user\":{{\"username\":\"ada\",\"email\":\"ada@example.org\",\"password\":\"correct horse\"}}}}'"
+        )
+    };
+    format!("gateway  http://{address}\n\nTry:\n  curl -i {request}\n")
 }
 
 /// Where this machine reaches what listens on every address.
@@ -107,7 +110,6 @@ fn reachable(address: SocketAddr) -> SocketAddr {
 mod tests {
     use tokio::sync::watch;
     use umbel_bus::RouteSet;
-    use umbel_core::Position;
     use umbel_settings::Settings;
 
     use super::*;
@@ -187,7 +189,8 @@ mod tests {
             let overrides = vec![(key.to_owned(), value.to_owned())];
             let options = LoadOptions { overrides, ..LoadOptions::default() };
             let foundation = Foundation::from_settings(Settings::load(&options).unwrap()).unwrap();
-            let refused = compose(&foundation, &[], &BoundAddress::default());
+            let foundation = foundation.answering_tools();
+            let refused = foundation.and_then(|all| compose(&all, &[], &BoundAddress::default()));
             let error = format!("{:#}", refused.expect_err(key));
             assert!(key.split('.').any(|part| error.contains(part)), "{key} is not named: {error}");
         }
@@ -195,9 +198,12 @@ mod tests {
 
     #[test]
     fn the_first_thing_to_try_is_reachable() {
-        let text = first_thing_to_try("0.0.0.0:4000".parse().unwrap());
+        let address = "0.0.0.0:4000".parse().unwrap();
+        let text = first_thing_to_try(address, Position::START);
         assert!(text.contains("curl -i http://127.0.0.1:4000/api/users"), "{text}");
         let body = text.split('\'').nth(3).unwrap();
         assert!(serde_json::from_str::<serde_json::Value>(body).is_ok(), "{body}");
+        let text = first_thing_to_try(address, Position::new(1));
+        assert!(text.ends_with("curl -i http://127.0.0.1:4000/api/articles\n"), "{text}");
     }
 }

@@ -6,7 +6,7 @@ use umbel_bus::edge;
 use umbel_core::{
     json::JsonError,
     schedule::{FAILED_QUEUE, Scheduled, is_ours, queue_of, replace},
-    store::{ReadOutbox, Waiting},
+    store::{QueueInfo, ReadOutbox, Waiting},
 };
 use umbel_host::Failed;
 use umbel_settings::LoadOptions;
@@ -14,12 +14,14 @@ use uuid::Uuid;
 
 use crate::{
     args::JsonArg,
+    outbox::list_queues,
     print::{Column, Printer, number, print_one, shortened, text},
     tool::{Done, PAGE, Tool, failed, with_store},
 };
 
 const LIST_EXAMPLES: &str = "\
 Examples:
+  umbel schedule list
   umbel schedule list articles
   umbel schedule list --failed
   umbel schedule list social --limit 20 --json | jq .scheduled.command";
@@ -28,15 +30,18 @@ const CANCEL_NOTE: &str = "\
 Example:
   umbel schedule cancel 0190f5e2-7cc7-7d1a-b5a5-0f4dd64d94a2
 
-What is being carried out is not stopped. A recurring command that the code of an app declares is planned again
+What is being carried out is not stopped. A recurring command that the code of an app declares is planned again \
 within ten minutes where that app runs.";
+
+const QUEUES: [Column; 3] = [text("app"), number("planned"), text("first due at")];
 
 const COLUMNS: [Column; 6] =
     [text("id"), text("due at"), text("command"), text("recurs"), number("attempts"), text("error")];
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum ScheduleCommand {
-    /// List what is planned for an app's commands, or what was given up, in the order in which it was stored
+    /// List what is planned for an app's commands, or what was given up, in the order in which it was stored; or the apps for whose
+    /// commands something is planned
     #[command(after_help = LIST_EXAMPLES)]
     List(ListArgs),
     /// Print one schedule
@@ -49,16 +54,16 @@ pub(crate) enum ScheduleCommand {
 
 #[derive(Debug, Args)]
 pub(crate) struct ListArgs {
-    /// Which app owns the commands
-    #[arg(value_name = "APP", required_unless_present = "failed")]
+    /// Which app owns the commands; without it, all apps for whose commands something is planned, each with how much that is
+    #[arg(value_name = "APP", group = "which")]
     app: Option<String>,
     /// What was given up, of all apps
-    #[arg(long, conflicts_with = "app")]
+    #[arg(long, group = "which")]
     failed: bool,
     /// Only what was stored behind this number
-    #[arg(long, value_name = "NUMBER", default_value_t = 0)]
-    after: u64,
-    /// N schedules at most; without it all
+    #[arg(long, value_name = "NUMBER", requires = "which")]
+    after: Option<u64>,
+    /// N schedules, or apps, at most; without it all
     #[arg(long, value_name = "N")]
     limit: Option<u64>,
     #[command(flatten)]
@@ -87,6 +92,15 @@ struct Shown<'a> {
     unreadable: Option<&'a umbel_core::Json>,
 }
 
+/// What is planned for the commands of an app, or was given up, as a count.
+#[derive(Serialize)]
+struct Planned {
+    /// `None`: what was given up, of all apps.
+    app: Option<String>,
+    #[serde(flatten)]
+    queue: QueueInfo,
+}
+
 #[derive(Serialize)]
 struct Cancelled {
     cancelled: bool,
@@ -103,19 +117,36 @@ impl ScheduleCommand {
 }
 
 fn list(options: &LoadOptions, args: &ListArgs) -> Result<(), Failed> {
-    let queue = args.app.as_deref().map_or_else(|| FAILED_QUEUE.to_owned(), queue_of);
+    let queue = match &args.app {
+        None if !args.failed => return list_apps(options, args),
+        None => FAILED_QUEUE.to_owned(),
+        Some(app) => queue_of(app),
+    };
     with_store(options, async |tool| {
         let mut printer = Printer::new(args.json.json, COLUMNS);
-        let (mut after, mut left) = (args.after, args.limit.unwrap_or(u64::MAX));
+        let (mut after, mut left) = (args.after.unwrap_or_default(), args.limit.unwrap_or(u64::MAX));
         while left > 0 {
             let limit = u32::try_from(left).unwrap_or(PAGE).min(PAGE);
             let page = tool.store().read_outbox(ReadOutbox { queue: queue.clone(), after, limit }).await?;
             printer.rows(&page.iter().map(Shown::of).collect::<Vec<_>>(), Shown::cells)?;
-            let Some(last) = page.last() else { break };
+            let Some(last) = page.last() else {
+                printer.nothing(
+                    "nothing like that is planned; `umbel schedule list` shows for which apps something is",
+                );
+                break;
+            };
             after = last.number;
             left -= u64::try_from(page.len()).unwrap_or(left).min(left);
         }
         Ok(())
+    })
+}
+
+fn list_apps(options: &LoadOptions, args: &ListArgs) -> Result<(), Failed> {
+    with_store(options, async |tool| {
+        let mut printer = Printer::new(args.json.json, QUEUES);
+        let why = "nothing is planned, and nothing was given up";
+        list_queues(tool, args.limit, Planned::of, &mut printer, Planned::cells, why).await
     })
 }
 
@@ -147,8 +178,22 @@ async fn found(tool: &Tool, id: Uuid) -> Done<Waiting> {
     let is_one = |queue: &str| queue == FAILED_QUEUE || queue.starts_with(&queue_of(""));
     let waiting = waiting.filter(|waiting| is_one(&waiting.entry.queue));
     waiting.ok_or_else(|| {
-        failed(format!("nothing is planned under {id}; `umbel schedule list APP` shows what is"))
+        failed(format!("nothing is planned under {id}; `umbel schedule list` shows where something is"))
     })
+}
+
+impl Planned {
+    /// `None`: other work waits in this queue.
+    fn of(queue: QueueInfo) -> Option<Self> {
+        let app = queue.queue.strip_prefix(&queue_of("")).map(str::to_owned);
+        (app.is_some() || queue.queue == FAILED_QUEUE).then_some(Self { app, queue })
+    }
+
+    fn cells(&self) -> [String; 3] {
+        let Self { app, queue: QueueInfo { waiting, first_due_at, .. } } = self;
+        let app = app.clone().unwrap_or_else(|| "(given up, see --failed)".to_owned());
+        [app, waiting.to_string(), first_due_at.to_millis_string()]
+    }
 }
 
 impl<'a> Shown<'a> {

@@ -86,7 +86,10 @@ fn list(options: &LoadOptions, args: &ListArgs) -> Result<(), Failed> {
             let limit = u32::try_from(left).unwrap_or(PAGE).min(PAGE);
             let page = tool.store().list_snapshots(ListSnapshots { after, limit }).await?;
             printer.rows(&page, cells)?;
-            let Some(last) = page.last() else { break };
+            let Some(last) = page.last() else {
+                printer.nothing("there is no snapshot like that");
+                break;
+            };
             after = Some(last.stream.clone());
             left -= u64::try_from(page.len()).unwrap_or(left).min(left);
         }

@@ -13,7 +13,7 @@ use crate::{
 };
 
 const NOTE: &str = "\
-A tenant is a store of its own beside the configured one: on PostgreSQL a schema of the same database, with SQLite a file in the
+A tenant is a store of its own beside the configured one: on PostgreSQL a schema of the same database, with SQLite a file in the \
 same directory. They share nothing. Every other command works on a tenant when the settings name it:
   umbel store status --set store.schema=acme         PostgreSQL
   umbel store status --set store.url=sqlite:data/acme.db";
@@ -103,7 +103,10 @@ impl TenantsCommand {
 fn list(tenants: &Tenants, args: &ListArgs) -> Result<(), Failed> {
     without_store(async || {
         let tenants = tenants.list().await.or_exit(ExitStatus::StartFailed)?;
-        Ok(Printer::new(args.json.json, COLUMNS).rows(&tenants, cells)?)
+        let mut printer = Printer::new(args.json.json, COLUMNS);
+        printer.rows(&tenants, cells)?;
+        printer.nothing("there is no tenant yet; `umbel tenants create NAME` makes one");
+        Ok(())
     })
 }
 

@@ -3,13 +3,15 @@
 use std::time::Duration;
 
 use clap::Args;
-use umbel_host::{ExitStatus, Failed, OrExit};
+use umbel_host::{
+    ExitStatus, Failed, OrExit,
+    control::{ControlSettings, Place, Process, Question, Unanswered, ask},
+};
 use umbel_settings::{LoadOptions, Settings};
 use umbel_supervision::TreeNode;
 
 use crate::{
     args::JsonArg,
-    control::{ControlSettings, Place, Process, Question, Unanswered, ask},
     print::{Column, Printer, number, print_one, shortened, text},
     tool::{Done, failed, without_store},
 };
@@ -20,7 +22,7 @@ Examples:
   umbel tree --json | jq '.tree.children[] | select(.restarts > 0)'
   umbel tree --set control.socket=/run/umbel/{pid}.sock
 
-Asks every process behind control.socket, as the settings name it: run it with the settings of `umbel run`, in the same folder
+Asks every process behind control.socket, as the settings name it: run it with the settings of `umbel run`, in the same folder \
 when the path is relative, as the same user or as root.";
 
 const COLUMNS: [Column; 7] = [

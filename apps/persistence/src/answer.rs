@@ -26,11 +26,11 @@ use umbel_core::{
     Request, TagQuery,
     store::{
         Act, ClaimLive, ClearOutbox, DeleteSnapshot, FindCommand, FindEvent, FindWork, GetDocuments,
-        GetStatus, GetStreamInfo, KeepNotices, LinkEvents, ListNotices, ListProjections, ListSnapshots,
-        ListStreams, LoadCheckpoint, LoadDocuments, LoadSnapshot, OpenProjection, OpenTables, Parts, Perform,
-        PerformError, QueryDocuments, QueryTables, ReadAll, ReadDue, ReadInParts, ReadOutbox, ReadStream,
-        RemoveRetired, SaveProjection, SaveSnapshot, SaveTables, Selector, StoreError, SweepNotices,
-        SwitchProjection, VerifyStore,
+        GetStatus, GetStreamInfo, KeepNotices, LinkEvents, ListNotices, ListProjections, ListQueues,
+        ListSnapshots, ListStreams, LoadCheckpoint, LoadDocuments, LoadSnapshot, OpenProjection, OpenTables,
+        Parts, Perform, PerformError, QueryDocuments, QueryTables, ReadAll, ReadDue, ReadInParts, ReadOutbox,
+        ReadStream, RemoveRetired, SaveProjection, SaveSnapshot, SaveTables, Selector, StoreError,
+        SweepNotices, SwitchProjection, VerifyStore,
     },
     subscription::Change,
 };
@@ -178,6 +178,7 @@ answers! {
         desk.vault.open_work(&mut waiting).await?;
         Ok(waiting)
     });
+    ListQueues: |asked, desk| desk.adapter.list_queues(Self { limit: desk.page(asked.limit), ..asked });
     ClearOutbox: |asked, desk| desk.adapter.clear_outbox(asked), too_late: unknown;
     KeepNotices: |asked, desk| desk.adapter.keep_notices(asked), too_late: unknown;
     ListNotices: |asked, desk| desk.adapter.list_notices(Self { limit: desk.page(asked.limit), ..asked });

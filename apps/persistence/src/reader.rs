@@ -11,7 +11,7 @@ use umbel_bus::{Answered, Bus, Envelope, Gate, RouteSet};
 use umbel_core::store::{
     ClaimLive, ClearOutbox, CountLetters, DeleteSnapshot, FindCommand, FindEvent, FindWork, GetDocuments,
     GetStatus, GetStreamInfo, KeepLeases, KeepNotices, LinkEvents, ListLetters, ListNotices, ListProjections,
-    ListSnapshots, ListStreams, ListSubscriptions, LoadCheckpoint, LoadDocuments, LoadSnapshot,
+    ListQueues, ListSnapshots, ListStreams, ListSubscriptions, LoadCheckpoint, LoadDocuments, LoadSnapshot,
     OpenProjection, OpenSubscription, OpenTables, ParkLetters, Perform, QueryDocuments, QueryTables, ReadAll,
     ReadDue, ReadInParts, ReadOutbox, ReadParkedKeys, ReadStream, RemoveRetired, SaveCheckpoints,
     SaveProjection, SaveSnapshot, SaveTables, SettleLetters, StoreError, SweepNotices, SwitchProjection,
@@ -76,6 +76,7 @@ impl Reader {
             .answers::<ListSnapshots>(address.clone().recipient())
             .answers::<ReadOutbox>(address.clone().recipient())
             .answers::<ReadDue>(address.clone().recipient())
+            .answers::<ListQueues>(address.clone().recipient())
             .answers::<FindWork>(address.clone().recipient())
             .answers::<ClearOutbox>(address.clone().recipient())
             .answers::<KeepNotices>(address.clone().recipient())

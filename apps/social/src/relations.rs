@@ -46,13 +46,15 @@ pub(crate) struct FavoriteDocument {
     pub(crate) article_id: Uuid,
 }
 
-/// Of how many an article is a favourite; its key is the article's id. None for an article that nobody likes.
+/// Of how many an article is a favourite; its key is the article's id. None for an article that nobody likes, unless it is gone: that is
+/// remembered, as somebody who saw it a moment before may still like it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct FavoritesDocument {
     pub(crate) count: u64,
-    /// Whether the article is gone, and so its marks are to be taken away.
-    #[serde(default)]
-    pub(crate) gone: bool,
+    /// Whether the article is gone.
+    gone: bool,
+    /// Whether it is gone and has marks, which are to be taken away.
+    to_sweep: bool,
 }
 
 impl Document for FollowDocument {
@@ -66,7 +68,7 @@ impl Document for FavoriteDocument {
 
 impl Document for FavoritesDocument {
     const COLLECTION: &'static str = "social.favorites_counts";
-    const INDEXES: &'static [&'static str] = &["gone"];
+    const INDEXES: &'static [&'static str] = &["to_sweep"];
 }
 
 impl FavoriteDocument {
@@ -79,20 +81,23 @@ impl FavoriteDocument {
 impl FavoritesDocument {
     /// The query for articles that are gone and have marks left.
     pub(crate) fn of_gone(limit: u32) -> DocumentQuery {
-        DocumentQuery::of::<Self>().equal("gone", true).page(0, limit)
+        DocumentQuery::of::<Self>().equal("to_sweep", true).page(0, limit)
     }
 
     fn counted(known: Option<Self>, count: impl FnOnce(u64) -> u64) -> Option<Self> {
-        let known = known.unwrap_or(Self { count: 0, gone: false });
-        let count = count(known.count);
-        (count > 0).then_some(Self { count, ..known })
+        let (before, gone) = known.map_or((0, false), |known| (known.count, known.gone));
+        Self::of(count(before), gone)
+    }
+
+    fn of(count: u64, gone: bool) -> Option<Self> {
+        (count > 0 || gone).then_some(Self { count, gone, to_sweep: gone && count > 0 })
     }
 }
 
 impl Projection for SocialGraph {
     const NAME: &'static str = "social.graph";
-    // 2: what somebody has is kept as a whole, too, and pairs are found by their keys only.
-    const VERSION: u32 = 2;
+    // 2: what somebody has is kept as a whole, too, and pairs are found by their keys only. 3: what is gone is remembered.
+    const VERSION: u32 = 3;
     type Event = Listened;
 
     fn collections() -> Vec<Collection> {
@@ -129,7 +134,7 @@ impl Projection for SocialGraph {
             }
             Listened::ArticleDeleted(event) => {
                 changes.modify(event.article_id, |known: Option<FavoritesDocument>| {
-                    known.map(|known| FavoritesDocument { gone: true, ..known })
+                    FavoritesDocument::of(known.map_or(0, |known| known.count), true)
                 });
             }
         }
@@ -166,6 +171,10 @@ mod tests {
         assert_eq!(model.documents::<FollowedShelf>().len(), 1, "an empty shelf is none");
     }
 
+    fn to_sweep(model: &ReadModel<SocialGraph>) -> bool {
+        model.document::<FavoritesDocument>(&ARTICLE.to_string()).is_some_and(|known| known.to_sweep)
+    }
+
     /// What is left of an article that is gone is known as such, until the last mark is taken away.
     #[test]
     fn favorites_are_counted_also_when_the_article_goes() {
@@ -176,12 +185,29 @@ mod tests {
         let model = model.after("favorite-1.3", Unfavorited { user_id: ADA, article_id: ARTICLE });
         assert_eq!((count(&model), model.documents::<FavoriteDocument>().len()), (Some(1), 1));
         let gone = Deleted { article_id: ARTICLE, tags: Vec::new(), deleted_at: NOW };
-        assert!(!model.document::<FavoritesDocument>(&ARTICLE.to_string()).unwrap().gone);
+        assert!(!to_sweep(&model));
         let model = model.after("article-3", gone);
-        assert!(model.document::<FavoritesDocument>(&ARTICLE.to_string()).unwrap().gone);
+        assert!(to_sweep(&model));
         let model = model.after("favorite-2.3", Unfavorited { user_id: BOB, article_id: ARTICLE });
-        assert_eq!((count(&model), model.documents::<FavoriteDocument>()), (None, Vec::new()));
+        assert_eq!((count(&model), model.documents::<FavoriteDocument>()), (Some(0), Vec::new()));
+        assert!(!to_sweep(&model), "nothing is left to take away");
         assert_eq!(model.documents::<FavoritesShelf>(), Vec::new());
+    }
+
+    /// In either order, a favourite of an article that is gone is to be taken away, also after others were.
+    #[test]
+    fn a_favorite_that_comes_after_the_deletion_is_known_as_left() {
+        let favorited = || Favorited { user_id: ADA, article_id: ARTICLE };
+        let gone = || Deleted { article_id: ARTICLE, tags: Vec::new(), deleted_at: NOW };
+        let before =
+            ReadModel::<SocialGraph>::new().after("favorite-1.3", favorited()).after("article-3", gone());
+        let behind =
+            ReadModel::<SocialGraph>::new().after("article-3", gone()).after("favorite-1.3", favorited());
+        assert_eq!(before.documents::<FavoritesDocument>(), behind.documents::<FavoritesDocument>());
+        assert!(to_sweep(&before) && to_sweep(&behind));
+        let swept = behind.after("favorite-1.3", Unfavorited { user_id: ADA, article_id: ARTICLE });
+        assert!(!to_sweep(&swept));
+        assert!(to_sweep(&swept.after("favorite-1.3", favorited())), "it is still gone");
     }
 
     #[test]

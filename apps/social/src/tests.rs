@@ -2,12 +2,18 @@
 
 use std::collections::BTreeSet;
 
-use contracts::social::{
-    ArticleRelation, Favorite, Favorited, Follow, Followed, ListFavorites, ListFollowed, Relate, Relations,
-    Unfavorite, Unfollow,
+use contracts::{
+    articles::Deleted,
+    social::{
+        ArticleRelation, Favorite, Favorited, Follow, Followed, ListFavorites, ListFollowed, Relate,
+        Relations, Unfavorite, Unfollow,
+    },
 };
+use umbel_core::Timestamp;
 use umbel_testing::{TestUmbrella, run};
 use uuid::Uuid;
+
+use crate::sweep::SweepFavorites;
 
 const ADA: Uuid = Uuid::from_u128(1);
 const BOB: Uuid = Uuid::from_u128(2);
@@ -85,6 +91,31 @@ fn no_number_of_follows_and_favourites_is_too_large() {
         assert_eq!((followed.len(), favorites.len()), (1049, 1049));
         assert_eq!(followed.into_iter().collect::<BTreeSet<_>>(), but(ids[7]));
         assert_eq!(favorites.into_iter().collect::<BTreeSet<_>>(), but(ids[9]));
+        umbrella.stop().await;
+    });
+}
+
+/// Given favourites of an article from before and from behind its deletion, when it is swept, then none is left, whichever came when.
+#[test]
+fn the_sweep_finds_favorites_from_before_and_behind_the_deletion() {
+    run(async {
+        let umbrella = TestUmbrella::of(crate::app()).await;
+        let favorite = async |user_id| {
+            umbrella.dispatch(Favorite { user_id, article_id: ARTICLE }).await;
+        };
+        let swept = async || umbrella.dispatch(SweepFavorites {}).await.reply;
+        favorite(ADA).await;
+        assert_eq!(swept().await, 0, "it is there");
+        let gone = Deleted { article_id: ARTICLE, tags: Vec::new(), deleted_at: Timestamp::from_micros(1) };
+        umbrella.append(&format!("article-{ARTICLE}"), &gone).await;
+        favorite(BOB).await;
+        umbrella.settled().await;
+        assert_eq!(swept().await, 2);
+        assert_eq!(seen_by_ada(&umbrella).await.articles, relation(false, 0));
+        assert_eq!(swept().await, 0, "nothing is left");
+        favorite(ADA).await;
+        assert_eq!(swept().await, 1, "it is still gone");
+        assert_eq!(umbrella.ask(ListFavorites { user_id: ADA }).await, [Uuid::nil(); 0]);
         umbrella.stop().await;
     });
 }

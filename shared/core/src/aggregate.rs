@@ -11,7 +11,7 @@ use std::{cell::RefCell, fmt};
 use uuid::Uuid;
 
 use crate::{
-    document::Changes,
+    document::{Changes, Collection},
     event::EventSet,
     message::Command,
     metadata::Metadata,
@@ -64,10 +64,17 @@ pub trait Aggregate: Default + Send + 'static {
     /// the command is answered; if they cannot be written, nothing is stored.
     ///
     /// A document belongs to one aggregate, under whose lock it is written: its key is the aggregate's id, or begins with the id
-    /// and `/`. No projection writes to its collection. Documents of many aggregates, or that shall be built anew when
+    /// and `/`. Its collection is one of [`Self::collections`]. Documents of many aggregates, or that shall be built anew when
     /// their rule changes, are for a [`Projection`](crate::Projection).
     fn inline(event: &Self::Event, happening: &Happening<'_>, changes: &mut Changes) {
         let _unused = (event, happening, changes);
+    }
+
+    /// The collections that [`Self::inline`] writes to; no other aggregate and no projection writes to them. An umbrella in which
+    /// somebody else declares one of them does not start.
+    #[must_use]
+    fn collections() -> Vec<Collection> {
+        Vec::new()
     }
 }
 

@@ -36,7 +36,15 @@ pub(super) fn changes<A: Aggregate>(
             statement.text(),
         )));
     }
-    if let Some(key) = changes.keys().iter().find(|key| !belongs(key, stream)) {
+    let keys = changes.keys();
+    if let Some(key) = keys.iter().find(|key| !is_declared::<A>(key)) {
+        return Err(Trouble::Failed(format!(
+            "{stream} may not write to {0}, which {1} does not declare: name {0} in its Aggregate::collections",
+            key.collection,
+            A::CATEGORY,
+        )));
+    }
+    if let Some(key) = keys.iter().find(|key| !belongs(key, stream)) {
         return Err(Trouble::Failed(format!(
             "{stream} may not write document {:?} of {}: its key must be {2:?} or begin with {2:?} and /",
             key.key,
@@ -63,6 +71,11 @@ pub(super) async fn writes(
         keys.into_iter().zip(bodies).filter_map(|(key, body)| Some((key, body?))).collect();
     let applied = catch_unwind(AssertUnwindSafe(|| changes.apply(loaded))).map_err(|_| panicked(stream))?;
     applied.map_err(|error| Trouble::Failed(format!("a document of {stream} cannot be changed: {error}")))
+}
+
+/// Whether the umbrella could see to it that nobody else writes to the document's collection.
+fn is_declared<A: Aggregate>(key: &DocumentKey) -> bool {
+    A::collections().iter().any(|collection| collection.name == key.collection)
 }
 
 /// Whether a document is one that only this aggregate writes.

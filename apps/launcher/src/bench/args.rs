@@ -43,20 +43,22 @@ pub(crate) enum Workload {
 }
 
 const APPEND_NOTES: &str = "\
-Works in a scratch schema or directory beside the store of the settings and removes it, and those that benches which were
-killed on this machine have left behind; existing data is not touched.
+Works in a scratch schema or directory beside the store of the settings and removes it, and those that benches which were \
+killed on this machine have left behind; existing data is not touched. \
 The floors are measured in the same run, in turns with the store: only the ratios compare between machines.
-  group commit   one connection, all that waits becomes the next transaction, no checks
+  group commit   one connection, all that waits is the next transaction
   single row     16 connections, one row per commit (PostgreSQL only)
 
 Examples:
   umbel bench append --events 100000 --concurrency 64
-  umbel bench append --any --concurrency 64 --url postgres://postgres@127.0.0.1/postgres
+  umbel bench append --any --concurrency 64 \\
+      --url postgres://postgres@127.0.0.1/postgres
   umbel bench append --processes 2 --url postgres://postgres@127.0.0.1/postgres
-  umbel bench append --batch 100 --url postgres://postgres@127.0.0.1/postgres --json";
+  umbel bench append --batch 100 --json \\
+      --url postgres://postgres@127.0.0.1/postgres";
 
 const HTTP_NOTES: &str = "\
-Runs the whole umbrella as a process on a scratch store, fills it through its API, and uses it from this process. Each caller has a
+Runs the whole umbrella as a process on a scratch store, fills it through its API, and uses it from this process. Each caller has a \
 connection and an account of its own. An answer that is not as it has to be ends it: there are no errors to be counted.
 
 Examples:

@@ -15,11 +15,13 @@ use crate::{
 
 pub(super) const EXAMPLES: &str = "\
 Examples:
-  umbel dead-letters edit mail.welcome 1234 --data '{\"address\": \"ada@example.org\"}'
-  umbel dead-letters edit mail.welcome 1234 --file repaired.json --reason \"typo in the address\"
+  umbel dead-letters edit mail.welcome 1234 \\
+      --data '{\"address\": \"ada@example.org\"}'
+  umbel dead-letters edit mail.welcome 1234 --file repaired.json \\
+      --reason \"typo in the address\"
   umbel dead-letters edit mail.welcome 1234 --original
 
-The event stays as it is. The audit tells who edited it, and not what the new data is. Data of an event that has a subject cannot be
+The event stays as it is. The audit tells who edited it, and not what the new data is. Data of an event that has a subject cannot be \
 replaced: it would outlive the forgetting of that subject.";
 
 #[derive(Debug, Args)]

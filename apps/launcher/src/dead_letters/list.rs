@@ -73,6 +73,10 @@ pub(super) fn list(options: &LoadOptions, args: &ListArgs) -> Result<(), Failed>
                 // Whoever has seen all of them has counted them.
                 last => {
                     let all = if last.is_some() && !args.json.json { count().await? } else { shown };
+                    if shown == 0 && args.limit != Some(0) {
+                        printer.nothing("there is no dead letter like that");
+                        return Ok(());
+                    }
                     let all = counted(all, "dead letter");
                     return Ok(printer.words(&format!("{shown} of {all}\n"))?);
                 }

@@ -22,7 +22,8 @@ pub(super) const RETRY_EXAMPLES: &str = "\
 Examples:
   umbel dead-letters retry --subscription mail.welcome --place 1234
   umbel dead-letters retry --error \"connection refused\" --dry-run
-  umbel dead-letters retry --subscription mail.welcome --through 9000 --reason \"the mail server is back\"
+  umbel dead-letters retry --subscription mail.welcome --through 9000 \\
+      --reason \"the mail server is back\"
 
 Those that fail again stay, and are not tried once more by the same command.";
 

@@ -29,13 +29,13 @@ use crate::{
 
 pub(super) const EXAMPLES: &str = "\
 Examples:
-  umbel events export log.jsonl                       all of it; the same again adds what is new
+  umbel events export log.jsonl     all of it; the same again adds what is new
   umbel events export - --category account | gzip > accounts.jsonl.gz
   umbel events export log.jsonl --from 1000 --until 2026-01-31
 
-A file that holds the beginning of an export of the same store is continued behind its last whole line; what was torn off is cut
-away. Use the same conditions then. Nobody else may export into it meanwhile. Personal data is written as the store reads it, so in
-the clear: whoever has the file can read it, also after its subject was forgotten in the store. Values of subjects that are
+A file that holds the beginning of an export of the same store is continued behind its last whole line; what was torn off is cut \
+away. Use the same conditions then. Nobody else may export into it meanwhile. Personal data is written as the store reads it, so in \
+the clear: whoever has the file can read it, also after its subject was forgotten in the store. Values of subjects that are \
 forgotten already are written as such.";
 
 #[derive(Debug, Args)]
@@ -69,6 +69,8 @@ pub(super) fn export(options: &LoadOptions, args: &ExportArgs) -> Result<(), Fai
             let events = write_all(tool, from, selector, &mut out, Path::new("standard output")).await?;
             if args.json.json {
                 eprintln!("{}", serde_json::to_string(&Exported { file, events }).unwrap_or_default());
+            } else if events == 0 {
+                eprintln!("no event matches");
             }
             return Ok(());
         }

@@ -24,7 +24,7 @@ pub(crate) struct FilterArgs {
     /// Only what this message led to
     #[arg(long, value_name = "UUID")]
     causation: Option<Uuid>,
-    /// Only recorded then or later: 2026-01-31 or 2026-01-31T12:00:00Z
+    /// Only recorded then or later: 2026-01-31, 2026-01-31T12:00:00Z, or so long ago: 5m, 2h, 7d
     #[arg(long, value_name = "TIME", value_parser = time)]
     since: Option<Timestamp>,
     /// Only recorded before then

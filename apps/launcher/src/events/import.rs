@@ -35,13 +35,13 @@ Examples:
   umbel store init && umbel events import log.jsonl
   gunzip -c accounts.jsonl.gz | umbel events import -
 
-Events that are in the log already are left out, so an import that was interrupted is done again. Each event must fit to its
-stream as it is here: one that had version 7 is appended at version 6 or not at all. So import into an empty store, and
-leave out streams whose beginning was removed for good, or that hold links. Several imports may run at once; each tells what it
+Events that are in the log already are left out, so an import that was interrupted is done again. Each event must fit to its \
+stream as it is here: one that had version 7 is appended at version 6 or not at all. So import into an empty store, and \
+leave out streams whose beginning was removed for good, or that hold links. Several imports may run at once; each tells what it \
 has appended itself.
 
-Only events come along. Read models are projected from them when the umbrella runs; claims, such as unique names, commands that
-were carried out, links, deletions and the records of upkeep ($audit) do not. Positions are those of the new log. Personal data is
+Only events come along. Read models are projected from them when the umbrella runs; claims, such as unique names, commands that \
+were carried out, links, deletions and the records of upkeep ($audit) do not. Positions are those of the new log. Personal data is \
 sealed with keys of the new store.";
 
 /// What becomes of an import that ends before its end.

@@ -22,10 +22,11 @@ use crate::{
 pub(super) const EXAMPLES: &str = "\
 Examples:
   umbel events tail                          the whole log, for people
-  umbel events tail --from 1000 --follow     from there on, and what comes; Ctrl-C ends it
+  umbel events tail --from 1000 --follow     from there on, until Ctrl-C
   umbel events tail --last 20 --follow       the end of it, and what comes
   umbel events tail --backward --limit 20    the newest first
-  umbel events tail --category account --type accounts.registered --since 2026-01-31
+  umbel events tail --type accounts.registered --since 2026-01-31
+  umbel events tail --since 15m --follow     the last minutes, and what comes
   umbel events tail --json | jq .type        one JSON object per line";
 
 /// Where a tail begins when nothing is said.
@@ -97,7 +98,7 @@ impl Tail<'_> {
         left: &mut u64,
         printer: &mut Printer<6>,
     ) -> Done {
-        let mut away = false;
+        let (mut away, mut waits) = (false, false);
         while *left > 0 {
             let page = match (self.page(Some(from), Direction::Forward, *left).await, follow) {
                 // Whoever follows waits for a store that is gone for a moment, and says so once.
@@ -116,8 +117,16 @@ impl Tail<'_> {
             from = from.max(page.scanned_to.next());
             match follow {
                 _ if from <= page.head => {}
-                Some(every) => sleep(every).await,
-                None => return Ok(()),
+                Some(every) => {
+                    if !std::mem::replace(&mut waits, true) {
+                        printer.nothing(&format!("{}; waiting for what comes", nothing(page.head)));
+                    }
+                    sleep(every).await;
+                }
+                None => {
+                    printer.nothing(&nothing(page.head));
+                    return Ok(());
+                }
             }
         }
         Ok(())
@@ -128,7 +137,10 @@ impl Tail<'_> {
             let page = self.page(from, Direction::Backward, *left).await?;
             printer.events(&page.events)?;
             *left -= u64::try_from(page.events.len()).unwrap_or(*left).min(*left);
-            let Some(before) = before(page.scanned_to) else { break };
+            let Some(before) = before(page.scanned_to) else {
+                printer.nothing(&nothing(page.head));
+                break;
+            };
             from = Some(before);
         }
         Ok(())
@@ -159,6 +171,14 @@ impl Tail<'_> {
         let limit = u32::try_from(wanted).unwrap_or(PAGE).min(PAGE);
         let selector = self.selector.clone();
         self.tool.store().read_all(ReadAll { from, direction, limit, selector }).await
+    }
+}
+
+/// Why nothing is printed.
+fn nothing(head: Position) -> String {
+    match head.get() {
+        0 => "the log holds no event yet".to_owned(),
+        head => format!("no event of the log, which ends at position {head}, matches"),
     }
 }
 

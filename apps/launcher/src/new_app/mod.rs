@@ -27,7 +27,7 @@ use self::{
 
 const EXAMPLES: &str = "\
 Examples:
-  umbel new app shelf             apps/shelf, its words in shared/contracts, and where they are registered
+  umbel new app shelf             apps/shelf, its words, and their registration
   umbel new app shelf --dry-run   what that would write";
 
 /// A file that only a checkout of the workspace has.

@@ -14,9 +14,9 @@ use crate::{
 
 pub(super) const EXAMPLES: &str = "\
 Example:
-  umbel projections drop articles.list --yes --reason 'articles.overview has taken its place'
+  umbel projections drop articles.list --yes --reason 'it was replaced'
 
-Take it out of the app first: whoever still runs it builds it anew, from the first event there is. Readers find nothing of it at once;
+Take it out of the app first: whoever still runs it builds it anew, from the first event there is. Readers find nothing of it at once; \
 its documents are removed in small steps, between which others write. If that is interrupted, drop it again, and it goes on.";
 
 #[derive(Debug, Args)]

@@ -16,7 +16,7 @@ Examples:
   umbel projections list
   umbel projections list --json | jq 'select(.building != []) | .projection'
 
-Behind are events of the log after the checkpoint, also those that the projection does not listen to; their passing is saved only now
+Behind are events of the log after the checkpoint, also those that the projection does not listen to; their passing is saved only now \
 and then. What holds a projection up is told by the processes behind control.socket.";
 
 const COLUMNS: [Column; 7] = [
@@ -38,7 +38,10 @@ pub(crate) struct ListArgs {
 pub(super) fn list(options: &LoadOptions, args: &ListArgs) -> Result<(), Failed> {
     with_store(options, async |tool| {
         let seen = seen(tool, options, None).await?;
-        Ok(Printer::new(args.json.json, COLUMNS).rows(&seen, cells)?)
+        let mut printer = Printer::new(args.json.json, COLUMNS);
+        printer.rows(&seen, cells)?;
+        printer.nothing("there is no projection yet: one is there once its app has run");
+        Ok(())
     })
 }
 

@@ -13,9 +13,9 @@ use crate::{
 
 pub(super) const EXAMPLES: &str = "\
 Example:
-  umbel projections rebuild articles.list --reason 'documents were edited by hand'
+  umbel projections rebuild articles.list --reason 'edited by hand'
 
-Whoever runs the projection begins within host.projection_look_ms, from the first event there is. Readers get what they got before until
+Whoever runs the projection begins within host.projection_look_ms, from the first event there is. Readers get what they got before until \
 the new documents have caught up, and then these at once. A rebuild that is under way begins anew.";
 
 #[derive(Debug, Args)]

@@ -8,12 +8,10 @@ use umbel_core::{
     document::Direction,
     store::{Generation, ListProjections, Phase, ReadAll, Selector},
 };
+use umbel_host::control::{ControlSettings, Place, Question, Standing, ask};
 use umbel_settings::{LoadOptions, Settings};
 
-use crate::{
-    control::{ControlSettings, Place, Question, Standing, ask},
-    tool::{Done, Tool},
-};
+use crate::tool::{Done, Tool};
 
 /// A projection with its generations.
 #[derive(Serialize)]

@@ -30,7 +30,7 @@ pub(crate) struct ArchiveArgs {
     /// The last position to move
     #[arg(long, value_name = "POSITION", group = "what", value_parser = value_parser!(u64).range(1..))]
     through: Option<u64>,
-    /// Everything before the first event recorded then or later
+    /// Everything before the first event recorded then or later: 2026-01-31, 2026-01-31T12:00:00Z, or so long ago: 90d
     #[arg(long, value_name = "TIME", group = "what", value_parser = time)]
     before: Option<Timestamp>,
     /// Positions to move at once; each chunk is one record in the audit

@@ -13,12 +13,13 @@ use crate::{
 
 pub(super) const EXAMPLES: &str = "\
 Examples:
-  umbel store forget account-0190f5e2-7cc7-7d1a-b5a5-0f4dd64d94a2 --reason \"asked for it on 2026-01-31\"
+  umbel store forget account-0190f5e2-7cc7-7d1a-b5a5-0f4dd64d94a2 \\
+      --reason \"asked for it on 2026-01-31\"
 
-Its events stay, but for their personal fields, which nobody can read any more: not here, not in a backup, unless the backup
-still holds the key. Snapshots of streams with such events are void; those states are folded from the events again.
-Read models, replies of commands, the outbox, kept notices, claims, exports and errors of dead letters keep what they were given;
-rebuild, remove or discard those.
+Its events stay, but for their personal fields, which nobody can read any more: not here, not in a backup, unless the backup \
+still holds the key. Snapshots of streams with such events are void; those states are folded from the events again. \
+Read models, replies of commands, the outbox, kept notices, claims, exports and errors of dead letters keep what they were given; \
+rebuild, remove or discard those. \
 Other running processes may read the fields for two seconds more.";
 
 #[derive(Debug, Args)]

@@ -15,7 +15,8 @@ use crate::{
 pub(super) const INIT_EXAMPLES: &str = "\
 Examples:
   umbel store init
-  umbel store init --set store.url=postgres://umbel@db/conduit --set store.schema=conduit
+  umbel store init --set store.url=postgres://umbel@db/conduit \\
+      --set store.schema=conduit
 
 The PostgreSQL database must be there (createdb); the schema is made in it. Doing it again changes nothing.";
 
@@ -36,7 +37,7 @@ Examples:
   umbel store drop           asks first
   umbel store drop --yes     for scripts; that there is none is fine
 
-Only what Umbel made goes: its schema, or its SQLite file with what SQLite put beside it. Where anything else is in there
+Only what Umbel made goes: its schema, or its SQLite file with what SQLite put beside it. Where anything else is in there \
 (a table, a function, a type, an extension), depends on it, or was made by a newer program, nothing is removed.";
 
 #[derive(Debug, Args)]

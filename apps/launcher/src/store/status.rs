@@ -29,8 +29,8 @@ Examples:
   umbel store verify
   umbel store verify --json | jq .rule
 
-Looks at everything, so it takes a while on a large store; the umbrella may run meanwhile. It goes in small steps and holds no
-snapshot for longer than one of them, so appends do not slow down; what is appended meanwhile is not looked at. At most 20
+Looks at everything, so it takes a while on a large store; the umbrella may run meanwhile. It goes in small steps and holds no \
+snapshot for longer than one of them, so appends do not slow down; what is appended meanwhile is not looked at. At most 20 \
 findings of one rule are told.";
 
 #[derive(Debug, Args)]
@@ -69,7 +69,7 @@ pub(super) fn status(options: &LoadOptions, args: &StatusArgs) -> Result<(), Fai
     })
 }
 
-/// The list has the system's own streams, too.
+/// The list has the system's own streams, too: the log itself, and the audit once there is something in it.
 async fn streams(tool: &Tool) -> Done<u64> {
     let listed = tool.store().list_streams(ListStreams { limit: 1, ..ListStreams::default() }).await?.total;
     let listed = listed.unwrap_or_default();
@@ -91,7 +91,7 @@ impl Status {
         };
         format!(
             "adapter   {adapter}\nlocation  {location}\nschema    {}, up to date\nhead      position {head}\n\
-             archived  {archive}\nstreams   {}\nsize      {}\n",
+             archived  {archive}\nstreams   {}, besides the system's own\nsize      {}\n",
             self.schema,
             self.streams,
             sized(self.size_bytes)

@@ -16,16 +16,21 @@ use crate::{
 
 pub(super) const DELETE_EXAMPLES: &str = "\
 Examples:
-  umbel streams delete cart-17 --yes                    nobody reads or appends to it any more; the log keeps its events
-  umbel streams delete cart-17 --expected 12 --yes      only if nobody has appended since
-  umbel streams delete cart-17 --hard --reason \"test data\" --yes --set store.allow_hard_removal=true
-                                                        its events are gone, and the name may be used again";
+  umbel streams delete cart-17 --yes
+  umbel streams delete cart-17 --expected 12 --yes
+  umbel streams delete cart-17 --hard --reason \"test data\" --yes \\
+      --set store.allow_hard_removal=true
+
+Nobody reads or appends to it any more; the log keeps its events. With --expected only if nobody has appended since. With --hard its \
+events are gone, and the name may be used again.";
 
 pub(super) const TRUNCATE_EXAMPLES: &str = "\
 Examples:
-  umbel streams truncate sensor-4 --before 1000 --yes   reading begins at version 1000; the log keeps the events
-  umbel streams truncate sensor-4 --before 1000 --hard --yes --set store.allow_hard_removal=true
-                                                        the events are gone";
+  umbel streams truncate sensor-4 --before 1000 --yes
+  umbel streams truncate sensor-4 --before 1000 --hard --yes \\
+      --set store.allow_hard_removal=true
+
+Reading begins at version 1000; the log keeps the events. With --hard those before it are gone.";
 
 #[derive(Debug, Args)]
 pub(crate) struct DeleteArgs {

@@ -20,7 +20,9 @@ Examples:
   umbel streams list --sort version --desc --limit 20     the longest
   umbel streams list --sort created --desc --json | head
 
-By version, which every append changes, all streams are looked at once, and only the first are listed: as many as
+$all, the log itself, and $audit, which `umbel audit` tells, are among them; `umbel store status` does not count these.
+
+By version, which every append changes, all streams are looked at once, and only the first are listed: as many as \
 store.page_size_max, with what --offset skips.";
 
 const COLUMNS: [Column; 4] = [text("stream"), number("version"), text("created"), text("deleted")];
@@ -68,7 +70,14 @@ pub(super) fn list(options: &LoadOptions, args: &ListArgs) -> Result<(), Failed>
             let total = *total.get_or_insert(page.total.unwrap_or_default());
             let is_only = matches!(args.sort, Sort::Version);
             if is_only || count == 0 || left == 0 || args.offset.saturating_add(shown) >= total {
-                return Ok(printer.words(&format!("{shown} of {}\n", counted(total, "stream")))?);
+                if total == 0 {
+                    printer.nothing("there is no stream like that");
+                    return Ok(());
+                }
+                // A search may well leave them out.
+                let system =
+                    if args.search.is_none() { ", the system's own ($all, $audit) included" } else { "" };
+                return Ok(printer.words(&format!("{shown} of {}{system}\n", counted(total, "stream")))?);
             }
             behind = page.streams.last().map(|last| args.sort().place(last));
         }

@@ -18,7 +18,8 @@ use crate::{
 pub(super) const EXAMPLES: &str = "\
 Examples:
   umbel streams show account-0190f5e2-7cc7-7d1a-b5a5-0f4dd64d94a2
-  umbel streams show account-0190f5e2-7cc7-7d1a-b5a5-0f4dd64d94a2 --backward --limit 5
+  umbel streams show account-0190f5e2-7cc7-7d1a-b5a5-0f4dd64d94a2 \\
+      --backward --limit 5
   umbel streams show '$audit'
 
 With --json, the first line is about the stream, each further one an event.";
@@ -59,7 +60,10 @@ async fn print_events(tool: &Tool, args: &ShowArgs, printer: &mut Printer<6>) ->
         let limit = u32::try_from(left).unwrap_or(PAGE).min(PAGE);
         let request = ReadStream { stream: args.stream.clone(), from, direction, limit };
         let page = tool.store().read_stream(request).await?;
-        let Some(last) = page.events.last() else { break };
+        let Some(last) = page.events.last() else {
+            printer.nothing("it has no event there");
+            break;
+        };
         let next = if args.backward { last.version_read().get() - 1 } else { last.version_read().get() + 1 };
         printer.events(&page.events)?;
         left -= u64::try_from(page.events.len()).unwrap_or(left).min(left);

@@ -19,13 +19,13 @@ pub(super) const PAUSE_EXAMPLES: &str = "\
 Example:
   umbel subscriptions pause mail.welcome --reason \"the mail server moves\"
 
-Its owners learn of it when they renew their leases, at once on PostgreSQL with store.listen, and send nothing more to their consumers;
+Its owners learn of it when they renew their leases, at once on PostgreSQL with store.listen, and send nothing more to their consumers; \
 what is under way ends as usual.";
 
 pub(super) const RESET_EXAMPLES: &str = "\
 Examples:
-  umbel subscriptions reset mail.welcome --origin --yes     everything is handled again
-  umbel subscriptions reset mail.welcome --current --yes    what was not handled yet is passed over
+  umbel subscriptions reset mail.welcome --origin --yes     handles all again
+  umbel subscriptions reset mail.welcome --current --yes    passes over the rest
   umbel subscriptions reset mail.welcome --after 1234 --yes
 
 Whoever works on it loses its partitions at once, and begins there.";
@@ -34,8 +34,8 @@ pub(super) const RENAME_EXAMPLES: &str = "\
 Example:
   umbel subscriptions rename mail.welcome mail.greeting --yes
 
-Stop what runs under the old name first, and start what has the new one afterwards: it goes on at the same place, dead letters included.
-Instances, timers and waiting commands of a process manager go along. What still runs under the old name loses its partitions at once, and
+Stop what runs under the old name first, and start what has the new one afterwards: it goes on at the same place, dead letters included. \
+Instances, timers and waiting commands of a process manager go along. What still runs under the old name loses its partitions at once, and \
 its app makes a subscription of that name anew.";
 
 pub(super) const DELETE_EXAMPLES: &str = "\

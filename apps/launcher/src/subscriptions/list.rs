@@ -51,7 +51,10 @@ pub(super) fn list(options: &LoadOptions, args: &ListArgs) -> Result<(), Failed>
             let limit = u32::try_from(left).unwrap_or(PAGE).min(PAGE);
             let page =
                 tool.store().view_subscriptions(ListSubscriptions { name: None, after, limit }).await?;
-            let Some(last) = page.last() else { break };
+            let Some(last) = page.last() else {
+                printer.nothing("there is no subscription like that: one is there once its app has run");
+                break;
+            };
             after = Some(last.state.name.clone());
             left -= u64::try_from(page.len()).unwrap_or(left).min(left);
             printer.rows(&page, cells)?;

@@ -18,7 +18,8 @@ use crate::{
 pub(super) const EXAMPLES: &str = "\
 Examples:
   umbel subscriptions show mail.welcome
-  umbel subscriptions show mail.welcome --json | jq '.partitions[] | select(.owner == null)'";
+  umbel subscriptions show mail.welcome --json \\
+      | jq '.partitions[] | select(.owner == null)'";
 
 const COLUMNS: [Column; 6] = [
     number("partition"),

@@ -4,8 +4,8 @@ use futures_util::future::BoxFuture;
 use umbel_core::{
     StreamName, Timestamp,
     store::{
-        ClearOutbox, DuePage, FindWork, KeepNotices, KeptNotice, ListNotices, ListSnapshots, ReadDue,
-        ReadOutbox, Snapshot, StoreError, SweepNotices, Waiting,
+        ClearOutbox, DuePage, FindWork, KeepNotices, KeptNotice, ListNotices, ListQueues, ListSnapshots,
+        QueueInfo, ReadDue, ReadOutbox, Snapshot, StoreError, SweepNotices, Waiting,
     },
 };
 
@@ -45,6 +45,12 @@ pub trait Extras: Send + Sync + 'static {
 
     /// Entries of a queue that are due.
     fn read_due(&self, request: ReadDue) -> BoxFuture<'_, Result<DuePage, StoreError>> {
+        let _ = request;
+        missing()
+    }
+
+    /// The queues in which entries wait.
+    fn list_queues(&self, request: ListQueues) -> BoxFuture<'_, Result<Vec<QueueInfo>, StoreError>> {
         let _ = request;
         missing()
     }

@@ -1,14 +1,14 @@
 //! What is kept beside the log: snapshots, the outbox, notices.
 
-use std::ops::Bound;
+use std::{collections::BTreeMap, ops::Bound};
 
 use futures_util::future::BoxFuture;
 use umbel_core::{
     Position, StreamName, Timestamp, Version,
     schedule::FAILED_QUEUE,
     store::{
-        ClearOutbox, DuePage, FindWork, KeepNotices, KeptNotice, ListNotices, ListSnapshots, ReadDue,
-        ReadOutbox, Snapshot, StoreError, SweepNotices, Waiting,
+        ClearOutbox, DuePage, FindWork, KeepNotices, KeptNotice, ListNotices, ListQueues, ListSnapshots,
+        QueueInfo, ReadDue, ReadOutbox, Snapshot, StoreError, SweepNotices, Waiting,
     },
 };
 use uuid::Uuid;
@@ -59,6 +59,10 @@ impl Extras for Memory {
 
     fn read_due(&self, request: ReadDue) -> BoxFuture<'_, Result<DuePage, StoreError>> {
         Box::pin(async move { Ok(self.state().read_due(&request)) })
+    }
+
+    fn list_queues(&self, request: ListQueues) -> BoxFuture<'_, Result<Vec<QueueInfo>, StoreError>> {
+        Box::pin(async move { Ok(self.state().list_queues(&request)) })
     }
 
     fn find_work(&self, request: FindWork) -> BoxFuture<'_, Result<Option<Waiting>, StoreError>> {
@@ -121,6 +125,20 @@ impl State {
         });
         let letters = subscriptions.flat_map(|one| one.letters.values().map(|letter| letter.parked_at));
         due.map(Waiting::due_at).chain(events).chain(letters).min()
+    }
+
+    fn list_queues(&self, request: &ListQueues) -> Vec<QueueInfo> {
+        let mut queues = BTreeMap::new();
+        for waiting in self.outbox.values().filter(|one| one.entry.queue > request.after) {
+            let (count, first) = queues.entry(&waiting.entry.queue).or_insert((0, waiting.due_at()));
+            (*count, *first) = (*count + 1, waiting.due_at().min(*first));
+        }
+        let info = |(queue, (waiting, first_due_at)): (&String, _)| QueueInfo {
+            queue: queue.clone(),
+            waiting,
+            first_due_at,
+        };
+        queues.into_iter().map(info).take(size(request.limit)).collect()
     }
 
     fn find_work(&self, id: Uuid) -> Option<Waiting> {

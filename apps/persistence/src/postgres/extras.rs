@@ -9,8 +9,8 @@ use futures_util::future::BoxFuture;
 use umbel_core::{
     StreamName, Timestamp,
     store::{
-        ClearOutbox, DuePage, FindWork, KeepNotices, KeptNotice, ListNotices, ListSnapshots, ReadDue,
-        ReadOutbox, Snapshot, StoreError, SweepNotices, Waiting,
+        ClearOutbox, DuePage, FindWork, KeepNotices, KeptNotice, ListNotices, ListQueues, ListSnapshots,
+        QueueInfo, ReadDue, ReadOutbox, Snapshot, StoreError, SweepNotices, Waiting,
     },
 };
 
@@ -40,6 +40,10 @@ impl Extras for Postgres {
 
     fn read_due(&self, request: ReadDue) -> BoxFuture<'_, Result<DuePage, StoreError>> {
         Box::pin(self.reader.read_due(request))
+    }
+
+    fn list_queues(&self, request: ListQueues) -> BoxFuture<'_, Result<Vec<QueueInfo>, StoreError>> {
+        Box::pin(self.reader.list_queues(request))
     }
 
     fn find_work(&self, request: FindWork) -> BoxFuture<'_, Result<Option<Waiting>, StoreError>> {

@@ -101,7 +101,7 @@ statements! {
     verify_spans, verify_stray_spans, verify_span_kinds, verify_stray_span_kinds, verify_links, verify_tags, verify_stray_tags, verify_checkpoints, verify_snapshots,
     verify_documents, verify_shapes, verify_commands, verify_archive, verify_payloads, verify_subject_keys,
     verify_subscriptions, verify_subscription_checkpoints, verify_letters, verify_letter_counts,
-    load_snapshot, save_snapshot, delete_snapshot, list_snapshots, read_outbox, read_due, find_work, clear_outbox,
+    load_snapshot, save_snapshot, delete_snapshot, list_snapshots, read_outbox, read_due, list_queues, find_work, clear_outbox,
     announce, keep_notices, list_notices, list_notices_of_topic, list_notices_of_transaction, sweep_notices,
     oldest_work, sweep_commands,
     open_subscription, reset_followers, list_subscriptions, keep_leases, save_subscription_checkpoints, tell_process,

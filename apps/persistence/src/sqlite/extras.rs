@@ -9,8 +9,8 @@ use futures_util::future::BoxFuture;
 use umbel_core::{
     StreamName, Timestamp,
     store::{
-        ClearOutbox, DuePage, FindWork, KeepNotices, KeptNotice, ListNotices, ListSnapshots, ReadDue,
-        ReadOutbox, Snapshot, StoreError, SweepNotices, Waiting,
+        ClearOutbox, DuePage, FindWork, KeepNotices, KeptNotice, ListNotices, ListQueues, ListSnapshots,
+        QueueInfo, ReadDue, ReadOutbox, Snapshot, StoreError, SweepNotices, Waiting,
     },
 };
 
@@ -41,6 +41,10 @@ impl Extras for Sqlite {
 
     fn read_due(&self, request: ReadDue) -> BoxFuture<'_, Result<DuePage, StoreError>> {
         Box::pin(self.read(move |connection| outbox::read_due(connection, &request)))
+    }
+
+    fn list_queues(&self, request: ListQueues) -> BoxFuture<'_, Result<Vec<QueueInfo>, StoreError>> {
+        Box::pin(self.read(move |connection| outbox::list_queues(connection, &request)))
     }
 
     fn find_work(&self, request: FindWork) -> BoxFuture<'_, Result<Option<Waiting>, StoreError>> {

@@ -194,6 +194,7 @@ statements! {
     READ_DUE = "extras/read_due",
     NEXT_DUE = "extras/next_due",
     DELETE_OUTBOX = "extras/delete_outbox",
+    LIST_QUEUES = "extras/list_queues",
     FIND_WORK = "extras/find_work",
     TAKE_OUT = "extras/take_out",
     INSERT_NOTICE = "extras/insert_notice",

@@ -7,13 +7,13 @@ use umbel_core::{
     store::{
         AllPage, Append, AppendError, Appended, ClaimLive, ClearOutbox, CountLetters, DocumentPage, DuePage,
         FindWork, Finding, Generation, KeepLeases, KeepNotices, KeptNotice, Leases, Letter, LettersSettled,
-        LinkError, LinkEvents, ListLetters, ListNotices, ListProjections, ListSnapshots, ListStreams,
-        ListSubscriptions, LoadDocuments, OpenError, OpenProjection, OpenSubscription, OpenTables,
-        ParkLetters, Parts, Perform, PerformError, Process, QueryTables, ReadAll, ReadDue, ReadError,
-        ReadOutbox, ReadParkedKeys, ReadStream, RemoveRetired, SaveCheckpoints, SaveProjection,
-        SaveProjectionError, SaveTables, SettleLetters, Snapshot, Step, StoreError, StoreStatus, StreamInfo,
-        StreamList, StreamPage, SubscriptionState, SweepNotices, SwitchError, SwitchProjection, TablesError,
-        TakeLetters, TellProcess, Waiting,
+        LinkError, LinkEvents, ListLetters, ListNotices, ListProjections, ListQueues, ListSnapshots,
+        ListStreams, ListSubscriptions, LoadDocuments, OpenError, OpenProjection, OpenSubscription,
+        OpenTables, ParkLetters, Parts, Perform, PerformError, Process, QueryTables, QueueInfo, ReadAll,
+        ReadDue, ReadError, ReadOutbox, ReadParkedKeys, ReadStream, RemoveRetired, SaveCheckpoints,
+        SaveProjection, SaveProjectionError, SaveTables, SettleLetters, Snapshot, Step, StoreError,
+        StoreStatus, StreamInfo, StreamList, StreamPage, SubscriptionState, SweepNotices, SwitchError,
+        SwitchProjection, TablesError, TakeLetters, TellProcess, Waiting,
     },
     subscription::Key,
 };
@@ -147,6 +147,7 @@ sides! {
         ListSnapshots = list_snapshots(request: ListSnapshots) -> Vec<Snapshot>, StoreError;
         ReadOutbox = read_outbox(request: ReadOutbox) -> Vec<Waiting>, StoreError;
         ReadDue = read_due(request: ReadDue) -> DuePage, StoreError;
+        ListQueues = list_queues(request: ListQueues) -> Vec<QueueInfo>, StoreError;
         FindWork = find_work(request: FindWork) -> Option<Waiting>, StoreError;
         ClearOutbox = clear_outbox(request: ClearOutbox) -> u64, StoreError;
         KeepNotices { notices: usize = request.notices.len() } =

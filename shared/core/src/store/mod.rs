@@ -46,7 +46,9 @@ pub use letters::{
 };
 pub use link::{LinkError, LinkEvents};
 pub use notices::{KeepNotices, KeptNotice, ListNotices, Recorded, SweepNotices};
-pub use outbox::{ClearOutbox, DuePage, FindWork, OutboxEntry, ReadDue, ReadOutbox, Waiting};
+pub use outbox::{
+    ClearOutbox, DuePage, FindWork, ListQueues, OutboxEntry, QueueInfo, ReadDue, ReadOutbox, Waiting,
+};
 pub use parts::{Parts, ReadInParts};
 pub use processes::{Listener, Process, Reach, TellProcess};
 pub use read::{

@@ -75,6 +75,26 @@ pub struct DuePage {
     pub next_due: Option<Timestamp>,
 }
 
+/// Lists the queues in which entries wait, by name. All that wait are counted: it is for people, and not for every second.
+#[derive(Clone, Debug, Default)]
+pub struct ListQueues {
+    /// Only those whose names come behind this one: the last name of the page before. Empty for the first page.
+    pub after: String,
+    /// How many at most; the store's own page limit applies too.
+    pub limit: u32,
+}
+
+/// A queue in which entries wait.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct QueueInfo {
+    /// Its name.
+    pub queue: String,
+    /// How many wait, due or not.
+    pub waiting: u64,
+    /// When the first of them is due, or was.
+    pub first_due_at: Timestamp,
+}
+
 /// The entry with this id, if one waits.
 #[derive(Clone, Copy, Debug)]
 pub struct FindWork {
@@ -99,6 +119,12 @@ impl Request for ReadOutbox {
 impl Request for ReadDue {
     const NAME: &'static str = "store.read_due";
     type Answer = DuePage;
+    type Error = StoreError;
+}
+
+impl Request for ListQueues {
+    const NAME: &'static str = "store.list_queues";
+    type Answer = Vec<QueueInfo>;
     type Error = StoreError;
 }
 

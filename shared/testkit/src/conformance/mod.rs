@@ -66,12 +66,12 @@ use umbel_core::{
     store::{
         AllPage, Append, AppendError, Appended, ClaimLive, ClearOutbox, CountLetters, DeleteSnapshot,
         DocumentPage, FindCommand, FindEvent, FindWork, GetDocuments, GetStatus, GetStreamInfo, KeepLeases,
-        KeepNotices, LinkEvents, ListLetters, ListNotices, ListProjections, ListSnapshots, ListStreams,
-        ListSubscriptions, LoadCheckpoint, LoadDocuments, LoadSnapshot, OpenProjection, OpenSubscription,
-        ParkLetters, Perform, QueryDocuments, ReadAll, ReadDue, ReadError, ReadOutbox, ReadParkedKeys,
-        ReadStream, RemoveRetired, SaveCheckpoints, SaveProjection, SaveProjectionError, SaveSnapshot,
-        SettleLetters, StoreError, StoreStatus, StreamInfo, StreamPage, SweepNotices, SwitchProjection,
-        TakeLetters, VerifyStore,
+        KeepNotices, LinkEvents, ListLetters, ListNotices, ListProjections, ListQueues, ListSnapshots,
+        ListStreams, ListSubscriptions, LoadCheckpoint, LoadDocuments, LoadSnapshot, OpenProjection,
+        OpenSubscription, ParkLetters, Perform, QueryDocuments, ReadAll, ReadDue, ReadError, ReadOutbox,
+        ReadParkedKeys, ReadStream, RemoveRetired, SaveCheckpoints, SaveProjection, SaveProjectionError,
+        SaveSnapshot, SettleLetters, StoreError, StoreStatus, StreamInfo, StreamPage, SweepNotices,
+        SwitchProjection, TakeLetters, VerifyStore,
     },
 };
 
@@ -180,7 +180,7 @@ store_under_test! {
     OpenProjection, ListProjections, SwitchProjection, RemoveRetired, ClaimLive,
     LinkEvents, Perform, VerifyStore,
     LoadSnapshot, SaveSnapshot, DeleteSnapshot, ListSnapshots,
-    ReadOutbox, ReadDue, FindWork, ClearOutbox, KeepNotices, ListNotices, SweepNotices,
+    ReadOutbox, ReadDue, ListQueues, FindWork, ClearOutbox, KeepNotices, ListNotices, SweepNotices,
     OpenSubscription, KeepLeases, SaveCheckpoints, ListSubscriptions,
     ParkLetters, ReadParkedKeys, TakeLetters, SettleLetters, ListLetters, CountLetters,
 }

@@ -7,8 +7,8 @@ use umbel_core::{
     ExpectedVersion::{self, Any, NoStream},
     Json, Timestamp,
     store::{
-        Append, AppendError, Appended, ClearOutbox, DuePage, FindWork, OutboxEntry, ReadDue, ReadOutbox,
-        Waiting,
+        Append, AppendError, Appended, ClearOutbox, DuePage, FindWork, ListQueues, OutboxEntry, QueueInfo,
+        ReadDue, ReadOutbox, Waiting,
     },
 };
 use uuid::Uuid;
@@ -80,6 +80,44 @@ pub async fn queues_are_read_in_order<S: StoreUnderTest>(store: S) {
             assert_eq!(found, expected, "{queue} by {limit}");
         }
     }
+}
+
+/// OP-10: queues are listed by name, page by page, each with how many entries wait and when the first of them is due; one in which
+/// nothing waits any more is not.
+pub async fn queues_are_listed_with_what_waits<S: StoreUnderTest>(store: S) {
+    let list = async |after: &str, limit| store.ask(ListQueues { after: after.into(), limit }).await.unwrap();
+    assert_eq!(list("", 9).await, []);
+    let (far, soon) = (4_000_000_000_000_000, 10);
+    let mail = entry(4, "mail");
+    let all = [due(1, far), due(2, soon), due(3, far), mail.clone(), entry(5, "Mail"), entry(6, "mail.é")];
+    store.append(with(all, Append::default())).await.unwrap();
+    let recorded_at = read(&store, "mail", 0, 1).await[0].recorded_at;
+    let info = |queue: &str, waiting, first_due_at| QueueInfo { queue: queue.into(), waiting, first_due_at };
+    let expected = [
+        info("Mail", 1, recorded_at),
+        info("mail", 1, recorded_at),
+        info("mail.é", 1, recorded_at),
+        info("q", 3, Timestamp::from_micros(soon)),
+    ];
+    for limit in [1, 2, 3, 4, 9] {
+        let (mut found, mut after) = (Vec::new(), String::new());
+        loop {
+            let page = list(&after, limit).await;
+            let Some(last) = page.last() else { break };
+            assert!(page.len() <= usize::try_from(limit).unwrap());
+            after.clone_from(&last.queue);
+            found.extend(page);
+        }
+        assert_eq!(found, expected, "by {limit}");
+    }
+    store.append(done([mail, due(2, soon)], Append::default())).await.unwrap();
+    let left = [
+        info("Mail", 1, recorded_at),
+        info("mail.é", 1, recorded_at),
+        info("q", 2, Timestamp::from_micros(far)),
+    ];
+    assert_eq!(list("", 9).await, left);
+    assert_eq!(list("", 0).await, []);
 }
 
 /// What is done is taken out, once; what comes later gets a greater number than everything before.

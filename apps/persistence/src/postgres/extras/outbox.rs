@@ -2,7 +2,8 @@
 
 use tokio_postgres::Row;
 use umbel_core::store::{
-    ClearOutbox, DuePage, FindWork, OutboxEntry, ReadDue, ReadOutbox, StoreError, Waiting,
+    ClearOutbox, DuePage, FindWork, ListQueues, OutboxEntry, QueueInfo, ReadDue, ReadOutbox, StoreError,
+    Waiting,
 };
 
 use super::count;
@@ -30,6 +31,17 @@ impl Reader {
             }
         }
         Ok(page)
+    }
+
+    pub(super) async fn list_queues(&self, request: ListQueues) -> Result<Vec<QueueInfo>, StoreError> {
+        let limit = i64::from(request.limit);
+        let rows = self.query(&self.statements().list_queues, &[&request.after, &limit]).await?;
+        let info = |row: &Row| {
+            let PgTimestamp(first_due_at) = row.get("first_due_at");
+            let waiting = u64::try_from(row.get::<_, i64>("waiting")).unwrap_or(0);
+            QueueInfo { queue: row.get("queue"), waiting, first_due_at }
+        };
+        Ok(rows.iter().map(info).collect())
     }
 
     pub(super) async fn find_work(&self, request: FindWork) -> Result<Option<Waiting>, StoreError> {

@@ -188,6 +188,7 @@ async fn reads_use_the_indexes_that_they_name() {
     plans.check(&statements.name_kinds, &[&vec![1_i32]], &["kinds_pkey"]).await;
     let due: [&(dyn ToSql + Sync); 3] = [&"q", &PgTimestamp(Timestamp::from_micros(0)), &10_i64];
     plans.check(&statements.read_due, &due, &["outbox_by_due"]).await;
+    plans.check(&statements.list_queues, &[&"", &10_i64], &["outbox_by_due"]).await;
     plans.check(&statements.find_work, &[&id], &["outbox_outbox_id_key"]).await;
     plans.check(&statements.read_outbox, &[&"q", &0_i64, &10_i64], &["outbox_by_queue"]).await;
     plans.check(&statements.name_streams, &[&vec![1_i64]], &["streams_pkey"]).await;

@@ -3,14 +3,16 @@
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use umbel_core::{
     Json, Timestamp,
-    store::{ClearOutbox, DuePage, FindWork, OutboxEntry, ReadDue, ReadOutbox, Waiting},
+    store::{
+        ClearOutbox, DuePage, FindWork, ListQueues, OutboxEntry, QueueInfo, ReadDue, ReadOutbox, Waiting,
+    },
 };
 use uuid::Uuid;
 
 use super::count;
 use crate::sqlite::{
     error::Fault,
-    sql::{DELETE_OUTBOX, FIND_WORK, INSERT_OUTBOX, NEXT_DUE, READ_DUE, READ_OUTBOX, TAKE_OUT},
+    sql::{DELETE_OUTBOX, FIND_WORK, INSERT_OUTBOX, LIST_QUEUES, NEXT_DUE, READ_DUE, READ_OUTBOX, TAKE_OUT},
     writer::Writer,
 };
 
@@ -47,6 +49,18 @@ pub(super) fn read_due(connection: &Connection, request: &ReadDue) -> rusqlite::
     let mut next = connection.prepare_cached(NEXT_DUE)?;
     let next = next.query_row(params![request.queue, now], |row| row.get(0)).optional()?;
     Ok(DuePage { entries, next_due: next.map(Timestamp::from_micros) })
+}
+
+pub(super) fn list_queues(connection: &Connection, request: &ListQueues) -> rusqlite::Result<Vec<QueueInfo>> {
+    let info = |row: &Row<'_>| {
+        Ok(QueueInfo {
+            queue: row.get(0)?,
+            waiting: row.get::<_, i64>(1)?.unsigned_abs(),
+            first_due_at: Timestamp::from_micros(row.get(2)?),
+        })
+    };
+    let mut statement = connection.prepare_cached(LIST_QUEUES)?;
+    statement.query_map(params![request.after, request.limit], info)?.collect()
 }
 
 pub(super) fn find(connection: &Connection, request: FindWork) -> rusqlite::Result<Option<Waiting>> {

@@ -169,9 +169,9 @@ mod tests {
         path::Path,
     };
 
+    use crate::Foundation;
     use serde_json::{Value, json};
     use tokio::task::spawn_blocking;
-    use umbel_host::Foundation;
     use umbel_settings::{LoadOptions, Settings};
     use umbel_supervision::Outcome;
 
@@ -181,15 +181,14 @@ mod tests {
     fn with_socket(overrides: &[(&str, &str)], talk: impl FnOnce(&Path) + Send + 'static) {
         let folder = tempfile::tempdir().unwrap();
         let socket = folder.path().join("umbel.sock");
-        let overrides =
-            overrides.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
+        let at = ("control.socket", socket.to_str().unwrap());
+        let overrides = overrides.iter().chain([&at]);
+        let overrides = overrides.map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
         let options = LoadOptions { environment: Some("test".into()), overrides, ..LoadOptions::default() };
         let foundation = Foundation::from_settings(Settings::load(&options).unwrap()).unwrap();
-        let settings = foundation.settings.section("control").unwrap();
-        let place = Place::parse(socket.to_str().unwrap()).unwrap().unwrap();
-        let control = worker(place, settings, foundation.bus.clone(), "test".into());
+        let foundation = foundation.answering_tools().unwrap();
         actix::System::new().block_on(async {
-            let supervisor = foundation.umbrella("umbel").with(control).start();
+            let supervisor = foundation.umbrella("alone").start();
             supervisor.tree().wait_until_up(Duration::from_secs(20)).await.unwrap();
             let path = socket.clone();
             spawn_blocking(move || talk(&path)).await.unwrap();

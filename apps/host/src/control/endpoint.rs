@@ -19,7 +19,7 @@ const PID: &str = "{pid}";
 
 /// Where the sockets of this setting are: one for each process when the name has `{pid}` in it, else one.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Place {
+pub struct Place {
     folder: PathBuf,
     /// The file's name up to the process's number, and after it; without one, all of it.
     name: (String, Option<String>),
@@ -51,7 +51,7 @@ impl Place {
     ///
     /// # Errors
     /// When it names no file, or `{pid}` is not just once in the file's name.
-    pub(crate) fn parse(setting: &str) -> Result<Option<Self>> {
+    pub fn parse(setting: &str) -> Result<Option<Self>> {
         if setting.is_empty() {
             return Ok(None);
         }
@@ -82,7 +82,10 @@ impl Place {
     }
 
     /// The sockets there are, live and stale ones, in the order of their names.
-    pub(crate) fn sockets(&self) -> io::Result<Vec<PathBuf>> {
+    ///
+    /// # Errors
+    /// When the folder is there and cannot be read.
+    pub fn sockets(&self) -> io::Result<Vec<PathBuf>> {
         let entries = match fs::read_dir(&self.folder) {
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
             entries => entries?,

@@ -17,15 +17,18 @@ const ANSWER_MAX: u64 = 16 * 1024 * 1024;
 
 /// Why there is no answer.
 #[derive(Debug)]
-pub(crate) enum Unanswered {
+pub enum Unanswered {
     /// Nobody listens there: what the file belonged to has ended.
     NobodyThere,
     /// Somebody does, and does not answer as they should.
     Failed(anyhow::Error),
 }
 
-/// Asks the process behind this socket.
-pub(crate) fn ask<T: DeserializeOwned>(
+/// Asks the process behind this socket, which has as long as this, and to find the answer as long again.
+///
+/// # Errors
+/// When nobody is there, or somebody is who does not answer, or with something else; see [`Unanswered`].
+pub fn ask<T: DeserializeOwned>(
     socket: &Path,
     question: &Question,
     deadline: Duration,

@@ -15,31 +15,31 @@ use umbel_bus::at_least_one;
 use umbel_core::Position;
 use umbel_supervision::TreeNode;
 
-pub(crate) use client::{Unanswered, ask};
-pub(crate) use endpoint::Place;
+pub use client::{Unanswered, ask};
+pub use endpoint::Place;
 pub(crate) use server::worker;
 
 /// The section `[control]`, documented in `config/default.toml`.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct ControlSettings {
+pub struct ControlSettings {
     /// Where the socket is, as [`Place::parse`] reads it; empty for none.
-    pub(crate) socket: String,
+    pub socket: String,
     /// Conversations at a time; further ones wait.
     #[serde(deserialize_with = "at_least_one")]
-    pub(crate) connections_max: usize,
+    pub connections_max: usize,
     /// Bytes of one question.
     #[serde(deserialize_with = "at_least_one")]
-    pub(crate) request_max_bytes: u64,
+    pub request_max_bytes: u64,
     /// How long either side waits for the other.
     #[serde(deserialize_with = "at_least_one")]
-    pub(crate) deadline_ms: u64,
+    pub deadline_ms: u64,
 }
 
 /// What can be asked.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "ask", rename_all = "snake_case")]
-pub(crate) enum Question {
+pub enum Question {
     /// What the supervision tree looks like; answered by a [`Process`].
     Tree,
     /// How far projections and handlers of events have come; answered by a list of [`Standing`].
@@ -48,19 +48,19 @@ pub(crate) enum Question {
 
 /// A projection or a handler of events, as it tells itself.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Standing {
+pub struct Standing {
     /// Its name.
-    pub(crate) name: String,
+    pub name: String,
     /// Everything up to here has had its effect.
-    pub(crate) position: Position,
+    pub position: Position,
     /// What keeps it from going on, or what is to be told of it besides.
-    pub(crate) held_up: Option<String>,
+    pub held_up: Option<String>,
 }
 
 /// A line back.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub(crate) enum Reply<T> {
+pub enum Reply<T> {
     /// The answer to the question.
     Answer(T),
     /// Why there is none, for people.
@@ -69,19 +69,21 @@ pub(crate) enum Reply<T> {
 
 /// A process and its supervision tree.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Process {
+pub struct Process {
     /// Its number.
-    pub(crate) process: u32,
+    pub process: u32,
     /// Of the program.
-    pub(crate) version: String,
+    pub version: String,
     /// Whose settings it has.
-    pub(crate) environment: String,
+    pub environment: String,
     /// As it is now.
-    pub(crate) tree: TreeNode,
+    pub tree: TreeNode,
 }
 
 impl ControlSettings {
-    pub(crate) const fn deadline(&self) -> std::time::Duration {
+    /// How long either side waits for the other.
+    #[must_use]
+    pub const fn deadline(&self) -> std::time::Duration {
         std::time::Duration::from_millis(self.deadline_ms)
     }
 }
