@@ -60,7 +60,7 @@ fn is_through(umbel: &Umbel) {
     assert_eq!(umbel.json(&["store", "verify"]).len(), 0);
     assert_eq!(umbel.events().len() as u64, LONG / 10 + 1);
     let anew = line(2 * LONG, "long", 1);
-    assert_eq!(umbel.command_fed(&["events", "import"], &text(&[anew])).code, Some(0));
+    assert_eq!(umbel.command_fed(&["events", "import", "--into-existing"], &text(&[anew])).code, Some(0));
 }
 
 /// LD-07: given kill -9 between two steps of a removal, twice, then all that is there is understood, and the next call ends it.

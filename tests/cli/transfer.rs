@@ -103,7 +103,10 @@ fn each_event_is_counted_by_whom_it_was_appended() {
 fn what_does_not_fit_is_named_by_its_line() {
     let umbel = filled(Store::Sqlite, &[line(901, "cart-1", 1)]);
     let conflict = [line(1, "cart-2", 1), line(2, "cart-2", 2), line(3, "cart-1", 1), line(4, "cart-1", 2)];
-    let exit = umbel.command_fed(&["events", "import"], &text(&conflict));
+    let foreign = umbel.command_fed(&["events", "import"], &text(&conflict));
+    assert!(foreign.code == Some(1) && foreign.stderr.contains("--into-existing"), "{foreign:?}");
+    assert_eq!(umbel.events().len(), 1, "two logs become one only if that is meant");
+    let exit = umbel.command_fed(&["events", "import", "--into-existing"], &text(&conflict));
     assert_eq!(exit.code, Some(1), "{exit:?}");
     for part in ["line 3", "cart-1", "version 1"] {
         assert!(exit.stderr.contains(part), "{part} in {exit:?}");
@@ -141,7 +144,7 @@ fn an_interrupted_export_goes_on() {
         fs::write(&file, &whole[..left]).unwrap();
         assert!(export() == whole, "torn after {left} bytes");
     }
-    let more = umbel.command_fed(&["events", "import"], &text(&[line(301, "later", 1)]));
+    let more = umbel.command_fed(&["events", "import", "--into-existing"], &text(&[line(301, "later", 1)]));
     assert_eq!(more.code, Some(0), "{more:?}");
     assert!(export().starts_with(&whole) && export().len() > whole.len());
 

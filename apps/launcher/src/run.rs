@@ -50,7 +50,20 @@ fn compose(foundation: &Foundation, only: &[String], bound: &BoundAddress) -> an
         umbrella = umbrella.with_app(&make(settings)?);
     }
     // Behind the apps: when the process stops, others are told before they have gone. Before the gateway, which needs it to the end.
-    umbrella = umbrella.with_any(foundation.link()?);
+    let link = foundation.link()?;
+    let apart: Vec<_> = APPS.iter().map(|(name, _)| *name).filter(|name| !wanted(name)).collect();
+    if link.is_none() && wanted(GATEWAY) && !apart.is_empty() {
+        let why = if bus.shares_store() {
+            "[link] address is empty: set it (variable UMBEL__LINK__ADDRESS)"
+        } else {
+            "a store that one process has to itself leaves it no others to reach: set store.url to a PostgreSQL"
+        };
+        let apart = apart.join(", ");
+        tracing::warn!(
+            "what the gateway asks of {apart} will go unanswered: they do not run here, and {why}"
+        );
+    }
+    umbrella = umbrella.with_any(link);
     if wanted(GATEWAY) {
         let settings: GatewaySettings = settings.section("gateway")?;
         gateway::check(&settings)?;

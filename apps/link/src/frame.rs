@@ -10,7 +10,7 @@ const HEAD: usize = 4;
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum BadFrame {
     /// It is longer than is taken.
-    #[error("a frame of {length} bytes, of which {most} are taken (link.frame_max_bytes)")]
+    #[error("a frame of {length} bytes, of which {most} are taken")]
     TooLong { length: usize, most: usize },
     /// It is not what was expected.
     #[error("not understood: {0}")]

@@ -25,8 +25,10 @@ pub(crate) enum NotGreeted {
     /// The other side is not to be talked to.
     #[error(transparent)]
     Stranger(#[from] Stranger),
-    /// It says nothing that is understood.
-    #[error(transparent)]
+    /// It says nothing that is understood, as something else would that listens where a process is said to be.
+    #[error(
+        "what is there greets as no process of an umbrella does ({0}); check [link] advertise of the other process"
+    )]
     BadFrame(#[from] BadFrame),
     /// What is to be said is too long. It never is.
     #[error(transparent)]

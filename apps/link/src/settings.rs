@@ -66,8 +66,16 @@ impl LinkSettings {
     /// # Errors
     /// When they would let in whoever comes, or nobody would find the process; the message names what to set.
     pub fn check(&self) -> Result<()> {
-        let Some(address) = self.address else { return Ok(()) };
         let length = self.secret.0.len();
+        let Some(address) = self.address else {
+            if length > 0 {
+                bail!(
+                    "[link] secret is set, and [link] address is not, so that no message travels: set the address \
+                     (variable UMBEL__LINK__ADDRESS) too, such as 10.0.0.7:4100, or neither"
+                );
+            }
+            return Ok(());
+        };
         if length > 0 && length < SECRET_MIN {
             bail!(
                 "[link] secret (variable UMBEL__LINK__SECRET) has {length} bytes, it must have {SECRET_MIN} or more"
@@ -229,8 +237,12 @@ mod tests {
         assert!(short.contains("31 bytes") && !short.contains("xxx"), "{short}");
         let anywhere = [("address", json!("0.0.0.0:4100")), ("secret", json!("s".repeat(32)))];
         assert!(checked(&anywhere).unwrap_err().contains("UMBEL__LINK__ADVERTISE"));
-        // One that is off is not asked for anything.
-        assert_eq!(checked(&[("address", json!("")), ("secret", json!("short"))]), Ok(()));
+        assert_eq!(checked(&[("address", json!(""))]), Ok(()), "one that is off needs none");
+        let idle = checked(&[("address", json!("")), ("secret", json!("s".repeat(32)))]);
+        assert!(
+            idle.unwrap_err().contains("UMBEL__LINK__ADDRESS"),
+            "a secret without an address is a mistake"
+        );
     }
 
     #[test]

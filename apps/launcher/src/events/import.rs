@@ -38,7 +38,7 @@ Examples:
 Events that are in the log already are left out, so an import that was interrupted is done again. Each event must fit to its \
 stream as it is here: one that had version 7 is appended at version 6 or not at all. So import into an empty store, and \
 leave out streams whose beginning was removed for good, or that hold links. Several imports may run at once; each tells what it \
-has appended itself.
+has appended itself. A log that holds other events already is left alone, unless --into-existing says that this is meant.
 
 Only events come along. Read models are projected from them when the umbrella runs; claims, such as unique names, commands that \
 were carried out, links, deletions and the records of upkeep ($audit) do not. Positions are those of the new log. Personal data is \
@@ -46,6 +46,11 @@ sealed with keys of the new store.";
 
 /// What becomes of an import that ends before its end.
 const GOES_ON: &str = "What stands before it is in the log; the same import again goes on there";
+
+/// What must not be taken for imported.
+const WHAT_STAYED: &str = "\
+Events only: claims, such as unique names, did not come along. What is taken there is free here until somebody takes it; see --help.
+";
 
 /// Bytes of a line beside what the setting counts: names, ids, metadata's own keys.
 const FRAME_BYTES: usize = 64 << 10;
@@ -55,6 +60,9 @@ pub(crate) struct ImportArgs {
     /// Where from; - is standard input
     #[arg(value_name = "FILE", default_value = "-")]
     file: PathBuf,
+    /// Append to a log that holds other events already, too
+    #[arg(long)]
+    into_existing: bool,
     #[command(flatten)]
     patience: PatienceArg,
     #[command(flatten)]
@@ -79,8 +87,9 @@ pub(super) fn import(options: &LoadOptions, args: &ImportArgs) -> Result<(), Fai
         // Base64 makes binary data longer.
         let line_max_bytes = tool.settings.max_payload_bytes.saturating_mul(2).saturating_add(FRAME_BYTES);
         let (input, size) = input(&args.file).or_exit(ExitStatus::Failure)?;
-        let looking = tool.store().status().await?.head.get() > 0;
-        let mut import = Import { tool, patience: args.patience, looking, counts: Counts::default() };
+        let head = tool.store().status().await?.head.get();
+        let (looking, others) = (head > 0, if args.into_existing { 0 } else { head });
+        let mut import = Import { tool, patience: args.patience, others, looking, counts: Counts::default() };
         import.all(Lines::new(input, line_max_bytes), size).await?;
         let Counts { imported, skipped, audit_records } = import.counts;
         let mut words = format!("imported {}", counted(imported, "event"));
@@ -90,7 +99,11 @@ pub(super) fn import(options: &LoadOptions, args: &ImportArgs) -> Result<(), Fai
         if audit_records > 0 {
             words += &format!("; left out {} of upkeep", counted(audit_records, "record"));
         }
-        Ok(print_one(args.json.json, &import.counts, &(words + "\n"))?)
+        words.push('\n');
+        if imported > 0 {
+            words += WHAT_STAYED;
+        }
+        Ok(print_one(args.json.json, &import.counts, &words)?)
     })
 }
 
@@ -110,6 +123,8 @@ struct Import<'a> {
     tool: &'a Tool,
     /// With a store that cannot be reached.
     patience: PatienceArg,
+    /// So many events are there that may be another log's, until a line is found among them.
+    others: u64,
     /// Whether lines are looked up before they are appended: as long as they are found. Later ones that are in the log all the
     /// same show when they are refused.
     looking: bool,
@@ -138,10 +153,15 @@ impl Import<'_> {
     }
 
     async fn batch(&mut self, mut lines: Vec<Line>) -> Done {
-        if self.looking {
+        if self.looking && !lines.is_empty() {
             let before = lines.len();
             lines = self.missing(lines).await?;
             self.looking = lines.len() < before;
+            if self.looking {
+                self.others = 0;
+            } else if self.others > 0 {
+                return Err(crate::tool::failed(foreign(self.others, &lines)));
+            }
         }
         let runs = runs(lines);
         let outcomes = join_all(runs.iter().map(|run| {
@@ -236,6 +256,16 @@ impl Import<'_> {
             Stored::Before => self.counts.skipped += count(run.lines.len()),
         }
     }
+}
+
+/// Why lines of one log are not appended to another one.
+fn foreign(others: u64, lines: &[Line]) -> String {
+    let first = lines.first().map_or(0, |line| line.number);
+    format!(
+        "line {first}: the log holds {}, and what begins here is not among them. Nothing was imported: import into an empty store, or \
+         say --into-existing if the two logs shall become one",
+        counted(others, "event")
+    )
 }
 
 fn count(lines: usize) -> u64 {
