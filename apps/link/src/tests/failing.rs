@@ -1,6 +1,6 @@
 //! What is known when no answer comes.
 
-use std::{convert::Infallible, sync::atomic::Ordering};
+use std::{convert::Infallible, sync::atomic::Ordering, time::Duration};
 
 use serde_json::json;
 use tokio::net::TcpListener;
@@ -139,6 +139,25 @@ fn a_silent_process_is_given_up() {
         wire.cut();
         assert_eq!(here.ask(Question::Who).await.unwrap(), "there");
         assert!(wire.made() >= 2);
+    });
+}
+
+/// LK-05: given a process that takes longer to greet than any caller waits, then it is connected once all the same, and not once for each of
+/// them.
+#[test]
+fn a_connection_is_made_once_though_nobody_waits_for_it() {
+    run(async {
+        let ((there, _), here) = (Side::owning("there").await, Side::new().await);
+        let wire = Wire::to(&there.bus.process()).await;
+        here.knows(&[at(&there.bus.process(), &wire.address)]);
+        wire.hold(true);
+        for _ in 0..5 {
+            let late = here.bus.ask_within(Question::Who, Duration::from_millis(50)).await;
+            assert!(matches!(late, Err(AskError::Unavailable { .. })), "{late:?}");
+        }
+        wire.hold(false);
+        assert_eq!(here.ask(Question::Who).await.unwrap(), "there");
+        assert_eq!(wire.made(), 1);
     });
 }
 
