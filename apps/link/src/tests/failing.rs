@@ -266,3 +266,18 @@ fn who_does_not_answer_it_any_more_is_passed_over() {
         assert_eq!(undecodable.code(), "undecodable");
     });
 }
+
+/// LK-01: given processes that know no such version of a command's shape, then nobody answers it, under whichever of its names it is asked for.
+#[test]
+fn a_shape_that_nobody_knows_is_answered_by_nobody() {
+    run(async {
+        let ((there, _), (other, _)) = (Side::owning("there").await, Side::owning("other").await);
+        let here = Side::new().await;
+        here.knows(&[there.bus.process(), other.bus.process()]);
+        for name in ["test.do", "test.did"] {
+            let answer =
+                here.bus.dispatch_encoded(name, 9, Json::encode(&Do::Reply(1)).unwrap(), options()).await;
+            assert_eq!(answer.unwrap_err(), DispatchError::NoHandler { command: name.into() });
+        }
+    });
+}
