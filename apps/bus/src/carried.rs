@@ -120,11 +120,34 @@ impl Errand {
 }
 
 impl Delivery {
-    /// Whether the process says that nobody there answers this, or nothing there can be reached for it: nothing was done.
-    const fn is_nobody(&self) -> bool {
+    /// Whether the process says that nobody there answers this, or knows this version of its shape: nothing was done. That an owner there
+    /// has found nobody for something else, which he needs, is his answer.
+    fn is_nobody(&self, asked: &str) -> bool {
         match self {
-            Self::Query(answer) => matches!(answer, Err(AskError::NoHandler { .. })),
-            Self::Command { answer, .. } => matches!(**answer, Err(DispatchError::NoHandler { .. })),
+            Self::Query(Err(AskError::NoHandler { query })) => *query == asked,
+            Self::Query(_) => false,
+            Self::Command { answer, .. } => match &**answer {
+                Err(DispatchError::NoHandler { command }) => {
+                    command.strip_prefix(asked).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+                }
+                _ => false,
+            },
+        }
+    }
+}
+
+impl DispatchError<Json> {
+    /// "Nobody owns it" said of a command's name of today, as whoever asked for it by another one looks for it.
+    fn under(self, today: Option<&str>, asked: &str) -> Self {
+        match self {
+            Self::NoHandler { command } => {
+                let rest = today.and_then(|today| command.strip_prefix(today));
+                let rest = rest.filter(|rest| rest.is_empty() || rest.starts_with('/'));
+                Self::NoHandler {
+                    command: rest.map_or(command.clone(), |rest| format!("{asked}{rest}").into()),
+                }
+            }
+            other => other,
         }
     }
 }
@@ -143,7 +166,9 @@ impl Bus {
                 let answer = match self.routes().command(&name) {
                     Some(dispatch) => {
                         let how = How::Carried { context: *context, around };
-                        dispatch(self.clone(), schema, body, how).await
+                        let today = self.command_name(&name);
+                        let answer = dispatch(self.clone(), schema, body, how).await;
+                        answer.map_err(|error| error.under(today, &name))
                     }
                     None => Err(DispatchError::NoHandler { command: name }),
                 };
@@ -261,7 +286,7 @@ impl Bus {
                 tried.push(peer.node);
                 match carrier.carry(&peer, parcel).await {
                     Ok(delivery) => {
-                        if let Some(delivery) = attempts.came_back(delivery)? {
+                        if let Some(delivery) = attempts.came_back(&parcel.name, delivery)? {
                             return Ok(delivery);
                         }
                     }
@@ -290,8 +315,8 @@ struct Attempts {
 
 impl Attempts {
     /// An answer, unless somebody else is to be asked.
-    fn came_back(&mut self, delivery: Delivery) -> Result<Option<Delivery>, Unanswered> {
-        if delivery.is_nobody() {
+    fn came_back(&mut self, asked: &str, delivery: Delivery) -> Result<Option<Delivery>, Unanswered> {
+        if delivery.is_nobody(asked) {
             return Ok(None);
         }
         // "Nothing was stored" is said of this attempt; the one before may yet store something.
@@ -301,6 +326,9 @@ impl Attempts {
                 **answer,
                 Err(DispatchError::Unavailable { .. }
                     | DispatchError::Conflict { .. }
+                    | DispatchError::Refused(_)
+                    | DispatchError::NoHandler { .. }
+                    | DispatchError::Undecodable { .. }
                     | DispatchError::Timeout { outcome: Outcome::NothingStored, .. })
             ),
         };

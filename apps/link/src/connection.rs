@@ -35,7 +35,7 @@ pub(crate) struct Connection {
     places: Arc<Semaphore>,
     outgoing: mpsc::Sender<Outgoing>,
     waiting: Mutex<Waiting>,
-    /// Told when an answer has not come in time: then it is found out whether anybody is there.
+    /// Told when an answer has not come as long as its caller waited: then it is found out whether anybody is there.
     doubt: Notify,
     /// Told of whatever comes.
     heard: Notify,
@@ -147,6 +147,8 @@ impl Connection {
             Ok(Ok(Err(error))) => Err(error),
             Ok(Err(_dropped)) => Err(NotCarried::Lost("the connection ended".into())),
             Err(_elapsed) if was_sent == Some(false) => {
+                // What is before it is not taken.
+                self.doubt.notify_one();
                 Err(NotCarried::NotSent("it could not be sent before its deadline".into()))
             }
             Err(_elapsed) => {
@@ -209,24 +211,23 @@ impl Connection {
         loop {
             match frames.next() {
                 Ok(Some(answered)) => {
-                    self.heard.notify_waiters();
                     match answered {
                         Answered::Answer { id, delivery } => self.answer(id, Ok(delivery)),
                         Answered::Refused { id, reason } => {
                             self.answer(id, Err(NotCarried::NotSent(reason)));
                         }
-                        Answered::Leaving => {
-                            self.waiting().closed.get_or_insert_with(|| "it is stopping".into());
-                        }
+                        Answered::TooLate { id } => self.come_too_late(id),
+                        Answered::Leaving => self.retire("it takes no more on this connection"),
                         Answered::Pong => {}
                     }
                     if self.is_done() {
-                        return "it is stopping".into();
+                        return "it has brought back all".into();
                     }
                 }
                 Ok(None) => match read.read_buf(frames.space()).await {
                     Ok(0) => return "the other process has closed the connection".into(),
-                    Ok(_) => {}
+                    // Also a part of an answer that is long in coming.
+                    Ok(_) => self.heard.notify_waiters(),
                     Err(error) => return error.to_string(),
                 },
                 Err(error) => return error.to_string(),
@@ -288,6 +289,21 @@ impl Connection {
         request.map(|request| request.sent = true).is_some()
     }
 
+    /// A message came too late for the other side. When its caller waits still, their clocks have gone apart, as when one machine was
+    /// suspended: no more messages on this connection, and that one on a new one.
+    fn come_too_late(&self, id: u64) {
+        let reason = "its clock and that of the other process have gone apart";
+        if self.waiting().requests.contains_key(&id) {
+            self.retire(reason);
+            self.answer(id, Err(NotCarried::NotSent(reason.into())));
+        }
+    }
+
+    /// Takes no more messages, and brings back what is in flight.
+    fn retire(&self, reason: &str) {
+        self.waiting().closed.get_or_insert_with(|| reason.to_owned());
+    }
+
     fn answer(&self, id: u64, answer: Result<WireDelivery, NotCarried>) {
         let request = self.waiting().requests.remove(&id);
         if let Some(request) = request {
@@ -331,6 +347,9 @@ impl Place<'_> {
 
 impl Drop for Place<'_> {
     fn drop(&mut self) {
-        self.take_back();
+        // Its caller has gone before its deadline, as one whose own client hung up. Was it for want of an answer?
+        if self.take_back() == Some(true) {
+            self.connection.doubt.notify_one();
+        }
     }
 }

@@ -6,6 +6,12 @@ use serde::{Serialize, de::DeserializeOwned};
 /// Bytes before each frame that say how long it is.
 const HEAD: usize = 4;
 
+/// Room for what comes next at least, so that small frames are read many at once.
+const ROOM: usize = 8 * 1024;
+
+/// Room that is kept when nothing is in it: a large frame has its own for as long as it is there, and not as long as its connection.
+const ROOM_KEPT: usize = 16 * ROOM;
+
 /// Why bytes are no frame. Where the next one begins is not known any more.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum BadFrame {
@@ -68,6 +74,10 @@ impl Frames {
             self.bytes.drain(..self.taken);
             self.taken = 0;
         }
+        if self.bytes.is_empty() && self.bytes.capacity() > ROOM_KEPT {
+            self.bytes = Vec::new();
+        }
+        self.bytes.reserve(ROOM);
         &mut self.bytes
     }
 
@@ -134,6 +144,15 @@ mod tests {
         assert_eq!(encode(&json!("x".repeat(99)), 100), Err(Unsendable::TooLong { length: 101, most: 100 }));
         // The head alone is enough to know.
         assert!(read(&[0xff; 4], 4, 100).is_err());
+    }
+
+    #[test]
+    fn a_large_frame_does_not_keep_its_room() {
+        let (most, large) = (10 * ROOM_KEPT, json!("x".repeat(9 * ROOM_KEPT)));
+        let mut frames = Frames::new(most);
+        frames.space().extend(encode(&large, most).unwrap());
+        assert_eq!(frames.next(), Ok(Some(large)));
+        assert!((ROOM..=ROOM_KEPT).contains(&frames.space().capacity()));
     }
 
     #[test]

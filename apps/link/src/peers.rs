@@ -93,8 +93,7 @@ impl Peers {
     /// The connection to a process, made unless there is one.
     async fn connected(&self, to: &Peer) -> Result<Arc<Connection>, String> {
         let thread = self.thread().await?;
-        let slot = self.slot(to)?;
-        let mut state = slot.lock().await;
+        let mut state = self.slot(to)?.lock_owned().await;
         match &*state {
             State::Connected(connection) if connection.is_open() => return Ok(Arc::clone(connection)),
             State::Unreached(when, reason) if when.elapsed() < self.settings.retry() => {
@@ -102,33 +101,18 @@ impl Peers {
             }
             _ => {}
         }
-        let (address, process) = (Arc::clone(&to.address), to.node);
-        let (settings, tls) = (self.settings.clone(), self.tls.clone());
-        // There, so that it lives on that thread and ends with it.
+        let (to, settings, tls) = (to.clone(), self.settings.clone(), self.tls.clone());
+        // There, so that it lives on that thread and ends with it; to its end, also when the one who has begun it does not wait that long:
+        // the next one finds what became of it, and makes no other one beside it.
         let connecting = thread.spawn(async move {
-            let stream = timeout(settings.connect_timeout(), connect(&address, &tls)).await;
-            let stream = stream.unwrap_or(Err(NotGreeted::Silent(settings.connect_timeout_ms)))?;
-            let (connection, drive) =
-                Connection::over(greet::call(stream, process, &settings).await?, &settings);
-            tokio::spawn(drive);
-            Ok::<_, NotGreeted>(connection)
+            let connected = connect(&to, &tls, &settings).await;
+            *state = match &connected {
+                Ok(connection) => State::Connected(Arc::clone(connection)),
+                Err(reason) => State::Unreached(Instant::now(), reason.clone()),
+            };
+            connected
         });
-        match connecting.await {
-            Ok(Ok(connection)) => {
-                tracing::debug!(address = %to.address, "connected to another process");
-                *state = State::Connected(Arc::clone(&connection));
-                Ok(connection)
-            }
-            Ok(Err(error)) => {
-                if matches!(error, NotGreeted::Stranger(_)) {
-                    tracing::warn!(address = %to.address, %error, "cannot talk to another process of this store");
-                }
-                let reason = error.to_string();
-                *state = State::Unreached(Instant::now(), reason.clone());
-                Err(reason)
-            }
-            Err(_ended) => Err("the link of this process has just ended".into()),
-        }
+        connecting.await.unwrap_or_else(|_ended| Err("the link of this process has just ended".into()))
     }
 
     /// The thread on which connections live, once there is one.
@@ -149,7 +133,9 @@ impl Peers {
         known.retain(|_, slot| match slot.try_lock().as_deref() {
             Ok(State::Connected(connection)) => connection.is_open(),
             Ok(State::Unreached(when, _)) => when.elapsed() < self.settings.retry(),
-            Ok(State::New) | Err(_) => true,
+            // Somebody is about to connect, or has been told that there is no thread for it.
+            Ok(State::New) => Arc::strong_count(slot) > 1,
+            Err(_) => true,
         });
         if known.len() >= self.settings.connections_max {
             return Err("this process talks to too many others (link.connections_max)".into());
@@ -160,7 +146,27 @@ impl Peers {
     }
 }
 
-async fn connect(address: &str, tls: &Tls) -> Result<Stream, NotGreeted> {
+/// Connects to a process and greets it; why that is not possible is told.
+async fn connect(to: &Peer, tls: &Tls, settings: &LinkSettings) -> Result<Arc<Connection>, String> {
+    let greeted = async { greet::call(reach(&to.address, tls).await?, to.node, settings).await };
+    let greeted = timeout(settings.connect_timeout(), greeted).await;
+    match greeted.unwrap_or(Err(NotGreeted::Silent(settings.connect_timeout_ms))) {
+        Ok(greeted) => {
+            tracing::debug!(address = %to.address, "connected to another process");
+            let (connection, drive) = Connection::over(greeted, settings);
+            tokio::spawn(drive);
+            Ok(connection)
+        }
+        Err(error) => {
+            if matches!(error, NotGreeted::Stranger(_)) {
+                tracing::warn!(address = %to.address, %error, "cannot talk to another process of this store");
+            }
+            Err(error.to_string())
+        }
+    }
+}
+
+async fn reach(address: &str, tls: &Tls) -> Result<Stream, NotGreeted> {
     let stream = TcpStream::connect(address).await?;
     // Messages are small, and somebody waits for each.
     stream.set_nodelay(true)?;

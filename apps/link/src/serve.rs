@@ -64,7 +64,7 @@ impl Host {
         let (read, write) = tokio::io::split(stream);
         let (answers, queue) = mpsc::channel(self.settings.requests_max);
         // What has begun is answered as long as anybody is there to hear it.
-        let writing = tokio::spawn(write_all(write, queue));
+        let mut writing = tokio::spawn(write_all(write, queue));
         let ended = tokio::select! {
             ended = self.take_all(read, frames, began, &answers, stopping) => ended,
             () = answers.closed() => Ok(()),
@@ -73,8 +73,10 @@ impl Host {
             tracing::warn!(%error, "another process said what is not understood; its connection is closed");
         }
         drop(answers);
-        // It ends when the last one that is being answered has been.
-        drop(timeout(self.settings.drain(), writing).await);
+        // It ends when the last one that is being answered has been, or with this: who takes no answers keeps no connection.
+        if timeout(self.settings.drain(), &mut writing).await.is_err() {
+            writing.abort();
+        }
     }
 
     async fn take_all(
@@ -92,15 +94,19 @@ impl Host {
                 match asked {
                     Asked::Ping => self.say(answers, &Answered::Pong).await,
                     Asked::Request { id, .. } if leaves_at.is_some() => {
-                        self.refuse(answers, id, "it is stopping").await;
+                        self.refuse(answers, id, "it takes no more on this connection").await;
                     }
                     Asked::Request { id, deadline_ms, parcel } => {
+                        let by = began + Duration::from_millis(deadline_ms).min(AHEAD_MAX);
+                        if by <= Instant::now() {
+                            self.say(answers, &Answered::TooLate { id }).await;
+                            continue;
+                        }
                         let Ok(place) = Arc::clone(&places).try_acquire_owned() else {
                             self.refuse(answers, id, "too many messages are in flight (link.requests_max)")
                                 .await;
                             continue;
                         };
-                        let by = began + Duration::from_millis(deadline_ms).min(AHEAD_MAX);
                         let one = One { bus: self.bus.clone(), id, most: self.settings.frame_max_bytes };
                         let answers = answers.clone();
                         tokio::spawn(async move {
@@ -115,19 +121,20 @@ impl Host {
             let in_flight = places.available_permits() < self.settings.requests_max;
             let idle = self.settings.idle().saturating_mul(IDLE_FACTOR);
             let read = timeout(idle, read.read_buf(frames.space()));
-            tokio::select! {
+            let leaves = tokio::select! {
                 read = read => match read {
                     Ok(Ok(0) | Err(_)) => return Ok(()),
-                    Ok(Ok(_)) => {}
-                    Err(_idle) if in_flight => {}
-                    Err(_idle) => return Ok(()),
+                    Ok(Ok(_)) => false,
+                    // Not closed at once: a message may be on its way, of which nobody would know then what became of it.
+                    Err(_idle) => !in_flight && leaves_at.is_none(),
                 },
-                () = &mut stopping, if leaves_at.is_none() => {
-                    leaves_at = Some(Instant::now() + self.settings.drain());
-                    self.say(answers, &Answered::Leaving).await;
-                }
+                () = &mut stopping, if leaves_at.is_none() => true,
                 // The one who asked closes the connection once he has all answers.
                 () = sleep_until(leaves_at.unwrap_or_else(Instant::now)), if leaves_at.is_some() => return Ok(()),
+            };
+            if leaves {
+                leaves_at = Some(Instant::now() + self.settings.drain());
+                self.say(answers, &Answered::Leaving).await;
             }
         }
     }

@@ -3,5 +3,6 @@
 mod carrying;
 mod encrypted;
 mod failing;
+mod lasting;
 mod stopping;
 mod world;

@@ -2,7 +2,8 @@
 //!
 //! Every field of a message and of its answer has a form here, so that a message means the same to an owner in another process. Deadlines
 //! are milliseconds on the connection's own clock, which both sides start when they have greeted each other: so they need not agree on
-//! the time, and what lay in a buffer for long is not taken for fresh.
+//! the time, and what lay in a buffer for long is not taken for fresh. A clock that stood still, as that of a machine that was suspended, is
+//! noticed by the first message that comes too late for the one side only; then a new connection is made, with new clocks.
 //!
 //! A change of these forms is another [`VERSION`](crate::greeting::VERSION) of the protocol.
 
@@ -32,7 +33,9 @@ pub(crate) enum Answered {
     Answer { id: u64, delivery: WireDelivery },
     /// It was not begun, and here is why. Another process may be tried.
     Refused { id: u64, reason: String },
-    /// This process stops: what it has begun it still answers, more it does not begin.
+    /// It came after its deadline, as this side's clock has it, and was not begun.
+    TooLate { id: u64 },
+    /// This process takes no more on this connection, since it stops or since the connection was idle: what it has begun it still answers, more it does not begin.
     Leaving,
     /// Somebody is.
     Pong,

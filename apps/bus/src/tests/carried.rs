@@ -14,7 +14,7 @@ use uuid::Uuid;
 use super::*;
 use crate::{
     AskError, Carrier, Delivery, DispatchError, DispatchOptions, Dispatched, NotCarried, Outcome, Parcel,
-    Peer,
+    Peer, Refusal,
 };
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -96,6 +96,14 @@ fn a_command_is_sent_on_as_long_as_that_is_safe() {
         let down = || command(Err(DispatchError::unavailable("down")));
         let conflict = || command(Err(DispatchError::Conflict { attempts: 3 }));
         let rejected = || command(Err(DispatchError::Rejected(Json::encode("no").unwrap())));
+        let needs = || command(Err(DispatchError::NoHandler { command: "other.command".into() }));
+        let newer = || command(Err(DispatchError::NoHandler { command: format!("{}/2", Far::NAME).into() }));
+        let halted = || {
+            let halted = Refusal::Halted { by: "quota", reason: "no more today".into() };
+            command(Err(DispatchError::Refused(halted)))
+        };
+        let undecodable =
+            || command(Err(DispatchError::Undecodable { command: Far::NAME, reason: "a newer form".into() }));
         let unreached = "far.command is answered at host-";
         for (idempotent, says, expected) in [
             (false, vec![not_sent(), nobody(), command(Ok(7))], Ok(7)),
@@ -104,9 +112,15 @@ fn a_command_is_sent_on_as_long_as_that_is_safe() {
             (true, vec![Err(NotCarried::Late)], UNKNOWN),
             (true, vec![lost(), not_sent(), command(Ok(7))], Ok(7)),
             (true, vec![lost(), rejected()], Err(DispatchError::Rejected("no".into()))),
+            // Of something else, that the owner needs: this is his answer.
+            (false, vec![needs()], Err(DispatchError::NoHandler { command: "other.command".into() })),
+            (false, vec![newer(), command(Ok(7))], Ok(7)),
             // They speak for themselves, and not for the one that was lost.
             (true, vec![lost(), down()], UNKNOWN),
             (true, vec![lost(), conflict()], UNKNOWN),
+            (true, vec![lost(), halted()], UNKNOWN),
+            (true, vec![lost(), undecodable()], UNKNOWN),
+            (true, vec![lost(), needs()], UNKNOWN),
             (true, vec![lost(), not_sent(), nobody()], UNKNOWN),
             (true, vec![lost(), Err(NotCarried::Impossible("too large".into()))], UNKNOWN),
             (false, vec![down()], Err(DispatchError::unavailable("down"))),
@@ -151,6 +165,10 @@ fn a_query_is_sent_on() {
         for (says, expected) in [
             (vec![not_sent(), lost(), query(Ok(7))], Ok(7)),
             (vec![nobody(), query(Err(AskError::unavailable("down")))], Err(AskError::unavailable("down"))),
+            (
+                vec![query(Err(AskError::NoHandler { query: "other.query" }))],
+                Err(AskError::NoHandler { query: "other.query" }),
+            ),
             (vec![Err(NotCarried::Late)], Err(AskError::Timeout { query: Farther::NAME })),
             (vec![nobody(), nobody(), nobody()], Err(AskError::NoHandler { query: Farther::NAME })),
             (

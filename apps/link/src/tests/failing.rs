@@ -1,6 +1,6 @@
 //! What is known when no answer comes.
 
-use std::{convert::Infallible, sync::atomic::Ordering};
+use std::{convert::Infallible, sync::atomic::Ordering, time::Duration};
 
 use serde_json::json;
 use tokio::net::TcpListener;
@@ -142,6 +142,25 @@ fn a_silent_process_is_given_up() {
     });
 }
 
+/// LK-05: given a process that takes longer to greet than any caller waits, then it is connected once all the same, and not once for each of
+/// them.
+#[test]
+fn a_connection_is_made_once_though_nobody_waits_for_it() {
+    run(async {
+        let ((there, _), here) = (Side::owning("there").await, Side::new().await);
+        let wire = Wire::to(&there.bus.process()).await;
+        here.knows(&[at(&there.bus.process(), &wire.address)]);
+        wire.hold(true);
+        for _ in 0..5 {
+            let late = here.bus.ask_within(Question::Who, Duration::from_millis(50)).await;
+            assert!(matches!(late, Err(AskError::Unavailable { .. })), "{late:?}");
+        }
+        wire.hold(false);
+        assert_eq!(here.ask(Question::Who).await.unwrap(), "there");
+        assert_eq!(wire.made(), 1);
+    });
+}
+
 /// LK-06: given as many messages in flight as may be, then further ones are refused at once, by whichever side has the lesser bound.
 #[test]
 fn more_than_may_be_in_flight_is_refused_at_once() {
@@ -245,5 +264,20 @@ fn who_does_not_answer_it_any_more_is_passed_over() {
         let wrong = Json::encode(&json!({"Reply": "x"})).unwrap();
         let undecodable = here.bus.dispatch_encoded("test.do", 1, wrong, options()).await.unwrap_err();
         assert_eq!(undecodable.code(), "undecodable");
+    });
+}
+
+/// LK-01: given processes that know no such version of a command's shape, then nobody answers it, under whichever of its names it is asked for.
+#[test]
+fn a_shape_that_nobody_knows_is_answered_by_nobody() {
+    run(async {
+        let ((there, _), (other, _)) = (Side::owning("there").await, Side::owning("other").await);
+        let here = Side::new().await;
+        here.knows(&[there.bus.process(), other.bus.process()]);
+        for name in ["test.do", "test.did"] {
+            let answer =
+                here.bus.dispatch_encoded(name, 9, Json::encode(&Do::Reply(1)).unwrap(), options()).await;
+            assert_eq!(answer.unwrap_err(), DispatchError::NoHandler { command: name.into() });
+        }
     });
 }

@@ -309,7 +309,11 @@ async fn pass(
 ) {
     let mut buffer = vec![0; 4096];
     loop {
-        let Ok(length @ 1..) = from.read(&mut buffer).await else { return };
+        let Ok(length @ 1..) = from.read(&mut buffer).await else {
+            // The end comes through as anything else.
+            drop(held.wait_for(|held| !held).await);
+            return;
+        };
         seen.lock().unwrap().extend_from_slice(&buffer[..length]);
         if held.wait_for(|held| !held).await.is_err() || to.write_all(&buffer[..length]).await.is_err() {
             return;
