@@ -115,7 +115,7 @@ fn the_sweep_finds_favorites_from_before_and_behind_the_deletion() {
         assert_eq!(swept().await, 0, "nothing is left");
         favorite(ADA).await;
         assert_eq!(swept().await, 1, "it is still gone");
-        assert_eq!(umbrella.ask(ListFavorites { user_id: ADA }).await, [Uuid::nil(); 0]);
+        assert!(umbrella.ask(ListFavorites { user_id: ADA }).await.is_empty());
         umbrella.stop().await;
     });
 }
