@@ -2,6 +2,8 @@
 
 use std::fs;
 
+use serde_json::Value;
+
 use crate::support::{Store, Umbel};
 
 /// OP-08: a setting means the same in a file, in the environment and as a flag; one that was not said has its default.
@@ -12,16 +14,22 @@ fn a_setting_means_the_same_wherever_it_stands() {
     let url = format!("sqlite:{}", umbel.dir().join("here.db").display());
     let flag = format!("store.url={url}");
     umbel.json(&["store", "init", "--set", &flag]);
-    let by_flag = umbel.json(&["store", "status", "--set", &flag]);
+    let status = |umbel: &Umbel, arguments: &[&str]| {
+        let mut found = umbel.json(&[&["store", "status"], arguments].concat());
+        // How much of its journal is left depends on how soon the tool before closed it.
+        found.iter_mut().filter_map(Value::as_object_mut).for_each(|status| drop(status.remove("size_bytes")));
+        found
+    };
+    let by_flag = status(&umbel, &["--set", &flag]);
 
     umbel.set("UMBEL__STORE__URL", &url);
-    assert_eq!(umbel.json(&["store", "status"]), by_flag, "a variable");
+    assert_eq!(status(&umbel, &[]), by_flag, "a variable");
     umbel.unset("UMBEL__STORE__URL");
 
     fs::create_dir(umbel.dir().join("config")).unwrap();
     let file = umbel.dir().join("config/test.toml");
     fs::write(&file, format!("[store]\nurl = \"{url}\"\n")).unwrap();
-    assert_eq!(umbel.json(&["store", "status"]), by_flag, "a file");
+    assert_eq!(status(&umbel, &[]), by_flag, "a file");
     let relative = umbel.command_output(&["store", "status", "--set", "store.url=sqlite:here.db", "--json"]);
     assert_eq!(relative.code, Some(0), "the last word has the flag: {relative:?}");
 }
