@@ -20,6 +20,7 @@ use crate::{
 };
 
 mod commands;
+mod gathering;
 pub(crate) mod kept;
 pub(crate) mod lost;
 pub(crate) mod parts;
@@ -74,6 +75,11 @@ macro_rules! cases {
         #[test]
         fn what_is_removed_is_not_read_from_memory() {
             super::tail::what_is_removed_is_not_read_from_memory($adapter());
+        }
+
+        #[test]
+        fn nobody_waits_long_for_who_does_not_come_back() {
+            super::gathering::nobody_waits_long_for_who_does_not_come_back($adapter());
         }
 
         #[test]

@@ -4,8 +4,10 @@
 
 mod adapter;
 mod answer;
+mod caution;
 mod copies;
 mod filter;
+mod gathering;
 mod page;
 mod part;
 mod processes;

@@ -3,22 +3,29 @@
 //! While one group is being stored, what arrives queues up and becomes the next group; so the cost of a commit
 //! is shared by all who wait, and one caller alone waits for nobody.
 
-use std::{cell::RefCell, collections::VecDeque, rc::Rc, sync::Arc};
+use std::{cell::RefCell, collections::VecDeque, rc::Rc, sync::Arc, time::Duration};
 
 use actix::{
-    Actor, ActorContext, ActorFutureExt, AsyncContext, Context, Handler, WrapFuture,
+    Actor, ActorContext, ActorFutureExt, AsyncContext, Context, Handler, SpawnHandle, WrapFuture,
     dev::{MessageResponse, OneshotSender},
 };
 use umbel_bus::{Answered, Bus, Envelope, Moment, PageBounds};
-use umbel_core::store::{Append, AppendError, Appended, StoreError};
+use umbel_core::{
+    Position,
+    store::{Append, AppendError, Appended, StoreError, Stored},
+};
 use umbel_supervision::{Drain, Tether};
 
 use crate::{
     copies::Copies,
+    gathering::Gathering,
     settings::StoreSettings,
     vault::Vault,
     vouching::{Ends, Vouching},
 };
+
+/// How long those who may come back are waited for; see [`Gathering`].
+const GATHERING: Duration = Duration::from_millis(1);
 
 /// Takes appends and stores them group by group.
 pub(crate) struct Writer {
@@ -27,6 +34,9 @@ pub(crate) struct Writer {
     settings: StoreSettings,
     queue: Rc<RefCell<Queue>>,
     vouching: Vouching,
+    gathering: Gathering,
+    /// Ends a wait for more.
+    enough: Option<SpawnHandle>,
     draining: bool,
     /// Tells the supervisor when this actor is gone.
     _tether: Tether,
@@ -38,6 +48,8 @@ type ReplyTo = Option<OneshotSender<Answered<Append>>>;
 /// A group that was stored, until those who wait for it are told.
 struct Done {
     outcomes: Vec<Result<Appended, AppendError>>,
+    /// Events of each append.
+    events: Vec<u64>,
     replies: Vec<ReplyTo>,
     /// Whether it leaves work in the outbox.
     leaves_work: bool,
@@ -74,6 +86,8 @@ impl Writer {
             settings,
             queue: Rc::default(),
             vouching: Vouching::default(),
+            gathering: Gathering::default(),
+            enough: None,
             draining: false,
             _tether: tether,
         }
@@ -93,8 +107,29 @@ impl Writer {
         Outcome::Queued(Rc::clone(&self.queue), Box::new(append), bytes)
     }
 
+    /// Stores the next group once all are there who are waited for.
+    fn write_when_gathered(&mut self, context: &mut Context<Self>) {
+        let waiting = self.queue.borrow().waiting.len();
+        if self.draining || !self.gathering.waits(waiting) {
+            return self.write(context);
+        }
+        self.queue.borrow_mut().writing = false;
+        if self.enough.is_none() {
+            self.enough = Some(context.run_later(GATHERING, |writer, context| {
+                writer.enough = None;
+                writer.gathering.give_up();
+                if !writer.queue.borrow().writing {
+                    writer.write(context);
+                }
+            }));
+        }
+    }
+
     /// Stores the next group, and goes on until nothing waits.
     fn write(&mut self, context: &mut Context<Self>) {
+        if let Some(enough) = self.enough.take() {
+            context.cancel_future(enough);
+        }
         let (mut group, replies) = self.queue.borrow_mut().next_group(&self.settings);
         self.queue.borrow_mut().writing = !group.is_empty();
         if group.is_empty() {
@@ -103,15 +138,23 @@ impl Writer {
             }
             return;
         }
+        self.gathering.begun();
         self.vouching.vouch(&mut group);
         let ends = Ends::of(&group);
         let (vault, now) = (Arc::clone(&self.vault), self.bus.clock().now());
         let copies = self.bus.tail_from_here().map(|moment| (moment, Copies::of(&group, now)));
         let leaves_work = group.iter().any(|append| !append.outbox.is_empty());
-        let stored =
-            async move { Done { outcomes: vault.append(group, now).await, replies, leaves_work, copies } };
+        let events = group.iter().map(|append| append.event_count() as u64).collect();
+        let stored = async move {
+            let outcomes = vault.append(group, now).await;
+            Done { outcomes, events, replies, leaves_work, copies }
+        };
         context.spawn(stored.into_actor(self).map(|done, writer, context: &mut Context<Self>| {
             writer.vouching.remember(ends, &done.outcomes);
+            if writer.expects_more(&done) {
+                writer.answer(done);
+                return writer.write_when_gathered(context);
+            }
             // The database would be idle while many callers are told: first the next group gets on its way.
             writer.write(context);
             if writer.queue.borrow().writing {
@@ -123,7 +166,16 @@ impl Writer {
         }));
     }
 
-    fn answer(&self, Done { outcomes, replies, leaves_work, copies }: Done) {
+    /// Notes what was stored; whether the next group waits for those who are answered now.
+    fn expects_more(&mut self, done: &Done) -> bool {
+        let Some((first, last)) = done.places() else { return false };
+        let waiting = self.queue.borrow().waiting.len();
+        let callers = (waiting + done.replies.len()).min(self.settings.group_max_appends);
+        self.gathering.stored(first, last, callers);
+        self.gathering.waits(waiting)
+    }
+
+    fn answer(&self, Done { outcomes, replies, leaves_work, copies, .. }: Done) {
         // Whoever hears of the new head finds its events.
         if let Some((moment, copies)) = copies {
             self.bus.tail().keep(moment, copies.recorded(&outcomes));
@@ -141,6 +193,20 @@ impl Writer {
                 drop(reply.send(Some(outcome)));
             }
         }
+    }
+}
+
+impl Done {
+    /// The first and the last position that the group has taken, if it has stored anything.
+    fn places(&self) -> Option<(Position, Position)> {
+        let stored = self.outcomes.iter().zip(&self.events).filter_map(|(outcome, events)| match outcome {
+            Ok(appended) if appended.stored == Stored::Now && *events > 0 => {
+                let last = appended.last_position?;
+                Some((Position::new((last.get() + 1).saturating_sub(*events)), last))
+            }
+            _ => None,
+        });
+        stored.reduce(|(first, last), (next, end)| (first.min(next), last.max(end)))
     }
 }
 
@@ -213,7 +279,7 @@ impl Handler<Write> for Writer {
     type Result = ();
 
     fn handle(&mut self, _: Write, context: &mut Self::Context) {
-        self.write(context);
+        self.write_when_gathered(context);
     }
 }
 

@@ -32,16 +32,19 @@ use umbel_core::{
 
 use self::{
     cache::{Cache, Mark},
-    group::{Caution, Group, Outcome},
+    group::{Group, Outcome},
     kinds::{Kinds, PlannedKinds},
     session::{Base, Held, Seen},
     settle::may_be_of_one,
 };
-use crate::postgres::{
-    PostgresOptions,
-    error::{Kind, kind},
-    sql::Statements,
-    target::Target,
+use crate::{
+    caution::Caution,
+    postgres::{
+        PostgresOptions,
+        error::{Kind, kind},
+        sql::Statements,
+        target::Target,
+    },
 };
 
 pub(super) use rows::DocumentRows;
@@ -74,6 +77,7 @@ struct State {
     limit: Option<Pin<Box<Sleep>>>,
     cache: Cache,
     kinds: Kinds,
+    /// Whether to guess: where another node writes to the same streams, it would cost more than it gains.
     caution: Caution,
     /// The generations that are joined to appends, as they were at the revision of the cache's mark: whoever changes that counts it up.
     joined: Vec<Joined>,
@@ -154,12 +158,12 @@ impl State {
     /// Stores a group: by guess, and what that leaves open under the lock.
     async fn store(&mut self, session: &Session, group: &mut Group<'_>) -> Result<(), Error> {
         if let Some(mark) = self.cache.mark()
-            && self.caution.may_guess()
+            && self.caution.may_try()
             && let Some(guess) = self.guess(session, group.appends).await?
         {
             match self.store_by_guess(session, group, mark, guess).await {
-                Ok(()) => self.caution.guessed_right(),
-                Err(error) if kind(&error) == Kind::WrongGuess => self.caution.guessed_wrong(),
+                Ok(()) => self.caution.went_well(),
+                Err(error) if kind(&error) == Kind::WrongGuess => self.caution.failed(),
                 Err(error) => return Err(error),
             }
         }
