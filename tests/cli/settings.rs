@@ -17,7 +17,10 @@ fn a_setting_means_the_same_wherever_it_stands() {
     let status = |umbel: &Umbel, arguments: &[&str]| {
         let mut found = umbel.json(&[&["store", "status"], arguments].concat());
         // How much of its journal is left depends on how soon the tool before closed it.
-        found.iter_mut().filter_map(Value::as_object_mut).for_each(|status| drop(status.remove("size_bytes")));
+        found
+            .iter_mut()
+            .filter_map(Value::as_object_mut)
+            .for_each(|status| drop(status.remove("size_bytes")));
         found
     };
     let by_flag = status(&umbel, &["--set", &flag]);
