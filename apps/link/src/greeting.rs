@@ -64,9 +64,7 @@ pub(crate) enum Stranger {
     )]
     OtherVersion { theirs: u32 },
     /// Its proof is none.
-    #[error(
-        "it does not know the secret of this process: set the same [link] secret (variable UMBEL__LINK__SECRET) in all processes of a store"
-    )]
+    #[error("it has another [link] secret; set the same in all processes of a store (UMBEL__LINK__SECRET)")]
     OtherSecret,
     /// Another process is meant, which was here before.
     #[error("another process was looked for; the one that was meant is gone from that address")]

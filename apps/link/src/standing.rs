@@ -54,6 +54,7 @@ enum News {
     /// The store tells of it no more.
     Gone {
         was_reached: bool,
+        missed: u64,
     },
 }
 
@@ -151,8 +152,8 @@ impl Standings {
         let gone: Vec<_> = known.extract_if(|node, _| !nodes.contains(node)).collect();
         drop(known);
         for (_, (peer, standing)) in gone {
-            let was_reached = standing.contact.reached.is_reached();
-            self.tell(&peer, &News::Gone { was_reached });
+            let Contact { reached, missed, .. } = standing.contact;
+            self.tell(&peer, &News::Gone { was_reached: reached.is_reached(), missed });
         }
     }
 
@@ -185,13 +186,13 @@ impl Standings {
                 this_process = %here, %process, %address, reason,
                 "this process and another one of its store do not talk to each other; nothing is sent to it until that is changed"
             ),
-            News::Gone { was_reached: true } => tracing::warn!(
+            News::Gone { was_reached: true, .. } => tracing::warn!(
                 %process, %address, "another process is gone; what it alone answered is not available until one answers it"
             ),
             // That it is away was told.
-            News::Gone { was_reached: false } => {
-                tracing::info!(%process, %address, "another process is gone that was not reached");
-            }
+            News::Gone { was_reached: false, missed } => tracing::info!(
+                %process, %address, missed, "another process is gone that was not reached; missed are the messages that were not"
+            ),
         }
     }
 
