@@ -156,7 +156,8 @@ fn wrong_usage_is_refused() {
 /// A part of the umbrella runs alone, and what it does not run it does not answer.
 #[test]
 fn runs_a_part() {
-    let umbel = Umbel::new(Store::Sqlite);
+    let mut umbel = Umbel::new(Store::Sqlite);
+    umbel.set("UMBEL__GATEWAY__READY_IN_PART", "true");
     let mut part = umbel.start(&["--only", "accounts,gateway"]);
     part.await_ready();
     let ada = part.client().register("ada");

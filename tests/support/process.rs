@@ -205,6 +205,15 @@ impl Running {
         });
     }
 
+    /// Waits until its gateway answers, whether it is ready or not.
+    #[track_caller]
+    pub(crate) fn await_live(&self) {
+        let client = self.client();
+        eventually("the gateway to live", || {
+            client.try_get("/health/live").ok().filter(|answer| answer.status == 200)
+        });
+    }
+
     /// The number of the process.
     pub(crate) fn id(&self) -> u32 {
         self.child.id()

@@ -17,6 +17,7 @@ use crate::{
     encoded::{EncodedAnswer, How},
     handle::Bus,
     names::lasting,
+    peers::Contact,
     visible::{Awaits, Consistency},
 };
 
@@ -24,6 +25,9 @@ use crate::{
 pub trait Carrier: Send + Sync + 'static {
     /// Takes one to this process and brings back what became of it, before its deadline.
     fn carry<'a>(&'a self, to: &'a Peer, parcel: &'a Parcel) -> BoxFuture<'a, Result<Delivery, NotCarried>>;
+
+    /// How the contact to this process stands.
+    fn contact(&self, to: NodeId) -> Contact;
 }
 
 /// A message for an owner in another process.
@@ -76,6 +80,13 @@ pub enum NotCarried {
     /// It was not sent, or not begun. Another process may be tried.
     #[error("{0}")]
     NotSent(String),
+    /// It was not sent, and will not be to that process until somebody changes something, as when their secrets differ. Another one may be
+    /// tried.
+    #[error("{0}")]
+    Unwelcome(String),
+    /// It is more than that process takes. Another one may be tried.
+    #[error("{0}")]
+    TooLarge(String),
     /// It cannot be sent, to nobody.
     #[error("{0}")]
     Impossible(String),
@@ -275,7 +286,8 @@ impl Bus {
     }
 
     /// Takes a message to one of those who answer it. Who cannot be reached is passed over; when that is all of them the store is asked
-    /// once more, for one that has been started anew is known under another address.
+    /// once more, for one that has been started anew is known under another address. That nobody answers it any more who did a moment ago
+    /// passes; that those who do are not talked to does not, and counts as if nobody did.
     async fn carry(&self, parcel: &Parcel) -> Result<Delivery, Unanswered> {
         let Some(carrier) = self.carrier() else { return Err(Unanswered::NoOwner) };
         let (mut tried, mut attempts) = (Vec::<NodeId>::new(), Attempts::default());
@@ -294,12 +306,26 @@ impl Bus {
                 }
             }
             if looked || Instant::now() >= parcel.deadline {
-                return Err(attempts.end());
+                return Err(match attempts.end() {
+                    Unanswered::NoOwner => self.no_owner(parcel),
+                    end => end,
+                });
             }
             looked = true;
             self.look_elsewhere(parcel.deadline).await;
             peers = self.elsewhere().answering(parcel.errand.kind(), &parcel.name);
             peers.retain(|peer| !tried.contains(&peer.node));
+        }
+    }
+
+    /// What it means that nobody is known who answers a message.
+    fn no_owner(&self, parcel: &Parcel) -> Unanswered {
+        let name = &parcel.name;
+        match self.elsewhere().was_answered(parcel.errand.kind(), name) {
+            Some(address) => Unanswered::Unavailable(format!(
+                "{name} was answered at {address} until a moment ago; the process there has stopped"
+            )),
+            None => Unanswered::NoOwner,
         }
     }
 }
@@ -309,6 +335,8 @@ impl Bus {
 struct Attempts {
     /// Why somebody could not be reached, the last of them.
     unreached: Option<String>,
+    /// Why somebody does not take one that is so large.
+    too_large: Option<String>,
     /// Set when an attempt was made of which nobody knows how it ended: then nothing that comes later can say that nothing was done.
     lost: Option<String>,
 }
@@ -344,6 +372,11 @@ impl Attempts {
                 self.unreached = Some(format!("{name} is answered at {}: {reason}", peer.address));
                 Ok(())
             }
+            NotCarried::Unwelcome(_) => Ok(()),
+            NotCarried::TooLarge(reason) => {
+                self.too_large = Some(reason);
+                Ok(())
+            }
             NotCarried::Lost(reason) if parcel.errand.may_be_repeated() => {
                 self.lost = Some(format!("{name} was being answered at {}: {reason}", peer.address));
                 Ok(())
@@ -355,10 +388,11 @@ impl Attempts {
     }
 
     fn end(self) -> Unanswered {
-        match (self.lost, self.unreached) {
-            (Some(reason), _) => Unanswered::Crashed(reason),
-            (None, Some(reason)) => Unanswered::Unavailable(reason),
-            (None, None) => Unanswered::NoOwner,
+        match self {
+            Self { lost: Some(reason), .. } => Unanswered::Crashed(reason),
+            Self { unreached: Some(reason), .. } => Unanswered::Unavailable(reason),
+            Self { too_large: Some(reason), .. } => Unanswered::Impossible(reason),
+            _ => Unanswered::NoOwner,
         }
     }
 }

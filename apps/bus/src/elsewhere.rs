@@ -2,7 +2,7 @@
 //! what is here; what it has not heard yet may be asked for once, before somebody says that a message has no owner.
 
 use std::{
-    collections::{BTreeMap, BTreeSet, HashSet},
+    collections::{BTreeMap, BTreeSet, HashMap, HashSet},
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicBool, AtomicUsize, Ordering},
@@ -20,11 +20,19 @@ use umbel_core::{
     subscription::NodeId,
 };
 
-use crate::{edge, handle::Bus, routes::Progress};
+use crate::{
+    edge,
+    handle::Bus,
+    routes::{Progress, Routes},
+};
 
 /// How long somebody waits for the store to say who else is there. It is one small read; a store that takes longer is in trouble, and
 /// whoever asks learns that soon enough.
 const LOOK_WITHIN: Duration = Duration::from_secs(1);
+
+/// How long a message counts as one that somebody will answer again whose last process has gone: what starting a process anew takes, give
+/// or take.
+const MISSED_FOR: Duration = Duration::from_secs(30);
 
 /// Another process that takes messages.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,9 +44,11 @@ pub struct Peer {
 }
 
 /// What kind of message somebody looks for an owner of: a command and a query may have the same name.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Kind {
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Kind {
+    /// Something to be done.
     Command,
+    /// Something to be told.
     Query,
 }
 
@@ -51,6 +61,10 @@ pub(crate) struct Elsewhere {
     address: Mutex<Option<String>>,
     listeners: watch::Sender<Arc<[Listener]>>,
     peers: ArcSwap<Vec<Reachable>>,
+    /// Counts changes of those.
+    changes: watch::Sender<u64>,
+    /// What was answered elsewhere a moment ago and is not any more.
+    missed: Mutex<Missed>,
     /// Counts choices among several peers, so that each gets its turn.
     turns: AtomicUsize,
     /// Counts the looks that somebody waits for, and those that were taken.
@@ -58,10 +72,37 @@ pub(crate) struct Elsewhere {
     looked: watch::Sender<u64>,
 }
 
-struct Reachable {
-    peer: Peer,
+/// Messages that nobody answers any more: since when, and where they were answered.
+type Missed = HashMap<(Kind, String), (Instant, Arc<str>)>;
+
+/// Another process that takes messages, and which.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Reachable {
+    pub(crate) peer: Peer,
     commands: HashSet<String>,
     queries: HashSet<String>,
+}
+
+impl Reachable {
+    /// What it answers.
+    fn names(&self) -> impl Iterator<Item = (Kind, &String)> {
+        let commands = self.commands.iter().map(|name| (Kind::Command, name));
+        commands.chain(self.queries.iter().map(|name| (Kind::Query, name)))
+    }
+
+    fn answers(&self, kind: Kind, name: &str) -> bool {
+        match kind {
+            Kind::Command => self.commands.contains(name),
+            Kind::Query => self.queries.contains(name),
+        }
+    }
+
+    /// Names of what it answers and nobody here does, in order.
+    pub(crate) fn beyond(&self, routes: &Routes) -> Vec<String> {
+        let beyond = self.names().filter(|(kind, name)| !routes.answers(*kind, name));
+        let beyond: BTreeSet<_> = beyond.map(|(_, name)| name.clone()).collect();
+        beyond.into_iter().collect()
+    }
 }
 
 impl Elsewhere {
@@ -72,6 +113,8 @@ impl Elsewhere {
             address: Mutex::default(),
             listeners: watch::Sender::new(Vec::new().into()),
             peers: ArcSwap::default(),
+            changes: watch::Sender::new(0),
+            missed: Mutex::default(),
             turns: AtomicUsize::new(0),
             wanted: watch::Sender::new(0),
             looked: watch::Sender::new(0),
@@ -80,12 +123,53 @@ impl Elsewhere {
 
     /// Those that say they answer this, in the order in which to try them.
     pub(crate) fn answering(&self, kind: Kind, name: &str) -> Vec<Peer> {
-        let mut found = found(&self.peers.load(), kind, name);
+        let mut found = self.who_answers(kind, name);
         if found.len() > 1 {
             let turn = self.turns.fetch_add(1, Ordering::Relaxed) % found.len();
             found.rotate_left(turn);
         }
         found
+    }
+
+    /// The same, in no order.
+    pub(crate) fn who_answers(&self, kind: Kind, name: &str) -> Vec<Peer> {
+        let peers = self.peers.load();
+        peers.iter().filter(|one| one.answers(kind, name)).map(|one| one.peer.clone()).collect()
+    }
+
+    /// All that take messages.
+    pub(crate) fn known(&self) -> Arc<Vec<Reachable>> {
+        self.peers.load_full()
+    }
+
+    pub(crate) fn changed(&self) -> watch::Receiver<u64> {
+        self.changes.subscribe()
+    }
+
+    /// Where a message was answered until a moment ago that is answered nowhere now, if it was: a process that stops or is started anew takes
+    /// so long to be there again.
+    pub(crate) fn was_answered(&self, kind: Kind, name: &str) -> Option<Arc<str>> {
+        let missed = self.missed.lock().unwrap_or_else(PoisonError::into_inner);
+        let (since, address) = missed.get(&(kind, name.to_owned()))?;
+        (since.elapsed() < MISSED_FOR).then(|| Arc::clone(address))
+    }
+
+    fn meet(&self, peers: Vec<Reachable>) {
+        let before = self.peers.load_full();
+        if *before == peers {
+            return;
+        }
+        let is_answered = |kind, name: &str| peers.iter().any(|one| one.answers(kind, name));
+        let mut missed = self.missed.lock().unwrap_or_else(PoisonError::into_inner);
+        missed.retain(|(kind, name), (since, _)| since.elapsed() < MISSED_FOR && !is_answered(*kind, name));
+        for one in before.iter() {
+            for (kind, name) in one.names().filter(|(kind, name)| !is_answered(*kind, name)) {
+                missed.insert((kind, name.clone()), (Instant::now(), Arc::clone(&one.peer.address)));
+            }
+        }
+        drop(missed);
+        self.peers.store(Arc::new(peers));
+        self.changes.send_modify(|changes| *changes += 1);
     }
 
     fn know(&self, others: Vec<Process>) {
@@ -98,7 +182,7 @@ impl Elsewhere {
                 peers.push(Reachable { peer, commands, queries });
             }
         }
-        self.peers.store(Arc::new(peers));
+        self.meet(peers);
         let listeners = merged(listeners);
         self.listeners.send_if_modified(|known| {
             let is_news = **known != *listeners;
@@ -108,14 +192,6 @@ impl Elsewhere {
             is_news
         });
     }
-}
-
-fn found(peers: &[Reachable], kind: Kind, name: &str) -> Vec<Peer> {
-    let answers = |one: &&Reachable| match kind {
-        Kind::Command => one.commands.contains(name),
-        Kind::Query => one.queries.contains(name),
-    };
-    peers.iter().filter(answers).map(|one| one.peer.clone()).collect()
 }
 
 /// Each once, though several processes run it, maybe in several versions: with all events that one of them listens to.
@@ -158,8 +234,7 @@ impl Bus {
             .map(|progress| Listener { events: events(&progress), name: progress.name.to_owned() })
             .collect();
         listeners.sort();
-        let address = self.elsewhere().address.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let reach = address.map(|address| {
+        let reach = self.reached_here().map(|address| {
             let (commands, queries) = self.routes().names();
             Reach { address, commands, queries }
         });
@@ -178,10 +253,10 @@ impl Bus {
         self.elsewhere().listeners.subscribe()
     }
 
-    /// The processes on the same store that take messages, as far as they are known.
+    /// Where others reach this process, while they do.
     #[must_use]
-    pub fn peers(&self) -> Vec<Peer> {
-        self.elsewhere().peers.load().iter().map(|one| one.peer.clone()).collect()
+    pub fn reached_here(&self) -> Option<String> {
+        self.elsewhere().address.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Tells what the other processes on the same store have told. The store calls it now and then.

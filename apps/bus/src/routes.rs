@@ -14,6 +14,7 @@ use umbel_core::{Command, Position, Query, Request};
 use crate::{
     ask::Ask,
     dispatch::Dispatch,
+    elsewhere::Kind,
     encoded::{AskEncoded, DispatchEncoded, ask_encoded, dispatch_encoded},
     envelope::{Envelope, SendError},
 };
@@ -258,6 +259,14 @@ impl Routes {
     /// How a query of this wire name is asked.
     pub(crate) fn query(&self, name: &str) -> Option<AskEncoded> {
         self.queries.get(name).map(|named| named.ask)
+    }
+
+    /// Whether somebody here answers messages of this wire name.
+    pub(crate) fn answers(&self, kind: Kind, name: &str) -> bool {
+        match kind {
+            Kind::Command => self.commands.contains_key(name),
+            Kind::Query => self.queries.contains_key(name),
+        }
     }
 
     /// Wire names of the commands and of the queries, each in order.

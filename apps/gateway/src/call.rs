@@ -8,7 +8,7 @@ use std::{
 
 use actix_web::{FromRequest, HttpMessage, HttpRequest, dev::Payload, web};
 use contracts::accounts::{GetUser, User};
-use umbel_bus::{AskError, Bus, DispatchError, DispatchOptions};
+use umbel_bus::{AskError, Bus, DispatchError, DispatchOptions, Kind, Whereabouts};
 use umbel_core::{Command, CommandId, Json, Query, Timestamp};
 use uuid::Uuid;
 
@@ -16,6 +16,7 @@ use crate::{
     edge::{IDEMPOTENCY_KEY, RequestContext},
     error::ApiError,
     guard::LoginGuard,
+    needs::Needed,
     state::State,
     token::TokenError,
 };
@@ -49,7 +50,7 @@ impl Call {
 
     /// Carries out a command and waits until the next request can see it. What is stored but not visible in time
     /// is a success all the same: it will not be lost, and the client must not send it again.
-    pub(crate) async fn dispatch<C: Command>(
+    pub(crate) async fn dispatch<C: Command + Needed>(
         &self,
         command: C,
         user: Option<Uuid>,
@@ -73,6 +74,9 @@ impl Call {
                         tracing::debug!(command = C::NAME, request_id = %self.context.id, "{refusal}");
                     }
                     DispatchError::NoHandler { .. } => self.warn_of_unanswered(C::NAME),
+                    DispatchError::Unavailable { reason, .. } => {
+                        self.log_unavailable(Kind::Command, C::NAME, reason);
+                    }
                     error => self.log_failure(C::NAME, error),
                 }
                 Err(ApiError::of_dispatch(error))
@@ -81,10 +85,11 @@ impl Call {
     }
 
     /// Asks a query.
-    pub(crate) async fn ask<Q: Query>(&self, query: Q) -> Result<Q::Answer, ApiError> {
+    pub(crate) async fn ask<Q: Query + Needed>(&self, query: Q) -> Result<Q::Answer, ApiError> {
         self.bus().ask_within(query, self.remaining()).await.map_err(|error| {
             match &error {
                 AskError::NoHandler { .. } => self.warn_of_unanswered(Q::NAME),
+                AskError::Unavailable { reason, .. } => self.log_unavailable(Kind::Query, Q::NAME, reason),
                 error => self.log_failure(Q::NAME, error),
             }
             error.into()
@@ -141,8 +146,19 @@ impl Call {
         if self.state.note_unanswered(message) {
             tracing::warn!(
                 message_name = message,
-                "nobody answers this; run the app that does, here or in a process that is reached from here ([link] address)"
+                "nobody answers this; run the app that does, here or in a process that is reached from here ([link] address); \
+                 `umbel peers` shows which there are"
             );
+        }
+    }
+
+    /// That a process is away is told once by what carries messages to it, with how many it missed, and not again for each of them.
+    fn log_unavailable(&self, kind: Kind, message: &'static str, reason: &str) {
+        match self.bus().whereabouts(kind, message) {
+            Whereabouts::Here | Whereabouts::There => self.log_failure(message, &reason),
+            Whereabouts::Unreached | Whereabouts::Nowhere => {
+                tracing::debug!(message_name = message, request_id = %self.context.id, reason, "not available");
+            }
         }
     }
 

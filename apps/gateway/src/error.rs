@@ -62,7 +62,7 @@ impl ApiError {
         Self { retry_after: Some(retry_after), ..error }
     }
 
-    /// The app that would answer is no part of what runs here. Trying again will not change that.
+    /// The app that would answer runs neither here nor, as of late, in a process that is talked to. Trying again will not change that.
     fn not_here() -> Self {
         Self::new(StatusCode::SERVICE_UNAVAILABLE, "server", "does not run the app that answers this")
     }

@@ -18,6 +18,7 @@ pub mod floor;
 mod guard;
 mod health;
 pub mod metrics;
+mod needs;
 mod routes;
 mod secret;
 mod server;

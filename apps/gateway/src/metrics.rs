@@ -14,7 +14,7 @@ use std::{
 use actix_web::{App, HttpResponse, HttpServer, web};
 use anyhow::{Context, Result};
 use tokio::time::Instant;
-use umbel_bus::{Bus, Progress, SubscriptionView};
+use umbel_bus::{Bus, Contact, PeerView, Progress, Reached, SubscriptionView};
 use umbel_core::store::{ListSubscriptions, StoreError};
 use umbel_supervision::{Worker, WorkerContext};
 
@@ -86,7 +86,7 @@ async fn metrics(source: web::Data<Source>) -> HttpResponse {
     }
     let _answering = Answering(Arc::clone(&source.busy));
     let seen = source.see().await;
-    HttpResponse::Ok().content_type(text::CONTENT_TYPE).body(told(&source.bus.progress(), &seen))
+    HttpResponse::Ok().content_type(text::CONTENT_TYPE).body(told(&source.bus, &seen))
 }
 
 /// While it lives somebody is being answered.
@@ -132,7 +132,8 @@ impl Source {
 }
 
 /// All numbers, as text.
-fn told(progress: &[Progress], seen: &Seen) -> String {
+fn told(bus: &Bus, seen: &Seen) -> String {
+    let progress: Vec<Progress> = bus.progress();
     let mut text = Text::default();
     text.family("umbel_metrics_complete", Kind::Gauge, "1 if the store said all that was asked for, else 0.");
     text.sample(&[], u64::from(seen.complete));
@@ -147,7 +148,7 @@ fn told(progress: &[Progress], seen: &Seen) -> String {
         Kind::Gauge,
         "The position of the log that a projection or handler of this process has come to.",
     );
-    for one in progress {
+    for one in &progress {
         text.sample(&[("component", one.name)], one.stand.position.borrow().get());
     }
     text.family(
@@ -155,11 +156,51 @@ fn told(progress: &[Progress], seen: &Seen) -> String {
         Kind::Gauge,
         "1 while something keeps a projection or handler of this process from going on, else 0.",
     );
-    for one in progress {
+    for one in &progress {
         text.sample(&[("component", one.name)], u64::from(one.stand.held_up.borrow().is_some()));
     }
+    peers_told(&mut text, &bus.peers());
     text.finish()
 }
+
+/// What is told of the other processes on the store that take messages.
+fn peers_told(text: &mut Text, peers: &[PeerView]) {
+    for (name, help, number) in PEER {
+        text.family(name, Kind::Gauge, help);
+        for PeerView { peer, contact, counted_on } in peers {
+            let process = peer.node.0.to_string();
+            let labels = [("process", process.as_str()), ("address", &*peer.address)];
+            text.sample(&labels, number(contact, counted_on.len()));
+        }
+    }
+}
+
+/// A number of another process: its name, what it says, and what it is of the contact to it and the number of messages that it is counted on
+/// for.
+type OfPeer = (&'static str, &'static str, fn(&Contact, usize) -> u64);
+
+/// What is told of each.
+const PEER: [OfPeer; 4] = [
+    (
+        "umbel_peer_counted_on",
+        "Kinds of messages that the process answers and nobody here does.",
+        |_, messages| u64::try_from(messages).unwrap_or(u64::MAX),
+    ),
+    (
+        "umbel_peer_reached",
+        "1 if the process is reached, else 0; also 0 if nobody has tried, as it is not counted on.",
+        |contact, _| u64::from(contact.reached.is_reached()),
+    ),
+    ("umbel_peer_away_seconds", "Seconds since the process is not reached; 0 if it is.", |contact, _| {
+        let away = matches!(contact.reached, Reached::Away | Reached::Refused);
+        contact.since.filter(|_| away).map_or(0, |since| since.elapsed().as_secs())
+    }),
+    (
+        "umbel_peer_missed_messages",
+        "Messages that did not get to the process since it is not reached.",
+        |contact, _| contact.missed,
+    ),
+];
 
 /// A number of a subscription: its name, what it says, and where it is.
 type OfSubscription = (&'static str, &'static str, fn(&SubscriptionView) -> u64);

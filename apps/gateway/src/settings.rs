@@ -38,6 +38,8 @@ pub struct GatewaySettings {
     /// moves every half second.
     #[serde(deserialize_with = "within::<_, _, 1000, 600_000>")]
     pub head_deadline_ms: u64,
+    /// Whether it is ready while messages of the API are answered nowhere that is reached.
+    pub ready_in_part: bool,
     /// How often logging in to one account may fail from one address; 0 for any number.
     pub login_failures_max: u32,
     /// How often logging in may fail from one address, whatever the account; 0 for any number.
@@ -123,6 +125,7 @@ mod tests {
             "address": "127.0.0.1:0", "workers": 2, "body_limit_bytes": 1000, "jwt_secret": "", "jwt_secret_file": "",
             "jwt_secret_before": "",
             "jwt_lifetime_s": 60, "cors_allowed_origins": "*", "request_deadline_ms": 5000, "head_deadline_ms": 5000,
+            "ready_in_part": false,
             "login_failures_max": 10, "login_failures_per_address_max": 100, "login_failures_within_s": 60,
             "login_failures_kept_max": 100, "client_address_header": "",
         });

@@ -23,6 +23,8 @@ pub(crate) struct State {
     /// What makes a command's id out of an idempotency key and no guess. All nodes that share a secret share it.
     pub(crate) pepper: Uuid,
     pub(crate) readiness: Readiness,
+    /// Whether it is ready while somebody is missing who answers the API's messages.
+    pub(crate) ready_in_part: bool,
     pub(crate) cors: Cors,
     pub(crate) body_limit_bytes: usize,
     pub(crate) request_deadline: Duration,
@@ -48,6 +50,7 @@ impl State {
                 format!("umbel/pepper/{}", secret.expose()).as_bytes(),
             ),
             readiness,
+            ready_in_part: settings.ready_in_part,
             cors: Cors::new(&settings.cors_allowed_origins),
             body_limit_bytes: settings.body_limit_bytes,
             request_deadline: settings.request_deadline(),

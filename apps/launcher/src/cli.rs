@@ -15,6 +15,7 @@ use crate::{
     new_app::NewCommand,
     notices::NoticesCommand,
     outbox::OutboxCommand,
+    peers::{self, PeersArgs},
     projections::ProjectionsCommand,
     run,
     schedule::ScheduleCommand,
@@ -44,6 +45,7 @@ Examples:
   umbel run --only accounts,articles \\
       --set store.url=postgres://umbel@localhost/conduit
   umbel tree
+  umbel peers
   umbel store status
   umbel events tail --follow
   umbel streams list --sort version --desc
@@ -86,6 +88,9 @@ enum Command {
     /// Print the supervision tree of what runs: states, restarts, last causes
     #[command(after_help = tree::EXAMPLES)]
     Tree(TreeArgs),
+    /// Print the other processes that each one talks to, and how it stands with them
+    #[command(after_help = peers::EXAMPLES)]
+    Peers(PeersArgs),
     /// The log: look at it, write it out, take it in
     #[command(subcommand)]
     Events(EventsCommand),
@@ -152,6 +157,7 @@ impl Cli {
         match self.command {
             Command::Run(args) => run::run(&options, &args),
             Command::Tree(args) => tree::tree(&quiet(options), &args),
+            Command::Peers(args) => peers::peers(&quiet(options), &args),
             Command::Events(command) => command.execute(&quiet(options)),
             Command::Streams(command) => command.execute(&quiet(options)),
             Command::Store(command) => command.execute(&quiet(options)),

@@ -195,6 +195,7 @@ mod tests {
             ("link.address", "x"),
             ("link.address", "0.0.0.0:0"),
             ("link.requests_max", "0"),
+            ("link.in_flight_max_bytes", "0"),
             ("metrics.subscriptions_max", "0"),
             ("gateway.jwt_secret", "short"),
             ("gateway.request_deadline_ms", "0"),

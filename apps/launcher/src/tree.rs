@@ -4,16 +4,17 @@ use std::time::Duration;
 
 use clap::Args;
 use umbel_host::{
-    ExitStatus, Failed, OrExit,
-    control::{ControlSettings, Place, Process, Question, Unanswered, ask},
+    Failed,
+    control::{Process, Question},
 };
-use umbel_settings::{LoadOptions, Settings};
+use umbel_settings::LoadOptions;
 use umbel_supervision::TreeNode;
 
 use crate::{
     args::JsonArg,
     print::{Column, Printer, number, print_one, shortened, text},
-    tool::{Done, failed, without_store},
+    running,
+    tool::Done,
 };
 
 pub(crate) const EXAMPLES: &str = "\
@@ -42,43 +43,10 @@ pub(crate) struct TreeArgs {
 }
 
 pub(crate) fn tree(options: &LoadOptions, args: &TreeArgs) -> Result<(), Failed> {
-    let settings = Settings::load(options).or_exit(ExitStatus::Settings)?;
-    let control: ControlSettings = settings.section("control").or_exit(ExitStatus::Settings)?;
-    let place = Place::parse(&control.socket).or_exit(ExitStatus::Settings)?;
-    without_store(async || {
-        let place = place.ok_or_else(|| {
-            failed(format!(
-                "control.socket is not set in the environment {}, so no umbrella answers; set it for `umbel run` and for \
-                 this, such as UMBEL__CONTROL__SOCKET=data/umbel-{{pid}}.sock",
-                settings.environment().name
-            ))
-        })?;
-        show(&place, &control, args.json.json)
+    let json = args.json.json;
+    running::ask_each(options, &Question::Tree, |process: Process, not_first| {
+        if json { Ok(print_one(true, &process, "")?) } else { print(&process, not_first) }
     })
-}
-
-/// Shows whoever answers; fails when nobody is there, or one of those who are does not answer.
-fn show(place: &Place, control: &ControlSettings, json: bool) -> Done {
-    let (mut shown, mut trouble) = (0, None);
-    let unreadable = |error| failed(format!("cannot look for {}: {error}", control.socket));
-    for socket in place.sockets().map_err(unreadable)? {
-        match ask::<Process>(&socket, &Question::Tree, control.deadline()) {
-            Ok(process) if json => print_one(true, &process, "")?,
-            Ok(process) => print(&process, shown > 0)?,
-            Err(Unanswered::NobodyThere) => continue,
-            Err(Unanswered::Failed(error)) => trouble = Some(format!("{error:#}")),
-        }
-        shown += 1;
-    }
-    match trouble {
-        Some(trouble) => Err(failed(trouble)),
-        None if shown == 0 => Err(failed(format!(
-            "no umbrella runs that answers on {}; start one with `umbel run`, or name its settings (--env, --set \
-             control.socket=...; a relative path begins in the folder where it was started)",
-            control.socket
-        ))),
-        None => Ok(()),
-    }
 }
 
 fn print(process: &Process, not_first: bool) -> Done {
@@ -103,7 +71,7 @@ fn cells(branch: &str, node: &TreeNode) -> [String; 7] {
 }
 
 /// A time as people say it, in its two largest units.
-fn lasting(time: Duration) -> String {
+pub(crate) fn lasting(time: Duration) -> String {
     let seconds = time.as_secs();
     let (minutes, hours, days) = (seconds / 60, seconds / 3600, seconds / 86_400);
     match (days, hours, minutes) {

@@ -22,17 +22,22 @@ use umbel_bus::{Delivery, NotCarried, Parcel};
 use crate::{
     frame::{Frames, Unsendable, encode},
     greet::Greeted,
+    load::{Held, Load},
     settings::LinkSettings,
+    standing::End,
     wire::{Answered, Asked, WireDelivery, WireParcel},
 };
 
 /// A connection that carries messages, until it is closed.
 pub(crate) struct Connection {
     began: Instant,
-    frame_max_bytes: usize,
+    /// What both sides take, and what this one would.
+    frame_max: (usize, usize),
     next: AtomicU64,
     /// As many messages as may be in flight.
     places: Arc<Semaphore>,
+    /// As many bytes as they may have together.
+    load: Arc<Load>,
     outgoing: mpsc::Sender<Outgoing>,
     waiting: Mutex<Waiting>,
     /// Told when an answer has not come as long as its caller waited: then it is found out whether anybody is there.
@@ -58,6 +63,8 @@ struct Request {
 struct Outgoing {
     id: u64,
     frame: Vec<u8>,
+    /// Also when its caller has given up and it is still here.
+    _held: Arc<Held>,
 }
 
 /// How a message ended that a connection was given.
@@ -79,17 +86,18 @@ impl Connection {
     pub(crate) fn over<S>(
         greeted: Greeted<S>,
         settings: &LinkSettings,
-    ) -> (Arc<Self>, impl Future<Output = ()> + Send + use<S>)
+    ) -> (Arc<Self>, impl Future<Output = End> + Send + use<S>)
     where
         S: AsyncRead + AsyncWrite + Send + 'static,
     {
-        let Greeted { stream, frames, began } = greeted;
+        let Greeted { stream, frames, began, frame_max } = greeted;
         let (outgoing, queue) = mpsc::channel(settings.requests_max);
         let connection = Arc::new(Self {
             began,
-            frame_max_bytes: settings.frame_max_bytes,
+            frame_max: (frame_max, settings.frame_max_bytes),
             next: AtomicU64::new(1),
             places: Arc::new(Semaphore::new(settings.requests_max)),
+            load: Load::new(settings.in_flight_max_bytes),
             outgoing,
             waiting: Mutex::default(),
             doubt: Notify::new(),
@@ -114,10 +122,19 @@ impl Connection {
         let id = self.next.fetch_add(1, Ordering::Relaxed);
         let frame = match self.frame(id, parcel) {
             Ok(frame) => frame,
-            Err(reason) => {
-                let reason = format!("{} cannot leave the process: {reason}", parcel.name);
-                return Ended::Known(Err(NotCarried::Impossible(reason)));
+            Err(error) => {
+                let reason = format!("{} cannot leave the process: {error}", parcel.name);
+                let (_, ours) = self.frame_max;
+                let error = match error {
+                    Unsendable::TooLong { length, .. } if length <= ours => NotCarried::TooLarge(reason),
+                    _ => NotCarried::Impossible(reason),
+                };
+                return Ended::Known(Err(error));
             }
+        };
+        let Some(held) = self.load.take(frame.len()).map(Arc::new) else {
+            let reason = "too many bytes for it are in flight (link.in_flight_max_bytes)";
+            return Ended::Known(Err(NotCarried::NotSent(reason.into())));
         };
         let (answer, answered) = oneshot::channel();
         {
@@ -129,7 +146,8 @@ impl Connection {
         }
         let mine = Place { connection: self, id };
         // There is room for as many as have a place, unless some have given up whose frames still wait.
-        if self.outgoing.try_send(Outgoing { id, frame }).is_err() {
+        let outgoing = Outgoing { id, frame, _held: Arc::clone(&held) };
+        if self.outgoing.try_send(outgoing).is_err() {
             return if self.is_open() {
                 let reason = "too many messages to it wait to be sent (link.requests_max)";
                 Ended::Known(Err(NotCarried::NotSent(reason.into())))
@@ -162,7 +180,7 @@ impl Connection {
         let left = parcel.deadline.saturating_duration_since(self.began);
         let deadline_ms = u64::try_from(left.as_millis()).unwrap_or(u64::MAX);
         let parcel = WireParcel::of(parcel).map_err(|error| Unsendable::NoJson(error.to_string()))?;
-        encode(&Asked::Request { id, deadline_ms, parcel }, self.frame_max_bytes)
+        encode(&Asked::Request { id, deadline_ms, parcel }, self.frame_max.0)
     }
 
     fn waiting(&self) -> MutexGuard<'_, Waiting> {
@@ -190,7 +208,8 @@ impl Connection {
         frames: Frames,
         queue: mpsc::Receiver<Outgoing>,
         (idle, patience): (Duration, Duration),
-    ) where
+    ) -> End
+    where
         S: AsyncRead + AsyncWrite + Send + 'static,
     {
         // Also when this future is dropped, as with the thread that it runs on.
@@ -203,7 +222,9 @@ impl Connection {
             reason = self.be_in_doubt(ping, patience) => reason,
         };
         tracing::debug!(%reason, "a connection to another process ends");
+        let in_order = !self.is_open();
         self.close(&reason);
+        End { in_order, reason }
     }
 
     /// Hands out answers.
@@ -273,7 +294,7 @@ impl Connection {
         loop {
             self.doubt.notified().await;
             let heard = self.heard.notified();
-            let Ok(frame) = encode(&Asked::Ping, self.frame_max_bytes) else { continue };
+            let Ok(frame) = encode(&Asked::Ping, self.frame_max.0) else { continue };
             // If one is being written still, that one is answered.
             drop(ping.try_send(frame));
             if timeout(patience, heard).await.is_err() {

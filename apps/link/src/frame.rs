@@ -27,7 +27,9 @@ pub(crate) enum BadFrame {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Unsendable {
     /// It is longer than may be.
-    #[error("it takes {length} bytes, of which {most} may travel (link.frame_max_bytes)")]
+    #[error(
+        "it takes {length} bytes, of which {most} may travel (the lesser link.frame_max_bytes of both processes)"
+    )]
     TooLong { length: usize, most: usize },
     /// It has no JSON form.
     #[error("it has no JSON form: {0}")]
@@ -83,6 +85,11 @@ impl Frames {
 
     /// The next frame, if all of it has come.
     pub(crate) fn next<T: DeserializeOwned>(&mut self) -> Result<Option<T>, BadFrame> {
+        Ok(self.next_sized()?.map(|(frame, _)| frame))
+    }
+
+    /// The same, with how many bytes it has.
+    pub(crate) fn next_sized<T: DeserializeOwned>(&mut self) -> Result<Option<(T, usize)>, BadFrame> {
         let Some((head, rest)) = self.bytes.get(self.taken..).and_then(<[u8]>::split_first_chunk::<HEAD>)
         else {
             return Ok(None);
@@ -94,7 +101,7 @@ impl Frames {
         let Some(frame) = rest.get(..length) else { return Ok(None) };
         let read = serde_json::from_slice(frame).map_err(|error| BadFrame::Malformed(error.to_string()));
         self.taken += HEAD + length;
-        read.map(Some)
+        read.map(|frame| Some((frame, length)))
     }
 }
 

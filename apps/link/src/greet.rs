@@ -12,7 +12,7 @@ use umbel_core::subscription::NodeId;
 
 use crate::{
     frame::{BadFrame, Frames, Unsendable, encode},
-    greeting::{Caller, GREETING_MAX_BYTES, Greeting, Host, Nonce, Stranger},
+    greeting::{Caller, GREETING_MAX_BYTES, Host, Nonce, Stranger},
     settings::LinkSettings,
 };
 
@@ -21,7 +21,12 @@ use crate::{
 pub(crate) enum NotGreeted {
     /// There is no connection, or not any more.
     #[error(transparent)]
-    Io(#[from] io::Error),
+    Io(io::Error),
+    /// It closes the connection, as one does that expects TLS, or does not.
+    #[error(
+        "it hung up instead of greeting; check that both processes have certificates ([link] tls_*), or none has"
+    )]
+    HungUp,
     /// The other side is not to be talked to.
     #[error(transparent)]
     Stranger(#[from] Stranger),
@@ -41,6 +46,28 @@ pub(crate) enum NotGreeted {
     NoRandomness,
 }
 
+impl NotGreeted {
+    /// Whether that stays so until somebody changes something.
+    pub(crate) fn is_lasting(&self) -> bool {
+        match self {
+            // What TLS says of a certificate that it does not accept, or of what is no TLS.
+            Self::Io(error) => error.kind() == io::ErrorKind::InvalidData,
+            Self::Stranger(stranger) => stranger.is_lasting(),
+            Self::BadFrame(_) | Self::Unsendable(_) => true,
+            Self::HungUp | Self::Silent(_) | Self::NoRandomness => false,
+        }
+    }
+}
+
+impl From<io::Error> for NotGreeted {
+    fn from(error: io::Error) -> Self {
+        match error.kind() {
+            io::ErrorKind::UnexpectedEof => Self::HungUp,
+            _ => Self::Io(error),
+        }
+    }
+}
+
 /// A connection whose other side has proven itself.
 pub(crate) struct Greeted<S> {
     pub(crate) stream: S,
@@ -48,6 +75,8 @@ pub(crate) struct Greeted<S> {
     pub(crate) frames: Frames,
     /// When its clock began.
     pub(crate) began: Instant,
+    /// Bytes of a frame that both sides take.
+    pub(crate) frame_max: usize,
 }
 
 /// Greets as the one who has connected, and looks for this process.
@@ -58,14 +87,15 @@ pub(crate) async fn call<S: AsyncRead + AsyncWrite + Unpin>(
 ) -> Result<Greeted<S>, NotGreeted> {
     in_time(settings, async {
         let (mut stream, mut frames) = (stream, Frames::new(GREETING_MAX_BYTES));
-        let caller = Caller::new(&settings.secret, process, nonce()?);
+        let caller = Caller::new(&settings.secret, process, nonce()?, settings.frame_max_bytes);
         say(&mut stream, &caller.hello()).await?;
         let challenge = hear(&mut stream, &mut frames).await?;
-        say(&mut stream, &caller.prove(challenge)?).await?;
+        let (proof, frame_max) = caller.prove(challenge)?;
+        say(&mut stream, &proof).await?;
         Caller::enter(hear(&mut stream, &mut frames).await?)?;
-        frames.allow(settings.frame_max_bytes);
+        frames.allow(frame_max);
         // The other side's clock began before this one's, so a deadline never is later there than here.
-        Ok(Greeted { stream, frames, began: Instant::now() })
+        Ok(Greeted { stream, frames, began: Instant::now(), frame_max })
     })
     .await
 }
@@ -81,11 +111,11 @@ pub(crate) async fn host<S: AsyncRead + AsyncWrite + Unpin>(
         let welcomed = welcome(&mut stream, &mut frames, process, settings).await;
         if let Err(NotGreeted::Stranger(stranger)) = &welcomed {
             // So that it is told on the other side, too. Whether that hears it is its own business.
-            drop(say(&mut stream, &Greeting::Refused { reason: stranger.to_string() }).await);
+            drop(say(&mut stream, &stranger.refusal()).await);
         }
-        let began = welcomed?;
-        frames.allow(settings.frame_max_bytes);
-        Ok(Greeted { stream, frames, began })
+        let (began, frame_max) = welcomed?;
+        frames.allow(frame_max);
+        Ok(Greeted { stream, frames, began, frame_max })
     })
     .await
 }
@@ -95,14 +125,15 @@ async fn welcome<S: AsyncRead + AsyncWrite + Unpin>(
     frames: &mut Frames,
     process: NodeId,
     settings: &LinkSettings,
-) -> Result<Instant, NotGreeted> {
+) -> Result<(Instant, usize), NotGreeted> {
     let hello = hear(stream, frames).await?;
-    let (host, challenge) = Host::challenge(&settings.secret, process, nonce()?, hello)?;
+    let ours = (nonce()?, settings.frame_max_bytes);
+    let (host, challenge) = Host::challenge(&settings.secret, process, ours, hello)?;
     say(stream, &challenge).await?;
     let welcome = host.check(hear(stream, frames).await?)?;
     let began = Instant::now();
     say(stream, &welcome).await?;
-    Ok(began)
+    Ok((began, host.frame_max()))
 }
 
 async fn in_time<T>(
@@ -127,7 +158,7 @@ async fn hear<T: DeserializeOwned>(
             return Ok(frame);
         }
         if stream.read_buf(frames.space()).await? == 0 {
-            return Err(io::Error::from(io::ErrorKind::UnexpectedEof).into());
+            return Err(NotGreeted::HungUp);
         }
     }
 }

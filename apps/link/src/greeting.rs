@@ -15,7 +15,7 @@ use uuid::Uuid;
 use crate::settings::Secret;
 
 /// Of the protocol. Both sides must speak the same.
-pub(crate) const VERSION: u32 = 1;
+pub(crate) const VERSION: u32 = 2;
 
 /// Bytes that a greeting's frame may have: who has not proven himself is not listened to for long.
 pub(crate) const GREETING_MAX_BYTES: usize = 1024;
@@ -25,15 +25,34 @@ pub(crate) const GREETING_MAX_BYTES: usize = 1024;
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Greeting {
     /// First, by the one who connects.
-    Hello { version: u32, nonce: String, process: Uuid },
+    Hello {
+        version: u32,
+        nonce: String,
+        process: Uuid,
+        /// Bytes of a frame that he takes. Another version may not say.
+        #[serde(default)]
+        frame_max: usize,
+    },
     /// The answer to it.
-    Challenge { version: u32, nonce: String, proof: String },
+    Challenge {
+        version: u32,
+        nonce: String,
+        proof: String,
+        /// Bytes of a frame that this side takes.
+        #[serde(default)]
+        frame_max: usize,
+    },
     /// His proof.
     Proof { proof: String },
     /// He is in.
     Welcome,
     /// He is not.
-    Refused { reason: String },
+    Refused {
+        reason: String,
+        /// Whether that stays so until somebody changes something.
+        #[serde(default)]
+        lasting: bool,
+    },
 }
 
 /// Why nothing is carried on a connection.
@@ -45,9 +64,7 @@ pub(crate) enum Stranger {
     )]
     OtherVersion { theirs: u32 },
     /// Its proof is none.
-    #[error(
-        "it does not know the secret of this process: set the same [link] secret (variable UMBEL__LINK__SECRET) in all processes of a store"
-    )]
+    #[error("it has another [link] secret; set the same in all processes of a store (UMBEL__LINK__SECRET)")]
     OtherSecret,
     /// Another process is meant, which was here before.
     #[error("another process was looked for; the one that was meant is gone from that address")]
@@ -56,8 +73,25 @@ pub(crate) enum Stranger {
     #[error("it does not keep to the order of greeting: it says {0}")]
     OutOfTurn(&'static str),
     /// The other side said no.
-    #[error("it refuses this process: {0}")]
-    Refused(String),
+    #[error("it refuses this process: {reason}")]
+    Refused { reason: String, lasting: bool },
+}
+
+impl Stranger {
+    /// Whether it stays one until somebody changes something, a setting or a program.
+    pub(crate) const fn is_lasting(&self) -> bool {
+        match self {
+            Self::OtherVersion { .. } | Self::OtherSecret | Self::OutOfTurn(_) => true,
+            // Whoever looks for a process that is gone hears of that through the store.
+            Self::OtherProcess => false,
+            Self::Refused { lasting, .. } => *lasting,
+        }
+    }
+
+    /// What is said to it.
+    pub(crate) fn refusal(&self) -> Greeting {
+        Greeting::Refused { reason: self.to_string(), lasting: self.is_lasting() }
+    }
 }
 
 /// A number used once.
@@ -69,6 +103,7 @@ pub(crate) struct Caller<'a> {
     secret: &'a Secret,
     process: NodeId,
     nonce: Nonce,
+    frame_max: usize,
 }
 
 /// The one who was connected to, between its challenge and its welcome.
@@ -76,8 +111,8 @@ pub(crate) struct Caller<'a> {
 pub(crate) struct Host<'a> {
     secret: &'a Secret,
     process: NodeId,
-    theirs: String,
-    ours: Nonce,
+    theirs: (String, usize),
+    ours: (Nonce, usize),
 }
 
 /// On which side of a connection somebody is: a proof of one side is none of the other.
@@ -88,9 +123,9 @@ enum Role {
 }
 
 impl<'a> Caller<'a> {
-    /// Looks for this process.
-    pub(crate) const fn new(secret: &'a Secret, process: NodeId, nonce: Nonce) -> Self {
-        Self { secret, process, nonce }
+    /// Looks for this process, and takes frames of so many bytes.
+    pub(crate) const fn new(secret: &'a Secret, process: NodeId, nonce: Nonce, frame_max: usize) -> Self {
+        Self { secret, process, nonce, frame_max }
     }
 
     /// What he says first.
@@ -99,39 +134,45 @@ impl<'a> Caller<'a> {
             version: VERSION,
             nonce: BASE64_STANDARD.encode(self.nonce),
             process: self.process.0,
+            frame_max: self.frame_max,
         }
     }
 
-    /// What he says to a challenge, if it comes from a process that knows the secret.
-    pub(crate) fn prove(&self, heard: Greeting) -> Result<Greeting, Stranger> {
-        let (theirs, proof) = match heard {
-            Greeting::Challenge { version: VERSION, nonce, proof } => (number(nonce)?, proof),
+    /// What he says to a challenge, if it comes from a process that knows the secret; and the bytes that frames may have from then on, which
+    /// both take.
+    pub(crate) fn prove(&self, heard: Greeting) -> Result<(Greeting, usize), Stranger> {
+        let (theirs, most, proof) = match heard {
+            Greeting::Challenge { version: VERSION, nonce, proof, frame_max } => {
+                (number(nonce)?, frame_max, proof)
+            }
             Greeting::Challenge { version: theirs, .. } => return Err(Stranger::OtherVersion { theirs }),
-            Greeting::Refused { reason } => return Err(Stranger::Refused(reason)),
+            Greeting::Refused { reason, lasting } => return Err(Stranger::Refused { reason, lasting }),
             other => return Err(Stranger::OutOfTurn(other.name())),
         };
         let ours = BASE64_STANDARD.encode(self.nonce);
-        let said = Said { process: self.process, caller: &ours, host: &theirs };
+        let said = Said { process: self.process, caller: (&ours, self.frame_max), host: (&theirs, most) };
         said.check(self.secret, Role::Host, &proof)?;
-        Ok(Greeting::Proof { proof: said.proof(self.secret, Role::Caller) })
+        let proof = Greeting::Proof { proof: said.proof(self.secret, Role::Caller) };
+        Ok((proof, most.min(self.frame_max)))
     }
 
     /// Whether he is let in.
     pub(crate) fn enter(heard: Greeting) -> Result<(), Stranger> {
         match heard {
             Greeting::Welcome => Ok(()),
-            Greeting::Refused { reason } => Err(Stranger::Refused(reason)),
+            Greeting::Refused { reason, lasting } => Err(Stranger::Refused { reason, lasting }),
             other => Err(Stranger::OutOfTurn(other.name())),
         }
     }
 }
 
 impl<'a> Host<'a> {
-    /// Challenges one who says hello, if it is this process that he looks for.
+    /// Challenges one who says hello, if it is this process that he looks for; with a number used once, and the bytes of a frame that this side
+    /// takes.
     pub(crate) fn challenge(
         secret: &'a Secret,
         process: NodeId,
-        ours: Nonce,
+        ours: (Nonce, usize),
         heard: Greeting,
     ) -> Result<(Self, Greeting), Stranger> {
         let theirs = match heard {
@@ -141,20 +182,25 @@ impl<'a> Host<'a> {
             Greeting::Hello { process: meant, .. } if meant != process.0 => {
                 return Err(Stranger::OtherProcess);
             }
-            Greeting::Hello { nonce, .. } => number(nonce)?,
+            Greeting::Hello { nonce, frame_max, .. } => (number(nonce)?, frame_max),
             other => return Err(Stranger::OutOfTurn(other.name())),
         };
         let host = Self { secret, process, theirs, ours };
-        let nonce = BASE64_STANDARD.encode(ours);
+        let (nonce, frame_max) = (BASE64_STANDARD.encode(ours.0), ours.1);
         let proof = host.said(&nonce).proof(secret, Role::Host);
-        Ok((host, Greeting::Challenge { version: VERSION, nonce, proof }))
+        Ok((host, Greeting::Challenge { version: VERSION, nonce, proof, frame_max }))
+    }
+
+    /// Bytes that frames may have, which both take.
+    pub(crate) fn frame_max(&self) -> usize {
+        self.ours.1.min(self.theirs.1)
     }
 
     /// Whether he is welcome.
     pub(crate) fn check(&self, heard: Greeting) -> Result<Greeting, Stranger> {
         match heard {
             Greeting::Proof { proof } => {
-                let ours = BASE64_STANDARD.encode(self.ours);
+                let ours = BASE64_STANDARD.encode(self.ours.0);
                 self.said(&ours).check(self.secret, Role::Caller, &proof)?;
                 Ok(Greeting::Welcome)
             }
@@ -163,21 +209,26 @@ impl<'a> Host<'a> {
     }
 
     fn said<'b>(&'b self, ours: &'b str) -> Said<'b> {
-        Said { process: self.process, caller: &self.theirs, host: ours }
+        let (caller, most) = &self.theirs;
+        Said { process: self.process, caller: (caller, *most), host: (ours, self.ours.1) }
     }
 }
 
 /// What a proof is about.
 struct Said<'a> {
     process: NodeId,
-    caller: &'a str,
-    host: &'a str,
+    caller: (&'a str, usize),
+    host: (&'a str, usize),
 }
 
 impl Said<'_> {
     fn text(&self, role: Role) -> String {
-        // No part of it can run into the next one: all have their lengths.
-        format!("umbel link {VERSION}\n{role:?}\n{}\n{}\n{}", self.process.0, self.caller, self.host)
+        let ((caller, his_most), (host, its_most)) = (self.caller, self.host);
+        // No part of it can run into the next one: none has a new line in it.
+        format!(
+            "umbel link {VERSION}\n{role:?}\n{}\n{caller}\n{his_most}\n{host}\n{its_most}",
+            self.process.0
+        )
     }
 
     fn proof(&self, secret: &Secret, role: Role) -> String {

@@ -12,13 +12,14 @@ use tokio::{
     sync::{Mutex as AsyncMutex, watch},
     time::{Instant, timeout, timeout_at},
 };
-use umbel_bus::{Carrier, Delivery, NotCarried, Parcel, Peer};
+use umbel_bus::{Carrier, Contact, Delivery, NotCarried, Parcel, Peer};
 use umbel_core::subscription::NodeId;
 
 use crate::{
     connection::{Connection, Ended},
     greet::{self, NotGreeted},
     settings::LinkSettings,
+    standing::{Standings, Unmet},
     tls::{Stream, Tls},
 };
 
@@ -42,6 +43,7 @@ pub(crate) struct Peers {
     tls: Tls,
     stage: watch::Sender<Stage>,
     known: Mutex<HashMap<NodeId, Arc<AsyncMutex<State>>>>,
+    standings: Arc<Standings>,
 }
 
 /// How one of them stands.
@@ -51,18 +53,25 @@ enum State {
     New,
     Connected(Arc<Connection>),
     /// It could not be reached at that time.
-    Unreached(Instant, String),
+    Unreached(Instant, Unmet),
 }
 
 impl Peers {
-    pub(crate) fn new(settings: LinkSettings, tls: Tls) -> Self {
-        Self { settings, tls, stage: watch::Sender::new(Stage::Between), known: Mutex::default() }
+    /// Those of this process.
+    pub(crate) fn of(here: NodeId, settings: LinkSettings, tls: Tls) -> Self {
+        Self {
+            settings,
+            tls,
+            stage: watch::Sender::new(Stage::Between),
+            known: Mutex::default(),
+            standings: Arc::new(Standings::new(here)),
+        }
     }
 
     /// Where connections live from now on. Those that there were end with their thread.
     pub(crate) fn enter(&self, stage: Stage) {
         self.stage.send_replace(stage);
-        self.known.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        self.forget_all();
     }
 
     /// Connections have no thread for now, unless they are to have none any more.
@@ -74,15 +83,35 @@ impl Peers {
             }
             was_up
         });
+        self.forget_all();
+    }
+
+    fn forget_all(&self) {
         self.known.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        self.standings.forget_all();
+    }
+
+    /// Forgets how it stands with those that are not among these.
+    pub(crate) fn forget_but(&self, nodes: &[NodeId]) {
+        self.standings.forget_but(nodes);
+    }
+
+    /// Connects to a process that is not connected, before anybody has a message for it.
+    pub(crate) async fn meet(&self, to: &Peer) {
+        // Why it was not reached is noted where that is found out.
+        drop(self.connected(to).await);
     }
 
     async fn take(&self, to: &Peer, parcel: &Parcel) -> Result<Delivery, NotCarried> {
         let mut reason = String::new();
         for _ in 0..ATTEMPTS {
             let connected = timeout_at(parcel.deadline, self.connected(to)).await;
-            let connected = connected.unwrap_or_else(|_| Err("it was not connected in time".into()));
-            match connected.map_err(NotCarried::NotSent)?.ask(parcel).await {
+            let connected = connected.unwrap_or_else(|_| Err(Unmet::passing("it was not connected in time")));
+            let connection = connected.map_err(|Unmet { reason, lasting }| {
+                self.standings.missed(to);
+                if lasting { NotCarried::Unwelcome(reason) } else { NotCarried::NotSent(reason) }
+            })?;
+            match connection.ask(parcel).await {
                 Ended::Known(end) => return end,
                 Ended::Closed(why) => reason = why,
             }
@@ -91,41 +120,45 @@ impl Peers {
     }
 
     /// The connection to a process, made unless there is one.
-    async fn connected(&self, to: &Peer) -> Result<Arc<Connection>, String> {
+    async fn connected(&self, to: &Peer) -> Result<Arc<Connection>, Unmet> {
         let thread = self.thread().await?;
-        let mut state = self.slot(to)?.lock_owned().await;
+        let slot = self.slot(to).inspect_err(|unmet| self.standings.unmet(to, unmet))?;
+        let mut state = slot.lock_owned().await;
         match &*state {
             State::Connected(connection) if connection.is_open() => return Ok(Arc::clone(connection)),
-            State::Unreached(when, reason) if when.elapsed() < self.settings.retry() => {
-                return Err(reason.clone());
+            State::Unreached(when, unmet) if when.elapsed() < self.settings.retry() => {
+                return Err(unmet.clone());
             }
             _ => {}
         }
         let (to, settings, tls) = (to.clone(), self.settings.clone(), self.tls.clone());
+        let standings = Arc::clone(&self.standings);
         // There, so that it lives on that thread and ends with it; to its end, also when the one who has begun it does not wait that long:
         // the next one finds what became of it, and makes no other one beside it.
         let connecting = thread.spawn(async move {
-            let connected = connect(&to, &tls, &settings).await;
+            let connected = connect(&to, &tls, &settings, standings).await;
             *state = match &connected {
                 Ok(connection) => State::Connected(Arc::clone(connection)),
-                Err(reason) => State::Unreached(Instant::now(), reason.clone()),
+                Err(unmet) => State::Unreached(Instant::now(), unmet.clone()),
             };
             connected
         });
-        connecting.await.unwrap_or_else(|_ended| Err("the link of this process has just ended".into()))
+        connecting
+            .await
+            .unwrap_or_else(|_ended| Err(Unmet::passing("the link of this process has just ended")))
     }
 
     /// The thread on which connections live, once there is one.
-    async fn thread(&self) -> Result<Handle, String> {
+    async fn thread(&self) -> Result<Handle, Unmet> {
         let mut stage = self.stage.subscribe();
         match stage.wait_for(|stage| !matches!(stage, Stage::Between)).await.as_deref() {
             Ok(Stage::Up(thread)) => Ok(thread.clone()),
-            _ => Err("this process stops".into()),
+            _ => Err(Unmet::passing("this process stops")),
         }
     }
 
     /// What is kept of a process. Those that are gone are forgotten when one is added.
-    fn slot(&self, to: &Peer) -> Result<Arc<AsyncMutex<State>>, String> {
+    fn slot(&self, to: &Peer) -> Result<Arc<AsyncMutex<State>>, Unmet> {
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(slot) = known.get(&to.node) {
             return Ok(Arc::clone(slot));
@@ -138,7 +171,7 @@ impl Peers {
             Err(_) => true,
         });
         if known.len() >= self.settings.connections_max {
-            return Err("this process talks to too many others (link.connections_max)".into());
+            return Err(Unmet::passing("this process talks to too many others (link.connections_max)"));
         }
         let slot = Arc::new(AsyncMutex::new(State::New));
         known.insert(to.node, Arc::clone(&slot));
@@ -146,22 +179,26 @@ impl Peers {
     }
 }
 
-/// Connects to a process and greets it; why that is not possible is told.
-async fn connect(to: &Peer, tls: &Tls, settings: &LinkSettings) -> Result<Arc<Connection>, String> {
+/// Connects to a process and greets it, and notes how that went and how it ends.
+async fn connect(
+    to: &Peer,
+    tls: &Tls,
+    settings: &LinkSettings,
+    standings: Arc<Standings>,
+) -> Result<Arc<Connection>, Unmet> {
     let greeted = async { greet::call(reach(&to.address, tls).await?, to.node, settings).await };
     let greeted = timeout(settings.connect_timeout(), greeted).await;
     match greeted.unwrap_or(Err(NotGreeted::Silent(settings.connect_timeout_ms))) {
         Ok(greeted) => {
-            tracing::debug!(address = %to.address, "connected to another process");
             let (connection, drive) = Connection::over(greeted, settings);
-            tokio::spawn(drive);
+            let (to, number) = (to.clone(), standings.connected(to));
+            tokio::spawn(async move { standings.ended(&to, number, &drive.await) });
             Ok(connection)
         }
         Err(error) => {
-            if matches!(error, NotGreeted::Stranger(_)) {
-                tracing::warn!(address = %to.address, %error, "cannot talk to another process of this store");
-            }
-            Err(error.to_string())
+            let unmet = Unmet { reason: error.to_string(), lasting: error.is_lasting() };
+            standings.unmet(to, &unmet);
+            Err(unmet)
         }
     }
 }
@@ -176,5 +213,9 @@ async fn reach(address: &str, tls: &Tls) -> Result<Stream, NotGreeted> {
 impl Carrier for Peers {
     fn carry<'a>(&'a self, to: &'a Peer, parcel: &'a Parcel) -> BoxFuture<'a, Result<Delivery, NotCarried>> {
         Box::pin(self.take(to, parcel))
+    }
+
+    fn contact(&self, to: NodeId) -> Contact {
+        self.standings.of(to)
     }
 }

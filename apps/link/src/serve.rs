@@ -1,6 +1,6 @@
 //! Messages of other processes: taken from a connection, handed to the bus, answered.
 
-use std::{sync::Arc, time::Duration};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufWriter},
@@ -8,12 +8,14 @@ use tokio::{
     sync::{Semaphore, mpsc},
     time::{Instant, sleep_until, timeout},
 };
-use umbel_bus::{AskError, Bus, Delivery, DispatchError, Errand};
+use umbel_bus::{AskError, Bus, Delivery, DispatchError};
 use umbel_supervision::Stopping;
 
 use crate::{
+    complaints::Complaints,
     frame::{BadFrame, Frames, encode},
     greet::{self, Greeted, NotGreeted},
+    load::{Held, Load},
     settings::LinkSettings,
     tls::Tls,
     wire::{Answered, Asked, WireParcel},
@@ -25,27 +27,45 @@ const AHEAD_MAX: Duration = Duration::from_secs(1_000_000_000);
 /// Whoever asks closes an idle connection himself; one that is idle for so many times that long has lost the other side.
 const IDLE_FACTOR: u32 = 2;
 
-/// Talks to one that has connected until either has enough.
-pub(crate) async fn converse(
-    stream: TcpStream,
-    bus: Bus,
-    (settings, tls): (LinkSettings, Tls),
-    stopping: Stopping,
-) {
-    let stream = match timeout(settings.connect_timeout(), tls.accept(stream)).await {
-        Ok(Ok(stream)) => stream,
-        Ok(Err(error)) => {
-            tracing::warn!(%error, "one that connected has no certificate that is accepted (link.tls_authority)");
-            return;
+/// What answers those that connect.
+#[derive(Clone)]
+pub(crate) struct Door {
+    pub(crate) bus: Bus,
+    pub(crate) settings: LinkSettings,
+    pub(crate) tls: Tls,
+    pub(crate) complaints: Arc<Complaints>,
+}
+
+impl Door {
+    /// Talks to one that has connected until either has enough.
+    pub(crate) async fn converse(self, stream: TcpStream, from: SocketAddr, stopping: Stopping) {
+        let Self { bus, settings, tls, complaints } = self;
+        let complain = |what: &str, error: &dyn std::fmt::Display| {
+            let said = format!("{what}: {error}");
+            if complaints.is_news(from.ip(), &said, Instant::now()) {
+                let here = bus.node().0;
+                tracing::warn!(this_process = %here, from = %from.ip(), "{said}");
+            }
+        };
+        let stream = match timeout(settings.connect_timeout(), tls.accept(stream)).await {
+            Ok(Ok(stream)) => stream,
+            Ok(Err(error)) => {
+                let what = "one that connected has no certificate that is accepted (link.tls_authority)";
+                return complain(what, &error);
+            }
+            Err(_silent) => return,
+        };
+        let greeted = match greet::host(stream, bus.node(), &settings).await {
+            Ok(greeted) => greeted,
+            Err(NotGreeted::Stranger(stranger)) => {
+                return complain("a process that connected was refused", &stranger);
+            }
+            Err(error) => return tracing::debug!(%error, "one that connected did not greet"),
+        };
+        let host = Host { bus: bus.clone(), settings, frame_max: greeted.frame_max };
+        if let Err(error) = host.answer_all(greeted, stopping).await {
+            complain("another process said what is not understood; its connection is closed", &error);
         }
-        Err(_silent) => return,
-    };
-    match greet::host(stream, bus.node(), &settings).await {
-        Ok(greeted) => Host { bus, settings }.answer_all(greeted, stopping).await,
-        Err(NotGreeted::Stranger(stranger)) => {
-            tracing::warn!(%stranger, "a process that connected was refused");
-        }
-        Err(error) => tracing::debug!(%error, "one that connected did not greet"),
     }
 }
 
@@ -53,14 +73,29 @@ pub(crate) async fn converse(
 struct Host {
     bus: Bus,
     settings: LinkSettings,
+    /// Bytes of a frame that both sides take.
+    frame_max: usize,
+}
+
+/// An answer on its way, which counts until it is written.
+struct Outgoing {
+    frame: Vec<u8>,
+    _held: Option<Held>,
+}
+
+impl From<Vec<u8>> for Outgoing {
+    /// One that is too small to count.
+    fn from(frame: Vec<u8>) -> Self {
+        Self { frame, _held: None }
+    }
 }
 
 impl Host {
-    async fn answer_all<S>(self, greeted: Greeted<S>, stopping: Stopping)
+    async fn answer_all<S>(self, greeted: Greeted<S>, stopping: Stopping) -> Result<(), BadFrame>
     where
         S: AsyncRead + AsyncWrite + Send + 'static,
     {
-        let Greeted { stream, frames, began } = greeted;
+        let Greeted { stream, frames, began, .. } = greeted;
         let (read, write) = tokio::io::split(stream);
         let (answers, queue) = mpsc::channel(self.settings.requests_max);
         // What has begun is answered as long as anybody is there to hear it.
@@ -69,14 +104,12 @@ impl Host {
             ended = self.take_all(read, frames, began, &answers, stopping) => ended,
             () = answers.closed() => Ok(()),
         };
-        if let Err(error) = ended {
-            tracing::warn!(%error, "another process said what is not understood; its connection is closed");
-        }
         drop(answers);
         // It ends when the last one that is being answered has been, or with this: who takes no answers keeps no connection.
         if timeout(self.settings.drain(), &mut writing).await.is_err() {
             writing.abort();
         }
+        ended
     }
 
     async fn take_all(
@@ -84,13 +117,14 @@ impl Host {
         mut read: impl AsyncRead + Unpin,
         mut frames: Frames,
         began: Instant,
-        answers: &mpsc::Sender<Vec<u8>>,
+        answers: &mpsc::Sender<Outgoing>,
         stopping: Stopping,
     ) -> Result<(), BadFrame> {
         let places = Arc::new(Semaphore::new(self.settings.requests_max));
+        let load = Load::new(self.settings.in_flight_max_bytes);
         let (mut stopping, mut leaves_at) = (stopping, None::<Instant>);
         loop {
-            while let Some(asked) = frames.next()? {
+            while let Some((asked, bytes)) = frames.next_sized()? {
                 match asked {
                     Asked::Ping => self.say(answers, &Answered::Pong).await,
                     Asked::Request { id, .. } if leaves_at.is_some() => {
@@ -107,12 +141,22 @@ impl Host {
                                 .await;
                             continue;
                         };
-                        let one = One { bus: self.bus.clone(), id, most: self.settings.frame_max_bytes };
+                        let Some(mut held) = load.take(bytes) else {
+                            self.refuse(
+                                answers,
+                                id,
+                                "too many bytes are in flight (link.in_flight_max_bytes)",
+                            )
+                            .await;
+                            continue;
+                        };
+                        let one = One { bus: self.bus.clone(), id, most: self.frame_max };
                         let answers = answers.clone();
                         tokio::spawn(async move {
-                            let answer = one.answer(parcel, by).await;
+                            let frame = one.answer(parcel, by).await;
+                            held.become_of(frame.len());
                             // Whoever asked may be gone.
-                            drop(answers.send(answer).await);
+                            drop(answers.send(Outgoing { frame, _held: Some(held) }).await);
                             drop(place);
                         });
                     }
@@ -139,14 +183,14 @@ impl Host {
         }
     }
 
-    async fn refuse(&self, answers: &mpsc::Sender<Vec<u8>>, id: u64, reason: &str) {
+    async fn refuse(&self, answers: &mpsc::Sender<Outgoing>, id: u64, reason: &str) {
         self.say(answers, &Answered::Refused { id, reason: reason.to_owned() }).await;
     }
 
-    async fn say(&self, answers: &mpsc::Sender<Vec<u8>>, what: &Answered) {
-        if let Ok(frame) = encode(what, self.settings.frame_max_bytes) {
+    async fn say(&self, answers: &mpsc::Sender<Outgoing>, what: &Answered) {
+        if let Ok(frame) = encode(what, self.frame_max) {
             // Whoever asked may be gone.
-            drop(answers.send(frame).await);
+            drop(answers.send(frame.into()).await);
         }
     }
 }
@@ -165,15 +209,14 @@ impl One {
             Ok(parcel) => parcel,
             Err(error) => return self.refused(&error.to_string()),
         };
-        let is_query = matches!(parcel.errand, Errand::Query);
         let delivery = self.bus.deliver(parcel).await;
+        let (is_query, became) = (matches!(delivery, Delivery::Query(_)), became(&delivery));
         let answer = Answered::Answer { id: self.id, delivery: delivery.into() };
         encode(&answer, self.most).unwrap_or_else(|error| {
-            let reason = format!("its answer cannot travel: {error}");
+            let reason = format!("{became}, but its answer cannot travel: {error}");
             let delivery = if is_query {
                 Delivery::Query(Err(AskError::Failed { reason }))
             } else {
-                let reason = format!("it was carried out, but {reason}");
                 Delivery::Command { answer: Box::new(Err(DispatchError::Failed { reason })), awaits: None }
             };
             self.frame(&Answered::Answer { id: self.id, delivery: delivery.into() })
@@ -190,11 +233,22 @@ impl One {
     }
 }
 
+/// What became of a message, in words for when its answer cannot say it.
+fn became(delivery: &Delivery) -> &'static str {
+    let Delivery::Command { answer, .. } = delivery else { return "it was asked" };
+    match &**answer {
+        Ok(_) | Err(DispatchError::NotYetVisible { .. }) => "it was carried out",
+        Err(DispatchError::Rejected(_)) => "it was rejected and nothing was stored",
+        Err(DispatchError::Timeout { .. }) => "nobody knows whether it was carried out",
+        Err(_) => "it failed",
+    }
+}
+
 /// Sends answers until there are no more, or nobody takes them.
-async fn write_all(write: impl AsyncWrite + Unpin, mut queue: mpsc::Receiver<Vec<u8>>) {
+async fn write_all(write: impl AsyncWrite + Unpin, mut queue: mpsc::Receiver<Outgoing>) {
     let mut write = BufWriter::new(write);
-    while let Some(frame) = queue.recv().await {
-        let written = match write.write_all(&frame).await {
+    while let Some(one) = queue.recv().await {
+        let written = match write.write_all(&one.frame).await {
             Ok(()) if queue.is_empty() => write.flush().await,
             written => written,
         };

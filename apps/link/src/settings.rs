@@ -44,6 +44,9 @@ pub struct LinkSettings {
     /// Messages in flight on one connection.
     #[serde(deserialize_with = "within::<_, _, 1, 100_000>")]
     pub requests_max: usize,
+    /// Bytes of the messages in flight on one connection together, as they travel.
+    #[serde(deserialize_with = "within::<_, _, 4_096, 68_719_476_736>")]
+    pub in_flight_max_bytes: usize,
     /// Bytes of one message or answer as it travels.
     #[serde(deserialize_with = "within::<_, _, 4_096, 1_073_741_824>")]
     pub frame_max_bytes: usize,
@@ -66,6 +69,13 @@ impl LinkSettings {
     /// # Errors
     /// When they would let in whoever comes, or nobody would find the process; the message names what to set.
     pub fn check(&self) -> Result<()> {
+        let (most, together) = (self.frame_max_bytes, self.in_flight_max_bytes);
+        if together < most {
+            bail!(
+                "[link] in_flight_max_bytes = {together} is less than one message may have (frame_max_bytes = {most}): \
+                 set it to as much or more"
+            );
+        }
         let length = self.secret.0.len();
         let Some(address) = self.address else {
             if length > 0 {
@@ -187,7 +197,8 @@ mod tests {
         let mut settings = json!({
             "address": "127.0.0.1:0", "advertise": "", "secret": "", "connect_timeout_ms": 1000, "retry_ms": 200,
             "tls_certificate": "", "tls_key": "", "tls_authority": "",
-            "idle_ms": 60_000, "requests_max": 1024, "frame_max_bytes": 16_777_216, "connections_max": 256,
+            "idle_ms": 60_000, "requests_max": 1024, "frame_max_bytes": 16_777_216,
+            "in_flight_max_bytes": 67_108_864, "connections_max": 256,
             "drain_ms": 2000,
         });
         changes.iter().for_each(|(key, value)| settings[*key] = value.clone());
@@ -205,6 +216,7 @@ mod tests {
             ("idle_ms", json!(0)),
             ("requests_max", json!(0)),
             ("frame_max_bytes", json!(10)),
+            ("in_flight_max_bytes", json!(10)),
             ("connections_max", json!(0)),
             ("drain_ms", json!(u64::MAX)),
             ("retry_ms", json!(u64::MAX)),
@@ -237,6 +249,8 @@ mod tests {
         assert!(short.contains("31 bytes") && !short.contains("xxx"), "{short}");
         let anywhere = [("address", json!("0.0.0.0:4100")), ("secret", json!("s".repeat(32)))];
         assert!(checked(&anywhere).unwrap_err().contains("UMBEL__LINK__ADVERTISE"));
+        let less = checked(&[("in_flight_max_bytes", json!(16_777_215))]).unwrap_err();
+        assert!(less.contains("frame_max_bytes = 16777216"), "{less}");
         assert_eq!(checked(&[("address", json!(""))]), Ok(()), "one that is off needs none");
         let idle = checked(&[("address", json!("")), ("secret", json!("s".repeat(32)))]);
         assert!(

@@ -1,6 +1,6 @@
 //! The link as a part of an umbrella, on a thread of its own: it carries messages for parts whose threads may be blocked.
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{net::SocketAddr, pin::pin, sync::Arc, time::Duration};
 
 use anyhow::{Context, Result};
 use tokio::{
@@ -13,8 +13,10 @@ use umbel_bus::Bus;
 use umbel_supervision::{Worker, WorkerContext};
 
 use crate::{
+    complaints::Complaints,
+    keep::keep,
     peers::{Peers, Stage},
-    serve::converse,
+    serve::Door,
     settings::LinkSettings,
     tls::Tls,
 };
@@ -33,7 +35,7 @@ pub fn worker(settings: LinkSettings, bus: &Bus) -> Result<Option<Worker>> {
     settings.check()?;
     let Some(address) = settings.address.filter(|_| bus.shares_store()) else { return Ok(None) };
     let tls = Tls::load(&settings)?;
-    let peers = Arc::new(Peers::new(settings.clone(), tls.clone()));
+    let peers = Arc::new(Peers::of(bus.node(), settings.clone(), tls.clone()));
     // At once, so that whoever has a message before the link is up waits for it.
     bus.set_carrier(Arc::clone(&peers) as Arc<_>);
     let bus = bus.clone();
@@ -69,18 +71,25 @@ impl Link {
         self.peers.enter(Stage::Up(Handle::current()));
         self.bus.reached_at(Some(advertised));
         context.ready();
+        let door = Door {
+            bus: self.bus.clone(),
+            settings: settings.clone(),
+            tls: self.tls.clone(),
+            complaints: Arc::new(Complaints::default()),
+        };
+        let mut keeping = pin!(keep(Arc::clone(&self.peers), self.bus.clone()));
         let mut conversations = JoinSet::new();
         loop {
             tokio::select! {
                 () = context.stopping() => break,
                 // How it went is told where it went wrong.
                 Some(_) = conversations.join_next() => {}
+                never = &mut keeping => match never {},
                 accepted = listener.accept(), if conversations.len() < settings.connections_max => match accepted {
-                    Ok((stream, _)) => {
+                    Ok((stream, from)) => {
                         // Answers are small, and somebody waits for each.
                         drop(stream.set_nodelay(true));
-                        let (bus, how) = (self.bus.clone(), (settings.clone(), self.tls.clone()));
-                        conversations.spawn(converse(stream, bus, how, context.stopping()));
+                        conversations.spawn(door.clone().converse(stream, from, context.stopping()));
                     }
                     Err(error) => {
                         tracing::warn!(%error, "cannot take a connection of another process");

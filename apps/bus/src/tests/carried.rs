@@ -13,8 +13,8 @@ use uuid::Uuid;
 
 use super::*;
 use crate::{
-    AskError, Carrier, Delivery, DispatchError, DispatchOptions, Dispatched, NotCarried, Outcome, Parcel,
-    Peer, Refusal,
+    AskError, Carrier, Contact, Delivery, DispatchError, DispatchOptions, Dispatched, Kind, NotCarried,
+    Outcome, Parcel, Peer, Reached, Refusal, Whereabouts,
 };
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -48,13 +48,16 @@ impl Carrier for Script {
         self.went_to.lock().unwrap().push(to.node);
         Box::pin(async { self.says.lock().unwrap().pop_front().expect("nobody else is asked") })
     }
+
+    fn contact(&self, to: NodeId) -> Contact {
+        let reached = if to.0.as_u128() == 1 { Reached::Connected } else { Reached::Away };
+        Contact { reached, ..Contact::default() }
+    }
 }
 
-/// A bus that knows three processes which answer both.
-fn among_three() -> (Bus, Arc<Script>) {
-    let (bus, script) = (Bus::new(BusSettings::default()), Arc::<Script>::default());
-    bus.set_carrier(Arc::clone(&script) as _);
-    let process = |number| Process {
+/// A process that answers both.
+fn process(number: u128) -> Process {
+    Process {
         node: NodeId(Uuid::from_u128(number)),
         listeners: Vec::new(),
         reach: Some(Reach {
@@ -62,7 +65,13 @@ fn among_three() -> (Bus, Arc<Script>) {
             commands: vec![Far::NAME.into()],
             queries: vec![Farther::NAME.into()],
         }),
-    };
+    }
+}
+
+/// A bus that knows three of them, of which only the first is reached.
+fn among_three() -> (Bus, Arc<Script>) {
+    let (bus, script) = (Bus::new(BusSettings::default()), Arc::<Script>::default());
+    bus.set_carrier(Arc::clone(&script) as _);
     bus.announce_processes((1..=3).map(process).collect());
     (bus, script)
 }
@@ -78,6 +87,14 @@ fn query(answer: Result<u32, AskError>) -> Carried {
 
 fn not_sent() -> Carried {
     Err(NotCarried::NotSent("refused".into()))
+}
+
+fn unwelcome() -> Carried {
+    Err(NotCarried::Unwelcome("another secret".into()))
+}
+
+fn too_large() -> Carried {
+    Err(NotCarried::TooLarge("too large".into()))
 }
 
 fn lost() -> Carried {
@@ -124,6 +141,12 @@ fn a_command_is_sent_on_as_long_as_that_is_safe() {
             (true, vec![lost(), not_sent(), nobody()], UNKNOWN),
             (true, vec![lost(), Err(NotCarried::Impossible("too large".into()))], UNKNOWN),
             (false, vec![down()], Err(DispatchError::unavailable("down"))),
+            (false, vec![too_large(), unwelcome(), command(Ok(7))], Ok(7)),
+            (
+                false,
+                vec![too_large(), unwelcome(), nobody()],
+                Err(DispatchError::Failed { reason: "too large".into() }),
+            ),
             (
                 false,
                 vec![Err(NotCarried::Impossible("too large".into()))],
@@ -155,6 +178,66 @@ fn a_command_is_sent_on_as_long_as_that_is_safe() {
         };
         assert!(reason.contains(unreached) && reason.contains("refused"), "{reason}");
     });
+}
+
+/// LK-16: given processes that are not talked to until somebody changes a setting, then whoever asks is not told to try again, unless
+/// another one may be reached later.
+#[test]
+fn who_is_not_talked_to_answers_nothing() {
+    run(async {
+        let (bus, script) = among_three();
+        script.says.lock().unwrap().extend([unwelcome(), unwelcome(), unwelcome()]);
+        assert_eq!(bus.ask(Farther).await, Err(AskError::NoHandler { query: Farther::NAME }));
+        script.says.lock().unwrap().extend([unwelcome(), not_sent(), unwelcome()]);
+        assert!(matches!(bus.ask(Farther).await, Err(AskError::Unavailable { .. })));
+    });
+}
+
+/// LK-17: given a process that answered something until a moment ago, then who asks for it may try again; what nobody has answered is told from
+/// that, and so is what somebody else answers.
+#[test]
+fn who_has_just_gone_may_come_back() {
+    run(async {
+        let (bus, script) = among_three();
+        bus.announce_processes(vec![process(3)]);
+        script.says.lock().unwrap().push_back(query(Ok(7)));
+        assert_eq!(bus.ask(Farther).await, Ok(7));
+        let mut last = process(3);
+        last.reach.as_mut().unwrap().queries.clear();
+        bus.announce_processes(vec![last]);
+        let gone = bus.ask(Farther).await;
+        assert!(
+            matches!(&gone, Err(AskError::Unavailable { reason, .. }) if reason.contains("host-3:1 until a moment ago")),
+            "{gone:?}"
+        );
+        let never =
+            bus.dispatch_encoded("far.never", 1, Json::encode(&1).unwrap(), DispatchOptions::default());
+        assert_eq!(never.await.unwrap_err(), DispatchError::NoHandler { command: "far.never".into() });
+        bus.announce_processes(vec![process(4)]);
+        script.says.lock().unwrap().push_back(query(Ok(8)));
+        assert_eq!(bus.ask(Farther).await, Ok(8));
+    });
+}
+
+/// LK-14: what other processes are counted on for, and whether they are reached, shows on the bus.
+#[test]
+fn it_shows_where_messages_are_answered() {
+    let (bus, _) = among_three();
+    let seen: Vec<_> = bus
+        .peers()
+        .into_iter()
+        .map(|view| (view.peer.address, view.contact.reached, view.counted_on))
+        .collect();
+    let both = vec![Far::NAME.to_owned(), Farther::NAME.to_owned()];
+    let expected = [(1, Reached::Connected), (2, Reached::Away), (3, Reached::Away)]
+        .map(|(number, reached)| (format!("host-{number}:1").into(), reached, both.clone()));
+    assert_eq!(seen, expected);
+    assert_eq!(bus.whereabouts(Kind::Query, Farther::NAME), Whereabouts::There);
+    assert_eq!(bus.whereabouts(Kind::Command, Farther::NAME), Whereabouts::Nowhere);
+    let changes = bus.peers_changed();
+    bus.announce_processes(vec![process(2)]);
+    assert_eq!(bus.whereabouts(Kind::Query, Farther::NAME), Whereabouts::Unreached);
+    assert!(changes.has_changed().unwrap());
 }
 
 /// LK-05: a query goes on to the next process whatever became of it, but for its deadline.

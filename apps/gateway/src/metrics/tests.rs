@@ -1,20 +1,21 @@
 //! The numbers of a bus with a store of a few subscriptions, over HTTP.
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{net::SocketAddr, pin::Pin, sync::Arc, time::Duration};
 
 use actix::{Actor, Context, Handler};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     sync::watch,
 };
-use umbel_bus::{Answered, BusSettings, Envelope, RouteSet};
+use umbel_bus::{Answered, BusSettings, Carrier, Delivery, Envelope, NotCarried, Parcel, Peer, RouteSet};
 use umbel_core::{
     Position, Timestamp,
-    store::{AllPage, PartitionState, ReadAll, SubscriptionState},
-    subscription::{Start, SubscriptionName},
+    store::{AllPage, PartitionState, Process, Reach, ReadAll, SubscriptionState},
+    subscription::{NodeId, Start, SubscriptionName},
     version::Place,
 };
 use umbel_supervision::{Group, Policy, Supervisor};
+use uuid::Uuid;
 
 use super::*;
 
@@ -136,6 +137,38 @@ fn subscriptions_and_components_are_told() {
     let oldest = answer.lines().find(|line| line.starts_with("umbel_dead_letters_oldest_seconds")).unwrap();
     assert!(oldest.rsplit(' ').next().unwrap().parse::<u64>().unwrap() > 1_000_000_000, "{oldest}");
     assert!(!answer.contains("poison"), "reasons may quote events");
+}
+
+/// LK-14: other processes are told, by where they are, and whether what they are counted on for can be had.
+#[test]
+fn other_processes_are_told() {
+    struct Away;
+
+    impl Carrier for Away {
+        fn carry<'a>(
+            &'a self,
+            _: &'a Peer,
+            _: &'a Parcel,
+        ) -> Pin<Box<dyn Future<Output = Result<Delivery, NotCarried>> + Send + 'a>> {
+            Box::pin(async { Err(NotCarried::NotSent("away".into())) })
+        }
+
+        fn contact(&self, _: NodeId) -> Contact {
+            let since = Instant::now().checked_sub(Duration::from_secs(7));
+            Contact { reached: Reached::Away, since, last_error: None, missed: 3 }
+        }
+    }
+
+    let bus = Bus::new(BusSettings::default());
+    bus.set_carrier(Arc::new(Away));
+    let reach =
+        Reach { address: "10.0.0.7:4100".into(), commands: vec!["a.b".into()], queries: vec!["a.c".into()] };
+    let node = NodeId(Uuid::from_u128(7));
+    bus.announce_processes(vec![Process { node, listeners: Vec::new(), reach: Some(reach) }]);
+    let labels = format!("{{process=\"{}\",address=\"10.0.0.7:4100\"}}", node.0);
+    let lines = [("counted_on", 2), ("reached", 0), ("away_seconds", 7), ("missed_messages", 3)]
+        .map(|(name, number)| format!("umbel_peer_{name}{labels} {number}"));
+    holds(&told(&bus, &Seen::default()), &lines.each_ref().map(String::as_str));
 }
 
 /// More subscriptions than are told of, and a store that is away, show in a number of their own; the rest is told all the same.

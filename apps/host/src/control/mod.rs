@@ -11,9 +11,11 @@ mod endpoint;
 mod server;
 
 use serde::{Deserialize, Serialize};
-use umbel_bus::at_least_one;
+use tokio::time::Instant;
+use umbel_bus::{PeerView, Reached, at_least_one};
 use umbel_core::Position;
 use umbel_supervision::TreeNode;
+use uuid::Uuid;
 
 pub use client::{Unanswered, ask};
 pub use endpoint::Place;
@@ -44,6 +46,55 @@ pub enum Question {
     Tree,
     /// How far projections and handlers of events have come; answered by a list of [`Standing`].
     Standings,
+    /// Which other processes are known, and how it stands with them; answered by [`Peers`].
+    Peers,
+}
+
+/// A process, and the others on its store that take messages, as it sees them.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Peers {
+    /// Its number.
+    pub process: u32,
+    /// What it is called among the processes on the store.
+    pub node: Uuid,
+    /// Where others reach it; `None` when they do not.
+    pub address: Option<String>,
+    /// The others.
+    pub peers: Vec<PeerStanding>,
+}
+
+/// Another process, as it is seen from one.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PeerStanding {
+    /// What it is called among the processes on the store.
+    pub node: Uuid,
+    /// Where it says that it is reached.
+    pub address: String,
+    /// Whether it is.
+    pub reached: Reached,
+    /// For how long that is so, in milliseconds.
+    pub for_ms: Option<u64>,
+    /// Why it was not reached, the last time that it was not.
+    pub last_error: Option<String>,
+    /// Messages that did not get there since it is not reached.
+    pub missed: u64,
+    /// Names of the messages that it answers and this process does not.
+    pub counted_on: Vec<String>,
+}
+
+impl From<PeerView> for PeerStanding {
+    fn from(PeerView { peer, contact, counted_on }: PeerView) -> Self {
+        let ms = |since: Instant| u64::try_from(since.elapsed().as_millis()).unwrap_or(u64::MAX);
+        Self {
+            node: peer.node.0,
+            address: peer.address.to_string(),
+            reached: contact.reached,
+            for_ms: contact.since.map(ms),
+            last_error: contact.last_error,
+            missed: contact.missed,
+            counted_on,
+        }
+    }
 }
 
 /// A projection or a handler of events, as it tells itself.

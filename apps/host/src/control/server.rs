@@ -19,7 +19,7 @@ use umbel_bus::{Bus, GetTree, Progress};
 use umbel_supervision::{Worker, WorkerContext};
 
 use super::{
-    ControlSettings, Process, Question, Reply, Standing,
+    ControlSettings, Peers, Process, Question, Reply, Standing,
     endpoint::{Endpoint, Place},
 };
 
@@ -129,6 +129,7 @@ impl Server {
                 Err(error) => line_of(&Reply::<()>::Error(format!("the tree does not answer: {error:#}"))),
             },
             Ok(Question::Standings) => line_of(&Reply::Answer(self.standings())),
+            Ok(Question::Peers) => line_of(&Reply::Answer(self.peers())),
             Err(error) => line_of(&Reply::<()>::Error(format!("not a question: {error}"))),
         };
         // A tree has a JSON form; should that change, the client is not left waiting.
@@ -142,6 +143,12 @@ impl Server {
             held_up: stand.held_up.borrow().clone().or_else(|| stand.beside.borrow().clone()),
         };
         self.bus.progress().into_iter().map(standing).collect()
+    }
+
+    fn peers(&self) -> Peers {
+        let (node, address) = (self.bus.node().0, self.bus.reached_here());
+        let peers = self.bus.peers().into_iter().map(Into::into).collect();
+        Peers { process: process::id(), node, address, peers }
     }
 
     async fn tree(&self) -> Result<Process> {
@@ -227,6 +234,10 @@ mod tests {
 
             let reply = exchange(&mut client, "{\"ask\":\"standings\"}\n");
             assert_eq!(reply["answer"], json!([]), "{reply}");
+
+            let reply = exchange(&mut client, "{\"ask\":\"peers\"}\n");
+            let answer: Peers = serde_json::from_value(reply["answer"].clone()).unwrap();
+            assert_eq!((answer.process, answer.address, answer.peers), (process::id(), None, Vec::new()));
 
             let reply = exchange(&mut client, &format!("{}\n", json!({"ask": "x".repeat(100)})));
             assert!(reply["error"].as_str().unwrap().contains("control.request_max_bytes"), "{reply}");

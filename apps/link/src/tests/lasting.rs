@@ -27,7 +27,7 @@ const MOST: usize = 1 << 20;
 /// A connection whose other side is played by a test, with so much patience; it drives itself.
 fn connection(patience_ms: u64) -> (std::sync::Arc<Connection>, DuplexStream) {
     let (near, far) = tokio::io::duplex(1 << 16);
-    let greeted = Greeted { stream: near, frames: Frames::new(MOST), began: Instant::now() };
+    let greeted = Greeted { stream: near, frames: Frames::new(MOST), began: Instant::now(), frame_max: MOST };
     let (connection, drive) =
         Connection::over(greeted, &settings(&[("connect_timeout_ms", json!(patience_ms))]));
     tokio::spawn(drive);

@@ -43,6 +43,10 @@ pub(super) enum Do {
     ReplyLong(usize),
     /// Say no.
     Reject,
+    /// Say no with so many bytes.
+    RejectLong(usize),
+    /// Begin with this text, and reply when the owner is let go.
+    WaitWith(String),
     /// Begin, and reply when the owner is let go.
     Wait,
     /// Have this text with it, and reply its length.
@@ -119,7 +123,8 @@ pub(super) fn run(test: impl Future<Output = ()>) {
 pub(super) fn settings(changes: &[(&str, serde_json::Value)]) -> LinkSettings {
     let mut settings = json!({
         "address": "127.0.0.1:0", "advertise": "", "secret": "s".repeat(32), "connect_timeout_ms": 5000,
-        "retry_ms": 0, "idle_ms": 60_000, "requests_max": 1024, "frame_max_bytes": 1 << 20, "connections_max": 16,
+        "retry_ms": 0, "idle_ms": 60_000, "requests_max": 1024, "frame_max_bytes": 1 << 20,
+        "in_flight_max_bytes": 1 << 26, "connections_max": 16,
         "drain_ms": 10_000, "tls_certificate": "", "tls_key": "", "tls_authority": "",
     });
     changes.iter().for_each(|(key, value)| settings[*key] = value.clone());
@@ -207,7 +212,8 @@ impl Handler<Envelope<Dispatch<Do>>> for Owner {
                 Do::ReplyLong(bytes) => "x".repeat(bytes),
                 Do::Reject => return Some(Err(DispatchError::Rejected("never".into()))),
                 Do::Carry(text) => text.len().to_string(),
-                Do::Wait => {
+                Do::RejectLong(bytes) => return Some(Err(DispatchError::Rejected("x".repeat(bytes)))),
+                Do::Wait | Do::WaitWith(_) => {
                     let_go(&seen).await;
                     "at last".into()
                 }
