@@ -11,7 +11,7 @@ use umbel_host::{App, HostSettings};
 use umbel_persistence::Extras;
 use uuid::Uuid;
 
-use crate::world::*;
+use crate::{stores::on_every_store, world::*};
 
 /// News with everything there is to know of them.
 #[derive(Clone, Debug, Serialize)]
@@ -102,8 +102,7 @@ async fn news_up_to(store: &Rigged, number: u32) -> Vec<u128> {
 /// id are ignored.
 #[test]
 fn notices_are_kept_in_batches_and_once() {
-    run(async {
-        let store = Arc::default();
+    on_every_store(async |store| {
         let world = world(&store, HostSettings { notices_batch: 8, ..recording() }).await;
         // The first one's batch is being stored while the others come.
         store.shut_for_notices(true);
@@ -128,8 +127,7 @@ fn notices_are_kept_in_batches_and_once() {
 /// twice.
 #[test]
 fn notices_wait_while_the_store_is_away() {
-    run(async {
-        let store = Arc::default();
+    on_every_store(async |store| {
         let world = world(&store, recording()).await;
         store.refuse_notices(2);
         for number in 1..=50 {
