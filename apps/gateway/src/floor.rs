@@ -1,14 +1,17 @@
 //! The least that answering a request takes, for benches to compare with.
 //!
-//! It is the same server with the same threads and the same middleware around its only route, which asks nobody: what a page takes
-//! beyond that is the bus, the apps and the store. No umbrella runs it.
+//! It is the same server with the same threads and the same middleware around its routes. One asks nobody; another asks an app that has
+//! nothing to do but to answer, so what it takes beyond the first is the way over the bus and back, and what a page takes beyond
+//! both are the apps and the store. No umbrella runs it.
 
 use actix_web::{
     HttpResponse,
     http::header::ContentType,
     web::{self, Path, ServiceConfig},
 };
-use umbel_bus::{Bus, BusSettings};
+use serde::{Deserialize, Serialize};
+use umbel_bus::Bus;
+use umbel_core::Query;
 use umbel_supervision::Worker;
 
 use crate::{
@@ -23,28 +26,59 @@ use crate::{
 const BEGIN: &str = "{\"floor\":\"";
 const END: &str = "\"}";
 
-/// A gateway that answers `GET /floor/{bytes}` with JSON of so many bytes, and nothing else.
+/// Asks an app for an answer of so many bytes; see [`filled`].
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub struct Fill {
+    /// How many.
+    pub bytes: usize,
+}
+
+impl Query for Fill {
+    const NAME: &'static str = "floor.fill";
+    type Answer = String;
+}
+
+/// A gateway that answers `GET /floor/{bytes}` with JSON of so many bytes, `GET /asked/{bytes}` with the same from whoever answers
+/// [`Fill`] on the bus, and nothing else.
 #[must_use]
-pub fn worker(settings: GatewaySettings, bound: BoundAddress) -> Worker {
+pub fn worker(settings: GatewaySettings, bus: Bus, bound: BoundAddress) -> Worker {
     let readiness = Readiness::new(|| async { Ok(()) });
-    let bus = Bus::new(BusSettings::default());
     Server { settings, bus, readiness, bound, serves: Serves::Floor }.worker()
 }
 
-/// The only route.
+/// JSON of so many bytes.
+#[must_use]
+pub fn filled(bytes: usize) -> String {
+    let filling = "x".repeat(bytes.saturating_sub(BEGIN.len() + END.len()));
+    format!("{BEGIN}{filling}{END}")
+}
+
+/// The only routes.
 pub(crate) fn configure(state: &State) -> impl FnOnce(&mut ServiceConfig) + use<> {
     let state = web::Data::new(state.clone());
     move |config| {
-        config.app_data(state).route("/floor/{bytes}", web::get().to(answer));
+        let config = config.app_data(state).route("/floor/{bytes}", web::get().to(answer));
+        config.route("/asked/{bytes}", web::get().to(ask));
     }
 }
 
-/// An answer is as large as a request may be, at most.
 async fn answer(state: web::Data<State>, bytes: Path<String>) -> Result<HttpResponse, ApiError> {
+    Ok(json(filled(size(&state, &bytes)?)))
+}
+
+async fn ask(state: web::Data<State>, bytes: Path<String>) -> Result<HttpResponse, ApiError> {
+    let question = Fill { bytes: size(&state, &bytes)? };
+    Ok(json(state.bus.ask_within(question, state.request_deadline).await?))
+}
+
+fn json(body: String) -> HttpResponse {
+    HttpResponse::Ok().content_type(ContentType::json()).body(body)
+}
+
+/// An answer is as large as a request may be, at most.
+fn size(state: &State, bytes: &str) -> Result<usize, ApiError> {
     let bytes: Option<usize> = bytes.parse().ok().filter(|bytes| *bytes <= state.body_limit_bytes);
-    let bytes = bytes.ok_or_else(|| ApiError::unprocessable("bytes", "is no size of an answer"))?;
-    let filling = "x".repeat(bytes.saturating_sub(BEGIN.len() + END.len()));
-    Ok(HttpResponse::Ok().content_type(ContentType::json()).body(format!("{BEGIN}{filling}{END}")))
+    bytes.ok_or_else(|| ApiError::unprocessable("bytes", "is no size of an answer"))
 }
 
 #[cfg(test)]
@@ -75,5 +109,10 @@ mod tests {
         for none in ["/floor/-1", "/floor/1001", "/floor/99999999999999999999999"] {
             assert_eq!(get(none).0, 422, "{none}");
         }
+    }
+
+    #[test]
+    fn what_nobody_answers_is_said_so() {
+        assert_eq!(get("/asked/100").0, 503);
     }
 }

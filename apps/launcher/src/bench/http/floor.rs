@@ -1,7 +1,10 @@
-//! A process with the gateway's floor in it: the same server, and nothing behind it.
+//! A process with the gateway's floor in it: the same server, and behind it nothing, or an app that has nothing to do.
 
-use gateway::{BoundAddress, GatewaySettings};
-use umbel_host::{ExitStatus, Failed, Foundation, OrExit};
+use gateway::{
+    BoundAddress, GatewaySettings,
+    floor::{Fill, filled},
+};
+use umbel_host::{App, ExitStatus, Failed, Foundation, OrExit};
 use umbel_settings::LoadOptions;
 
 use crate::{
@@ -17,8 +20,9 @@ pub(in crate::bench) fn serve(options: &LoadOptions) -> Result<(), Failed> {
     let foundation = Foundation::lay(options).or_exit(ExitStatus::Settings)?;
     let settings: GatewaySettings = foundation.settings.section("gateway").or_exit(ExitStatus::Settings)?;
     let bound = BoundAddress::default();
-    let floor = gateway::floor::worker(settings, bound.clone());
-    beside(foundation.umbrella("floor").with(floor), async move || {
+    let app = App::new("floor").query(async |_, fill: Fill| Ok(filled(fill.bytes)));
+    let floor = gateway::floor::worker(settings, foundation.bus.clone(), bound.clone());
+    beside(foundation.umbrella("floor").with_app(&app).with(floor), async move || {
         let address = bound.get().map_or_else(String::new, |address| address.to_string());
         say(&format!("{ADDRESS}{address}\n{UP}\n"));
         let mut orders = orders();

@@ -38,6 +38,8 @@ pub(super) enum Act {
     Article,
     /// An answer of so many bytes that nobody is asked for.
     Floor(usize),
+    /// The same, asked for over the bus.
+    Asked(usize),
     /// A new article.
     Create,
     /// An article becomes a favourite, or is one no more.
@@ -116,6 +118,7 @@ impl Conduit {
             Act::List => (200, Request::get("/api/articles")),
             Act::Article => (200, Request::get(format!("/api/articles/{slug}"))),
             Act::Floor(bytes) => (200, Request::get(format!("/floor/{bytes}"))),
+            Act::Asked(bytes) => (200, Request::get(format!("/asked/{bytes}"))),
             Act::Create => {
                 let title = format!("On Engines {}", umbel_bus::edge::fresh_id().simple());
                 let tags = ["engines", if turn.is_multiple_of(2) { "analysis" } else { "cards" }];

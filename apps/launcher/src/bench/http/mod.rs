@@ -1,4 +1,5 @@
-//! Conduit over HTTP: an umbrella in a process of its own, used from this one, beside the same gateway with nothing behind it.
+//! Conduit over HTTP: an umbrella in a process of its own, used from this one, beside the same gateway with nothing behind it,
+//! and with nothing behind it but the way over the bus.
 //!
 //! Every answer is looked at: the first that is not as it has to be ends the bench.
 
@@ -33,6 +34,7 @@ const UP: &str = "Ctrl-C stops it in order.";
 /// Names in the tables.
 const UMBEL: &str = "umbel";
 const FLOOR: &str = "floor without the bus";
+const BUS: &str = "floor with the bus";
 const CREATE: &str = "create";
 const FAVORITE: &str = "favorite";
 const COMMENT: &str = "comment";
@@ -55,14 +57,13 @@ pub(super) async fn run(site: &Site, args: &HttpArgs) -> anyhow::Result<()> {
         let size = conduit.size_of(act).await?;
         let series = Contest::default()
             .with(UMBEL, Load::new(&conduit, address, act, args.requests))
+            .with(BUS, Load::new(&conduit, floor, Act::Asked(size), args.requests))
             .with(FLOOR, Load::new(&conduit, floor, Act::Floor(size), args.requests))
             .run(args.common.rounds);
         let report = told(workload, what).with("bytes", u64::try_from(size)?).measured(series.await?);
-        site.tell(&report.ratio(UMBEL, FLOOR, None).ratio_of(
-            (UMBEL, Figure::P99),
-            (FLOOR, Figure::P99),
-            None,
-        ));
+        let p99 = |report: Report, of| report.ratio_of((of, Figure::P99), (FLOOR, Figure::P99), None);
+        let report = report.ratio(UMBEL, FLOOR, None).ratio(BUS, FLOOR, None);
+        site.tell(&p99(p99(report, UMBEL), BUS));
     }
     let writes = Contest::default()
         .with(CREATE, Load::new(&conduit, address, Act::Create, args.writes))
