@@ -15,6 +15,7 @@ pub(crate) mod admin;
 mod error;
 mod extras;
 pub(crate) mod floor;
+mod hosts;
 mod migrate;
 mod news;
 mod pool;

@@ -28,6 +28,7 @@ use umbel_core::store::StoreError;
 pub(super) use self::lease::{Abandoned, Lease};
 use super::{
     PostgresOptions,
+    hosts::Unopened,
     recent::Recent,
     target::{Driving, Target},
 };
@@ -144,9 +145,9 @@ impl Opener {
 
 impl Manager for Opener {
     type Type = Pooled;
-    type Error = Error;
+    type Error = Unopened;
 
-    async fn create(&self) -> Result<Pooled, Error> {
+    async fn create(&self) -> Result<Pooled, Unopened> {
         let driver = if self.is_shared() { sharing::driver() } else { None };
         let mut opening = pin!(self.target.connect());
         let opened = poll_fn(|context| {
@@ -161,7 +162,7 @@ impl Manager for Opener {
         Ok(Pooled { client, driving, independent: driver.is_some(), opened_by, statements })
     }
 
-    async fn recycle(&self, pooled: &mut Pooled, _: &Metrics) -> RecycleResult<Error> {
+    async fn recycle(&self, pooled: &mut Pooled, _: &Metrics) -> RecycleResult<Unopened> {
         if pooled.client.is_closed() {
             Err(RecycleError::message("it is closed"))
         } else if self.is_shared() && !pooled.independent {
@@ -174,11 +175,11 @@ impl Manager for Opener {
     }
 }
 
-fn no_connection(target: &Target, error: &PoolError<Error>) -> StoreError {
+fn no_connection(target: &Target, error: &PoolError<Unopened>) -> StoreError {
     let unavailable =
         |what: &str| StoreError::Unavailable { reason: format!("PostgreSQL at {}: {what}", target.place()) };
     match error {
-        PoolError::Backend(error) => target.explain(error),
+        PoolError::Backend(unopened) => unopened.explain(target.place()),
         PoolError::Timeout(TimeoutType::Wait) => {
             unavailable("all connections are busy; raise store.max_connections if that lasts")
         }

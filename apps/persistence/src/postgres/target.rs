@@ -1,6 +1,6 @@
 //! Where the database is, and how to open a connection to it.
 
-use std::{fmt, future::Future, time::Duration};
+use std::{fmt, time::Duration};
 
 use futures_util::future::poll_fn;
 use tokio::{
@@ -19,6 +19,7 @@ use crate::{
     postgres::{
         PostgresOptions,
         error::{Kind, describe, kind, store_error},
+        hosts::{self, Unopened},
         news::heard,
         sql::Schema,
         tls::{self, Verify},
@@ -37,7 +38,8 @@ pub(super) const SETTINGS: &str =
 /// Everything needed to open a connection.
 #[derive(Clone)]
 pub(super) struct Target {
-    config: Config,
+    /// One for each host, in the order in which they are tried.
+    hosts: Vec<Config>,
     tls: MakeRustlsConnect,
     connect_timeout: Duration,
     /// Whether a pooler in transaction mode is between, so that nothing outlives a transaction.
@@ -82,7 +84,8 @@ impl Target {
         }
         let tls = tls::connector(ssl.verify, ssl.root_certificates.as_deref()).map_err(failed)?;
         let place = place(&config, schema);
-        Ok(Self { config, tls, connect_timeout, pooled, place, settings: SETTINGS.to_owned() })
+        let hosts = hosts::each(&config, url.contains("target_session_attrs="));
+        Ok(Self { hosts, tls, connect_timeout, pooled, place, settings: SETTINGS.to_owned() })
     }
 
     /// Host, port, database and schema; never a password.
@@ -137,34 +140,26 @@ impl Target {
     /// # Errors
     /// Unavailable, or failed with what to do about it.
     pub(super) async fn open(&self) -> Result<(Client, Driving), StoreError> {
-        self.in_time(self.connect()).await
+        self.connect().await.map_err(|unopened| unopened.explain(&self.place))
     }
 
-    /// The limit in the configuration covers the socket only, not a server that accepts and says nothing.
-    async fn in_time<T>(&self, opening: impl Future<Output = Result<T, Error>>) -> Result<T, StoreError> {
-        match tokio::time::timeout(self.connect_timeout, opening).await {
-            Ok(Ok(opened)) => Ok(opened),
-            Ok(Err(error)) => Err(self.explain(&error)),
-            Err(_) => Err(StoreError::Unavailable {
-                reason: format!("PostgreSQL at {}: no answer within {:?}", self.place, self.connect_timeout),
-            }),
-        }
-    }
-
-    /// The same without a limit beyond that of the socket, for who has one of his own.
-    pub(super) async fn connect(&self) -> Result<(Client, Driving), Error> {
-        let (client, connection) = self.config.connect(self.tls.clone()).await?;
-        let driving = Driving(Some(tokio::spawn(async move {
-            if let Err(error) = connection.await
-                && kind(&error) != Kind::Lost
-            {
-                tracing::warn!(error = %describe(&error), "a connection to PostgreSQL ended");
+    /// The same, for who explains an error himself.
+    pub(super) async fn connect(&self) -> Result<(Client, Driving), Unopened> {
+        let connect = async |config: Config| {
+            let (client, connection) = config.connect(self.tls.clone()).await?;
+            let driving = Driving(Some(tokio::spawn(async move {
+                if let Err(error) = connection.await
+                    && kind(&error) != Kind::Lost
+                {
+                    tracing::warn!(error = %describe(&error), "a connection to PostgreSQL ended");
+                }
+            })));
+            if !self.pooled {
+                client.batch_execute(&self.settings).await?;
             }
-        })));
-        if !self.pooled {
-            client.batch_execute(&self.settings).await?;
-        }
-        Ok((client, driving))
+            Ok((client, driving))
+        };
+        hosts::first(&self.hosts, self.connect_timeout, connect).await
     }
 
     /// A new connection that listens to a channel, with what is heard there, until the connection ends.
@@ -172,8 +167,7 @@ impl Target {
     /// # Errors
     /// As [`Target::open`].
     pub(super) async fn listen(&self, channel: &str) -> Result<(Client, Heard, Driving), StoreError> {
-        let connect = async {
-            let mut config = self.config.clone();
+        let connect = async |mut config: Config| {
             // It waits for ever, and whoever looks at the server's sessions shall see for what.
             config.application_name(format!("{} listener", config.get_application_name().unwrap_or("umbel")));
             let (client, mut connection) = config.connect(self.tls.clone()).await?;
@@ -193,7 +187,8 @@ impl Target {
             client.batch_execute(&format!("{}; LISTEN \"{channel}\"", self.settings)).await?;
             Ok((client, Heard { heads, changes }, driving))
         };
-        self.in_time(connect).await
+        let opened = hosts::first(&self.hosts, self.connect_timeout, connect).await;
+        opened.map_err(|unopened| unopened.explain(&self.place))
     }
 
     /// The caller's form of an error that a connection met.

@@ -1,6 +1,7 @@
 //! Connections that die, servers that restart: outcomes become known, and service comes back by itself.
 
 use std::{
+    net::TcpListener,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -278,4 +279,35 @@ async fn a_group_does_not_wait_for_ever() {
     let error = append(&adapter, to("a", exact(0))).await.unwrap_err();
     assert!(matches!(&error, AppendError::Store(StoreError::OutcomeUnknown { .. })), "{error}");
     client.batch_execute("ROLLBACK").await.unwrap();
+}
+
+/// The URL with further hosts before its own.
+fn behind(url: &str, hosts: &[String]) -> String {
+    let (user, place) = url.split_once('@').unwrap();
+    format!("{user}@{},{place}", hosts.join(","))
+}
+
+/// The host and port of a server.
+fn host(server: &Server) -> String {
+    let (_, place) = server.url().split_once('@').unwrap();
+    place.split(['/', '?']).next().unwrap().to_owned()
+}
+
+/// UX-19: given several hosts, when one refuses, another hangs and a third is no longer the primary, then the log is written and read at
+/// the one that takes writes.
+#[tokio::test]
+async fn of_several_hosts_the_one_that_takes_writes_is_found() {
+    let (demoted, primary) = (Server::start().unwrap(), Server::start().unwrap());
+    let operator = client(demoted.url()).await;
+    operator.batch_execute("ALTER SYSTEM SET default_transaction_read_only = on").await.unwrap();
+    operator.batch_execute("SELECT pg_reload_conf()").await.unwrap();
+    let hangs = TcpListener::bind("127.0.0.1:0").unwrap();
+    let refuses = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let hosts = [refuses.to_string(), hangs.local_addr().unwrap().to_string(), host(&demoted)];
+    let options = PostgresOptions { connect_timeout: Duration::from_secs(8), ..PostgresOptions::default() };
+    let adapter = Postgres::connect(&behind(primary.url(), &hosts), "several", options).await.unwrap();
+    let id = one_more(&adapter, "s").await;
+    assert_eq!(whole_log(&adapter).await.iter().map(|event| event.id).collect::<Vec<_>>(), [id]);
+    let there = Postgres::connect(primary.url(), "several", PostgresOptions::default()).await.unwrap();
+    assert_eq!(whole_log(&there).await.len(), 1);
 }
