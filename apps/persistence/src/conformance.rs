@@ -23,6 +23,7 @@ mod commands;
 mod gathering;
 pub(crate) mod kept;
 pub(crate) mod lost;
+mod overload;
 pub(crate) mod parts;
 mod processes;
 mod removals;
