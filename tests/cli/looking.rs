@@ -2,9 +2,9 @@
 
 use serde_json::Value;
 use umbel_core::{
-    Json, Timestamp,
+    Json, StreamName, Timestamp, Version,
     schedule::FAILED_QUEUE,
-    store::{Append, OutboxEntry},
+    store::{Append, OutboxEntry, Snapshot},
 };
 use uuid::Uuid;
 
@@ -67,6 +67,40 @@ fn the_log_is_selected_and_cut() {
             assert!(exit.code == Some(1) && exit.stderr.contains(missing), "{exit:?}");
         }
     }
+}
+
+/// OP-11: given a stream whose beginning was truncated, when its snapshot is to be removed, which alone holds what was there, then that
+/// is said and needs a yes; of a whole stream it needs none.
+#[test]
+fn the_last_that_is_left_of_a_state_is_not_removed_without_a_yes() {
+    for store in Store::durable() {
+        let umbel = Umbel::new(store);
+        umbel.json(&["store", "init"]);
+        assert_eq!(umbel.command_fed(&["events", "import"], &text(&log(40))).code, Some(0));
+        for stream in ["even-0", "odd"] {
+            keep_snapshot(&umbel, stream);
+        }
+        umbel.json(&["streams", "truncate", "odd", "--before", "3", "--yes"]);
+        let refused = umbel.command_output(&["snapshots", "delete", "odd"]);
+        assert!(refused.code == Some(2) && refused.stderr.contains("begins at version 3"), "{refused:?}");
+        assert!(refused.stderr.contains("--yes"), "{refused:?}");
+        assert_eq!(umbel.json(&["snapshots", "list"]).len(), 2);
+        assert_eq!(umbel.json(&["snapshots", "delete", "even-0"])[0]["deleted"], true);
+        assert_eq!(umbel.json(&["snapshots", "delete", "odd", "--yes"])[0]["deleted"], true);
+        assert_eq!(umbel.json(&["snapshots", "list"]).len(), 0);
+    }
+}
+
+fn keep_snapshot(umbel: &Umbel, stream: &str) {
+    let snapshot = Snapshot {
+        stream: StreamName::new(stream).unwrap(),
+        version: Version::new(5),
+        state: "till".to_owned(),
+        schema: 1,
+        taken_at: Timestamp::from_micros(1),
+        data: Json::encode(&5).unwrap(),
+    };
+    with_store(&umbel.place(), async |bus| assert!(bus.store().save_snapshot(snapshot).await.unwrap()));
 }
 
 #[test]

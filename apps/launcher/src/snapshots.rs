@@ -3,14 +3,14 @@
 use clap::{Args, Subcommand};
 use serde::Serialize;
 use umbel_core::{
-    StreamName,
-    store::{ListSnapshots, Snapshot},
+    StreamName, Version,
+    store::{ListSnapshots, ReadError, Snapshot},
 };
 use umbel_host::Failed;
 use umbel_settings::LoadOptions;
 
 use crate::{
-    args::{JsonArg, stream},
+    args::{JsonArg, SureArg, stream},
     print::{Column, Printer, number, print_one, text},
     tool::{PAGE, failed, with_store},
 };
@@ -24,7 +24,7 @@ const DELETE_NOTE: &str = "\
 Example:
   umbel snapshots delete account-7
 
-Nothing is lost: the stream is folded from its start the next time, and a new snapshot is taken.";
+Nothing is lost where the whole stream is there: it is folded from its start the next time, and a new snapshot is taken. What a truncated stream has lost only its snapshot still holds: that asks, or needs --yes.";
 
 const COLUMNS: [Column; 5] =
     [text("stream"), number("version"), text("state"), text("taken at"), number("bytes")];
@@ -39,7 +39,7 @@ pub(crate) enum SnapshotsCommand {
     Show(OneArgs),
     /// Remove the snapshot of a stream
     #[command(after_help = DELETE_NOTE)]
-    Delete(OneArgs),
+    Delete(DeleteArgs),
 }
 
 #[derive(Debug, Args)]
@@ -61,6 +61,14 @@ pub(crate) struct OneArgs {
     stream: StreamName,
     #[command(flatten)]
     json: JsonArg,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DeleteArgs {
+    #[command(flatten)]
+    one: OneArgs,
+    #[command(flatten)]
+    sure: SureArg,
 }
 
 #[derive(Serialize)]
@@ -109,9 +117,21 @@ fn show(options: &LoadOptions, args: &OneArgs) -> Result<(), Failed> {
     })
 }
 
-fn delete(options: &LoadOptions, args: &OneArgs) -> Result<(), Failed> {
+fn delete(options: &LoadOptions, DeleteArgs { one: args, sure }: &DeleteArgs) -> Result<(), Failed> {
     with_store(options, async |tool| {
-        let deleted = tool.store().delete_snapshot(args.stream.clone()).await?;
+        let stream = &args.stream;
+        if tool.store().load_snapshot(stream.clone()).await?.is_some() {
+            match tool.store().stream_info(stream.clone()).await {
+                Ok(info) if info.first_version > Version::new(1) => sure.confirm(&format!(
+                    "{stream} begins at version {}, and only its snapshot holds what was before: removing it",
+                    info.first_version
+                ))?,
+                // Whoever begins such a stream anew begins it without its snapshot.
+                Ok(_) | Err(ReadError::StreamNotFound(_) | ReadError::StreamDeleted(_)) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        let deleted = tool.store().delete_snapshot(stream.clone()).await?;
         let what = if deleted { "removed the snapshot" } else { "there is no snapshot" };
         Ok(print_one(args.json.json, &Deleted { deleted }, &format!("{what} of {}\n", args.stream))?)
     })

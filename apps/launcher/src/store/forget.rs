@@ -17,7 +17,8 @@ Examples:
       --reason \"asked for it on 2026-01-31\"
 
 Its events stay, but for their personal fields, which nobody can read any more: not here, not in a backup, unless the backup \
-still holds the key. Snapshots of streams with such events are void; those states are folded from the events again. \
+still holds the key. Snapshots of streams with such events are void; those states are folded from the events again, as \
+far as truncation has left them. \
 Read models, replies of commands, the outbox, kept notices, claims, exports and errors of dead letters keep what they were given; \
 rebuild, remove or discard those. \
 Other running processes may read the fields for two seconds more.";
