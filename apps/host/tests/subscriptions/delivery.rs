@@ -1,7 +1,7 @@
 //! What subscribers are sent: of what, from where on, and how mapped.
 
 use umbel_core::{
-    ExpectedVersion, Place, RecordedEvent, StreamName,
+    ExpectedVersion, Place, RecordedEvent, StreamName, Version,
     store::{Act as Upkeep, LinkEvents, Removal, Selector},
     subscription::Start,
 };
@@ -99,8 +99,8 @@ fn it_begins_where_it_is_told() {
     });
 }
 
-/// SU-20: a stream that is not there yet is followed from its first event; once it is soft-deleted, nothing more comes. Links come at
-/// their own places.
+/// SU-20, LD-01: a stream that is not there yet is followed from its first event; once it is soft-deleted, nothing more comes. Links come
+/// at their own places, with the events as they are in their own streams, also when nothing is appended afterwards.
 #[test]
 fn a_stream_is_followed_before_it_is_there_and_not_after() {
     on_every_store(async |store| {
@@ -112,9 +112,10 @@ fn a_stream_is_followed_before_it_is_there_and_not_after() {
         let of_b = world.history("b").await.remove(0).id;
         let link = LinkEvents { stream: stream("a"), expected: ExpectedVersion::Any, events: vec![of_b] };
         world.bus.store().link(link).await.unwrap();
-        append(&world, &["b"]).await;
         let batch = subscriber.next().await.unwrap();
-        assert_eq!((places(&batch), batch.events()[0].event.id), (vec![3], of_b));
+        let linked = &batch.events()[0].event;
+        assert_eq!((places(&batch), linked.id), (vec![3], of_b));
+        assert_eq!((&linked.stream, linked.version), (&stream("b"), Version::new(1)));
         batch.ack().await.unwrap();
         subscriber.close().await;
         append(&world, &["a"]).await;

@@ -85,6 +85,9 @@ fn advice(error: &Error) -> &'static str {
         Some(&SqlState::LOCK_NOT_AVAILABLE) => {
             "; somebody holds a table or the log locked: pg_locks and pg_stat_activity tell who"
         }
+        Some(&SqlState::READ_ONLY_SQL_TRANSACTION) => {
+            "; it takes no writes: name all hosts of the database in the URL, and the one that does is found"
+        }
         Some(&SqlState::INSUFFICIENT_PRIVILEGE) => "; grant the role what it lacks",
         Some(&SqlState::UNDEFINED_TABLE | &SqlState::INVALID_SCHEMA_NAME | &SqlState::UNDEFINED_FUNCTION) => {
             "; was the schema dropped? Starting again creates it"
