@@ -234,7 +234,7 @@ fn bench_measures_http() {
                 .collect()
             })
             .collect();
-        let page = ["umbel", "floor without the bus"];
+        let page = ["umbel", "floor with the bus", "floor without the bus"];
         assert_eq!(rows, [&page[..], &page, &["create", "favorite", "comment"], &["append to visible"]]);
         assert!(reports[0]["bytes"].as_u64() > reports[1]["bytes"].as_u64(), "a page of many is larger");
         assert!(!umbel.dir().join("umbel.db").exists(), "the configured store is not touched");
