@@ -16,7 +16,6 @@ use crate::{
     edge::{IDEMPOTENCY_KEY, RequestContext},
     error::ApiError,
     guard::LoginGuard,
-    needs::Needed,
     state::State,
     token::TokenError,
 };
@@ -50,7 +49,7 @@ impl Call {
 
     /// Carries out a command and waits until the next request can see it. What is stored but not visible in time
     /// is a success all the same: it will not be lost, and the client must not send it again.
-    pub(crate) async fn dispatch<C: Command + Needed>(
+    pub(crate) async fn dispatch<C: Command>(
         &self,
         command: C,
         user: Option<Uuid>,
@@ -85,7 +84,7 @@ impl Call {
     }
 
     /// Asks a query.
-    pub(crate) async fn ask<Q: Query + Needed>(&self, query: Q) -> Result<Q::Answer, ApiError> {
+    pub(crate) async fn ask<Q: Query>(&self, query: Q) -> Result<Q::Answer, ApiError> {
         self.bus().ask_within(query, self.remaining()).await.map_err(|error| {
             match &error {
                 AskError::NoHandler { .. } => self.warn_of_unanswered(Q::NAME),
