@@ -170,7 +170,9 @@ impl Writer {
     fn expects_more(&mut self, done: &Done) -> bool {
         let Some((first, last)) = done.places() else { return false };
         let waiting = self.queue.borrow().waiting.len();
-        let callers = (waiting + done.replies.len()).min(self.settings.group_max_appends);
+        // No more can be there than may wait, or go together.
+        let StoreSettings { group_max_appends, queue_capacity, .. } = self.settings;
+        let callers = (waiting + done.replies.len()).min(group_max_appends).min(queue_capacity);
         self.gathering.stored(first, last, callers);
         self.gathering.waits(waiting)
     }

@@ -2,6 +2,7 @@
 
 use std::{fmt, future::Future, time::Duration};
 
+use tokio::time::timeout;
 use tokio_postgres::{
     Config, Error,
     config::{Host, TargetSessionAttrs},
@@ -10,16 +11,23 @@ use umbel_core::store::StoreError;
 
 use crate::postgres::error::{describe, store_error};
 
-/// Why there is no connection: what the last host said, or that it said nothing.
+/// Why there is no connection: what came of the last host, and of those before it.
 #[derive(Debug)]
-pub(super) enum Unopened {
+pub(super) struct Unopened {
+    cause: Cause,
+    before: Vec<String>,
+}
+
+/// What came of one.
+#[derive(Debug)]
+enum Cause {
     /// It was refused, or lost again at once.
     Refused(Error),
     /// No answer within so long.
     Silent(Duration),
 }
 
-impl fmt::Display for Unopened {
+impl fmt::Display for Cause {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Refused(error) => f.write_str(&describe(error)),
@@ -28,12 +36,32 @@ impl fmt::Display for Unopened {
     }
 }
 
+impl fmt::Display for Unopened {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}{}", self.cause, self.others())
+    }
+}
+
 impl Unopened {
     /// The caller's form of it.
     pub(super) fn explain(&self, place: &str) -> StoreError {
-        match self {
-            Self::Refused(error) => store_error(error, place),
-            Self::Silent(_) => StoreError::Unavailable { reason: format!("PostgreSQL at {place}: {self}") },
+        let mut error = match &self.cause {
+            Cause::Refused(error) => store_error(error, place),
+            Cause::Silent(_) => {
+                StoreError::Unavailable { reason: format!("PostgreSQL at {place}: {}", self.cause) }
+            }
+        };
+        if let StoreError::Unavailable { reason } | StoreError::Failed { reason } = &mut error {
+            reason.push_str(&self.others());
+        }
+        error
+    }
+
+    fn others(&self) -> String {
+        if self.before.is_empty() {
+            String::new()
+        } else {
+            format!("; before that, {}", self.before.join(", "))
         }
     }
 }
@@ -46,20 +74,42 @@ pub(super) async fn first<T, F: Future<Output = Result<T, Error>>>(
     open: impl Fn(Config) -> F,
 ) -> Result<T, Unopened> {
     let share = limit / u32::try_from(hosts.len()).unwrap_or(u32::MAX).max(1);
-    let mut unopened = Unopened::Silent(limit);
+    let mut came = Vec::new();
     for host in hosts {
-        unopened = match tokio::time::timeout(share, open(host.clone())).await {
+        let cause = match timeout(share, open(host.clone())).await {
             Ok(Ok(opened)) => return Ok(opened),
-            Ok(Err(error)) => Unopened::Refused(error),
-            Err(_elapsed) => Unopened::Silent(share),
+            Ok(Err(error)) => Cause::Refused(error),
+            Err(_elapsed) => Cause::Silent(share),
         };
+        came.push((host, cause));
     }
-    Err(unopened)
+    let cause = came.pop().map_or(Cause::Silent(limit), |(_, cause)| cause);
+    let before = came.iter().map(|(host, cause)| format!("{}: {cause}", names(host).join(","))).collect();
+    Err(Unopened { cause, before })
 }
 
-/// One configuration for each host. Where there are several, one that takes no writes will not do, unless it is said that any does: it is
+/// Host and port of each.
+pub(super) fn names(config: &Config) -> Vec<String> {
+    let name = |(index, host): (usize, &Host)| {
+        let ports = config.get_ports();
+        let port = ports.get(index).or_else(|| ports.first()).copied().unwrap_or(5432);
+        match host {
+            Host::Tcp(name) => format!("{name}:{port}"),
+            Host::Unix(path) => format!("{}:{port}", path.display()),
+        }
+    };
+    config.get_hosts().iter().enumerate().map(name).collect()
+}
+
+/// Whether a URL says itself which of its hosts will do.
+pub(super) fn says_which(url: &str) -> bool {
+    let parameters = url.split_once('?').map_or("", |(_, query)| query).split('&');
+    parameters.into_iter().any(|parameter| parameter.starts_with("target_session_attrs="))
+}
+
+/// One configuration for each host. Where there are several, one that takes no writes will not do, unless the URL says which will: it is
 /// a standby, or was the primary once, and what is read there may be old.
-pub(super) fn each(config: &Config, any_will_do: bool) -> Vec<Config> {
+pub(super) fn each(config: &Config, is_said: bool) -> Vec<Config> {
     let (hosts, addresses, ports) = (config.get_hosts(), config.get_hostaddrs(), config.get_ports());
     let count = hosts.len().max(addresses.len());
     if count < 2 {
@@ -78,7 +128,7 @@ pub(super) fn each(config: &Config, any_will_do: bool) -> Vec<Config> {
         if let Some(port) = ports.get(index).or_else(|| ports.first()) {
             one.port(*port);
         }
-        if !any_will_do {
+        if !is_said {
             one.target_session_attrs(TargetSessionAttrs::ReadWrite);
         }
         one
@@ -145,9 +195,22 @@ mod tests {
 
     #[test]
     fn of_several_only_one_that_takes_writes_will_do_and_a_single_one_is_taken_as_it_is() {
-        let attributes = |url: &str, any| each(&config(url), any)[0].get_target_session_attrs();
-        assert_eq!(attributes("postgres://one,two/shop", false), TargetSessionAttrs::ReadWrite);
-        assert_eq!(attributes("postgres://one,two/shop", true), TargetSessionAttrs::Any);
-        assert_eq!(attributes("postgres://one/shop", false), TargetSessionAttrs::Any);
+        let attributes = |url: &str| each(&config(url), says_which(url))[0].get_target_session_attrs();
+        assert_eq!(attributes("postgres://one,two/shop"), TargetSessionAttrs::ReadWrite);
+        assert_eq!(attributes("postgres://one,two/shop?target_session_attrs=any"), TargetSessionAttrs::Any);
+        assert_eq!(attributes("postgres://one/shop"), TargetSessionAttrs::Any);
+    }
+
+    #[tokio::test]
+    async fn what_came_of_each_host_is_told() {
+        let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let silent = taken.local_addr().unwrap();
+        let hosts = each(&config(&format!("postgres://ada@127.0.0.1:1,{silent}/shop")), false);
+        let open = async |host: Config| host.connect(tokio_postgres::NoTls).await.map(drop);
+        let unopened = first(&hosts, Duration::from_millis(400), open).await.unwrap_err();
+        let StoreError::Unavailable { reason } = unopened.explain("both") else { panic!("{unopened}") };
+        let (last, before) = reason.split_once("; before that, 127.0.0.1:1: ").unwrap();
+        assert_eq!(last, "PostgreSQL at both: no answer within 200ms");
+        assert!(before.contains("refused"), "{before}");
     }
 }

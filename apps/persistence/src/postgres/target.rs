@@ -84,7 +84,7 @@ impl Target {
         }
         let tls = tls::connector(ssl.verify, ssl.root_certificates.as_deref()).map_err(failed)?;
         let place = place(&config, schema);
-        let hosts = hosts::each(&config, url.contains("target_session_attrs="));
+        let hosts = hosts::each(&config, hosts::says_which(url));
         Ok(Self { hosts, tls, connect_timeout, pooled, place, settings: SETTINGS.to_owned() })
     }
 
@@ -236,17 +236,8 @@ pub(super) fn place_of(url: &str, schema: &Schema) -> Result<String, String> {
 }
 
 fn place(config: &Config, schema: &Schema) -> String {
-    let hosts = config.get_hosts().iter().enumerate().map(|(index, host)| {
-        let ports = config.get_ports();
-        let port = ports.get(index).or_else(|| ports.first()).copied().unwrap_or(5432);
-        match host {
-            Host::Tcp(name) => format!("{name}:{port}"),
-            Host::Unix(path) => format!("{}:{port}", path.display()),
-        }
-    });
-    let hosts: Vec<_> = hosts.collect();
     let database = config.get_dbname().or_else(|| config.get_user()).unwrap_or("its default database");
-    format!("{}/{database} schema {}", hosts.join(","), schema.name())
+    format!("{}/{database} schema {}", hosts::names(config).join(","), schema.name())
 }
 
 #[derive(Debug)]
