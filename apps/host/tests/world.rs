@@ -96,7 +96,8 @@ impl World {
     ) -> Self {
         let store_settings = StoreSettings {
             poll_interval_ms: 10,
-            processes_interval_ms: 50,
+            // Among several each is believed five times as long: on a busy machine none shall be taken for gone.
+            processes_interval_ms: if link.is_some() { 400 } else { 50 },
             allow_hard_removal: true,
             ..StoreSettings::default()
         };
