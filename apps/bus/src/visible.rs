@@ -10,8 +10,9 @@ use futures_util::future::join_all;
 use serde::Deserialize;
 use tokio::time::{Instant, sleep, timeout_at};
 use umbel_core::{
-    EventName, Place, Position,
-    store::{ListProjections, ListSubscriptions, Listener, Phase, StoreError},
+    EventName, Position,
+    document::Direction,
+    store::{ListProjections, ListSubscriptions, Listener, Phase, ReadAll, Selector, StoreError},
     subscription::SubscriptionName,
 };
 
@@ -214,13 +215,29 @@ impl Bus {
         pending::<()>().await;
     }
 
-    /// Resolves, with `true`, when the checkpoints that are stored have passed the position.
+    /// Resolves, with `true`, when the checkpoints that are stored have passed the position, or nothing that is listened to lies between
+    /// them and it: of what does not concern them the others save no checkpoints.
     async fn passed_elsewhere(&self, name: &str, position: Position) -> bool {
         let mut pause = LOOK_MIN;
+        // What the log has behind a checkpoint never changes: it is searched once, where that stands still.
+        let (mut last, mut searched) = (None, None);
         loop {
-            match self.stored_place(name).await {
-                Ok(Some(place)) if place >= Place::from(position) => return true,
-                Ok(_) => {}
+            let outcome = match self.stored_position(name).await {
+                Ok(Some(stands)) if stands >= position => return true,
+                Ok(stands) if stands == last && stands != searched => {
+                    let is_done = self.is_done_at(name, stands, position).await;
+                    searched = if is_done.is_ok() { stands } else { searched };
+                    is_done
+                }
+                Ok(stands) => {
+                    last = stands;
+                    Ok(false)
+                }
+                Err(error) => Err(error),
+            };
+            match outcome {
+                Ok(true) => return true,
+                Ok(false) => {}
                 Err(error) => tracing::debug!(name, %error, "cannot look how far it has come; looking again"),
             }
             sleep(pause).await;
@@ -228,9 +245,41 @@ impl Bus {
         }
     }
 
+    /// Whether what this one listens to has nothing behind its checkpoint up to the position; `false` where that is not known.
+    async fn is_done_at(
+        &self,
+        name: &str,
+        stands: Option<Position>,
+        position: Position,
+    ) -> Result<bool, StoreError> {
+        let (Some(names), Some(stands)) = (self.listened_to(name), stands) else { return Ok(false) };
+        let request = ReadAll {
+            from: Some(stands.next()),
+            direction: Direction::Forward,
+            limit: 1,
+            selector: Selector { names: Some(names), ..Selector::all() },
+        };
+        let page = self.store().read_all(request).await?;
+        Ok(match page.events.first() {
+            Some(next) => next.position > position,
+            None => page.scanned_to >= position,
+        })
+    }
+
+    /// The names of the events that a projection or handler listens to, here or elsewhere; `None` for one that nobody is known to run.
+    fn listened_to(&self, name: &str) -> Option<Arc<[String]>> {
+        let here = self.progress().into_iter().find(|progress| progress.name == name);
+        if let Some(here) = here {
+            return Some(here.events.iter().map(|&name| name.to_owned()).collect());
+        }
+        let elsewhere = self.listeners_elsewhere();
+        let there = elsewhere.borrow();
+        there.iter().find(|there| there.name == name).map(|there| there.events.as_slice().into())
+    }
+
     /// How far all nodes together have come: the least of the partitions' checkpoints, or the checkpoint of the generation of a projection
     /// that serves readers.
-    async fn stored_place(&self, name: &str) -> Result<Option<Place>, StoreError> {
+    async fn stored_position(&self, name: &str) -> Result<Option<Position>, StoreError> {
         let store = self.store();
         if let Ok(name) = SubscriptionName::new(name) {
             let request = ListSubscriptions { name: Some(name), after: None, limit: 1 };
@@ -238,15 +287,15 @@ impl Bus {
                 // Places of a stream cannot be compared with positions of the log.
                 let of_the_log = subscription.stream.is_none();
                 let least = subscription.partitions.iter().map(|partition| partition.checkpoint).min();
-                return Ok(least.filter(|_| of_the_log));
+                return Ok(least.filter(|_| of_the_log).map(|place| Position::new(place.get())));
             }
         }
         let projection = name.split_once('/').map_or(name, |(projection, _version)| projection);
         let listed = ListProjections { projection: Some(projection.to_owned()) };
         let generations = store.list_projections(listed).await?;
         match generations.iter().find(|one| one.phase == Phase::Serving) {
-            Some(serving) => Ok(Some(serving.position.into())),
-            None => Ok(Some(store.load_checkpoint(name).await?.into())),
+            Some(serving) => Ok(Some(serving.position)),
+            None => Ok(Some(store.load_checkpoint(name).await?)),
         }
     }
 }
