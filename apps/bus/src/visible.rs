@@ -253,17 +253,19 @@ impl Bus {
         position: Position,
     ) -> Result<bool, StoreError> {
         let (Some(names), Some(stands)) = (self.listened_to(name), stands) else { return Ok(false) };
-        let request = ReadAll {
-            from: Some(stands.next()),
-            direction: Direction::Forward,
-            limit: 1,
-            selector: Selector { names: Some(names), ..Selector::all() },
-        };
-        let page = self.store().read_all(request).await?;
-        Ok(match page.events.first() {
-            Some(next) => next.position > position,
-            None => page.scanned_to >= position,
-        })
+        let mut from = stands.next();
+        loop {
+            let selector = Selector { names: Some(Arc::clone(&names)), ..Selector::all() };
+            let request = ReadAll { from: Some(from), direction: Direction::Forward, limit: 1, selector };
+            let page = self.store().read_all(request).await?;
+            match page.events.first() {
+                Some(next) => return Ok(next.position > position),
+                None if page.scanned_to >= position => return Ok(true),
+                // What is at hand here may end before what others have stored.
+                None if page.scanned_to >= from => from = page.scanned_to.next(),
+                None => return Ok(false),
+            }
+        }
     }
 
     /// The names of the events that a projection or handler listens to, here or elsewhere; `None` for one that nobody is known to run.

@@ -3,11 +3,14 @@
 use std::{sync::Arc, sync::atomic::Ordering, time::Duration};
 
 use umbel_bus::{Bus, BusSettings, Consistency, DispatchOptions};
-use umbel_core::Place;
+use umbel_core::{
+    Place, Projection, RecordedEvent,
+    document::{Changes, Collection},
+};
 use umbel_host::{App, DispatchError, HandlerOptions};
 
 use crate::{
-    bank::{self, Account, deposit, withdraw},
+    bank::{self, Account, Deposits, OnlyDeposits, deposit, withdraw},
     event_handlers::{over, stored, with},
     probe::{Act, Journal, Note, Probe, probes, scripted_on},
     stores::on_every_store,
@@ -31,6 +34,20 @@ fn strong() -> DispatchOptions {
 fn named(names: &[&str]) -> DispatchOptions {
     let names = names.iter().map(|&name| name.to_owned()).collect();
     DispatchOptions::default().consistency(Consistency::Named(names))
+}
+
+/// Hears of deposits and makes nothing of them.
+struct Deaf;
+
+impl Projection for Deaf {
+    const NAME: &'static str = "strong.deaf";
+    type Event = OnlyDeposits;
+
+    fn collections() -> Vec<Collection> {
+        vec![Collection::of::<Deposits>()]
+    }
+
+    fn project(_: OnlyDeposits, _: &RecordedEvent, _: &mut Changes) {}
 }
 
 /// SC-01: given a handler that is declared strong, a strong dispatch returns when it has handled what was written; it does not wait for
@@ -184,11 +201,10 @@ fn handlers_of_other_nodes_count() {
 #[test]
 fn a_strong_dispatch_waits_for_what_runs_elsewhere() {
     on_every_store(async |store| {
-        let there = over(&store, app().handler::<Probe<Strong>>().handler::<Probe<Lax>>(), |note| {
-            match (note.handler, note.amount) {
-                ("strong.one", 7) | ("strong.lax", _) => Act::Wait,
-                _ => Act::Handle,
-            }
+        let app = app().handler::<Probe<Strong>>().handler::<Probe<Lax>>().projection::<Deaf>();
+        let there = over(&store, app, |note| match (note.handler, note.amount) {
+            ("strong.one", 7) | ("strong.lax", _) => Act::Wait,
+            _ => Act::Handle,
         });
         let (there, journal) = there.await;
         let here = World::with(&store, &[App::new("bank").aggregate::<Account>()], settings()).await;
@@ -198,6 +214,7 @@ fn a_strong_dispatch_waits_for_what_runs_elsewhere() {
         };
         elsewhere.wait_for(runs("strong.one")).await.unwrap();
         elsewhere.wait_for(runs("bank.balances")).await.unwrap();
+        elsewhere.wait_for(runs("strong.deaf")).await.unwrap();
         assert!(!runs("strong.lax")(&elsewhere.borrow()), "it is not strong");
         for events in 1..=5 {
             let done = here.bus.dispatch_with(deposit("ada", 1), strong()).await.unwrap();

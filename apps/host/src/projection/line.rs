@@ -7,7 +7,7 @@ use tokio::{
     time::{sleep, timeout},
 };
 use umbel_core::{
-    Position, Projection,
+    Position, Projection, RecordedEvent,
     document::{Changes, Direction, DocumentWrite},
     projection::Verdict,
     store::{
@@ -26,7 +26,7 @@ use super::{
     page::{self, Poison, Trouble},
 };
 
-/// A checkpoint over events that changed no document is saved at least every so many events.
+/// A checkpoint over events of others is saved at least every so many events.
 const IDLE_CHECKPOINT_EVERY: u64 = 10_000;
 
 /// A generation as this node follows it.
@@ -201,12 +201,15 @@ impl<'a, P: Projection> Line<'a, P> {
             return self.pass(page, page_end).await;
         }
         let (mut changes, poison) = page::changes::<P>(&page.events);
-        let is_idle = changes.is_empty();
+        let changes_nothing = changes.is_empty();
         let statements = changes.take_statements();
         // If it is alone, it is known whose the changes are.
         let alone = if limit == 1 { page.events.last().cloned() } else { None };
         // What comes before an event that cannot be projected is not held up by it.
         let scanned_to = poison.as_ref().map_or(page_end, Poison::before);
+        // That one of its events led to nothing is awaited on other nodes, too.
+        let passes = |event: &RecordedEvent| (self.saved.next()..=scanned_to).contains(&event.position);
+        let is_idle = changes_nothing && !page.events.iter().any(passes);
         let is_hooked = self.follower.hook.is_some();
         page.events
             .retain(|event| is_hooked && (self.live_after.next()..=scanned_to).contains(&event.position));
