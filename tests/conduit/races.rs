@@ -122,3 +122,32 @@ fn an_idempotency_key_stands_for_one_request() {
         assert_eq!(client.get("/api/articles").body["articlesCount"], 3);
     });
 }
+
+/// CM-12 over HTTP: what takes several steps is answered as it was, too, though the article has moved on since.
+#[test]
+fn an_edit_and_a_deletion_that_come_again_are_answered_as_they_were() {
+    const KEY: &str = "0190f5e2-8a4b-7c3d-9e1f-2a3b4c5d6e70";
+    let title = |title: &str| json!({"article": {"title": title}});
+    on_every_store(|client| {
+        let ada = client.register("ada");
+        let [slug, kept] = ["Once", "Kept"].map(|title| ada.publish(title, &[]));
+        let again = ada.with_idempotency_key(KEY);
+        let edit = || again.put(&format!("/api/articles/{slug}"), &title("Twice"));
+        let edited = edit();
+        assert_eq!((edited.status, &edited.body["article"]["slug"]), (200, &json!("twice")), "{edited:?}");
+        assert_eq!((edit().status, edit().body), (200, edited.body.clone()));
+        assert_eq!(
+            ada.put("/api/articles/once", &title("Thrice")).status,
+            404,
+            "without the key it is another request"
+        );
+
+        let delete = || again.delete("/api/articles/twice").status;
+        assert_eq!((delete(), delete()), (204, 204));
+        assert_eq!(ada.delete("/api/articles/twice").status, 404);
+        // Somebody else's article there is not what was asked for.
+        assert_eq!(ada.publish("Twice", &[]), "twice");
+        assert_eq!((delete(), ada.get("/api/articles/twice").status), (204, 200));
+        assert_eq!(ada.get(&format!("/api/articles/{kept}")).status, 200);
+    });
+}

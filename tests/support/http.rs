@@ -10,7 +10,7 @@ use std::{
 
 use serde_json::Value;
 use ureq::{
-    Agent,
+    Agent, RequestBuilder,
     http::{HeaderMap, Response},
 };
 
@@ -99,11 +99,7 @@ impl Client {
     }
 
     pub(crate) fn try_get(&self, path: &str) -> Result<Answer, ureq::Error> {
-        let mut request = self.agent.get(self.url(path));
-        if let Some(token) = &self.token {
-            request = request.header("authorization", format!("{} {token}", self.scheme));
-        }
-        read(request.call()?)
+        read(self.signed(self.agent.get(self.url(path))).call()?)
     }
 
     #[track_caller]
@@ -128,30 +124,30 @@ impl Client {
 
     #[track_caller]
     pub(crate) fn delete(&self, path: &str) -> Answer {
-        let mut request = self.agent.delete(self.url(path));
-        if let Some(token) = &self.token {
-            request = request.header("authorization", format!("{} {token}", self.scheme));
-        }
-        let answer = request.call().and_then(read);
+        let answer = self.signed(self.agent.delete(self.url(path))).call().and_then(read);
         answer.unwrap_or_else(|error| panic!("DELETE {path}: {error}"))
     }
 
     /// Sends a text as it is, to see what happens.
     pub(crate) fn send(&self, method: &str, path: &str, body: &str) -> Result<Answer, ureq::Error> {
         let url = self.url(path);
-        let mut request = match method {
+        let request = match method {
             "PUT" => self.agent.put(url),
             "PATCH" => self.agent.patch(url),
             _ => self.agent.post(url),
-        }
-        .header("content-type", "application/json");
+        };
+        read(self.signed(request.header("content-type", "application/json")).send(body)?)
+    }
+
+    /// The request with what this client says of itself.
+    fn signed<B>(&self, mut request: RequestBuilder<B>) -> RequestBuilder<B> {
         if let Some(token) = &self.token {
             request = request.header("authorization", format!("{} {token}", self.scheme));
         }
         if let Some(key) = &self.idempotency_key {
             request = request.header("idempotency-key", key);
         }
-        read(request.send(body)?)
+        request
     }
 
     /// What a page of this origin hears: the head of the answer to a GET, or to what its browser asks before (OPTIONS).

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use serde::de::DeserializeOwned;
 use umbel_bus::{DispatchContext, DispatchError, Dispatched, Outcome, Store, edge};
 use umbel_core::{
     Command, EncodedEvent, EventId, EventName, EventSet, Gap, Json, NewEvent, PayloadError, Position,
@@ -120,10 +121,19 @@ pub(crate) fn repeated<C: Command>(
     reply: &Json,
     position: Option<Position>,
 ) -> Result<Dispatched<C::Reply>, DispatchError<C::Rejection>> {
-    let reply = reply.decode().map_err(|error| DispatchError::Failed {
+    Ok(told_again(kept::<C, _>(reply)?, position))
+}
+
+/// What is kept of the reply to a command.
+pub(crate) fn kept<C: Command, K: DeserializeOwned>(kept: &Json) -> Result<K, DispatchError<C::Rejection>> {
+    kept.decode().map_err(|error| DispatchError::Failed {
         reason: format!("the reply kept for this {} cannot be read: {error}", C::NAME),
-    })?;
-    Ok(Dispatched { position, events: None, repeated: true, ..Dispatched::reply_only(reply) })
+    })
+}
+
+/// A first reply, told again.
+pub(crate) fn told_again<R>(reply: R, position: Option<Position>) -> Dispatched<R> {
+    Dispatched { position, events: None, repeated: true, ..Dispatched::reply_only(reply) }
 }
 
 impl Trouble {
@@ -137,7 +147,7 @@ impl Trouble {
 }
 
 /// The same error of a step that only reads.
-fn nothing_stored<R>(error: DispatchError<R>) -> DispatchError<R> {
+pub(crate) fn nothing_stored<R>(error: DispatchError<R>) -> DispatchError<R> {
     match error {
         DispatchError::Timeout { command, .. } => {
             DispatchError::Timeout { command, outcome: Outcome::NothingStored }

@@ -6,12 +6,13 @@ use actix::{Actor, Addr, Context, Handler, ResponseFuture};
 use futures_util::future::ready;
 use tokio::time::timeout_at;
 use umbel_bus::{
-    Answered, Ask, AskError, Bus, Dispatch, DispatchError, Envelope, Gate, Outcome, Refusal, RouteSet,
+    Answered, Ask, AskError, Bus, Dispatch, DispatchError, Dispatched, Envelope, Gate, Outcome, Refusal,
+    RouteSet,
 };
 use umbel_core::{Command, Query};
 use umbel_supervision::{Drain, Tether, Worker};
 
-use crate::{handling::Handling, read_models::ReadModels, settings::HostSettings};
+use crate::{handling::Handling, kept::Keeping, read_models::ReadModels, settings::HostSettings};
 
 /// Answers calls of kind `K` with the function `F`.
 pub(crate) struct HandlerHost<K, F> {
@@ -130,16 +131,39 @@ where
         }
         let place = self.gate.enter(self, context);
         let (handler, deadline) = (self.handler.clone(), dispatch.deadline);
+        let keeping = Keeping::of(&self.bus.store(), &dispatch);
         let handling = Handling::new(self.bus.clone(), dispatch);
         Box::pin(async move {
-            let reply = timeout_at(deadline, async { handler(handling.clone(), command).await }).await;
+            let answer = timeout_at(deadline, carry_out(handler, handling, command, keeping)).await;
             drop(place);
-            Some(match reply {
-                Ok(Ok(reply)) => Ok(handling.finish(reply)),
-                Ok(Err(error)) => Err(handling.fail::<C>(error)),
-                Err(_elapsed) => Err(DispatchError::Timeout { command: C::NAME, outcome: Outcome::Unknown }),
-            })
+            let late = || DispatchError::Timeout { command: C::NAME, outcome: Outcome::Unknown };
+            Some(answer.unwrap_or_else(|_elapsed| Err(late())))
         })
+    }
+}
+
+/// Calls the function, unless the command was carried out before, and keeps what it answers.
+async fn carry_out<C, F, Fut>(
+    handler: F,
+    handling: Handling,
+    command: C,
+    keeping: Option<Keeping>,
+) -> Result<Dispatched<C::Reply>, DispatchError<C::Rejection>>
+where
+    C: Command,
+    F: Fn(Handling, C) -> Fut,
+    Fut: Future<Output = Result<C::Reply, DispatchError<C::Rejection>>>,
+{
+    if let Some(keeping) = &keeping
+        && let Some(first) = keeping.find::<C>().await?
+    {
+        return Ok(first);
+    }
+    let reply = handler(handling.clone(), command).await.map_err(|error| handling.fail::<C>(error))?;
+    let done = handling.finish(reply);
+    match keeping {
+        Some(keeping) => keeping.keep::<C>(done).await.map_err(|error| handling.fail::<C>(error)),
+        None => Ok(done),
     }
 }
 

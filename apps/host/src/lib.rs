@@ -25,6 +25,7 @@ mod exit;
 mod handler;
 mod handling;
 mod inline;
+mod kept;
 mod process_manager;
 mod projection;
 mod read_models;

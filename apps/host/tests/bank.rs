@@ -67,6 +67,7 @@ messages! {
     command "bank.misbehave" Misbehave { account: String, how: PanicIn } -> ();
     command "bank.transfer" Transfer { from: String, to: Vec<String>, amount: i64 } -> i64;
     command "bank.scatter" Scatter { to: Vec<String>, amount: i64 } -> i64;
+    command "bank.open" Open { account: String, amount: i64 } -> Uuid;
     command "bank.counted" Counted { account: String } -> ();
     query "bank.balance" GetBalance { account: String } -> Option<Balance>;
     query "bank.later" GetLater { } -> u64;

@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use umbel_bus::DispatchOptions;
 use umbel_core::CommandId;
-use umbel_host::{AskError, DispatchError, Outcome};
+use umbel_host::{App, AskError, DispatchError, Handling, Outcome};
 use uuid::Uuid;
 
 use crate::{
-    bank::{Broken, GetBalance, No, Scatter, Transfer, deposit},
+    bank::{self, Broken, GetBalance, No, Open, Scatter, Transfer, deposit},
     world::*,
 };
 
@@ -93,6 +93,53 @@ fn parts_at_the_same_time_are_different_commands() {
     });
 }
 
+/// Opens an account under a number nobody has had.
+async fn open(handling: Handling, command: Open) -> Result<Uuid, DispatchError<No>> {
+    handling.dispatch(deposit(&command.account, command.amount)).await?;
+    Ok(handling.fresh_id())
+}
+
+/// CM-12: what the function makes anew each time is told as it was: to who comes again with the same id, at once or after a restart, whatever
+/// was lost on the way.
+#[test]
+fn a_repeated_command_of_a_function_gets_its_first_reply() {
+    run(async {
+        let store = Arc::<Rigged>::default();
+        let apps = [bank::app(), App::new("desk").command(open)];
+        let mut world = World::with(&store, &apps, settings()).await;
+        let ada = || Open { account: "ada".into(), amount: 1 };
+        // The part's answer is lost, then that of keeping the reply.
+        store.faults.lose_answers(2);
+        for _ in 0..2 {
+            let lost = world.bus.dispatch_with(ada(), with_id(1)).await;
+            assert!(
+                matches!(lost, Err(DispatchError::Timeout { outcome: Outcome::Unknown, .. })),
+                "{lost:?}"
+            );
+        }
+        let first = world.bus.dispatch_with(ada(), with_id(1)).await.unwrap();
+        assert_eq!((first.repeated, first.position), (true, Some(world.head().await)));
+        for _ in 0..2 {
+            let again = world.bus.dispatch_with(ada(), with_id(1).strong()).await.unwrap();
+            assert_eq!((again.reply, again.position), (first.reply, first.position));
+            world.stop().await;
+            world = World::with(&store, &apps, settings()).await;
+        }
+        let grace = || Open { account: "grace".into(), amount: 1 };
+        let (one, other) = futures_util::future::join(
+            world.bus.dispatch_with(grace(), with_id(2)),
+            world.bus.dispatch_with(grace(), with_id(2)),
+        )
+        .await;
+        assert_eq!(one.unwrap().reply, other.unwrap().reply);
+        for account in ["ada", "grace"] {
+            assert_eq!(world.history(account).await.len(), 1, "{account}");
+        }
+        let (one, other) = (world.bus.dispatch(grace()).await, world.bus.dispatch(grace()).await);
+        assert_ne!(one.unwrap().reply, other.unwrap().reply, "who chose no id has asked twice");
+    });
+}
+
 /// When a part was stored and the next one cannot be, the failure must not say that nothing was stored.
 #[test]
 fn a_command_that_stops_half_way_says_so() {
@@ -118,7 +165,7 @@ fn a_command_that_stops_half_way_says_so() {
 fn a_query_that_panics_or_hangs_concerns_its_caller_only() {
     run(async {
         let host = umbel_host::HostSettings { in_flight_max: 2, ..settings() };
-        let world = World::with(&Arc::default(), &[crate::bank::app()], host).await;
+        let world = World::with(&Arc::default(), &[bank::app()], host).await;
         for _ in 0..5 {
             let error = world.bus.ask(Broken { hang: false }).await.unwrap_err();
             assert!(matches!(error, AskError::Unavailable { .. }), "{error:?}");
