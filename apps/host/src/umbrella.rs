@@ -15,7 +15,7 @@ use tokio::{
 use umbel_bus::{AskError, Bus, BusSettings, GetTree, Middleware};
 use umbel_settings::{LoadOptions, Settings};
 use umbel_supervision::{
-    Child, Group, Outcome, Policy, Supervisor, Tree, TreeNode, Worker, install_panic_hook,
+    Child, Group, Outcome, Policy, Restart, State, Supervisor, Tree, TreeNode, Worker, install_panic_hook,
 };
 use umbel_telemetry::TelemetrySettings;
 
@@ -253,7 +253,8 @@ impl Umbrella {
             let supervisor = self.start();
             let tree = supervisor.tree();
             let serve = async {
-                if tree.wait_until_up(Duration::MAX).await.is_ok() {
+                let up = tree.wait_until(|tree| tree.state == State::Up || tree.has_ended()).await;
+                if !up.has_ended() {
                     announce(&tree).await;
                 }
                 pending::<()>().await;
@@ -326,13 +327,20 @@ impl TreeView {
         self.0.get()
     }
 
-    /// Paths of the workers that are not up, those below `except` aside; all of it before the start.
+    /// Paths of the workers that are not up, those aside that others do without and those below `except`; all of it before the start.
     #[must_use]
     pub fn not_up(&self, except: &str) -> Vec<String> {
         let Some(tree) = self.tree() else { return vec!["the supervision tree".to_owned()] };
-        let mut paths = workers(tree, |worker| !worker.is_up());
+        let mut paths = workers(tree, |worker| worker.restart != Restart::Independent && !worker.is_up());
         paths.retain(|path| path.split('/').nth(1) != Some(except));
         paths
+    }
+
+    /// Whether the others do without this component, such as `shop/shop.mailer`, while it is down.
+    #[must_use]
+    pub fn do_without(&self, component: &str) -> bool {
+        let root = self.tree().map(Tree::snapshot);
+        root.is_some_and(|root| root.find(component).is_some_and(|one| one.restart == Restart::Independent))
     }
 }
 

@@ -2,23 +2,27 @@
 
 use std::{
     fmt::Display,
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering::SeqCst},
+    },
     time::Duration,
 };
 
+use umbel_bus::{Consistency, DispatchOptions};
 use umbel_core::{
     EventId, ExpectedVersion, Json, Metadata, NewEvent, StreamName,
     store::{Act as Upkeep, Append, Letter, LetterFilter, ListLetters},
     subscription::SubscriptionName,
 };
 use umbel_host::{
-    App, Cause, Failure, FailurePolicy, HandlerOptions, HostSettings, OnFailure, SubscriptionSettings,
-    Verdict,
+    App, Cause, DispatchError, EventHandler, Failure, FailurePolicy, HandlerContext, HandlerOptions,
+    HandlerStart, HostSettings, OnFailure, SubscriptionSettings, Verdict,
 };
-use umbel_supervision::TreeNode;
+use umbel_supervision::{State, TreeNode};
 
 use crate::{
-    bank::{self, deposit},
+    bank::{self, Moved, deposit},
     event_handlers::{perform, stored},
     probe::{Act, Journal, Note, Probe, parks_after, pauses, probes, scripted},
     stores::on_every_store,
@@ -58,7 +62,8 @@ async fn by(
         ..Default::default()
     };
     let host = HostSettings { subscriptions, ..settings() };
-    (World::on(bus, store, &[bank::app(), app], host).await, journal)
+    // One that is restarted more than once takes its app down, and with it everything.
+    (World::under(strict(), bus, store, &[bank::app(), app], host).await, journal)
 }
 
 fn app() -> App {
@@ -84,6 +89,20 @@ pub(crate) async fn until_letters(world: &World, name: &str, count: usize) -> Ve
             return found;
         }
         tokio::task::yield_now().await;
+    }
+}
+
+fn consistency(name: &str) -> DispatchOptions {
+    DispatchOptions::default().consistency(Consistency::Named(vec![name.to_owned()]))
+}
+
+/// Awaits what nobody tells of.
+async fn eventually<T>(look: impl Fn() -> Option<T>) -> T {
+    loop {
+        if let Some(seen) = look() {
+            return seen;
+        }
+        pause().await;
     }
 }
 
@@ -163,11 +182,9 @@ fn a_verdict_is_carried_out() {
 fn who_says_stop_is_restarted_and_skips_nothing() {
     run(async {
         let app = app().handler::<Probe<Pair>>().handler::<Probe<Other>>();
-        let stopped = std::sync::atomic::AtomicBool::default();
+        let stopped = AtomicBool::default();
         let (world, journal) = over(&Arc::default(), app, move |note| match note {
-            Note { handler: "failing.pair", amount: 3, .. }
-                if !stopped.swap(true, std::sync::atomic::Ordering::SeqCst) =>
-            {
+            Note { handler: "failing.pair", amount: 3, .. } if !stopped.swap(true, SeqCst) => {
                 Act::FailWith(Verdict::Stop { reason: "had enough".into() })
             }
             _ => Act::Handle,
@@ -201,6 +218,93 @@ fn who_says_stop_is_restarted_and_skips_nothing() {
             assert!(handled.ends_with(&amounts[1..]), "{account}: {handled:?}");
             assert!(amounts.iter().all(|amount| handled.contains(amount)), "{account}: {handled:?}");
         }
+    });
+}
+
+/// Cannot begin before it is let in.
+struct Locked;
+
+/// Whether it is.
+#[derive(Default)]
+struct Door(AtomicBool);
+
+impl EventHandler for Locked {
+    const NAME: &'static str = "failing.locked";
+    type Event = Moved;
+    type Error = &'static str;
+
+    async fn init(start: &HandlerStart) -> Result<Self, Self::Error> {
+        let door = start.bus().common::<Door>();
+        if door.0.load(SeqCst) { Ok(Self) } else { Err("locked out") }
+    }
+
+    async fn handle(&mut self, _: Moved, _: &HandlerContext) -> Result<(), Self::Error> {
+        Ok(())
+    }
+}
+
+/// Why the handler is held up, as those learn who wait for it.
+fn held_up(world: &World, name: &str) -> Option<String> {
+    let progress = world.bus.progress().into_iter().find(|progress| progress.name == name).unwrap();
+    progress.stand.held_up.borrow().clone()
+}
+
+/// EH-15: handlers that say stop each time, or cannot begin, are started again for as long as it takes, far beyond what their app
+/// bears. Why is told; commands and other handlers go on. Once the reason is gone they go on where they were.
+#[test]
+fn who_fails_for_ever_takes_nobody_down() {
+    run(async {
+        let app = app().handler::<Probe<Pair>>().handler::<Locked>().handler::<Probe<Other>>();
+        let broken = Arc::new(AtomicBool::new(true));
+        let is_broken = Arc::clone(&broken);
+        let (world, journal) = over(&Arc::default(), app, move |note| {
+            if note.handler == "failing.pair" && is_broken.load(SeqCst) {
+                return Act::FailWith(Verdict::Stop { reason: "had enough".into() });
+            }
+            Act::Handle
+        })
+        .await;
+        write(&world, &[("a", 1)]).await;
+        let stuck = ["failing.pair", "failing.locked"];
+        let tree = world.supervisor.tree();
+        tree.wait_until(|tree| stuck.iter().all(|name| restarts(tree, &format!("failing/{name}")) > 9)).await;
+        write(&world, &[("b", 2)]).await;
+        assert_eq!(told(&journal.until_done(2).await), [("a", 1), ("b", 2)]);
+        let seen = tree.snapshot();
+        assert_eq!(seen.state, State::Up, "{seen}");
+        for up in ["bank", "failing", "failing/failing.other"] {
+            assert_eq!((restarts(&seen, up), seen.find(up).unwrap().state), (0, State::Up), "{up}");
+        }
+        for (name, reason) in stuck.into_iter().zip(["had enough", "locked out"]) {
+            let told = eventually(|| held_up(&world, name)).await;
+            assert!(told.contains(name) && told.contains(reason), "{told}");
+            let waits = consistency(name).deadline(LATE);
+            let late = world.bus.dispatch_with(deposit("c", 3), waits).await;
+            assert!(matches!(late, Err(DispatchError::NotYetVisible { .. })), "{late:?}");
+        }
+
+        broken.store(false, SeqCst);
+        world.bus.common::<Door>().0.store(true, SeqCst);
+        for name in stuck {
+            world.bus.dispatch_with(deposit("d", 4), consistency(name)).await.unwrap();
+        }
+        let of_pair = |note: &&Note| note.handler == "failing.pair";
+        let amounts: Vec<_> = journal.done().iter().filter(of_pair).map(|note| note.amount).collect();
+        assert!([1, 2, 3, 4].iter().all(|amount| amounts.contains(amount)), "{amounts:?}");
+        tree.wait_until(TreeNode::is_up).await;
+        assert_eq!(stuck.map(|name| held_up(&world, name)), [None, None]);
+        world.stop().await;
+    });
+}
+
+/// EH-15: who fails for ever does not hold up a stop.
+#[test]
+fn who_fails_for_ever_stops_with_the_others() {
+    run(async {
+        let (world, _) = over(&Arc::default(), app().handler::<Locked>(), |_| Act::Handle).await;
+        let tree = world.supervisor.tree();
+        tree.wait_until(|tree| restarts(tree, "failing/failing.locked") > 2).await;
+        world.stop().await;
     });
 }
 
@@ -298,7 +402,7 @@ fn behind_a_dead_letter_its_key_waits_and_no_other() {
     on_every_store(async |store| {
         let script = |note: &Note| if note.amount == 1 { Act::Fail } else { Act::Handle };
         let (world, journal) = over(&store, app().handler::<Probe<Parking>>(), script).await;
-        store.subscriptions.lost_parks.store(1, std::sync::atomic::Ordering::SeqCst);
+        store.subscriptions.lost_parks.store(1, SeqCst);
         write(&world, &[("a", 1), ("b", 10), ("a", 2), ("b", 20), ("a", 3)]).await;
         let parked = until_letters(&world, "failing.parking", 3).await;
         assert_eq!(
@@ -328,7 +432,7 @@ fn behind_a_dead_letter_its_key_waits_and_no_other() {
         }
 
         journal.tell(|_| Act::Handle);
-        store.subscriptions.lost_settles.store(1, std::sync::atomic::Ordering::SeqCst);
+        store.subscriptions.lost_settles.store(1, SeqCst);
         perform(&world, retry()).await;
         let done = journal.until_done(5).await;
         assert_eq!(told(&done[2..]), [("a", 1), ("a", 2), ("a", 3)]);

@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use umbel_bus::DispatchOptions;
+use umbel_bus::{Bus, BusSettings, DispatchOptions};
 use umbel_core::{
     Place,
     store::Act as Upkeep,
@@ -33,6 +33,11 @@ pub(crate) fn soon() -> HostSettings {
 
 pub(crate) async fn over(store: &Arc<Rigged>, apps: &[App]) -> World {
     World::with(store, apps, soon()).await
+}
+
+/// The same, where one that is restarted more than once takes everything down.
+pub(crate) async fn strictly_over(store: &Arc<Rigged>, apps: &[App]) -> World {
+    World::under(strict(), Bus::new(BusSettings::default()), store, apps, soon()).await
 }
 
 /// PM-01: given start, continue and stop, then an instance is made, goes on with what it remembers, and is removed with it.

@@ -12,7 +12,7 @@ use umbel_core::{
 };
 use umbel_host::{App, HostSettings};
 use umbel_persistence::StoreSettings;
-use umbel_supervision::{Backoff, Group, Intensity, Outcome, Policy, Supervisor, Worker};
+use umbel_supervision::{Backoff, Group, Intensity, Outcome, Policy, State, Supervisor, Worker};
 
 pub(crate) use self::rigged::Rigged;
 use crate::bank::{self, Balance, Deposited, GetBalance};
@@ -44,6 +44,11 @@ pub(crate) fn policy() -> Policy {
     let backoff = Backoff { min: Duration::from_millis(1), max: Duration::from_millis(5) };
     let intensity = Intensity { max_restarts: 1000, within: AMPLE };
     Policy { backoff, intensity, ..Policy::default() }
+}
+
+/// One that bears a single restart.
+pub(crate) fn strict() -> Policy {
+    Policy { intensity: Intensity { max_restarts: 1, within: AMPLE }, ..policy() }
 }
 
 pub(crate) fn settings() -> HostSettings {
@@ -80,11 +85,22 @@ impl World {
             "tls_certificate": "", "tls_key": "", "tls_authority": "",
         });
         let link = umbel_link::worker(serde_json::from_value(link).unwrap(), &bus).unwrap();
-        Self::put_together(bus, store, apps, host, link).await
+        Self::put_together(bus, store, apps, host, (policy(), link)).await
     }
 
     pub(crate) async fn on(bus: Bus, store: &Arc<Rigged>, apps: &[App], host: HostSettings) -> Self {
-        Self::put_together(bus, store, apps, host, None).await
+        Self::under(policy(), bus, store, apps, host).await
+    }
+
+    /// One whose parts are supervised by this policy.
+    pub(crate) async fn under(
+        policy: Policy,
+        bus: Bus,
+        store: &Arc<Rigged>,
+        apps: &[App],
+        host: HostSettings,
+    ) -> Self {
+        Self::put_together(bus, store, apps, host, (policy, None)).await
     }
 
     async fn put_together(
@@ -92,7 +108,7 @@ impl World {
         store: &Arc<Rigged>,
         apps: &[App],
         host: HostSettings,
-        link: Option<Worker>,
+        (policy, link): (Policy, Option<Worker>),
     ) -> Self {
         let store_settings = StoreSettings {
             poll_interval_ms: 10,
@@ -101,12 +117,13 @@ impl World {
             allow_hard_removal: true,
             ..StoreSettings::default()
         };
-        let store = umbel_persistence::group_over(Arc::clone(store) as _, &store_settings, &bus, policy());
-        let root = Group::new("test", policy()).child(umbel_bus::worker(&bus)).child(store);
-        let root = apps.iter().fold(root, |root, app| root.child(app.group(&bus, &host, policy())));
+        let store =
+            umbel_persistence::group_over(Arc::clone(store) as _, &store_settings, &bus, policy.clone());
+        let root = Group::new("test", policy.clone()).child(umbel_bus::worker(&bus)).child(store);
+        let root = apps.iter().fold(root, |root, app| root.child(app.group(&bus, &host, policy.clone())));
         let root = link.into_iter().fold(root, Group::child);
         let supervisor = Supervisor::start(root);
-        supervisor.tree().wait_until_up(AMPLE).await.unwrap();
+        supervisor.tree().wait_until(|tree| tree.state == State::Up).await;
         Self { bus, supervisor }
     }
 

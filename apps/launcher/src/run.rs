@@ -3,7 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use gateway::{BoundAddress, GatewaySettings, MetricsSettings, Readiness, metrics};
-use umbel_bus::Bus;
+use umbel_bus::{Bus, Progress};
 use umbel_core::Position;
 use umbel_host::{ExitStatus, Failed, Foundation, OrExit, TreeView, Umbrella, overview};
 use umbel_settings::LoadOptions;
@@ -74,10 +74,10 @@ fn compose(foundation: &Foundation, only: &[String], bound: &BoundAddress) -> an
 }
 
 /// Ready is: every worker is up, the gateway aside, which answers the question; the store answers too; and no projection is
-/// held up, since its documents would not show what is stored.
+/// held up, since its documents would not show what is stored. A handler of events that fails takes nobody's requests away.
 fn readiness(view: TreeView, bus: Bus) -> Readiness {
     Readiness::new(move || {
-        let (view, store, held_up) = (view.clone(), bus.store(), held_up(&bus));
+        let (view, store, held_up) = (view.clone(), bus.store(), held_up(&bus, &view));
         async move {
             let mut not_up = view.not_up(GATEWAY);
             not_up.extend(held_up);
@@ -90,10 +90,14 @@ fn readiness(view: TreeView, bus: Bus) -> Readiness {
     })
 }
 
-/// The projections and handlers that are held up. The reasons stay in the log: they may quote events.
-fn held_up(bus: &Bus) -> Vec<String> {
-    let progress = bus.progress().into_iter().filter(|progress| progress.stand.held_up.borrow().is_some());
-    progress.map(|progress| format!("{} is held up", progress.name)).collect()
+/// What is held up and others cannot do without. The reasons stay in the log: they may quote events.
+fn held_up(bus: &Bus, view: &TreeView) -> Vec<String> {
+    let is_held_up = |one: &Progress| one.stand.held_up.borrow().is_some() && !view.do_without(&one.owner);
+    bus.progress()
+        .into_iter()
+        .filter(is_held_up)
+        .map(|progress| format!("{} is held up", progress.name))
+        .collect()
 }
 
 /// Somebody to register, or, where the log has come that far already, what was published.
@@ -152,12 +156,12 @@ mod tests {
                 let children = supervisor.tree().snapshot().children;
                 assert_eq!(children.iter().map(|child| child.name.as_str()).collect::<Vec<_>>(), expected);
                 assert_eq!(view.not_up(GATEWAY), [""; 0]);
-                assert_eq!(held_up(&bus), [""; 0]);
+                assert_eq!(held_up(&bus, &view), [""; 0]);
                 let (_position, position) = watch::channel(Position::START);
                 let (_reason, reason) = watch::channel(Some("a poison event".to_owned()));
                 let routes = RouteSet::new("test/list").projects("test.list", &[], position, reason);
                 bus.register(routes).await.unwrap();
-                assert_eq!(held_up(&bus), ["test.list is held up"]);
+                assert_eq!(held_up(&bus, &view), ["test.list is held up"]);
                 assert_eq!(bound.get().is_some(), only.is_empty());
                 supervisor.shut_down().await;
                 assert!(view.not_up(GATEWAY).contains(&"umbel/store/reader".to_owned()));

@@ -30,9 +30,11 @@ pub(crate) enum Order {
 }
 
 impl Supervisor {
-    /// Of a writer, a runner for each subscription, a job that ends at last, and one that is done only once.
+    /// Of a writer, a runner for each subscription, every second of which others do without, a job that ends at last, and one that is done
+    /// only once.
     pub(crate) fn new(shape: &Shape, bug: Option<Bug>) -> Self {
         let mut kinds = vec![Restart::Permanent; shape.options.len() + 1];
+        kinds.iter_mut().skip(2).step_by(2).for_each(|kind| *kind = Restart::Independent);
         kinds.extend([Restart::Transient, Restart::Temporary]);
         let decider = Decider::new(shape.strategy, shape.intensity, shape.backoff, kinds.clone());
         Self { decider, running: vec![true; kinds.len()], kinds, restarts: Vec::new(), bug }
@@ -41,7 +43,7 @@ impl Supervisor {
     /// Whether all that must run always do.
     pub(crate) fn is_whole(&self) -> bool {
         let mut all = self.kinds.iter().zip(&self.running);
-        all.all(|(kind, running)| *running || *kind != Restart::Permanent)
+        all.all(|(kind, running)| *running || matches!(kind, Restart::Transient | Restart::Temporary))
     }
 
     /// A worker has ended.
@@ -69,7 +71,9 @@ impl Supervisor {
             Verdict::StayDown => Order::StayDown,
             Verdict::Escalate => Order::GiveUp,
             Verdict::Restart { stop, start, after } => {
-                self.restarts.push(now);
+                if self.kinds[worker] != Restart::Independent {
+                    self.restarts.push(now);
+                }
                 for worker in &stop {
                     self.running[*worker] = false;
                 }
@@ -89,12 +93,13 @@ impl Supervisor {
         verdict: &Verdict,
     ) -> Result<(), String> {
         let wanted = match self.kinds[worker] {
-            Restart::Permanent => true,
+            Restart::Permanent | Restart::Independent => true,
             Restart::Transient => ending == Ending::Failed,
             Restart::Temporary => false,
         };
         let recent = self.restarts.iter().filter(|then| now - **then <= shape.intensity.within).count();
-        let full = u32::try_from(recent).is_ok_and(|recent| recent >= shape.intensity.max_restarts);
+        let alone = self.kinds[worker] == Restart::Independent;
+        let full = !alone && u32::try_from(recent).is_ok_and(|recent| recent >= shape.intensity.max_restarts);
         let broken = |what: &str| {
             Err(format!(
                 "supervision: {what}: worker {worker} {ending:?}, {recent} recent restarts, {verdict:?}"
@@ -109,6 +114,7 @@ impl Supervisor {
             Verdict::Restart { .. } if full => broken("it restarts more often than it may"),
             Verdict::Restart { stop, start, after } => {
                 let along = |other: usize| match shape.strategy {
+                    _ if alone => other == worker,
                     Strategy::OneForOne => other == worker,
                     Strategy::RestForOne => other >= worker,
                     Strategy::OneForAll => true,

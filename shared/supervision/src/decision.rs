@@ -48,25 +48,36 @@ pub struct Decider {
     children: Vec<Restart>,
     /// When the restarts within the period were decided, oldest first; at most `max_restarts` of them.
     recent: VecDeque<Duration>,
+    /// The same of each independent child, at most [`OWN_MAX`] of them.
+    own: Vec<VecDeque<Duration>>,
 }
+
+/// More restarts of an independent child than this are not remembered: by then it waits as long as it ever will.
+const OWN_MAX: usize = 64;
 
 impl Decider {
     /// A decider for children of these kinds, in the declared order, that has seen no restart yet.
     pub fn new(strategy: Strategy, intensity: Intensity, backoff: Backoff, children: Vec<Restart>) -> Self {
-        Self { strategy, intensity, backoff, children, recent: VecDeque::new() }
+        let own = vec![VecDeque::new(); children.len()];
+        Self { strategy, intensity, backoff, children, recent: VecDeque::new(), own }
     }
 
     /// Judges one event: usually one child that ended, or several at once when they lost their thread together. Counts as one
     /// restart however many children it takes along.
     pub fn judge(&mut self, ended: &[usize], ending: Ending, now: Duration, jitter: Jitter) -> Verdict {
-        let to_revive = |child: &usize| match self.children[*child] {
-            Restart::Permanent => true,
-            Restart::Transient => ending == Ending::Failed,
-            Restart::Temporary => false,
-        };
-        let revived: Vec<usize> = ended.iter().copied().filter(to_revive).collect();
+        let to_revive = |child: &usize| self.children[*child].revives(ending);
+        let mut revived: Vec<usize> = ended.iter().copied().filter(to_revive).collect();
         if revived.is_empty() {
             return Verdict::StayDown;
+        }
+        revived.sort_unstable();
+        if revived.iter().all(|child| self.children[*child] == Restart::Independent) {
+            let nth = revived.iter().map(|child| self.count_own(*child, now)).max().unwrap_or_default();
+            return Verdict::Restart {
+                stop: revived.iter().rev().copied().collect(),
+                start: revived,
+                after: self.backoff.wait(nth, jitter),
+            };
         }
         if !self.count_restart(now) {
             return Verdict::Escalate;
@@ -82,15 +93,23 @@ impl Decider {
 
     /// Makes room for one more restart and notes it; false when the period is full.
     fn count_restart(&mut self, now: Duration) -> bool {
-        let within = self.intensity.within;
-        while self.recent.front().is_some_and(|then| now.saturating_sub(*then) > within) {
-            self.recent.pop_front();
-        }
+        forget(&mut self.recent, self.intensity.within, now);
         let has_room = u32::try_from(self.recent.len()).is_ok_and(|made| made < self.intensity.max_restarts);
         if has_room {
             self.recent.push_back(now);
         }
         has_room
+    }
+
+    /// Notes a restart of an independent child; how many there were within the period.
+    fn count_own(&mut self, child: usize, now: Duration) -> usize {
+        let own = &mut self.own[child];
+        forget(own, self.intensity.within, now);
+        if own.len() == OWN_MAX {
+            own.pop_front();
+        }
+        own.push_back(now);
+        own.len()
     }
 
     fn affects(&self, revived: &[usize], child: usize) -> bool {
@@ -99,6 +118,13 @@ impl Decider {
             Strategy::RestForOne => revived.iter().any(|failed| *failed <= child),
             Strategy::OneForAll => true,
         }
+    }
+}
+
+/// Forgets what is longer ago than this.
+fn forget(restarts: &mut VecDeque<Duration>, within: Duration, now: Duration) {
+    while restarts.front().is_some_and(|then| now.saturating_sub(*then) > within) {
+        restarts.pop_front();
     }
 }
 

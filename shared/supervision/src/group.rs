@@ -3,7 +3,7 @@
 //! Lives on the supervisor's thread, never on its children's. A child's incarnation is a task there; aborting that task
 //! abandons the child, so a late report has nowhere to go.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use futures_util::FutureExt;
@@ -52,9 +52,8 @@ struct GroupRun {
     /// By child, in the declared order.
     running: Vec<Option<Running>>,
     has_been_up: Vec<bool>,
-    /// To be started, one after the other, not before this moment.
-    pending: BTreeSet<usize>,
-    not_before: Instant,
+    /// To be started, one after the other, each not before its moment.
+    pending: BTreeMap<usize, Instant>,
     /// The one that is being started, and until when it must be ready (a group has no deadline of its own: each of its
     /// workers has).
     starting: Option<(usize, Option<Instant>)>,
@@ -73,17 +72,17 @@ impl GroupRun {
     fn new(group: Group, node: Arc<Node>, signals: Signals, first_start: bool) -> Self {
         let kinds: Vec<Restart> = group.children.iter().map(Child::restart_kind).collect();
         let policy = &group.policy;
+        let now = Instant::now();
         Self {
             decider: Decider::new(policy.strategy, policy.intensity, policy.backoff, kinds),
             ready: signals.ready,
             stopping: Stopping::new(signals.stop),
             first_start,
-            began: Instant::now(),
+            began: now,
             thread: None,
             running: group.children.iter().map(|_| None).collect(),
             has_been_up: vec![false; group.children.len()],
-            pending: (0..group.children.len()).collect(),
-            not_before: Instant::now(),
+            pending: (0..group.children.len()).map(|child| (child, now)).collect(),
             starting: None,
             group,
             node,
@@ -124,7 +123,7 @@ impl GroupRun {
             self.running[child].as_ref().map(|running| (child, running.ready.clone()))
         });
         let late = self.starting.and_then(|(child, deadline)| Some((child, deadline?)));
-        let due = (self.starting.is_none() && !self.pending.is_empty()).then_some(self.not_before);
+        let due = if self.starting.is_none() { self.next_due().map(|(_, due)| due) } else { None };
         tokio::select! {
             biased;
             () = &mut self.stopping => Event::StopOrdered,
@@ -138,11 +137,22 @@ impl GroupRun {
 
     // Starting.
 
+    /// Who is started next, and when: in the declared order, but for independent ones, for which nobody waits.
+    fn next_due(&self) -> Option<(usize, Instant)> {
+        let in_order = |child: usize| self.restart_kind(child) != Restart::Independent;
+        let pending = || self.pending.iter().map(|(child, due)| (*child, *due));
+        let next = pending().find(|(child, _)| in_order(*child));
+        let independent = pending().filter(|(child, _)| !in_order(*child));
+        // Of those with one moment the first that is declared.
+        independent.chain(next).min_by_key(|(child, due)| (*due, *child))
+    }
+
     fn start_next_if_due(&mut self) {
-        if self.starting.is_some() || Instant::now() < self.not_before {
+        let Some((child, due)) = self.next_due() else { return };
+        if self.starting.is_some() || Instant::now() < due {
             return;
         }
-        let Some(child) = self.pending.pop_first() else { return };
+        self.pending.remove(&child);
         let (ready, ready_seen) = watch::channel(false);
         let (stop, stop_seen) = watch::channel(false);
         let signals = Signals { ready, stop: stop_seen };
@@ -197,13 +207,20 @@ impl GroupRun {
     }
 
     fn announce_if_up(&mut self) {
-        if self.starting.is_none() && self.pending.is_empty() {
+        let is_held = |(child, due): (&usize, &Instant)| {
+            self.restart_kind(*child) == Restart::Independent && *due > Instant::now()
+        };
+        if self.starting.is_none() && self.pending.iter().all(is_held) {
             self.first_start = false;
             if !self.ready.send_replace(true) {
                 self.node.enter(State::Up);
                 tracing::info!(path = &*self.node.path, "up");
             }
         }
+    }
+
+    fn restart_kind(&self, child: usize) -> Restart {
+        self.group.children[child].restart_kind()
     }
 
     // Stopping.
@@ -224,7 +241,7 @@ impl GroupRun {
             self.starting = None;
         }
         let Some(mut running) = self.running[child].take() else {
-            if self.pending.remove(&child) {
+            if self.pending.remove(&child).is_some() {
                 node.enter(State::Stopped);
             }
             return;

@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::decision::Ending;
+
 /// When a child that ended without being told to is started again.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -17,6 +19,20 @@ pub enum Restart {
     Transient,
     /// Never.
     Temporary,
+    /// Always, and on its own account: its failures count against no intensity and take nobody along, also those of its first start, and
+    /// its group is up without it. The waits between them grow by its own recent failures. For what others do not need in order to go on.
+    Independent,
+}
+
+impl Restart {
+    /// Whether it is started again after such an end.
+    pub(crate) fn revives(self, ending: Ending) -> bool {
+        match self {
+            Self::Permanent | Self::Independent => true,
+            Self::Transient => ending == Ending::Failed,
+            Self::Temporary => false,
+        }
+    }
 }
 
 /// Who is restarted along with a child that failed.

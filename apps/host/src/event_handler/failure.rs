@@ -57,7 +57,7 @@ pub enum Verdict {
     Skip,
     /// It becomes a dead letter, and what comes behind it of the same key waits there, too.
     Park,
-    /// The handler fails with this reason, and its supervisor decides. The event is not handled; it comes again.
+    /// The handler fails with this reason, and is started again alone, with growing pauses. The event is not handled; it comes again.
     Stop {
         /// Why.
         reason: String,

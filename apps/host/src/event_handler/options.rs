@@ -33,7 +33,7 @@ pub struct HandlerOptions {
 /// What becomes of an event that cannot be handled, when the handler does not decide itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FailurePolicy {
-    /// The handler fails, and its supervisor decides.
+    /// The handler fails, and is started again alone, with growing pauses.
     Stop,
     /// It is tried again for ever; events of other keys do not wait.
     Backoff(Pauses),

@@ -4,15 +4,16 @@ use std::sync::Arc;
 
 use futures_util::future::join_all;
 use tokio::sync::watch;
-use umbel_bus::{Bus, RouteSet};
+use umbel_bus::Bus;
 use umbel_core::{EventSet, Place, store::Selector, subscription::SubscriptionName};
-use umbel_supervision::{Worker, WorkerContext};
+use umbel_supervision::{Restart, Worker, WorkerContext};
 
 use super::{
     BatchHandler, EventHandler, HandlerOptions, HandlerStart,
     commits::Resets,
     consumer::{Around, Consumer, Singly, Together, Way},
     failure::{AppPolicy, Memories, Policy},
+    held::Follower,
     options::FailurePolicy,
 };
 use crate::{
@@ -49,18 +50,32 @@ fn make<H: EventHandler, W: Way<H>>(
     settings: &HostSettings,
     (policy, batches): (Option<AppPolicy>, bool),
 ) -> Worker {
-    let owner: Arc<str> = format!("{app}/{}", H::NAME).into();
     bus.common::<Registry>().configure(&settings.subscriptions);
+    let follower = Follower {
+        owner: format!("{app}/{}", H::NAME).into(),
+        name: H::NAME,
+        strong: H::STRONG,
+        events: H::Event::NAMES,
+    };
     let worker = Worker::new(H::NAME, move |context| {
-        let (bus, owner, policy) = (bus.clone(), Arc::clone(&owner), policy.clone());
-        async move { run::<H, W>(bus, owner, context, (policy, batches)).await }
+        let (bus, follower, policy) = (bus.clone(), follower.clone(), policy.clone());
+        async move {
+            let ended = run::<H, W>(bus.clone(), follower.clone(), context, (policy, batches)).await;
+            if let Err(error) = &ended
+                && H::options().stream.is_none()
+            {
+                follower.has_failed(&bus, error).await;
+            }
+            ended
+        }
     });
+    let worker = worker.restart(Restart::Independent);
     if H::options().own_thread { worker.own_thread() } else { worker }
 }
 
 async fn run<H: EventHandler, W: Way<H>>(
     bus: Bus,
-    owner: Arc<str>,
+    follower: Follower,
     context: WorkerContext,
     (app, batches): (Option<AppPolicy>, bool),
 ) -> anyhow::Result<()> {
@@ -78,7 +93,9 @@ async fn run<H: EventHandler, W: Way<H>>(
     for _ in 0..concurrency {
         subscribers.push(subscribe(&bus, subscription.clone()).await?);
     }
-    register::<H>(&bus, owner, &subscribers).await?;
+    if let (Some(subscriber), true) = (subscribers.first(), H::options().stream.is_none()) {
+        follower.runs(&bus, &subscriber.link.told).await?;
+    }
     let kept_as = subscribers.first().map_or_else(|| H::NAME.into(), Subscriber::kept_as);
     let start = HandlerStart { bus: bus.clone(), head, kept_as };
     context.ready();
@@ -142,19 +159,4 @@ fn subscription<H: EventHandler>(
 /// The last place of what the handler follows.
 async fn head(bus: &Bus, options: &HandlerOptions) -> anyhow::Result<Place> {
     crate::subscription::head(&bus.store(), options.stream.as_ref()).await.map_err(Into::into)
-}
-
-/// Lets others wait for the handler.
-async fn register<H: EventHandler>(
-    bus: &Bus,
-    owner: Arc<str>,
-    subscribers: &[Subscriber],
-) -> anyhow::Result<()> {
-    let Some(subscriber) = subscribers.first() else { return Ok(()) };
-    if H::options().stream.is_none() {
-        let stand = subscriber.link.told.stand();
-        let routes = RouteSet::new(owner).follows(H::NAME, H::STRONG, H::Event::NAMES, stand);
-        bus.register(routes).await?;
-    }
-    Ok(())
 }

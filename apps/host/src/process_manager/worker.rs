@@ -1,35 +1,47 @@
 //! The worker of a process manager: its subscription, and the router behind it.
 
-use std::{rc::Rc, sync::Arc, time::Duration};
+use std::{rc::Rc, time::Duration};
 
-use umbel_bus::{Bus, RouteSet};
+use umbel_bus::Bus;
 use umbel_core::{EventSet, ProcessManager, store::Selector, subscription::SubscriptionName};
-use umbel_supervision::{Worker, WorkerContext};
+use umbel_supervision::{Restart, Worker, WorkerContext};
 
 use super::{
     clerk::Surroundings,
     router::{Bounds, Router},
 };
 use crate::{
-    event_handler::{FailurePolicy, Pauses, STRONG_CHECKPOINT_MS},
+    event_handler::{FailurePolicy, Follower, Pauses, STRONG_CHECKPOINT_MS},
     settings::HostSettings,
     subscription::{Registry, Subscription, subscribe},
 };
 
 /// The worker of a process manager.
 pub(crate) fn worker<P: ProcessManager>(app: &str, bus: Bus, settings: &HostSettings) -> Worker {
-    let owner: Arc<str> = format!("{app}/{}", P::NAME).into();
     bus.common::<Registry>().configure(&settings.subscriptions);
     let settings = settings.clone();
-    Worker::new(P::NAME, move |context| {
-        let (bus, owner, settings) = (bus.clone(), Arc::clone(&owner), settings.clone());
-        async move { run::<P>(bus, owner, settings, context).await }
-    })
+    let follower = Follower {
+        owner: format!("{app}/{}", P::NAME).into(),
+        name: P::NAME,
+        strong: P::STRONG,
+        events: P::Event::NAMES,
+    };
+    let worker = Worker::new(P::NAME, move |context| {
+        let (bus, follower, settings) = (bus.clone(), follower.clone(), settings.clone());
+        async move {
+            let ended = run::<P>(bus.clone(), follower.clone(), settings, context).await;
+            if let Err(error) = &ended {
+                follower.has_failed(&bus, error).await;
+            }
+            ended
+        }
+    });
+    worker.restart(Restart::Independent)
 }
 
 async fn run<P: ProcessManager>(
     bus: Bus,
-    owner: Arc<str>,
+    follower: Follower,
     settings: HostSettings,
     context: WorkerContext,
 ) -> anyhow::Result<()> {
@@ -43,8 +55,7 @@ async fn run<P: ProcessManager>(
     let subscriptions = bus.common::<Registry>().settings();
     let (min, max) = (subscriptions.retry_min_ms, subscriptions.retry_max_ms);
     let subscriber = subscribe(&bus, subscription::<P>(bounds.ahead)?).await?;
-    let stand = subscriber.link.told.stand();
-    bus.register(RouteSet::new(owner).follows(P::NAME, P::STRONG, P::Event::NAMES, stand)).await?;
+    follower.runs(&bus, &subscriber.link.told).await?;
     context.ready();
     let around = Surroundings {
         kept_as: subscriber.kept_as(),

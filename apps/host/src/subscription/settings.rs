@@ -49,7 +49,7 @@ pub struct SubscriptionSettings {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum OnFailure {
-    /// The handler fails, and its supervisor decides.
+    /// The handler fails, and is started again alone, with growing pauses.
     Stop,
     /// It is tried again for ever, with growing pauses.
     Backoff,

@@ -23,8 +23,10 @@ fn restart(stop: &[usize], start: &[usize], after_ms: u64) -> Verdict {
 #[test]
 fn the_kind_says_who_comes_back() {
     use Ending::{Done, Failed};
-    use Restart::{Permanent, Temporary, Transient};
+    use Restart::{Independent, Permanent, Temporary, Transient};
     let cases = [
+        (Independent, Failed, true),
+        (Independent, Done, true),
         (Permanent, Failed, true),
         (Permanent, Done, true),
         (Transient, Failed, true),
@@ -64,6 +66,25 @@ fn a_temporary_child_that_ends_takes_nobody_along() {
         let children = [Restart::Temporary, Restart::Permanent];
         let verdict = decider(strategy, 0, &children).judge(&[0], Ending::Failed, MS(0), FULL);
         assert_eq!(verdict, Verdict::StayDown, "{strategy:?}");
+    }
+}
+
+#[test]
+fn an_independent_child_waits_by_its_own_failures_and_takes_nobody_along() {
+    for strategy in [Who::OneForOne, Who::RestForOne, Who::OneForAll] {
+        let children = [Restart::Permanent, Restart::Independent, Restart::Independent, Restart::Permanent];
+        let mut decider = decider(strategy, 1, &children);
+        let mut judge = |ended: &[usize], at_ms| decider.judge(ended, Ending::Failed, MS(at_ms), FULL);
+        let waits = [100, 200, 400, 800, 1_000, 1_000];
+        for (at_ms, wait_ms) in (0..).zip(waits) {
+            assert_eq!(judge(&[1], at_ms), restart(&[1], &[1], wait_ms), "{strategy:?}");
+        }
+        assert_eq!(judge(&[2], 10), restart(&[2], &[2], 100), "it has not failed before");
+        assert_eq!(judge(&[2, 1], 20), restart(&[2, 1], &[1, 2], 1_000), "the longer wait is for both");
+        assert_eq!(judge(&[1], 9_000), restart(&[1], &[1], 100), "quiet for a period: the wait starts over");
+        assert!(matches!(judge(&[0, 1], 9_001), Verdict::Restart { .. }), "with another it is as the other");
+        assert_eq!(judge(&[3], 9_002), Verdict::Escalate, "the others still count");
+        assert_eq!(judge(&[1], 9_003), restart(&[1], &[1], 200));
     }
 }
 
@@ -117,7 +138,12 @@ fn any_strategy() -> impl Strategy<Value = Who> {
 }
 
 fn any_kind() -> impl Strategy<Value = Restart> {
-    prop_oneof![Just(Restart::Permanent), Just(Restart::Transient), Just(Restart::Temporary)]
+    prop_oneof![
+        Just(Restart::Permanent),
+        Just(Restart::Transient),
+        Just(Restart::Temporary),
+        Just(Restart::Independent),
+    ]
 }
 
 proptest! {
@@ -142,7 +168,13 @@ proptest! {
             let verdict = decider.judge(&[child], ending, now, Jitter(jitter));
             let recent = made.iter().filter(|then| now - **then <= within).count();
             let full = recent >= usize::try_from(max_restarts).unwrap();
+            let independent = kinds[child] == Restart::Independent;
             match verdict {
+                Verdict::Restart { stop, start, after } if independent => {
+                    prop_assert!(after >= BACKOFF.min && after <= BACKOFF.max);
+                    prop_assert_eq!((stop, start), (vec![child], vec![child]));
+                }
+                _ if independent => prop_assert!(false, "{verdict:?}"),
                 Verdict::Restart { stop, start, after } => {
                     prop_assert!(!full, "{recent} restarts in the period already");
                     prop_assert!(after >= BACKOFF.min && after <= BACKOFF.max);

@@ -78,7 +78,9 @@ impl GroupRun {
         if ended.is_empty() {
             return None;
         }
-        if self.first_start && ended.iter().any(|child| !self.has_been_up[*child]) {
+        let must_come_up =
+            |child: &usize| !self.has_been_up[*child] && self.restart_kind(*child) != Restart::Independent;
+        if self.first_start && ended.iter().any(must_come_up) {
             self.mark_failed(ended, &failure);
             return Some(failure);
         }
@@ -137,8 +139,8 @@ impl GroupRun {
                 }
             }
         }
-        self.pending.extend(start);
-        self.not_before = Instant::now() + after;
+        let due = Instant::now() + after;
+        self.pending.extend(start.into_iter().map(|child| (child, due)));
     }
 
     /// One line of the log for each child that is started again.
@@ -153,10 +155,6 @@ impl GroupRun {
             let node = &self.node.children[*child];
             node.enter_because(State::Failed, &failure.told_about(&node.path));
         }
-    }
-
-    fn restart_kind(&self, child: usize) -> Restart {
-        self.group.children[child].restart_kind()
     }
 }
 

@@ -113,6 +113,55 @@ fn hopeless(name: &str, loose: &Arc<tokio::sync::Semaphore>) -> Worker {
     })
 }
 
+/// UX-11: what others can do without comes up when it can, fails for ever if it must, and takes nobody down: not at the first start, not
+/// beyond any intensity. Its group does not wait for it, and restarts others meanwhile.
+#[test]
+fn an_independent_worker_fails_on_its_own_account() {
+    run(async {
+        let (journal, loose) = (Journal::default(), Arc::new(tokio::sync::Semaphore::new(0)));
+        let opens = Arc::new(std::sync::atomic::AtomicBool::new(false));
+        let open = Arc::clone(&opens);
+        let shut = Worker::new("shut", move |context| {
+            let open = open.load(std::sync::atomic::Ordering::SeqCst);
+            async move {
+                anyhow::ensure!(open, "shut");
+                context.ready();
+                context.stopping().await;
+                Ok(())
+            }
+        });
+        let sibling = Puppet::in_journal(&journal);
+        let policy = Policy { intensity: Intensity { max_restarts: 1, within: PATIENCE }, ..brisk() };
+        let root = Group::new("umbel", policy)
+            .child(shut.restart(Restart::Independent))
+            .child(hopeless("hopeless", &loose).restart(Restart::Independent))
+            .child(sibling.worker("sibling"));
+        let supervisor = Supervisor::start(root);
+        let tree = supervisor.tree();
+        let seen = tree.wait_until(|tree| tree.state == State::Up).await;
+        assert!(!seen.is_up(), "{seen}");
+        let failed = |tree: &TreeNode, times| {
+            ["shut", "hopeless"].iter().all(|path| node(tree, path).restarts >= times)
+        };
+        loose.add_permits(1);
+        let seen = tree.wait_until(|tree| failed(tree, 5)).await;
+        assert_eq!(
+            (cause_of(&seen, "shut"), cause_of(&seen, "hopeless")),
+            ("shut".into(), "hopeless".into())
+        );
+        assert_eq!((seen.state, node(&seen, "sibling").restarts), (State::Up, 0));
+        sibling.fail.notify_one();
+        tree.wait_until(|tree| {
+            node(tree, "sibling").restarts == 1 && node(tree, "sibling").state == State::Up
+        })
+        .await;
+        assert_eq!(journal.take(), ["start sibling", "start sibling"]);
+        opens.store(true, std::sync::atomic::Ordering::SeqCst);
+        tree.wait_until(|tree| node(tree, "shut").state == State::Up).await;
+        assert_eq!(supervisor.shut_down().await, Outcome::Stopped);
+    });
+}
+
 /// UX-11: each group bears its restarts, then fails as a child of its parent, up to the root.
 #[test]
 fn beyond_the_intensity_the_failure_escalates_to_the_root() {
