@@ -297,6 +297,34 @@ fn who_fails_for_ever_takes_nobody_down() {
     });
 }
 
+/// EH-11, SU-10: given a store that is out when a handler begins, then it begins once the store is back, and gets what there is.
+#[test]
+fn a_handler_begins_when_its_store_is_back() {
+    run(async {
+        let (store, broken) = (Arc::<Rigged>::default(), Arc::new(AtomicBool::new(true)));
+        let is_broken = Arc::clone(&broken);
+        let (world, journal) = over(&store, app().handler::<Probe<Other>>(), move |_| {
+            let stop = Verdict::Stop { reason: "had enough".into() };
+            if is_broken.load(SeqCst) { Act::FailWith(stop) } else { Act::Handle }
+        })
+        .await;
+        write(&world, &[("a", 1)]).await;
+        let tree = world.supervisor.tree();
+        let fails_with = |tree: &TreeNode, words: &str| {
+            let cause = &tree.find("failing/failing.other").unwrap().last_cause;
+            cause.as_ref().is_some_and(|cause| cause.contains(words))
+        };
+        tree.wait_until(|tree| fails_with(tree, "had enough")).await;
+        let outage = store.faults.outage();
+        broken.store(false, SeqCst);
+        tree.wait_until(|tree| fails_with(tree, "has the store out")).await;
+        outage.end();
+        assert_eq!(told(&journal.until_done(1).await), [("a", 1)]);
+        tree.wait_until(TreeNode::is_up).await;
+        world.stop().await;
+    });
+}
+
 /// EH-15: who fails for ever does not hold up a stop.
 #[test]
 fn who_fails_for_ever_stops_with_the_others() {
