@@ -1,4 +1,5 @@
-//! `umbel events import`: the lines of an export, appended as they were: same ids, streams, versions and times.
+//! `umbel events import`: the lines of an export, appended as they were: same ids, streams, versions and times. Claims are taken by their
+//! owners.
 //!
 //! Lines are taken in batches, and a batch's appends are sent together, so that they share commits; they stay in order.
 //! What is in the log already is left out, so an import that was interrupted is simply done again.
@@ -20,14 +21,14 @@ use umbel_core::store::{AppendError, Appended, StoreError, Stored};
 use umbel_host::{ExitStatus, Failed, OrExit};
 use umbel_settings::LoadOptions;
 
-use self::batch::{Batch, Line, Run, runs};
+use self::batch::{Batch, Held, Line, Run, runs};
 use super::lines::Lines;
 use crate::{
     args::JsonArg,
     patience::{PatienceArg, passes},
     print::{counted, print_one},
     progress::Progress,
-    tool::{Done, Stop, Tool, with_store},
+    tool::{Done, Stop, Tool, failed, with_store},
 };
 
 pub(super) const EXAMPLES: &str = "\
@@ -40,16 +41,20 @@ stream as it is here: one that had version 7 is appended at version 6 or not at 
 leave out streams whose beginning was removed for good, or that hold links. Several imports may run at once; each tells what it \
 has appended itself. A log that holds other events already is left alone, unless --into-existing says that this is meant.
 
-Only events come along. Read models are projected from them when the umbrella runs; claims, such as unique names, commands that \
-were carried out, links, deletions and the records of upkeep ($audit) do not. Positions are those of the new log. Personal data is \
+The claims behind the events, such as unique names, are taken by the same owners. One that another owner holds here is left to him and named, all the \
+others are taken, and the exit code is 1. A claim that was given up there since an earlier import stays taken here. An export of a part of a log has \
+no claims, nor have those of older programs: then what is taken there is free here.
+
+Only events and claims come along. Read models are projected from events when the umbrella runs; commands that \
+were carried out, links, deletions, the states of processes and the records of upkeep ($audit) do not. Positions are those of the new log. Personal data is \
 sealed with keys of the new store.";
 
 /// What becomes of an import that ends before its end.
 const GOES_ON: &str = "What stands before it is in the log; the same import again goes on there";
 
 /// What must not be taken for imported.
-const WHAT_STAYED: &str = "\
-Events only: claims, such as unique names, did not come along. What is taken there is free here until somebody takes it; see --help.
+const NO_CLAIMS: &str = "\
+There were no claims, such as unique names, among the lines. What is taken there is free here until somebody takes it; see --help.
 ";
 
 /// Bytes of a line beside what the setting counts: names, ids, metadata's own keys.
@@ -78,6 +83,10 @@ struct Counts {
     skipped: u64,
     /// Records of upkeep in the other log.
     audit_records: u64,
+    /// Claims that their owners have, now or since before.
+    claims: u64,
+    /// Claims that others hold here.
+    claims_held_by_others: u64,
 }
 
 type Input = Lines<Box<dyn BufRead + Send>>;
@@ -91,7 +100,8 @@ pub(super) fn import(options: &LoadOptions, args: &ImportArgs) -> Result<(), Fai
         let (looking, others) = (head > 0, if args.into_existing { 0 } else { head });
         let mut import = Import { tool, patience: args.patience, others, looking, counts: Counts::default() };
         import.all(Lines::new(input, line_max_bytes), size).await?;
-        let Counts { imported, skipped, audit_records } = import.counts;
+        let Counts { imported, skipped, audit_records, claims, claims_held_by_others: others } =
+            import.counts;
         let mut words = format!("imported {}", counted(imported, "event"));
         if skipped > 0 {
             words += &format!("; {} in the log before", counted(skipped, "event"));
@@ -99,11 +109,22 @@ pub(super) fn import(options: &LoadOptions, args: &ImportArgs) -> Result<(), Fai
         if audit_records > 0 {
             words += &format!("; left out {} of upkeep", counted(audit_records, "record"));
         }
-        words.push('\n');
-        if imported > 0 {
-            words += WHAT_STAYED;
+        if claims > 0 {
+            words += &format!("; {} taken by their owners", counted(claims, "claim"));
         }
-        Ok(print_one(args.json.json, &import.counts, &words)?)
+        words.push('\n');
+        if imported > 0 && claims + others == 0 {
+            words += NO_CLAIMS;
+        }
+        print_one(args.json.json, &import.counts, &words)?;
+        if others > 0 {
+            return Err(failed(format!(
+                "left {} to others, who hold them here; all else was imported. Once they have given them up, the same import again takes \
+                 them",
+                counted(others, "claim")
+            )));
+        }
+        Ok(())
     })
 }
 
@@ -139,9 +160,10 @@ impl Import<'_> {
             let reading = tokio::task::spawn_blocking(move || (Batch::read(&mut input), input));
             let (batch, rest) = reading.await.map_err(|error| anyhow!(error)).or_exit(ExitStatus::Failure)?;
             input = rest;
-            let Batch { lines, audit_records, wrong, end } = batch;
+            let Batch { lines, claims, audit_records, wrong, end } = batch;
             self.counts.audit_records += audit_records;
             self.batch(lines).await?;
+            self.claims(&claims).await?;
             if let Some((line, what)) = wrong {
                 return Err(stopped_at(line, &what));
             }
@@ -160,7 +182,7 @@ impl Import<'_> {
             if self.looking {
                 self.others = 0;
             } else if self.others > 0 {
-                return Err(crate::tool::failed(foreign(self.others, &lines)));
+                return Err(foreign(self.others, lines.first().map_or(0, |line| line.number)));
             }
         }
         let runs = runs(lines);
@@ -174,6 +196,31 @@ impl Import<'_> {
             match outcome {
                 Ok(appended) => self.count(&appended, &run),
                 Err(error) => self.again(run, error).await?,
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes claims. What stands in an owner's way is told, and the next ones are taken all the same.
+    async fn claims(&mut self, claims: &[Held]) -> Done {
+        let Some(first) = claims.first() else { return Ok(()) };
+        if self.others > 0 {
+            return Err(foreign(self.others, first.number));
+        }
+        let outcomes = join_all(claims.iter().map(async |held| {
+            self.patience.bear(async || self.tool.store().append(held.append()).await).await
+        }));
+        for (outcome, Held { number, claim }) in outcomes.await.into_iter().zip(claims) {
+            match outcome {
+                Ok(_) => self.counts.claims += 1,
+                Err(error @ AppendError::Claimed { .. }) => {
+                    self.counts.claims_held_by_others += 1;
+                    eprintln!("line {number}: {error} here, and by {} there", claim.owner);
+                }
+                Err(AppendError::Store(error)) => {
+                    return Err(Stop::from(error).while_at(|| format!("line {number}: {GOES_ON}")));
+                }
+                Err(error) => return Err(stopped_at(*number, &error.to_string())),
             }
         }
         Ok(())
@@ -259,13 +306,12 @@ impl Import<'_> {
 }
 
 /// Why lines of one log are not appended to another one.
-fn foreign(others: u64, lines: &[Line]) -> String {
-    let first = lines.first().map_or(0, |line| line.number);
-    format!(
-        "line {first}: the log holds {}, and what begins here is not among them. Nothing was imported: import into an empty store, or \
+fn foreign(others: u64, line: u64) -> Stop {
+    failed(format!(
+        "line {line}: the log holds {}, and what begins here is not among them. Nothing was imported: import into an empty store, or \
          say --into-existing if the two logs shall become one",
         counted(others, "event")
-    )
+    ))
 }
 
 fn count(lines: usize) -> u64 {
@@ -291,5 +337,5 @@ fn refused(run: &Run, error: &AppendError) -> Stop {
 }
 
 fn stopped_at(line: u64, what: &str) -> Stop {
-    crate::tool::failed(format!("line {line}: {what}. {GOES_ON}"))
+    failed(format!("line {line}: {what}. {GOES_ON}"))
 }

@@ -2,11 +2,28 @@
 
 use std::{
     fs::File,
-    io::{self, BufRead, Read, Seek, SeekFrom},
+    io::{self, BufRead, BufReader, Read, Seek, SeekFrom},
 };
+
+use serde::{Deserialize, Serialize};
+use umbel_core::store::Claim;
+
+/// How the line of a claim begins, and no event's.
+const CLAIM: &[u8] = b"{\"claim\":";
 
 /// How much of a file is looked at in one step when its end is looked for.
 const STEP_BYTES: u64 = 64 << 10;
+
+/// A claim as a line of an export. These lines stand behind all events.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct ClaimLine {
+    pub(super) claim: Claim,
+}
+
+/// Whether a line tells a claim.
+pub(super) fn is_claim(line: &[u8]) -> bool {
+    line.starts_with(CLAIM)
+}
 
 /// Reads lines, and counts them and their bytes.
 pub(super) struct Lines<R> {
@@ -51,12 +68,49 @@ impl<R: BufRead> Lines<R> {
 /// The last line of a file that has an end, without it, and where that end is; `None` when there is no such line.
 /// What follows it was torn off.
 pub(super) fn last_whole_line(file: &mut File) -> io::Result<Option<(Vec<u8>, u64)>> {
-    let Some(end) = newline_before(file, file.metadata()?.len())? else { return Ok(None) };
+    let end = file.metadata()?.len();
+    last_whole_line_before(file, end)
+}
+
+/// The same of what stands before a place.
+pub(super) fn last_whole_line_before(file: &mut File, end: u64) -> io::Result<Option<(Vec<u8>, u64)>> {
+    let Some(end) = newline_before(file, end)? else { return Ok(None) };
     let begin = newline_before(file, end)?.map_or(0, |newline| newline + 1);
     let mut line = Vec::new();
     file.seek(SeekFrom::Start(begin))?;
     file.by_ref().take(end - begin).read_to_end(&mut line)?;
     Ok(Some((line, end + 1)))
+}
+
+/// Where the lines of claims begin that stand before this place, which is a line's end; that place if there are none. They may be many,
+/// so they are not gone through: behind the first of them there is nothing else.
+pub(super) fn claims_begin(file: &mut File, end: u64) -> io::Result<u64> {
+    let (mut low, mut high) = (0, end);
+    while low < high {
+        let middle = low + (high - low) / 2;
+        let line = line_from(file, middle)?;
+        if line >= end || is_claim_at(file, line)? {
+            high = middle;
+        } else {
+            low = middle + 1;
+        }
+    }
+    Ok(line_from(file, low)?.min(end))
+}
+
+/// Where the first line begins that does not begin before a place.
+fn line_from(file: &mut File, at: u64) -> io::Result<u64> {
+    let Some(before) = at.checked_sub(1) else { return Ok(0) };
+    file.seek(SeekFrom::Start(before))?;
+    let skipped = BufReader::new(file).skip_until(b'\n')?;
+    Ok(before + u64::try_from(skipped).unwrap_or_default())
+}
+
+fn is_claim_at(file: &mut File, at: u64) -> io::Result<bool> {
+    let mut begin = Vec::new();
+    file.seek(SeekFrom::Start(at))?;
+    file.by_ref().take(u64::try_from(CLAIM.len()).unwrap_or_default()).read_to_end(&mut begin)?;
+    Ok(is_claim(&begin))
 }
 
 /// Where the last line's end before a place is.
@@ -96,6 +150,25 @@ mod tests {
         let long = vec![b'x'; 200_000];
         let content = [b"one\n", &long[..], b"\n", &long[..]].concat();
         assert_eq!(last(&content), Some((long, 200_005)));
+    }
+
+    /// However many events and claims there are, and however long their lines.
+    #[test]
+    fn claims_are_found_behind_the_events() {
+        let event = |length: usize| format!("{{\"position\":{}}}\n", "1".repeat(length));
+        let claim = |length: usize| format!("{{\"claim\":{}}}\n", "1".repeat(length));
+        for lengths in [&[][..], &[1], &[1, 2, 3], &[100_000, 1], &[1, 100_000], &[7; 50]] {
+            let events: String = lengths.iter().map(|length| event(*length)).collect();
+            for lengths in [&[][..], &[1], &[9, 1, 1], &[20_000, 3], &[5; 70]] {
+                let claims: String = lengths.iter().map(|length| claim(*length)).collect();
+                let mut file = tempfile::tempfile().unwrap();
+                write!(file, "{events}{claims}{{\"torn").unwrap();
+                let (begin, end) = (events.len() as u64, (events.len() + claims.len()) as u64);
+                assert_eq!(claims_begin(&mut file, end).unwrap(), begin, "{} and {claims}", events.len());
+                let last = last_whole_line_before(&mut file, begin).unwrap();
+                assert_eq!(last.map(|(_, end)| end), (begin > 0).then_some(begin));
+            }
+        }
     }
 
     #[test]
