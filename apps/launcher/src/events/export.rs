@@ -40,14 +40,15 @@ Examples:
 A file that holds the beginning of an export of the same store is continued behind its last whole event; what was torn off is cut \
 away, and so are the claims, which are written anew. Use the same conditions then. Nobody else may export into it meanwhile.
 
-Behind the events of the whole log stand the claims, such as unique names, one a line: {\"claim\":{\"scope\":…,\"value\":…,\"owner\":…}}. Those \
-of processes are not among them. With conditions, or from another position than 1, there are none: an import of that leaves free what is taken here. \
-Others may go on appending: the claims are those that were held as of the last event that was written. Where they change faster than they can be \
-listed, some may be of a moment before or behind it; how many is told then, and the same again, at a quieter time, writes them anew.
+Behind the events of the whole log stand the claims, such as unique names, one a line: \
+{\"claim\":{\"scope\":…,\"value\":…,\"owner\":…}}. Those of processes are not among them. With conditions, or from another position than \
+1, there are none: an import of that leaves free what is taken here. Others may go on appending: the claims are those that were held as \
+of the last event that was written. Where they change faster than they can be listed, some may be of a moment before or behind it; how \
+many is told then, and the same again, at a quieter time, writes them anew.
 
-Personal data is written as the store reads it, so in \
-the clear: whoever has the file can read it, also after its subject was forgotten in the store. Values of subjects that are \
-forgotten already are written as such. Claims were never sealed: one of an email address holds that address.";
+Personal data is written as the store reads it, so in the clear: whoever has the file can read it, also after its subject was forgotten \
+in the store. Values of subjects that are forgotten already are written as such. Claims were never sealed: one of an email address holds \
+that address.";
 
 #[derive(Debug, Args)]
 pub(crate) struct ExportArgs {

@@ -5,6 +5,8 @@
 //! What is in the log already is left out, so an import that was interrupted is simply done again.
 
 mod batch;
+mod claims;
+mod refusals;
 
 use std::{
     fs::File,
@@ -21,14 +23,17 @@ use umbel_core::store::{AppendError, Appended, StoreError, Stored};
 use umbel_host::{ExitStatus, Failed, OrExit};
 use umbel_settings::LoadOptions;
 
-use self::batch::{Batch, Held, Line, Run, runs};
+use self::{
+    batch::{Batch, Line, Run, runs},
+    refusals::{foreign, refused, stopped_at},
+};
 use super::lines::Lines;
 use crate::{
     args::JsonArg,
     patience::{PatienceArg, passes},
     print::{counted, print_one},
     progress::Progress,
-    tool::{Done, Stop, Tool, failed, with_store},
+    tool::{Done, Tool, failed, with_store},
 };
 
 pub(super) const EXAMPLES: &str = "\
@@ -38,19 +43,19 @@ Examples:
 
 Events that are in the log already are left out, so an import that was interrupted is done again. Each event must fit to its \
 stream as it is here: one that had version 7 is appended at version 6 or not at all. So import into an empty store, and \
-leave out streams whose beginning was removed for good, or that hold links. Several imports may run at once; each tells what it \
-has appended itself. A log that holds other events already is left alone, unless --into-existing says that this is meant.
+leave out streams whose beginning was removed for good, or that hold links:
+  jq -c 'select(.stream != \"account-7\")' log.jsonl | umbel events import -
+An export by --type, --tag, --since or a conversation has parts of streams: it is refused at the first version that is missing. \
+Several imports may run at once; each tells what it has appended itself. A log that holds other events already is left alone, unless \
+--into-existing says that this is meant.
 
-The claims behind the events, such as unique names, are taken by the same owners. One that another owner holds here is left to him and named, all the \
-others are taken, and the exit code is 1. A claim that was given up there since an earlier import stays taken here. An export of a part of a log has \
-no claims, nor have those of older programs: then what is taken there is free here.
+The claims behind the events, such as unique names, are taken by the same owners. One that another owner holds here is left to him and \
+named, all the others are taken, and the exit code is 1. A claim that was given up there since an earlier import stays taken here. An \
+export of a part of a log has no claims, nor have those of older programs: then what is taken there is free here.
 
 Only events and claims come along. Read models are projected from events when the umbrella runs; commands that \
-were carried out, links, deletions, the states of processes and the records of upkeep ($audit) do not. Positions are those of the new log. Personal data is \
-sealed with keys of the new store.";
-
-/// What becomes of an import that ends before its end.
-const GOES_ON: &str = "What stands before it is in the log; the same import again goes on there";
+were carried out, links, deletions, the states of processes and the records of upkeep ($audit) do not. Positions are those of the new \
+log. Personal data is sealed with keys of the new store.";
 
 /// What must not be taken for imported.
 const NO_CLAIMS: &str = "\
@@ -163,7 +168,7 @@ impl Import<'_> {
             let Batch { lines, claims, audit_records, wrong, end } = batch;
             self.counts.audit_records += audit_records;
             self.batch(lines).await?;
-            self.claims(&claims).await?;
+            self.claims(&claims, &mut progress).await?;
             if let Some((line, what)) = wrong {
                 return Err(stopped_at(line, &what));
             }
@@ -196,31 +201,6 @@ impl Import<'_> {
             match outcome {
                 Ok(appended) => self.count(&appended, &run),
                 Err(error) => self.again(run, error).await?,
-            }
-        }
-        Ok(())
-    }
-
-    /// Takes claims. What stands in an owner's way is told, and the next ones are taken all the same.
-    async fn claims(&mut self, claims: &[Held]) -> Done {
-        let Some(first) = claims.first() else { return Ok(()) };
-        if self.others > 0 {
-            return Err(foreign(self.others, first.number));
-        }
-        let outcomes = join_all(claims.iter().map(async |held| {
-            self.patience.bear(async || self.tool.store().append(held.append()).await).await
-        }));
-        for (outcome, Held { number, claim }) in outcomes.await.into_iter().zip(claims) {
-            match outcome {
-                Ok(_) => self.counts.claims += 1,
-                Err(error @ AppendError::Claimed { .. }) => {
-                    self.counts.claims_held_by_others += 1;
-                    eprintln!("line {number}: {error} here, and by {} there", claim.owner);
-                }
-                Err(AppendError::Store(error)) => {
-                    return Err(Stop::from(error).while_at(|| format!("line {number}: {GOES_ON}")));
-                }
-                Err(error) => return Err(stopped_at(*number, &error.to_string())),
             }
         }
         Ok(())
@@ -305,37 +285,6 @@ impl Import<'_> {
     }
 }
 
-/// Why lines of one log are not appended to another one.
-fn foreign(others: u64, line: u64) -> Stop {
-    failed(format!(
-        "line {line}: the log holds {}, and what begins here is not among them. Nothing was imported: import into an empty store, or \
-         say --into-existing if the two logs shall become one",
-        counted(others, "event")
-    ))
-}
-
 fn count(lines: usize) -> u64 {
     u64::try_from(lines).unwrap_or(u64::MAX)
-}
-
-fn refused(run: &Run, error: &AppendError) -> Stop {
-    if let AppendError::Store(error) = error {
-        // With the exit code that it has everywhere.
-        let at = || format!("line {}: {GOES_ON}", run.line_of(&error.clone().into()));
-        return Stop::from(error.clone()).while_at(at);
-    }
-    let hint = match error {
-        AppendError::WrongExpectedVersion { .. } | AppendError::StreamExists { .. } => {
-            "; the stream is not what it was where the export comes from: import into an empty store, or leave the stream \
-             out"
-        }
-        AppendError::StreamDeleted(_) => "; leave the stream out",
-        AppendError::SubjectForgotten { .. } => "; leave the event out",
-        _ => "",
-    };
-    stopped_at(run.line_of(error), &format!("{error}{hint}"))
-}
-
-fn stopped_at(line: u64, what: &str) -> Stop {
-    failed(format!("line {line}: {what}. {GOES_ON}"))
 }

@@ -8,8 +8,8 @@ use std::{
 use serde::{Deserialize, Serialize};
 use umbel_core::store::Claim;
 
-/// How the line of a claim begins, and no event's.
-const CLAIM: &[u8] = b"{\"claim\":";
+/// How the line of a claim begins, and no event's, also when other programs wrote it anew.
+const CLAIM: &[u8] = b"{\"claim\"";
 
 /// How much of a file is looked at in one step when its end is looked for.
 const STEP_BYTES: u64 = 64 << 10;

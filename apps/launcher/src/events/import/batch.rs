@@ -181,7 +181,7 @@ mod tests {
     /// Claims are taken by their owners, whatever else their lines say some day.
     #[test]
     fn claims_are_told_from_events() {
-        let claim = r#"{"claim":{"scope":"test.name","value":"ada","owner":"a-1"},"more":1}"#;
+        let claim = r#"{"claim": {"scope": "test.name", "value": "ada", "owner": "a-1"}, "more": 1}"#;
         let batch = read(&format!("{}\n{claim}\n{{\"claim\":7}}\n", line("a-1", 1, 0)));
         let [held] = &batch.claims[..] else { panic!("{batch:?}") };
         let Claims { owner, take, .. } = held.append().claims;
