@@ -12,6 +12,11 @@ fn claim(value: &str, owner: &str) -> Value {
     json!({"claim": {"scope": "test.name", "value": value, "owner": owner}})
 }
 
+/// What stands behind so many claims.
+fn end(claims: usize) -> Value {
+    json!({"claims": claims})
+}
+
 #[track_caller]
 fn initialised(store: Store) -> Umbel {
     let umbel = Umbel::new(store);
@@ -101,13 +106,14 @@ fn an_export_that_goes_on_has_the_claims_of_now() {
     for store in Store::durable() {
         let umbel = initialised(store);
         let many: Vec<_> = (0..1_500).map(|number| claim(&format!("{number:04}"), "odd")).collect();
-        import(&umbel, &[&log(20)[..], &many].concat());
+        let lines = [&log(20)[..], &many, &[end(1_500)]].concat();
+        import(&umbel, &lines);
         let told = &umbel.json(&["events", "export", "log.jsonl"])[0];
         let counts = ["events", "claims", "claims_moved"].map(|key| told[key].as_u64().unwrap());
         assert_eq!(counts, [20, 1_500, 0], "{told}");
         let file = umbel.dir().join("log.jsonl");
         let whole = fs::read_to_string(&file).unwrap();
-        assert_eq!(parsed(&whole), [&log(20)[..], &many].concat());
+        assert_eq!(parsed(&whole), lines);
         let events = text(&log(20)).len();
         for left in [whole.len(), whole.len() - 1, whole.len() - 100, whole.len() / 2, events + 5, events, 7]
         {
@@ -117,12 +123,13 @@ fn an_export_that_goes_on_has_the_claims_of_now() {
         }
         let exit = umbel.command_fed(
             &["events", "import", "--into-existing"],
-            &text(&[line(21, "later", 1), claim("0000a", "later")]),
+            &text(&[line(21, "later", 1), claim("0000a", "later"), end(1)]),
         );
         assert_eq!(exit.code, Some(0), "{exit:?}");
         umbel.json(&["events", "export", "log.jsonl"]);
         let mut more = many.clone();
         more.insert(1, claim("0000a", "later"));
+        more.push(end(1_501));
         let lines = parsed(&fs::read_to_string(&file).unwrap());
         assert_eq!(lines[20]["stream"], "later");
         assert_eq!(lines[21..], more);
@@ -134,10 +141,10 @@ fn an_export_that_goes_on_has_the_claims_of_now() {
 fn a_part_of_a_log_has_no_claims() {
     let umbel = initialised(Store::Sqlite);
     let process = json!({"claim": {"scope": "$process_managers", "value": "shop.shipping/1", "owner": "x"}});
-    import(&umbel, &[line(1, "a-1", 1), claim("ada", "a-1"), process]);
+    import(&umbel, &[line(1, "a-1", 1), claim("ada", "a-1"), process, end(2)]);
     umbel.json(&["events", "export", "log.jsonl"]);
     let whole = fs::read_to_string(umbel.dir().join("log.jsonl")).unwrap();
-    assert_eq!(parsed(&whole), [line(1, "a-1", 1), claim("ada", "a-1")]);
+    assert_eq!(parsed(&whole), [line(1, "a-1", 1), claim("ada", "a-1"), end(1)]);
     for condition in [["--category", "a"], ["--since", "2020-01-31"]] {
         let part = umbel.command_output(&[&["events", "export", "-"], &condition[..]].concat());
         assert_eq!(parsed(&part.stdout), [line(1, "a-1", 1)], "{part:?}");
@@ -162,8 +169,8 @@ fn a_part_of_a_log_has_no_claims() {
 fn what_others_hold_is_left_to_them() {
     for store in Store::durable() {
         let umbel = initialised(store);
-        import(&umbel, &[line(901, "b-1", 1), claim("ada", "b-1")]);
-        let lines = [line(1, "a-1", 1), claim("ada", "a-1"), claim("eve", "a-1")];
+        import(&umbel, &[line(901, "b-1", 1), claim("ada", "b-1"), end(1)]);
+        let lines = [line(1, "a-1", 1), claim("ada", "a-1"), claim("eve", "a-1"), end(2)];
         let foreign = umbel.command_fed(&["events", "import"], &text(&lines));
         assert!(foreign.code == Some(1) && foreign.stderr.contains("--into-existing"), "{foreign:?}");
         let foreign = umbel.command_fed(&["events", "import"], &text(&lines[1..]));
@@ -193,7 +200,11 @@ fn a_killed_import_takes_its_claims_when_it_is_done_again() {
     let many: Vec<_> = (0..40_000).map(|number| claim(&format!("{number:05}"), "a-1")).collect();
     for store in Store::durable() {
         let umbel = initialised(store);
-        fs::write(umbel.dir().join("log.jsonl"), text(&[&[line(1, "a-1", 1)][..], &many].concat())).unwrap();
+        fs::write(
+            umbel.dir().join("log.jsonl"),
+            text(&[&[line(1, "a-1", 1)][..], &many, &[end(40_000)]].concat()),
+        )
+        .unwrap();
         let some = || umbel.command_output(&["claims", "list", "--limit", "1", "--json"]).stdout;
         umbel.command_killed(&["events", "import", "log.jsonl"], |_| (!some().is_empty()).then_some(()));
         let counts = &umbel.json(&["events", "import", "log.jsonl"])[0];
@@ -201,4 +212,32 @@ fn a_killed_import_takes_its_claims_when_it_is_done_again() {
         let held: Vec<_> = many.iter().map(|line| line["claim"].clone()).collect();
         assert!(umbel.json(&["claims", "list"]) == held);
     }
+}
+
+/// OP-13: lines that end among the claims, as those of an export do that was killed, are taken, but not for whole; the export goes on, and
+/// then they are.
+#[test]
+fn an_export_that_was_killed_among_its_claims_is_not_taken_for_whole() {
+    let many: Vec<_> = (0..40_000).map(|number| claim(&format!("{number:05}"), "a-1")).collect();
+    let lines = [&[line(1, "a-1", 1)][..], &many, &[end(many.len())]].concat();
+    let umbel = initialised(Store::Sqlite);
+    import(&umbel, &lines);
+    let file = umbel.dir().join("log.jsonl");
+    let size = || fs::metadata(&file).map_or(0, |about| about.len());
+    umbel.command_killed(&["events", "export", "log.jsonl"], |_| (size() > 100_000).then_some(()));
+    let killed = fs::read_to_string(&file).unwrap();
+    assert!(killed.len() < text(&lines).len(), "it was through");
+    let whole_lines = &killed[..=killed.rfind('\n').unwrap()];
+    let other = initialised(Store::Sqlite);
+    let exit = other.command_fed(&["events", "import"], whole_lines);
+    assert!(exit.code == Some(1) && exit.stderr.contains("end among the claims"), "{exit:?}");
+    let held = other.json(&["claims", "list"]).len();
+    assert_eq!(held, whole_lines.lines().count() - 1, "what is there is taken");
+
+    umbel.json(&["events", "export", "log.jsonl"]);
+    let whole = fs::read_to_string(&file).unwrap();
+    assert!(parsed(&whole) == lines);
+    let exit = other.command_fed(&["events", "import"], &whole);
+    assert_eq!(exit.code, Some(0), "{exit:?}");
+    assert!(other.json(&["claims", "list"]) == umbel.json(&["claims", "list"]));
 }

@@ -41,7 +41,8 @@ A file that holds the beginning of an export of the same store is continued behi
 away, and so are the claims, which are written anew. Use the same conditions then. Nobody else may export into it meanwhile.
 
 Behind the events of the whole log stand the claims, such as unique names, one a line: \
-{\"claim\":{\"scope\":…,\"value\":…,\"owner\":…}}. Those of processes are not among them. With conditions, or from another position than \
+{\"claim\":{\"scope\":…,\"value\":…,\"owner\":…}}, and then their end, {\"claims\":…} with their number: where it is missing, the export was \
+interrupted among them. Those of processes are not among them. With conditions, or from another position than \
 1, there are none: an import of that leaves free what is taken here. Others may go on appending: the claims are those that were held as \
 of the last event that was written. Where they change faster than they can be listed, some may be of a moment before or behind it; how \
 many is told then, and the same again, at a quieter time, writes them anew.

@@ -6,6 +6,7 @@
 
 mod batch;
 mod claims;
+mod counts;
 mod refusals;
 
 use std::{
@@ -17,7 +18,6 @@ use std::{
 use anyhow::{Context, anyhow, ensure};
 use clap::Args;
 use futures_util::future::{join_all, try_join_all};
-use serde::Serialize;
 use tokio::task::unconstrained;
 use umbel_core::store::{AppendError, Appended, StoreError, Stored};
 use umbel_host::{ExitStatus, Failed, OrExit};
@@ -25,13 +25,14 @@ use umbel_settings::LoadOptions;
 
 use self::{
     batch::{Batch, Line, Run, runs},
+    counts::Counts,
     refusals::{foreign, refused, stopped_at},
 };
 use super::lines::Lines;
 use crate::{
     args::JsonArg,
     patience::{PatienceArg, passes},
-    print::{counted, print_one},
+    print::print_one,
     progress::Progress,
     tool::{Done, Tool, failed, with_store},
 };
@@ -50,17 +51,12 @@ Several imports may run at once; each tells what it has appended itself. A log t
 --into-existing says that this is meant.
 
 The claims behind the events, such as unique names, are taken by the same owners. One that another owner holds here is left to him and \
-named, all the others are taken, and the exit code is 1. A claim that was given up there since an earlier import stays taken here. An \
+named, all the others are taken, and the exit code is 1; so it is when the lines end among the claims. A claim that was given up there since an earlier import stays taken here. An \
 export of a part of a log has no claims, nor have those of older programs: then what is taken there is free here.
 
 Only events and claims come along. Read models are projected from events when the umbrella runs; commands that \
 were carried out, links, deletions, the states of processes and the records of upkeep ($audit) do not. Positions are those of the new \
 log. Personal data is sealed with keys of the new store.";
-
-/// What must not be taken for imported.
-const NO_CLAIMS: &str = "\
-There were no claims, such as unique names, among the lines. What is taken there is free here until somebody takes it; see --help.
-";
 
 /// Bytes of a line beside what the setting counts: names, ids, metadata's own keys.
 const FRAME_BYTES: usize = 64 << 10;
@@ -79,21 +75,6 @@ pub(crate) struct ImportArgs {
     json: JsonArg,
 }
 
-/// What became of the lines.
-#[derive(Debug, Default, PartialEq, Eq, Serialize)]
-struct Counts {
-    /// Appended now.
-    imported: u64,
-    /// In the log before.
-    skipped: u64,
-    /// Records of upkeep in the other log.
-    audit_records: u64,
-    /// Claims that their owners have, now or since before.
-    claims: u64,
-    /// Claims that others hold here.
-    claims_held_by_others: u64,
-}
-
 type Input = Lines<Box<dyn BufRead + Send>>;
 
 pub(super) fn import(options: &LoadOptions, args: &ImportArgs) -> Result<(), Failed> {
@@ -105,31 +86,8 @@ pub(super) fn import(options: &LoadOptions, args: &ImportArgs) -> Result<(), Fai
         let (looking, others) = (head > 0, if args.into_existing { 0 } else { head });
         let mut import = Import { tool, patience: args.patience, others, looking, counts: Counts::default() };
         import.all(Lines::new(input, line_max_bytes), size).await?;
-        let Counts { imported, skipped, audit_records, claims, claims_held_by_others: others } =
-            import.counts;
-        let mut words = format!("imported {}", counted(imported, "event"));
-        if skipped > 0 {
-            words += &format!("; {} in the log before", counted(skipped, "event"));
-        }
-        if audit_records > 0 {
-            words += &format!("; left out {} of upkeep", counted(audit_records, "record"));
-        }
-        if claims > 0 {
-            words += &format!("; {} taken by their owners", counted(claims, "claim"));
-        }
-        words.push('\n');
-        if imported > 0 && claims + others == 0 {
-            words += NO_CLAIMS;
-        }
-        print_one(args.json.json, &import.counts, &words)?;
-        if others > 0 {
-            return Err(failed(format!(
-                "left {} to others, who hold them here; all else was imported. Once they have given them up, the same import again takes \
-                 them",
-                counted(others, "claim")
-            )));
-        }
-        Ok(())
+        print_one(args.json.json, &import.counts, &import.counts.words())?;
+        import.counts.left().map_or(Ok(()), |left| Err(failed(left)))
     })
 }
 
@@ -165,8 +123,9 @@ impl Import<'_> {
             let reading = tokio::task::spawn_blocking(move || (Batch::read(&mut input), input));
             let (batch, rest) = reading.await.map_err(|error| anyhow!(error)).or_exit(ExitStatus::Failure)?;
             input = rest;
-            let Batch { lines, claims, audit_records, wrong, end } = batch;
+            let Batch { lines, claims, claims_end, audit_records, wrong, end } = batch;
             self.counts.audit_records += audit_records;
+            self.counts.claims_cut_off = claims_end.map_or(self.counts.claims_cut_off, |end| !end);
             self.batch(lines).await?;
             self.claims(&claims, &mut progress).await?;
             if let Some((line, what)) = wrong {

@@ -8,21 +8,43 @@ use std::{
 use serde::{Deserialize, Serialize};
 use umbel_core::store::Claim;
 
-/// How the line of a claim begins, and no event's, also when other programs wrote it anew.
-const CLAIM: &[u8] = b"{\"claim\"";
+/// How lines about claims begin, and no event's.
+const TAIL: &[u8] = b"{\"claim";
+/// How the last of them begins.
+const END: &[u8] = b"{\"claims\"";
 
 /// How much of a file is looked at in one step when its end is looked for.
 const STEP_BYTES: u64 = 64 << 10;
 
-/// A claim as a line of an export. These lines stand behind all events.
+/// A claim as a line of an export. Lines about claims stand behind all events.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct ClaimLine {
     pub(super) claim: Claim,
 }
 
-/// Whether a line tells a claim.
-pub(super) fn is_claim(line: &[u8]) -> bool {
-    line.starts_with(CLAIM)
+/// The line behind all claims: an export that was interrupted has none.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct ClaimsEnd {
+    /// How many they are.
+    pub(super) claims: u64,
+}
+
+/// A line about claims.
+#[derive(Debug)]
+pub(super) enum Tail {
+    Claim(Claim),
+    End,
+}
+
+impl Tail {
+    /// What it says; `None` of any other line.
+    pub(super) fn read(line: &[u8]) -> Option<serde_json::Result<Self>> {
+        if line.starts_with(END) {
+            return Some(serde_json::from_slice::<ClaimsEnd>(line).map(|_| Self::End));
+        }
+        let claim = || serde_json::from_slice::<ClaimLine>(line).map(|line| Self::Claim(line.claim));
+        line.starts_with(TAIL).then(claim)
+    }
 }
 
 /// Reads lines, and counts them and their bytes.
@@ -82,14 +104,14 @@ pub(super) fn last_whole_line_before(file: &mut File, end: u64) -> io::Result<Op
     Ok(Some((line, end + 1)))
 }
 
-/// Where the lines of claims begin that stand before this place, which is a line's end; that place if there are none. They may be many,
+/// Where the lines about claims begin that stand before this place, which is a line's end; that place if there are none. They may be many,
 /// so they are not gone through: behind the first of them there is nothing else.
 pub(super) fn claims_begin(file: &mut File, end: u64) -> io::Result<u64> {
     let (mut low, mut high) = (0, end);
     while low < high {
         let middle = low + (high - low) / 2;
         let line = line_from(file, middle)?;
-        if line >= end || is_claim_at(file, line)? {
+        if line >= end || is_tail_at(file, line)? {
             high = middle;
         } else {
             low = middle + 1;
@@ -106,11 +128,11 @@ fn line_from(file: &mut File, at: u64) -> io::Result<u64> {
     Ok(before + u64::try_from(skipped).unwrap_or_default())
 }
 
-fn is_claim_at(file: &mut File, at: u64) -> io::Result<bool> {
+fn is_tail_at(file: &mut File, at: u64) -> io::Result<bool> {
     let mut begin = Vec::new();
     file.seek(SeekFrom::Start(at))?;
-    file.by_ref().take(u64::try_from(CLAIM.len()).unwrap_or_default()).read_to_end(&mut begin)?;
-    Ok(is_claim(&begin))
+    file.by_ref().take(u64::try_from(TAIL.len()).unwrap_or_default()).read_to_end(&mut begin)?;
+    Ok(begin == TAIL)
 }
 
 /// Where the last line's end before a place is.

@@ -16,7 +16,7 @@ use umbel_core::{
 };
 
 use crate::{
-    events::lines::ClaimLine,
+    events::lines::{ClaimLine, ClaimsEnd},
     print::json_line,
     tool::{Done, PAGE, Stop, Tool},
 };
@@ -60,7 +60,8 @@ impl Listing {
         self.hash == other.hash
     }
 
-    /// Writes what was held before or is held now; of a claim that has another owner now, the one that it has.
+    /// Writes what was held before or is held now; of a claim that has another owner now, the one that it has. Behind them stands their end:
+    /// whoever writes through a buffer stops between two lines, and what is cut off there does not show. Of none there is no line.
     pub(super) fn write_with(mut self, mut now: Self, out: &mut impl Write) -> io::Result<Written> {
         let mut written = Written::default();
         while let Some(claim) = now.advance()? {
@@ -73,6 +74,9 @@ impl Listing {
         }
         while let Some(gone) = self.advance()? {
             written.put(out, gone, true)?;
+        }
+        if written.claims > 0 {
+            out.write_all(&json_line(&ClaimsEnd { claims: written.claims })?)?;
         }
         Ok(written)
     }
@@ -126,6 +130,7 @@ impl Written {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::events::lines::Tail;
 
     fn claims(text: &str) -> impl Iterator<Item = Claim> {
         text.split_whitespace().map(|text| {
@@ -154,9 +159,16 @@ mod tests {
             let (before, now, mut out) = (listing(before), listing(now), Vec::new());
             assert_eq!(before.is(&now), moved == 0);
             let written = before.write_with(now, &mut out).unwrap();
-            let lines = Deserializer::from_slice(&out).into_iter::<ClaimLine>();
-            let found: Vec<_> = lines.map(|line| line.unwrap().claim).collect();
+            let (mut found, mut ends) = (Vec::new(), 0);
+            for line in out.split_inclusive(|byte| *byte == b'\n') {
+                match Tail::read(line).unwrap().unwrap() {
+                    Tail::Claim(claim) if ends == 0 => found.push(claim),
+                    Tail::Claim(claim) => panic!("{claim:?} is behind the end"),
+                    Tail::End => ends += 1,
+                }
+            }
             assert_eq!(found, claims(expected).collect::<Vec<_>>());
+            assert_eq!(ends, usize::from(!found.is_empty()));
             assert_eq!(written, Written { claims: found.len() as u64, moved });
         }
     }

@@ -116,6 +116,7 @@ mod tests {
             (format!("{LINE}\n{{\"posi"), Some(7), format!("{LINE}\n")),
             (format!("{LINE}\n{CLAIM}\n{CLAIM}\n{{\"cla"), Some(7), format!("{LINE}\n")),
             (format!("{LINE}\n{{\"claim\":{{"), Some(7), format!("{LINE}\n")),
+            (format!("{LINE}\n{CLAIM}\n{{\"claims\":1}}\n"), Some(7), format!("{LINE}\n")),
             (format!("{CLAIM}\n"), None, String::new()),
             ("{\"posi".to_owned(), None, String::new()),
             ("{\"claim\":{".to_owned(), None, String::new()),

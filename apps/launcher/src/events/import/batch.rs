@@ -7,7 +7,7 @@ use umbel_core::{
     store::{Append, AppendError, Claim, Claims, InvalidAppend},
 };
 
-use super::super::lines::{ClaimLine, Lines, is_claim};
+use super::super::lines::{Lines, Tail};
 
 /// Lines that are taken together: as many as share one commit by default.
 const LINES_MAX: usize = 512;
@@ -34,6 +34,8 @@ pub(super) struct Held {
 pub(super) struct Batch {
     pub(super) lines: Vec<Line>,
     pub(super) claims: Vec<Held>,
+    /// Whether the last line about claims says that there are no more; `None` if there is no such line.
+    pub(super) claims_end: Option<bool>,
     /// Lines that are left out because they tell of upkeep in another log.
     pub(super) audit_records: u64,
     /// The line at which reading had to stop, and why.
@@ -64,9 +66,11 @@ impl Batch {
             if line.trim_ascii().is_empty() {
                 continue;
             }
-            if is_claim(&line) {
-                match serde_json::from_slice::<ClaimLine>(&line) {
-                    Ok(ClaimLine { claim }) => batch.claims.push(Held { number: input.number, claim }),
+            if let Some(tail) = Tail::read(&line) {
+                batch.claims_end = Some(matches!(tail, Ok(Tail::End)));
+                match tail {
+                    Ok(Tail::Claim(claim)) => batch.claims.push(Held { number: input.number, claim }),
+                    Ok(Tail::End) => {}
                     Err(error) => {
                         let what = format!("it is no claim of an export ({error})");
                         return Self { wrong: Some((input.number, what)), ..batch };
@@ -188,6 +192,18 @@ mod tests {
         assert_eq!((batch.lines.len(), held.number, owner.as_str()), (1, 2, "a-1"));
         assert_eq!(take[0].to_string(), r#"test.name "ada""#);
         assert_eq!(batch.wrong.unwrap().0, 3);
+    }
+
+    /// Claims are whole when the last thing that was told of them is their end, also where exports follow upon each other.
+    #[test]
+    fn claims_have_an_end() {
+        let (claim, end) =
+            (r#"{"claim":{"scope":"test.name","value":"ada","owner":"a-1"}}"#, r#"{"claims": 1}"#);
+        let ends = |lines: &[&str]| read(&lines.join("\n")).claims_end;
+        assert_eq!(ends(&[&line("a-1", 1, 0)]), None);
+        assert_eq!(ends(&[claim]), Some(false));
+        assert_eq!(ends(&[claim, end, &line("a-1", 1, 0)]), Some(true));
+        assert_eq!(ends(&[claim, end, claim]), Some(false));
     }
 
     /// What stands before a line that cannot be read is taken.
