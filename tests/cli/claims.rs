@@ -35,7 +35,7 @@ fn parsed(text: &str) -> Vec<Value> {
     text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
 
-/// OP-13: who was registered in one store is registered in the other, of either kind: the names and addresses stay taken, for their owners,
+/// OP-15: who was registered in one store is registered in the other, of either kind: the names and addresses stay taken, for their owners,
 /// who may change them, and others do not get them.
 #[test]
 fn names_stay_taken_where_a_log_is_imported() {
@@ -77,7 +77,7 @@ fn names_stay_taken_where_a_log_is_imported() {
     }
 }
 
-/// OP-12: an operator sees who holds a name.
+/// OP-14: an operator sees who holds a name.
 #[test]
 fn claims_are_listed_with_their_owners() {
     for store in Store::durable() {
@@ -100,7 +100,7 @@ fn claims_are_listed_with_their_owners() {
     }
 }
 
-/// OP-13: a file that has claims is continued behind its events, and has the claims of now behind these, also when it was torn among them.
+/// OP-15: a file that has claims is continued behind its events, and has the claims of now behind these, also when it was torn among them.
 #[test]
 fn an_export_that_goes_on_has_the_claims_of_now() {
     for store in Store::durable() {
@@ -136,7 +136,7 @@ fn an_export_that_goes_on_has_the_claims_of_now() {
     }
 }
 
-/// OP-13: a part of a log has no claims, says so, and takes none away from an export of everything. Claims of processes stay with these.
+/// OP-15: a part of a log has no claims, says so, and takes none away from an export of everything. Claims of processes stay with these.
 #[test]
 fn a_part_of_a_log_has_no_claims() {
     let umbel = initialised(Store::Sqlite);
@@ -164,7 +164,7 @@ fn a_part_of_a_log_has_no_claims() {
     assert!(exit.code == Some(0) && exit.stdout.contains("no claims"), "{exit:?}");
 }
 
-/// OP-13: a claim that another owner holds is named with both, and left to him; all behind it is taken, and the same import again says the same.
+/// OP-15: a claim that another owner holds is named with both, and left to him; all behind it is taken, and the same import again says the same.
 #[test]
 fn what_others_hold_is_left_to_them() {
     for store in Store::durable() {
@@ -194,7 +194,7 @@ fn what_others_hold_is_left_to_them() {
     }
 }
 
-/// OP-13: an import that was killed with -9 among the claims is done again, and all of them are taken.
+/// OP-15: an import that was killed with -9 among the claims is done again, and all of them are taken.
 #[test]
 fn a_killed_import_takes_its_claims_when_it_is_done_again() {
     let many: Vec<_> = (0..40_000).map(|number| claim(&format!("{number:05}"), "a-1")).collect();
@@ -214,7 +214,7 @@ fn a_killed_import_takes_its_claims_when_it_is_done_again() {
     }
 }
 
-/// OP-13: lines that end among the claims, as those of an export do that was killed, are taken, but not for whole; the export goes on, and
+/// OP-15: lines that end among the claims, as those of an export do that was killed, are taken, but not for whole; the export goes on, and
 /// then they are.
 #[test]
 fn an_export_that_was_killed_among_its_claims_is_not_taken_for_whole() {

@@ -96,7 +96,7 @@ pub async fn releasing_is_for_owners_only<S: StoreUnderTest>(store: S) {
     assert_eq!(store.append(claim("two", &["x"], &[])).await, Err(taken("x", "one")));
 }
 
-/// OP-12: claims are listed by scope and value, byte by byte, page by page, all or those of one scope; one that was given back is not,
+/// OP-14: claims are listed by scope and value, byte by byte, page by page, all or those of one scope; one that was given back is not,
 /// and one that has passed on is its owner's.
 pub async fn claims_are_listed_by_scope_and_value<S: StoreUnderTest>(store: S) {
     let by = |owner: &str, take: &[(&str, &str)]| {

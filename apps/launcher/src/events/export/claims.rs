@@ -145,7 +145,7 @@ mod tests {
         begun.end().unwrap()
     }
 
-    /// OP-13: what is on either of two lists is written once, in order, and what is not on both alike is counted.
+    /// OP-15: what is on either of two lists is written once, in order, and what is not on both alike is counted.
     #[test]
     fn what_is_held_on_either_side_is_written() {
         for (before, now, expected, moved) in [
