@@ -1,5 +1,6 @@
 //! The binary as an operator meets it: its tools, its messages, its exit codes.
 
+mod claims;
 mod lines;
 mod looking;
 mod pooler;

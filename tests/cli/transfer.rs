@@ -198,3 +198,37 @@ fn records_of_upkeep_do_not_come_along() {
     assert_eq!((&counts["imported"], &counts["audit_records"]), (&2.into(), &1.into()), "{exit:?}");
     assert_eq!(other.events().len(), 2);
 }
+
+/// A stream of which events are missing is refused where they are, with what to do: a condition left them out, or they are links.
+#[test]
+fn a_stream_with_holes_is_refused_with_what_is_missing() {
+    let lines = [line(1, "a-1", 1), line(3, "a-1", 2), line(2, "a-1", 3), line(4, "b-1", 1)];
+    for store in Store::durable() {
+        let umbel = filled(store, &lines);
+        let imported = |export: &[&str]| {
+            let export = umbel.command_output(&[&["events", "export", "-"], export].concat());
+            assert_eq!(export.code, Some(0), "{export:?}");
+            let other = Umbel::new(Store::Sqlite);
+            other.json(&["store", "init"]);
+            let exit = other.command_fed(&["events", "import"], &export.stdout);
+            let of_a = other.events().iter().filter(|event| event["stream"] == "a-1").count();
+            (exit, of_a)
+        };
+        let (refused, taken) = imported(&["--type", "test.even"]);
+        assert!(refused.code == Some(1) && taken == 0, "{refused:?}");
+        for part in ["line 1", "a-1", "its versions 1 to 2 are neither", "--category"] {
+            assert!(refused.stderr.contains(part), "{part} in {refused:?}");
+        }
+        let (whole, taken) = imported(&["--category", "a"]);
+        assert!(whole.code == Some(0) && taken == 3, "{whole:?}");
+
+        umbel.json(&["streams", "link", "mixed", lines[3]["id"].as_str().unwrap()]);
+        let more = umbel.command_fed(&["events", "import", "--into-existing"], &text(&[line(5, "mixed", 2)]));
+        assert_eq!(more.code, Some(0), "{more:?}");
+        let (refused, taken) = imported(&[]);
+        assert!(refused.code == Some(1) && taken == 3, "what stands before it is there: {refused:?}");
+        for part in ["line 5", "mixed", "its version 1 is neither", "a link"] {
+            assert!(refused.stderr.contains(part), "{part} in {refused:?}");
+        }
+    }
+}

@@ -103,9 +103,9 @@ const TABLE: &[Allowed] = &[
     Allowed {
         member: "apps/launcher",
         reason: "the composition root: knows all apps (domains go without saying); only the tests of the whole know it",
-        normal: "actix anyhow clap futures-util gateway rustix serde serde_json thiserror tokio \
+        normal: "actix anyhow clap futures-util gateway rustix serde serde_json tempfile thiserror tokio \
                  tracing umbel-bus umbel-core umbel-host umbel-persistence umbel-settings umbel-supervision uuid",
-        dev: "tempfile",
+        dev: "",
     },
     Allowed {
         member: "tests",

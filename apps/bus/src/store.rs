@@ -10,9 +10,9 @@ use umbel_core::{
     CommandId, EventId, Json, Position, RecordedEvent, Request, StreamName, Version,
     document::{DocumentKey, DocumentQuery},
     store::{
-        AllPage, Append, AppendError, Appended, ClearOutbox, DeleteSnapshot, DocumentPage, DuePage,
+        AllPage, Append, AppendError, Appended, Claim, ClearOutbox, DeleteSnapshot, DocumentPage, DuePage,
         FindCommand, FindEvent, FindWork, Finding, GetDocuments, GetStatus, GetStreamInfo, KeepNotices,
-        KeptNotice, LinkError, LinkEvents, ListNotices, ListQueues, ListSnapshots, ListStreams,
+        KeptNotice, LinkError, LinkEvents, ListClaims, ListNotices, ListQueues, ListSnapshots, ListStreams,
         LoadCheckpoint, LoadSnapshot, Perform, PerformError, Performed, QueryDocuments, QueueInfo, ReadAll,
         ReadDue, ReadError, ReadOutbox, ReadStream, SaveProjection, SaveProjectionError, SaveSnapshot,
         Snapshot, StoreError, StoreStatus, StreamInfo, StreamList, StreamPage, SweepNotices, VerifyStore,
@@ -100,6 +100,14 @@ impl Store {
     /// # Errors
     /// See [`StoreError`].
     pub async fn list_streams(&self, request: ListStreams) -> Result<StreamList, StoreError> {
+        self.read(request).await
+    }
+
+    /// A page of the list of claims.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    pub async fn list_claims(&self, request: ListClaims) -> Result<Vec<Claim>, StoreError> {
         self.read(request).await
     }
 

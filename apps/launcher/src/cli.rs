@@ -10,6 +10,7 @@ use crate::{
     apps,
     audit::{self, AuditArgs},
     bench::BenchCommand,
+    claims::ClaimsCommand,
     dead_letters::DeadLettersCommand,
     events::EventsCommand,
     new_app::NewCommand,
@@ -112,6 +113,9 @@ enum Command {
     /// Events that subscriptions could not handle: list, try again, edit, discard
     #[command(subcommand)]
     DeadLetters(DeadLettersCommand),
+    /// Unique values that are taken, such as names, and by whom
+    #[command(subcommand)]
+    Claims(ClaimsCommand),
     /// Kept states of long streams
     #[command(subcommand)]
     Snapshots(SnapshotsCommand),
@@ -165,6 +169,7 @@ impl Cli {
             Command::Projections(command) => command.execute(&quiet(options)),
             Command::Subscriptions(command) => command.execute(&quiet(options)),
             Command::DeadLetters(command) => command.execute(&quiet(options)),
+            Command::Claims(command) => command.execute(&quiet(options)),
             Command::Snapshots(command) => command.execute(&quiet(options)),
             Command::Outbox(command) => command.execute(&quiet(options)),
             Command::Schedule(command) => command.execute(&quiet(options)),

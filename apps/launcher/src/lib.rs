@@ -8,6 +8,7 @@ mod apps;
 mod args;
 mod audit;
 mod bench;
+mod claims;
 mod cli;
 mod dead_letters;
 mod events;

@@ -148,7 +148,7 @@ impl<W: Write> Printer<6, W> {
 }
 
 /// A value as a line of JSON, whole or not at all.
-fn json_line(value: &impl Serialize) -> io::Result<Vec<u8>> {
+pub(crate) fn json_line(value: &impl Serialize) -> io::Result<Vec<u8>> {
     let mut line = serde_json::to_vec(value).map_err(corrupt)?;
     line.push(b'\n');
     Ok(line)

@@ -34,14 +34,26 @@ impl Progress {
             drop(write!(io::stderr(), "\r\x1b[K{}", line(self.what, count, part, now - self.begun)));
         }
     }
+
+    /// Says what is to stay, in a line above.
+    pub(crate) fn say(&mut self, what: &str) {
+        self.clear();
+        self.told = None;
+        // As with what is told on the way.
+        drop(writeln!(io::stderr(), "{what}"));
+    }
+
+    fn clear(&self) {
+        if self.told.is_some() {
+            drop(write!(io::stderr(), "\r\x1b[K"));
+        }
+    }
 }
 
 impl Drop for Progress {
     /// Leaves the line to what is printed next.
     fn drop(&mut self) {
-        if self.told.is_some() {
-            drop(write!(io::stderr(), "\r\x1b[K"));
-        }
+        self.clear();
     }
 }
 

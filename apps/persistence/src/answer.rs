@@ -26,11 +26,11 @@ use umbel_core::{
     Request, TagQuery,
     store::{
         Act, ClaimLive, ClearOutbox, DeleteSnapshot, FindCommand, FindEvent, FindWork, GetDocuments,
-        GetStatus, GetStreamInfo, KeepNotices, LinkEvents, ListNotices, ListProjections, ListQueues,
-        ListSnapshots, ListStreams, LoadCheckpoint, LoadDocuments, LoadSnapshot, OpenProjection, OpenTables,
-        Parts, Perform, PerformError, QueryDocuments, QueryTables, ReadAll, ReadDue, ReadInParts, ReadOutbox,
-        ReadStream, RemoveRetired, SaveProjection, SaveSnapshot, SaveTables, Selector, StoreError,
-        SweepNotices, SwitchProjection, VerifyStore,
+        GetStatus, GetStreamInfo, KeepNotices, LinkEvents, ListClaims, ListNotices, ListProjections,
+        ListQueues, ListSnapshots, ListStreams, LoadCheckpoint, LoadDocuments, LoadSnapshot, OpenProjection,
+        OpenTables, Parts, Perform, PerformError, QueryDocuments, QueryTables, ReadAll, ReadDue, ReadInParts,
+        ReadOutbox, ReadStream, RemoveRetired, SaveProjection, SaveSnapshot, SaveTables, Selector,
+        StoreError, SweepNotices, SwitchProjection, VerifyStore,
     },
     subscription::Change,
 };
@@ -137,6 +137,7 @@ answers! {
     });
     GetStreamInfo: |asked, desk| desk.adapter.stream_info(asked.stream);
     ListStreams: |asked, desk| desk.adapter.list_streams(Self { limit: desk.page(asked.limit), ..asked });
+    ListClaims: |asked, desk| desk.adapter.list_claims(Self { limit: desk.page(asked.limit), ..asked });
     FindCommand: |asked, desk| desk.adapter.find_command(asked.id);
     GetDocuments: |asked, desk| Box::pin(desk.vault.get_documents(asked.keys));
     QueryDocuments: |asked, desk| Box::pin(async move {

@@ -10,12 +10,12 @@ use tokio::time::timeout_at;
 use umbel_bus::{Answered, Bus, Envelope, Gate, RouteSet};
 use umbel_core::store::{
     ClaimLive, ClearOutbox, CountLetters, DeleteSnapshot, FindCommand, FindEvent, FindWork, GetDocuments,
-    GetStatus, GetStreamInfo, KeepLeases, KeepNotices, LinkEvents, ListLetters, ListNotices, ListProjections,
-    ListQueues, ListSnapshots, ListStreams, ListSubscriptions, LoadCheckpoint, LoadDocuments, LoadSnapshot,
-    OpenProjection, OpenSubscription, OpenTables, ParkLetters, Perform, QueryDocuments, QueryTables, ReadAll,
-    ReadDue, ReadInParts, ReadOutbox, ReadParkedKeys, ReadStream, RemoveRetired, SaveCheckpoints,
-    SaveProjection, SaveSnapshot, SaveTables, SettleLetters, StoreError, SweepNotices, SwitchProjection,
-    TakeLetters, VerifyStore,
+    GetStatus, GetStreamInfo, KeepLeases, KeepNotices, LinkEvents, ListClaims, ListLetters, ListNotices,
+    ListProjections, ListQueues, ListSnapshots, ListStreams, ListSubscriptions, LoadCheckpoint,
+    LoadDocuments, LoadSnapshot, OpenProjection, OpenSubscription, OpenTables, ParkLetters, Perform,
+    QueryDocuments, QueryTables, ReadAll, ReadDue, ReadInParts, ReadOutbox, ReadParkedKeys, ReadStream,
+    RemoveRetired, SaveCheckpoints, SaveProjection, SaveSnapshot, SaveTables, SettleLetters, StoreError,
+    SweepNotices, SwitchProjection, TakeLetters, VerifyStore,
 };
 use umbel_supervision::{Drain, Tether};
 
@@ -53,6 +53,7 @@ impl Reader {
             .answers::<FindEvent>(address.clone().recipient())
             .answers::<GetStreamInfo>(address.clone().recipient())
             .answers::<ListStreams>(address.clone().recipient())
+            .answers::<ListClaims>(address.clone().recipient())
             .answers::<FindCommand>(address.clone().recipient())
             .answers::<GetDocuments>(address.clone().recipient())
             .answers::<QueryDocuments>(address.clone().recipient())

@@ -1,5 +1,6 @@
-//! `umbel events export`: the log as JSON lines, page by page; an interrupted one goes on where it ended.
+//! `umbel events export`: the log as JSON lines, page by page, and behind it the claims; an interrupted one goes on where it ended.
 
+mod claims;
 mod file;
 
 use std::{
@@ -18,7 +19,10 @@ use umbel_core::{
 use umbel_host::{ExitStatus, Failed, OrExit};
 use umbel_settings::LoadOptions;
 
-use self::file::Begun;
+use self::{
+    claims::{Listing, Written},
+    file::Begun,
+};
 use super::filters::FilterArgs;
 use crate::{
     args::JsonArg,
@@ -33,10 +37,19 @@ Examples:
   umbel events export - --category account | gzip > accounts.jsonl.gz
   umbel events export log.jsonl --from 1000 --until 2026-01-31
 
-A file that holds the beginning of an export of the same store is continued behind its last whole line; what was torn off is cut \
-away. Use the same conditions then. Nobody else may export into it meanwhile. Personal data is written as the store reads it, so in \
-the clear: whoever has the file can read it, also after its subject was forgotten in the store. Values of subjects that are \
-forgotten already are written as such.";
+A file that holds the beginning of an export of the same store is continued behind its last whole event; what was torn off is cut \
+away, and so are the claims, which are written anew. Use the same conditions then. Nobody else may export into it meanwhile.
+
+Behind the events of the whole log stand the claims, such as unique names, one a line: \
+{\"claim\":{\"scope\":…,\"value\":…,\"owner\":…}}, and then their end, {\"claims\":…} with their number: where it is missing, the export was \
+interrupted among them. Those of processes are not among them. With conditions, or from another position than \
+1, there are none: an import of that leaves free what is taken here. Others may go on appending: the claims are those that were held as \
+of the last event that was written. Where they change faster than they can be listed, some may be of a moment before or behind it; how \
+many is told then, and the same again, at a quieter time, writes them anew.
+
+Personal data is written as the store reads it, so in the clear: whoever has the file can read it, also after its subject was forgotten \
+in the store. Values of subjects that are forgotten already are written as such. Claims were never sealed: one of an email address holds \
+that address.";
 
 #[derive(Debug, Args)]
 pub(crate) struct ExportArgs {
@@ -52,40 +65,90 @@ pub(crate) struct ExportArgs {
     json: JsonArg,
 }
 
+/// How often the claims are listed anew for two lists to be the same.
+const TRIES: usize = 5;
+
 /// What was done.
 #[derive(Serialize)]
 struct Exported<'a> {
     file: &'a Path,
     /// Written now.
     events: u64,
+    /// Written now, all that there are; `None` for a part of the log.
+    claims: Option<u64>,
+    /// How many of these changed while they were read.
+    claims_moved: u64,
 }
 
-/// The summary of an export to standard output goes to standard error, and only if it is asked for.
+/// What becomes of an export that has to leave claims out.
+const WITHOUT_CLAIMS: &str = "without claims: only an export of everything has them; see --help";
+
+/// The summary of an export to standard output goes to standard error, and only if it is asked for, or if something is to be known.
 pub(super) fn export(options: &LoadOptions, args: &ExportArgs) -> Result<(), Failed> {
-    let (from, file, selector) = (Position::new(args.from), args.file.as_path(), args.filters.selector());
+    let (file, selector) = (args.file.as_path(), args.filters.selector());
+    let (is_whole, mut from) = (args.from == 1 && selector.is_all(), Position::new(args.from));
     with_store(options, async |tool| {
         if file == Path::new("-") {
-            let mut out = BufWriter::new(stdout());
-            let events = write_all(tool, from, selector, &mut out, Path::new("standard output")).await?;
+            let place = Path::new("standard output");
+            let mut export = Export { tool, selector, out: BufWriter::new(stdout()), place };
+            let (events, claims) = export.all(from, is_whole).await?;
+            let exported = Exported::of(file, events, claims);
             if args.json.json {
-                eprintln!("{}", serde_json::to_string(&Exported { file, events }).unwrap_or_default());
-            } else if events == 0 {
+                eprintln!("{}", serde_json::to_string(&exported).unwrap_or_default());
+            } else if events == 0 && claims.is_none_or(|written| written.claims == 0) {
                 eprintln!("no event matches");
+            } else if let Some(note) = exported.note() {
+                eprintln!("{note}");
             }
             return Ok(());
         }
         let begun = Begun::open(file).or_exit(ExitStatus::Failure)?;
+        if begun.has_claims() && !is_whole {
+            return Err(failed(format!(
+                "{} is an export of everything; name another file for a part",
+                file.display()
+            )));
+        }
         if let Some(last) = begun.last() {
             check_continues(tool, last, file).await?;
+            from = from.max(last.position.next());
         }
-        let from = begun.last().map_or(from, |last| from.max(last.position.next()));
-        let mut out = BufWriter::new(begun.cut().or_exit(ExitStatus::Failure)?);
-        let events = write_all(tool, from, selector, &mut out, file).await?;
-        let synced = out.get_ref().sync_all().with_context(|| format!("writing {}", file.display()));
+        let out = BufWriter::new(begun.cut().or_exit(ExitStatus::Failure)?);
+        let mut export = Export { tool, selector, out, place: file };
+        let (events, claims) = export.all(from, is_whole).await?;
+        let synced = export.out.get_ref().sync_all().with_context(|| format!("writing {}", file.display()));
         synced.or_exit(ExitStatus::Failure)?;
-        let words = format!("wrote {} to {}\n", counted(events, "event"), file.display());
-        Ok(print_one(args.json.json, &Exported { file, events }, &words)?)
+        let exported = Exported::of(file, events, claims);
+        Ok(print_one(args.json.json, &exported, &exported.words())?)
     })
+}
+
+impl<'a> Exported<'a> {
+    fn of(file: &'a Path, events: u64, claims: Option<Written>) -> Self {
+        let claims_moved = claims.map_or(0, |written| written.moved);
+        Self { file, events, claims: claims.map(|written| written.claims), claims_moved }
+    }
+
+    fn words(&self) -> String {
+        let claims =
+            self.claims.map_or_else(String::new, |claims| format!(" and {}", counted(claims, "claim")));
+        let note = self.note().map_or_else(String::new, |note| format!("{note}\n"));
+        format!("wrote {}{claims} to {}\n{note}", counted(self.events, "event"), self.file.display())
+    }
+
+    /// What must not be overlooked.
+    fn note(&self) -> Option<String> {
+        let moved = || {
+            let moved = counted(self.claims_moved, "claim");
+            format!(
+                "{moved} changed while they were read, and may be of a moment before or behind the last event; export again at a quieter time"
+            )
+        };
+        match self.claims {
+            None => Some(WITHOUT_CLAIMS.to_owned()),
+            Some(_) => (self.claims_moved > 0).then(moved),
+        }
+    }
 }
 
 /// The last event in the file must be where this store has it: positions of another store mean nothing here.
@@ -103,44 +166,77 @@ async fn check_continues(tool: &Tool, last: &RecordedEvent, file: &Path) -> Done
     )))
 }
 
-/// Writes what there is when it begins; how many events that was.
-async fn write_all(
-    tool: &Tool,
-    mut from: Position,
+/// What is written, and where to.
+struct Export<'a, W> {
+    tool: &'a Tool,
     selector: Selector,
-    out: &mut impl Write,
-    place: &Path,
-) -> Done<u64> {
-    let not_written =
-        |error: io::Error| Stop::from(error).while_at(|| format!("writing {}", place.display()));
-    let (mut end, mut written, mut progress) = (None, 0, Progress::of("events"));
-    loop {
-        let request = ReadAll {
-            from: Some(from),
-            direction: Direction::Forward,
-            limit: PAGE,
-            selector: selector.clone(),
-        };
-        let page = tool.store().read_all(request).await?;
-        // What is appended meanwhile would keep an export from ever ending.
-        let end = *end.get_or_insert(page.head);
-        for event in page.events.iter().take_while(|event| event.position <= end) {
-            let line = match event_line(event) {
-                Ok(line) => line,
-                Err(damaged) => {
-                    // What stands before it is whole.
-                    out.flush().map_err(not_written)?;
-                    return Err(damaged.into());
+    out: W,
+    /// In words.
+    place: &'a Path,
+}
+
+impl<W: Write> Export<'_, W> {
+    /// The events from a position on, and of a whole log the claims.
+    async fn all(&mut self, mut from: Position, is_whole: bool) -> Done<(u64, Option<Written>)> {
+        let mut events = self.events(&mut from).await?;
+        let mut claims = None;
+        if is_whole {
+            let (mut before, mut tries) = (Listing::of_now(self.tool).await?, TRIES);
+            let now = loop {
+                // Between two lists: what is held at the last of these is what both have.
+                events += self.events(&mut from).await?;
+                let now = Listing::of_now(self.tool).await?;
+                tries -= 1;
+                if now.is(&before) || tries == 0 {
+                    break now;
                 }
+                before = now;
             };
-            out.write_all(&line).map_err(not_written)?;
-            written += 1;
+            let written = before.write_with(now, &mut self.out);
+            claims = Some(written.map_err(|error| not_written(error, self.place))?);
         }
-        from = from.max(page.scanned_to.next());
-        progress.at(written, Some((page.scanned_to.get(), end.get())));
-        if from > end {
-            out.flush().map_err(not_written)?;
-            return Ok(written);
+        self.out.flush().map_err(|error| not_written(error, self.place))?;
+        Ok((events, claims))
+    }
+
+    /// Writes what there is when it begins, from a position on, which then is behind it; how many events that was.
+    async fn events(&mut self, from: &mut Position) -> Done<u64> {
+        let (mut end, mut written, mut progress) = (None, 0, Progress::of("events"));
+        loop {
+            let request = ReadAll {
+                from: Some(*from),
+                direction: Direction::Forward,
+                limit: PAGE,
+                selector: self.selector.clone(),
+            };
+            let page = self.tool.store().read_all(request).await?;
+            // What is appended meanwhile would keep an export from ever ending.
+            let end = *end.get_or_insert(page.head);
+            for event in page.events.iter().take_while(|event| event.position <= end) {
+                let line = match event_line(event) {
+                    Ok(line) => line,
+                    Err(damaged) => {
+                        // What stands before it is whole.
+                        self.out.flush().map_err(|error| not_written(error, self.place))?;
+                        return Err(damaged.into());
+                    }
+                };
+                self.out.write_all(&line).map_err(|error| not_written(error, self.place))?;
+                written += 1;
+            }
+            *from = (*from).max(page.scanned_to.min(end).next());
+            progress.at(written, Some((page.scanned_to.get(), end.get())));
+            if *from > end {
+                return Ok(written);
+            }
         }
     }
+}
+
+fn not_written(error: io::Error, place: &Path) -> Stop {
+    Stop::from(error).while_at(|| writing(place))
+}
+
+fn writing(place: &Path) -> String {
+    format!("writing {}", place.display())
 }

@@ -1,9 +1,13 @@
-//! `umbel events import`: the lines of an export, appended as they were: same ids, streams, versions and times.
+//! `umbel events import`: the lines of an export, appended as they were: same ids, streams, versions and times. Claims are taken by their
+//! owners.
 //!
 //! Lines are taken in batches, and a batch's appends are sent together, so that they share commits; they stay in order.
 //! What is in the log already is left out, so an import that was interrupted is simply done again.
 
 mod batch;
+mod claims;
+mod counts;
+mod refusals;
 
 use std::{
     fs::File,
@@ -14,20 +18,23 @@ use std::{
 use anyhow::{Context, anyhow, ensure};
 use clap::Args;
 use futures_util::future::{join_all, try_join_all};
-use serde::Serialize;
 use tokio::task::unconstrained;
 use umbel_core::store::{AppendError, Appended, StoreError, Stored};
 use umbel_host::{ExitStatus, Failed, OrExit};
 use umbel_settings::LoadOptions;
 
-use self::batch::{Batch, Line, Run, runs};
+use self::{
+    batch::{Batch, Line, Run, runs},
+    counts::Counts,
+    refusals::{foreign, refused, stopped_at},
+};
 use super::lines::Lines;
 use crate::{
     args::JsonArg,
     patience::{PatienceArg, passes},
-    print::{counted, print_one},
+    print::print_one,
     progress::Progress,
-    tool::{Done, Stop, Tool, with_store},
+    tool::{Done, Tool, failed, with_store},
 };
 
 pub(super) const EXAMPLES: &str = "\
@@ -37,20 +44,19 @@ Examples:
 
 Events that are in the log already are left out, so an import that was interrupted is done again. Each event must fit to its \
 stream as it is here: one that had version 7 is appended at version 6 or not at all. So import into an empty store, and \
-leave out streams whose beginning was removed for good, or that hold links. Several imports may run at once; each tells what it \
-has appended itself. A log that holds other events already is left alone, unless --into-existing says that this is meant.
+leave out streams whose beginning was removed for good, or that hold links:
+  jq -c 'select(.stream != \"account-7\")' log.jsonl | umbel events import -
+An export by --type, --tag, --since or a conversation has parts of streams: it is refused at the first version that is missing. \
+Several imports may run at once; each tells what it has appended itself. A log that holds other events already is left alone, unless \
+--into-existing says that this is meant.
 
-Only events come along. Read models are projected from them when the umbrella runs; claims, such as unique names, commands that \
-were carried out, links, deletions and the records of upkeep ($audit) do not. Positions are those of the new log. Personal data is \
-sealed with keys of the new store.";
+The claims behind the events, such as unique names, are taken by the same owners. One that another owner holds here is left to him and \
+named, all the others are taken, and the exit code is 1; so it is when the lines end among the claims. A claim that was given up there since an earlier import stays taken here. An \
+export of a part of a log has no claims, nor have those of older programs: then what is taken there is free here.
 
-/// What becomes of an import that ends before its end.
-const GOES_ON: &str = "What stands before it is in the log; the same import again goes on there";
-
-/// What must not be taken for imported.
-const WHAT_STAYED: &str = "\
-Events only: claims, such as unique names, did not come along. What is taken there is free here until somebody takes it; see --help.
-";
+Only events and claims come along. Read models are projected from events when the umbrella runs; commands that \
+were carried out, links, deletions, the states of processes and the records of upkeep ($audit) do not. Positions are those of the new \
+log. Personal data is sealed with keys of the new store.";
 
 /// Bytes of a line beside what the setting counts: names, ids, metadata's own keys.
 const FRAME_BYTES: usize = 64 << 10;
@@ -69,17 +75,6 @@ pub(crate) struct ImportArgs {
     json: JsonArg,
 }
 
-/// What became of the lines.
-#[derive(Debug, Default, PartialEq, Eq, Serialize)]
-struct Counts {
-    /// Appended now.
-    imported: u64,
-    /// In the log before.
-    skipped: u64,
-    /// Records of upkeep in the other log.
-    audit_records: u64,
-}
-
 type Input = Lines<Box<dyn BufRead + Send>>;
 
 pub(super) fn import(options: &LoadOptions, args: &ImportArgs) -> Result<(), Failed> {
@@ -91,19 +86,8 @@ pub(super) fn import(options: &LoadOptions, args: &ImportArgs) -> Result<(), Fai
         let (looking, others) = (head > 0, if args.into_existing { 0 } else { head });
         let mut import = Import { tool, patience: args.patience, others, looking, counts: Counts::default() };
         import.all(Lines::new(input, line_max_bytes), size).await?;
-        let Counts { imported, skipped, audit_records } = import.counts;
-        let mut words = format!("imported {}", counted(imported, "event"));
-        if skipped > 0 {
-            words += &format!("; {} in the log before", counted(skipped, "event"));
-        }
-        if audit_records > 0 {
-            words += &format!("; left out {} of upkeep", counted(audit_records, "record"));
-        }
-        words.push('\n');
-        if imported > 0 {
-            words += WHAT_STAYED;
-        }
-        Ok(print_one(args.json.json, &import.counts, &words)?)
+        print_one(args.json.json, &import.counts, &import.counts.words())?;
+        import.counts.left().map_or(Ok(()), |left| Err(failed(left)))
     })
 }
 
@@ -139,9 +123,11 @@ impl Import<'_> {
             let reading = tokio::task::spawn_blocking(move || (Batch::read(&mut input), input));
             let (batch, rest) = reading.await.map_err(|error| anyhow!(error)).or_exit(ExitStatus::Failure)?;
             input = rest;
-            let Batch { lines, audit_records, wrong, end } = batch;
+            let Batch { lines, claims, claims_end, audit_records, wrong, end } = batch;
             self.counts.audit_records += audit_records;
+            self.counts.claims_cut_off = claims_end.map_or(self.counts.claims_cut_off, |end| !end);
             self.batch(lines).await?;
+            self.claims(&claims, &mut progress).await?;
             if let Some((line, what)) = wrong {
                 return Err(stopped_at(line, &what));
             }
@@ -160,7 +146,7 @@ impl Import<'_> {
             if self.looking {
                 self.others = 0;
             } else if self.others > 0 {
-                return Err(crate::tool::failed(foreign(self.others, &lines)));
+                return Err(foreign(self.others, lines.first().map_or(0, |line| line.number)));
             }
         }
         let runs = runs(lines);
@@ -258,38 +244,6 @@ impl Import<'_> {
     }
 }
 
-/// Why lines of one log are not appended to another one.
-fn foreign(others: u64, lines: &[Line]) -> String {
-    let first = lines.first().map_or(0, |line| line.number);
-    format!(
-        "line {first}: the log holds {}, and what begins here is not among them. Nothing was imported: import into an empty store, or \
-         say --into-existing if the two logs shall become one",
-        counted(others, "event")
-    )
-}
-
 fn count(lines: usize) -> u64 {
     u64::try_from(lines).unwrap_or(u64::MAX)
-}
-
-fn refused(run: &Run, error: &AppendError) -> Stop {
-    if let AppendError::Store(error) = error {
-        // With the exit code that it has everywhere.
-        let at = || format!("line {}: {GOES_ON}", run.line_of(&error.clone().into()));
-        return Stop::from(error.clone()).while_at(at);
-    }
-    let hint = match error {
-        AppendError::WrongExpectedVersion { .. } | AppendError::StreamExists { .. } => {
-            "; the stream is not what it was where the export comes from: import into an empty store, or leave the stream \
-             out"
-        }
-        AppendError::StreamDeleted(_) => "; leave the stream out",
-        AppendError::SubjectForgotten { .. } => "; leave the event out",
-        _ => "",
-    };
-    stopped_at(run.line_of(error), &format!("{error}{hint}"))
-}
-
-fn stopped_at(line: u64, what: &str) -> Stop {
-    crate::tool::failed(format!("line {line}: {what}. {GOES_ON}"))
 }

@@ -2,11 +2,50 @@
 
 use std::{
     fs::File,
-    io::{self, BufRead, Read, Seek, SeekFrom},
+    io::{self, BufRead, BufReader, Read, Seek, SeekFrom},
 };
+
+use serde::{Deserialize, Serialize};
+use umbel_core::store::Claim;
+
+/// How lines about claims begin, and no event's.
+const TAIL: &[u8] = b"{\"claim";
+/// How the last of them begins.
+const END: &[u8] = b"{\"claims\"";
 
 /// How much of a file is looked at in one step when its end is looked for.
 const STEP_BYTES: u64 = 64 << 10;
+
+/// A claim as a line of an export. Lines about claims stand behind all events.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct ClaimLine {
+    pub(super) claim: Claim,
+}
+
+/// The line behind all claims: an export that was interrupted has none.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct ClaimsEnd {
+    /// How many they are.
+    pub(super) claims: u64,
+}
+
+/// A line about claims.
+#[derive(Debug)]
+pub(super) enum Tail {
+    Claim(Claim),
+    End,
+}
+
+impl Tail {
+    /// What it says; `None` of any other line.
+    pub(super) fn read(line: &[u8]) -> Option<serde_json::Result<Self>> {
+        if line.starts_with(END) {
+            return Some(serde_json::from_slice::<ClaimsEnd>(line).map(|_| Self::End));
+        }
+        let claim = || serde_json::from_slice::<ClaimLine>(line).map(|line| Self::Claim(line.claim));
+        line.starts_with(TAIL).then(claim)
+    }
+}
 
 /// Reads lines, and counts them and their bytes.
 pub(super) struct Lines<R> {
@@ -51,12 +90,49 @@ impl<R: BufRead> Lines<R> {
 /// The last line of a file that has an end, without it, and where that end is; `None` when there is no such line.
 /// What follows it was torn off.
 pub(super) fn last_whole_line(file: &mut File) -> io::Result<Option<(Vec<u8>, u64)>> {
-    let Some(end) = newline_before(file, file.metadata()?.len())? else { return Ok(None) };
+    let end = file.metadata()?.len();
+    last_whole_line_before(file, end)
+}
+
+/// The same of what stands before a place.
+pub(super) fn last_whole_line_before(file: &mut File, end: u64) -> io::Result<Option<(Vec<u8>, u64)>> {
+    let Some(end) = newline_before(file, end)? else { return Ok(None) };
     let begin = newline_before(file, end)?.map_or(0, |newline| newline + 1);
     let mut line = Vec::new();
     file.seek(SeekFrom::Start(begin))?;
     file.by_ref().take(end - begin).read_to_end(&mut line)?;
     Ok(Some((line, end + 1)))
+}
+
+/// Where the lines about claims begin that stand before this place, which is a line's end; that place if there are none. They may be many,
+/// so they are not gone through: behind the first of them there is nothing else.
+pub(super) fn claims_begin(file: &mut File, end: u64) -> io::Result<u64> {
+    let (mut low, mut high) = (0, end);
+    while low < high {
+        let middle = low + (high - low) / 2;
+        let line = line_from(file, middle)?;
+        if line >= end || is_tail_at(file, line)? {
+            high = middle;
+        } else {
+            low = middle + 1;
+        }
+    }
+    Ok(line_from(file, low)?.min(end))
+}
+
+/// Where the first line begins that does not begin before a place.
+fn line_from(file: &mut File, at: u64) -> io::Result<u64> {
+    let Some(before) = at.checked_sub(1) else { return Ok(0) };
+    file.seek(SeekFrom::Start(before))?;
+    let skipped = BufReader::new(file).skip_until(b'\n')?;
+    Ok(before + u64::try_from(skipped).unwrap_or_default())
+}
+
+fn is_tail_at(file: &mut File, at: u64) -> io::Result<bool> {
+    let mut begin = Vec::new();
+    file.seek(SeekFrom::Start(at))?;
+    file.by_ref().take(u64::try_from(TAIL.len()).unwrap_or_default()).read_to_end(&mut begin)?;
+    Ok(begin == TAIL)
 }
 
 /// Where the last line's end before a place is.
@@ -96,6 +172,25 @@ mod tests {
         let long = vec![b'x'; 200_000];
         let content = [b"one\n", &long[..], b"\n", &long[..]].concat();
         assert_eq!(last(&content), Some((long, 200_005)));
+    }
+
+    /// However many events and claims there are, and however long their lines.
+    #[test]
+    fn claims_are_found_behind_the_events() {
+        let event = |length: usize| format!("{{\"position\":{}}}\n", "1".repeat(length));
+        let claim = |length: usize| format!("{{\"claim\":{}}}\n", "1".repeat(length));
+        for lengths in [&[][..], &[1], &[1, 2, 3], &[100_000, 1], &[1, 100_000], &[7; 50]] {
+            let events: String = lengths.iter().map(|length| event(*length)).collect();
+            for lengths in [&[][..], &[1], &[9, 1, 1], &[20_000, 3], &[5; 70]] {
+                let claims: String = lengths.iter().map(|length| claim(*length)).collect();
+                let mut file = tempfile::tempfile().unwrap();
+                write!(file, "{events}{claims}{{\"torn").unwrap();
+                let (begin, end) = (events.len() as u64, (events.len() + claims.len()) as u64);
+                assert_eq!(claims_begin(&mut file, end).unwrap(), begin, "{} and {claims}", events.len());
+                let last = last_whole_line_before(&mut file, begin).unwrap();
+                assert_eq!(last.map(|(_, end)| end), (begin > 0).then_some(begin));
+            }
+        }
     }
 
     #[test]

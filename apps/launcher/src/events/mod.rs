@@ -19,10 +19,10 @@ pub(crate) enum EventsCommand {
     /// Print one event, by its id or its position
     #[command(after_help = show::EXAMPLES)]
     Show(show::ShowArgs),
-    /// Write the log as JSON lines, one event each, up to its head
+    /// Write the log as JSON lines, one event each, up to its head, and the claims
     #[command(after_help = export::EXAMPLES)]
     Export(export::ExportArgs),
-    /// Append the events of an export to a log, with their ids, versions and times
+    /// Append the events of an export to a log, with their ids, versions and times, and take its claims
     #[command(after_help = import::EXAMPLES)]
     Import(import::ImportArgs),
 }

@@ -9,8 +9,8 @@ use umbel_core::{
     event::RecordedEvent,
     id::{CommandId, EventId},
     store::{
-        AllPage, Append, AppendError, Appended, ListStreams, Parts, ReadAll, ReadError, ReadStream,
-        StoreError, StoreStatus, StreamInfo, StreamList, StreamPage,
+        AllPage, Append, AppendError, Appended, Claim, ListClaims, ListStreams, Parts, ReadAll, ReadError,
+        ReadStream, StoreError, StoreStatus, StreamInfo, StreamList, StreamPage,
     },
     stream::StreamName,
     subscription::Change,
@@ -75,6 +75,12 @@ pub trait Log: Send + Sync + 'static {
 
     /// A page of the list of streams.
     fn list_streams(&self, request: ListStreams) -> BoxFuture<'_, Result<StreamList, StoreError>> {
+        let _ = request;
+        missing()
+    }
+
+    /// A page of the list of claims.
+    fn list_claims(&self, request: ListClaims) -> BoxFuture<'_, Result<Vec<Claim>, StoreError>> {
         let _ = request;
         missing()
     }

@@ -1,14 +1,15 @@
 //! The log: reading it, its streams, and what there is to know of them.
 
-use std::cmp::Ordering;
+use std::{cmp::Ordering, ops::Bound};
 
 use futures_util::future::BoxFuture;
 use umbel_core::{
     CommandId, EventId, Position, RecordedEvent, StreamName, Timestamp, Version,
     document::Direction,
     store::{
-        AllPage, Append, AppendError, Appended, ListStreams, ReadAll, ReadError, ReadStream, StoreError,
-        StoreStatus, StreamInfo, StreamList, StreamPage, StreamPlace, StreamSort,
+        AllPage, Append, AppendError, Appended, Claim, ClaimName, ListClaims, ListStreams, ReadAll,
+        ReadError, ReadStream, StoreError, StoreStatus, StreamInfo, StreamList, StreamPage, StreamPlace,
+        StreamSort,
     },
 };
 
@@ -42,6 +43,10 @@ impl Log for Memory {
 
     fn list_streams(&self, request: ListStreams) -> BoxFuture<'_, Result<StreamList, StoreError>> {
         Box::pin(async move { Ok(self.state().list_streams(&request)) })
+    }
+
+    fn list_claims(&self, request: ListClaims) -> BoxFuture<'_, Result<Vec<Claim>, StoreError>> {
+        Box::pin(async move { Ok(self.state().list_claims(request)) })
     }
 
     fn find_command(&self, id: CommandId) -> BoxFuture<'_, Result<Option<Appended>, StoreError>> {
@@ -125,6 +130,20 @@ impl State {
             created_at: first.map_or(Timestamp::from_micros(0), |event| event.recorded_at),
             deleted_at: None,
         }
+    }
+
+    fn list_claims(&self, request: ListClaims) -> Vec<Claim> {
+        let ListClaims { scope, after, limit } = request;
+        let begin = match (&scope, after) {
+            (None, None) => Bound::Unbounded,
+            (None, Some(after)) => Bound::Excluded(after),
+            (Some(scope), None) => Bound::Included(ClaimName::new(scope, "")),
+            (Some(scope), Some(after)) => Bound::Excluded(ClaimName { scope: scope.clone(), ..after }),
+        };
+        let behind = self.claims.range((begin, Bound::Unbounded));
+        let wanted = behind.take_while(|(name, _)| scope.as_ref().is_none_or(|scope| name.scope == *scope));
+        let claim = |(name, owner): (&ClaimName, &String)| Claim { name: name.clone(), owner: owner.clone() };
+        wanted.map(claim).take(size(limit)).collect()
     }
 
     fn list_streams(&self, request: &ListStreams) -> StreamList {

@@ -39,7 +39,7 @@ pub(super) struct State {
     /// Where each event of the log is.
     pub(super) positions: HashMap<EventId, Position>,
     pub(super) streams: BTreeMap<StreamName, Stream>,
-    pub(super) claims: HashMap<ClaimName, String>,
+    pub(super) claims: BTreeMap<ClaimName, String>,
     pub(super) commands: HashMap<CommandId, Recorded>,
     pub(super) documents: Documents,
     pub(super) checkpoints: HashMap<String, Position>,

@@ -45,10 +45,10 @@ use umbel_core::{
     event::RecordedEvent,
     id::{CommandId, EventId},
     store::{
-        AllPage, Append, AppendError, Appended, ClaimLive, DocumentPage, Generation, ListProjections,
-        ListStreams, LoadDocuments, OpenProjection, OpenTables, Parts, QueryTables, ReadAll, ReadError,
-        ReadStream, RemoveRetired, SaveProjection, SaveProjectionError, SaveTables, StoreError, StoreStatus,
-        StreamInfo, StreamList, StreamPage, SwitchError, SwitchProjection, TablesError,
+        AllPage, Append, AppendError, Appended, Claim, ClaimLive, DocumentPage, Generation, ListClaims,
+        ListProjections, ListStreams, LoadDocuments, OpenProjection, OpenTables, Parts, QueryTables, ReadAll,
+        ReadError, ReadStream, RemoveRetired, SaveProjection, SaveProjectionError, SaveTables, StoreError,
+        StoreStatus, StreamInfo, StreamList, StreamPage, SwitchError, SwitchProjection, TablesError,
     },
     stream::StreamName,
     subscription::Change,
@@ -302,6 +302,10 @@ impl Log for Postgres {
 
     fn stream_info(&self, stream: StreamName) -> BoxFuture<'_, Result<StreamInfo, ReadError>> {
         Box::pin(self.reader.stream_info(stream))
+    }
+
+    fn list_claims(&self, request: ListClaims) -> BoxFuture<'_, Result<Vec<Claim>, StoreError>> {
+        Box::pin(self.reader.list_claims(request))
     }
 
     fn list_streams(&self, request: ListStreams) -> BoxFuture<'_, Result<StreamList, StoreError>> {

@@ -3,6 +3,7 @@
 //! Each is one statement, so each sees one state of the database and needs no transaction.
 
 mod all;
+mod claims;
 mod documents;
 mod generations;
 mod known;

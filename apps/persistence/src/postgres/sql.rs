@@ -80,7 +80,7 @@ macro_rules! statements {
 
 statements! {
     append_group, append_known, append_one, write_claims, write_commands, write_documents, write_outbox, save_projection, clear_documents,
-    lock_log, find_streams, find_claims, find_commands, find_events, find_tagged, look_ahead, check_conditions,
+    lock_log, find_streams, find_claims, list_claims, list_claims_of_scope, find_commands, find_events, find_tagged, look_ahead, check_conditions,
     verify_conditions, check_documents, move_joined, list_joined, find_inlined,
     find_event, find_positions, name_streams, name_kinds, stream_info, list_streams,
     list_streams_by_deletion, list_streams_by_version, read_stream, read_stream_whole,

@@ -24,8 +24,8 @@ use futures_util::future::BoxFuture;
 use umbel_core::{
     CommandId, EventId, RecordedEvent, StreamName, Timestamp,
     store::{
-        AllPage, Append, AppendError, Appended, ListStreams, ReadAll, ReadError, ReadStream, StoreError,
-        StoreStatus, StreamInfo, StreamList, StreamPage,
+        AllPage, Append, AppendError, Appended, Claim, ListClaims, ListStreams, ReadAll, ReadError,
+        ReadStream, StoreError, StoreStatus, StreamInfo, StreamList, StreamPage,
     },
 };
 
@@ -82,6 +82,10 @@ impl Log for Sqlite {
 
     fn list_streams(&self, request: ListStreams) -> BoxFuture<'_, Result<StreamList, StoreError>> {
         Box::pin(self.read(move |connection| list::list_streams(connection, &request)))
+    }
+
+    fn list_claims(&self, request: ListClaims) -> BoxFuture<'_, Result<Vec<Claim>, StoreError>> {
+        Box::pin(self.read(move |connection| list::list_claims(connection, &request)))
     }
 
     fn find_command(&self, id: CommandId) -> BoxFuture<'_, Result<Option<Appended>, StoreError>> {

@@ -57,6 +57,8 @@ statements! {
     FIND_CONVERSATION_SPANS_FORWARD = "log/find_conversation_spans_forward",
     FIND_CONVERSATION_SPANS_BACKWARD = "log/find_conversation_spans_backward",
     FIND_CLAIM = "log/find_claim",
+    LIST_CLAIMS = "log/list_claims",
+    LIST_CLAIMS_OF_SCOPE = "log/list_claims_of_scope",
     TAKE_CLAIM = "log/take_claim",
     RELEASE_CLAIM = "log/release_claim",
     FIND_COMMAND = "log/find_command",

@@ -5,15 +5,15 @@ use umbel_core::{
     CommandId, EventId, Json, Position, RecordedEvent, StreamName, Subject, Timestamp, Version,
     document::{DocumentKey, DocumentQuery},
     store::{
-        AllPage, Append, AppendError, Appended, ClaimLive, ClearOutbox, CountLetters, DocumentPage, DuePage,
-        FindWork, Finding, Generation, KeepLeases, KeepNotices, KeptNotice, Leases, Letter, LettersSettled,
-        LinkError, LinkEvents, ListLetters, ListNotices, ListProjections, ListQueues, ListSnapshots,
-        ListStreams, ListSubscriptions, LoadDocuments, OpenError, OpenProjection, OpenSubscription,
-        OpenTables, ParkLetters, Parts, Perform, PerformError, Process, QueryTables, QueueInfo, ReadAll,
-        ReadDue, ReadError, ReadOutbox, ReadParkedKeys, ReadStream, RemoveRetired, SaveCheckpoints,
-        SaveProjection, SaveProjectionError, SaveTables, SettleLetters, Snapshot, Step, StoreError,
-        StoreStatus, StreamInfo, StreamList, StreamPage, SubscriptionState, SweepNotices, SwitchError,
-        SwitchProjection, TablesError, TakeLetters, TellProcess, Waiting,
+        AllPage, Append, AppendError, Appended, Claim, ClaimLive, ClearOutbox, CountLetters, DocumentPage,
+        DuePage, FindWork, Finding, Generation, KeepLeases, KeepNotices, KeptNotice, Leases, Letter,
+        LettersSettled, LinkError, LinkEvents, ListClaims, ListLetters, ListNotices, ListProjections,
+        ListQueues, ListSnapshots, ListStreams, ListSubscriptions, LoadDocuments, OpenError, OpenProjection,
+        OpenSubscription, OpenTables, ParkLetters, Parts, Perform, PerformError, Process, QueryTables,
+        QueueInfo, ReadAll, ReadDue, ReadError, ReadOutbox, ReadParkedKeys, ReadStream, RemoveRetired,
+        SaveCheckpoints, SaveProjection, SaveProjectionError, SaveTables, SettleLetters, Snapshot, Step,
+        StoreError, StoreStatus, StreamInfo, StreamList, StreamPage, SubscriptionState, SweepNotices,
+        SwitchError, SwitchProjection, TablesError, TakeLetters, TellProcess, Waiting,
     },
     subscription::Key,
 };
@@ -68,6 +68,7 @@ sides! {
         FindEvent = find_event(id: EventId) -> Option<RecordedEvent>, StoreError;
         StreamInfo = stream_info(stream: StreamName) -> StreamInfo, ReadError;
         ListStreams = list_streams(request: ListStreams) -> StreamList, StoreError;
+        ListClaims = list_claims(request: ListClaims) -> Vec<Claim>, StoreError;
         FindCommand = find_command(id: CommandId) -> Option<Appended>, StoreError;
         Status = status() -> StoreStatus, StoreError;
     } also {

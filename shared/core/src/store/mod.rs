@@ -4,6 +4,7 @@
 //! adapter shares: which appends of a group succeed.
 
 mod append;
+mod claims;
 mod documents;
 mod error;
 mod generations;
@@ -30,6 +31,7 @@ pub use append::{
     Append, AppendCondition, AppendError, Appended, ClaimName, Claims, CommandRecord, Limits, Stored,
     StreamAppend,
 };
+pub use claims::{Claim, ListClaims};
 pub use documents::{
     DocumentPage, GetDocuments, LoadCheckpoint, QueryDocuments, SaveProjection, SaveProjectionError,
 };

@@ -34,6 +34,7 @@ macro_rules! store_conformance {
             claims_of_one_append_stand_or_fall_together,
             a_claim_passes_from_owner_to_owner,
             releasing_is_for_owners_only,
+            claims_are_listed_by_scope_and_value,
         ]);
         $crate::store_conformance!(@cases $factory, commands, [
             a_command_is_carried_out_once,

@@ -2,7 +2,7 @@
 
 use umbel_core::{
     ExpectedVersion::{Any, NoStream},
-    store::{Append, AppendError, ClaimName, Claims},
+    store::{Append, AppendError, Claim, ClaimName, Claims, ListClaims},
 };
 
 use super::{Events, StoreUnderTest, read_log, stream};
@@ -94,4 +94,41 @@ pub async fn releasing_is_for_owners_only<S: StoreUnderTest>(store: S) {
     assert_eq!(store.append(claim("two", &[], &["x"])).await, Err(taken("x", "one")));
     store.append(claim("two", &[], &["nobody's"])).await.unwrap();
     assert_eq!(store.append(claim("two", &["x"], &[])).await, Err(taken("x", "one")));
+}
+
+/// OP-14: claims are listed by scope and value, byte by byte, page by page, all or those of one scope; one that was given back is not,
+/// and one that has passed on is its owner's.
+pub async fn claims_are_listed_by_scope_and_value<S: StoreUnderTest>(store: S) {
+    let by = |owner: &str, take: &[(&str, &str)]| {
+        let take = take.iter().map(|(scope, value)| ClaimName::new(*scope, *value)).collect();
+        Append { claims: Claims { owner: owner.into(), take, ..Claims::default() }, ..Append::default() }
+    };
+    let listed = async |scope: Option<&str>, limit: u32| {
+        let (mut all, mut after) = (Vec::new(), None);
+        loop {
+            let page = ListClaims { scope: scope.map(ToOwned::to_owned), after, limit };
+            let page = store.ask(page).await.unwrap();
+            assert!(page.len() <= limit.try_into().unwrap());
+            let Some(last) = page.last() else { return all };
+            after = Some(last.name.clone());
+            all.extend(page.into_iter().map(|Claim { name, owner }| [name.scope, name.value, owner]));
+        }
+    };
+    assert_eq!(listed(None, 1).await, [[""; 3]; 0]);
+    store.append(by("two", &[("b", "z"), ("b", "ä"), ("b", ""), ("a-1", "x")])).await.unwrap();
+    store.append(by("one", &[("B", "x"), ("b", "Z"), ("b", "y"), ("a", "x"), ("b", "gone")])).await.unwrap();
+    let gone = Claims { release: vec![ClaimName::new("b", "gone")], ..by("one", &[]).claims };
+    store.append(Append { claims: gone, ..Append::default() }).await.unwrap();
+    let mut passed = by("three", &[("b", "y")]);
+    passed.claims.from = Some("one".into());
+    store.append(passed).await.unwrap();
+    let of_b =
+        [["b", "", "two"], ["b", "Z", "one"], ["b", "y", "three"], ["b", "z", "two"], ["b", "ä", "two"]];
+    let others = [["B", "x", "one"], ["a", "x", "one"], ["a-1", "x", "two"]];
+    for limit in [1, 2, 3, 100] {
+        assert_eq!(listed(None, limit).await, [&others[..], &of_b].concat(), "by {limit}");
+        assert_eq!(listed(Some("b"), limit).await, of_b, "by {limit}");
+        assert_eq!(listed(Some("a"), limit).await, [["a", "x", "one"]], "by {limit}");
+        assert_eq!(listed(Some("none"), limit).await, [[""; 3]; 0]);
+    }
 }

@@ -66,12 +66,12 @@ use umbel_core::{
     store::{
         AllPage, Append, AppendError, Appended, ClaimLive, ClearOutbox, CountLetters, DeleteSnapshot,
         DocumentPage, FindCommand, FindEvent, FindWork, GetDocuments, GetStatus, GetStreamInfo, KeepLeases,
-        KeepNotices, LinkEvents, ListLetters, ListNotices, ListProjections, ListQueues, ListSnapshots,
-        ListStreams, ListSubscriptions, LoadCheckpoint, LoadDocuments, LoadSnapshot, OpenProjection,
-        OpenSubscription, ParkLetters, Perform, QueryDocuments, ReadAll, ReadDue, ReadError, ReadOutbox,
-        ReadParkedKeys, ReadStream, RemoveRetired, SaveCheckpoints, SaveProjection, SaveProjectionError,
-        SaveSnapshot, SettleLetters, StoreError, StoreStatus, StreamInfo, StreamPage, SweepNotices,
-        SwitchProjection, TakeLetters, VerifyStore,
+        KeepNotices, LinkEvents, ListClaims, ListLetters, ListNotices, ListProjections, ListQueues,
+        ListSnapshots, ListStreams, ListSubscriptions, LoadCheckpoint, LoadDocuments, LoadSnapshot,
+        OpenProjection, OpenSubscription, ParkLetters, Perform, QueryDocuments, ReadAll, ReadDue, ReadError,
+        ReadOutbox, ReadParkedKeys, ReadStream, RemoveRetired, SaveCheckpoints, SaveProjection,
+        SaveProjectionError, SaveSnapshot, SettleLetters, StoreError, StoreStatus, StreamInfo, StreamPage,
+        SweepNotices, SwitchProjection, TakeLetters, VerifyStore,
     },
 };
 
@@ -175,7 +175,7 @@ macro_rules! store_under_test {
 }
 
 store_under_test! {
-    Append, ReadStream, ReadAll, FindEvent, GetStreamInfo, ListStreams, FindCommand, GetStatus,
+    Append, ReadStream, ReadAll, FindEvent, GetStreamInfo, ListStreams, ListClaims, FindCommand, GetStatus,
     GetDocuments, QueryDocuments, LoadCheckpoint, SaveProjection, LoadDocuments,
     OpenProjection, ListProjections, SwitchProjection, RemoveRetired, ClaimLive,
     LinkEvents, Perform, VerifyStore,

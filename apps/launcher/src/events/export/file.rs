@@ -10,17 +10,19 @@ use anyhow::{Context, anyhow, bail};
 use rustix::fs::{FlockOperation, flock};
 use umbel_core::RecordedEvent;
 
-use crate::events::lines::last_whole_line;
+use crate::events::lines::{claims_begin, last_whole_line, last_whole_line_before};
 
 /// An export's file, made if need be, that nobody else exports into as long as it is open. Nothing in it was changed yet.
 #[derive(Debug)]
 pub(super) struct Begun {
     file: File,
     path: PathBuf,
-    /// The event in its last whole line.
+    /// Its last event that is whole.
     last: Option<RecordedEvent>,
-    /// Where that line ends.
+    /// Where the line of that ends.
     end: u64,
+    /// Whether claims stand behind it.
+    has_claims: bool,
 }
 
 impl Begun {
@@ -49,19 +51,22 @@ impl Begun {
             // Where files cannot be locked, nobody is kept out.
             _ => {}
         }
-        let (last, end) = match last_whole_line(&mut file).with_context(failed)? {
-            Some((line, end)) => {
-                let event = serde_json::from_slice(&line).map_err(|error| {
+        let (last, end, has_claims) = match last_whole_line(&mut file).with_context(failed)? {
+            Some((_, lines_end)) => {
+                let end = claims_begin(&mut file, lines_end).with_context(failed)?;
+                let line = last_whole_line_before(&mut file, end).with_context(failed)?;
+                let event = line.map(|(line, _)| serde_json::from_slice(&line)).transpose();
+                let event = event.map_err(|error| {
                     anyhow!("{} does not end as an export does ({error}); name another file", path.display())
                 })?;
-                (Some(event), end)
+                (event, end, end < lines_end)
             }
             None if file.metadata().with_context(failed)?.len() > 0 && !begins_as_export(&mut file)? => {
                 bail!("{} is no export; name another file", path.display())
             }
-            None => (None, 0),
+            None => (None, 0, false),
         };
-        Ok(Self { file, path: path.to_owned(), last, end })
+        Ok(Self { file, path: path.to_owned(), last, end, has_claims })
     }
 
     /// What was written last.
@@ -69,7 +74,12 @@ impl Begun {
         self.last.as_ref()
     }
 
-    /// The file, cut behind its last whole line, to be written from there on.
+    /// Whether it has claims: then it is an export of everything.
+    pub(super) const fn has_claims(&self) -> bool {
+        self.has_claims
+    }
+
+    /// The file, cut behind its last whole event, to be written from there on. Claims behind that are as they were then.
     ///
     /// # Errors
     /// When it cannot be written.
@@ -83,11 +93,10 @@ impl Begun {
 
 /// Whether a file that holds not one whole line can be the beginning of one of ours.
 fn begins_as_export(file: &mut File) -> io::Result<bool> {
-    const BEGINNING: &[u8] = b"{\"position\":";
     let mut found = Vec::new();
     file.seek(SeekFrom::Start(0))?;
-    file.take(12).read_to_end(&mut found)?;
-    Ok(BEGINNING.starts_with(&found))
+    file.take(9).read_to_end(&mut found)?;
+    Ok([&b"{\"position"[..], b"{\"claim\":"].iter().any(|beginning| beginning.starts_with(&found)))
 }
 
 #[cfg(test)]
@@ -96,6 +105,8 @@ mod tests {
 
     const LINE: &str = r#"{"position":7,"stream":"a-1","version":1,"id":"0190f5e2-7cc7-7d1a-b5a5-0f4dd64d94a2","type":"a.b/1","recorded_at":"2026-01-31T12:00:00Z","data":1,"metadata":{}}"#;
 
+    const CLAIM: &str = r#"{"claim":{"scope":"test.name","value":"ada","owner":"a-1"}}"#;
+
     #[test]
     fn only_an_export_is_continued() {
         let directory = tempfile::tempdir().unwrap();
@@ -103,16 +114,27 @@ mod tests {
         assert!(Begun::open(&path).unwrap().last().is_none());
         for (content, position, left) in [
             (format!("{LINE}\n{{\"posi"), Some(7), format!("{LINE}\n")),
+            (format!("{LINE}\n{CLAIM}\n{CLAIM}\n{{\"cla"), Some(7), format!("{LINE}\n")),
+            (format!("{LINE}\n{{\"claim\":{{"), Some(7), format!("{LINE}\n")),
+            (format!("{LINE}\n{CLAIM}\n{{\"claims\":1}}\n"), Some(7), format!("{LINE}\n")),
+            (format!("{CLAIM}\n"), None, String::new()),
             ("{\"posi".to_owned(), None, String::new()),
+            ("{\"claim\":{".to_owned(), None, String::new()),
         ] {
             fs::write(&path, &content).unwrap();
             let begun = Begun::open(&path).unwrap();
+            assert_eq!(begun.has_claims(), content.contains(CLAIM));
             assert_eq!(begun.last().map(|last| last.position.get()), position);
             assert_eq!(fs::read_to_string(&path).unwrap(), content, "not cut yet");
             drop(begun.cut().unwrap());
             assert_eq!(fs::read_to_string(&path).unwrap(), left);
         }
-        for other in ["a novel\nof two lines\n", "a novel", &format!("{LINE}\nand more\n")] {
+        for other in [
+            "a novel\nof two lines\n",
+            "a novel",
+            &format!("{LINE}\nand more\n"),
+            &format!("a novel\n{CLAIM}\n"),
+        ] {
             fs::write(&path, other).unwrap();
             assert!(Begun::open(&path).unwrap_err().to_string().contains("log.jsonl"));
             assert_eq!(fs::read_to_string(&path).unwrap(), other, "left as it is");

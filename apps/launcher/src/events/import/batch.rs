@@ -4,10 +4,10 @@ use std::io::BufRead;
 
 use umbel_core::{
     ExpectedVersion, RecordedEvent, Version,
-    store::{Append, AppendError, InvalidAppend},
+    store::{Append, AppendError, Claim, Claims, InvalidAppend},
 };
 
-use super::super::lines::Lines;
+use super::super::lines::{Lines, Tail};
 
 /// Lines that are taken together: as many as share one commit by default.
 const LINES_MAX: usize = 512;
@@ -22,10 +22,20 @@ pub(super) struct Line {
     pub(super) event: RecordedEvent,
 }
 
+/// A claim with the number of its line.
+#[derive(Debug)]
+pub(super) struct Held {
+    pub(super) number: u64,
+    pub(super) claim: Claim,
+}
+
 /// Some lines.
 #[derive(Debug, Default)]
 pub(super) struct Batch {
     pub(super) lines: Vec<Line>,
+    pub(super) claims: Vec<Held>,
+    /// Whether the last line about claims says that there are no more; `None` if there is no such line.
+    pub(super) claims_end: Option<bool>,
     /// Lines that are left out because they tell of upkeep in another log.
     pub(super) audit_records: u64,
     /// The line at which reading had to stop, and why.
@@ -43,7 +53,7 @@ pub(super) struct Run {
 impl Batch {
     pub(super) fn read(input: &mut Lines<impl BufRead>) -> Self {
         let (mut batch, begin) = (Self::default(), input.bytes);
-        while batch.lines.len() < LINES_MAX && input.bytes - begin < BYTES_MAX {
+        while batch.lines.len() + batch.claims.len() < LINES_MAX && input.bytes - begin < BYTES_MAX {
             let line = match input.next() {
                 Ok(Some(line)) => line,
                 Ok(None) => return Self { end: true, ..batch },
@@ -54,6 +64,18 @@ impl Batch {
                 }
             };
             if line.trim_ascii().is_empty() {
+                continue;
+            }
+            if let Some(tail) = Tail::read(&line) {
+                batch.claims_end = Some(matches!(tail, Ok(Tail::End)));
+                match tail {
+                    Ok(Tail::Claim(claim)) => batch.claims.push(Held { number: input.number, claim }),
+                    Ok(Tail::End) => {}
+                    Err(error) => {
+                        let what = format!("it is no claim of an export ({error})");
+                        return Self { wrong: Some((input.number, what)), ..batch };
+                    }
+                }
                 continue;
             }
             match serde_json::from_slice::<RecordedEvent>(&line) {
@@ -83,6 +105,14 @@ pub(super) fn runs(lines: Vec<Line>) -> Vec<Run> {
         }
     }
     runs
+}
+
+impl Held {
+    /// Takes it, which changes nothing if its owner has it.
+    pub(super) fn append(&self) -> Append {
+        let Claim { name, owner } = self.claim.clone();
+        Append { claims: Claims { owner, take: vec![name], ..Claims::default() }, ..Append::default() }
+    }
 }
 
 impl Run {
@@ -150,6 +180,30 @@ mod tests {
         let id = runs[0].lines[1].event.id;
         assert_eq!(runs[0].line_of(&AppendError::DuplicateEvent { id }), 2);
         assert_eq!(runs[2].line_of(&AppendError::StreamNotFound("x".to_owned().try_into().unwrap())), 4);
+    }
+
+    /// Claims are taken by their owners, whatever else their lines say some day.
+    #[test]
+    fn claims_are_told_from_events() {
+        let claim = r#"{"claim": {"scope": "test.name", "value": "ada", "owner": "a-1"}, "more": 1}"#;
+        let batch = read(&format!("{}\n{claim}\n{{\"claim\":7}}\n", line("a-1", 1, 0)));
+        let [held] = &batch.claims[..] else { panic!("{batch:?}") };
+        let Claims { owner, take, .. } = held.append().claims;
+        assert_eq!((batch.lines.len(), held.number, owner.as_str()), (1, 2, "a-1"));
+        assert_eq!(take[0].to_string(), r#"test.name "ada""#);
+        assert_eq!(batch.wrong.unwrap().0, 3);
+    }
+
+    /// Claims are whole when the last thing that was told of them is their end, also where exports follow upon each other.
+    #[test]
+    fn claims_have_an_end() {
+        let (claim, end) =
+            (r#"{"claim":{"scope":"test.name","value":"ada","owner":"a-1"}}"#, r#"{"claims": 1}"#);
+        let ends = |lines: &[&str]| read(&lines.join("\n")).claims_end;
+        assert_eq!(ends(&[&line("a-1", 1, 0)]), None);
+        assert_eq!(ends(&[claim]), Some(false));
+        assert_eq!(ends(&[claim, end, &line("a-1", 1, 0)]), Some(true));
+        assert_eq!(ends(&[claim, end, claim]), Some(false));
     }
 
     /// What stands before a line that cannot be read is taken.

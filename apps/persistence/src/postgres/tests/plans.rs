@@ -189,6 +189,9 @@ async fn reads_use_the_indexes_that_they_name() {
     let due: [&(dyn ToSql + Sync); 3] = [&"q", &PgTimestamp(Timestamp::from_micros(0)), &10_i64];
     plans.check(&statements.read_due, &due, &["outbox_by_due"]).await;
     plans.check(&statements.list_queues, &[&"", &10_i64], &["outbox_by_due"]).await;
+    let behind: [&(dyn ToSql + Sync); 3] = [&Some("s"), &Some("v"), &limit];
+    plans.check(&statements.list_claims, &behind, &["claims_pkey"]).await;
+    plans.check(&statements.list_claims_of_scope, &[&"s", &Some("v"), &limit], &["claims_pkey"]).await;
     plans.check(&statements.find_work, &[&id], &["outbox_outbox_id_key"]).await;
     plans.check(&statements.read_outbox, &[&"q", &0_i64, &10_i64], &["outbox_by_queue"]).await;
     plans.check(&statements.name_streams, &[&vec![1_i64]], &["streams_pkey"]).await;

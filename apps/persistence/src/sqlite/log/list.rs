@@ -1,16 +1,16 @@
-//! The list of streams.
+//! The lists of streams and of claims.
 
-use rusqlite::{Connection, Row, ToSql};
+use rusqlite::{Connection, Row, ToSql, params};
 use umbel_core::{
     StreamName, Timestamp, Version,
     document::Direction,
-    store::{ListStreams, StreamInfo, StreamList, StreamSort},
+    store::{Claim, ClaimName, ListClaims, ListStreams, StreamInfo, StreamList, StreamSort},
 };
 
 use crate::sqlite::sql::{
-    COUNT_STREAMS, LIST_STREAMS_BACKWARD, LIST_STREAMS_BY_VERSION, LIST_STREAMS_CREATED_BACKWARD,
-    LIST_STREAMS_CREATED_FORWARD, LIST_STREAMS_DELETED_BACKWARD, LIST_STREAMS_DELETED_FORWARD,
-    LIST_STREAMS_FORWARD,
+    COUNT_STREAMS, LIST_CLAIMS, LIST_CLAIMS_OF_SCOPE, LIST_STREAMS_BACKWARD, LIST_STREAMS_BY_VERSION,
+    LIST_STREAMS_CREATED_BACKWARD, LIST_STREAMS_CREATED_FORWARD, LIST_STREAMS_DELETED_BACKWARD,
+    LIST_STREAMS_DELETED_FORWARD, LIST_STREAMS_FORWARD,
 };
 
 pub(super) fn list_streams(
@@ -52,6 +52,26 @@ pub(super) fn list_streams(
         Some(_) => None,
     };
     Ok(StreamList { streams: streams?, total: total.map(i64::unsigned_abs) })
+}
+
+pub(super) fn list_claims(connection: &Connection, request: &ListClaims) -> rusqlite::Result<Vec<Claim>> {
+    let ListClaims { scope, after, limit } = request;
+    let (after_scope, after_value) = after.as_ref().map(|after| (&after.scope, &after.value)).unzip();
+    match scope {
+        None => {
+            let mut statement = connection.prepare_cached(LIST_CLAIMS)?;
+            statement.query_map(params![after_scope, after_value, limit], claim)?.collect()
+        }
+        Some(scope) => {
+            let mut statement = connection.prepare_cached(LIST_CLAIMS_OF_SCOPE)?;
+            statement.query_map(params![scope, after_value, limit], claim)?.collect()
+        }
+    }
+}
+
+fn claim(row: &Row<'_>) -> rusqlite::Result<Claim> {
+    let name = ClaimName { scope: row.get(0)?, value: row.get(1)? };
+    Ok(Claim { name, owner: row.get(2)? })
 }
 
 fn info(row: &Row<'_>) -> rusqlite::Result<StreamInfo> {

@@ -1,0 +1,65 @@
+//! What became of the lines, and what is said of it.
+
+use serde::Serialize;
+
+use crate::print::counted;
+
+/// What must not be taken for imported.
+const NO_CLAIMS: &str = "\
+There were no claims, such as unique names, among the lines. What is taken there is free here until somebody takes it; see --help.
+";
+
+/// What became of the lines.
+#[derive(Debug, Default, PartialEq, Eq, Serialize)]
+pub(super) struct Counts {
+    /// Appended now.
+    pub(super) imported: u64,
+    /// In the log before.
+    pub(super) skipped: u64,
+    /// Records of upkeep in the other log.
+    pub(super) audit_records: u64,
+    /// Claims that their owners have, now or since before.
+    pub(super) claims: u64,
+    /// Claims that others hold here.
+    pub(super) claims_held_by_others: u64,
+    /// Whether the lines end among the claims, so that some may be missing.
+    pub(super) claims_cut_off: bool,
+}
+
+impl Counts {
+    pub(super) fn words(&self) -> String {
+        let mut words = format!("imported {}", counted(self.imported, "event"));
+        if self.skipped > 0 {
+            words += &format!("; {} in the log before", counted(self.skipped, "event"));
+        }
+        if self.audit_records > 0 {
+            words += &format!("; left out {} of upkeep", counted(self.audit_records, "record"));
+        }
+        if self.claims > 0 {
+            words += &format!("; {} taken by their owners", counted(self.claims, "claim"));
+        }
+        words.push('\n');
+        if self.imported + self.skipped > 0 && self.claims + self.claims_held_by_others == 0 {
+            words += NO_CLAIMS;
+        }
+        words
+    }
+
+    /// What is left to be done, though all lines were gone through.
+    pub(super) fn left(&self) -> Option<String> {
+        let held = (self.claims_held_by_others > 0).then(|| {
+            let claims = counted(self.claims_held_by_others, "claim");
+            format!(
+                "left {claims} to others, who hold them here; all else was imported. Once they have given them up, the same import again \
+                 takes them"
+            )
+        });
+        let cut_off = self.claims_cut_off.then(|| {
+            "the lines end among the claims: their export was not finished, and what is missing is free here. Export again into the same \
+             file, and import that"
+                .to_owned()
+        });
+        let left: Vec<_> = held.into_iter().chain(cut_off).collect();
+        (!left.is_empty()).then(|| left.join(". And "))
+    }
+}
