@@ -18,7 +18,7 @@ use umbel_core::{
     Place, Position,
     store::LeaseState,
     subscription::{
-        Change, ConsumerId, Effect, Input, JoinError, Machine, Millis, NodeId, Options, Source,
+        Change, ConsumerId, Effect, Input, JoinError, Machine, Millis, NodeId, Options, Reach, Source,
         SubscriptionName,
     },
 };
@@ -382,12 +382,8 @@ impl Runner {
 
     /// Tells others how it stands.
     fn tell(&self) {
-        let own: BTreeMap<_, _> = self.machine.settled_to().collect();
-        let is_foreign = |state: &&LeaseState| !own.contains_key(&state.partition);
-        let foreign: Vec<_> = self.leases.iter().filter(is_foreign).map(|state| state.checkpoint).collect();
-        // Other nodes' partitions count by their checkpoints at the last look.
-        let least = foreign.iter().chain(own.values()).min().copied().unwrap_or_default();
-        replace(&self.told.elsewhere, !foreign.is_empty() || own.is_empty());
+        let Reach { least, elsewhere } = Reach::of(self.machine.settled_to(), &self.leases);
+        replace(&self.told.elsewhere, elsewhere);
         replace(&self.told.reached, Position::new(least.get()));
         *self.told.counters.lock().unwrap_or_else(PoisonError::into_inner) = self.machine.counters();
     }

@@ -28,6 +28,7 @@ mod letters;
 mod partition;
 mod pending;
 mod queue;
+mod reach;
 mod ready;
 
 #[cfg(test)]
@@ -43,3 +44,4 @@ pub use protocol::{
     ConsumerId, Delivery, Due, Effect, Input, Item, JoinError, Millis, Parking, SettledLetter, Settling,
     Verdict,
 };
+pub use reach::Reach;

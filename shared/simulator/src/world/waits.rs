@@ -1,6 +1,9 @@
 //! Waiting for visibility: a client that was told a position asks whether everything up to there has had its effect.
 
-use umbel_core::{Place, Position, subscription::Millis};
+use umbel_core::{
+    Place, Position,
+    subscription::{Millis, Reach},
+};
 
 use super::World;
 use crate::{bug::Bug, oracle::Broken, schedule::Event};
@@ -61,29 +64,26 @@ impl World {
         self.oracle.subscriptions[subscription].visible(&self.oracle.log, place, is_former)
     }
 
-    /// What a node can say: its own partitions are as far as it knows, others as far as their checkpoints. If others have a part
-    /// in the work, the store is asked as well.
+    /// What a node can say, as the runners say it. If others have a part in the work, the store is asked as well.
     fn is_visible(&self, node: usize, subscription: usize, place: Place) -> bool {
-        let kept = &self.store.subscriptions[subscription];
-        let stored = kept.is_there && kept.checkpoint() >= place;
         let process = self.nodes[node].process.as_ref();
         let runner = process.and_then(|process| process.runners[subscription].as_ref());
-        let Some(runner) = runner.filter(|runner| !runner.leases.is_empty()) else { return stored };
-        let own: Vec<_> = runner.machine.settled_to().collect();
-        let is_own = |partition: u32| own.iter().any(|(number, _)| *number == partition);
-        let foreign = runner.leases.iter().filter(|state| !is_own(state.partition));
-        let mut foreign: Vec<_> = foreign.map(|state| (state.partition, state.checkpoint)).collect();
-        if self.bug == Some(Bug::WaitForgetsOtherNodes) && !own.is_empty() {
-            foreign.clear();
+        let (mut own, mut leases) = (Vec::new(), Vec::new());
+        if let Some(runner) = runner {
+            own.extend(runner.machine.settled_to());
+            leases.clone_from(&runner.leases);
         }
-        let all = foreign.iter().chain(&own);
-        let here = match self.bug {
-            Some(Bug::WaitLooksAtOnePartition) => {
-                all.filter(|(partition, _)| *partition == 0).count() == 0
-                    || foreign.iter().chain(&own).any(|(number, reached)| *number == 0 && *reached >= place)
+        match self.bug {
+            Some(Bug::WaitForgetsOtherNodes) if !own.is_empty() => {
+                leases.retain(|state| own.iter().any(|(number, _)| *number == state.partition));
             }
-            _ => all.map(|(_, reached)| *reached).min().is_some_and(|least| least >= place),
-        };
-        here || (!foreign.is_empty() && stored)
+            Some(Bug::WaitLooksAtOnePartition) => {
+                own.retain(|(partition, _)| *partition == 0);
+                leases.retain(|state| state.partition == 0);
+            }
+            _ => {}
+        }
+        let kept = &self.store.subscriptions[subscription];
+        Reach::of(own, &leases).has_passed(place, || kept.is_there.then(|| kept.checkpoint()))
     }
 }
