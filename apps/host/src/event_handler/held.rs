@@ -2,8 +2,12 @@
 
 use std::{
     collections::BTreeMap,
+    future::pending,
     sync::{Arc, Mutex, PoisonError},
+    time::Duration,
 };
+
+use tokio::time::sleep;
 
 use umbel_bus::{Bus, RouteSet};
 
@@ -23,9 +27,35 @@ pub(crate) struct Follower {
 #[derive(Debug, Default)]
 pub(crate) struct Held(Mutex<BTreeMap<&'static str, Arc<Told>>>);
 
+/// Who has failed and goes on for so long is held up no more.
+const LASTS: Duration = Duration::from_secs(2);
+
 impl Follower {
-    /// It runs: this is where it stands.
-    pub(crate) async fn runs(self, bus: &Bus, told: &Told) -> anyhow::Result<()> {
+    /// It begins: this is where it stands. If it had failed before, that is told only once it has lasted for a while; until then it is told
+    /// as held up, and who waits for it goes by what is stored. What is returned is to be run beside it.
+    ///
+    /// # Errors
+    /// When the bus is not running.
+    pub(crate) async fn begins(
+        self,
+        bus: &Bus,
+        told: &Arc<Told>,
+    ) -> anyhow::Result<impl Future<Output = anyhow::Result<()>> + use<>> {
+        let had_failed = bus.common::<Held>().has(self.name);
+        if !had_failed {
+            self.clone().runs(bus, told).await?;
+        }
+        let (bus, told) = (bus.clone(), Arc::clone(told));
+        Ok(async move {
+            if had_failed {
+                sleep(LASTS).await;
+                self.runs(&bus, &told).await?;
+            }
+            pending().await
+        })
+    }
+
+    async fn runs(self, bus: &Bus, told: &Told) -> anyhow::Result<()> {
         let Self { owner, name, strong, events } = self;
         bus.register(RouteSet::new(owner).follows(name, strong, events, told.stand())).await?;
         bus.common::<Held>().release(name);
@@ -52,6 +82,10 @@ impl Follower {
 impl Held {
     fn hold(&self, name: &'static str, told: Arc<Told>) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(name, told);
+    }
+
+    fn has(&self, name: &str) -> bool {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).contains_key(name)
     }
 
     fn release(&self, name: &str) {

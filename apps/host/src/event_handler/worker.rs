@@ -1,8 +1,8 @@
 //! The worker of a handler: its consumers, under one supervision.
 
-use std::sync::Arc;
+use std::{future::pending, sync::Arc};
 
-use futures_util::future::join_all;
+use futures_util::future::{Either, join_all};
 use tokio::sync::watch;
 use umbel_bus::Bus;
 use umbel_core::{EventSet, Place, store::Selector, subscription::SubscriptionName};
@@ -93,9 +93,12 @@ async fn run<H: EventHandler, W: Way<H>>(
     for _ in 0..concurrency {
         subscribers.push(subscribe(&bus, subscription.clone()).await?);
     }
-    if let (Some(subscriber), true) = (subscribers.first(), H::options().stream.is_none()) {
-        follower.runs(&bus, &subscriber.link.told).await?;
-    }
+    let lasts = match subscribers.first() {
+        Some(subscriber) if H::options().stream.is_none() => {
+            Either::Left(follower.begins(&bus, &subscriber.link.told).await?)
+        }
+        _ => Either::Right(pending()),
+    };
     let kept_as = subscribers.first().map_or_else(|| H::NAME.into(), Subscriber::kept_as);
     let start = HandlerStart { bus: bus.clone(), head, kept_as };
     context.ready();
@@ -113,7 +116,10 @@ async fn run<H: EventHandler, W: Way<H>>(
             consumed
         }
     });
-    join_all(consumers).await.into_iter().collect()
+    tokio::select! {
+        ended = join_all(consumers) => ended.into_iter().collect(),
+        failed = lasts => failed,
+    }
 }
 
 /// The subscription of a handler.

@@ -55,7 +55,7 @@ async fn run<P: ProcessManager>(
     let subscriptions = bus.common::<Registry>().settings();
     let (min, max) = (subscriptions.retry_min_ms, subscriptions.retry_max_ms);
     let subscriber = subscribe(&bus, subscription::<P>(bounds.ahead)?).await?;
-    follower.runs(&bus, &subscriber.link.told).await?;
+    let lasts = follower.begins(&bus, &subscriber.link.told).await?;
     context.ready();
     let around = Surroundings {
         kept_as: subscriber.kept_as(),
@@ -67,7 +67,10 @@ async fn run<P: ProcessManager>(
         patience: settings.process_patience(),
         stopping: context.stopping(),
     };
-    Router::<P>::new(Rc::new(around), bounds).run(subscriber).await
+    tokio::select! {
+        ended = Router::<P>::new(Rc::new(around), bounds).run(subscriber) => ended,
+        failed = lasts => failed,
+    }
 }
 
 /// The subscription of a process manager.

@@ -19,7 +19,7 @@ use std::{
 };
 
 use actix::{Actor, ActorContext, ActorFutureExt, AsyncContext, Context, Handler, WrapFuture};
-use tokio::sync::watch;
+use tokio::{sync::watch, time::sleep};
 use umbel_bus::{Bus, RouteSet, Stand, Store};
 use umbel_core::{
     EventSet, Mode, Position, Projection,
@@ -70,7 +70,11 @@ pub(crate) fn worker<P: Projection>(
         let (bus, owner, settings, hook) = (bus.clone(), owner.clone(), settings.clone(), hook.clone());
         async move {
             check::<P>(hook.is_some())?;
-            let kept = open::<P>(&bus.store()).await?;
+            let store = bus.store();
+            let kept = tokio::select! {
+                kept = once_there(&settings, async || open::<P>(&store).await) => kept?,
+                () = context.stopping() => return Ok(()),
+            };
             let serving = kept.iter().find(|one| one.phase == Phase::Serving);
             let (progress, position) = watch::channel(serving.map_or(Position::START, |one| one.position));
             let (held_up, hindrance) = watch::channel(None);
@@ -120,7 +124,11 @@ pub(crate) fn former_worker<P: Projection>(bus: Bus, settings: &HostSettings) ->
         let (bus, settings) = (bus.clone(), settings.clone());
         async move {
             check::<P>(false)?;
-            let kept = list::<P>(&bus.store()).await?;
+            let store = bus.store();
+            let kept = tokio::select! {
+                kept = once_there(&settings, async || Ok(list::<P>(&store).await?)) => kept?,
+                () = context.stopping() => return Ok(()),
+            };
             let (progress, drain) = (watch::Sender::new(Position::START), watch::Sender::new(false));
             let rule = Rule::of::<P>(progress.clone(), settings.inline_patience()).map(Arc::new);
             if let Some(rule) = &rule {
@@ -154,6 +162,24 @@ pub(crate) fn former_worker<P: Projection>(bus: Bus, settings: &HostSettings) ->
                 .await
         }
     })
+}
+
+/// Asks until the store is there: to begin anew would not bring it back.
+async fn once_there<T>(
+    settings: &HostSettings,
+    mut ask: impl AsyncFnMut() -> Result<T, TablesError>,
+) -> Result<T, TablesError> {
+    let mut pause = settings.store_retry_min();
+    loop {
+        match ask().await {
+            Err(TablesError::Store(StoreError::Unavailable { reason })) => {
+                tracing::warn!(reason, "a projection waits for the store");
+            }
+            answer => return answer,
+        }
+        sleep(pause).await;
+        pause = settings.store_retry_after(pause);
+    }
 }
 
 /// Whether the declaration can be carried out.

@@ -18,8 +18,8 @@ use umbel_core::{
     RecordedEvent, Timestamp,
     document::{Direction, DocumentKey},
     store::{
-        Act, Append, AppendError, Appended, ClaimName, Claims, ReadAll, ReadStream, SaveProjection, Selector,
-        StoreError,
+        Act, Append, AppendError, Appended, ClaimName, Claims, LinkEvents, ReadAll, ReadStream,
+        SaveProjection, Selector, StoreError,
     },
     subscription::{Start, SubscriptionName},
 };
@@ -133,7 +133,9 @@ async fn an_event_without_a_stream_is_damage() {
     let id = one.streams[0].events[0].id;
     append(&store, one).await.unwrap();
     let connection = Connection::open(&path).unwrap();
-    connection.execute_batch("PRAGMA foreign_keys = OFF; DELETE FROM streams").unwrap();
+    connection
+        .execute_batch("PRAGMA foreign_keys = OFF; DROP TRIGGER streams_refuse_delete; DELETE FROM streams")
+        .unwrap();
     let read = async |direction, selector| {
         let request = ReadAll { from: None, direction, limit: 10, selector };
         store.read_all(request).await.map(|page| page.events)
@@ -149,27 +151,40 @@ async fn an_event_without_a_stream_is_damage() {
     }
 }
 
-/// AP-11: whoever holds a connection, recorded events neither change nor go away.
+/// AP-11: whoever holds a connection, recorded events, archived or not, links and streams neither change nor go away.
 #[tokio::test]
-async fn raw_updates_and_deletes_of_events_are_refused() {
+async fn raw_changes_of_the_log_are_refused() {
     let directory = directory();
     let path = directory.path().join("umbel.db");
     let store = Sqlite::open(&path).unwrap();
-    append(&store, Events::default().append("s", NoStream, 2)).await.unwrap();
+    let some = Events::default();
+    append(&store, some.append("s", NoStream, 3)).await.unwrap();
+    let events = read_log(&store).await.iter().map(|event| event.id).collect();
+    store.link(LinkEvents { stream: stream("t"), expected: Any, events }, NOW).await.unwrap();
+    store.perform(some.perform(Act::Archive { through: position(1) }), NOW).await.unwrap();
     let before = read_log(&store).await;
 
     let raw = Connection::open(&path).unwrap();
     for sql in [
         "UPDATE events SET data = '{}'",
-        "UPDATE events SET position = 9 WHERE position = 1",
+        "UPDATE events SET position = 9 WHERE position = 2",
         "DELETE FROM events",
         "DELETE FROM events WHERE position = 2",
-        "INSERT OR REPLACE INTO events SELECT * FROM events WHERE position = 1",
+        "INSERT OR REPLACE INTO events SELECT * FROM events WHERE position = 2",
+        "UPDATE archived_events SET data = '{}'",
+        "DELETE FROM archived_events",
+        "INSERT OR REPLACE INTO archived_events SELECT * FROM archived_events",
+        "UPDATE links SET version = version + 9",
+        "DELETE FROM links",
+        "INSERT OR REPLACE INTO links SELECT stream_id, version, 3 FROM links WHERE version = 1",
+        "INSERT OR REPLACE INTO links SELECT stream_id, 9, position FROM links WHERE version = 1",
+        "DELETE FROM streams",
     ] {
-        let refused = raw.execute(sql, []).unwrap_err().to_string();
+        let refused = raw.execute(sql, []).expect_err(sql).to_string();
+        let says_so = ["recorded events ", "links ", "streams "].iter().any(|of| refused.starts_with(of));
         assert!(
-            refused.contains("recorded events are") || refused.contains("recorded events never"),
-            "{refused}"
+            says_so && (refused.contains(" are never ") || refused.contains(" never change")),
+            "{sql}: {refused}"
         );
     }
     assert_eq!(read_log(&store).await, before);

@@ -151,20 +151,24 @@ CREATE VIEW {schema}.versioned_streams AS
     ) AS version
     FROM {schema}.streams s;
 
--- Events never change. Triggers per statement, which an insert does not pay for. The acts of upkeep, which are recorded,
--- say so by a setting of their function.
+-- Events and links never change, and streams stay. Triggers per statement, which an insert does not pay for. The acts of upkeep,
+-- which are recorded, say so by a setting of their function.
 CREATE FUNCTION {schema}.refuse_change() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     IF current_setting('umbel.upkeep', true) = 'on' THEN
         RETURN NULL;
     END IF;
-    RAISE EXCEPTION 'events never change: % of %.% is refused', TG_OP, TG_TABLE_SCHEMA, TG_TABLE_NAME
+    RAISE EXCEPTION '% never change: % of %.% is refused', TG_ARGV[0], TG_OP, TG_TABLE_SCHEMA, TG_TABLE_NAME
         USING ERRCODE = 'restrict_violation';
 END $$;
 CREATE TRIGGER events_never_change BEFORE UPDATE OR DELETE OR TRUNCATE ON {schema}.events
-    FOR EACH STATEMENT EXECUTE FUNCTION {schema}.refuse_change();
+    FOR EACH STATEMENT EXECUTE FUNCTION {schema}.refuse_change('events');
 CREATE TRIGGER events_never_change BEFORE UPDATE OR DELETE OR TRUNCATE ON {schema}.archive
-    FOR EACH STATEMENT EXECUTE FUNCTION {schema}.refuse_change();
+    FOR EACH STATEMENT EXECUTE FUNCTION {schema}.refuse_change('events');
+CREATE TRIGGER links_never_change BEFORE UPDATE OR DELETE OR TRUNCATE ON {schema}.links
+    FOR EACH STATEMENT EXECUTE FUNCTION {schema}.refuse_change('links');
+CREATE TRIGGER streams_stay BEFORE DELETE OR TRUNCATE ON {schema}.streams
+    FOR EACH STATEMENT EXECUTE FUNCTION {schema}.refuse_change('streams');
 
 -- Whoever changes what a writer remembers of a stream tells the writers. (They remember nothing of kept_version and removed:
 -- those belong to streams that are not plain, or go with another change.)

@@ -162,6 +162,7 @@ END $$;
 -- Ends a removal; of a whole stream nothing is left but its row, which goes now.
 CREATE FUNCTION {schema}.end_removal(p_stream bigint, p_whole boolean) RETURNS void
 LANGUAGE plpgsql
+SET umbel.upkeep = 'on'
 SET jit = off SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off
 AS $$
 BEGIN

@@ -215,20 +215,33 @@ fn assert_names_what_is_missing(error: impl std::fmt::Display + std::fmt::Debug)
     assert!(known && format!("{error:?}").contains("Failed"), "{error:?}");
 }
 
-/// AP-11: what is in the log cannot be changed or removed by plain SQL.
+/// AP-11: what is in the log cannot be changed or removed by plain SQL: no event, archived or not, no link, and no stream.
 #[tokio::test]
-async fn events_refuse_raw_changes() {
+async fn the_log_refuses_raw_changes() {
     let schema = schema();
     let adapter = adapter(&schema).await;
     append(&adapter, to("a", ExpectedVersion::Any)).await.unwrap();
+    let id = whole_log(&adapter).await[0].id;
+    link(&adapter, "b", vec![id]).await.unwrap();
+    let before = whole_log(&adapter).await;
     let client = client(schema.url()).await;
-    for change in ["UPDATE {} SET kind_id = 1", "DELETE FROM {}", "TRUNCATE {}"] {
-        let change = change.replace("{}", &format!("{}.events", schema.name()));
-        let error = client.batch_execute(&change).await.unwrap_err();
-        let message = error.as_db_error().unwrap().message().to_owned();
-        assert!(message.contains("events never change"), "{message}");
+    let changes = ["DELETE FROM {}", "TRUNCATE {}", "UPDATE {} SET stream_id = stream_id"];
+    for (table, of, changes) in [
+        ("events", "events", &changes[..]),
+        ("archive", "events", &changes),
+        ("links", "links", &changes),
+        // What else is known of a stream changes with it.
+        ("streams", "streams", &changes[..2]),
+    ] {
+        for change in changes {
+            let change = change.replace("{}", &format!("{}.{table}", schema.name()));
+            let error = client.batch_execute(&change).await.unwrap_err();
+            let message = error.as_db_error().unwrap().message().to_owned();
+            assert!(message.contains(&format!("{of} never change")), "{change}: {message}");
+        }
     }
-    assert_eq!(whole_log(&adapter).await.len(), 1);
+    assert_eq!(whole_log(&adapter).await, before);
+    assert_eq!(adapter.verify().await, Ok(vec![]));
 }
 
 /// Looking at a schema neither creates nor migrates it.

@@ -162,7 +162,7 @@ async fn a_page_of_links_that_vanished_is_not_the_end_of_its_stream() {
 async fn an_event_without_a_stream_is_damage() {
     let schema = schema();
     append(&*adapter(&schema).await, to("a", ExpectedVersion::Any)).await.unwrap();
-    let remove = format!("DELETE FROM {}.streams", schema.name());
+    let remove = format!("SET umbel.upkeep = 'on'; DELETE FROM {}.streams", schema.name());
     client(schema.url()).await.batch_execute(&remove).await.unwrap();
     let error = adapter(&schema).await.read_all(all_from(1, 10)).await.unwrap_err();
     let StoreError::Corrupt { reason } = &error else { panic!("{error}") };

@@ -197,6 +197,17 @@ WHEN NOT EXISTS (SELECT 1 FROM upkeep)
 BEGIN
     SELECT RAISE(ABORT, 'links are never deleted, but by an act of upkeep');
 END;
+-- As with events: INSERT OR REPLACE does not ask the trigger above.
+CREATE TRIGGER links_refuse_replace BEFORE INSERT ON links
+WHEN EXISTS (SELECT 1 FROM links WHERE stream_id = NEW.stream_id AND (version = NEW.version OR position = NEW.position))
+BEGIN
+    SELECT RAISE(FAIL, 'links are never replaced');
+END;
+CREATE TRIGGER streams_refuse_delete BEFORE DELETE ON streams
+WHEN NOT EXISTS (SELECT 1 FROM upkeep)
+BEGIN
+    SELECT RAISE(ABORT, 'streams are never deleted, but by an act of upkeep');
+END;
 
 CREATE TABLE claims (
     scope TEXT NOT NULL,
