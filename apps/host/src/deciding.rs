@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use umbel_bus::{DispatchContext, DispatchError, Dispatched, Outcome, Store, edge};
+use umbel_bus::{DispatchContext, DispatchError, Dispatched, Outcome, Refusal, Store, edge};
 use umbel_core::{
     Command, EncodedEvent, EventId, EventName, EventSet, Gap, Json, NewEvent, PayloadError, Position,
     StreamName, Timestamp,
@@ -18,6 +18,8 @@ pub(crate) enum Trouble {
     Store(StoreError),
     /// The stream does not show all that it would take.
     Gap(Gap),
+    /// The stream was deleted.
+    Gone(StreamName),
     /// The log holds something this program cannot use, or the domain's code panicked.
     Failed(String),
 }
@@ -131,6 +133,7 @@ impl Trouble {
         match self {
             Self::Store(error) => nothing_stored(DispatchError::from_store(command, &error)),
             Self::Gap(gap) => DispatchError::Incomplete(gap),
+            Self::Gone(stream) => DispatchError::Refused(Refusal::Gone { stream }),
             Self::Failed(reason) => DispatchError::Failed { reason },
         }
     }
