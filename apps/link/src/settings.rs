@@ -154,7 +154,11 @@ fn address<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<SocketAd
     if text.is_empty() {
         return Ok(None);
     }
-    let wrong = |_| D::Error::custom(format!("{text:?} is no address; write it like 10.0.0.7:4100"));
+    let wrong = |_| {
+        D::Error::custom(format!(
+            "{text:?} is no IP address and port, such as 10.0.0.7:4100; names are not looked up"
+        ))
+    };
     text.parse().map(Some).map_err(wrong)
 }
 
