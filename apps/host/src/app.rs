@@ -13,7 +13,8 @@ use umbel_bus::{
     topics::{SubscriberId, Subscription, TopicHandler, topic_worker},
 };
 use umbel_core::{
-    Aggregate, Boundary, Command, CommandSet, CommandVisitor, Decide, ProcessManager, Projection, Query,
+    Aggregate, Boundary, Command, CommandSet, CommandVisitor, Decide, EventSet, ProcessManager, Projection,
+    Query,
     document::Collection,
     process_manager::queue,
     schedule::{Missed, queue_of},
@@ -57,6 +58,8 @@ pub struct App {
     /// Recorders and subscribers of topics.
     listeners: Vec<Start>,
     projections: Vec<Start>,
+    /// What these listen to.
+    listening: Vec<Listening>,
     aggregates: Vec<Start>,
     /// Handlers of commands and queries, boundaries among them.
     handlers: Vec<Start>,
@@ -81,6 +84,17 @@ struct Declared {
     name: &'static str,
     /// Which component of the app declares it.
     by: &'static str,
+}
+
+/// What a version of a projection listens to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Listening {
+    /// The projection's name.
+    pub projection: &'static str,
+    /// The version of its rule.
+    pub version: u32,
+    /// The names of the events, those that they had before included.
+    pub events: &'static [&'static str],
 }
 
 /// Two components that declare the same. Remove one of them, or give it another name.
@@ -110,6 +124,7 @@ impl App {
             name,
             listeners: Vec::new(),
             projections: Vec::new(),
+            listening: Vec::new(),
             event_handlers: Vec::new(),
             failures: None,
             aggregates: Vec::new(),
@@ -127,6 +142,12 @@ impl App {
         self.name
     }
 
+    /// What its projections listen to, each version of them that it has.
+    #[must_use]
+    pub fn listening(&self) -> &[Listening] {
+        &self.listening
+    }
+
     /// All that another app declares, as part of this one: so that a large app is put together from parts, which may themselves have
     /// parts. Its name counts for nothing. What a part declares is owned and found as if it were declared here; what a part says of all
     /// its commands stays true of these.
@@ -135,6 +156,7 @@ impl App {
         self.consistencies.extend(part.said_consistencies());
         self.listeners.extend(part.listeners);
         self.projections.extend(part.projections);
+        self.listening.extend(part.listening);
         self.aggregates.extend(part.aggregates);
         self.handlers.extend(part.handlers);
         self.event_handlers.extend(match part.failures {
@@ -236,6 +258,7 @@ impl App {
     pub fn projection<P: Projection>(mut self) -> Self {
         self.declares("projection", P::NAME, P::NAME);
         self.owns(&P::collections(), P::NAME);
+        self.listening.push(Listening::of::<P>());
         self.projections
             .push(Arc::new(|app, bus, settings| projection::worker::<P>(app, bus, settings, None)));
         self
@@ -257,6 +280,7 @@ impl App {
     {
         self.declares("projection", P::NAME, P::NAME);
         self.owns(&P::collections(), P::NAME);
+        self.listening.push(Listening::of::<P>());
         let hook: Hook<P::Event> = Arc::new(move |committed| hook(committed).boxed_local());
         self.projections.push(Arc::new(move |app, bus, settings| {
             projection::worker::<P>(app, bus, settings, Some(Arc::clone(&hook)))
@@ -269,6 +293,7 @@ impl App {
     /// After it there is nothing left to do for this rule, and it may be removed. It makes no documents where there are none.
     #[must_use]
     pub fn former_projection<P: Projection>(mut self) -> Self {
+        self.listening.push(Listening::of::<P>());
         self.projections.push(Arc::new(|_, bus, settings| projection::former_worker::<P>(bus, settings)));
         self
     }
@@ -451,6 +476,12 @@ impl App {
     fn starts(&self) -> impl Iterator<Item = &Start> {
         let before = self.listeners.iter().chain(&self.projections);
         before.chain(&self.aggregates).chain(&self.handlers)
+    }
+}
+
+impl Listening {
+    const fn of<P: Projection>() -> Self {
+        Self { projection: P::NAME, version: P::VERSION, events: P::Event::NAMES }
     }
 }
 

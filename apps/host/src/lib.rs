@@ -36,7 +36,7 @@ mod subscription;
 mod umbrella;
 
 pub use aggregate::{StateError, state_at, state_at_from_snapshot};
-pub use app::{App, DeclaredTwice};
+pub use app::{App, DeclaredTwice, Listening};
 pub use event_handler::{
     BatchHandler, Cause, EventHandler, Failure, FailurePolicy, HandlerContext, HandlerOptions, HandlerStart,
     Memory, Pauses, Verdict,
