@@ -1,5 +1,6 @@
 //! The binary as an operator meets it: its tools, its messages, its exit codes.
 
+mod asking;
 mod lines;
 mod looking;
 mod pooler;

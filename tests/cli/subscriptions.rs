@@ -17,7 +17,7 @@ use crate::support::{Store, Umbel, with_store};
 /// A store with 70 events and the subscription `mail.welcome`: at position 60, with an owner, and six dead letters, of which the first of
 /// each of two keys has failed and one has a key of its own.
 #[track_caller]
-fn filled(store: Store) -> Umbel {
+pub(super) fn filled(store: Store) -> Umbel {
     let umbel = Umbel::new(store);
     umbel.json(&["store", "init"]);
     assert_eq!(umbel.command_fed(&["events", "import"], &text(&log(70))).code, Some(0));

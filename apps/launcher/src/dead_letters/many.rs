@@ -85,18 +85,15 @@ struct Run {
 pub(super) fn retry(options: &LoadOptions, RetryArgs { many }: &RetryArgs) -> Result<(), Failed> {
     with_store(options, async |tool| {
         let act = |filter, limit| Act::RetryLetters { filter, limit };
-        tell(many, "asked for", &many.act(tool, act).await?)
+        tell(many, "asked for", &many.act(tool, None, act).await?)
     })
 }
 
 pub(super) fn discard(options: &LoadOptions, args: &DiscardArgs) -> Result<(), Failed> {
     let many = &args.many;
-    if !many.dry_run {
-        args.sure.confirm("discarding dead letters")?;
-    }
     with_store(options, async |tool| {
         let act = |filter, limit| Act::DiscardLetters { filter, limit };
-        tell(many, "discarded", &many.act(tool, act).await?)
+        tell(many, "discarded", &many.act(tool, Some(args.sure), act).await?)
     })
 }
 
@@ -112,12 +109,20 @@ fn tell(many: &ManyArgs, done: &str, answer: &Answer) -> Done {
 impl ManyArgs {
     /// Does something about all that is meant, by acts that are each short, so that appends go on in between. Each letter is looked at
     /// once, so that one that fails again meanwhile is not asked for for ever.
-    async fn act(&self, tool: &Tool, act: impl Fn(LetterFilter, u32) -> Act) -> Done<Answer> {
+    async fn act(
+        &self,
+        tool: &Tool,
+        sure: Option<SureArg>,
+        act: impl Fn(LetterFilter, u32) -> Act,
+    ) -> Done<Answer> {
         let filter = self.filter.get();
         let matching = tool.store().count_letters(CountLetters { filter: filter.clone() }).await?;
         let mut letters = 0;
         if self.dry_run {
             return Ok(Answer { matching, letters, dry_run: true });
+        }
+        if let Some(sure) = sure.filter(|_| matching > 0) {
+            sure.confirm(&format!("discarding {}", counted(matching, "dead letter")))?;
         }
         let (mut after, mut met) = (None, 0);
         let mut progress = Progress::of("dead letters");
