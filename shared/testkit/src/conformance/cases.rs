@@ -201,6 +201,7 @@ macro_rules! store_conformance {
             the_list_is_sorted_and_paged,
             the_list_goes_on_behind_a_stream,
             the_list_is_searched,
+            the_list_is_of_a_category,
         ]);
         $crate::store_conformance!(@cases $factory, truncation, [
             a_softly_truncated_stream_begins_later,
