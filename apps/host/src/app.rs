@@ -13,8 +13,7 @@ use umbel_bus::{
     topics::{SubscriberId, Subscription, TopicHandler, topic_worker},
 };
 use umbel_core::{
-    Aggregate, Boundary, Command, CommandSet, CommandVisitor, Decide, EventSet, ProcessManager, Projection,
-    Query,
+    Aggregate, Boundary, Command, CommandSet, CommandVisitor, Decide, ProcessManager, Projection, Query,
     document::Collection,
     process_manager::queue,
     schedule::{Missed, queue_of},
@@ -28,6 +27,7 @@ use crate::{
     event_handler::{self, AppPolicy, BatchHandler, EventHandler, Failure, Verdict},
     handler::{command_worker, query_worker},
     handling::Handling,
+    listening::Listening,
     process_manager,
     projection::{self, Committed, Hook},
     read_models::ReadModels,
@@ -84,17 +84,6 @@ struct Declared {
     name: &'static str,
     /// Which component of the app declares it.
     by: &'static str,
-}
-
-/// What a version of a projection listens to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Listening {
-    /// The projection's name.
-    pub projection: &'static str,
-    /// The version of its rule.
-    pub version: u32,
-    /// The names of the events, those that they had before included.
-    pub events: &'static [&'static str],
 }
 
 /// Two components that declare the same. Remove one of them, or give it another name.
@@ -476,12 +465,6 @@ impl App {
     fn starts(&self) -> impl Iterator<Item = &Start> {
         let before = self.listeners.iter().chain(&self.projections);
         before.chain(&self.aggregates).chain(&self.handlers)
-    }
-}
-
-impl Listening {
-    const fn of<P: Projection>() -> Self {
-        Self { projection: P::NAME, version: P::VERSION, events: P::Event::NAMES }
     }
 }
 

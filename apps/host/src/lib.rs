@@ -25,6 +25,7 @@ mod exit;
 mod handler;
 mod handling;
 mod inline;
+mod listening;
 mod process_manager;
 mod projection;
 mod read_models;
@@ -36,13 +37,14 @@ mod subscription;
 mod umbrella;
 
 pub use aggregate::{StateError, state_at, state_at_from_snapshot};
-pub use app::{App, DeclaredTwice, Listening};
+pub use app::{App, DeclaredTwice};
 pub use event_handler::{
     BatchHandler, Cause, EventHandler, Failure, FailurePolicy, HandlerContext, HandlerOptions, HandlerStart,
     Memory, Pauses, Verdict,
 };
 pub use exit::{ExitStatus, Failed, OrExit, conclude};
 pub use handling::Handling;
+pub use listening::Listening;
 pub use projection::Committed;
 pub use read_models::{Found, ReadModels};
 pub use schedule::ScheduleSettings;
