@@ -123,12 +123,13 @@ pub(in crate::postgres) fn version_text(statement: &str, request: &ListStreams) 
     statement.replace("{sorted}", sorted(request.direction)).replace("{within}", &within(request, "$5"))
 }
 
-/// The category of the parameter, as a part of the index by name, which also has what lies between it and its `-`.
+/// The category of the parameter, as a part of the index by name, which also has what lies between it and its `-`. None has a `-` itself.
 fn within(request: &ListStreams, category: &str) -> String {
     match &request.category {
         None => format!("{category}::text IS NULL"),
         Some(_) => format!(
-            "name >= {category} AND name < {category} || '.' AND (name = {category} OR starts_with(name, {category} || '-'))"
+            "strpos({category}, '-') = 0 AND name >= {category} AND name < {category} || '.' \
+             AND (name = {category} OR starts_with(name, {category} || '-'))"
         ),
     }
 }

@@ -11,6 +11,6 @@ FROM (
     SELECT name, version, first_version, created_at, deleted_at, ?5
     FROM streams WHERE version > 0
 )
-WHERE instr(name, ?1) > 0 AND (?4 IS NULL OR name = ?4 OR instr(name, ?4 || '-') = 1)
+WHERE instr(name, ?1) > 0 AND (?4 IS NULL OR instr(?4, '-') = 0 AND (name = ?4 OR instr(name, ?4 || '-') = 1))
 ORDER BY way * version, iif(way > 0, name, NULL), name DESC
 LIMIT ?2 OFFSET ?3

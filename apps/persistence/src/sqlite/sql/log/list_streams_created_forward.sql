@@ -7,12 +7,12 @@ SELECT name, version, first_version, created_at, deleted_at
 FROM (
     SELECT '$all' AS name, head AS version, 1 AS first_version, created_at, NULL AS deleted_at FROM log
 )
-WHERE instr(name, ?1) > 0 AND (?4 IS NULL OR name = ?4 OR instr(name, ?4 || '-') = 1)
+WHERE instr(name, ?1) > 0 AND (?4 IS NULL OR instr(?4, '-') = 0 AND (name = ?4 OR instr(name, ?4 || '-') = 1))
     AND (created_at, name) > (coalesce(?6, -9223372036854775808), coalesce(?5, ''))
 UNION ALL
 SELECT * FROM (
     SELECT name, version, first_version, created_at, deleted_at FROM streams
-    WHERE version > 0 AND instr(name, ?1) > 0 AND (?4 IS NULL OR name = ?4 OR instr(name, ?4 || '-') = 1)
+    WHERE version > 0 AND instr(name, ?1) > 0 AND (?4 IS NULL OR instr(?4, '-') = 0 AND (name = ?4 OR instr(name, ?4 || '-') = 1))
         AND (created_at, name) > (coalesce(?6, -9223372036854775808), coalesce(?5, ''))
     ORDER BY created_at, name LIMIT ?2 + ?3
 )

@@ -8,14 +8,14 @@ SELECT name, version, first_version, created_at, deleted_at
 FROM (
     SELECT * FROM (
         SELECT name, version, first_version, created_at, deleted_at, deleted_at AS at FROM streams
-        WHERE deleted_at IS NOT NULL AND version > 0 AND instr(name, ?1) > 0 AND (?4 IS NULL OR name = ?4 OR instr(name, ?4 || '-') = 1)
+        WHERE deleted_at IS NOT NULL AND version > 0 AND instr(name, ?1) > 0 AND (?4 IS NULL OR instr(?4, '-') = 0 AND (name = ?4 OR instr(name, ?4 || '-') = 1))
             AND (deleted_at, name) > (coalesce(?6, -9223372036854775808), coalesce(?5, ''))
         ORDER BY deleted_at, name LIMIT ?2 + ?3
     )
     UNION ALL
     SELECT * FROM (
         SELECT name, version, first_version, created_at, deleted_at, 9223372036854775807 AS at FROM streams
-        WHERE deleted_at IS NULL AND version > 0 AND instr(name, ?1) > 0 AND (?4 IS NULL OR name = ?4 OR instr(name, ?4 || '-') = 1)
+        WHERE deleted_at IS NULL AND version > 0 AND instr(name, ?1) > 0 AND (?4 IS NULL OR instr(?4, '-') = 0 AND (name = ?4 OR instr(name, ?4 || '-') = 1))
             AND name > iif(?6 = 9223372036854775807, ?5, '')
         ORDER BY name LIMIT ?2 + ?3
     )
@@ -24,7 +24,7 @@ FROM (
         SELECT '$all' AS name, head AS version, 1 AS first_version, created_at, NULL AS deleted_at, 9223372036854775807 AS at
         FROM log
     )
-    WHERE instr(name, ?1) > 0 AND (?4 IS NULL OR name = ?4 OR instr(name, ?4 || '-') = 1) AND name > iif(?6 = 9223372036854775807, ?5, '')
+    WHERE instr(name, ?1) > 0 AND (?4 IS NULL OR instr(?4, '-') = 0 AND (name = ?4 OR instr(name, ?4 || '-') = 1)) AND name > iif(?6 = 9223372036854775807, ?5, '')
 )
 ORDER BY at, name
 LIMIT ?2 OFFSET ?3

@@ -8,7 +8,7 @@ FROM log WHERE instr('$all', ?1) > 0 AND coalesce(?4, '$all') = '$all' AND '$all
 UNION ALL
 SELECT name, version, first_version, created_at, deleted_at
 FROM streams
-WHERE version > 0 AND instr(name, ?1) > 0 AND (?4 IS NULL OR name = ?4 OR instr(name, ?4 || '-') = 1)
+WHERE version > 0 AND instr(name, ?1) > 0 AND (?4 IS NULL OR instr(?4, '-') = 0 AND (name = ?4 OR instr(name, ?4 || '-') = 1))
     AND name >= ?5 AND name < coalesce(?6, x'')
 ORDER BY name ASC
 LIMIT ?2 OFFSET ?3
