@@ -192,6 +192,18 @@ fn dead_letters_are_looked_after() {
         assert_eq!((&done["matching"], &done["letters"]), (&json!(6), &json!(4)));
         assert_eq!(asked(), [3, 5, 7, 9, 11, 13]);
 
+        let done = many("retry", &["--cancel", "--key", "ada", "--reason", "not yet", "--chunk", "2"]);
+        assert_eq!(done, json!({"matching": 3, "letters": 3, "dry_run": false}));
+        assert_eq!((list(&["--asked"]), asked()), (vec![7, 9, 13], vec![7, 9, 13]));
+        let dry = many("retry", &["--cancel", "--dry-run"]);
+        assert_eq!((&dry["matching"], asked().len()), (&json!(3), 3));
+        let refused = umbel.command_output(&["dead-letters", "retry", "--cancel", "--place", "3"]);
+        assert!(refused.code == Some(1) && refused.stderr.contains("list --asked"), "{refused:?}");
+        assert!(
+            umbel.command_output(&["audit"]).stdout.contains("took back that 2 dead letters were asked for")
+        );
+        many("retry", &["--key", "ada"]);
+
         let edit = ["dead-letters", "edit", "mail.welcome", "13", "--data", r#"{"address": "s3cret"}"#];
         assert_eq!(umbel.json(&edit)[0]["events"], 1);
         let show = || umbel.json(&["dead-letters", "show", "mail.welcome", "13"]).remove(0);

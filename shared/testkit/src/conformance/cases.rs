@@ -229,6 +229,7 @@ macro_rules! store_conformance {
             letters_are_kept_once,
             a_letter_is_due_when_it_is_first_and_wanted,
             a_retry_takes_along_what_is_before,
+            a_retry_is_taken_back,
             settling_again_changes_nothing,
             lost_leases_touch_no_letters,
             filters_select_letters,
