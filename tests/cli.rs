@@ -1,5 +1,6 @@
 //! The binary as an operator meets it: its tools, its messages, its exit codes.
 
+mod asking;
 mod claims;
 mod lines;
 mod looking;
@@ -67,6 +68,14 @@ fn a_wrong_setting_is_named() {
         assert!(exit.stderr.contains(part), "{part} in {exit:?}");
     }
     fs::remove_file(file).unwrap();
+
+    umbel.set("UMBEL__GATEWAY__ADDRESS", "localhost:4000");
+    let exit = umbel.command_output(&["run"]);
+    assert_eq!(exit.code, Some(3), "{exit:?}");
+    for part in ["gateway.address", "127.0.0.1:4000", "names are not looked up"] {
+        assert!(exit.stderr.contains(part), "{part} in {exit:?}");
+    }
+    umbel.unset("UMBEL__GATEWAY__ADDRESS");
 
     umbel.set("UMBEL__STORE__POLL_INTERVAL_MS", "often");
     let exit = umbel.command_output(&["run"]);

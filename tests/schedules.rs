@@ -51,7 +51,7 @@ fn due_commands_outlive_kill_9() {
         assert_eq!(shown[0]["due_at"], "2096-10-02T07:06:40.000Z");
         let table = umbel.command_output(&["schedule", "list", "articles", "--limit", "1"]);
         assert!(table.stdout.contains("articles.publish"), "{table:?}");
-        let cancelled = umbel.json(&["schedule", "cancel", &unwanted.to_string()]);
+        let cancelled = umbel.json(&["schedule", "cancel", &unwanted.to_string(), "--yes"]);
         assert_eq!(cancelled[0]["cancelled"], true);
         assert_eq!(umbel.command_output(&["schedule", "show", &unwanted.to_string()]).code, Some(1));
 

@@ -115,12 +115,16 @@ fn streams_are_listed_and_shown() {
         };
         assert_eq!(list(&[]), ["$all", "even-0", "even-1", "odd"]);
         assert_eq!(list(&["--search", "even-"]), ["even-0", "even-1"]);
+        assert_eq!(list(&["--category", "even"]), ["even-0", "even-1"]);
+        assert_eq!(list(&["--category", "odd", "--sort", "version"]), ["odd"]);
         assert_eq!(list(&["--desc", "--limit", "1", "--offset", "1"]), ["even-1"]);
         assert_eq!(list(&["--sort", "version", "--desc", "--limit", "2"]), ["$all", "odd"]);
         let told = umbel.command_output(&["streams", "list"]).stdout;
         assert!(told.ends_with("4 of 4 streams, the system's own ($all, $audit) included\n"), "{told}");
-        let told = umbel.command_output(&["streams", "list", "--search", "even-"]).stdout;
-        assert!(told.ends_with("2 of 2 streams\n"), "{told}");
+        for part in [["--search", "even-"], ["--category", "even"]] {
+            let told = umbel.command_output(&[&["streams", "list"], &part[..]].concat()).stdout;
+            assert!(told.ends_with("2 of 2 streams\n"), "{told}");
+        }
         let told = umbel.command_output(&["store", "status"]).stdout;
         assert!(told.contains("streams   3, besides the system's own\n"), "{told}");
 

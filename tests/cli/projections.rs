@@ -25,6 +25,16 @@ fn a_projection_is_built_anew_from_the_shell() {
         let listed = umbel.json(&["projections", "list"]);
         let names: Vec<_> = listed.iter().filter_map(|one| one["projection"].as_str()).collect();
         assert!(names.contains(&"articles.list") && names.is_sorted() && names.len() > 3, "{names:?}");
+        // Nobody follows or comments: their projections have nothing to do, wherever their checkpoints stand.
+        for one in listed
+            .iter()
+            .filter(|one| ["articles.comments", "social.graph"].map(Value::from).contains(&one["projection"]))
+        {
+            let serving = &one["serving"];
+            assert_eq!((&serving["lag_positions"], &serving["is_known"]), (&json!(0), &json!(true)), "{one}");
+        }
+        let table = umbel.command_output(&["projections", "list"]).stdout;
+        assert!(table.contains("positions behind") && table.contains("up to date"), "{table}");
         let count = || running.client().get("/api/articles").body["articlesCount"].as_u64().unwrap();
         assert_eq!(count(), 1);
 

@@ -1,12 +1,12 @@
 //! Removing a long stream for good, and dying meanwhile.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::runtime::Builder;
 use umbel_core::EventId;
 use umbel_persistence::{StoreSettings, open_existing};
 
 use super::lines::{line, text};
-use crate::support::{Store, Umbel, eventually};
+use crate::support::{Running, Store, Umbel, eventually};
 
 /// Events of the stream that goes: each is a transaction of its own here.
 const LONG: u64 = 1_000;
@@ -86,5 +86,44 @@ fn a_removal_that_was_killed_is_ended_by_the_next_start() {
         eventually("the removal to be through", || (umbel.json(&["audit"]).len() == 1).then_some(()));
         drop(running);
         is_through(&umbel);
+    }
+}
+
+fn shown(running: &Running) -> u64 {
+    running.client().get("/api/articles").body["articlesCount"].as_u64().unwrap()
+}
+
+/// LD-08: given an article whose stream was deleted, then who wants to change it does not find it, it is told which projections still show
+/// it, and these show nothing of it when they are built anew once its events are gone for good.
+#[test]
+fn what_still_shows_of_a_deleted_stream_is_told() {
+    for store in Store::durable() {
+        let umbel = Umbel::new(store);
+        let running = umbel.run();
+        let ada = running.client().register("ada");
+        ada.publish("Ghost", &[]);
+        let events = umbel.events();
+        let published =
+            events.iter().find(|event| event["type"].as_str().unwrap().starts_with("articles.published/"));
+        let stream = published.unwrap()["stream"].as_str().unwrap();
+        let change = || ada.put("/api/articles/ghost", &json!({"article": {"body": "Boo."}})).status;
+        assert_eq!((change(), shown(&running)), (200, 1));
+
+        let deleted = umbel.command_output(&["streams", "delete", stream, "--json", "--yes"]);
+        let answer: Value = serde_json::from_str(&deleted.stdout).unwrap();
+        assert!(answer["projections"].as_array().unwrap().contains(&"articles.list".into()), "{answer}");
+        assert!(deleted.stderr.contains("articles.list") && deleted.stderr.contains("--hard"), "{deleted:?}");
+        assert_eq!((change(), shown(&running)), (404, 1));
+
+        let hard = ["streams", "delete", stream, "--hard", "--yes", "--set", "store.allow_hard_removal=true"];
+        let gone = umbel.command_output(&hard);
+        assert!(gone.code == Some(0) && gone.stderr.contains("projections rebuild"), "{gone:?}");
+        // What a process has stored itself it may show for a second after another one has removed it.
+        running.kill();
+        let running = umbel.run();
+        assert_eq!(shown(&running), 1);
+        umbel.json(&["projections", "rebuild", "articles.list"]);
+        eventually("lists without it", || (shown(&running) == 0).then_some(()));
+        running.kill();
     }
 }

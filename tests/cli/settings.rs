@@ -66,7 +66,7 @@ fn no_command_tells_a_password() {
     for url in ["postgres://ada:s3cret@127.0.0.1:1/d", "postgres://ada@127.0.0.1:1/d?password=s3cret"] {
         let flag = format!("store.url={url}");
         for (command, code) in [
-            (&["store", "drop"][..], 2),
+            (&["store", "drop"][..], 4),
             (&["store", "drop", "--yes"], 4),
             (&["store", "init"], 4),
             (&["store", "status"], 4),

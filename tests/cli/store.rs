@@ -1,6 +1,6 @@
 //! `umbel store`: from nothing to a store and back.
 
-use crate::support::{Store, Umbel};
+use crate::support::{Running, Store, Umbel};
 
 /// OP-01: a store is made, and made again, removed, and removed again; pending migrations, when listed, are exit code 1.
 #[test]
@@ -69,4 +69,33 @@ fn another_programs_file_stays() {
         assert!(exit.stderr.contains("umbel.db"), "{exit:?}");
     }
     assert_eq!(std::fs::read(&file).unwrap(), b"a diary, and no database at all");
+}
+
+/// OP-13: given an umbrella over a file, when another one starts over it, then that one is warned, also when the former second one was
+/// killed; tools beside it are not, nor is who comes when nobody is left.
+#[test]
+fn a_second_umbrella_over_one_file_is_warned() {
+    let umbel = Umbel::new(Store::Sqlite);
+    let is_warned = |running: &Running| {
+        let told = running.output();
+        told.contains("another umbrella") && told.contains("umbel.db") && told.contains("PostgreSQL")
+    };
+    let first = umbel.run();
+    for tool in [&["events", "tail"][..], &["store", "init"], &["store", "verify"]] {
+        let exit = umbel.command_output(tool);
+        assert!(exit.code == Some(0) && !exit.stderr.contains("another umbrella"), "{exit:?}");
+    }
+    let second = umbel.run();
+    assert!(is_warned(&second) && !is_warned(&first), "{}", second.output());
+    first.kill();
+    let third = umbel.run();
+    assert!(is_warned(&third), "the second one is left: {}", third.output());
+    second.kill();
+    third.kill();
+    let last = umbel.run();
+    assert!(!last.output().contains("another umbrella"), "{}", last.output());
+    last.kill();
+    assert_eq!(umbel.json(&["store", "drop", "--yes"])[0]["dropped"], true);
+    let left = std::fs::read_dir(umbel.dir()).unwrap().map(|entry| entry.unwrap().file_name());
+    assert_eq!(left.filter(|name| name.to_string_lossy().starts_with("umbel.db")).count(), 0);
 }

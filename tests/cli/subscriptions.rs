@@ -17,7 +17,7 @@ use crate::support::{Store, Umbel, with_store};
 /// A store with 70 events and the subscription `mail.welcome`: at position 60, with an owner, and six dead letters, of which the first of
 /// each of two keys has failed and one has a key of its own.
 #[track_caller]
-fn filled(store: Store) -> Umbel {
+pub(super) fn filled(store: Store) -> Umbel {
     let umbel = Umbel::new(store);
     umbel.json(&["store", "init"]);
     assert_eq!(umbel.command_fed(&["events", "import"], &text(&log(70))).code, Some(0));
@@ -191,6 +191,18 @@ fn dead_letters_are_looked_after() {
         let done = many("retry", &["--chunk", "1", "--reason", "it is back"]);
         assert_eq!((&done["matching"], &done["letters"]), (&json!(6), &json!(4)));
         assert_eq!(asked(), [3, 5, 7, 9, 11, 13]);
+
+        let done = many("retry", &["--cancel", "--key", "ada", "--reason", "not yet", "--chunk", "2"]);
+        assert_eq!(done, json!({"matching": 3, "letters": 3, "dry_run": false}));
+        assert_eq!((list(&["--asked"]), asked()), (vec![7, 9, 13], vec![7, 9, 13]));
+        let dry = many("retry", &["--cancel", "--dry-run"]);
+        assert_eq!((&dry["matching"], asked().len()), (&json!(3), 3));
+        let refused = umbel.command_output(&["dead-letters", "retry", "--cancel", "--place", "3"]);
+        assert!(refused.code == Some(1) && refused.stderr.contains("list --asked"), "{refused:?}");
+        assert!(
+            umbel.command_output(&["audit"]).stdout.contains("took back that 2 dead letters were asked for")
+        );
+        many("retry", &["--key", "ada"]);
 
         let edit = ["dead-letters", "edit", "mail.welcome", "13", "--data", r#"{"address": "s3cret"}"#];
         assert_eq!(umbel.json(&edit)[0]["events"], 1);

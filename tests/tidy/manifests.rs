@@ -81,7 +81,7 @@ const TABLE: &[Allowed] = &[
     Allowed {
         member: "apps/persistence",
         reason: "the only crate that names a database client; knows no app",
-        normal: "actix anyhow base64 deadpool futures-util ring rusqlite rustls rustls-native-certs serde \
+        normal: "actix anyhow base64 deadpool futures-util ring rusqlite rustix rustls rustls-native-certs serde \
                  serde_json thiserror tokio tokio-postgres tokio-postgres-rustls tracing umbel-bus umbel-core \
                  umbel-host umbel-supervision uuid",
         dev: "proptest tempfile umbel-testkit",

@@ -410,6 +410,7 @@ impl<R> DispatchError<R> {
             Self::Refused(Refusal::Halted { .. }) => "halted",
             Self::Refused(Refusal::WrongVersion { .. }) => "wrong_version",
             Self::Refused(Refusal::NoVersion) => "no_version",
+            Self::Refused(Refusal::Gone { .. }) => "gone",
             Self::Refused(Refusal::Metadata(_)) => "bad_metadata",
             Self::Conflict { .. } => "conflict",
             Self::NotYetVisible { .. } => "not_yet_visible",
@@ -448,6 +449,7 @@ impl<R> DispatchError<R> {
     pub fn from_append(command: &'static str, error: &AppendError) -> Self {
         match error {
             AppendError::Store(error) => Self::from_store(command, error),
+            AppendError::StreamDeleted(stream) => Self::Refused(Refusal::Gone { stream: stream.clone() }),
             error => Self::Failed { reason: error.to_string() },
         }
     }

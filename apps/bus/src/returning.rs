@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use umbel_core::{
-    EncodedEvent, ExpectedVersion, Json, Version,
+    EncodedEvent, ExpectedVersion, Json, StreamName, Version,
     metadata::{MetadataError, entries_of},
 };
 
@@ -32,7 +32,7 @@ pub struct Returned {
     pub state: Option<Json>,
 }
 
-/// Why a command was turned back before the domain was asked. Nothing was stored.
+/// Why a command was turned back, whatever the domain would say. Nothing was stored.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
     /// A middleware halted it.
@@ -56,6 +56,12 @@ pub enum Refusal {
         "no version can be expected of a command that is carried out by a handler or a boundary; expect it of a handler's parts"
     )]
     NoVersion,
+    /// The stream of the aggregate, or one that a boundary would append to, was deleted: nothing happens to it any more.
+    #[error("stream {stream} was deleted: nothing is appended to it any more")]
+    Gone {
+        /// The stream.
+        stream: StreamName,
+    },
     /// The entries of the metadata are wrong. Change them.
     #[error(transparent)]
     Metadata(#[from] MetadataError),

@@ -103,6 +103,8 @@ impl From<Refusal> for ApiError {
             Refusal::WrongVersion { .. } => {
                 Self::new(StatusCode::CONFLICT, "version", "has changed meanwhile, read it again")
             }
+            // Below the domain, by an operator: what it was about is there no more, though documents may still show it.
+            Refusal::Gone { stream } => Self::not_found(stream.category().0),
             Refusal::NoVersion => Self::unprocessable("version", "cannot be expected of this"),
             Refusal::Metadata(error) => Self::unprocessable("metadata", error.to_string()),
         }
@@ -210,7 +212,7 @@ impl ResponseError for ApiError {
 #[cfg(test)]
 mod tests {
     use contracts::{FieldProblem, Problem, accounts::UniqueField};
-    use umbel_core::{ExpectedVersion, Metadata, Version};
+    use umbel_core::{ExpectedVersion, Metadata, StreamName, Version};
 
     use super::*;
 
@@ -279,6 +281,8 @@ mod tests {
         assert_eq!(refused(stale), (409, json!({ "version": [message] })));
         let none = (422, json!({ "version": ["cannot be expected of this"] }));
         assert_eq!(refused(Refusal::NoVersion), none);
+        let gone = Refusal::Gone { stream: StreamName::new("article-1").unwrap() };
+        assert_eq!(refused(gone), (404, json!({ "article": ["not found"] })));
         let wrong = Metadata::default().with("", "x").check().unwrap_err();
         let (status, errors) = refused(wrong.into());
         assert_eq!((status, errors["metadata"].as_array().map(Vec::len)), (422, Some(1)));

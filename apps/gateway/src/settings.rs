@@ -13,6 +13,7 @@ use serde::{
 #[serde(deny_unknown_fields)]
 pub struct GatewaySettings {
     /// Where it listens. Port 0 takes a free one.
+    #[serde(deserialize_with = "address")]
     pub address: SocketAddr,
     /// Threads that serve HTTP, from 1 to 1024.
     #[serde(deserialize_with = "within::<_, _, 1, 1024>")]
@@ -101,6 +102,17 @@ where
         return Err(wrong());
     }
     T::try_from(number).map_err(|_| wrong())
+}
+
+fn address<'de, D: Deserializer<'de>>(deserializer: D) -> Result<SocketAddr, D::Error> {
+    ip_and_port(&String::deserialize(deserializer)?, "127.0.0.1:4000")
+}
+
+/// Where to listen. A name may stand for several addresses, or for others tomorrow: it is not looked up.
+pub(crate) fn ip_and_port<E: Error>(text: &str, like: &str) -> Result<SocketAddr, E> {
+    let wrong =
+        |_| E::custom(format!("{text:?} is no IP address and port, such as {like}; names are not looked up"));
+    text.parse().map_err(wrong)
 }
 
 /// The name of a header; an empty text is none.

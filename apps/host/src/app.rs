@@ -27,6 +27,7 @@ use crate::{
     event_handler::{self, AppPolicy, BatchHandler, EventHandler, Failure, Verdict},
     handler::{command_worker, query_worker},
     handling::Handling,
+    listening::Listening,
     process_manager,
     projection::{self, Committed, Hook},
     read_models::ReadModels,
@@ -57,6 +58,8 @@ pub struct App {
     /// Recorders and subscribers of topics.
     listeners: Vec<Start>,
     projections: Vec<Start>,
+    /// What these listen to.
+    listening: Vec<Listening>,
     aggregates: Vec<Start>,
     /// Handlers of commands and queries, boundaries among them.
     handlers: Vec<Start>,
@@ -110,6 +113,7 @@ impl App {
             name,
             listeners: Vec::new(),
             projections: Vec::new(),
+            listening: Vec::new(),
             event_handlers: Vec::new(),
             failures: None,
             aggregates: Vec::new(),
@@ -127,6 +131,12 @@ impl App {
         self.name
     }
 
+    /// What its projections listen to, each version of them that it has.
+    #[must_use]
+    pub fn listening(&self) -> &[Listening] {
+        &self.listening
+    }
+
     /// All that another app declares, as part of this one: so that a large app is put together from parts, which may themselves have
     /// parts. Its name counts for nothing. What a part declares is owned and found as if it were declared here; what a part says of all
     /// its commands stays true of these.
@@ -135,6 +145,7 @@ impl App {
         self.consistencies.extend(part.said_consistencies());
         self.listeners.extend(part.listeners);
         self.projections.extend(part.projections);
+        self.listening.extend(part.listening);
         self.aggregates.extend(part.aggregates);
         self.handlers.extend(part.handlers);
         self.event_handlers.extend(match part.failures {
@@ -236,6 +247,7 @@ impl App {
     pub fn projection<P: Projection>(mut self) -> Self {
         self.declares("projection", P::NAME, P::NAME);
         self.owns(&P::collections(), P::NAME);
+        self.listening.push(Listening::of::<P>());
         self.projections
             .push(Arc::new(|app, bus, settings| projection::worker::<P>(app, bus, settings, None)));
         self
@@ -257,6 +269,7 @@ impl App {
     {
         self.declares("projection", P::NAME, P::NAME);
         self.owns(&P::collections(), P::NAME);
+        self.listening.push(Listening::of::<P>());
         let hook: Hook<P::Event> = Arc::new(move |committed| hook(committed).boxed_local());
         self.projections.push(Arc::new(move |app, bus, settings| {
             projection::worker::<P>(app, bus, settings, Some(Arc::clone(&hook)))
@@ -269,6 +282,7 @@ impl App {
     /// After it there is nothing left to do for this rule, and it may be removed. It makes no documents where there are none.
     #[must_use]
     pub fn former_projection<P: Projection>(mut self) -> Self {
+        self.listening.push(Listening::of::<P>());
         self.projections.push(Arc::new(|_, bus, settings| projection::former_worker::<P>(bus, settings)));
         self
     }

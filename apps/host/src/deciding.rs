@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde::de::DeserializeOwned;
-use umbel_bus::{DispatchContext, DispatchError, Dispatched, Outcome, Store, edge};
+use umbel_bus::{DispatchContext, DispatchError, Dispatched, Outcome, Refusal, Store, edge};
 use umbel_core::{
     Command, EncodedEvent, EventId, EventName, EventSet, Gap, Json, NewEvent, PayloadError, Position,
     StreamName, Timestamp,
@@ -19,6 +19,8 @@ pub(crate) enum Trouble {
     Store(StoreError),
     /// The stream does not show all that it would take.
     Gap(Gap),
+    /// The stream was deleted.
+    Gone(StreamName),
     /// The log holds something this program cannot use, or the domain's code panicked.
     Failed(String),
 }
@@ -141,6 +143,7 @@ impl Trouble {
         match self {
             Self::Store(error) => nothing_stored(DispatchError::from_store(command, &error)),
             Self::Gap(gap) => DispatchError::Incomplete(gap),
+            Self::Gone(stream) => DispatchError::Refused(Refusal::Gone { stream }),
             Self::Failed(reason) => DispatchError::Failed { reason },
         }
     }

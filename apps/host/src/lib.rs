@@ -26,6 +26,7 @@ mod handler;
 mod handling;
 mod inline;
 mod kept;
+mod listening;
 mod process_manager;
 mod projection;
 mod read_models;
@@ -44,6 +45,7 @@ pub use event_handler::{
 };
 pub use exit::{ExitStatus, Failed, OrExit, conclude};
 pub use handling::Handling;
+pub use listening::Listening;
 pub use projection::Committed;
 pub use read_models::{Found, ReadModels};
 pub use schedule::ScheduleSettings;

@@ -87,9 +87,10 @@ impl ReadModels {
     pub async fn state<A: Aggregate>(&self, id: &str) -> Result<(A, Version), AskError> {
         state_at(&self.store, id, None).await.map_err(|error| match error {
             StateError::Store(error) => error.into(),
-            error @ (StateError::Identity(_) | StateError::Incomplete(_) | StateError::Failed { .. }) => {
-                AskError::Failed { reason: error.to_string() }
-            }
+            error @ (StateError::Identity(_)
+            | StateError::Incomplete(_)
+            | StateError::Gone(_)
+            | StateError::Failed { .. }) => AskError::Failed { reason: error.to_string() },
         })
     }
 

@@ -30,6 +30,12 @@ fn pot(id: &str) -> StreamName {
     StreamName::of("pot", id).unwrap()
 }
 
+async fn remove(world: &World, id: &str, removal: Removal) {
+    let act = Act::DeleteStream { stream: pot(id), expected: ExpectedVersion::Any, removal };
+    let perform = Perform { id: EventId(edge::fresh_id()), act, metadata: Metadata::default() };
+    world.bus.store().perform(perform).await.unwrap();
+}
+
 async fn length(world: &World, id: &str) -> usize {
     let request = ReadStream { stream: pot(id), from: None, direction: Direction::Forward, limit: 100 };
     match world.bus.store().read_stream(request).await {
@@ -383,12 +389,7 @@ fn a_caller_may_expect_a_version() {
 fn a_removed_stream_leaves_no_ghost() {
     on_every_store(async |store| {
         let world = kitchen(&store).await;
-        let remove = async || {
-            let (stream, expected) = (pot("p"), ExpectedVersion::Any);
-            let act = Act::DeleteStream { stream, expected, removal: Removal::Hard };
-            let id = EventId(edge::fresh_id());
-            world.bus.store().perform(Perform { id, act, metadata: Metadata::default() }).await.unwrap();
-        };
+        let remove = async || remove(&world, "p", Removal::Hard).await;
         for _ in 0..4 {
             world.bus.dispatch(fill("p", 10)).await.unwrap();
         }
@@ -411,6 +412,32 @@ fn a_removed_stream_leaves_no_ghost() {
         remove().await;
         fill_behind_its_back(&world, "p", 7).await;
         assert_eq!(world.bus.dispatch(fill("p", 1)).await.unwrap().reply, 8);
+        world.stop().await;
+    });
+}
+
+/// LD-08: given an aggregate whose stream was deleted, in memory or not, then its commands are refused as gone, also those that would do
+/// nothing or expect a version.
+#[test]
+fn a_deleted_stream_takes_no_commands() {
+    on_every_store(async |store| {
+        let world = kitchen(&store).await;
+        for id in ["live", "left"] {
+            world.bus.dispatch(fill(id, 1)).await.unwrap();
+        }
+        remove(&world, "live", Removal::Soft).await;
+        let elsewhere = kitchen(&store).await;
+        remove(&world, "left", Removal::Soft).await;
+        for (at, id) in [(&world, "live"), (&elsewhere, "live"), (&elsewhere, "left"), (&world, "left")] {
+            let gone = Err(DispatchError::Refused(Refusal::Gone { stream: pot(id) }));
+            for amount in [1, 0, 1] {
+                assert_eq!(at.bus.dispatch(fill(id, amount)).await, gone, "{amount} to {id}");
+            }
+            let at_none = DispatchOptions::default().expecting(ExpectedVersion::NoStream);
+            assert_eq!(at.bus.dispatch_with(fill(id, 1), at_none).await, gone);
+        }
+        assert_eq!(world.bus.dispatch(fill("other", 1)).await.unwrap().reply, 1);
+        elsewhere.stop().await;
         world.stop().await;
     });
 }

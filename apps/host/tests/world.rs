@@ -81,7 +81,7 @@ impl World {
         bus.announce_sharing(true);
         let link = serde_json::json!({
             "address": "127.0.0.1:0", "advertise": "", "secret": "", "connect_timeout_ms": 10_000, "retry_ms": 1,
-            "idle_ms": 60_000, "requests_max": 100, "frame_max_bytes": 1 << 20, "in_flight_max_bytes": 1 << 24, "connections_max": 10, "drain_ms": 5000,
+            "idle_ms": 60_000, "ping_ms": 5000, "requests_max": 100, "frame_max_bytes": 1 << 20, "in_flight_max_bytes": 1 << 24, "connections_max": 10, "drain_ms": 5000,
             "tls_certificate": "", "tls_key": "", "tls_authority": "",
         });
         let link = umbel_link::worker(serde_json::from_value(link).unwrap(), &bus).unwrap();

@@ -1,6 +1,6 @@
 //! The domain apps under this umbrella. Yours belongs here (`umbel new app` adds it): this is the only place that knows them all.
 
-use umbel_host::App;
+use umbel_host::{App, Listening};
 use umbel_settings::Settings;
 
 /// What makes an app from the settings.
@@ -20,6 +20,12 @@ pub(crate) const GATEWAY: &str = "gateway";
 /// All parts that may be left out.
 pub(crate) fn parts() -> impl Iterator<Item = &'static str> {
     APPS.iter().map(|(name, _)| *name).chain([GATEWAY])
+}
+
+/// What the projections of these apps listen to. An app whose settings are wrong is left out: it says so when it is to run.
+pub(crate) fn listening(settings: &Settings) -> Vec<Listening> {
+    let apps = APPS.iter().filter_map(|(_, make)| make(settings).ok());
+    apps.flat_map(|app| app.listening().to_vec()).collect()
 }
 
 #[cfg(test)]

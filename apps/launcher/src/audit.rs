@@ -105,6 +105,9 @@ fn described(ActRecord { act, events, links }: &ActRecord) -> String {
         Act::RetryLetters { filter, .. } => {
             format!("asked for {} to be tried again{}", letters(*events), of(filter))
         }
+        Act::CancelRetries { filter, .. } => {
+            format!("took back that {} were asked for{}", letters(*events), of(filter))
+        }
         Act::DiscardLetters { filter, .. } => format!("discarded {}{}", letters(*events), of(filter)),
         Act::EditLetter { subscription, place, .. } => {
             format!("edited the dead letter of {subscription} at {place}")

@@ -94,8 +94,7 @@ impl<const N: usize, W: Write> Printer<N, W> {
     /// machines read.
     pub(crate) fn nothing(&self, why: &str) {
         if !self.spoke {
-            // When nobody listens there, nobody misses it.
-            drop(writeln!(stderr(), "{why}"));
+            remark(&format!("{why}\n"));
         }
     }
 
@@ -174,6 +173,11 @@ fn corrupt(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> io::Er
 /// One thing: as a JSON object on a line, or in words.
 pub(crate) fn print_one(json: bool, value: &impl Serialize, words: &str) -> io::Result<()> {
     Printer::new(json, []).one(value, words)
+}
+
+/// Words for people on standard error, which is nothing that machines read. When nobody listens there, nobody misses them.
+pub(crate) fn remark(text: &str) {
+    drop(stderr().write_all(text.as_bytes()));
 }
 
 /// Friendly words to standard output. When nobody listens there any more, the process goes on.

@@ -13,7 +13,7 @@ use umbel_settings::LoadOptions;
 use uuid::Uuid;
 
 use crate::{
-    args::JsonArg,
+    args::{JsonArg, SureArg},
     outbox::list_queues,
     print::{Column, Printer, number, print_one, shortened, text},
     tool::{Done, PAGE, Tool, failed, with_store},
@@ -28,7 +28,7 @@ Examples:
 
 const CANCEL_NOTE: &str = "\
 Example:
-  umbel schedule cancel 0190f5e2-7cc7-7d1a-b5a5-0f4dd64d94a2
+  umbel schedule cancel 0190f5e2-7cc7-7d1a-b5a5-0f4dd64d94a2 --yes
 
 What is being carried out is not stopped. A recurring command that the code of an app declares is planned again \
 within ten minutes where that app runs.";
@@ -49,7 +49,7 @@ pub(crate) enum ScheduleCommand {
     Show(OneArgs),
     /// Take back what is planned, or remove what was given up
     #[command(after_help = CANCEL_NOTE)]
-    Cancel(OneArgs),
+    Cancel(CancelArgs),
 }
 
 #[derive(Debug, Args)]
@@ -73,10 +73,18 @@ pub(crate) struct ListArgs {
 #[derive(Debug, Args)]
 pub(crate) struct OneArgs {
     /// Its id, as the list shows it
-    #[arg(value_name = "ID")]
+    #[arg(value_name = "ID", value_parser = id)]
     id: Uuid,
     #[command(flatten)]
     json: JsonArg,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CancelArgs {
+    #[command(flatten)]
+    one: OneArgs,
+    #[command(flatten)]
+    sure: SureArg,
 }
 
 /// An entry of the outbox with the schedule that it holds; without one it is damaged.
@@ -158,9 +166,10 @@ fn show(options: &LoadOptions, args: &OneArgs) -> Result<(), Failed> {
     })
 }
 
-fn cancel(options: &LoadOptions, args: &OneArgs) -> Result<(), Failed> {
+fn cancel(options: &LoadOptions, CancelArgs { one: args, sure }: &CancelArgs) -> Result<(), Failed> {
     with_store(options, async |tool| {
         let waiting = found(tool, args.id).await?;
+        sure.confirm(&format!("taking back {}", args.id))?;
         let wrong = |error: &dyn std::fmt::Display| failed(error.to_string());
         let append = replace(&waiting, Vec::new(), edge::fresh_id()).map_err(|error| wrong(&error))?;
         let appended = tool.store().append(append.clone()).await.map_err(|error| wrong(&error))?;
@@ -170,6 +179,13 @@ fn cancel(options: &LoadOptions, args: &OneArgs) -> Result<(), Failed> {
         let words = format!("took back {}\n", args.id);
         Ok(print_one(args.json.json, &Cancelled { cancelled: true }, &words)?)
     })
+}
+
+/// The id of a schedule, which has no other name.
+fn id(text: &str) -> Result<Uuid, String> {
+    let why = "nothing is planned under that name: schedules go by their ids; `umbel schedule list` shows for which apps something is \
+               planned, and `umbel schedule list APP` the ids";
+    text.parse().map_err(|_| why.to_owned())
 }
 
 /// The schedule with this id; no other work of the outbox is one.

@@ -121,10 +121,13 @@ fn create(tenants: &Tenants, CreateArgs { name, json }: &CreateArgs) -> Result<(
 }
 
 fn drop(tenants: &Tenants, DropArgs { name, sure, json }: &DropArgs) -> Result<(), Failed> {
-    tenants.settings(name).or_exit(ExitStatus::Usage)?;
-    sure.confirm(&format!("removing tenant {name}"))?;
+    let settings = tenants.settings(name).or_exit(ExitStatus::Usage)?;
     without_store(async || {
-        let dropped = tenants.drop(name).await.or_exit(ExitStatus::StartFailed)?;
+        let mut dropped = admin::is_there(&settings).await.or_exit(ExitStatus::StartFailed)?;
+        if dropped {
+            sure.confirm(&format!("removing tenant {name}"))?;
+            dropped = tenants.drop(name).await.or_exit(ExitStatus::StartFailed)?;
+        }
         let words = if dropped { "is gone" } else { "is not there" };
         let changed = Changed { name, applied: None, dropped: Some(dropped) };
         Ok(print_one(json.json, &changed, &format!("tenant {name} {words}\n"))?)

@@ -5,10 +5,11 @@ use std::{io, thread, time::Duration};
 
 use anyhow::anyhow;
 use tokio::{sync::oneshot, time::Instant};
-use umbel_bus::{Bus, Store, edge};
+use umbel_bus::{Bus, Store, SubscriptionView, edge};
 use umbel_core::{
     EventId, Metadata,
-    store::{Act, LinkError, Perform, PerformError, Performed, ReadError, StoreError},
+    store::{Act, LinkError, ListSubscriptions, Perform, PerformError, Performed, ReadError, StoreError},
+    subscription::SubscriptionName,
 };
 use umbel_host::{ExitStatus, Failed, Foundation, OrExit, RunError};
 use umbel_persistence::StoreSettings;
@@ -124,6 +125,13 @@ impl Tool {
     /// The store, for the next request.
     pub(crate) fn store(&self) -> Store {
         self.bus.store().by(Instant::now() + PATIENCE)
+    }
+
+    /// How a subscription stands, which must be there.
+    pub(crate) async fn subscription(&self, name: &SubscriptionName) -> Done<SubscriptionView> {
+        let request = ListSubscriptions { name: Some(name.clone()), after: None, limit: 1 };
+        let found = self.store().view_subscriptions(request).await?.into_iter().next();
+        found.ok_or_else(|| PerformError::SubscriptionNotFound(name.clone()).into())
     }
 
     /// Does an act of upkeep, in the name of the user of the operating system.

@@ -15,7 +15,7 @@ use std::{
 use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufWriter},
     sync::{Notify, Semaphore, mpsc, oneshot},
-    time::{Instant, timeout, timeout_at},
+    time::{Instant, sleep, timeout, timeout_at},
 };
 use umbel_bus::{Delivery, NotCarried, Parcel};
 
@@ -44,6 +44,19 @@ pub(crate) struct Connection {
     doubt: Notify,
     /// Told of whatever comes.
     heard: Notify,
+    /// How often something came.
+    times_heard: AtomicU64,
+}
+
+/// How long a connection waits for what.
+#[derive(Clone, Copy)]
+struct Waits {
+    /// Until it is closed on which nothing is asked.
+    idle: Duration,
+    /// Until the other side is asked whether it is there that says nothing.
+    quiet: Duration,
+    /// Until it must have answered that.
+    patience: Duration,
 }
 
 /// Who waits for answers.
@@ -102,10 +115,12 @@ impl Connection {
             waiting: Mutex::default(),
             doubt: Notify::new(),
             heard: Notify::new(),
+            times_heard: AtomicU64::new(0),
         });
         let driven = Arc::clone(&connection);
-        let (idle, patience) = (settings.idle(), settings.connect_timeout());
-        (connection, async move { driven.drive(stream, frames, queue, (idle, patience)).await })
+        let waits =
+            Waits { idle: settings.idle(), quiet: settings.quiet(), patience: settings.connect_timeout() };
+        (connection, async move { driven.drive(stream, frames, queue, waits).await })
     }
 
     /// Whether it takes messages.
@@ -202,13 +217,7 @@ impl Connection {
         }
     }
 
-    async fn drive<S>(
-        &self,
-        stream: S,
-        frames: Frames,
-        queue: mpsc::Receiver<Outgoing>,
-        (idle, patience): (Duration, Duration),
-    ) -> End
+    async fn drive<S>(&self, stream: S, frames: Frames, queue: mpsc::Receiver<Outgoing>, waits: Waits) -> End
     where
         S: AsyncRead + AsyncWrite + Send + 'static,
     {
@@ -218,8 +227,8 @@ impl Connection {
         let (ping, pings) = mpsc::channel(1);
         let reason = tokio::select! {
             reason = self.read(read, frames) => reason,
-            reason = self.write(write, queue, pings, idle) => reason,
-            reason = self.be_in_doubt(ping, patience) => reason,
+            reason = self.write(write, queue, pings, waits.idle) => reason,
+            reason = self.be_in_doubt(ping, waits) => reason,
         };
         tracing::debug!(%reason, "a connection to another process ends");
         let in_order = !self.is_open();
@@ -248,7 +257,10 @@ impl Connection {
                 Ok(None) => match read.read_buf(frames.space()).await {
                     Ok(0) => return "the other process has closed the connection".into(),
                     // Also a part of an answer that is long in coming.
-                    Ok(_) => self.heard.notify_waiters(),
+                    Ok(_) => {
+                        self.times_heard.fetch_add(1, Ordering::Relaxed);
+                        self.heard.notify_waiters();
+                    }
                     Err(error) => return error.to_string(),
                 },
                 Err(error) => return error.to_string(),
@@ -265,11 +277,14 @@ impl Connection {
         idle: Duration,
     ) -> String {
         let mut write = BufWriter::new(write);
+        // A ping is nothing that is asked.
+        let mut idle_at = Instant::now() + idle;
         loop {
             let next = tokio::select! {
                 biased;
                 Some(ping) = pings.recv() => Ok(Some(ping)),
-                next = timeout(idle, queue.recv()) => {
+                next = timeout_at(idle_at, queue.recv()) => {
+                    idle_at = Instant::now() + idle;
                     next.map(|next| next.filter(|one| self.begins(one.id)).map(|one| one.frame))
                 }
             };
@@ -289,16 +304,31 @@ impl Connection {
         }
     }
 
-    /// Resolves when the other side is silent that should have answered.
-    async fn be_in_doubt(&self, ping: mpsc::Sender<Vec<u8>>, patience: Duration) -> String {
+    /// Resolves when the other side is silent that should have answered: it is asked when an answer is late, and when nothing came for long,
+    /// as from behind a network that was cut.
+    async fn be_in_doubt(&self, ping: mpsc::Sender<Vec<u8>>, waits: Waits) -> String {
         loop {
-            self.doubt.notified().await;
+            tokio::select! {
+                () = self.doubt.notified() => {}
+                () = self.quiet(waits.quiet) => {}
+            }
             let heard = self.heard.notified();
             let Ok(frame) = encode(&Asked::Ping, self.frame_max.0) else { continue };
             // If one is being written still, that one is answered.
             drop(ping.try_send(frame));
-            if timeout(patience, heard).await.is_err() {
+            if timeout(waits.patience, heard).await.is_err() {
                 return "the other process is silent".into();
+            }
+        }
+    }
+
+    /// Resolves when nothing has come for so long, or up to twice that.
+    async fn quiet(&self, long: Duration) {
+        loop {
+            let before = self.times_heard.load(Ordering::Relaxed);
+            sleep(long).await;
+            if self.times_heard.load(Ordering::Relaxed) == before {
+                return;
             }
         }
     }

@@ -41,6 +41,9 @@ pub struct LinkSettings {
     /// How long a connection is kept on which nothing is asked, in milliseconds.
     #[serde(deserialize_with = "within::<_, _, 1, 86_400_000>")]
     pub idle_ms: u64,
+    /// How long a connection may be quiet until the other side is asked whether it is there, in milliseconds.
+    #[serde(deserialize_with = "within::<_, _, 1, 86_400_000>")]
+    pub ping_ms: u64,
     /// Messages in flight on one connection.
     #[serde(deserialize_with = "within::<_, _, 1, 100_000>")]
     pub requests_max: usize,
@@ -127,6 +130,11 @@ impl LinkSettings {
         Duration::from_millis(self.idle_ms)
     }
 
+    /// How long nothing may come until the other side is asked.
+    pub(crate) const fn quiet(&self) -> Duration {
+        Duration::from_millis(self.ping_ms)
+    }
+
     pub(crate) const fn drain(&self) -> Duration {
         Duration::from_millis(self.drain_ms)
     }
@@ -154,7 +162,11 @@ fn address<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<SocketAd
     if text.is_empty() {
         return Ok(None);
     }
-    let wrong = |_| D::Error::custom(format!("{text:?} is no address; write it like 10.0.0.7:4100"));
+    let wrong = |_| {
+        D::Error::custom(format!(
+            "{text:?} is no IP address and port, such as 10.0.0.7:4100; names are not looked up"
+        ))
+    };
     text.parse().map(Some).map_err(wrong)
 }
 
@@ -197,7 +209,7 @@ mod tests {
         let mut settings = json!({
             "address": "127.0.0.1:0", "advertise": "", "secret": "", "connect_timeout_ms": 1000, "retry_ms": 200,
             "tls_certificate": "", "tls_key": "", "tls_authority": "",
-            "idle_ms": 60_000, "requests_max": 1024, "frame_max_bytes": 16_777_216,
+            "idle_ms": 60_000, "ping_ms": 5000, "requests_max": 1024, "frame_max_bytes": 16_777_216,
             "in_flight_max_bytes": 67_108_864, "connections_max": 256,
             "drain_ms": 2000,
         });
@@ -214,6 +226,7 @@ mod tests {
         for (key, wrong) in [
             ("connect_timeout_ms", json!(0)),
             ("idle_ms", json!(0)),
+            ("ping_ms", json!(0)),
             ("requests_max", json!(0)),
             ("frame_max_bytes", json!(10)),
             ("in_flight_max_bytes", json!(10)),

@@ -93,6 +93,19 @@ pub fn place(settings: &StoreSettings) -> anyhow::Result<String> {
     })
 }
 
+/// Whether there is anything that [`drop_store`] would remove, or refuse to.
+///
+/// # Errors
+/// When the database cannot be reached.
+pub async fn is_there(settings: &StoreSettings) -> anyhow::Result<bool> {
+    Ok(match durable(settings)? {
+        Place::Sqlite(path) => path.exists(),
+        Place::Postgres(url) => {
+            postgres::admin::holds_anything(&url, &settings.schema, &postgres_options(settings)).await?
+        }
+    })
+}
+
 /// Removes the store with all that it holds: the schema, or the file and what SQLite has put beside it. Gives whether
 /// there was one.
 ///

@@ -1,6 +1,6 @@
 //! The store as a branch of the supervision tree: one database, a writer, a reader, and who removes what has expired.
 
-use std::sync::Arc;
+use std::{fs::File, sync::Arc};
 
 use actix::Actor;
 use tokio::sync::OnceCell;
@@ -15,15 +15,21 @@ use crate::{
     processes,
     reader::Reader,
     settings::{StoreSettings, StoreUrl},
-    sqlite::Sqlite,
+    sqlite::{self, Sqlite},
     sweeper::sweep,
     vault::Vault,
     writer::Writer,
 };
 
 /// The database, opened by whoever comes first and kept over restarts of the actors: they hold no data, it does.
-/// The one vault in front of it learns of every subject that this process forgets.
-type Shared = Arc<OnceCell<Arc<Vault>>>;
+type Shared = Arc<OnceCell<Opened>>;
+
+struct Opened {
+    /// The one in front of the database, which learns of every subject that this process forgets.
+    vault: Arc<Vault>,
+    /// That an umbrella runs over it, where others are to learn of that.
+    _mark: Option<File>,
+}
 
 /// Opens the database that the settings name, and migrates it if need be. On PostgreSQL, stores of one URL that are opened
 /// with the same settings share their connections for reading, whichever of them ends first.
@@ -117,7 +123,7 @@ pub fn quiet_group_over(
 }
 
 fn already(adapter: Arc<dyn Adapter>) -> Shared {
-    Arc::new(OnceCell::new_with(Some(vault(adapter))))
+    Arc::new(OnceCell::new_with(Some(Opened { vault: vault(adapter), _mark: None })))
 }
 
 fn over(shared: &Shared, settings: &StoreSettings, bus: &Bus, policy: Policy) -> Group {
@@ -134,7 +140,15 @@ fn vault(adapter: Arc<dyn Adapter>) -> Arc<Vault> {
 }
 
 async fn opened(shared: &Shared, settings: &StoreSettings) -> anyhow::Result<Arc<Vault>> {
-    shared.get_or_try_init(|| async { open(settings).await.map(vault) }).await.cloned()
+    let open = async || {
+        let vault = vault(open(settings).await?);
+        let mark = match settings.url.parse()? {
+            StoreUrl::Sqlite(path) => tokio::task::spawn_blocking(move || sqlite::mark(&path)).await?,
+            StoreUrl::Memory | StoreUrl::Postgres(_) => None,
+        };
+        anyhow::Ok(Opened { vault, _mark: mark })
+    };
+    shared.get_or_try_init(open).await.map(|opened| Arc::clone(&opened.vault))
 }
 
 fn writer(settings: &StoreSettings, bus: &Bus, shared: &Shared) -> Worker {

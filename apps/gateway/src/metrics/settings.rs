@@ -2,9 +2,9 @@
 
 use std::net::SocketAddr;
 
-use serde::{Deserialize, Deserializer, de::Error as _};
+use serde::{Deserialize, Deserializer};
 
-use crate::settings::within;
+use crate::settings::{ip_and_port, within};
 
 /// Section `[metrics]`. Each key is documented in `config/default.toml`.
 #[derive(Clone, Debug, Deserialize)]
@@ -26,6 +26,5 @@ fn address<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<SocketAd
     if text.is_empty() {
         return Ok(None);
     }
-    let wrong = |_| D::Error::custom(format!("{text:?} is no address; write it like 127.0.0.1:9464"));
-    text.parse().map(Some).map_err(wrong)
+    ip_and_port(&text, "127.0.0.1:9464").map(Some)
 }

@@ -86,7 +86,7 @@ impl<A: Aggregate> Fold<A> {
                     }
                     break;
                 }
-                Err(error @ ReadError::StreamDeleted(_)) => return Err(Trouble::Failed(error.to_string())),
+                Err(ReadError::StreamDeleted(stream)) => return Err(Trouble::Gone(stream)),
                 Err(ReadError::Store(error)) => return Err(Trouble::Store(error)),
             };
             if page.version < self.version || self.is_another(&page) {

@@ -23,7 +23,10 @@ pub enum StateError {
     /// Its stream does not show all events that led to it.
     #[error(transparent)]
     Incomplete(#[from] Gap),
-    /// Its stream was deleted or holds something this program cannot read, or the domain's code panicked.
+    /// Its stream was deleted.
+    #[error("stream {0} was deleted")]
+    Gone(StreamName),
+    /// Its stream holds something this program cannot read, or the domain's code panicked.
     #[error("{reason}")]
     Failed {
         /// What was met.
@@ -80,6 +83,7 @@ async fn folded<A: Aggregate>(
         Ok(_) => Ok((fold.state, fold.version)),
         Err(Trouble::Store(error)) => Err(error.into()),
         Err(Trouble::Gap(gap)) => Err(gap.into()),
+        Err(Trouble::Gone(stream)) => Err(StateError::Gone(stream)),
         Err(Trouble::Failed(reason)) => Err(StateError::Failed { reason }),
     }
 }

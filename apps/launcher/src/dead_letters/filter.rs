@@ -42,6 +42,7 @@ impl FilterArgs {
             through: self.through.map(Place::new),
             error_contains: self.error.clone(),
             failed: self.failed.then_some(true),
+            asked: None,
         }
     }
 }

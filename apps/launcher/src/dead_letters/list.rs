@@ -2,7 +2,7 @@
 
 use clap::Args;
 use serde::Serialize;
-use umbel_core::store::{CountLetters, Letter, ListLetters};
+use umbel_core::store::{CountLetters, Letter, LetterFilter, ListLetters};
 use umbel_host::Failed;
 use umbel_settings::LoadOptions;
 
@@ -36,6 +36,9 @@ const COLUMNS: [Column; 9] = [
 pub(crate) struct ListArgs {
     #[command(flatten)]
     filter: FilterArgs,
+    /// Only those that somebody asked for to be tried again
+    #[arg(long)]
+    asked: bool,
     /// N letters at most; without it all
     #[arg(long, value_name = "N")]
     limit: Option<u64>,
@@ -53,7 +56,8 @@ struct Counted {
 
 pub(super) fn list(options: &LoadOptions, args: &ListArgs) -> Result<(), Failed> {
     with_store(options, async |tool| {
-        let count = async || tool.store().count_letters(CountLetters { filter: args.filter.get() }).await;
+        let filter = LetterFilter { asked: args.asked.then_some(true), ..args.filter.get() };
+        let count = async || tool.store().count_letters(CountLetters { filter: filter.clone() }).await;
         if args.count {
             let dead_letters = count().await?;
             let words = format!("{}\n", counted(dead_letters, "dead letter"));
@@ -64,7 +68,7 @@ pub(super) fn list(options: &LoadOptions, args: &ListArgs) -> Result<(), Failed>
         loop {
             let limit = u32::try_from(left).unwrap_or(PAGE).min(PAGE);
             let page =
-                tool.store().list_letters(ListLetters { filter: args.filter.get(), after, limit }).await?;
+                tool.store().list_letters(ListLetters { filter: filter.clone(), after, limit }).await?;
             printer.rows(&page, cells)?;
             let found = u64::try_from(page.len()).unwrap_or(left);
             (shown, left) = (shown + found, left - found.min(left));

@@ -13,9 +13,9 @@ use umbel_settings::LoadOptions;
 use super::filter::FilterArgs;
 use crate::{
     args::{JsonArg, ReasonArg, SureArg},
-    print::{counted, print_one},
+    print::{counted, print_one, remark},
     progress::Progress,
-    tool::{Done, Tool, with_store},
+    tool::{Done, Tool, failed, with_store},
 };
 
 pub(super) const RETRY_EXAMPLES: &str = "\
@@ -24,8 +24,10 @@ Examples:
   umbel dead-letters retry --error \"connection refused\" --dry-run
   umbel dead-letters retry --subscription mail.welcome --through 9000 \\
       --reason \"the mail server is back\"
+  umbel dead-letters retry --subscription mail.welcome --place 1234 --cancel
 
-Those that fail again stay, and are not tried once more by the same command.";
+Those that fail again stay, and are not tried once more by the same command. With --cancel only what was asked for is meant, and none of those \
+before it. A handler goes on with what it has in hand, which the store does not know; pause the subscription before if none is to begin.";
 
 pub(super) const DISCARD_EXAMPLES: &str = "\
 Examples:
@@ -52,6 +54,9 @@ pub(crate) struct ManyArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct RetryArgs {
+    /// Take back that they were asked for; `umbel dead-letters list --asked` shows which were
+    #[arg(long)]
+    cancel: bool,
     #[command(flatten)]
     many: ManyArgs,
 }
@@ -82,21 +87,36 @@ struct Run {
     count: u64,
 }
 
-pub(super) fn retry(options: &LoadOptions, RetryArgs { many }: &RetryArgs) -> Result<(), Failed> {
+pub(super) fn retry(options: &LoadOptions, RetryArgs { cancel, many }: &RetryArgs) -> Result<(), Failed> {
     with_store(options, async |tool| {
+        if *cancel {
+            return take_back(many, tool).await;
+        }
         let act = |filter, limit| Act::RetryLetters { filter, limit };
-        tell(many, "asked for", &many.act(tool, act).await?)
+        tell(many, "asked for", &many.act(tool, &many.filter.get(), None, act).await?)
     })
+}
+
+async fn take_back(many: &ManyArgs, tool: &Tool) -> Done {
+    let act = |filter, limit| Act::CancelRetries { filter, limit };
+    let answer = many.act(tool, &many.filter.get().asked(true), None, act).await?;
+    if answer.matching == 0 {
+        return Err(failed(
+            "no dead letter like that is asked for: nobody did, or it was tried already; `umbel dead-letters list --asked` shows which are",
+        ));
+    }
+    tell(many, "not asked for any more", &answer)?;
+    if !answer.dry_run && answer.letters < answer.matching {
+        remark(&format!("{} of them came first: tried or removed\n", answer.matching - answer.letters));
+    }
+    Ok(())
 }
 
 pub(super) fn discard(options: &LoadOptions, args: &DiscardArgs) -> Result<(), Failed> {
     let many = &args.many;
-    if !many.dry_run {
-        args.sure.confirm("discarding dead letters")?;
-    }
     with_store(options, async |tool| {
         let act = |filter, limit| Act::DiscardLetters { filter, limit };
-        tell(many, "discarded", &many.act(tool, act).await?)
+        tell(many, "discarded", &many.act(tool, &many.filter.get(), Some(args.sure), act).await?)
     })
 }
 
@@ -112,12 +132,20 @@ fn tell(many: &ManyArgs, done: &str, answer: &Answer) -> Done {
 impl ManyArgs {
     /// Does something about all that is meant, by acts that are each short, so that appends go on in between. Each letter is looked at
     /// once, so that one that fails again meanwhile is not asked for for ever.
-    async fn act(&self, tool: &Tool, act: impl Fn(LetterFilter, u32) -> Act) -> Done<Answer> {
-        let filter = self.filter.get();
+    async fn act(
+        &self,
+        tool: &Tool,
+        filter: &LetterFilter,
+        sure: Option<SureArg>,
+        act: impl Fn(LetterFilter, u32) -> Act,
+    ) -> Done<Answer> {
         let matching = tool.store().count_letters(CountLetters { filter: filter.clone() }).await?;
         let mut letters = 0;
         if self.dry_run {
             return Ok(Answer { matching, letters, dry_run: true });
+        }
+        if let Some(sure) = sure.filter(|_| matching > 0) {
+            sure.confirm(&format!("discarding {}", counted(matching, "dead letter")))?;
         }
         let (mut after, mut met) = (None, 0);
         let mut progress = Progress::of("dead letters");
@@ -131,7 +159,7 @@ impl ManyArgs {
             }
             for run in runs(&page) {
                 met += run.count;
-                let meant = run.of(&filter);
+                let meant = run.of(filter);
                 loop {
                     let act = act(meant.clone(), limit);
                     let done = tool.perform(act, self.reason.get()).await?.events;

@@ -18,7 +18,7 @@ pub(crate) enum DeadLettersCommand {
     /// Print a dead letter with its event
     #[command(after_help = show::EXAMPLES)]
     Show(show::ShowArgs),
-    /// Ask for dead letters to be tried again, each with those before it under the same key; recorded in the audit
+    /// Ask for dead letters to be tried again, each with those before it under the same key, or take that back; recorded in the audit
     #[command(after_help = many::RETRY_EXAMPLES)]
     Retry(many::RetryArgs),
     /// Hand other data to the handler than the event has, when the letter is tried again; recorded in the audit

@@ -1,7 +1,7 @@
 //! `umbel projections drop`.
 
 use clap::Args;
-use umbel_core::store::{Act, RemoveRetired};
+use umbel_core::store::{Act, ListProjections, PerformError, Phase, RemoveRetired};
 use umbel_host::Failed;
 use umbel_settings::LoadOptions;
 
@@ -34,8 +34,13 @@ pub(crate) struct DropArgs {
 
 pub(super) fn drop_it(options: &LoadOptions, args: &DropArgs) -> Result<(), Failed> {
     let name = &args.name;
-    args.sure.confirm(&format!("removing projection {name} with all its documents"))?;
     with_store(options, async |tool| {
+        let generations =
+            tool.store().list_projections(ListProjections { projection: Some(name.clone()) }).await?;
+        if generations.iter().all(|one| one.phase == Phase::Removed) {
+            return Err(PerformError::ProjectionNotFound(name.clone()).into());
+        }
+        args.sure.confirm(&format!("removing projection {name} with all its documents"))?;
         let performed =
             tool.perform(Act::DropProjection { projection: name.clone() }, args.reason.get()).await?;
         let (mut progress, mut steps) = (Progress::of("steps of removing"), 0);

@@ -16,14 +16,15 @@ Examples:
   umbel projections list
   umbel projections list --json | jq 'select(.building != []) | .projection'
 
-Behind are events of the log after the checkpoint, also those that the projection does not listen to; their passing is saved only now \
-and then. What holds a projection up is told by the processes behind control.socket.";
+Positions behind are those from the first event that the projection has still to do, to the end of the log; it is up to date when none of \
+the events it listens to is left, wherever its checkpoint stands. Of one whose rule this program does not have all events may be meant: \
+then it is so many at most. What holds a projection up is told by the processes behind control.socket.";
 
 const COLUMNS: [Column; 7] = [
     text("projection"),
     text("version"),
     number("position"),
-    number("behind"),
+    number("positions behind"),
     number("seconds"),
     text("building"),
     text("held up"),
@@ -47,12 +48,15 @@ pub(super) fn list(options: &LoadOptions, args: &ListArgs) -> Result<(), Failed>
 
 fn cells(seen: &Seen) -> [String; 7] {
     let of = |of: fn(&Stage) -> String| seen.serving.as_ref().map(of).unwrap_or_default();
-    let building = |stage: &Stage| format!("{}, {} behind", stage.version(), stage.lag_events);
+    let building = |stage: &Stage| {
+        let behind = if stage.lag_positions > 0 { " behind" } else { "" };
+        format!("{}, {}{behind}", stage.version(), stage.behind())
+    };
     [
         seen.projection.clone(),
         of(Stage::version),
         of(|stage| stage.generation.position.to_string()),
-        of(|stage| stage.lag_events.to_string()),
+        of(Stage::behind),
         of(|stage| stage.lag_seconds.to_string()),
         seen.building.iter().map(building).collect::<Vec<_>>().join("; "),
         seen.held_up.first().cloned().unwrap_or_default(),

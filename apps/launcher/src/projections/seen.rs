@@ -5,13 +5,20 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use umbel_bus::edge;
 use umbel_core::{
+    RecordedEvent,
     document::Direction,
     store::{Generation, ListProjections, Phase, ReadAll, Selector},
 };
-use umbel_host::control::{ControlSettings, Place, Question, Standing, ask};
+use umbel_host::{
+    ExitStatus, Listening, OrExit,
+    control::{ControlSettings, Place, Question, Standing, ask},
+};
 use umbel_settings::{LoadOptions, Settings};
 
-use crate::tool::{Done, Tool};
+use crate::{
+    apps::listening,
+    tool::{Done, Tool},
+};
 
 /// A projection with its generations.
 #[derive(Serialize)]
@@ -32,10 +39,12 @@ pub(super) struct Seen {
 pub(super) struct Stage {
     #[serde(flatten)]
     pub(super) generation: Generation,
-    /// Events behind its checkpoint, also those that it does not listen to.
-    pub(super) lag_events: u64,
-    /// Seconds since the first of them was recorded.
+    /// Positions from the first event that it has still to project to the end of the log; 0 when there is none.
+    pub(super) lag_positions: u64,
+    /// Seconds since that event was recorded.
     pub(super) lag_seconds: u64,
+    /// Whether this program has its rule. Otherwise all events count, also those that it does not listen to.
+    pub(super) is_known: bool,
 }
 
 /// All projections, or the one of this name if it is there.
@@ -45,7 +54,10 @@ pub(super) async fn seen(tool: &Tool, options: &LoadOptions, name: Option<&str>)
     for generation in tool.store().list_projections(request).await? {
         by_name.entry(generation.projection.clone()).or_default().push(generation);
     }
-    let standings = standings(options);
+    // Those of the store were read with them.
+    let settings = Settings::load(options).or_exit(ExitStatus::Settings)?;
+    let (standings, listening) = (standings(&settings), listening(&settings));
+    let stage = async |generation| stage(tool, &listening, generation).await;
     let mut seen = Vec::with_capacity(by_name.len());
     for (projection, generations) in by_name {
         let reasons = standings.iter().filter(|one| one.name == projection);
@@ -58,8 +70,8 @@ pub(super) async fn seen(tool: &Tool, options: &LoadOptions, name: Option<&str>)
         };
         for generation in generations {
             match generation.phase {
-                Phase::Serving => all.serving = Some(stage(tool, generation).await?),
-                Phase::Building => all.building.push(stage(tool, generation).await?),
+                Phase::Serving => all.serving = Some(stage(generation).await?),
+                Phase::Building => all.building.push(stage(generation).await?),
                 Phase::Retired | Phase::Removed => {}
             }
         }
@@ -71,27 +83,35 @@ pub(super) async fn seen(tool: &Tool, options: &LoadOptions, name: Option<&str>)
     Ok(seen)
 }
 
-async fn stage(tool: &Tool, generation: Generation) -> Done<Stage> {
-    let from = Some(generation.position.next());
-    let request = ReadAll { from, direction: Direction::Forward, limit: 1, selector: Selector::all() };
-    let page = tool.store().read_all(request).await?;
-    let since =
-        |at: umbel_core::Timestamp| edge::now().as_micros().saturating_sub(at.as_micros()) / 1_000_000;
-    let first = page.events.first().map(|event| since(event.recorded_at));
+async fn stage(tool: &Tool, listening: &[Listening], generation: Generation) -> Done<Stage> {
+    let Generation { projection, version, position, .. } = &generation;
+    let rule = listening.iter().find(|one| one.projection == projection && one.version == *version);
+    let selector = rule.map_or_else(Selector::all, |rule| Selector::names(rule.events.iter().copied()));
+    let (mut scanned_to, direction) = (*position, Direction::Forward);
+    let (head, first) = loop {
+        let from = Some(scanned_to.next());
+        let page =
+            tool.store().read_all(ReadAll { from, direction, limit: 1, selector: selector.clone() }).await?;
+        scanned_to = page.scanned_to;
+        let first = page.events.into_iter().next();
+        if first.is_some() || scanned_to >= page.head {
+            break (page.head, first);
+        }
+    };
+    let seconds = |event: &RecordedEvent| {
+        edge::now().as_micros().saturating_sub(event.recorded_at.as_micros()) / 1_000_000
+    };
     Ok(Stage {
-        lag_events: page.head.get().saturating_sub(generation.position.get()),
-        lag_seconds: first.map_or(0, |seconds| u64::try_from(seconds).unwrap_or(0)),
+        lag_positions: first.as_ref().map_or(0, |first| head.next().get() - first.position.get()),
+        lag_seconds: first.as_ref().map_or(0, |first| u64::try_from(seconds(first)).unwrap_or(0)),
+        is_known: rule.is_some(),
         generation,
     })
 }
 
 /// What those say who run here and answer. That nobody does is no failure: projections stand in the store.
-fn standings(options: &LoadOptions) -> Vec<Standing> {
-    let Ok(control) =
-        Settings::load(options).and_then(|settings| settings.section::<ControlSettings>("control"))
-    else {
-        return Vec::new();
-    };
+fn standings(settings: &Settings) -> Vec<Standing> {
+    let Ok(control) = settings.section::<ControlSettings>("control") else { return Vec::new() };
     let place = Place::parse(&control.socket).ok().flatten();
     let sockets = place.and_then(|place| place.sockets().ok()).unwrap_or_default();
     let ask = |socket| ask::<Vec<Standing>>(socket, &Question::Standings, control.deadline()).ok();
@@ -104,6 +124,15 @@ impl Stage {
         match self.generation.run {
             1 => self.generation.version.to_string(),
             run => format!("{}, run {run}", self.generation.version),
+        }
+    }
+
+    /// How many positions it is behind, in words.
+    pub(super) fn behind(&self) -> String {
+        match self.lag_positions {
+            0 => "up to date".to_owned(),
+            positions if self.is_known => positions.to_string(),
+            positions => format!("at most {positions}"),
         }
     }
 }

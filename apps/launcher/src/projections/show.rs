@@ -20,7 +20,7 @@ const COLUMNS: [Column; 6] = [
     text("generation"),
     text("version"),
     number("position"),
-    number("behind"),
+    number("positions behind"),
     number("seconds"),
     number("live after"),
 ];
@@ -89,7 +89,7 @@ fn cells(row: &Row<'_>) -> [String; 6] {
         (*word).to_owned(),
         stage.version(),
         stage.generation.position.to_string(),
-        stage.lag_events.to_string(),
+        stage.behind(),
         stage.lag_seconds.to_string(),
         stage.generation.live_after.to_string(),
     ]

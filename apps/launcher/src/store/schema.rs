@@ -120,9 +120,12 @@ pub(super) fn migrations(options: &LoadOptions, args: &MigrationsArgs) -> Result
 pub(super) fn drop(options: &LoadOptions, args: &DropArgs) -> Result<(), Failed> {
     let (_, settings) = store_settings(options)?;
     let place = admin::place(&settings).or_exit(ExitStatus::StartFailed)?;
-    args.sure.confirm(&format!("removing the store {place}"))?;
     without_store(async || {
-        let dropped = admin::drop_store(&settings).await.or_exit(ExitStatus::StartFailed)?;
+        let mut dropped = admin::is_there(&settings).await.or_exit(ExitStatus::StartFailed)?;
+        if dropped {
+            args.sure.confirm(&format!("removing the store {place}"))?;
+            dropped = admin::drop_store(&settings).await.or_exit(ExitStatus::StartFailed)?;
+        }
         let words = if dropped { "the store is gone\n" } else { "there is no store\n" };
         Ok(print_one(args.json.json, &Dropped { dropped }, words)?)
     })

@@ -1,17 +1,22 @@
 //! `umbel streams delete` and `truncate`.
 
-use clap::{Args, value_parser};
-use umbel_core::{
-    StreamName, Version,
-    store::{Act, Performed, Removal},
-};
-use umbel_host::Failed;
-use umbel_settings::LoadOptions;
+use std::collections::BTreeSet;
 
+use clap::{Args, value_parser};
+use serde::Serialize;
+use umbel_core::{
+    Position, StreamName, Version,
+    store::{Act, PerformError, Performed, Removal, StreamInfo, plan::StreamState},
+};
+use umbel_host::{ExitStatus, Failed, OrExit};
+use umbel_settings::{LoadOptions, Settings};
+
+use super::shown::{shown_by, told};
 use crate::{
+    apps::listening,
     args::{JsonArg, ReasonArg, SureArg, expected, stream},
-    print::{counted, print_one},
-    tool::{Done, with_store},
+    print::{counted, print_one, remark},
+    tool::{Done, Tool, with_store},
 };
 
 pub(super) const DELETE_EXAMPLES: &str = "\
@@ -22,7 +27,8 @@ Examples:
       --set store.allow_hard_removal=true
 
 Nobody reads or appends to it any more; the log keeps its events. With --expected only if nobody has appended since. With --hard its \
-events are gone, and the name may be used again.";
+events are gone, and the name may be used again. The domain does not learn of it: what projections made of its events is told, and shows \
+until they are built anew without them.";
 
 pub(super) const TRUNCATE_EXAMPLES: &str = "\
 Examples:
@@ -70,25 +76,40 @@ pub(crate) struct TruncateArgs {
     json: JsonArg,
 }
 
+#[derive(Serialize)]
+struct Deleted {
+    #[serde(flatten)]
+    performed: Performed,
+    /// Those that still show what they made of it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    projections: Option<BTreeSet<&'static str>>,
+}
+
 pub(super) fn delete(options: &LoadOptions, args: &DeleteArgs) -> Result<(), Failed> {
     let stream = &args.stream;
-    args.sure.confirm(&format!("deleting stream {stream}"))?;
-    let expected = expected(args.expected);
-    let act = Act::DeleteStream { stream: stream.clone(), expected, removal: removal(args.hard) };
+    let settings = Settings::load(options).or_exit(ExitStatus::Settings)?;
+    let (expected, removal) = (expected(args.expected), removal(args.hard));
+    let act = Act::DeleteStream { stream: stream.clone(), expected, removal };
     with_store(options, async |tool| {
+        let info = possible(tool, stream, &act).await?;
+        let projections = shown_by(tool, &listening(&settings), &info).await?;
+        remark(&told(projections.as_ref(), args.hard));
+        args.sure.confirm(&format!("deleting stream {stream}"))?;
         let performed = tool.perform(act, args.reason.get()).await?;
-        report(performed, args.json, &format!("deleted stream {stream}"))
+        let words = told_of(performed, &format!("deleted stream {stream}"));
+        Ok(print_one(args.json.json, &Deleted { performed, projections }, &words)?)
     })
 }
 
 pub(super) fn truncate(options: &LoadOptions, args: &TruncateArgs) -> Result<(), Failed> {
-    let (stream, before) = (&args.stream, args.before);
-    args.sure.confirm(&format!("truncating stream {stream} before version {before}"))?;
-    let before = Version::new(before);
+    let (stream, before) = (&args.stream, Version::new(args.before));
     let act = Act::TruncateStream { stream: stream.clone(), before, removal: removal(args.hard) };
     with_store(options, async |tool| {
+        possible(tool, stream, &act).await?;
+        args.sure.confirm(&format!("truncating stream {stream} before version {before}"))?;
         let performed = tool.perform(act, args.reason.get()).await?;
-        report(performed, args.json, &format!("truncated stream {stream}: it begins at version {before}"))
+        let words = told_of(performed, &format!("truncated stream {stream}: it begins at version {before}"));
+        Ok(print_one(args.json.json, &performed, &words)?)
     })
 }
 
@@ -96,12 +117,24 @@ const fn removal(hard: bool) -> Removal {
     if hard { Removal::Hard } else { Removal::Soft }
 }
 
-fn report(performed: Performed, json: JsonArg, what: &str) -> Done {
+/// The stream, if the act can be done as it is now: nobody is asked whether he is sure of what cannot be done.
+async fn possible(tool: &Tool, stream: &StreamName, act: &Act) -> Done<StreamInfo> {
+    if act.is_hard() && !tool.settings.allow_hard_removal {
+        return Err(PerformError::NotAllowed.into());
+    }
+    let info = tool.store().stream_info(stream.clone()).await?;
+    let state =
+        StreamState { version: info.version, deleted: info.deleted_at.is_some(), ..StreamState::default() };
+    act.check(Some(&state), Position::START)?;
+    Ok(info)
+}
+
+fn told_of(performed: Performed, what: &str) -> String {
     let Performed { position, events, links } = performed;
     let mut words = format!("{what}; recorded in the audit at position {position}\n");
     if events + links > 0 {
         let (events, links) = (counted(events, "event"), counted(links, "link"));
         words += &format!("{events} and {links} are gone for good\n");
     }
-    Ok(print_one(json.json, &performed, &words)?)
+    words
 }

@@ -16,11 +16,14 @@ use crate::{
 
 pub(super) const EXAMPLES: &str = "\
 Examples:
-  umbel streams list --search account-
+  umbel streams list --category account
+  umbel streams list --search 0190f5e2
   umbel streams list --sort version --desc --limit 20     the longest
   umbel streams list --sort created --desc --json | head
 
 $all, the log itself, and $audit, which `umbel audit` tells, are among them; `umbel store status` does not count these.
+
+By name, a category is found by an index, however many other streams there are; what only a search finds is looked for among all of them.
 
 By version, which every append changes, all streams are looked at once, and only the first are listed: as many as \
 store.page_size_max, with what --offset skips.";
@@ -32,6 +35,9 @@ pub(crate) struct ListArgs {
     /// Only streams whose names contain this
     #[arg(long, value_name = "TEXT")]
     search: Option<String>,
+    /// Only streams of this category: what is before the first - of their names
+    #[arg(long, value_name = "CATEGORY")]
+    category: Option<String>,
     /// The order
     #[arg(long, value_enum, default_value_t = Sort::Name)]
     sort: Sort,
@@ -75,8 +81,8 @@ pub(super) fn list(options: &LoadOptions, args: &ListArgs) -> Result<(), Failed>
                     return Ok(());
                 }
                 // A search may well leave them out.
-                let system =
-                    if args.search.is_none() { ", the system's own ($all, $audit) included" } else { "" };
+                let all = args.search.is_none() && args.category.is_none();
+                let system = if all { ", the system's own ($all, $audit) included" } else { "" };
                 return Ok(printer.words(&format!("{shown} of {}{system}\n", counted(total, "stream")))?);
             }
             behind = page.streams.last().map(|last| args.sort().place(last));
@@ -89,7 +95,8 @@ impl ListArgs {
     fn request(&self, behind: Option<StreamPlace>, limit: u32) -> ListStreams {
         let direction = if self.desc { Direction::Backward } else { Direction::Forward };
         let offset = if behind.is_some() { 0 } else { self.offset };
-        ListStreams { search: self.search.clone(), sort: self.sort(), direction, behind, offset, limit }
+        let (search, category) = (self.search.clone(), self.category.clone());
+        ListStreams { search, category, sort: self.sort(), direction, behind, offset, limit }
     }
 
     const fn sort(&self) -> StreamSort {

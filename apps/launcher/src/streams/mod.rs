@@ -4,6 +4,7 @@ mod end;
 mod link;
 mod list;
 mod show;
+mod shown;
 
 use clap::Subcommand;
 use umbel_host::Failed;

@@ -107,50 +107,68 @@ pub(crate) struct DeleteArgs {
     json: JsonArg,
 }
 
+/// An act on a subscription that is there.
+struct Change<'a> {
+    name: &'a SubscriptionName,
+    act: Act,
+    /// For what cannot be undone: who is to be sure of it, and what it is.
+    sure: Option<(SureArg, String)>,
+    reason: &'a ReasonArg,
+    json: JsonArg,
+    /// What was done, and to its dead letters.
+    done: (String, &'static str),
+}
+
 pub(super) fn pause(options: &LoadOptions, args: &OneArgs) -> Result<(), Failed> {
-    let act = Act::PauseSubscription { subscription: args.name.clone() };
-    perform(options, act, &args.reason, args.json, (&format!("paused {}", args.name), "discarded"))
+    let OneArgs { name, reason, json } = args;
+    let act = Act::PauseSubscription { subscription: name.clone() };
+    let done = (format!("paused {name}"), "discarded");
+    perform(options, Change { name, act, sure: None, reason, json: *json, done })
 }
 
 pub(super) fn resume(options: &LoadOptions, args: &OneArgs) -> Result<(), Failed> {
-    let act = Act::ResumeSubscription { subscription: args.name.clone() };
-    perform(options, act, &args.reason, args.json, (&format!("resumed {}", args.name), "discarded"))
+    let OneArgs { name, reason, json } = args;
+    let act = Act::ResumeSubscription { subscription: name.clone() };
+    let done = (format!("resumed {name}"), "discarded");
+    perform(options, Change { name, act, sure: None, reason, json: *json, done })
 }
 
 pub(super) fn reset(options: &LoadOptions, args: &ResetArgs) -> Result<(), Failed> {
-    let name = &args.name;
-    args.sure.confirm(&format!("resetting subscription {name}"))?;
+    let ResetArgs { name, reason, json, .. } = args;
     let start = match args.after {
         Some(place) => Start::After(Place::new(place)),
         None if args.current => Start::Current,
         None => Start::Origin,
     };
     let act = Act::ResetSubscription { subscription: name.clone(), start };
-    perform(options, act, &args.reason, args.json, (&format!("reset {name}"), "discarded"))
+    let sure = Some((args.sure, format!("resetting subscription {name}")));
+    let done = (format!("reset {name}"), "discarded");
+    perform(options, Change { name, act, sure, reason, json: *json, done })
 }
 
 pub(super) fn rename(options: &LoadOptions, args: &RenameArgs) -> Result<(), Failed> {
-    let RenameArgs { name, to, .. } = args;
-    args.sure.confirm(&format!("renaming subscription {name} to {to}"))?;
+    let RenameArgs { name, to, reason, json, .. } = args;
     let act = Act::RenameSubscription { subscription: name.clone(), to: to.clone() };
-    perform(options, act, &args.reason, args.json, (&format!("renamed {name} to {to}"), "kept"))
+    let sure = Some((args.sure, format!("renaming subscription {name} to {to}")));
+    let done = (format!("renamed {name} to {to}"), "kept");
+    perform(options, Change { name, act, sure, reason, json: *json, done })
 }
 
 pub(super) fn delete(options: &LoadOptions, args: &DeleteArgs) -> Result<(), Failed> {
-    let name = &args.name;
-    args.sure.confirm(&format!("deleting subscription {name}"))?;
+    let DeleteArgs { name, reason, json, .. } = args;
     let act = Act::DeleteSubscription { subscription: name.clone() };
-    perform(options, act, &args.reason, args.json, (&format!("deleted {name}"), "discarded"))
+    let sure = Some((args.sure, format!("deleting subscription {name}")));
+    let done = (format!("deleted {name}"), "discarded");
+    perform(options, Change { name, act, sure, reason, json: *json, done })
 }
 
-fn perform(
-    options: &LoadOptions,
-    act: Act,
-    reason: &ReasonArg,
-    json: JsonArg,
-    (what, letters): (&str, &str),
-) -> Result<(), Failed> {
+fn perform(options: &LoadOptions, change: Change<'_>) -> Result<(), Failed> {
+    let Change { name, act, sure, reason, json, done: (what, letters) } = change;
     with_store(options, async |tool| {
+        tool.subscription(name).await?;
+        if let Some((sure, doing)) = sure {
+            sure.confirm(&doing)?;
+        }
         let performed = tool.perform(act, reason.get()).await?;
         let mut words = format!("{what}; recorded in the audit at position {}\n", performed.position);
         if performed.events > 0 {

@@ -3,7 +3,7 @@
 use clap::Args;
 use umbel_bus::SubscriptionView;
 use umbel_core::{
-    store::{ListSubscriptions, PartitionState},
+    store::PartitionState,
     subscription::{Start, SubscriptionName},
 };
 use umbel_host::Failed;
@@ -12,7 +12,7 @@ use umbel_settings::LoadOptions;
 use crate::{
     args::{JsonArg, subscription},
     print::{Column, Printer, moment, number, text},
-    tool::{failed, with_store},
+    tool::with_store,
 };
 
 pub(super) const EXAMPLES: &str = "\
@@ -41,15 +41,7 @@ pub(crate) struct ShowArgs {
 
 pub(super) fn show(options: &LoadOptions, args: &ShowArgs) -> Result<(), Failed> {
     with_store(options, async |tool| {
-        let name = Some(args.name.clone());
-        let found =
-            tool.store().view_subscriptions(ListSubscriptions { name, after: None, limit: 1 }).await?;
-        let seen = found.into_iter().next().ok_or_else(|| {
-            failed(format!(
-                "there is no subscription {}; `umbel subscriptions list` shows which there are",
-                args.name
-            ))
-        })?;
+        let seen = tool.subscription(&args.name).await?;
         let mut printer = Printer::new(args.json.json, COLUMNS);
         printer.one(&seen, &described(&seen))?;
         if !args.json.json {

@@ -11,7 +11,7 @@ use tokio::{
     net::{TcpListener, TcpStream},
     time::{Instant, sleep, timeout},
 };
-use umbel_bus::{Delivery, Errand, Parcel};
+use umbel_bus::{Delivery, Errand, Parcel, Reached};
 use umbel_core::Json;
 
 use super::world::*;
@@ -79,6 +79,51 @@ fn a_silent_process_is_given_up_though_callers_hang_up() {
         let ample = query(AMPLE);
         assert!(timeout(Duration::from_millis(50), connection.ask(&ample)).await.is_err());
         while connection.is_open() {
+            sleep(Duration::from_millis(10)).await;
+        }
+    });
+}
+
+/// How the first of those that are known is reached.
+fn reached(side: &Side) -> Reached {
+    side.bus.peers()[0].contact.reached
+}
+
+/// LK-20: given a connection on which nothing travels, when the network is cut without a word, then the other process is away though nobody
+/// asks it anything, and there again once it is reached.
+#[test]
+fn a_quiet_process_that_is_cut_off_is_away() {
+    run(async {
+        let (there, _) = Side::owning("there").await;
+        let here = Side::with(settings(&[("ping_ms", json!(50)), ("connect_timeout_ms", json!(700))])).await;
+        let wire = Wire::to(&there.bus.process()).await;
+        here.knows(&[at(&there.bus.process(), &wire.address)]);
+        assert_eq!(here.ask(Question::Who).await.unwrap(), "there");
+        let answered = || String::from_utf8_lossy(&wire.seen.lock().unwrap()).matches("pong").count();
+        while answered() < 3 {
+            sleep(Duration::from_millis(10)).await;
+        }
+        assert_eq!((reached(&here), wire.made()), (Reached::Connected, 1), "who answers pings is there");
+        wire.hold(true);
+        while reached(&here) == Reached::Connected {
+            sleep(Duration::from_millis(10)).await;
+        }
+        assert_eq!(reached(&here), Reached::Away);
+        wire.hold(false);
+        wire.cut();
+        assert_eq!(here.ask(Question::Who).await.unwrap(), "there");
+    });
+}
+
+/// LK-20: given a connection that carries nothing but pings, then it is closed as idle all the same.
+#[test]
+fn pings_keep_no_connection_open() {
+    run(async {
+        let (there, _) = Side::owning("there").await;
+        let here = Side::with(settings(&[("ping_ms", json!(20)), ("idle_ms", json!(400))])).await;
+        here.knows(&[there.bus.process()]);
+        assert_eq!(here.ask(Question::Who).await.unwrap(), "there");
+        while reached(&here) != Reached::Idle {
             sleep(Duration::from_millis(10)).await;
         }
     });

@@ -123,7 +123,7 @@ pub(super) fn run(test: impl Future<Output = ()>) {
 pub(super) fn settings(changes: &[(&str, serde_json::Value)]) -> LinkSettings {
     let mut settings = json!({
         "address": "127.0.0.1:0", "advertise": "", "secret": "s".repeat(32), "connect_timeout_ms": 5000,
-        "retry_ms": 0, "idle_ms": 60_000, "requests_max": 1024, "frame_max_bytes": 1 << 20,
+        "retry_ms": 0, "idle_ms": 60_000, "ping_ms": 60_000, "requests_max": 1024, "frame_max_bytes": 1 << 20,
         "in_flight_max_bytes": 1 << 26, "connections_max": 16,
         "drain_ms": 10_000, "tls_certificate": "", "tls_key": "", "tls_authority": "",
     });

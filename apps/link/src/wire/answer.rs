@@ -40,6 +40,7 @@ pub(crate) enum CommandFailure {
     Halted { by: String, reason: String },
     WrongVersion { expected: ExpectedVersion, actual: Version },
     NoVersion,
+    Gone { stream: StreamName },
     MetadataNoMap { found: String },
     MetadataNoJson { reason: String },
     MetadataKey { key: String },
@@ -181,6 +182,7 @@ impl From<DispatchError<Json>> for CommandFailure {
                 Self::WrongVersion { expected, actual }
             }
             DispatchError::Refused(Refusal::NoVersion) => Self::NoVersion,
+            DispatchError::Refused(Refusal::Gone { stream }) => Self::Gone { stream },
             DispatchError::Refused(Refusal::Metadata(error)) => match error {
                 MetadataError::NoMap { found } => Self::MetadataNoMap { found: found.to_owned() },
                 MetadataError::NoJson(reason) => Self::MetadataNoJson { reason },
@@ -223,6 +225,7 @@ impl From<CommandFailure> for DispatchError<Json> {
                 Self::Refused(Refusal::WrongVersion { expected, actual })
             }
             CommandFailure::NoVersion => Self::Refused(Refusal::NoVersion),
+            CommandFailure::Gone { stream } => Self::Refused(Refusal::Gone { stream }),
             CommandFailure::MetadataNoMap { found } => {
                 Self::Refused(Refusal::Metadata(MetadataError::NoMap { found: shown(&found) }))
             }

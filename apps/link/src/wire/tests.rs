@@ -142,6 +142,7 @@ fn failures() -> Vec<DispatchError<Json>> {
         DispatchError::Refused(Refusal::Halted { by: "quota", reason: reason() }),
         DispatchError::Refused(Refusal::WrongVersion { expected: ExpectedVersion::NoStream, actual: last }),
         DispatchError::Refused(Refusal::NoVersion),
+        DispatchError::Refused(Refusal::Gone { stream: StreamName::new("a-1").unwrap() }),
         DispatchError::Conflict { attempts: 3 },
         DispatchError::NotYetVisible {
             position: Position::new(8),

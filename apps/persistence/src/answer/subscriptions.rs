@@ -88,6 +88,9 @@ impl Desk {
             Act::RetryLetters { filter, limit } => {
                 Act::RetryLetters { filter: filter.cut(), limit: self.letters(limit) }
             }
+            Act::CancelRetries { filter, limit } => {
+                Act::CancelRetries { filter: filter.cut(), limit: self.letters(limit) }
+            }
             Act::DiscardLetters { filter, limit } => {
                 Act::DiscardLetters { filter: filter.cut(), limit: self.letters(limit) }
             }

@@ -80,7 +80,8 @@ impl State {
 
     pub(super) fn retry_letters(&mut self, filter: &LetterFilter, limit: u32) -> Result<u64, PerformError> {
         self.check_filter(filter)?;
-        let meant = self.letters(filter).filter(|letter| !letter.retry).take(size(limit));
+        let unasked = filter.asked(false);
+        let meant = self.letters(&unasked).take(size(limit));
         let meant: Vec<_> = meant.map(|one| (one.subscription.clone(), one.key, one.place)).collect();
         let mut marked = 0;
         for (name, key, through) in meant {
@@ -93,6 +94,15 @@ impl State {
             }
         }
         Ok(count(marked))
+    }
+
+    pub(super) fn cancel_retries(&mut self, filter: &LetterFilter, limit: u32) -> Result<u64, PerformError> {
+        self.check_filter(filter)?;
+        let asked = filter.asked(true);
+        let letters =
+            self.subscriptions.values_mut().flat_map(|subscription| subscription.letters.values_mut());
+        let meant = letters.filter(|letter| asked.matches(letter)).take(size(limit));
+        Ok(count(meant.map(|letter| letter.retry = false).count()))
     }
 
     pub(super) fn discard_letters(&mut self, filter: &LetterFilter, limit: u32) -> Result<u64, PerformError> {

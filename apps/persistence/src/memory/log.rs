@@ -161,6 +161,9 @@ impl State {
         let mut found: Vec<_> = std::iter::once(self.log_info())
             .chain(streams)
             .filter(|info| info.stream.as_str().contains(search))
+            .filter(|info| {
+                request.category.as_ref().is_none_or(|category| info.stream.category().0 == category)
+            })
             .filter(|info| behind.as_ref().is_none_or(|place| compare(&sort.place(info), place).is_gt()))
             .collect();
         found.sort_by(|a, b| match sort {

@@ -237,6 +237,7 @@ impl State {
                 count(deleted.letters.len())
             }
             Act::RetryLetters { filter, limit } => self.retry_letters(filter, *limit)?,
+            Act::CancelRetries { filter, limit } => self.cancel_retries(filter, *limit)?,
             Act::DiscardLetters { filter, limit } => self.discard_letters(filter, *limit)?,
             Act::EditLetter { subscription, place, data } => {
                 self.edit_letter(subscription, *place, data.clone())?

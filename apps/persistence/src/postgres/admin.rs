@@ -72,6 +72,15 @@ pub(crate) async fn stores(
     Visit::begin(url, near, options).await?.column(STORES, &[&None::<&str>]).await
 }
 
+/// Whether anything is in the schema, whoever made it.
+pub(crate) async fn holds_anything(
+    url: &str,
+    schema: &str,
+    options: &PostgresOptions,
+) -> Result<bool, StoreError> {
+    Ok(!Visit::begin(url, schema, options).await?.objects().await?.is_empty())
+}
+
 /// Removes the store; whether there was one.
 ///
 /// # Errors

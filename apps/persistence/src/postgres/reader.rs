@@ -31,7 +31,7 @@ use self::{known::Known, pace::Pace};
 #[cfg(test)]
 pub(super) use self::{
     queries::{by_narrowness, query_text},
-    streams::list_text,
+    streams::{list_text, version_text},
 };
 pub(super) use crate::postgres::{pool::Abandoned, typed::Param};
 use crate::{

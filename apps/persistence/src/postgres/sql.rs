@@ -107,7 +107,8 @@ statements! {
     open_subscription, reset_followers, list_subscriptions, keep_leases, save_subscription_checkpoints, tell_process,
     park_letters, read_parked_keys, take_letters, settle_letters, list_letters, count_letters, find_meant_letters,
     sweep_letters,
-    pause_subscription, reset_subscription, rename_subscription, delete_subscription, retry_letters, discard_letters, edit_letter,
+    pause_subscription, reset_subscription, rename_subscription, delete_subscription, retry_letters, cancel_retries,
+    discard_letters, edit_letter,
 }
 
 /// The header is for readers of the file; the server gets the statement.

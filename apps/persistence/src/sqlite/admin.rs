@@ -7,12 +7,12 @@ use std::{
 
 use umbel_core::store::StoreError;
 
-use super::{error::store_error, schema};
+use super::{error::store_error, mark::MARK, schema};
 
 const OBJECTS: &str = include_str!("admin/objects.sql");
 
-/// What SQLite puts beside a file.
-const BESIDE: [&str; 3] = ["-wal", "-shm", "-journal"];
+/// What SQLite puts beside a file, and an umbrella that runs over it.
+const BESIDE: [&str; 4] = ["-wal", "-shm", "-journal", MARK];
 
 /// Each migration there is, and whether the file went through it.
 pub(crate) fn migrations(path: &Path) -> Result<Vec<(i64, &'static str, bool)>, StoreError> {
@@ -76,7 +76,7 @@ pub(crate) fn drop_store(path: &Path) -> Result<bool, StoreError> {
     })
 }
 
-fn beside(path: &Path) -> [PathBuf; 3] {
+fn beside(path: &Path) -> [PathBuf; 4] {
     BESIDE.map(|suffix| {
         let mut name = path.as_os_str().to_owned();
         name.push(suffix);

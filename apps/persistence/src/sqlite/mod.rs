@@ -9,6 +9,7 @@ mod error;
 mod extras;
 pub(crate) mod floor;
 mod log;
+mod mark;
 mod read_models;
 mod schema;
 mod sql;
@@ -25,6 +26,7 @@ use std::{
     sync::Arc,
 };
 
+pub(crate) use self::mark::mark;
 use rusqlite::Connection;
 use umbel_core::store::StoreError;
 

@@ -248,6 +248,7 @@ statements! {
     MEANT_LETTERS = "subscriptions/meant_letters",
     COUNT_MEANT_LETTERS = "subscriptions/count_meant_letters",
     RETRY_LETTERS = "subscriptions/retry_letters",
+    CANCEL_RETRY = "subscriptions/cancel_retry",
     EDIT_LETTER = "subscriptions/edit_letter",
 }
 

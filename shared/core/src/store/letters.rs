@@ -137,6 +137,9 @@ pub struct LetterFilter {
     /// Whether it has failed, or only waits behind another one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub failed: Option<bool>,
+    /// Whether somebody asked for it to be tried again.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub asked: Option<bool>,
 }
 
 /// A page of dead letters, sorted by subscription and place. It counts nothing; see [`CountLetters`].
@@ -220,7 +223,8 @@ impl LetterFilter {
     /// Whether a letter is meant.
     #[must_use]
     pub fn matches(&self, letter: &Letter) -> bool {
-        let Self { subscription, place, key, event_name, after, through, error_contains, failed } = self;
+        let Self { subscription, place, key, event_name, after, through, error_contains, failed, asked } =
+            self;
         let has_error = |text: &String| letter.failure.as_ref().is_some_and(|one| one.error.contains(text));
         subscription.as_ref().is_none_or(|name| *name == letter.subscription)
             && place.is_none_or(|place| place == letter.place)
@@ -230,6 +234,13 @@ impl LetterFilter {
             && through.is_none_or(|through| letter.place <= through)
             && error_contains.as_ref().is_none_or(has_error)
             && failed.is_none_or(|failed| failed == letter.failure.is_some())
+            && asked.is_none_or(|asked| asked == letter.retry)
+    }
+
+    /// The same of those that somebody asked for, or of the others.
+    #[must_use]
+    pub fn asked(&self, asked: bool) -> Self {
+        Self { asked: Some(asked), ..self.clone() }
     }
 }
 

@@ -16,6 +16,8 @@ use crate::{
 pub struct ListStreams {
     /// Only streams whose names contain this, case and all.
     pub search: Option<String>,
+    /// Only streams of this category, which sorted by name are found by the index, however many others there are.
+    pub category: Option<String>,
     /// The order; streams that are equal in it come by name, the same way.
     pub sort: StreamSort,
     /// Which way.

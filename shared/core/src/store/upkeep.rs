@@ -113,7 +113,7 @@ pub enum Act {
         projection: String,
     },
     /// Asks for dead letters to be tried again, each with all that are before it under the same key, the oldest first. Those that it was
-    /// asked for already do not count. The filter is recorded with the act, as it is.
+    /// asked for already do not count, whatever the filter says of that. The filter is recorded with the act, as it is.
     ///
     /// It is one short transaction, as [`DiscardLetters`](Self::DiscardLetters) is: to ask for many, do it again, with an id of its own
     /// each time, while it was about as many as its limit. Whatever interrupts that, the next one goes on where the last ended.
@@ -121,6 +121,15 @@ pub enum Act {
         /// Which.
         filter: LetterFilter,
         /// How many at most, sorted by subscription and place, those before them included; the store's `letters_act_max` bounds it.
+        limit: u32,
+    },
+    /// Takes back that dead letters were asked for: only those that were count, whatever the filter says of that, and none of those
+    /// before them. What a handler has in hand at that moment is not known here, and goes on. To take back many, do it again as with
+    /// [`RetryLetters`](Self::RetryLetters).
+    CancelRetries {
+        /// Which.
+        filter: LetterFilter,
+        /// How many at most, sorted by subscription and place; the store's `letters_act_max` bounds it.
         limit: u32,
     },
     /// Removes dead letters unhandled; to remove many, do it again as with [`RetryLetters`](Self::RetryLetters).
@@ -308,6 +317,7 @@ impl Act {
             | Self::RebuildProjection { .. }
             | Self::DropProjection { .. }
             | Self::RetryLetters { .. }
+            | Self::CancelRetries { .. }
             | Self::DiscardLetters { .. }
             | Self::EditLetter { .. } => Ok(()),
         }
@@ -329,6 +339,7 @@ impl Act {
             Self::RebuildProjection { .. } => "umbel.projection_rebuilt",
             Self::DropProjection { .. } => "umbel.projection_dropped",
             Self::RetryLetters { .. } => "umbel.letters_retried",
+            Self::CancelRetries { .. } => "umbel.retries_cancelled",
             Self::DiscardLetters { .. } => "umbel.letters_discarded",
             Self::EditLetter { .. } => "umbel.letter_edited",
         }
@@ -371,9 +382,9 @@ impl Act {
             | Self::ResumeSubscription { subscription }
             | Self::ResetSubscription { subscription, .. }
             | Self::DeleteSubscription { subscription } => (Some(subscription), None),
-            Self::RetryLetters { filter, .. } | Self::DiscardLetters { filter, .. } => {
-                (filter.subscription.as_ref(), filter.place)
-            }
+            Self::RetryLetters { filter, .. }
+            | Self::CancelRetries { filter, .. }
+            | Self::DiscardLetters { filter, .. } => (filter.subscription.as_ref(), filter.place),
             Self::EditLetter { subscription, place, .. } => (Some(subscription), Some(*place)),
             _ => (None, None),
         };

@@ -46,7 +46,9 @@ impl Change {
             }
             // Who follows a stream that is gone for good begins anew.
             Act::DeleteStream { .. } => act.is_hard().then_some(Self::Any),
-            Act::EditLetter { .. }
+            // Nobody holds on to what was asked for: it is read when it is due.
+            Act::CancelRetries { .. }
+            | Act::EditLetter { .. }
             | Act::TruncateStream { .. }
             | Act::Archive { .. }
             | Act::ForgetSubject { .. }

@@ -202,6 +202,7 @@ macro_rules! store_conformance {
             the_list_is_sorted_and_paged,
             the_list_goes_on_behind_a_stream,
             the_list_is_searched,
+            the_list_is_of_a_category,
         ]);
         $crate::store_conformance!(@cases $factory, truncation, [
             a_softly_truncated_stream_begins_later,
@@ -229,6 +230,7 @@ macro_rules! store_conformance {
             letters_are_kept_once,
             a_letter_is_due_when_it_is_first_and_wanted,
             a_retry_takes_along_what_is_before,
+            a_retry_is_taken_back,
             settling_again_changes_nothing,
             lost_leases_touch_no_letters,
             filters_select_letters,

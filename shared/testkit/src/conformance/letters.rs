@@ -172,6 +172,49 @@ pub async fn a_retry_takes_along_what_is_before<S: StoreUnderTest>(store: S) {
     healthy(&store).await;
 }
 
+/// UX-08: what was asked for is taken back, one letter by one and none of those before it; what was done about it meanwhile stays.
+pub async fn a_retry_is_taken_back<S: StoreUnderTest>(store: S) {
+    let events = filled(&store, 9).await;
+    let held = owned(&store).await;
+    let letters = [(1, "k"), (2, "l"), (3, "k"), (4, "k"), (5, "l")]
+        .map(|(at, key)| letter(&held, at, key, Some(failed("no", 1))));
+    park(&store, letters.clone()).await;
+    let asked = async || {
+        let letters = listed(&store, LetterFilter::default().asked(true)).await;
+        letters.iter().map(|one| one.place.get()).collect::<Vec<_>>()
+    };
+    act(&store, &events, retry(4)).await;
+    let cancel = |filter, limit| Act::CancelRetries { filter, limit };
+    assert_eq!(act(&store, &events, cancel(at_place(2), 9)).await.events, 0, "nobody asked for it");
+    let back = events.perform(cancel(at_place(3), 9));
+    let performed = store.ask(back.clone()).await.unwrap();
+    assert_eq!((performed.events, asked().await, due(&store).await), (1, vec![1, 4], vec![1]));
+    assert_eq!(store.ask(back).await, Ok(performed), "the same act again");
+    settle(&store, &letters[0], Settling::Done).await;
+    assert_eq!(
+        (asked().await, due(&store).await),
+        (vec![4], vec![]),
+        "it waits behind the one that was taken back"
+    );
+    act(&store, &events, retry(3)).await;
+    assert_eq!(due(&store).await, [3]);
+    // Whoever had it in hand goes on.
+    act(&store, &events, cancel(at_place(3), 9)).await;
+    settle(&store, &letters[2], Settling::Failed(failed("again", 2))).await;
+    assert_eq!((asked().await, due(&store).await), (vec![4], vec![]));
+    act(&store, &events, retry(3)).await;
+    act(&store, &events, retry(5)).await;
+    // The oldest first, so many at a time, and nothing that was not asked for counts.
+    let some = LetterFilter { subscription: Some(name("s")), ..LetterFilter::default() };
+    for (limit, expected, left) in [(1, 1, &[3, 4, 5][..]), (2, 2, &[5]), (9, 1, &[]), (9, 0, &[])] {
+        assert_eq!(act(&store, &events, cancel(some.asked(false), limit)).await.events, expected);
+        assert_eq!(asked().await, left);
+    }
+    let missing = store.ask(events.perform(cancel(at_place(9), 9))).await;
+    assert_eq!(missing, Err(PerformError::LetterNotFound { subscription: name("s"), place: place(9) }));
+    healthy(&store).await;
+}
+
 /// The same settled again changes nothing, whether the answer was lost or not, and names the free keys again. A letter that was asked
 /// for anew in between stays asked for.
 pub async fn settling_again_changes_nothing<S: StoreUnderTest>(store: S) {
@@ -229,7 +272,7 @@ pub async fn lost_leases_touch_no_letters<S: StoreUnderTest>(store: S) {
 
 /// Dead letters are found by subscription, place, key, event, range, error and state, all together, page by page, and counted.
 pub async fn filters_select_letters<S: StoreUnderTest>(store: S) {
-    filled(&store, 20).await;
+    let events = filled(&store, 20).await;
     let held = owned(&store).await;
     store.ask(super::subscribing::to_log("other")).await.unwrap();
     let claim = (0..PARTITIONS).collect();
@@ -249,12 +292,14 @@ pub async fn filters_select_letters<S: StoreUnderTest>(store: S) {
     park(&store, of(&held)).await;
     let letters = of(&others);
     assert_eq!(store.ask(ParkLetters { subscription: name("other"), letters }).await, Ok(vec![]));
+    let early = LetterFilter { through: Some(place(3)), ..LetterFilter::default() };
+    assert_eq!(act(&store, &events, Act::RetryLetters { filter: early, limit: 99 }).await.events, 6);
     let all = listed(&store, LetterFilter::default()).await;
     let order: Vec<_> = all.iter().map(|one| (one.subscription.to_string(), one.place.get())).collect();
     assert!(order.is_sorted() && all.len() == 24, "{order:?}");
 
     let mut met = 0;
-    for bits in 0..256_u32 {
+    for bits in 0..512_u32 {
         let has = |bit: u32| bits & (1 << bit) != 0;
         let filter = LetterFilter {
             subscription: has(0).then(|| name("other")),
@@ -265,6 +310,7 @@ pub async fn filters_select_letters<S: StoreUnderTest>(store: S) {
             through: has(5).then(|| place(9)),
             error_contains: has(6).then(|| ": a%b_".into()),
             failed: has(7).then_some(has(0) || has(3)),
+            asked: has(8).then_some(!has(0)),
         };
         let expected: Vec<_> = all.iter().filter(|letter| filter.matches(letter)).cloned().collect();
         met += expected.len();

@@ -222,3 +222,55 @@ pub async fn the_list_is_searched<S: StoreUnderTest>(store: S) {
         assert_eq!(list(&store, request).await, (expected, total), "{search}");
     }
 }
+
+/// RD-07: a list of a category has what is of it in every order, and nothing that only begins like it.
+pub async fn the_list_is_of_a_category<S: StoreUnderTest>(store: S) {
+    let events = Events::default();
+    for name in ["a", "a-", "a-1", "a-1-2", "a!", "a.", "aa-1", "A-1", "b-a-1"] {
+        put(&store, events.append(name, NoStream, 1)).await;
+    }
+    for (category, expected) in [
+        ("a", &["a", "a-", "a-1", "a-1-2"][..]),
+        ("a!", &["a!"]),
+        ("$all", &["$all"]),
+        ("a-1", &[]),
+        ("", &[]),
+    ] {
+        for sort in [StreamSort::Name, StreamSort::Version, StreamSort::CreatedAt, StreamSort::DeletedAt] {
+            for direction in [Forward, Backward] {
+                let whole = ListStreams {
+                    category: Some(category.into()),
+                    sort,
+                    direction,
+                    limit: 9,
+                    ..ListStreams::default()
+                };
+                let mut names: Vec<_> = expected.iter().map(|name| (*name).to_owned()).collect();
+                if direction == Backward {
+                    names.reverse();
+                }
+                let total = u64::try_from(names.len()).unwrap();
+                let (mut listed, counted) = list(&store, whole.clone()).await;
+                if sort == StreamSort::CreatedAt {
+                    // Several were created in one moment or in another.
+                    listed.sort_unstable_by(|a, b| if direction == Forward { a.cmp(b) } else { b.cmp(a) });
+                }
+                assert_eq!((&listed, counted), (&names, total), "{category} {sort:?} {direction:?}");
+                for name in ["a-1", "A", "z"].into_iter().filter(|_| sort == StreamSort::Name) {
+                    let behind = Some(StreamPlace { stream: stream(name), at: None });
+                    let further = |one: &&String| {
+                        if direction == Forward { one.as_str() > name } else { one.as_str() < name }
+                    };
+                    let expected: Vec<_> = names.iter().filter(further).cloned().collect();
+                    assert_eq!(
+                        list(&store, ListStreams { behind, ..whole.clone() }).await,
+                        (expected, 0),
+                        "{name}"
+                    );
+                }
+                let searched = list(&store, ListStreams { search: Some("1".into()), ..whole }).await;
+                assert_eq!(searched.1, names.iter().filter(|name| name.contains('1')).count() as u64);
+            }
+        }
+    }
+}

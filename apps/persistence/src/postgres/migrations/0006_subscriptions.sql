@@ -111,6 +111,7 @@ CREATE INDEX letters_by_event_name ON {schema}.letters (event_name, box, place);
 CREATE INDEX letters_failed ON {schema}.letters (box, place) WHERE error IS NOT NULL;
 -- Serve those who ask for many, chunk by chunk: what was asked for before is not gone through again.
 CREATE INDEX letters_unasked ON {schema}.letters (box, place) WHERE NOT retry;
+CREATE INDEX letters_asked ON {schema}.letters (box, place) WHERE retry;
 CREATE INDEX letters_unasked_by_key ON {schema}.letters (box, partition, key, place) WHERE NOT retry;
 
 -- Subscriptions by name, a row for each partition: one of them, or so many behind a name.

@@ -133,12 +133,12 @@ BEGIN
     RETURN QUERY SELECT number, NULL::bigint FROM unnest(refused) AS number;
 END $$;
 
--- Which letters are meant, sorted: see LetterFilter for p_subscription to p_failed, of which null does not restrict. Only those
--- behind p_behind, only those that nobody asked for if p_unasked, and so many at most. Each subscription is looked through by itself,
+-- Which letters are meant, sorted: see LetterFilter for p_subscription to p_asked, of which null does not restrict. Only those
+-- behind p_behind, and so many at most. Each subscription is looked through by itself,
 -- and planned for what is restricted, so that it goes through the index that serves that; those without letters are passed over.
 CREATE FUNCTION {schema}.meant_letters(
     p_subscription text, p_place bigint, p_key text, p_event_name text, p_after bigint, p_through bigint, p_error text,
-    p_failed boolean, p_behind text, p_behind_place bigint, p_unasked boolean, p_limit bigint
+    p_failed boolean, p_asked boolean, p_behind text, p_behind_place bigint, p_limit bigint
 ) RETURNS TABLE (subscription text, box bigint, place bigint) LANGUAGE plpgsql STABLE
 SET plan_cache_mode = force_custom_plan SET jit = off SET enable_seqscan = off
 AS $$
@@ -165,7 +165,7 @@ BEGIN
             AND (p_error IS NULL OR strpos(l.error, p_error) > 0)
             AND (p_failed IS NULL OR (l.error IS NOT NULL) = p_failed)
             AND (p_behind IS NULL OR one.name > p_behind OR l.place > p_behind_place)
-            AND NOT (p_unasked AND l.retry)
+            AND (p_asked IS NULL OR l.retry = p_asked)
         ORDER BY l.place LIMIT wanted;
         GET DIAGNOSTICS found_here = ROW_COUNT;
         wanted := wanted - found_here;
@@ -226,6 +226,26 @@ BEGIN
         GET DIAGNOSTICS asked = ROW_COUNT;
         answer := answer + asked;
     END LOOP;
+    RETURN answer;
+END $$;
+
+-- Takes back that letters were asked for that were found before the log's lock was taken. Returns how many, or as lock_letters does.
+CREATE FUNCTION {schema}.cancel_retries(
+    p_subscription text, p_place bigint, p_subscriptions text[], p_places bigint[]
+) RETURNS bigint LANGUAGE plpgsql
+SET jit = off SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off
+AS $$
+DECLARE
+    answer bigint := {schema}.lock_letters(p_subscription, p_place, p_subscriptions);
+BEGIN
+    IF answer <> 0 THEN
+        RETURN answer;
+    END IF;
+    UPDATE {schema}.letters l SET retry = false
+    FROM unnest(p_subscriptions, p_places) AS found (subscription, place)
+    JOIN {schema}.subscriptions s ON s.name = found.subscription
+    WHERE l.box = s.box AND l.place = found.place AND l.retry;
+    GET DIAGNOSTICS answer = ROW_COUNT;
     RETURN answer;
 END $$;
 

@@ -49,7 +49,8 @@ impl Reader {
         let at = at.flatten().map(PgTimestamp);
         let search = request.search.unwrap_or_default();
         let offset = i64::try_from(request.offset).unwrap_or(i64::MAX / 2);
-        let rows = self.query(&text, &[&search, &offset, &i64::from(request.limit), &name, &at]).await?;
+        let (limit, category) = (i64::from(request.limit), request.category);
+        let rows = self.query(&text, &[&search, &offset, &limit, &name, &at, &category]).await?;
         let total = rows.first().and_then(|row| row.get::<_, Option<i64>>("total"));
         Ok(StreamList { streams: listed(&rows).collect(), total: total.map(i64::unsigned_abs) })
     }
@@ -60,17 +61,21 @@ impl Reader {
         if request.behind.is_some() {
             return Ok(StreamList { streams: Vec::new(), total: None });
         }
-        let text = self.statements.list_streams_by_version.replace("{sorted}", sorted(request.direction));
+        let text = version_text(&self.statements.list_streams_by_version, &request);
         let search = request.search.unwrap_or_default();
         let skipped = usize::try_from(request.offset).unwrap_or(usize::MAX);
         let wanted = skipped.saturating_add(usize::try_from(request.limit).unwrap_or(usize::MAX));
         let most = i64::try_from(wanted).unwrap_or(i64::MAX);
+        let category = request.category.as_deref();
+        let is_listed = |log: &StreamInfo| {
+            log.stream.as_str().contains(&search)
+                && category.is_none_or(|category| category == log.stream.as_str())
+        };
         let log = self.log_info().await?;
-        let mut streams: Vec<_> =
-            Some(log).filter(|log| log.stream.as_str().contains(&search)).into_iter().collect();
+        let mut streams: Vec<_> = Some(log).filter(is_listed).into_iter().collect();
         let (mut total, mut after) = (u64::try_from(streams.len()).unwrap_or_default(), 0_i64);
         loop {
-            let rows = self.query(&text, &[&search, &most, &after, &STEP]).await?;
+            let rows = self.query(&text, &[&search, &most, &after, &STEP, &category]).await?;
             streams.extend(listed(&rows));
             streams.sort_by(|a, b| {
                 let order = (a.version, &a.stream).cmp(&(b.version, &b.stream));
@@ -109,7 +114,24 @@ pub(in crate::postgres) fn list_text(statement: &str, request: &ListStreams) -> 
     let text = statement.replace("{order}", order).replace("{behind}", &behind);
     text.replace("{deleted}", &deleted)
         .replace("{living}", &living)
+        .replace("{within}", &within(request, "$6"))
         .replace("{sorted}", sorted(request.direction))
+}
+
+/// A statement for the first by version, this way.
+pub(in crate::postgres) fn version_text(statement: &str, request: &ListStreams) -> String {
+    statement.replace("{sorted}", sorted(request.direction)).replace("{within}", &within(request, "$5"))
+}
+
+/// The category of the parameter, as a part of the index by name, which also has what lies between it and its `-`. None has a `-` itself.
+fn within(request: &ListStreams, category: &str) -> String {
+    match &request.category {
+        None => format!("{category}::text IS NULL"),
+        Some(_) => format!(
+            "strpos({category}, '-') = 0 AND name >= {category} AND name < {category} || '.' \
+             AND (name = {category} OR starts_with(name, {category} || '-'))"
+        ),
+    }
 }
 
 /// The streams on a page.

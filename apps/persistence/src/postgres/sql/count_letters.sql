@@ -1,5 +1,6 @@
 -- How many dead letters are meant.
 -- Parameters, null restricts nothing: 1 subscription, 2 place, 3 key in words, 4 event name, 5 the place behind which they are,
---   6 the last place, 7 what the error contains, 8 whether they have failed.
--- Always one row. Index: subscriptions_pkey, letters_pkey, letters_by_key_text, letters_by_event_name, letters_failed.
-SELECT count(*) AS letters FROM {schema}.meant_letters($1, $2, $3, $4, $5, $6, $7, $8, NULL, NULL, false, NULL)
+--   6 the last place, 7 what the error contains, 8 whether they have failed, 9 whether somebody asked for them.
+-- Always one row. Index: subscriptions_pkey, letters_pkey, letters_by_key_text, letters_by_event_name,
+--   letters_asked, letters_unasked, letters_failed.
+SELECT count(*) AS letters FROM {schema}.meant_letters($1, $2, $3, $4, $5, $6, $7, $8, $9, NULL, NULL, NULL)

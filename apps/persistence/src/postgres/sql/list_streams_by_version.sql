@@ -1,6 +1,7 @@
 -- The first by version of the next so many streams, in the order of their ids, with how many of these match and where they end.
 -- {sorted} is the direction (empty or DESC).
--- Parameters: 1 what the name contains (empty: anything), 2 how many of the first at most, 3 behind which id, 4 how many streams.
+-- Parameters: 1 what the name contains (empty: anything), 2 how many of the first at most, 3 behind which id, 4 how many streams; 5 the category, to which
+-- {within} restricts the names, or null.
 -- One row whose name is null: none of them matches; if `upto` is null, too, there are no more.
 -- Index: streams_pkey, in its order; events_stream_id_version_key read backwards for each stream's version.
 WITH step AS MATERIALIZED (
@@ -8,7 +9,7 @@ WITH step AS MATERIALIZED (
 ), listed AS MATERIALIZED (
     SELECT v.name, v.version, v.first_version, v.created_at, v.deleted_at
     FROM step JOIN {schema}.versioned_streams v ON v.stream_id = step.stream_id
-    WHERE strpos(v.name, $1) > 0
+    WHERE strpos(v.name, $1) > 0 AND {within}
 ), first AS (
     SELECT * FROM listed ORDER BY version {sorted}, name {sorted} LIMIT $2
 )

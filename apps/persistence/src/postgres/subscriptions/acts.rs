@@ -41,6 +41,7 @@ pub(super) struct FilterParams<'a> {
     through: Option<i64>,
     error: Option<&'a str>,
     failed: Option<bool>,
+    asked: Option<bool>,
 }
 
 pub(super) fn filter_params(filter: &LetterFilter) -> FilterParams<'_> {
@@ -53,13 +54,14 @@ pub(super) fn filter_params(filter: &LetterFilter) -> FilterParams<'_> {
         through: filter.through.map(Place::to_i64),
         error: filter.error_contains.as_deref(),
         failed: filter.failed,
+        asked: filter.asked,
     }
 }
 
 impl FilterParams<'_> {
-    pub(super) fn params(&self) -> [Param<'_>; 8] {
-        let Self { subscription, place, key, event_name, after, through, error, failed } = self;
-        [subscription, place, key, event_name, after, through, error, failed]
+    pub(super) fn params(&self) -> [Param<'_>; 9] {
+        let Self { subscription, place, key, event_name, after, through, error, failed, asked } = self;
+        [subscription, place, key, event_name, after, through, error, failed, asked]
     }
 }
 
@@ -102,6 +104,11 @@ impl Asked {
                     [&name, &place, &meant.subscriptions, &meant.places, &i64::from(*limit)];
                 ask(client, &statements.retry_letters, &params).await
             }
+            Act::CancelRetries { filter, .. } => {
+                let (name, place) = named(filter);
+                let params: [Param<'_>; 4] = [&name, &place, &meant.subscriptions, &meant.places];
+                ask(client, &statements.cancel_retries, &params).await
+            }
             Act::DiscardLetters { filter, .. } => {
                 let (name, place) = named(filter);
                 let params: [Param<'_>; 6] = [
@@ -139,12 +146,13 @@ impl Asked {
 
 impl Reader {
     pub(in crate::postgres) async fn find_meant(&self, act: &Act) -> Result<Meant, StoreError> {
-        let (filter, limit, unasked) = match act {
-            Act::RetryLetters { filter, limit } => (filter_params(filter), i64::from(*limit), true),
-            Act::DiscardLetters { filter, limit } => (filter_params(filter), i64::from(*limit), false),
+        let (filter, limit) = match act {
+            Act::RetryLetters { filter, limit } => (&filter.asked(false), i64::from(*limit)),
+            Act::CancelRetries { filter, limit } => (&filter.asked(true), i64::from(*limit)),
+            Act::DiscardLetters { filter, limit } => (filter, i64::from(*limit)),
             _ => return Ok(Meant::default()),
         };
-        let page: [Param<'_>; 2] = [&unasked, &limit];
+        let (filter, page) = (filter_params(filter), [&limit as Param<'_>]);
         let params = [&filter.params()[..], &page].concat();
         let rows = self.query(&self.statements().find_meant_letters, &params).await?;
         let letters =

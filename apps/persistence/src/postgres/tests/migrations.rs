@@ -48,6 +48,7 @@ async fn every_statement_can_be_prepared() {
                 .replace("{events}", "events")
                 .replace("{order}", "listed.created_at {sorted}, listed.name {sorted}")
                 .replace("{sorted}", "DESC")
+                .replace("{within}", "name >= 'a'")
                 .replace("{open}", "(SELECT count(*) FROM listed) < $6")
                 .replace("{behind}", "(listed.created_at, listed.name) < ($5, $4)")
                 .replace("{deleted}", "(deleted_at, name) < ($5, $4)")

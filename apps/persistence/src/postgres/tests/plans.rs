@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use super::support::{adapter, client, schema};
 use crate::postgres::{
-    reader::list_text,
+    reader::{list_text, version_text},
     sql::{Schema, Statements},
     target::SETTINGS,
     types::PgTimestamp,
@@ -166,13 +166,19 @@ async fn reads_use_the_indexes_that_they_name() {
             };
             let name = behind.map(|_| "s");
             let place = behind.map(|at| StreamPlace { stream: StreamName::new("s").unwrap(), at });
-            let request = ListStreams { sort, direction, behind: place, ..ListStreams::default() };
+            let mut request = ListStreams { sort, direction, behind: place, ..ListStreams::default() };
             let at = behind.flatten().map(PgTimestamp);
-            let params: [&(dyn ToSql + Sync); 5] = [&"", &0_i64, &10_i64, &name, &at];
+            let params: [&(dyn ToSql + Sync); 6] = [&"", &0_i64, &10_i64, &name, &at, &None::<&str>];
             plans.check(&list_text(statement, &request), &params, indexes).await;
+            if sort == StreamSort::Name {
+                request.category = Some("stream".to_owned());
+                let params: [&(dyn ToSql + Sync); 6] = [&"", &0_i64, &10_i64, &name, &at, &request.category];
+                plans.check(&list_text(statement, &request), &params, indexes).await;
+            }
         }
-        let params: [&(dyn ToSql + Sync); 4] = [&"", &10_i64, &0_i64, &100_i64];
-        plans.check(&text(&statements.list_streams_by_version), &params, LISTED).await;
+        let params: [&(dyn ToSql + Sync); 5] = [&"", &10_i64, &0_i64, &100_i64, &None::<&str>];
+        let by_version = ListStreams { direction, ..ListStreams::default() };
+        plans.check(&version_text(&statements.list_streams_by_version, &by_version), &params, LISTED).await;
     }
     for (events, indexes) in [("events", HOT), ("all_events", PRIMARY)] {
         let text = |text: &str| text.replace("{events}", events);

@@ -36,9 +36,11 @@ pub(super) fn list_streams(
         StreamSort::DeletedAt => LIST_STREAMS_DELETED_BACKWARD,
     };
     let way = if forward { 1 } else { -1 };
-    let fixed: [&dyn ToSql; 3] = [&search, &request.limit, &offset];
+    let category = request.category.as_deref();
+    let (first, end) = names(category, behind, request.direction);
+    let fixed: [&dyn ToSql; 4] = [&search, &request.limit, &offset, &category];
     let more: &[&dyn ToSql] = match request.sort {
-        StreamSort::Name => &[&behind],
+        StreamSort::Name => &[&first, &end],
         StreamSort::Version => &[&way],
         StreamSort::CreatedAt | StreamSort::DeletedAt => &[&behind, &at],
     };
@@ -47,7 +49,9 @@ pub(super) fn list_streams(
         snapshot.prepare_cached(sql)?.query_map(parameters.as_slice(), info)?.collect();
     let total = match behind {
         None => {
-            Some(snapshot.prepare_cached(COUNT_STREAMS)?.query_row([search], |row| row.get::<_, i64>(0))?)
+            let all = names(category, None, request.direction);
+            let matching = params![search, category, all.0, all.1];
+            Some(snapshot.prepare_cached(COUNT_STREAMS)?.query_row(matching, |row| row.get::<_, i64>(0))?)
         }
         Some(_) => None,
     };
@@ -72,6 +76,21 @@ pub(super) fn list_claims(connection: &Connection, request: &ListClaims) -> rusq
 fn claim(row: &Row<'_>) -> rusqlite::Result<Claim> {
     let name = ClaimName { scope: row.get(0)?, value: row.get(1)? };
     Ok(Claim { name, owner: row.get(2)? })
+}
+
+/// From which name on, and before which, the index by name has what is of the category and behind a place: also what lies between the
+/// category and its `-`.
+fn names(category: Option<&str>, behind: Option<&str>, direction: Direction) -> (String, Option<String>) {
+    let first = category.unwrap_or_default().to_owned();
+    let end = category.map(|category| format!("{category}."));
+    match (direction, behind) {
+        (_, None) => (first, end),
+        (Direction::Forward, Some(behind)) => (first.max(format!("{behind}\0")), end),
+        (Direction::Backward, Some(behind)) => {
+            let end = end.filter(|end| end.as_str() < behind);
+            (first, Some(end.unwrap_or_else(|| behind.to_owned())))
+        }
+    }
 }
 
 fn info(row: &Row<'_>) -> rusqlite::Result<StreamInfo> {

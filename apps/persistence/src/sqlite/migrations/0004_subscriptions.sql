@@ -99,4 +99,5 @@ CREATE INDEX letters_by_event_name ON letters (event_name, box, place);
 CREATE INDEX letters_failed ON letters (box, place) WHERE error IS NOT NULL;
 -- Serve those who ask for many, chunk by chunk: what was asked for before is not gone through again.
 CREATE INDEX letters_unasked ON letters (box, place) WHERE retry = 0;
+CREATE INDEX letters_asked ON letters (box, place) WHERE retry = 1;
 CREATE INDEX letters_unasked_by_key ON letters (box, partition, key, place) WHERE retry = 0;

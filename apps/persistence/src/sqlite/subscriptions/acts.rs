@@ -12,8 +12,8 @@ use super::{leases::start_after, letters, meant::Meant};
 use crate::sqlite::{
     read_models,
     sql::{
-        DELETE_PARTITIONS, DELETE_SUBSCRIPTION, EDIT_LETTER, FIND_SUBSCRIPTION, FORGET_HANDLED, KEEP_EPOCH,
-        LETTERS_OF, LIST_FOLLOWERS, LOSE_BOX, MOVE_START, PAUSE_SUBSCRIPTION, REMOVE_MEMBERS,
+        CANCEL_RETRY, DELETE_PARTITIONS, DELETE_SUBSCRIPTION, EDIT_LETTER, FIND_SUBSCRIPTION, FORGET_HANDLED,
+        KEEP_EPOCH, LETTERS_OF, LIST_FOLLOWERS, LOSE_BOX, MOVE_START, PAUSE_SUBSCRIPTION, REMOVE_MEMBERS,
         RENAME_PARTITIONS, RENAME_SUBSCRIPTION, RESET_PARTITIONS, RETRY_LETTERS,
     },
 };
@@ -39,6 +39,7 @@ pub(in crate::sqlite) fn act(
         }
         Act::DeleteSubscription { subscription } => delete(connection, subscription.as_str())?,
         Act::RetryLetters { filter, limit } => retry(connection, filter, *limit)?,
+        Act::CancelRetries { filter, limit } => cancel(connection, filter, *limit)?,
         Act::DiscardLetters { filter, limit } => discard(connection, filter, *limit)?,
         Act::EditLetter { subscription, place, data } => {
             let row = params![subscription.as_str(), place.to_i64(), data.as_ref().map(Json::as_str)];
@@ -152,13 +153,22 @@ fn delete(connection: &Connection, name: &str) -> rusqlite::Result<usize> {
 fn retry(connection: &Connection, filter: &LetterFilter, limit: u32) -> rusqlite::Result<usize> {
     let mut asked = 0;
     for Letter { subscription, partition, key, place, .. } in
-        Meant::by(filter).unasked().list(connection, limit)?
+        Meant::by(&filter.asked(false)).list(connection, limit)?
     {
         let left = limit.saturating_sub(u32::try_from(asked).unwrap_or(limit));
         let queue = params![subscription.as_str(), partition, key.to_i64(), place.to_i64(), left];
         asked += connection.prepare_cached(RETRY_LETTERS)?.execute(queue)?;
     }
     Ok(asked)
+}
+
+fn cancel(connection: &Connection, filter: &LetterFilter, limit: u32) -> rusqlite::Result<usize> {
+    let mut taken_back = 0;
+    for Letter { subscription, place, .. } in Meant::by(&filter.asked(true)).list(connection, limit)? {
+        let letter = params![subscription.as_str(), place.to_i64()];
+        taken_back += connection.prepare_cached(CANCEL_RETRY)?.execute(letter)?;
+    }
+    Ok(taken_back)
 }
 
 fn discard(connection: &Connection, filter: &LetterFilter, limit: u32) -> rusqlite::Result<usize> {

@@ -28,19 +28,12 @@ pub(in crate::sqlite) struct Meant<'a> {
     scope: Scope<'a>,
     /// Behind which place.
     after: Option<Place>,
-    /// Only those that nobody asked for.
-    unasked: bool,
 }
 
 impl<'a> Meant<'a> {
     pub(in crate::sqlite) fn by(filter: &'a LetterFilter) -> Self {
         let scope = filter.subscription.as_ref().map_or(Scope::All, |name| Scope::Of(name.as_str()));
-        Self { filter, scope, after: filter.after, unasked: false }
-    }
-
-    /// Of these, what nobody asked for.
-    pub(in crate::sqlite) const fn unasked(self) -> Self {
-        Self { unasked: true, ..self }
+        Self { filter, scope, after: filter.after }
     }
 
     /// Those behind a letter: the rest of its subscription, and the subscriptions behind it.
@@ -110,10 +103,11 @@ impl<'a> Meant<'a> {
 
     /// What stands for a name itself, so that an index of only such letters serves it.
     fn word(self, name: &str) -> Option<&'static str> {
-        match (name, self.filter.failed) {
-            ("failed", Some(true)) => Some("NOT NULL"),
-            ("failed", Some(false)) => Some("NULL"),
-            ("retry", _) if self.unasked => Some("0"),
+        match (name, self.filter.failed, self.filter.asked) {
+            ("failed", Some(true), _) => Some("NOT NULL"),
+            ("failed", Some(false), _) => Some("NULL"),
+            ("retry", _, Some(true)) => Some("1"),
+            ("retry", _, Some(false)) => Some("0"),
             _ => None,
         }
     }
@@ -136,15 +130,15 @@ impl<'a> Meant<'a> {
 
     /// What is the narrowest as a rule leads to the letters.
     fn index(self) -> &'static str {
-        let LetterFilter { place, key, event_name, error_contains, failed, .. } = self.filter;
+        let LetterFilter { place, key, event_name, error_contains, failed, asked, .. } = self.filter;
         if place.is_some() {
             PRIMARY
         } else if key.is_some() {
             "letters_by_key_text"
         } else if event_name.is_some() {
             "letters_by_event_name"
-        } else if self.unasked {
-            "letters_unasked"
+        } else if let Some(asked) = asked {
+            if *asked { "letters_asked" } else { "letters_unasked" }
         } else if error_contains.is_some() || *failed == Some(true) {
             "letters_failed"
         } else {

@@ -255,7 +255,7 @@ fn letters_use_the_named_index() {
     let (key, event, primary) =
         ("letters_by_key_text (", "letters_by_event_name (", "sqlite_autoindex_letters_1 (");
     let mut seen = BTreeSet::new();
-    for bits in 0..512_u32 {
+    for bits in 0..1024_u32 {
         let has = |bit: u32| bits & (1 << bit) != 0;
         let filter = LetterFilter {
             subscription: has(0).then(|| SubscriptionName::new("s").unwrap()),
@@ -266,19 +266,20 @@ fn letters_use_the_named_index() {
             through: has(5).then(|| Place::new(9)),
             error_contains: has(6).then(|| "error".into()),
             failed: has(7).then_some(has(0)),
+            asked: has(8).then_some(has(9)),
         };
         let index = match filter {
             LetterFilter { place: Some(_), .. } => primary,
             LetterFilter { key: Some(_), .. } => key,
             LetterFilter { event_name: Some(_), .. } => event,
-            _ if has(8) => "letters_unasked (",
+            LetterFilter { asked: Some(true), .. } => "letters_asked (",
+            LetterFilter { asked: Some(false), .. } => "letters_unasked (",
             LetterFilter { error_contains: Some(_), .. } | LetterFilter { failed: Some(true), .. } => {
                 "letters_failed ("
             }
             _ => primary,
         };
-        let all = Meant::by(&filter);
-        let whole = if has(8) { all.unasked() } else { all };
+        let whole = Meant::by(&filter);
         let (name, place) = (SubscriptionName::new("r").unwrap(), Place::new(3));
         for meant in [vec![whole], whole.behind(&name, place)].concat() {
             for template in [sql::LIST_LETTERS, sql::COUNT_MEANT_LETTERS] {
