@@ -12,14 +12,15 @@ use std::{
 use tokio::{
     runtime::Builder,
     sync::{oneshot, watch},
+    task::JoinSet,
     time::timeout,
 };
 use tokio_postgres::{Client, NoTls};
 use umbel_core::{
-    Json, Position, Timestamp,
+    ExpectedVersion, Json, Position, StreamName, Timestamp,
     document::{Direction, DocumentKey, DocumentWrite},
     store::{
-        Append, OpenProjection, Phase, ReadAll, SaveProjection, SaveProjectionError, Selector,
+        Append, LinkEvents, OpenProjection, Phase, ReadAll, SaveProjection, SaveProjectionError, Selector,
         SwitchProjection,
     },
 };
@@ -107,7 +108,7 @@ async fn write(store: Arc<dyn Adapter>, stop: Arc<AtomicBool>, rounds: watch::Se
     let events = Events::default();
     let mut round = 0;
     while !stop.load(Ordering::Relaxed) {
-        append(&*store, events.append("s", umbel_core::ExpectedVersion::Any, 1)).await;
+        append(&*store, events.append("s", ExpectedVersion::Any, 1)).await;
         store.save_projection(save("test.one/1", round)).await.unwrap();
         round += 1;
         rounds.send_replace(round);
@@ -185,6 +186,45 @@ async fn tenants_share_one_pool() {
     }
 }
 
+/// OP-05: given tenants that are idle, then their connections for writing are closed, those of acts too, while another one writes, and
+/// opened again when they are needed.
+#[tokio::test]
+async fn an_idle_tenant_gives_up_its_connections_for_writing() {
+    const POOL: usize = 1;
+    let mut place = Place::with(3, POOL).await;
+    place.tenants = Tenants::at(&StoreSettings { writer_idle_ms: 30, ..place.tenants.settings.clone() });
+    let (mut stores, mut attending) = (Vec::new(), JoinSet::new());
+    for number in 0..3 {
+        let store = place.open(number).await;
+        let attended = Arc::clone(&store);
+        attending.spawn(async move { attended.attend().await });
+        stores.push(store);
+    }
+    let (busy, idle) = stores.split_first().unwrap();
+    let events = Events::default();
+    for _ in 0..3 {
+        for store in idle {
+            let one = events.append("s", ExpectedVersion::Any, 1);
+            let request = LinkEvents {
+                stream: StreamName::of("linked", "s").unwrap(),
+                expected: ExpectedVersion::Any,
+                events: vec![one.streams[0].events[0].id],
+            };
+            append(&**store, one).await;
+            store.link(request, Timestamp::from_micros(1)).await.unwrap();
+        }
+        // The pool's, perhaps, and the one that writes.
+        let most = i64::try_from(POOL + 1).unwrap();
+        soon(async {
+            while place.backends().await > most {
+                append(&**busy, events.append("s", ExpectedVersion::Any, 1)).await;
+            }
+        })
+        .await;
+    }
+    place.until_backends(|count| count <= i64::try_from(POOL).unwrap()).await;
+}
+
 /// OP-05: the runtime that a store works on, and that opened a connection of the pool, ends while another store is waiting
 /// for an answer: it gets it. Whether the connection was opened before the pool was shared, or after.
 #[tokio::test]
@@ -248,7 +288,7 @@ async fn a_projection_stands_in_each_tenant_for_itself() {
     };
     let events = Events::default();
     for store in [&one, &other] {
-        append(&**store, events.append("s", umbel_core::ExpectedVersion::Any, 3)).await;
+        append(&**store, events.append("s", ExpectedVersion::Any, 3)).await;
         store.open_projection(open(1)).await.unwrap();
         store.save_projection(write("test.list/1", "first")).await.unwrap();
     }
