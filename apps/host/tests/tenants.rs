@@ -124,7 +124,7 @@ impl House {
 }
 
 /// Runs a test in a process with tenants on SQLite, and in one with tenants on PostgreSQL.
-fn in_every_house(test: impl AsyncFn(&House)) {
+fn in_every_house(test: &impl AsyncFn(&House)) {
     let lives = async |house: House| {
         test(&house).await;
         assert_eq!(house.supervisor.shut_down().await, Outcome::Stopped);
@@ -156,11 +156,11 @@ async fn planned(bus: &Bus) -> usize {
     bus.store().read_outbox(request).await.unwrap().len()
 }
 
-/// OP-12: given two tenants in one process with the same apps, then what is asked of one is in one alone: streams, documents, claims, dead
+/// OP-12, PJ-04: given two tenants in one process with the same apps, then what is asked of one is in one alone: streams, documents, claims, dead
 /// letters, what subscriptions get, what is planned, and what stands in the tree. CM-10: and middleware of one changes what it does alone.
 #[test]
 fn tenants_of_one_process_share_nothing() {
-    in_every_house(async |house| {
+    in_every_house(&async |house| {
         let worlds = house.worlds().await;
         let [one, other] = &worlds;
         let strong = || DispatchOptions::default().strong();
@@ -224,7 +224,7 @@ fn tenants_of_one_process_share_nothing() {
 /// nothing of what was removed.
 #[test]
 fn one_tenant_comes_and_goes_while_the_other_goes_on() {
-    in_every_house(async |house| {
+    in_every_house(&async |house| {
         let worlds = house.worlds().await;
         let (going, [_, staying]) = (&house.names[0], &worlds);
         assert!(matches!(house.tenancy.start(going), Err(TenancyError::Started { name }) if name == *going));
@@ -233,6 +233,9 @@ fn one_tenant_comes_and_goes_while_the_other_goes_on() {
         }
         assert_eq!(house.tenancy.stop(going).await, Some(Outcome::Stopped));
         assert_eq!(house.tenancy.names(), [house.names[1].clone()]);
+        let soon = DispatchOptions::default().deadline(SHORT);
+        let unanswered = worlds[0].bus.dispatch_with(deposit("ada", 1), soon).await;
+        assert!(unanswered.as_ref().is_err_and(|error| error.code() != "timeout"), "{unanswered:?}");
         assert!(house.tenancy.bus(going).is_none() && house.tenancy.stop(going).await.is_none());
         let gone = house.tenancy.wait_until_up(going, AMPLE).await;
         assert!(matches!(gone, Err(TenancyError::NotStarted { .. })), "{gone:?}");
@@ -257,7 +260,7 @@ fn one_tenant_comes_and_goes_while_the_other_goes_on() {
 /// anew, as often as it takes, and nothing of another one or of the process is restarted, or takes it for not ready.
 #[test]
 fn what_fails_in_one_tenant_disturbs_no_other() {
-    in_every_house(async |house| {
+    in_every_house(&async |house| {
         let [one, other] = house.worlds().await;
         let failing = &house.names[0];
         house.tenancy.start(HOMELESS).unwrap();
