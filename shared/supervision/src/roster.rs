@@ -43,14 +43,15 @@ pub struct Taken {
 /// Who is wanted.
 #[derive(Default)]
 struct List {
-    members: Mutex<Vec<Arc<Member>>>,
+    members: Mutex<Vec<Member>>,
     /// Wakes the runner: the list is another one, or somebody on it or off it has ended.
     changed: Notify,
 }
 
 struct Member {
     group: Group,
-    stand: watch::Sender<Stand>,
+    /// The same one is the same member.
+    stand: Arc<watch::Sender<Stand>>,
 }
 
 /// How far a member has come.
@@ -66,7 +67,8 @@ enum Stand {
 
 /// A member in the hands of the runner.
 struct Life {
-    member: Arc<Member>,
+    name: String,
+    stand: Arc<watch::Sender<Stand>>,
     stop: watch::Sender<bool>,
     task: JoinHandle<()>,
 }
@@ -87,7 +89,7 @@ impl Roster {
             return Err(Taken { name: group.name });
         }
         let group = group.restart(Restart::Independent);
-        members.push(Arc::new(Member { group, stand: watch::Sender::new(Stand::Listed) }));
+        members.push(Member { group, stand: Arc::new(watch::Sender::new(Stand::Listed)) });
         self.list.changed.notify_one();
         Ok(())
     }
@@ -112,7 +114,7 @@ impl Roster {
 
     /// The part of the tree that is a group's, once it has its place there; `None` if there is none of that name, or no more.
     pub fn tree(&self, name: &str) -> impl Future<Output = Option<Tree>> + Send + 'static + use<> {
-        let stand = self.list.find(name).map(|member| member.stand.subscribe());
+        let stand = self.list.find(name);
         async move {
             match &*stand?.wait_for(|stand| !matches!(stand, Stand::Listed)).await.ok()? {
                 Stand::Placed(tree) => Some(tree.clone()),
@@ -123,8 +125,9 @@ impl Roster {
 }
 
 impl List {
-    fn find(&self, name: &str) -> Option<Arc<Member>> {
-        self.members().iter().find(|member| member.group.name == name).cloned()
+    fn find(&self, name: &str) -> Option<watch::Receiver<Stand>> {
+        let members = self.members();
+        members.iter().find(|member| member.group.name == name).map(|member| member.stand.subscribe())
     }
 
     /// Takes one off; how it stands, and whether it has, or had, a place in the tree.
@@ -138,14 +141,14 @@ impl List {
     }
 
     /// Each change under the lock is whole, so a panic elsewhere cannot have left half of one.
-    fn members(&self) -> MutexGuard<'_, Vec<Arc<Member>>> {
+    fn members(&self) -> MutexGuard<'_, Vec<Member>> {
         self.members.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Life {
     fn has_ended(&self) -> bool {
-        matches!(*self.member.stand.borrow(), Stand::Ended(_))
+        matches!(*self.stand.borrow(), Stand::Ended(_))
     }
 }
 
@@ -184,18 +187,18 @@ impl Roster {
         let members = self.list.members();
         lives.retain(|life| !life.has_ended());
         for life in &*lives {
-            if !members.iter().any(|member| Arc::ptr_eq(member, &life.member)) {
+            if !members.iter().any(|member| Arc::ptr_eq(&member.stand, &life.stand)) {
                 life.stop.send_replace(true);
             }
         }
         for member in &*members {
-            if lives.iter().all(|life| life.member.group.name != member.group.name) {
+            if lives.iter().all(|life| life.name != member.group.name) {
                 lives.push(self.start(member, node));
             }
         }
     }
 
-    fn start(&self, member: &Arc<Member>, parent: &Arc<Node>) -> Life {
+    fn start(&self, member: &Member, parent: &Arc<Node>) -> Life {
         let (tree, node) = parent.place(&member.group);
         member.stand.send_replace(Stand::Placed(tree));
         let (stop, stop_seen) = watch::channel(false);
@@ -205,22 +208,24 @@ impl Roster {
             self.policy.backoff,
             vec![Restart::Independent],
         );
-        let (list, ending, parent) = (Arc::clone(&self.list), Arc::clone(member), Arc::clone(parent));
+        let (list, parent) = (Arc::clone(&self.list), Arc::clone(parent));
+        let (group, stand) = (member.group.clone(), Arc::clone(&member.stand));
         let task = actix::spawn(async move {
-            live(&ending.group, &node, stop_seen, decider).await;
+            // What it was made of goes with it, before whoever waits for its end learns of that.
+            live(group, &node, stop_seen, decider).await;
             // What ends with the tree stays to be looked at.
-            if !list.members().iter().any(|member| Arc::ptr_eq(member, &ending)) {
+            if !list.members().iter().any(|member| Arc::ptr_eq(&member.stand, &stand)) {
                 parent.remove(&node);
             }
-            ending.stand.send_replace(Stand::Ended(outcome_of_stop(&node)));
+            stand.send_replace(Stand::Ended(outcome_of_stop(&node)));
             list.changed.notify_one();
         });
-        Life { member: Arc::clone(member), stop, task }
+        Life { name: member.group.name.clone(), stand: Arc::clone(&member.stand), stop, task }
     }
 }
 
 /// Runs a group, again and again, until it is told to stop.
-async fn live(group: &Group, node: &Arc<Node>, mut stop: watch::Receiver<bool>, mut decider: Decider) {
+async fn live(group: Group, node: &Arc<Node>, mut stop: watch::Receiver<bool>, mut decider: Decider) {
     let (began, mut has_been_up) = (Instant::now(), false);
     loop {
         let (ready, was_ready) = watch::channel(false);
