@@ -35,6 +35,7 @@ mod schedule;
 mod settings;
 mod standalone;
 mod subscription;
+mod tenancy;
 mod umbrella;
 
 pub use aggregate::{StateError, state_at, state_at_from_snapshot};
@@ -55,6 +56,7 @@ pub use subscription::{
     AckError, Batch, Delivered, OnFailure, SubscribeError, Subscriber, Subscription, SubscriptionSettings,
     SubscriptionView, subscribe, subscriptions,
 };
+pub use tenancy::{Tenancy, TenancyError};
 pub use umbrella::{Foundation, RunError, StopSignals, TreeView, Umbrella};
 
 pub use umbel_bus::{
@@ -92,3 +94,8 @@ struct GuideToCommandsAndAggregates;
 #[cfg(doctest)]
 #[doc = include_str!("../../../docs/guides/projections.md")]
 struct GuideToProjections;
+
+/// The guide's examples, which are doctests by this.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/guides/tenants.md")]
+struct GuideToTenants;

@@ -8,6 +8,7 @@ use std::{
     time::Duration,
 };
 
+use futures_util::FutureExt;
 use tokio::{
     signal::unix::{Signal, SignalKind, signal},
     time::{Instant, timeout},
@@ -15,7 +16,8 @@ use tokio::{
 use umbel_bus::{AskError, Bus, BusSettings, GetTree, Middleware};
 use umbel_settings::{LoadOptions, Settings};
 use umbel_supervision::{
-    Child, Group, Outcome, Policy, Restart, State, Supervisor, Tree, TreeNode, Worker, install_panic_hook,
+    Child, Group, Kind, Outcome, Policy, Restart, Roster, State, Supervisor, Tree, TreeNode, Worker,
+    install_panic_hook,
 };
 use umbel_telemetry::TelemetrySettings;
 
@@ -26,6 +28,7 @@ use crate::{
     handler::query_worker,
     settings::HostSettings,
     subscription::Registry,
+    tenancy::TenancyError,
 };
 
 /// Stopping in order takes at most so many times `supervision.stop_within_ms`: parts stop one after the other, but
@@ -63,7 +66,15 @@ pub struct Umbrella {
 /// The tree of an umbrella, for parts of it that report on the whole: they are made before it is started. Clones
 /// see the same tree.
 #[derive(Clone, Default)]
-pub struct TreeView(Arc<OnceLock<Tree>>);
+pub struct TreeView(Arc<OnceLock<Seen>>);
+
+/// What a view looks at.
+enum Seen {
+    /// The tree of a process.
+    Whole(Tree),
+    /// A tenant's part of it.
+    Tenant(Roster, String),
+}
 
 /// Why an umbrella ended that was not told to, or did not end in order.
 #[derive(Debug, thiserror::Error)]
@@ -190,6 +201,12 @@ impl Foundation {
 }
 
 impl Umbrella {
+    /// Its name; of a tenant's, the tenant's.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        self.root.name()
+    }
+
     /// Adds a part. Parts start in this order and stop in reverse.
     #[must_use]
     pub fn with(mut self, part: impl Into<Child>) -> Self {
@@ -232,8 +249,17 @@ impl Umbrella {
     pub fn start(self) -> Supervisor {
         let supervisor = Supervisor::start(self.root);
         // An umbrella is started once: starting takes it.
-        drop(self.view.0.set(supervisor.tree()));
+        drop(self.view.0.set(Seen::Whole(supervisor.tree())));
         supervisor
+    }
+
+    /// Starts it among these tenants.
+    pub(crate) fn join(self, tenants: &Roster) -> Result<(), TenancyError> {
+        App::check(&self.apps)?;
+        let name = self.name().to_owned();
+        tenants.add(self.root).map_err(|taken| TenancyError::Started { name: taken.name })?;
+        drop(self.view.0.set(Seen::Tenant(tenants.clone(), name)));
+        Ok(())
     }
 
     /// Runs it until it is told to stop by SIGTERM or SIGINT, or until it cannot go on. `announce` is called once,
@@ -279,7 +305,7 @@ async fn stop(supervisor: &Supervisor, limit: Duration, signals: &mut StopSignal
     tracing::info!("stopping: finishing what is in flight");
     tokio::select! {
         stopped = timeout(limit, supervisor.shut_down()) => {
-            let not_stopped = |_| RunError::NotStopped { limit, parts: workers(&supervisor.tree(), has_not_ended) };
+            let not_stopped = |_| RunError::NotStopped { limit, parts: workers(&supervisor.tree().snapshot(), |_| true, has_not_ended) };
             RunError::check(stopped.map_err(not_stopped)?)?;
         }
         () = signals.again() => return Err(RunError::Interrupted),
@@ -321,17 +347,21 @@ impl StopSignals {
 }
 
 impl TreeView {
-    /// The tree, or `None` before the start.
+    /// The tree, or `None` before the start. Of a tenant's umbrella, what it is of its process's tree, and `None` after it was stopped.
     #[must_use]
-    pub fn tree(&self) -> Option<&Tree> {
-        self.0.get()
+    pub fn tree(&self) -> Option<Tree> {
+        match self.0.get()? {
+            Seen::Whole(tree) => Some(tree.clone()),
+            Seen::Tenant(roster, name) => roster.tree(name).now_or_never().flatten(),
+        }
     }
 
-    /// Paths of the workers that are not up, those aside that others do without and those below `except`; all of it before the start.
+    /// Paths of the workers that are not up, those aside that others do without, such as tenants, and those below `except`; all of it
+    /// before the start.
     #[must_use]
     pub fn not_up(&self, except: &str) -> Vec<String> {
         let Some(tree) = self.tree() else { return vec!["the supervision tree".to_owned()] };
-        let mut paths = workers(tree, |worker| worker.restart != Restart::Independent && !worker.is_up());
+        let mut paths = needed_and_not_up(&tree.snapshot());
         paths.retain(|path| path.split('/').nth(1) != Some(except));
         paths
     }
@@ -339,7 +369,7 @@ impl TreeView {
     /// Whether the others do without this component, such as `shop/shop.mailer`, while it is down.
     #[must_use]
     pub fn do_without(&self, component: &str) -> bool {
-        let root = self.tree().map(Tree::snapshot);
+        let root = self.tree().map(|tree| tree.snapshot());
         root.is_some_and(|root| root.find(component).is_some_and(|one| one.restart == Restart::Independent))
     }
 }
@@ -347,7 +377,7 @@ impl TreeView {
 /// Answers what the tree looks like, on a thread of its own: whoever asks does so because another one may be blocked.
 fn tree_worker(umbrella: &str, bus: Bus, settings: &HostSettings, view: TreeView) -> Worker {
     let answer = move |_, GetTree| {
-        let tree = view.tree().map(Tree::snapshot);
+        let tree = view.tree().map(|tree| tree.snapshot());
         ready(tree.ok_or_else(|| AskError::unavailable("the supervision tree is not started")))
     };
     query_worker(umbrella, bus, settings, answer).own_thread()
@@ -357,18 +387,31 @@ fn has_not_ended(worker: &TreeNode) -> bool {
     !worker.has_ended()
 }
 
-/// Paths of the workers that are as wanted.
-fn workers(tree: &Tree, wanted: fn(&TreeNode) -> bool) -> Vec<String> {
-    fn collect(node: &TreeNode, path: &str, wanted: fn(&TreeNode) -> bool, found: &mut Vec<String>) {
-        if node.children.is_empty() && wanted(node) {
-            found.push(path.to_owned());
-        }
-        for child in &node.children {
-            collect(child, &format!("{path}/{}", child.name), wanted, found);
+/// Paths of the workers that are not up, those aside that others do without.
+pub(crate) fn needed_and_not_up(root: &TreeNode) -> Vec<String> {
+    workers(root, is_needed, |worker| !worker.is_up())
+}
+
+/// Whether the others cannot do without it.
+fn is_needed(node: &TreeNode) -> bool {
+    node.restart != Restart::Independent
+}
+
+/// Paths of the workers that are as wanted, below what is looked into.
+fn workers(
+    root: &TreeNode,
+    looked_into: fn(&TreeNode) -> bool,
+    wanted: fn(&TreeNode) -> bool,
+) -> Vec<String> {
+    let (mut left, mut found) = (vec![(root.name.clone(), root)], Vec::new());
+    while let Some((path, node)) = left.pop() {
+        // In the declared order: the last that is put there is the next.
+        let children = node.children.iter().rev().filter(|child| looked_into(child));
+        left.extend(children.map(|child| (format!("{path}/{}", child.name), child)));
+        if node.kind == Kind::Worker && wanted(node) {
+            found.push(path);
         }
     }
-    let (root, mut found) = (tree.snapshot(), Vec::new());
-    collect(&root, &root.name, wanted, &mut found);
     found
 }
 

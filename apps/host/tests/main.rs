@@ -41,5 +41,6 @@ mod schedules;
 mod stores;
 mod subscriptions;
 mod tables;
+mod tenants;
 mod topics;
 mod umbrella;

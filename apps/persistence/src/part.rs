@@ -1,6 +1,6 @@
 //! The store as a branch of the supervision tree: one database, a writer, a reader, and who removes what has expired.
 
-use std::{fs::File, sync::Arc};
+use std::{fs::File, sync::Arc, time::Duration};
 
 use actix::Actor;
 use tokio::sync::OnceCell;
@@ -81,6 +81,7 @@ pub(crate) fn postgres_options(settings: &StoreSettings) -> PostgresOptions {
         listen,
         max_connections,
         max_statements,
+        writer_idle_ms,
         page_max_bytes,
         removal_step_max,
         ..
@@ -92,6 +93,7 @@ pub(crate) fn postgres_options(settings: &StoreSettings) -> PostgresOptions {
         max_statements,
         page_max_bytes,
         removal_step_max,
+        idle_limit: Duration::from_millis(writer_idle_ms),
         ..PostgresOptions::default()
     }
 }

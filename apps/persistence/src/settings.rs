@@ -27,6 +27,9 @@ pub struct StoreSettings {
     /// Statements that each of them keeps prepared.
     #[serde(deserialize_with = "up_to::<100_000, _, _>")]
     pub max_statements: usize,
+    /// How long connections that write stay open without use.
+    #[serde(deserialize_with = "up_to::<86_400_000, _, _>")]
+    pub writer_idle_ms: u64,
     /// Appends that may wait for the writer.
     #[serde(deserialize_with = "up_to::<1_000_000, _, _>")]
     pub queue_capacity: usize,
@@ -195,6 +198,7 @@ impl Default for StoreSettings {
             listen: true,
             max_connections: 8,
             max_statements: 512,
+            writer_idle_ms: 300_000,
             queue_capacity: 4096,
             group_max_appends: 512,
             group_max_events: 10_000,
@@ -274,6 +278,7 @@ mod tests {
         for key in [
             "max_connections",
             "max_statements",
+            "writer_idle_ms",
             "queue_capacity",
             "group_max_appends",
             "group_max_events",

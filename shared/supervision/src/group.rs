@@ -16,6 +16,7 @@ use crate::context::Stopping;
 use crate::decision::Decider;
 use crate::exit::Exit;
 use crate::policy::Restart;
+use crate::roster;
 use crate::spec::{Child, Group};
 use crate::thread::Thread;
 use crate::tree::{Node, State};
@@ -24,6 +25,7 @@ use crate::worker::{self, Signals};
 mod ends;
 mod waits;
 
+pub(crate) use ends::{fresh_jitter, note_restart};
 use waits::{Pulse, Running, becomes_ready, next_exit, passes, pulse};
 
 /// Runs the group until it is told to stop (`Done`), or has failed: beyond its intensity, or when `first_start` is set
@@ -161,7 +163,7 @@ impl GroupRun {
         self.running[child] = Some(Running { task, stop, ready: ready_seen });
         let deadline = match &self.group.children[child] {
             Child::Worker(_) => Some(Instant::now() + self.group.policy.start_within),
-            Child::Group(_) => None,
+            Child::Group(_) | Child::Roster(_) => None,
         };
         self.starting = Some((child, deadline));
     }
@@ -175,6 +177,7 @@ impl GroupRun {
                 let first_start = self.first_start && !self.has_been_up[child];
                 actix::spawn(run(group, node, signals, first_start))
             }
+            Child::Roster(roster) => actix::spawn(roster::run(roster, node, signals)),
             Child::Worker(worker) if worker.own_thread => {
                 actix::spawn(worker::on_own_thread(worker, node, signals, heartbeat))
             }
@@ -250,7 +253,7 @@ impl GroupRun {
         running.stop.send_replace(true);
         let within = self.group.policy.stop_within;
         let exit = match &self.group.children[child] {
-            Child::Group(_) => Some((&mut running.task).await),
+            Child::Group(_) | Child::Roster(_) => Some((&mut running.task).await),
             Child::Worker(_) => timeout(within, &mut running.task).await.ok(),
         };
         let cause = match exit {

@@ -1,6 +1,6 @@
 //! Supervision trees for actix: a pure restart decision and the runner that obeys it.
 //!
-//! A tree is made of [`Worker`]s and [`Group`]s. A worker is a *factory* of futures: each future is one
+//! A tree is made of [`Worker`]s and [`Group`]s, and of [`Roster`]s, to which groups are added while it runs. A worker is a *factory* of futures: each future is one
 //! incarnation of the worker, and the runner makes a new one when the old one fails. A group is a nested
 //! supervisor with a thread of its own, on which its workers live, so that a thread which blocks delays its own
 //! group and nobody else.
@@ -52,6 +52,7 @@ mod tree;
 
 mod exit;
 mod group;
+mod roster;
 mod supervisor;
 mod thread;
 mod worker;
@@ -63,6 +64,7 @@ pub use actor::{Drain, Tether};
 pub use context::{Stopping, WorkerContext};
 pub use panics::{describe as describe_panic, install_panic_hook};
 pub use policy::{Backoff, Heartbeat, Intensity, Policy, Restart, Strategy};
+pub use roster::{Roster, Taken};
 pub use spec::{Child, Group, Worker};
 pub use supervisor::{Outcome, Supervisor};
 pub use tree::{Kind, NotUp, State, Tree, TreeNode};

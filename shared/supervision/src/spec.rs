@@ -8,6 +8,7 @@ use futures_util::future::LocalBoxFuture;
 
 use crate::context::WorkerContext;
 use crate::policy::{Policy, Restart};
+use crate::roster::Roster;
 
 /// A child of a group.
 #[derive(Clone)]
@@ -16,6 +17,8 @@ pub enum Child {
     Worker(Worker),
     /// A nested supervisor.
     Group(Group),
+    /// A nested supervisor whose children come and go.
+    Roster(Roster),
 }
 
 /// A worker: a name and a factory. Each future that the factory makes is one incarnation of the worker.
@@ -109,6 +112,7 @@ impl Child {
         match self {
             Self::Worker(worker) => &worker.name,
             Self::Group(group) => &group.name,
+            Self::Roster(roster) => &roster.name,
         }
     }
 
@@ -116,6 +120,7 @@ impl Child {
         match self {
             Self::Worker(worker) => worker.restart,
             Self::Group(group) => group.restart,
+            Self::Roster(_) => Restart::Permanent,
         }
     }
 }
@@ -129,5 +134,11 @@ impl From<Worker> for Child {
 impl From<Group> for Child {
     fn from(group: Group) -> Self {
         Self::Group(group)
+    }
+}
+
+impl From<Roster> for Child {
+    fn from(roster: Roster) -> Self {
+        Self::Roster(roster)
     }
 }

@@ -103,12 +103,17 @@ impl Supervisor {
     }
 }
 
+/// How what was told to stop has ended.
+pub(crate) fn outcome_of_stop(node: &Node) -> Outcome {
+    let paths = node.abandoned();
+    if paths.is_empty() { Outcome::Stopped } else { Outcome::Abandoned { paths } }
+}
+
 fn conclude(root: &Node, exit: Exit, was_up: bool) -> Outcome {
     match exit {
         Exit::Done => {
             root.enter(State::Stopped);
-            let paths = root.abandoned();
-            if paths.is_empty() { Outcome::Stopped } else { Outcome::Abandoned { paths } }
+            outcome_of_stop(root)
         }
         Exit::Failed(failure) | Exit::Lost(failure) => {
             root.enter_because(State::Failed, &failure.told_about(&root.path));

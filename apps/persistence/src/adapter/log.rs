@@ -92,7 +92,8 @@ pub trait Log: Send + Sync + 'static {
     fn status(&self) -> BoxFuture<'_, Result<StoreStatus, StoreError>>;
 
     /// What goes on beside requests, for as long as it is polled, on the thread that answers reads: other processes are told what this
-    /// one appends, where the database can. Nothing is lost without: who follows the log also looks by itself.
+    /// one appends, where the database can, and connections that nobody uses are closed. Nothing is lost without: who follows the log also
+    /// looks by itself.
     fn attend(&self) -> BoxFuture<'_, ()> {
         Box::pin(future::ready(()))
     }

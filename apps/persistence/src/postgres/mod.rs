@@ -39,6 +39,7 @@ use futures_util::{
     future::{self, BoxFuture},
     stream::{self, BoxStream},
 };
+use tokio::time::sleep;
 use umbel_core::{
     Json, Position, Timestamp,
     document::{DocumentKey, DocumentQuery},
@@ -105,6 +106,8 @@ pub struct PostgresOptions {
     pub removal_step_max: u32,
     /// Statements that each of these keeps prepared; beyond that the longest unused are given up.
     pub max_statements: usize,
+    /// How long the connections for appending and for acts stay open after they were used; up to twice that.
+    pub idle_limit: Duration,
     /// How long opening a connection may take, until it is ready for use. Also how long the look at the schema before waits
     /// for a table that somebody holds locked.
     pub connect_timeout: Duration,
@@ -135,6 +138,7 @@ impl Default for PostgresOptions {
             page_max_bytes: PAGE_MAX_BYTES,
             removal_step_max: REMOVAL_STEP_MAX,
             max_statements: 512,
+            idle_limit: Duration::from_secs(300),
             connect_timeout: Duration::from_secs(5),
             statement_timeout: Duration::from_secs(15),
             group_timeout: Duration::from_secs(30),
@@ -160,6 +164,7 @@ pub struct Postgres {
     reader: Arc<Reader>,
     writer: Writer,
     upkeeper: Arc<Upkeeper>,
+    idle_limit: Duration,
     /// `None` where processes do not tell each other.
     news: Option<Ends>,
 }
@@ -236,6 +241,7 @@ impl Postgres {
         Ok(Self {
             reader,
             news,
+            idle_limit: options.idle_limit,
             upkeeper: Arc::new(Upkeeper::new(Arc::clone(&target), Arc::clone(&statements), options)),
             writer: Writer::new(target, statements, options),
         })
@@ -246,6 +252,15 @@ impl Postgres {
     async fn tell_change(&self, change: Option<Change>) {
         if let (Some(news), Some(change)) = (&self.news, change) {
             news.announcer.changed(change).await;
+        }
+    }
+
+    /// Gives up connections that nobody uses, for ever: with many tenants most are idle most of the time.
+    async fn close_what_is_idle(&self) {
+        loop {
+            sleep(self.idle_limit).await;
+            self.upkeeper.close_if_idle();
+            self.writer.close_if_idle().await;
         }
     }
 
@@ -322,10 +337,14 @@ impl Log for Postgres {
 
     fn attend(&self) -> BoxFuture<'_, ()> {
         self.reader.read_here();
-        match &self.news {
-            Some(news) => Box::pin(news.announcer.speak()),
-            None => Box::pin(future::ready(())),
-        }
+        Box::pin(async move {
+            let speaking = async {
+                if let Some(news) = &self.news {
+                    news.announcer.speak().await;
+                }
+            };
+            future::join(speaking, self.close_what_is_idle()).await;
+        })
     }
 
     fn news(&self) -> BoxStream<'static, News> {

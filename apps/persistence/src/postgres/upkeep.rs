@@ -15,7 +15,14 @@ mod perform;
 mod removal;
 pub(super) mod verify;
 
-use std::{future::Future, sync::Arc, time::Duration};
+use std::{
+    future::Future,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use futures_util::future::BoxFuture;
 use tokio::{
@@ -47,8 +54,10 @@ pub(super) struct Upkeeper {
     statements: Arc<Statements>,
     stall_limit: Duration,
     removal_step_max: u32,
-    /// `None` while it was not needed yet, and after a failure.
+    /// `None` while it was not needed yet, after a failure, and when it was idle for long.
     connection: Arc<Mutex<Option<Connection>>>,
+    /// Whether somebody took a turn since somebody looked.
+    was_used: AtomicBool,
 }
 
 /// Where the connection stands between two works.
@@ -134,12 +143,23 @@ impl Upkeep for Postgres {
 impl Upkeeper {
     pub(super) fn new(target: Arc<Target>, statements: Arc<Statements>, options: &PostgresOptions) -> Self {
         let &PostgresOptions { stall_limit, removal_step_max, .. } = options;
-        Self { target, statements, stall_limit, removal_step_max, connection: Arc::default() }
+        let (connection, was_used) = (Arc::default(), AtomicBool::default());
+        Self { target, statements, stall_limit, removal_step_max, connection, was_used }
     }
 
     /// Waits until the work before has ended. Who gives up here has begun nothing.
     async fn take_turn(self: &Arc<Self>) -> (Arc<Self>, Slot) {
+        self.was_used.store(true, Ordering::Relaxed);
         (Arc::clone(self), Arc::clone(&self.connection).lock_owned().await)
+    }
+
+    /// Closes the connection if nobody took a turn since the last call. Whoever is at work keeps it.
+    pub(super) fn close_if_idle(&self) {
+        if !self.was_used.swap(false, Ordering::Relaxed)
+            && let Ok(mut slot) = self.connection.try_lock()
+        {
+            *slot = None;
+        }
     }
 
     /// Begins a transaction, takes the log's lock and reads what an append like this one would have to know. A connection

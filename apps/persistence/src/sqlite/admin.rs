@@ -3,6 +3,8 @@
 use std::{
     fs, io,
     path::{Path, PathBuf},
+    thread,
+    time::Duration,
 };
 
 use umbel_core::store::StoreError;
@@ -10,6 +12,10 @@ use umbel_core::store::StoreError;
 use super::{error::store_error, mark::MARK, schema};
 
 const OBJECTS: &str = include_str!("admin/objects.sql");
+
+/// How often it is looked whether a file is in use, before that is said.
+const LOOKS: u32 = 20;
+const BETWEEN_LOOKS: Duration = Duration::from_millis(50);
 
 /// What SQLite puts beside a file, and an umbrella that runs over it.
 const BESIDE: [&str; 4] = ["-wal", "-shm", "-journal", MARK];
@@ -33,7 +39,7 @@ pub(crate) fn is_store(path: &Path) -> bool {
 /// Removes the file and what is beside it; whether it was there.
 ///
 /// # Errors
-/// When it holds what is not ours, is in use, or cannot be removed. Then it is left as it is.
+/// When it holds what is not ours, is in use and stays so for a second, or cannot be removed. Then it is left as it is.
 pub(crate) fn drop_store(path: &Path) -> Result<bool, StoreError> {
     let failed = |why: String| {
         Err(StoreError::Failed { reason: format!("{} {why}; it was left untouched", path.display()) })
@@ -55,15 +61,7 @@ pub(crate) fn drop_store(path: &Path) -> Result<bool, StoreError> {
     if !objects.is_empty() && !ours(&objects) {
         return failed("holds what is not Umbel's".into());
     }
-    // Only the last connection to a file can take it out of write-ahead mode.
-    let alone = schema::open_reader(path)
-        .and_then(|file| {
-            let mode =
-                file.pragma_update_and_check(None, "journal_mode", "DELETE", |row| row.get::<_, String>(0));
-            mode.map_err(|error| store_error(&error, path))
-        })
-        .is_ok_and(|mode| mode == "delete");
-    if !alone {
+    if !becomes_alone(path) {
         return failed("is in use by another process; stop that first".into());
     }
     let removed = |path: &Path| match fs::remove_file(path) {
@@ -74,6 +72,29 @@ pub(crate) fn drop_store(path: &Path) -> Result<bool, StoreError> {
     removal.map(|()| true).map_err(|error| StoreError::Failed {
         reason: format!("{} cannot be removed: {error}", path.display()),
     })
+}
+
+/// Whether nobody else has the file open, now or in a moment: what was stopped just now may still be closing it.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the pause between two looks at a file that others may have open"
+)]
+fn becomes_alone(path: &Path) -> bool {
+    let looks_again = |_| {
+        thread::sleep(BETWEEN_LOOKS);
+        is_alone(path)
+    };
+    is_alone(path) || (1..LOOKS).any(looks_again)
+}
+
+/// Whether nobody else has the file open: only the last connection to it can take it out of write-ahead mode.
+fn is_alone(path: &Path) -> bool {
+    let mode = schema::open_reader(path).and_then(|file| {
+        let mode =
+            file.pragma_update_and_check(None, "journal_mode", "DELETE", |row| row.get::<_, String>(0));
+        mode.map_err(|error| store_error(&error, path))
+    });
+    mode.is_ok_and(|mode| mode == "delete")
 }
 
 fn beside(path: &Path) -> [PathBuf; 4] {

@@ -12,17 +12,20 @@ use std::{
 use tokio::{
     runtime::Builder,
     sync::{oneshot, watch},
+    task::JoinSet,
     time::timeout,
 };
 use tokio_postgres::{Client, NoTls};
+use umbel_bus::{Bus, BusSettings};
 use umbel_core::{
-    Json, Position, Timestamp,
+    ExpectedVersion, Json, Position, StreamName, Timestamp,
     document::{Direction, DocumentKey, DocumentWrite},
     store::{
-        Append, OpenProjection, Phase, ReadAll, SaveProjection, SaveProjectionError, Selector,
+        Append, LinkEvents, OpenProjection, Phase, ReadAll, SaveProjection, SaveProjectionError, Selector,
         SwitchProjection,
     },
 };
+use umbel_supervision::{Group, Policy, Roster, Supervisor};
 use umbel_testkit::{
     conformance::Events,
     postgres::{TestPostgres, TestSchema},
@@ -67,8 +70,18 @@ impl Place {
 
     /// The server's processes that serve these tenants.
     async fn backends(&self) -> i64 {
+        self.backends_of(&self.application).await
+    }
+
+    async fn backends_of(&self, application: &str) -> i64 {
         let sql = "SELECT count(*) FROM pg_stat_activity WHERE application_name = $1";
-        self.observer.query_one(sql, &[&self.application]).await.unwrap().get(0)
+        self.observer.query_one(sql, &[&application]).await.unwrap().get(0)
+    }
+
+    /// Those that listen call themselves so.
+    async fn until_listeners(&self, count: i64) {
+        let application = format!("{} listener", self.application);
+        soon(async { while self.backends_of(&application).await != count {} }).await;
     }
 
     async fn until_backends(&self, enough: impl Fn(i64) -> bool) {
@@ -82,6 +95,12 @@ impl Place {
             async || self.observer.query_one(sql, &[&self.application]).await.unwrap().get::<_, i64>(0);
         soon(async { while waiting().await == 0 {} }).await;
     }
+}
+
+/// Links the first event of an append, which takes a connection of its own.
+fn link(append: &Append) -> LinkEvents {
+    let events = vec![append.streams[0].events[0].id];
+    LinkEvents { stream: StreamName::of("linked", "s").unwrap(), expected: ExpectedVersion::Any, events }
 }
 
 fn whole() -> ReadAll {
@@ -107,7 +126,7 @@ async fn write(store: Arc<dyn Adapter>, stop: Arc<AtomicBool>, rounds: watch::Se
     let events = Events::default();
     let mut round = 0;
     while !stop.load(Ordering::Relaxed) {
-        append(&*store, events.append("s", umbel_core::ExpectedVersion::Any, 1)).await;
+        append(&*store, events.append("s", ExpectedVersion::Any, 1)).await;
         store.save_projection(save("test.one/1", round)).await.unwrap();
         round += 1;
         rounds.send_replace(round);
@@ -185,6 +204,78 @@ async fn tenants_share_one_pool() {
     }
 }
 
+/// OP-05: given tenants that are idle, then their connections for writing are closed, those of acts too, while another one writes, and
+/// opened again when they are needed.
+#[tokio::test]
+async fn an_idle_tenant_gives_up_its_connections_for_writing() {
+    const POOL: usize = 1;
+    let mut place = Place::with(3, POOL).await;
+    place.tenants = Tenants::at(&StoreSettings { writer_idle_ms: 30, ..place.tenants.settings.clone() });
+    let (mut stores, mut attending) = (Vec::new(), JoinSet::new());
+    for number in 0..3 {
+        let store = place.open(number).await;
+        let attended = Arc::clone(&store);
+        attending.spawn(async move { attended.attend().await });
+        stores.push(store);
+    }
+    let (busy, idle) = stores.split_first().unwrap();
+    let events = Events::default();
+    for _ in 0..3 {
+        for store in idle {
+            let one = events.append("s", ExpectedVersion::Any, 1);
+            let request = link(&one);
+            append(&**store, one).await;
+            store.link(request, Timestamp::from_micros(1)).await.unwrap();
+        }
+        // The pool's, perhaps, and the one that writes.
+        let most = i64::try_from(POOL + 1).unwrap();
+        soon(async {
+            while place.backends().await > most {
+                append(&**busy, events.append("s", ExpectedVersion::Any, 1)).await;
+            }
+        })
+        .await;
+    }
+    place.until_backends(|count| count <= i64::try_from(POOL).unwrap()).await;
+}
+
+/// OP-05, OP-16: tenants at work in one process take the pool's connections, and three each at most: to write, for links and to hear
+/// of others; one that is stopped gives back all of its own, and the others keep theirs.
+#[test]
+fn a_tenant_that_is_stopped_gives_back_its_connections() {
+    actix::System::new().block_on(soon(async {
+        const POOL: i64 = 1;
+        let (place, events) = (Place::with(3, 1).await, Events::default());
+        let policy = Policy::default();
+        let roster = Roster::new("tenants", policy.clone());
+        let supervisor = Supervisor::start(Group::new("test", policy.clone()).child(roster.clone()));
+        let (mut buses, mut followers) = (Vec::new(), Vec::new());
+        for schema in &place.schemas {
+            let bus = Bus::new(BusSettings::default());
+            let settings = place.tenants.settings(schema.name()).unwrap();
+            let tenant = Group::new(schema.name(), policy.clone()).child(umbel_bus::worker(&bus));
+            roster.add(tenant.child(crate::group(&settings, &bus, policy.clone()))).unwrap();
+            roster.tree(schema.name()).await.unwrap().wait_until_up(SOON).await.unwrap();
+            followers.push(bus.head());
+            let one = events.append("s", ExpectedVersion::Any, 1);
+            let request = link(&one);
+            bus.store().append(one).await.unwrap();
+            bus.store().link(request).await.unwrap();
+            buses.push(bus);
+        }
+        place.until_listeners(3).await;
+        assert!((6..=6 + POOL).contains(&place.backends().await));
+
+        roster.remove(place.schemas[0].name()).await.unwrap();
+        place.until_listeners(2).await;
+        place.until_backends(|count| (4..=4 + POOL).contains(&count)).await;
+        for bus in &buses[1..] {
+            bus.store().append(events.append("t", ExpectedVersion::Any, 1)).await.unwrap();
+        }
+        supervisor.shut_down().await;
+    }));
+}
+
 /// OP-05: the runtime that a store works on, and that opened a connection of the pool, ends while another store is waiting
 /// for an answer: it gets it. Whether the connection was opened before the pool was shared, or after.
 #[tokio::test]
@@ -248,7 +339,7 @@ async fn a_projection_stands_in_each_tenant_for_itself() {
     };
     let events = Events::default();
     for store in [&one, &other] {
-        append(&**store, events.append("s", umbel_core::ExpectedVersion::Any, 3)).await;
+        append(&**store, events.append("s", ExpectedVersion::Any, 3)).await;
         store.open_projection(open(1)).await.unwrap();
         store.save_projection(write("test.list/1", "first")).await.unwrap();
     }

@@ -10,7 +10,7 @@ use crate::decision::{Ending, Jitter, Verdict};
 use crate::exit::{Exit, Failure};
 use crate::policy::Restart;
 use crate::spec::Child;
-use crate::tree::State;
+use crate::tree::{Node, State};
 
 impl GroupRun {
     pub(super) async fn on_late(&mut self, child: usize) -> Option<Failure> {
@@ -128,26 +128,21 @@ impl GroupRun {
         after: Duration,
     ) {
         for child in ended.iter().filter(|child| start.contains(child)) {
-            self.note_restart(*child, &failure.told_about(&self.node.children[*child].path), after);
+            let node = &self.node.children[*child];
+            note_restart(node, &failure.told_about(&node.path), after);
         }
         self.mark_failed(ended.iter().filter(|child| !start.contains(child)), failure);
         for child in stop {
             if self.running[*child].is_some() {
                 self.stop(*child).await;
                 if start.contains(child) {
-                    self.note_restart(*child, &format!("restarted along with {}", failure.path), after);
+                    let cause = format!("restarted along with {}", failure.path);
+                    note_restart(&self.node.children[*child], &cause, after);
                 }
             }
         }
         let due = Instant::now() + after;
         self.pending.extend(start.into_iter().map(|child| (child, due)));
-    }
-
-    /// One line of the log for each child that is started again.
-    fn note_restart(&self, child: usize, cause: &str, after: Duration) {
-        let node = &self.node.children[child];
-        let restarts = node.restart_because(cause);
-        tracing::warn!(path = &*node.path, cause, restarts, ?after, "restarting");
     }
 
     fn mark_failed<'a>(&self, children: impl IntoIterator<Item = &'a usize>, failure: &Failure) {
@@ -158,7 +153,13 @@ impl GroupRun {
     }
 }
 
+/// One line of the log for each child that is started again.
+pub(crate) fn note_restart(node: &Node, cause: &str, after: Duration) {
+    let restarts = node.restart_because(cause);
+    tracing::warn!(path = &*node.path, cause, restarts, ?after, "restarting");
+}
+
 /// The edge at which randomness comes in. Without a random source the waits lose their jitter and nothing else.
-fn fresh_jitter() -> u32 {
+pub(crate) fn fresh_jitter() -> u32 {
     getrandom::u32().unwrap_or(u32::MAX)
 }

@@ -4,6 +4,7 @@ mod actors;
 mod log;
 mod places;
 mod restarts;
+mod rosters;
 mod starting_and_stopping;
 mod tasks;
 mod threads;

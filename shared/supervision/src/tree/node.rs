@@ -5,14 +5,16 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-use super::{Kind, State, TreeNode};
+use super::{Kind, State, Tree, TreeNode};
 use crate::policy::Restart;
-use crate::spec::Child;
+use crate::spec::{Child, Group};
 
 /// The runner's side of one node.
 pub(crate) struct Node {
     pub(crate) path: Arc<str>,
     pub(crate) children: Vec<Arc<Node>>,
+    /// Those that come and go, in the order in which they came.
+    members: Mutex<Vec<Arc<Node>>>,
     name: String,
     kind: Kind,
     restart: Restart,
@@ -58,16 +60,35 @@ impl Node {
             Child::Group(group) => {
                 (Kind::Group, group.children.iter().map(|below| Self::of(below, &path, changes)).collect())
             }
+            Child::Roster(_) => (Kind::Group, Vec::new()),
         };
         Arc::new(Self {
             path,
             children,
+            members: Mutex::default(),
             name: child.name().to_owned(),
             kind,
             restart: child.restart_kind(),
             status: Mutex::new(Status::new()),
             changes: Arc::clone(changes),
         })
+    }
+
+    /// A group that comes gets its place below this one, that of the one before of its name.
+    pub(crate) fn place(&self, group: &Group) -> (Tree, Arc<Self>) {
+        let node = Self::of(&Child::Group(group.clone()), &self.path, &self.changes);
+        let mut members = self.members();
+        members.retain(|member| member.name != node.name);
+        members.push(Arc::clone(&node));
+        drop(members);
+        self.changes.send_modify(|version| *version += 1);
+        (Tree { root: Arc::clone(&node), changes: Arc::clone(&self.changes) }, node)
+    }
+
+    /// One that came is gone.
+    pub(crate) fn remove(&self, gone: &Arc<Self>) {
+        self.members().retain(|member| !Arc::ptr_eq(member, gone));
+        self.changes.send_modify(|version| *version += 1);
     }
 
     /// It has come to another point of its life.
@@ -114,7 +135,7 @@ impl Node {
     /// Paths of this node and those below it that were abandoned, in the declared order.
     pub(crate) fn abandoned(&self) -> Vec<String> {
         let own = (self.status().state == State::Abandoned).then(|| self.path.to_string());
-        own.into_iter().chain(self.children.iter().flat_map(|child| child.abandoned())).collect()
+        own.into_iter().chain(self.below().iter().flat_map(|child| child.abandoned())).collect()
     }
 
     fn change<T>(&self, change: impl FnOnce(&mut Status) -> T) -> T {
@@ -124,7 +145,7 @@ impl Node {
     }
 
     pub(super) fn snapshot(&self) -> TreeNode {
-        let children = self.children.iter().map(|child| child.snapshot()).collect();
+        let children = self.below().iter().map(|child| child.snapshot()).collect();
         let status = self.status();
         TreeNode {
             name: self.name.clone(),
@@ -141,6 +162,15 @@ impl Node {
             last_panic: status.last_panic.clone(),
             children,
         }
+    }
+
+    /// Those directly below it.
+    fn below(&self) -> Vec<Arc<Self>> {
+        self.children.iter().chain(&*self.members()).cloned().collect()
+    }
+
+    fn members(&self) -> MutexGuard<'_, Vec<Arc<Self>>> {
+        self.members.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Each change under the lock is whole, so a panic elsewhere cannot have left half of one.

@@ -15,7 +15,7 @@ mod rows;
 mod session;
 mod settle;
 
-use std::{pin::Pin, sync::Arc, time::Duration};
+use std::{mem, pin::Pin, sync::Arc, time::Duration};
 
 use tokio::{
     sync::Mutex,
@@ -72,6 +72,8 @@ pub(super) struct Writer {
 struct State {
     /// Taken out while a group is under way: one that is abandoned takes its connection with it.
     session: Option<Session>,
+    /// Whether a group came since somebody looked.
+    was_used: bool,
     /// The limit of the group under way. One timer for all groups of a session: to move it on costs nothing, but each new one would
     /// wake the thread that is about to wait for the database.
     limit: Option<Pin<Box<Sleep>>>,
@@ -99,6 +101,7 @@ impl Writer {
     pub(super) async fn append(&self, appends: &[Append], now: Timestamp) -> Vec<Outcome> {
         let mut group = Group::new(appends, now);
         let mut state = self.state.lock().await;
+        state.was_used = true;
         let session = state.session.take().filter(|session| !session.is_closed());
         let session = match session {
             Some(session) => session,
@@ -140,6 +143,14 @@ impl Writer {
             Box::pin(self.settle(&mut state, &mut group, &lost)).await;
         }
         group.finish(&StoreError::Failed { reason: "an append was left without an outcome".into() })
+    }
+
+    /// Closes the connection if no group came since the last call. The next one opens another.
+    pub(super) async fn close_if_idle(&self) {
+        let mut state = self.state.lock().await;
+        if !mem::take(&mut state.was_used) {
+            state.session = None;
+        }
     }
 
     /// A session that is ready for use, within a limit: preparing its statements may wait for a locked table.
