@@ -4,19 +4,21 @@
 
 use umbel_core::{
     CommandId, EventId, ExpectedVersion, Json, Metadata, NewEvent, Payload, Position, StreamName, Subject,
-    Timestamp, Version,
+    Tag, TagQuery, Timestamp, Version,
     document::{Direction, DocumentKey},
     store::{
-        Append, AppendError, Appended, ClaimName, Claims, CommandRecord, ReadAll, ReadOutbox, ReadStream,
-        SaveProjection, SaveProjectionError, Selector,
+        Act, Append, AppendError, Appended, ClaimName, Claims, CommandRecord, Perform, ReadAll, ReadError,
+        ReadOutbox, ReadStream, Removal, SaveProjection, SaveProjectionError, Selector,
     },
 };
 use uuid::Uuid;
 
 use crate::{Adapter, SubjectKey};
 
+mod beside;
+
 /// What only some of the older stores can hold. Three events they all have: `order-1` two, of which the first is in the
-/// archive, then `note` one. Event number n has the id n and the data `{"number":n}`.
+/// archive, then `note` one. Event number n has the id n and the data `{"number":n}`; the second one is tagged `course:1`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Part {
     /// The claim of `test.name` `ada` by `order-1`, the command 9 answered by `"done"` at position 2.
@@ -27,6 +29,15 @@ pub(crate) enum Part {
     ReadModels,
     /// The stream `list`, which links the second event and then the first; the subject `ada` with a key of 32 times 7.
     LinksAndKeys,
+    /// The stream `going`, which links the third event; its removal for good, act 11, has begun and taken nothing yet.
+    Removal,
+    /// Two generations of the projection `test.things`: the first serves, the second is built; each has the document `k`.
+    Generations,
+    /// A snapshot of `order-1` at version 2; the notice 8 of the topic `test.topic`.
+    SnapshotsAndNotices,
+    /// The subscription `mails` with four partitions, an owner of one, two dead letters there, and one that is lost since it was
+    /// reset; the name `gone` of one that was deleted.
+    Subscriptions,
 }
 
 /// Everything that the store held is there, nothing is wrong with it, and work goes on where it stood.
@@ -46,9 +57,22 @@ pub(crate) async fn check(store: &dyn Adapter, parts: &[Part]) {
     if parts.contains(&Part::LinksAndKeys) {
         check_links_and_keys(store).await;
     }
+    if parts.contains(&Part::Generations) {
+        beside::check_generations(store).await;
+    }
+    if parts.contains(&Part::SnapshotsAndNotices) {
+        beside::check_snapshots_and_notices(store).await;
+    }
+    if parts.contains(&Part::Subscriptions) {
+        beside::check_subscriptions(store).await;
+    }
     let next = append(store, to("order-1", 2, 4)).await.unwrap();
     assert_eq!((next.last_position, next.versions), (Some(Position::new(4)), vec![Version::new(3)]));
     assert_eq!(store.verify().await, Ok(vec![]));
+    if parts.contains(&Part::Removal) {
+        check_removal(store).await;
+        assert_eq!(store.verify().await, Ok(vec![]));
+    }
 }
 
 async fn check_log(store: &dyn Adapter) {
@@ -65,6 +89,9 @@ async fn check_log(store: &dyn Adapter) {
         let request = ReadStream { stream, from: None, direction: Direction::Forward, limit: 9 };
         assert_eq!(store.read_stream(request).await.unwrap().events, expected, "{name}");
     }
+    let tagged = Selector::tagged(TagQuery::tagged([Tag::of("course", "1")].into_iter().collect()));
+    let found = store.read_all(ReadAll { selector: tagged, ..all_from(1) }).await.unwrap();
+    assert_eq!(found.events, log.events[1..2]);
     let again = append(store, to("other", 0, 1)).await;
     assert_eq!(again, Err(AppendError::DuplicateEvent { id: id(1) }), "what is archived is known");
 }
@@ -109,6 +136,18 @@ async fn check_links_and_keys(store: &dyn Adapter) {
     assert_eq!((shown, linked.version), (vec![(1, id(2)), (2, id(1))], Version::new(2)));
     let found = store.find_subject_keys(vec![Subject::new("ada").unwrap()]).await.unwrap();
     assert!(matches!(found[..], [Some(SubjectKey::Known(key))] if key == [7; 32]), "{found:?}");
+}
+
+/// What has begun is known, and goes on.
+async fn check_removal(store: &dyn Adapter) {
+    let (stream, expected, removal) = (stream("going"), ExpectedVersion::Any, Removal::Hard);
+    let act = Act::DeleteStream { stream: stream.clone(), expected, removal };
+    let begun = Perform { id: id(11), act, metadata: Metadata::default() };
+    assert_eq!(store.removals().await, Ok(vec![begun.clone()]));
+    let performed = store.perform(begun, Timestamp::from_micros(3_000_000)).await.unwrap();
+    assert_eq!((performed.events, performed.links), (0, 1));
+    let gone = store.stream_info(stream).await;
+    assert!(matches!(gone, Err(ReadError::StreamNotFound(_))), "{gone:?}");
 }
 
 fn id(number: u64) -> EventId {
