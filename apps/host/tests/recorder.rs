@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use serde::{Serialize, Serializer};
 use umbel_core::{
     Notice, Timestamp,
-    store::{KeptNotice, ListNotices, Recorded},
+    store::{KeptNotice, ListNotices, Recorded, StoreError},
 };
 use umbel_host::{App, HostSettings};
 use umbel_persistence::Extras;
@@ -83,8 +83,15 @@ async fn world(store: &Arc<Rigged>, settings: HostSettings) -> World {
 }
 
 async fn kept(store: &Rigged, topic: &str) -> Vec<KeptNotice> {
-    let request = ListNotices { topic: Some(topic.to_owned()), limit: u32::MAX, ..ListNotices::default() };
-    store.list_notices(request).await.unwrap()
+    loop {
+        let request =
+            ListNotices { topic: Some(topic.to_owned()), limit: u32::MAX, ..ListNotices::default() };
+        match store.list_notices(request).await {
+            // Asked beside a world that stops, over a connection that its threads drove.
+            Err(StoreError::Unavailable { .. }) => pause().await,
+            answer => return answer.unwrap(),
+        }
+    }
 }
 
 /// Waits until the newest of the kept news is this one, and gives the numbers of all.
