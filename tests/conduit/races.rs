@@ -135,7 +135,7 @@ fn an_edit_and_a_deletion_that_come_again_are_answered_as_they_were() {
         let edit = || again.put(&format!("/api/articles/{slug}"), &title("Twice"));
         let edited = edit();
         assert_eq!((edited.status, &edited.body["article"]["slug"]), (200, &json!("twice")), "{edited:?}");
-        assert_eq!((edit().status, edit().body), (200, edited.body.clone()));
+        assert_eq!((edit().status, edit().body), (200, edited.body));
         assert_eq!(
             ada.put("/api/articles/once", &title("Thrice")).status,
             404,

@@ -68,7 +68,10 @@ fn dead_letters_are_tried_again_from_the_shell() {
 
         fs::remove_file(&cause).unwrap();
         let done = retry(&["--chunk", "2"]);
-        assert_eq!((&done["matching"], &done["letters"]), (&json!(EVENTS), &json!(EVENTS)));
+        assert_eq!(done["matching"], EVENTS);
+        // Those that only waited come by themselves once what was before them is handled, and are not asked for then.
+        let asked = done["letters"].as_u64().unwrap();
+        assert!((2..=EVENTS).contains(&asked), "{done}");
         listed(0).await;
         append(&stage.bus, "ada", EVENTS + 1).await;
         let written = Written::from([("ada".to_owned(), EVENTS + 1), ("bob".to_owned(), EVENTS)]);

@@ -49,4 +49,9 @@ done
 
 "$programs/pg_ctl" stop -D "$data" -m immediate -w -s >/dev/null 2>&1
 cd /
-rm -rf "$directory"
+# Children of a killed server may still write for a moment.
+tries=0
+until rm -rf "$directory" 2>/dev/null || [ "$tries" -ge 50 ]; do
+    tries=$((tries + 1))
+    sleep 0.1
+done
