@@ -139,7 +139,7 @@ impl GroupRun {
 
     // Starting.
 
-    /// Who is started next, and when: in the declared order, but for independent ones, for which nobody waits.
+    /// Who is started next, and when: in the declared order, but for independent ones, whose pauses nobody waits for. One at a time all the same.
     fn next_due(&self) -> Option<(usize, Instant)> {
         let in_order = |child: usize| self.restart_kind(child) != Restart::Independent;
         let pending = || self.pending.iter().map(|(child, due)| (*child, *due));
