@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use serde::de::DeserializeOwned;
 use umbel_bus::{DispatchContext, DispatchError, Dispatched, Outcome, Refusal, Store, edge};
 use umbel_core::{
-    Command, EncodedEvent, EventId, EventName, EventSet, Gap, Json, NewEvent, PayloadError, Position,
-    StreamName, Timestamp,
+    Command, CommandId, EncodedEvent, EventId, EventName, EventSet, Gap, Json, NewEvent, PayloadError,
+    Position, StreamName, Timestamp,
     schedule::{Planner, Plans, Worked, replaced},
     store::{Append, Appended, CommandRecord, OutboxEntry, StoreError},
 };
@@ -109,13 +109,18 @@ pub(crate) async fn carried_out_before<C: Command>(
     if !context.idempotent {
         return Ok(None);
     }
-    let found = store.find_command(context.command_id).await;
-    match found.map_err(|error| nothing_stored(DispatchError::from_store(C::NAME, &error)))? {
-        Some(Appended { repeated: Some(reply), last_position, .. }) => {
-            repeated::<C>(&reply, last_position).map(Some)
-        }
-        _ => Ok(None),
-    }
+    let recorded = recorded::<C>(store, context.command_id).await?;
+    recorded.map(|(reply, position)| repeated::<C>(&reply, position)).transpose()
+}
+
+/// What is kept under this id, and the last position of what was stored with it.
+pub(crate) async fn recorded<C: Command>(
+    store: &Store,
+    id: CommandId,
+) -> Result<Option<(Json, Option<Position>)>, DispatchError<C::Rejection>> {
+    let found = store.find_command(id).await;
+    let found = found.map_err(|error| nothing_stored(DispatchError::from_store(C::NAME, &error)))?;
+    Ok(found.and_then(|Appended { repeated, last_position, .. }| Some((repeated?, last_position))))
 }
 
 /// The answer to a command that comes again: its first reply.
@@ -150,7 +155,7 @@ impl Trouble {
 }
 
 /// The same error of a step that only reads.
-pub(crate) fn nothing_stored<R>(error: DispatchError<R>) -> DispatchError<R> {
+fn nothing_stored<R>(error: DispatchError<R>) -> DispatchError<R> {
     match error {
         DispatchError::Timeout { command, .. } => {
             DispatchError::Timeout { command, outcome: Outcome::NothingStored }

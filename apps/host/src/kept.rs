@@ -12,7 +12,7 @@ use umbel_core::{
     store::{Append, Appended, CommandRecord},
 };
 
-use crate::deciding::{kept, nothing_stored, told_again};
+use crate::deciding::{kept, recorded, told_again};
 
 /// The place of a command's reply, if its caller has chosen its id.
 pub(crate) struct Keeping {
@@ -43,11 +43,8 @@ impl Keeping {
     pub(crate) async fn find<C: Command>(
         &self,
     ) -> Result<Option<Dispatched<C::Reply>>, DispatchError<C::Rejection>> {
-        let found = self.store.find_command(self.id).await;
-        match found.map_err(|error| nothing_stored(DispatchError::from_store(C::NAME, &error)))? {
-            Some(Appended { repeated: Some(kept), .. }) => first::<C>(&kept).map(Some),
-            _ => Ok(None),
-        }
+        let recorded = recorded::<C>(&self.store, self.id).await?;
+        recorded.map(|(kept, _)| first::<C>(&kept)).transpose()
     }
 
     /// Keeps the reply; the outcome is that of whoever was first.

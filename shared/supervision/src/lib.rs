@@ -1,7 +1,7 @@
 //! Supervision trees for actix: a pure restart decision and the runner that obeys it.
 //!
-//! A tree is made of [`Worker`]s and [`Group`]s, and of [`Roster`]s, to which groups are added while it runs. A worker is a *factory* of futures: each future is one
-//! incarnation of the worker, and the runner makes a new one when the old one fails. A group is a nested
+//! A tree is made of [`Worker`]s and [`Group`]s, and of [`Roster`]s, to which groups are added while it runs. A worker is a
+//! *factory* of futures: each future is one incarnation of the worker, and the runner makes a new one when the old one fails. A group is a nested
 //! supervisor with a thread of its own, on which its workers live, so that a thread which blocks delays its own
 //! group and nobody else.
 //!

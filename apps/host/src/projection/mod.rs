@@ -72,7 +72,7 @@ pub(crate) fn worker<P: Projection>(
             check::<P>(hook.is_some())?;
             let store = bus.store();
             let kept = tokio::select! {
-                kept = once_there(&settings, async || open::<P>(&store).await) => kept?,
+                kept = once_there(P::NAME, &settings, async || open::<P>(&store).await) => kept?,
                 () = context.stopping() => return Ok(()),
             };
             let serving = kept.iter().find(|one| one.phase == Phase::Serving);
@@ -126,7 +126,7 @@ pub(crate) fn former_worker<P: Projection>(bus: Bus, settings: &HostSettings) ->
             check::<P>(false)?;
             let store = bus.store();
             let kept = tokio::select! {
-                kept = once_there(&settings, async || Ok(list::<P>(&store).await?)) => kept?,
+                kept = once_there(P::NAME, &settings, async || Ok(list::<P>(&store).await?)) => kept?,
                 () = context.stopping() => return Ok(()),
             };
             let (progress, drain) = (watch::Sender::new(Position::START), watch::Sender::new(false));
@@ -166,6 +166,7 @@ pub(crate) fn former_worker<P: Projection>(bus: Bus, settings: &HostSettings) ->
 
 /// Asks until the store is there: to begin anew would not bring it back.
 async fn once_there<T>(
+    projection: &str,
     settings: &HostSettings,
     mut ask: impl AsyncFnMut() -> Result<T, TablesError>,
 ) -> Result<T, TablesError> {
@@ -173,7 +174,7 @@ async fn once_there<T>(
     loop {
         match ask().await {
             Err(TablesError::Store(StoreError::Unavailable { reason })) => {
-                tracing::warn!(reason, "a projection waits for the store");
+                tracing::warn!(projection, reason, "waits for the store");
             }
             answer => return answer,
         }

@@ -23,12 +23,6 @@ impl Reach {
         let elsewhere = own.is_empty() || foreign().next().is_some();
         Self { least: reached.min().unwrap_or_default(), elsewhere }
     }
-
-    /// Whether everything up to the place is done. `stored` is the least of the checkpoints in the store, if there are any; it is asked for only
-    /// where it counts.
-    pub fn has_passed(self, place: Place, stored: impl FnOnce() -> Option<Place>) -> bool {
-        self.least >= place || self.elsewhere && stored().is_some_and(|stored| stored >= place)
-    }
 }
 
 #[cfg(test)]
@@ -64,15 +58,5 @@ mod tests {
             let reach = Reach::of(own.clone(), &leases(stored));
             assert_eq!(reach, Reach { least: Place::new(least), elsewhere }, "{own:?} of {stored:?}");
         }
-    }
-
-    #[test]
-    fn the_store_is_asked_where_others_have_a_part() {
-        let passed = |least, elsewhere, stored: Option<u64>| {
-            Reach { least: Place::new(least), elsewhere }.has_passed(Place::new(5), || stored.map(Place::new))
-        };
-        assert!(passed(5, false, None) && passed(5, true, Some(0)));
-        assert!(passed(4, true, Some(5)) && !passed(4, true, Some(4)) && !passed(4, true, None));
-        assert!(!passed(4, false, Some(9)));
     }
 }

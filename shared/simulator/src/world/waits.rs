@@ -84,6 +84,7 @@ impl World {
             _ => {}
         }
         let kept = &self.store.subscriptions[subscription];
-        Reach::of(own, &leases).has_passed(place, || kept.is_there.then(|| kept.checkpoint()))
+        let Reach { least, elsewhere } = Reach::of(own, &leases);
+        least >= place || elsewhere && kept.is_there && kept.checkpoint() >= place
     }
 }
