@@ -12,7 +12,7 @@ use umbel_core::{
 };
 use umbel_host::{App, HostSettings};
 use umbel_persistence::StoreSettings;
-use umbel_supervision::{Backoff, Group, Intensity, Outcome, Policy, State, Supervisor, Worker};
+use umbel_supervision::{Backoff, Group, Intensity, Outcome, Policy, State, Supervisor, TreeNode, Worker};
 
 pub(crate) use self::rigged::Rigged;
 use crate::bank::{self, Balance, Deposited, GetBalance};
@@ -123,7 +123,8 @@ impl World {
         let root = apps.iter().fold(root, |root, app| root.child(app.group(&bus, &host, policy.clone())));
         let root = link.into_iter().fold(root, Group::child);
         let supervisor = Supervisor::start(root);
-        supervisor.tree().wait_until(|tree| tree.state == State::Up).await;
+        // Handlers are not waited for by their group: a test begins when each of them has joined, or has failed.
+        supervisor.tree().wait_until(|tree| tree.state == State::Up && has_begun(tree)).await;
         Self { bus, supervisor }
     }
 
@@ -182,6 +183,11 @@ impl World {
     pub(crate) async fn deposit_behind_its_back(&self, account: &str, amount: i64) -> Position {
         self.bus.store().append(foreign_deposit(account, amount)).await.unwrap().last_position.unwrap()
     }
+}
+
+/// Whether everything in the tree has been up or has failed to.
+fn has_begun(tree: &TreeNode) -> bool {
+    (tree.state != State::Starting || tree.restarts > 0) && tree.children.iter().all(has_begun)
 }
 
 /// Between two looks at what nobody tells of.

@@ -21,12 +21,18 @@ impl<E: Clone> Machine<E> {
         if self.queue.sendable() == 0 {
             return;
         }
-        // Who may wait for full batches is sent full batches; otherwise all who have room share what is there.
-        let lanes = match self.options.batch_within_ms {
-            0 => self.queue.free_lanes().div_ceil(self.consumers.count_with_room().max(1)),
-            _ => usize::MAX,
-        };
+        // Who may wait for full batches is sent full batches; otherwise all who have room share what is there, the last of them too: each
+        // has its part of what those before it have left.
+        let mut sharing = 0;
         while self.queue.sendable() > 0 {
+            if sharing == 0 {
+                sharing = self.consumers.count_with_room().max(1);
+            }
+            let lanes = match self.options.batch_within_ms {
+                0 => self.queue.free_lanes().div_ceil(sharing),
+                _ => usize::MAX,
+            };
+            sharing -= 1;
             let next = self.consumers.with_room().find(|(id, one)| self.batch_is_ready(*id, one));
             let Some((consumer, most)) = next.map(|(id, one)| (id, one.room().min(self.batch_max()))) else {
                 break;
