@@ -32,6 +32,8 @@ bugs! {
     WriterForgetsTheTry "writer-forgets-the-try",
     /// A writer tells callers that their events are stored when it has sent them to the store.
     WriterAnswersEarly "writer-answers-early",
+    /// A writer that gets no answer tells its callers that nothing was stored.
+    WriterTakesSilenceForNo "writer-takes-silence-for-no",
     /// Events become visible some time after later ones did.
     StoreShowsOutOfOrder "store-shows-out-of-order",
     /// What a condition must not meet is looked for among events that were stored some time ago.

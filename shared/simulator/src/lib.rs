@@ -2,6 +2,7 @@
 //! operators, under a virtual clock, with faults, watched by an oracle. A seed determines all of it.
 //!
 //! What runs is what runs in production wherever that is pure: [`plan`](umbel_core::store::plan::plan) decides appends,
+//! [`Resolution`](umbel_core::store::resolution::Resolution) how a writer goes on when it gets no answer,
 //! [`Machine`](umbel_core::subscription::Machine) is the protocol of a subscription,
 //! [`decide`](umbel_core::process_manager::decide) what an instance of a process manager makes of an event,
 //! [`Scheduled`](umbel_core::schedule::Scheduled) how a schedule is carried out, [`Decider`](umbel_supervision::decision::Decider)

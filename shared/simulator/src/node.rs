@@ -7,7 +7,7 @@ use std::{
 
 use umbel_core::{
     Place,
-    store::{Append, LeaseState},
+    store::{Append, LeaseState, resolution::Resolution},
     subscription::{ConsumerId, Effect, Key, Machine, Millis, NodeId, Verdict},
 };
 
@@ -56,11 +56,13 @@ pub(crate) struct Waiting {
 #[derive(Debug)]
 pub(crate) struct Writing {
     pub(crate) waiting: Vec<Waiting>,
+    pub(crate) resolution: Resolution,
     /// Whether it may have been stored already.
     pub(crate) resolving: bool,
-    /// Whether it is on its way to be stored.
+    /// Whether the attempt under way is past looking up.
     pub(crate) sent: bool,
-    pub(crate) failures: u32,
+    /// When it is tried again, if it waits for that.
+    pub(crate) again_at: Option<Millis>,
 }
 
 /// The runner of a subscription.

@@ -23,8 +23,8 @@ pub(crate) struct Shape {
     pub(crate) group_max: usize,
     /// Appends that wait for a writer.
     pub(crate) queue_max: usize,
-    /// How often a writer tries a group whose outcome it does not know.
-    pub(crate) settle_max: u32,
+    /// For how long a writer tries a group whose outcome it does not know.
+    pub(crate) outage_limit: Millis,
     /// How long clients wait for an answer.
     pub(crate) patience: Millis,
     /// How often clients begin something.
@@ -82,7 +82,7 @@ impl Shape {
             capacity: random.small(1, 8),
             group_max: random.below(6) + 1,
             queue_max: random.below(10) + 2,
-            settle_max: random.small(1, 4),
+            outage_limit: random.between(20, 3000),
             patience: random.between(300, 3000),
             begin_every: random.between(20, 120),
             poll_every: random.between(200, 1000),

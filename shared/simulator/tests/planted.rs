@@ -30,6 +30,11 @@ fn a_writer_that_answers_before_the_commit_is_found() {
 }
 
 #[test]
+fn a_writer_that_takes_silence_for_a_no_is_found() {
+    is_found(Bug::WriterTakesSilenceForNo, &["log: intent"]);
+}
+
+#[test]
 fn a_store_that_shows_later_events_first_is_found() {
     is_found(Bug::StoreShowsOutOfOrder, &["log: a reader"]);
 }

@@ -46,6 +46,7 @@ fn nothing_is_broken_whatever_fails() {
         "freeze",
         "group given up",
         "group planned again",
+        "group refused",
         "group settled",
         "key found parked",
         "lost announcement",

@@ -19,6 +19,7 @@ pub mod plan;
 mod processes;
 mod read;
 mod removal;
+pub mod resolution;
 mod selector;
 mod snapshot;
 mod streams;

@@ -1,9 +1,12 @@
 //! The writer's protocol: look up what must be known to plan a group, have it stored if the log still stands there, and settle
-//! what is unknown by trying again with the same ids.
+//! what is unknown by trying again with the same ids, as [`Resolution`] says.
 
-use std::rc::Rc;
+use std::{rc::Rc, time::Duration};
 
-use umbel_core::store::plan::View;
+use umbel_core::store::{
+    plan::View,
+    resolution::{Attempt, Next, Resolution},
+};
 
 use super::World;
 use crate::{
@@ -17,16 +20,23 @@ impl World {
         self.nodes[at.node].process.as_mut()?.writer(at.incarnation)
     }
 
-    /// The next group, if none is under way; the same again after a failure.
+    /// The next group, if none is under way; one that waits to be tried again, if it is time.
     pub(super) fn write(&mut self, to: Address) {
-        let group_max = self.shape.group_max;
+        let (group_max, now) = (self.shape.group_max, self.now);
+        let resolution = Resolution::new(Duration::from_millis(self.shape.outage_limit));
         let Some(writer) = self.writer(to) else { return };
-        if writer.group.is_some() || writer.queue.is_empty() {
+        if let Some(writing) = &mut writer.group {
+            if writing.again_at.take_if(|at| *at <= now).is_some() {
+                self.look_up(to);
+            }
+            return;
+        }
+        if writer.queue.is_empty() {
             return;
         }
         let most = group_max.min(writer.queue.len());
         let waiting: Vec<_> = writer.queue.drain(..most).collect();
-        writer.group = Some(Writing { waiting, resolving: false, sent: false, failures: 0 });
+        writer.group = Some(Writing { waiting, resolution, resolving: false, sent: false, again_at: None });
         self.look_up(to);
     }
 
@@ -96,25 +106,37 @@ impl World {
         }
     }
 
-    /// Whatever it was, the group is looked up again; after too many failures its callers are told what is known.
+    /// An attempt has failed, or nobody knows. Where it could not even be looked up what to plan on, the store was not asked.
     fn writer_failed(&mut self, to: Address) {
-        let settle_max = self.shape.settle_max;
+        let (now, bug) = (Duration::from_millis(self.now), self.bug);
         let Some(writing) = self.writer(to).and_then(|writer| writer.group.as_mut()) else { return };
-        writing.failures += 1;
-        writing.resolving |= writing.sent;
-        if writing.failures <= settle_max {
-            self.look_up(to);
-            return;
-        }
-        let reply = if writing.sent { Reply::Unknown } else { Reply::Refused };
-        let waiting = std::mem::take(&mut writing.waiting);
-        for Waiting { intent, number, .. } in waiting {
+        let sent = std::mem::take(&mut writing.sent);
+        let came = match bug {
+            Some(Bug::WriterTakesSilenceForNo) => Attempt::Refused { transient: true, of_one: false },
+            _ if sent => Attempt::InDoubt,
+            _ => Attempt::NotAsked { transient: true },
+        };
+        let reply = match writing.resolution.next(now, came) {
+            Next::Again { at } => {
+                writing.resolving = true;
+                let at = u64::try_from(at.as_millis()).unwrap_or(u64::MAX);
+                writing.again_at = Some(at);
+                self.after(at - self.now, Event::Write { to });
+                return;
+            }
+            Next::GiveUp => {
+                self.count("group given up");
+                Reply::Unknown
+            }
+            Next::Refuse | Next::Singly { .. } | Next::Tell => {
+                self.count("group refused");
+                Reply::Refused
+            }
+        };
+        let Some(writing) = self.writer(to).and_then(|writer| writer.group.take()) else { return };
+        for Waiting { intent, number, .. } in writing.waiting {
             self.reply(intent, number, reply.clone());
         }
-        if let Some(writer) = self.writer(to) {
-            writer.group = None;
-        }
-        self.count("group given up");
         self.after(0, Event::Write { to });
     }
 }
