@@ -30,8 +30,8 @@ impl<'a> Group<'a> {
         }
     }
 
-    pub(super) fn finish(mut self, open: &StoreError) -> Vec<Outcome> {
-        self.fill(open);
+    pub(super) fn finish(mut self) -> Vec<Outcome> {
+        self.fill(&StoreError::Failed { reason: "an append was left without an outcome".into() });
         self.outcomes.into_iter().flatten().collect()
     }
 }

@@ -35,7 +35,7 @@ use self::{
     group::{Group, Outcome},
     kinds::{Kinds, PlannedKinds},
     session::{Base, Held, Seen},
-    settle::may_be_of_one,
+    settle::Failed,
 };
 use crate::{
     caution::Caution,
@@ -107,7 +107,10 @@ impl Writer {
             Some(session) => session,
             None => match Box::pin(self.reconnect(&mut state, self.target.connect_timeout())).await {
                 Ok(session) => session,
-                Err(error) => return group.finish(&error),
+                Err(error) => {
+                    Box::pin(self.see_through(&mut state, &mut group, Failed::unopened(error))).await;
+                    return group.finish();
+                }
             },
         };
         let mut limit = state.limit.take().unwrap_or_else(|| Box::pin(sleep(self.group_timeout)));
@@ -117,32 +120,22 @@ impl Writer {
             stored = state.store(&session, &mut group) => Some(stored),
             () = &mut limit => None,
         };
-        let stored = match stored {
+        match stored {
             Some(Ok(())) => {
                 state.session = Some(session);
                 state.limit = Some(limit);
-                Ok(())
             }
-            Some(Err(error)) if kind(&error) == Kind::Lost => {
-                drop(session);
-                Err(self.target.explain(&error))
+            Some(Err(error)) => {
+                let failed = self.failed(&error, session, &group);
+                Box::pin(self.see_through(&mut state, &mut group, failed)).await;
             }
-            Some(Err(error)) if may_be_of_one(&error) && group.open_count() > 1 => {
-                let deadline = Instant::now() + self.group_timeout;
-                Box::pin(self.store_one_by_one(&mut state, session, &mut group, deadline, false)).await
-            }
-            // The database said no: nothing of what is open was stored. The connection may be in the middle of a
-            // transaction; the next group gets a new one.
-            Some(Err(error)) => return group.finish(&self.target.explain(&error)),
             None => {
                 drop(session);
-                Err(self.no_answer(self.group_timeout))
+                let failed = Failed::in_doubt(self.no_answer(self.group_timeout));
+                Box::pin(self.see_through(&mut state, &mut group, failed)).await;
             }
-        };
-        if let Err(lost) = stored {
-            Box::pin(self.settle(&mut state, &mut group, &lost)).await;
         }
-        group.finish(&StoreError::Failed { reason: "an append was left without an outcome".into() })
+        group.finish()
     }
 
     /// Closes the connection if no group came since the last call. The next one opens another.
