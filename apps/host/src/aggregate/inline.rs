@@ -65,8 +65,11 @@ pub(super) async fn writes(
     if changes.is_empty() {
         return Ok(Vec::new());
     }
-    let keys = changes.keys();
-    let bodies = store.get_documents(keys.clone()).await.map_err(Trouble::Store)?;
+    let keys = changes.keys_to_load();
+    let bodies = match keys.is_empty() {
+        true => Vec::new(),
+        false => store.get_documents(keys.clone()).await.map_err(Trouble::Store)?,
+    };
     let loaded: BTreeMap<_, _> =
         keys.into_iter().zip(bodies).filter_map(|(key, body)| Some((key, body?))).collect();
     let applied = catch_unwind(AssertUnwindSafe(|| changes.apply(loaded))).map_err(|_| panicked(stream))?;

@@ -1,12 +1,18 @@
 //! One consumer of a handler's subscription: calls the handler, says what became of each event.
 
-use std::{collections::BTreeSet, panic::AssertUnwindSafe, sync::Arc};
+use std::{
+    collections::BTreeSet,
+    panic::AssertUnwindSafe,
+    pin::pin,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use anyhow::{anyhow, bail};
-use futures_util::FutureExt;
+use futures_util::{FutureExt, future::poll_immediate};
 use tokio::sync::watch;
 use umbel_core::{
-    Decoded,
+    Decoded, Place,
     subscription::{Key, Verdict as Settled},
 };
 use umbel_supervision::{Stopping, describe_panic};
@@ -53,7 +59,14 @@ pub(super) struct Hand {
     taken: Arc<Taken>,
     /// Keys of which nothing more of this batch is to be handled: it comes again.
     failed: BTreeSet<Key>,
+    /// Events that are handled, of which that was not said yet.
+    handled: Vec<Place>,
+    /// Since when something of that waits.
+    since: Option<Instant>,
 }
+
+/// How long nobody is told that an event is handled, while more of its batch are handled without a pause.
+const UNSAID: Duration = Duration::from_millis(1);
 
 /// How a handler takes events.
 pub(super) trait Way<H: EventHandler> {
@@ -112,7 +125,7 @@ impl<H: EventHandler> Consumer<H> {
                 let now = saved.borrow_and_update().clone();
                 self.tell_commits(&now).await;
             }
-            let hand = Hand { link: subscriber.link.clone(), number, taken, failed: BTreeSet::new() };
+            let hand = Hand::new(subscriber.link.clone(), number, taken);
             W::take(self, events, hand).await?;
         }
         Ok(())
@@ -188,7 +201,17 @@ impl<H: EventHandler> Consumer<H> {
             return Ok(());
         }
         let handled = match decode::<H>(delivered) {
-            Ok(events) => self.handle_each(events, delivered).await?,
+            Ok(events) => {
+                let mut handling = pin!(self.handle_each(events, delivered));
+                match poll_immediate(handling.as_mut()).await {
+                    Some(handled) => handled?,
+                    None => {
+                        // Nobody waits for what is done already while this one takes its time.
+                        hand.tell().await?;
+                        handling.await?
+                    }
+                }
+            }
             Err(trouble) => Err(trouble),
         };
         match handled {
@@ -197,9 +220,12 @@ impl<H: EventHandler> Consumer<H> {
                     self.around.memories.take(delivered);
                 }
                 self.has_handled(delivered);
-                hand.link.ack_unheard(hand.number, vec![delivered.place]).await.map_err(Into::into)
+                hand.has_handled(delivered.place).await
             }
-            Err(trouble) => self.fail(delivered, hand, trouble).await,
+            Err(trouble) => {
+                hand.tell().await?;
+                self.fail(delivered, hand, trouble).await
+            }
         }
     }
 
@@ -263,9 +289,13 @@ impl<H: EventHandler> Way<H> for Singly {
             if consumer.is_over() {
                 break;
             }
-            consumer.take_one(delivered, &mut hand).await?;
+            if let Err(error) = consumer.take_one(delivered, &mut hand).await {
+                // What is handled is, whatever became of this one.
+                drop(hand.tell().await);
+                return Err(error);
+            }
         }
-        Ok(())
+        hand.tell().await
     }
 }
 
@@ -302,6 +332,28 @@ impl<H: BatchHandler> Way<H> for Together {
 }
 
 impl Hand {
+    fn new(link: Link, number: u64, taken: Arc<Taken>) -> Self {
+        Self { link, number, taken, failed: BTreeSet::new(), handled: Vec::new(), since: None }
+    }
+
+    /// An event is handled. That is said at the latest when its batch is, or the next event takes its time.
+    async fn has_handled(&mut self, place: Place) -> anyhow::Result<()> {
+        self.handled.push(place);
+        if self.since.get_or_insert_with(Instant::now).elapsed() < UNSAID {
+            return Ok(());
+        }
+        self.tell().await
+    }
+
+    /// Says what is handled.
+    async fn tell(&mut self) -> anyhow::Result<()> {
+        self.since = None;
+        if self.handled.is_empty() {
+            return Ok(());
+        }
+        Ok(self.link.ack_unheard(self.number, std::mem::take(&mut self.handled)).await?)
+    }
+
     /// Whether it will come again, here or elsewhere.
     fn is_not_to_be_handled(&self, delivered: &Delivered) -> bool {
         self.failed.contains(&delivered.key) || self.taken.has(delivered.place)

@@ -1,7 +1,8 @@
 //! One generation on its way along the log.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, pin::pin, sync::Arc, time::Duration};
 
+use futures_util::future::{join, maybe_done, poll_immediate};
 use tokio::{
     sync::watch,
     time::{sleep, timeout},
@@ -47,6 +48,8 @@ pub(super) struct Line<'a, P: Projection> {
     /// Up to here events are taken one by one: the changes of one of them have failed, and those before it need not
     /// wait for it.
     singly_to: Position,
+    /// The page behind a position, read while what is before it was saved.
+    ahead: Option<(Position, AllPage)>,
     /// Where the checkpoint stands in the store.
     saved: Position,
     /// Everything up to here is in the documents.
@@ -86,6 +89,7 @@ impl<'a, P: Projection> Line<'a, P> {
             live_after: generation.live_after,
             to_clear: if is_first { generation.collections.clone() } else { Vec::new() },
             singly_to: Position::START,
+            ahead: None,
             saved: generation.position,
             reached: generation.position,
             failed: (Position::START, 0),
@@ -187,19 +191,24 @@ impl<'a, P: Projection> Line<'a, P> {
         if !self.to_clear.is_empty() {
             self.clear().await?;
         }
-        let settings = &self.follower.settings;
-        let limit = if self.reached < self.singly_to { 1 } else { settings.projection_batch };
-        let request = ReadAll {
-            from: Some(self.reached.next()),
-            direction: Direction::Forward,
-            limit,
-            selector: Selector { names: Some(Arc::clone(&self.follower.names)), ..Selector::all() },
+        let singly = self.reached < self.singly_to;
+        let limit = if singly { 1 } else { self.follower.settings.projection_batch };
+        let mut page = match self.ahead.take() {
+            Some((after, page)) if after == self.reached && !singly => page,
+            _ => self.follower.store.read_all(self.request(self.reached, limit)).await?,
         };
-        let mut page = self.follower.store.read_all(request).await?;
         let page_end = page.scanned_to.max(self.reached);
         if self.joined {
             return self.pass(page, page_end).await;
         }
+        let (store, request) = (&self.follower.store, self.request(page_end, limit));
+        let goes_on = page_end < page.head && !singly;
+        let mut reading = pin!(maybe_done(async move {
+            // What fails is asked for again, in its turn.
+            if goes_on { store.read_all(request).await.ok() } else { None }
+        }));
+        // Asked for before anything is made of this one.
+        poll_immediate(reading.as_mut()).await;
         let (mut changes, poison) = page::changes::<P>(&page.events);
         let changes_nothing = changes.is_empty();
         let statements = changes.take_statements();
@@ -214,37 +223,48 @@ impl<'a, P: Projection> Line<'a, P> {
         page.events
             .retain(|event| is_hooked && (self.live_after.next()..=scanned_to).contains(&event.position));
         let live = page.events;
-        if !is_idle || !live.is_empty() {
-            let saved = match self.load_and_apply(changes).await {
-                Ok(writes) => {
-                    self.owed.claim(self.follower, live).await?;
-                    self.save(writes, statements, scanned_to).await
-                }
-                Err(trouble) => Err(trouble),
-            };
-            match saved {
-                Err(trouble) if trouble.is_of_changes() => {
-                    let Some(event) = alone else {
-                        self.singly_to = scanned_to;
-                        return Ok(Round::More);
-                    };
-                    return self.fail(&Poison { event, reason: trouble.to_string() });
-                }
-                saved => saved?,
+        let taking = async {
+            if !is_idle || !live.is_empty() {
+                let writes = self.load_and_apply(changes).await?;
+                self.owed.claim(self.follower, live).await?;
+                self.save(writes, statements, scanned_to).await
+            } else if scanned_to.get() - self.saved.get() >= IDLE_CHECKPOINT_EVERY {
+                self.save(Vec::new(), Vec::new(), scanned_to).await
+            } else {
+                self.reached = scanned_to;
+                Ok(())
             }
-            self.show();
-        } else if scanned_to.get() - self.saved.get() >= IDLE_CHECKPOINT_EVERY {
-            self.save(Vec::new(), Vec::new(), scanned_to).await?;
-        } else {
-            self.reached = scanned_to;
+        };
+        let (taken, ()) = join(taking, reading.as_mut()).await;
+        match taken {
+            Err(trouble) if trouble.is_of_changes() => {
+                let Some(event) = alone else {
+                    self.singly_to = scanned_to;
+                    return Ok(Round::More);
+                };
+                return self.fail(&Poison { event, reason: trouble.to_string() });
+            }
+            taken => taken?,
         }
         self.show();
+        let next = reading.as_mut().take_output().flatten();
+        self.ahead = next.filter(|_| self.reached == page_end).map(|page| (page_end, page));
         match poison {
             // Another node has moved the checkpoint, and not so far.
             Some(poison) if self.reached < poison.before() => Ok(Round::More),
             Some(poison) => self.fail(&poison),
             None if page_end < page.head => Ok(Round::More),
             None => Ok(Round::AtHead),
+        }
+    }
+
+    /// What is asked for behind a position.
+    fn request(&self, after: Position, limit: u32) -> ReadAll {
+        ReadAll {
+            from: Some(after.next()),
+            direction: Direction::Forward,
+            limit,
+            selector: Selector { names: Some(Arc::clone(&self.follower.names)), ..Selector::all() },
         }
     }
 
@@ -350,7 +370,10 @@ impl<'a, P: Projection> Line<'a, P> {
     }
 
     async fn load_and_apply(&self, changes: Changes) -> Result<Vec<DocumentWrite>, Trouble> {
-        let keys = changes.keys();
+        let keys = changes.keys_to_load();
+        if keys.is_empty() {
+            return page::apply(changes, BTreeMap::new());
+        }
         let request = LoadDocuments { checkpoint: self.checkpoint.clone(), keys: keys.clone() };
         let bodies = self.follower.store.load_documents(request).await?;
         let loaded: BTreeMap<_, _> =

@@ -45,6 +45,15 @@ impl Event for Marked {
     const NAME: &'static str = "bench.marked";
 }
 
+impl Logged {
+    /// Its data.
+    pub(super) fn entry(self) -> Entry {
+        match self {
+            Self::Posted(Posted(entry)) | Self::Marked(Marked(entry)) => entry,
+        }
+    }
+}
+
 impl Entry {
     fn of(stream: &str, number: u64) -> Self {
         Self {

@@ -12,6 +12,7 @@ mod command;
 mod event;
 mod figures;
 mod fill;
+mod following;
 mod growth;
 mod http;
 mod idle;

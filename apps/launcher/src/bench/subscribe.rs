@@ -19,6 +19,7 @@ use super::{
     event::{self, Logged},
     figures::rounded,
     fill::fill,
+    following::Following,
     lab::Site,
     live::Live,
     load::{Appends, Plan, Target},
@@ -32,6 +33,9 @@ use super::{
 const ACROSS: &str = "across";
 const DECODING: &str = "decoding";
 const PROJECTION: &str = "projection";
+const HANDLER: &str = "handler of an app";
+const COUNTS: &str = "projection, counts";
+const COPIES: &str = "projection, a document each";
 
 /// Subscribes from the origin, once in each round under a name of its own, and takes everything: an acknowledgement and with it a
 /// checkpoint for each batch.
@@ -59,9 +63,11 @@ struct CatchUps {
     done: u32,
 }
 
-/// Catching up first, then live.
+/// Catching up first, by subscribers and by apps, then live.
 pub(super) async fn run(site: &Site, args: &SubscribeArgs) -> anyhow::Result<()> {
     let report = catch_up(site, args).await?;
+    site.tell(&report);
+    let report = follow(site, args).await?;
     site.tell(&report);
     let report = live(site, args).await?;
     site.tell(&report);
@@ -95,6 +101,31 @@ async fn catch_up(site: &Site, args: &SubscribeArgs) -> anyhow::Result<Report> {
     let report = report.measured(series).ratio(UMBEL, BARE_QUERY, bars::CATCH_UP);
     let report = report.ratio(DECODING, DECODED_QUERY, None).ratio(PROJECTION, DECODED_QUERY, None);
     Ok(report.value("grown by", rounded(grown, 1), "MiB", bars::GROWTH_MIB))
+}
+
+async fn follow(site: &Site, args: &SubscribeArgs) -> anyhow::Result<Report> {
+    let (lab, bare, rounds) = (site.open().await?, site.open().await?, args.common.rounds);
+    let events = fill(&lab.bus.store(), args.events).await?.events();
+    // What lets an app begin again is recorded in the log, and not among what is counted.
+    fill(&bare.bus.store(), args.events).await?;
+    let scan = Scan::open(&bare.scratch).await?;
+    let decode = Some(event::decode as Decode);
+    let series = Contest::default()
+        .with(HANDLER, Following::handler(&lab, events))
+        .with(COUNTS, Following::counts(&lab, events))
+        .with(COPIES, Following::copies(&lab, events))
+        .with_some(DECODED_QUERY, scan.map(|scan| Scans { scan, rows: vec![Rows::All], decode, events }))
+        .run(rounds)
+        .await?;
+    let batch = lab.host.projection_batch;
+    let what = format!(
+        "apps from their start to the end of {events} events: a handler that does nothing, a projection that counts those of each stream, \
+         and one that keeps a document of each event, {batch} events a batch"
+    );
+    let report =
+        Report::new("W4a apps", what, &lab.status, rounds).with("events", events).with("batch", batch);
+    let report = report.measured(series).ratio(HANDLER, DECODED_QUERY, None);
+    Ok(report.ratio(COUNTS, DECODED_QUERY, None).ratio(COPIES, DECODED_QUERY, None))
 }
 
 async fn live(site: &Site, args: &SubscribeArgs) -> anyhow::Result<Report> {

@@ -1,6 +1,6 @@
 //! The changes a projection makes, as data and pure functions over the documents they touch.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
     document::{Collection, Document, IndexEntry, index},
@@ -35,10 +35,12 @@ type Apply = Box<dyn FnOnce(Option<Json>) -> Result<Option<Json>, JsonError> + S
 struct Change {
     key: DocumentKey,
     indexes: &'static [&'static str],
+    /// Whether it leads to the same whatever there was.
+    is_blind: bool,
     apply: Apply,
 }
 
-/// An ordered list of changes. A projection fills it; its host loads [`Changes::keys`] and applies it.
+/// An ordered list of changes. A projection fills it; its host loads [`Changes::keys_to_load`] and applies it.
 #[derive(Default)]
 pub struct Changes {
     changes: Vec<Change>,
@@ -48,7 +50,7 @@ pub struct Changes {
 impl Changes {
     /// Stores a document, whether or not there was one.
     pub fn put<D: Document>(&mut self, key: impl Into<String>, document: D) {
-        self.modify(key, move |_old| Some(document));
+        self.push::<D>(key, true, Box::new(move |_old| Json::encode(&document).map(Some)));
     }
 
     /// Changes a document in place; does nothing when there is none.
@@ -67,7 +69,7 @@ impl Changes {
 
     /// Deletes a document if there is one.
     pub fn delete<D: Document>(&mut self, key: impl Into<String>) {
-        self.modify(key, |_old: Option<D>| None);
+        self.push::<D>(key, true, Box::new(|_old| Ok(None)));
     }
 
     /// The general form: the document there is, if any, becomes the one there shall be, if any.
@@ -76,14 +78,16 @@ impl Changes {
         key: impl Into<String>,
         change: impl FnOnce(Option<D>) -> Option<D> + Send + 'static,
     ) {
-        self.changes.push(Change {
-            key: DocumentKey { collection: D::COLLECTION, key: key.into() },
-            indexes: Collection::of::<D>().indexes,
-            apply: Box::new(move |old| {
-                let old = old.map(|body| body.decode()).transpose()?;
-                change(old).map(|document| Json::encode(&document)).transpose()
-            }),
-        });
+        let apply = move |old: Option<Json>| {
+            let old = old.map(|body| body.decode()).transpose()?;
+            change(old).map(|document| Json::encode(&document)).transpose()
+        };
+        self.push::<D>(key, false, Box::new(apply));
+    }
+
+    fn push<D: Document>(&mut self, key: impl Into<String>, is_blind: bool, apply: Apply) {
+        let key = DocumentKey { collection: D::COLLECTION, key: key.into() };
+        self.changes.push(Change { key, indexes: Collection::of::<D>().indexes, is_blind, apply });
     }
 
     /// Applies a statement to the projection's tables, behind those before it.
@@ -109,7 +113,18 @@ impl Changes {
         self.changes.is_empty() && self.statements.is_empty()
     }
 
-    /// The documents to load before [`Changes::apply`], each once.
+    /// The documents to load before [`Changes::apply`], each once: those of [`Self::keys`] whose first change depends on what they are.
+    #[must_use]
+    pub fn keys_to_load(&self) -> Vec<DocumentKey> {
+        let mut known = BTreeSet::new();
+        let first = self.changes.iter().filter(|change| known.insert(&change.key));
+        let mut keys: Vec<_> =
+            first.filter(|change| !change.is_blind).map(|change| change.key.clone()).collect();
+        keys.sort();
+        keys
+    }
+
+    /// The documents that it changes, each once.
     #[must_use]
     pub fn keys(&self) -> Vec<DocumentKey> {
         let mut keys: Vec<_> = self.changes.iter().map(|change| change.key.clone()).collect();
@@ -125,7 +140,7 @@ impl Changes {
     /// When a stored document does not have the shape its type promises, or a new one has no JSON form.
     pub fn apply(self, mut loaded: BTreeMap<DocumentKey, Json>) -> Result<Vec<DocumentWrite>, JsonError> {
         let mut touched = BTreeMap::new();
-        for Change { key, indexes, apply } in self.changes {
+        for Change { key, indexes, apply, .. } in self.changes {
             match apply(loaded.remove(&key))? {
                 Some(body) => loaded.insert(key.clone(), body),
                 None => None,
@@ -181,6 +196,11 @@ mod tests {
         changes.update("missing", |counter: &mut Counter| counter.n += 1);
         changes.delete::<Counter>("b");
         assert_eq!(changes.keys(), [key("a"), key("b"), key("missing")]);
+        assert_eq!(
+            changes.keys_to_load(),
+            [key("missing")],
+            "what is put or deleted is so whatever there was"
+        );
 
         let loaded = BTreeMap::from([(key("b"), Json::encode(&Counter { n: 9 }).unwrap())]);
         let writes = changes.apply(loaded).unwrap();
