@@ -82,7 +82,7 @@ fn all(log: &Filled) -> Comparison {
         workload: "W3 all",
         text: format!("the whole log of {} events, decoded to typed values", log.events()),
         what: vec![What::Log(Selector::all())],
-        rows: vec![Rows::All],
+        rows: vec![Rows::To(Position::MAX)],
         events: log.events(),
         bar: Some(bars::READ_ALL),
     }

@@ -16,8 +16,8 @@ pub struct Scan(Arc<dyn Step>);
 /// Which events are stepped through.
 #[derive(Clone, Debug)]
 pub enum Rows {
-    /// The whole log in order.
-    All,
+    /// The log in order, up to this position.
+    To(Position),
     /// One stream in order.
     Stream(StreamName),
     /// Those at these positions, in order: the least that selecting them by anything else can come to.

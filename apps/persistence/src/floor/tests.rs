@@ -39,7 +39,7 @@ async fn scan(scratch: &Scratch) {
     assert!(appended.iter().all(Result::is_ok), "{appended:?}");
     let scan = Scan::open(scratch).await.unwrap().expect("a durable store has statements");
     let count = async |rows| scan.read(rows, None).await.unwrap();
-    let all = count(Rows::All).await;
+    let all = count(Rows::To(Position::MAX)).await;
     assert_eq!(all.rows, 4);
     // Each has an id of 16 bytes at least.
     assert!(all.bytes > 4 * 16, "{all:?}");
@@ -49,7 +49,10 @@ async fn scan(scratch: &Scratch) {
     let at = [2, 3, 9].map(Position::new);
     assert_eq!(count(Rows::At(Arc::new(at))).await.rows, 2);
     let is_object: Decode = |data| data.starts_with(b"{");
-    assert_eq!(scan.read(Rows::All, Some(is_object)).await.unwrap(), Scanned { decoded: 4, ..all });
+    assert_eq!(
+        scan.read(Rows::To(Position::MAX), Some(is_object)).await.unwrap(),
+        Scanned { decoded: 4, ..all }
+    );
 }
 
 #[test]

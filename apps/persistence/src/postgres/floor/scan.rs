@@ -45,15 +45,15 @@ impl Scanner {
     }
 
     async fn query(&self, rows: &Rows, decode: Option<Decode>) -> Result<Scanned, Error> {
-        let query = async |statement: &Statement, parameter: Option<&(dyn ToSql + Sync)>| {
-            self.client.query_raw(statement, parameter).await
+        let query = async |statement: &Statement, parameter: &(dyn ToSql + Sync)| {
+            self.client.query_raw(statement, [parameter]).await
         };
         let rows = match rows {
-            Rows::All => query(&self.all, None).await,
-            Rows::Stream(name) => query(&self.stream, Some(&name.as_str())).await,
+            Rows::To(last) => query(&self.all, &last.to_i64()).await,
+            Rows::Stream(name) => query(&self.stream, &name.as_str()).await,
             Rows::At(positions) => {
                 let positions: Vec<_> = positions.iter().map(|position| position.to_i64()).collect();
-                query(&self.at, Some(&positions)).await
+                query(&self.at, &positions).await
             }
         };
         count(rows?, decode).await

@@ -32,7 +32,7 @@ impl Scanner {
 
 fn scan(connection: &Connection, rows: &Rows, decode: Option<Decode>) -> rusqlite::Result<Scanned> {
     match rows {
-        Rows::All => count(connection, ALL, [], decode),
+        Rows::To(last) => count(connection, ALL, [last.to_i64()], decode),
         Rows::Stream(name) => count(connection, STREAM, [name.as_str()], decode),
         Rows::At(positions) => {
             let positions: Vec<_> = positions.iter().map(ToString::to_string).collect();
