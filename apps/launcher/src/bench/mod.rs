@@ -29,6 +29,7 @@ mod rounds;
 mod stalled;
 mod subscribe;
 mod suite;
+mod topic;
 mod worker;
 
 use umbel_host::Failed;

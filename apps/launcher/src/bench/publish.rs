@@ -1,4 +1,4 @@
-//! W6: notices in memory, beside bare channels.
+//! W6: notices in memory and subscriptions of a topic, beside bare channels.
 
 use std::{sync::Arc, time::Instant};
 
@@ -12,13 +12,15 @@ use super::{
     append::UMBEL,
     args::PublishArgs,
     bars,
-    lab::{Lab, Site},
+    lab::Site,
     report::Report,
     rounds::{Contest, Round, Subject},
     stalled,
+    topic::Subscribed,
 };
 
 const CHANNELS: &str = "bare channels";
+const TOPIC: &str = "topic";
 
 /// Places in a bare channel, and in the queue of a subscriber.
 pub(super) const CAPACITY: usize = 1024;
@@ -31,8 +33,8 @@ pub(super) const AT_ONCE: u64 = 100;
 #[derive(Clone, Debug)]
 struct Announced(Arc<str>);
 
-/// One publisher on the bus.
-struct Topic {
+/// One publisher of notices on the bus.
+struct Notices {
     bus: Bus,
     notices: u64,
     subscribers: u64,
@@ -53,19 +55,19 @@ pub(super) async fn run(site: &Site, args: &PublishArgs) -> anyhow::Result<()> {
     let lab = site.open().await?;
     for (workload, subscribers, bar) in [("W6 one", 1, bars::PUBLISH_ONE), ("W6 ten", 10, bars::PUBLISH_TEN)]
     {
-        let series = subjects(&lab, args.notices.div_ceil(subscribers), subscribers).run(args.common.rounds);
-        let what = format!("deliveries of notices to subscribers, {subscribers} at once");
+        let (bus, notices) = (&lab.bus, args.notices.div_ceil(subscribers));
+        let topic = Subscribed::open(bus, &format!("bench.to-{subscribers}"), notices, subscribers).await?;
+        let series = Contest::default()
+            .with(UMBEL, Notices { bus: bus.clone(), notices, subscribers })
+            .with(TOPIC, topic)
+            .with(CHANNELS, Channels { notices, subscribers })
+            .run(args.common.rounds);
+        let what = format!("deliveries of notices, and of events of a topic, to {subscribers} at once");
         let report = Report::new(workload, what, &lab.status, args.common.rounds);
         let report = report.with("subscribers", subscribers).measured(series.await?);
-        site.tell(&report.ratio(UMBEL, CHANNELS, bar));
+        site.tell(&report.ratio(UMBEL, CHANNELS, bar).ratio(TOPIC, CHANNELS, bar));
     }
     stalled::run(site, &lab, args).await
-}
-
-fn subjects(lab: &Lab, notices: u64, subscribers: u64) -> Contest<'static> {
-    Contest::default()
-        .with(UMBEL, Topic { bus: lab.bus.clone(), notices, subscribers })
-        .with(CHANNELS, Channels { notices, subscribers })
 }
 
 fn announced() -> Announced {
@@ -74,7 +76,7 @@ fn announced() -> Announced {
     )
 }
 
-impl Topic {
+impl Notices {
     async fn publish(&self) -> anyhow::Result<Round> {
         let mut listeners = Vec::new();
         for _ in 0..self.subscribers {
@@ -125,7 +127,7 @@ impl Channels {
     }
 }
 
-impl Subject for Topic {
+impl Subject for Notices {
     fn round(&mut self) -> LocalBoxFuture<'_, anyhow::Result<Round>> {
         Box::pin(self.publish())
     }
