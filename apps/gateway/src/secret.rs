@@ -46,11 +46,6 @@ fn given(settings: &GatewaySettings) -> Result<Option<Secret>> {
             "[gateway] jwt_secret_before (variable UMBEL__GATEWAY__JWT_SECRET_BEFORE) cannot be used",
         )?;
     }
-    if !settings.idempotency_secret.expose().is_empty() {
-        long_enough(settings.idempotency_secret.clone()).context(
-            "[gateway] idempotency_secret (variable UMBEL__GATEWAY__IDEMPOTENCY_SECRET) cannot be used",
-        )?;
-    }
     let path = settings.jwt_secret_file.as_str();
     if !settings.jwt_secret.expose().is_empty() {
         let secret = long_enough(settings.jwt_secret.clone());
@@ -163,17 +158,6 @@ mod tests {
         let error = format!("{:#}", find(&with(&"x".repeat(31), nowhere)).unwrap_err());
         assert!(error.contains("UMBEL__GATEWAY__JWT_SECRET") && error.contains("31 bytes"), "{error}");
         assert!(!error.contains("xxx"), "a secret does not belong into an error");
-    }
-
-    #[test]
-    fn one_for_idempotency_keys_must_be_long_enough() {
-        let with = |own: &str| GatewaySettings {
-            idempotency_secret: Secret::new(own),
-            ..with(&"x".repeat(32), Path::new(""))
-        };
-        assert!(check(&with("")).is_ok() && check(&with(&"y".repeat(32))).is_ok());
-        let error = format!("{:#}", check(&with("short")).unwrap_err());
-        assert!(error.contains("UMBEL__GATEWAY__IDEMPOTENCY_SECRET") && !error.contains("short"), "{error}");
     }
 
     #[test]

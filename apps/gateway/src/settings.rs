@@ -27,8 +27,6 @@ pub struct GatewaySettings {
     pub jwt_secret_file: String,
     /// What signed the tokens before `jwt_secret`, 32 bytes or more: they are good until they expire. Empty: none.
     pub jwt_secret_before: Secret,
-    /// What idempotency keys are good under, 32 bytes or more. Empty: `jwt_secret`, so that keys end with it.
-    pub idempotency_secret: Secret,
     /// Seconds for which a token is valid, up to ten years.
     #[serde(deserialize_with = "within::<_, _, 1, 315_360_000>")]
     pub jwt_lifetime_s: u64,
@@ -137,7 +135,7 @@ mod tests {
     fn with(key: &str, value: impl Into<serde_json::Value>) -> Result<GatewaySettings, String> {
         let mut settings = json!({
             "address": "127.0.0.1:0", "workers": 2, "body_limit_bytes": 1000, "jwt_secret": "", "jwt_secret_file": "",
-            "jwt_secret_before": "", "idempotency_secret": "",
+            "jwt_secret_before": "",
             "jwt_lifetime_s": 60, "cors_allowed_origins": "*", "request_deadline_ms": 5000, "head_deadline_ms": 5000,
             "ready_in_part": false,
             "login_failures_max": 10, "login_failures_per_address_max": 100, "login_failures_within_s": 60,

@@ -20,7 +20,7 @@ use crate::{
 pub(crate) struct State {
     pub(crate) bus: Bus,
     pub(crate) tokens: Tokens,
-    /// What makes a command's id out of an idempotency key and no guess. All nodes that share the secret for it share it.
+    /// What makes a command's id out of an idempotency key and no guess. All nodes that share a secret share it.
     pub(crate) pepper: Uuid,
     pub(crate) readiness: Readiness,
     /// Whether it is ready while somebody is missing who answers the API's messages.
@@ -45,7 +45,10 @@ impl State {
                 &settings.jwt_secret_before,
                 Duration::from_secs(settings.jwt_lifetime_s),
             ),
-            pepper: pepper(settings, secret),
+            pepper: Uuid::new_v5(
+                &Uuid::NAMESPACE_URL,
+                format!("umbel/pepper/{}", secret.expose()).as_bytes(),
+            ),
             readiness,
             ready_in_part: settings.ready_in_part,
             cors: Cors::new(&settings.cors_allowed_origins),
@@ -61,30 +64,5 @@ impl State {
     /// as messages that the routes send.
     pub(crate) fn note_unanswered(&self, message: &'static str) -> bool {
         self.unanswered.lock().unwrap_or_else(PoisonError::into_inner).insert(message)
-    }
-}
-
-fn pepper(settings: &GatewaySettings, jwt_secret: &Secret) -> Uuid {
-    let own = &settings.idempotency_secret;
-    let secret = if own.expose().is_empty() { jwt_secret } else { own };
-    Uuid::new_v5(&Uuid::NAMESPACE_URL, format!("umbel/pepper/{}", secret.expose()).as_bytes())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// An idempotency key is good for as long as the secret for it, whatever becomes of that of the tokens.
-    #[test]
-    fn keys_outlive_the_secret_of_the_tokens() {
-        let with = |own: &str, jwt: &str| {
-            let settings =
-                GatewaySettings { idempotency_secret: Secret::new(own), ..crate::tests::settings() };
-            pepper(&settings, &Secret::new(jwt))
-        };
-        assert_eq!(with("own", "one"), with("own", "two"));
-        assert_ne!(with("own", "one"), with("other", "one"));
-        assert_ne!(with("", "one"), with("", "two"));
-        assert_eq!(with("", "one"), with("one", "two"), "what was the secret of both may become its own");
     }
 }

@@ -33,7 +33,6 @@ pub(crate) fn settings() -> GatewaySettings {
         jwt_secret: Secret::new(SECRET),
         jwt_secret_file: String::new(),
         jwt_secret_before: Secret::default(),
-        idempotency_secret: Secret::default(),
         jwt_lifetime_s: 60,
         cors_allowed_origins: "*".into(),
         request_deadline_ms: 5000,

@@ -8,7 +8,7 @@ use std::{fmt, str::FromStr, sync::Arc};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    event::{EventSet, Lineage, RecordedEvent},
+    event::{EventSet, RecordedEvent},
     names::{NameError, check_event_name},
 };
 
@@ -201,14 +201,11 @@ impl TagQuery {
         Self::of(self.items.iter().cloned().chain([item]))
     }
 
-    /// The same, with what names no events restricted to those of a set. What names events of the set is about them under all names
-    /// under which logs may hold them.
+    /// The same, with what names no events restricted to those of a set.
     #[must_use]
     pub fn within<S: EventSet>(&self) -> Self {
-        let within = |item: &TagItem| match item.names.is_empty() {
-            true => item.clone().named(S::NAMES),
-            false => item.clone().under_all_names::<S>(),
-        };
+        let within =
+            |item: &TagItem| if item.names.is_empty() { item.clone().named(S::NAMES) } else { item.clone() };
         Self::of(self.items.iter().map(within))
     }
 
@@ -265,17 +262,6 @@ impl TagItem {
     #[must_use]
     pub fn named(mut self, names: &[&str]) -> Self {
         self.names = names.iter().map(|name| Arc::from(*name)).collect();
-        self
-    }
-
-    fn under_all_names<S: EventSet>(mut self) -> Self {
-        let kinds = S::KINDS.iter().filter(|kind| self.names.iter().any(|name| **name == *kind.name()));
-        let all: Vec<_> = kinds.flat_map(Lineage::names).collect();
-        for name in all {
-            if !self.names.iter().any(|known| **known == *name) {
-                self.names.push(Arc::from(name));
-            }
-        }
         self
     }
 
@@ -353,43 +339,6 @@ impl From<Tag> for String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::event::Event;
-
-    #[derive(Debug, Serialize, Deserialize)]
-    struct Joined;
-
-    #[derive(Debug, Serialize, Deserialize)]
-    struct Left;
-
-    crate::events! {
-        enum Course { Joined(Joined), Left(Left) }
-    }
-
-    impl Event for Joined {
-        const NAME: &'static str = "course.joined";
-        const FORMERLY: &'static [&'static str] = &["course.booked"];
-    }
-
-    impl Event for Left {
-        const NAME: &'static str = "course.left";
-    }
-
-    /// UX-17: what names a kind of event finds it under the names that it had before, too; what names none finds all of the rule's kinds.
-    #[test]
-    fn events_are_found_under_their_former_names() {
-        let (of, tags) = (|names: &[&str]| TagItem::tagged(Tags::of("c", 1)).named(names), Tags::of("c", 1));
-        let found = |query: &TagQuery| {
-            let names = ["course.joined", "course.booked", "course.left", "course.moved"];
-            names.into_iter().filter(|name| query.is_about(name, &tags)).collect::<Vec<_>>()
-        };
-        let named = TagQuery::of([of(&["course.joined"])]).within::<Course>();
-        assert_eq!(found(&named), ["course.joined", "course.booked"]);
-        assert_eq!(found(&named.within::<Course>()), ["course.joined", "course.booked"], "once is enough");
-        let foreign = TagQuery::of([of(&["course.moved"])]).within::<Course>();
-        assert_eq!(found(&foreign), ["course.moved"]);
-        let any = TagQuery::tagged(tags.clone()).within::<Course>();
-        assert_eq!(found(&any), ["course.joined", "course.booked", "course.left"]);
-    }
 
     #[test]
     fn a_tag_has_a_form() {
