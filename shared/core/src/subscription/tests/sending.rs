@@ -70,9 +70,9 @@ fn the_least_recently_used_consumer_is_next() {
 /// SU-12: what is there is shared by all who have room for it, also where it does not divide evenly: none is left without.
 #[test]
 fn none_is_left_without_a_share() {
-    let mut rig = Rig::with(options(), &[4, 4, 4], &["a", "b", "c", "d"]);
+    let rig = Rig::with(options(), &[4, 4, 4], &["a", "b", "c", "d"]);
     assert_eq!(rig.sent(), [(A, vec![1, 2]), (B, vec![3]), (C, vec![4])]);
-    let mut rig = Rig::with(options(), &[4, 1, 4], &["a", "b", "c", "d", "e", "f", "g"]);
+    let rig = Rig::with(options(), &[4, 1, 4], &["a", "b", "c", "d", "e", "f", "g"]);
     assert_eq!(rig.sent(), [(A, vec![1, 2, 3]), (B, vec![4]), (C, vec![5, 6, 7])]);
 }
 
