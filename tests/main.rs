@@ -6,6 +6,7 @@ mod support;
 
 mod cli;
 mod conduit;
+mod demo;
 mod failover;
 mod followers;
 mod link;

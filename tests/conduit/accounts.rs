@@ -38,7 +38,19 @@ fn refuses_wrong_input_per_field() {
         let taken = client.post("/api/users", &ada());
         assert_eq!(taken.status, 409, "{taken:?}");
         let fields: Vec<_> = taken.body["errors"].as_object().unwrap().values().collect();
+        assert!(!fields.is_empty(), "{taken:?}");
         assert!(fields.iter().all(|messages| **messages == json!(["has already been taken"])), "{taken:?}");
+        for (field, value, status, message) in [
+            ("username", "Ada_L", 409, "has already been taken"),
+            ("email", "ada@EXAMPLE.org", 409, "has already been taken"),
+            ("email", "bob at example.org", 422, "is invalid"),
+            ("username", "b\u{200b}ob", 422, "is invalid"),
+        ] {
+            let mut user = json!({"user": {"username": "bob", "email": "bob@example.org", "password": "pw"}});
+            user["user"][field] = json!(value);
+            let refused = client.post("/api/users", &user);
+            assert_eq!(error(refused), (status, json!({field: [message]})), "{field} {value}");
+        }
 
         for (email, password) in [("ada@example.org", "wrong"), ("nobody@example.org", "correct horse")] {
             let login =

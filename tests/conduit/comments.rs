@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{error, on_every_store};
+use super::{error, on_every_log, on_every_store};
 use crate::support::Client;
 
 /// Adds a comment that must be taken, and answers it.
@@ -56,7 +56,7 @@ fn comments_are_their_authors() {
 /// CD-09: an article takes its comments with it, and another one of the same slug begins without any.
 #[test]
 fn comments_go_with_their_article() {
-    on_every_store(|client| {
+    on_every_log(|client, umbel| {
         let (ada, bob) = (client.register("ada"), client.register("bob"));
         let slug = ada.publish("On Engines", &[]);
         let other = ada.publish("On Looms", &[]);
@@ -71,5 +71,13 @@ fn comments_go_with_their_article() {
         assert_eq!(ada.publish("On Engines", &[]), slug);
         assert_eq!(client.get(&format!("/api/articles/{slug}/comments")).body, json!({"comments": []}));
         assert_eq!(client.get(&format!("/api/articles/{other}/comments")).body, json!({"comments": [kept]}));
+        let closed: Vec<_> = umbel.events().into_iter().filter(is_closing).collect();
+        assert_eq!(closed.len(), 1, "{closed:?}");
+        assert_eq!(closed[0]["data"]["numbers"], json!([1]), "{closed:?}");
     });
+}
+
+/// Whether an event of the log ends a discussion.
+fn is_closing(event: &Value) -> bool {
+    event["type"].as_str().is_some_and(|name| name.starts_with("articles.discussion_closed/"))
 }

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::on_every_store;
-use crate::support::Client;
+use crate::support::{Client, Store, Umbel};
 
 /// CD-03, CD-04: of many who want one name at once, one gets it; who was refused can take another.
 #[test]
@@ -16,11 +16,22 @@ fn one_of_many_gets_the_name() {
                     let email = format!("racer{racer}@example.org");
                     let user =
                         json!({"user": {"username": "prize", "email": email, "password": "correct horse"}});
-                    client.post("/api/users", &user).status
+                    client.post("/api/users", &user)
                 })
             })
             .collect();
-        let mut statuses: Vec<_> = racers.into_iter().map(|racer| racer.join().unwrap()).collect();
+        let answers: Vec<_> = racers.into_iter().map(|racer| racer.join().unwrap()).collect();
+        let taken = json!({"errors": {"username": ["has already been taken"]}});
+        for (racer, answer) in answers.iter().enumerate() {
+            let user =
+                json!({"user": {"email": format!("racer{racer}@example.org"), "password": "correct horse"}});
+            let login = client.post("/api/users/login", &user);
+            match answer.status {
+                201 => assert_eq!((login.status, &login.body["user"]["username"]), (200, &json!("prize"))),
+                _ => assert_eq!((&answer.body, login.status), (&taken, 401), "{answer:?}"),
+            }
+        }
+        let mut statuses: Vec<_> = answers.iter().map(|answer| answer.status).collect();
         statuses.sort_unstable();
         assert_eq!(statuses, [201, 409, 409, 409, 409, 409, 409, 409]);
         for racer in 0..8 {
@@ -121,6 +132,30 @@ fn an_idempotency_key_stands_for_one_request() {
         }
         assert_eq!(client.get("/api/articles").body["articlesCount"], 3);
     });
+}
+
+/// CD-13: a key outlives the secret of the tokens: what was done before that was changed is not done again.
+#[test]
+fn an_idempotency_key_is_good_under_the_next_secret() {
+    const KEY: &str = "0190f5e2-8a4b-7c3d-9e1f-2a3b4c5d6e71";
+    let article = json!({"article": {"title": "Once", "description": "d", "body": "b", "tagList": []}});
+    let secret = |letter: &str| letter.repeat(32);
+    let mut umbel = Umbel::new(Store::Sqlite);
+    umbel.set("UMBEL__GATEWAY__JWT_SECRET", &secret("a"));
+    let mut running = umbel.run();
+    let ada = running.client().register("ada");
+    let first = ada.with_idempotency_key(KEY).post("/api/articles", &article);
+    assert_eq!(first.status, 201, "{first:?}");
+    running.terminate();
+    assert_eq!(running.wait().code, Some(0));
+
+    umbel.set("UMBEL__GATEWAY__JWT_SECRET", &secret("b"));
+    umbel.set("UMBEL__GATEWAY__JWT_SECRET_BEFORE", &secret("a"));
+    let running = umbel.run();
+    let ada = running.client().with_token(ada.token()).with_idempotency_key(KEY);
+    let again = ada.post("/api/articles", &article);
+    assert_eq!((again.status, &again.body), (201, &first.body));
+    assert_eq!(ada.get("/api/articles").body["articlesCount"], 1);
 }
 
 /// CM-12 over HTTP: what takes several steps is answered as it was, too, though the article has moved on since.

@@ -185,6 +185,11 @@ impl From<Output> for Exit {
 }
 
 impl Running {
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// A client of its gateway.
     pub(crate) fn client(&self) -> Client {
         Client::new(self.address)
     }

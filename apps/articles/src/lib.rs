@@ -18,3 +18,6 @@ mod rules;
 mod slug;
 
 pub use app::app;
+
+#[cfg(test)]
+mod tests;

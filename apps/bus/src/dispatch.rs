@@ -17,6 +17,7 @@ use crate::{
     envelope::SendError,
     handle::{self, Bus, RETRY_AFTER},
     returning::{Refusal, Returned, Returning},
+    tally::Ending,
     visible::{Awaits, Consistency},
 };
 
@@ -268,18 +269,21 @@ impl Bus {
         (options.into_context(deadline, self.settings().returning), awaits)
     }
 
-    /// With middleware around it, if there is any.
+    /// With middleware around it, if there is any, and counted.
     pub(crate) async fn conduct<C: Command>(
         &self,
         command: C,
         context: DispatchContext,
         awaits: &Awaits,
     ) -> Result<Dispatched<C::Reply>, DispatchError<C::Rejection>> {
-        match self.middleware() {
+        let begun = Instant::now();
+        let answer = match self.middleware() {
             None => self.dispatch_straight(command, context, awaits).await,
             // In a box, so that dispatches without middleware stay as small as they are.
             Some(chain) => Box::pin(self.dispatch_through(&chain, command, context, awaits, false)).await,
-        }
+        };
+        self.tally().count(C::NAME, Ending::of(&answer), begun.elapsed());
+        answer
     }
 
     /// Sends a command to its owner and waits for what shall be visible.

@@ -30,6 +30,7 @@ use crate::{
     settings::BusSettings,
     store::Store,
     tail::{Moment, Tail},
+    tally::{Tallied, Tally},
     topics::Registry,
     visible::Defaults,
 };
@@ -66,6 +67,7 @@ pub(crate) struct Shared {
     /// Tells of each one more who asks for it.
     follower: Notify,
     tail: Tail,
+    tally: Tally,
     topics: Registry,
     commons: Commons,
     /// Nothing as long as there is none, which is what every dispatch looks at.
@@ -99,6 +101,7 @@ impl Bus {
                 changes: broadcast::Sender::new(CHANGES_MAX),
                 follower: Notify::new(),
                 tail: Tail::new(settings.tail_max_events, settings.tail_max_bytes),
+                tally: Tally::default(),
                 topics: Registry::new(&settings),
                 commons: Commons::default(),
                 middleware: ArcSwapOption::empty(),
@@ -362,6 +365,17 @@ impl Bus {
             chain.push(Arc::clone(&one));
             Some(Arc::new(chain))
         });
+    }
+
+    /// What became of the commands that this process has dispatched, since it began: each is counted where it was dispatched, whoever
+    /// carried it out, and one that middleware put in its place with it. Who did not wait for the answer is not counted.
+    #[must_use]
+    pub fn tallied(&self) -> Vec<Tallied> {
+        self.shared.tally.all()
+    }
+
+    pub(crate) fn tally(&self) -> &Tally {
+        &self.shared.tally
     }
 
     /// What apps say that dispatches of their commands await.

@@ -38,6 +38,7 @@ mod schedule;
 mod settings;
 mod store;
 mod tail;
+mod tally;
 pub mod topics;
 mod tree;
 mod visible;
@@ -67,6 +68,7 @@ pub use schedule::{Recurrence, ScheduleError, ScheduleId, ScheduleOptions, recur
 pub use settings::{BusSettings, at_least_one};
 pub use store::{Store, SubscriptionView};
 pub use tail::{Moment, PageBounds, Removing, Tail};
+pub use tally::{Ending, Tallied};
 pub use topics::{Subscriber, Topics};
 pub use tree::GetTree;
 pub use umbel_core::schedule::When;

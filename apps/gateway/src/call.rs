@@ -20,6 +20,10 @@ use crate::{
     token::TokenError,
 };
 
+/// The namespace of the ids that keys lead to. It never changes, so that what was done under one secret of the gateway is not done again under
+/// the next.
+const KEYS: Uuid = Uuid::from_u128(0x1f6a_2c0e_9d44_5b7a_8e13_6b0c_d2a5_7f39);
+
 /// One request's access to the bus.
 #[derive(Clone)]
 pub(crate) struct Call {
@@ -57,7 +61,32 @@ impl Call {
     where
         C::Rejection: Into<ApiError>,
     {
-        let options = self.options(&command, user)?;
+        self.dispatch_with(command, user, &KEYS).await
+    }
+
+    /// The same for a command that holds what the log does not show to its readers, such as a password: another secret of the gateway makes
+    /// its keys new ones.
+    pub(crate) async fn dispatch_private<C: Command>(
+        &self,
+        command: C,
+        user: Option<Uuid>,
+    ) -> Result<C::Reply, ApiError>
+    where
+        C::Rejection: Into<ApiError>,
+    {
+        self.dispatch_with(command, user, &self.state.pepper).await
+    }
+
+    async fn dispatch_with<C: Command>(
+        &self,
+        command: C,
+        user: Option<Uuid>,
+        keys: &Uuid,
+    ) -> Result<C::Reply, ApiError>
+    where
+        C::Rejection: Into<ApiError>,
+    {
+        let options = self.options(&command, user, keys)?;
         match self.bus().dispatch_with(command, options).await {
             Ok(dispatched) => Ok(dispatched.reply),
             Err(DispatchError::NotYetVisible { position, waiting_for, reply }) => {
@@ -117,11 +146,16 @@ impl Call {
         &self.state.bus
     }
 
-    fn options<C: Command>(&self, command: &C, user: Option<Uuid>) -> Result<DispatchOptions, ApiError> {
+    fn options<C: Command>(
+        &self,
+        command: &C,
+        user: Option<Uuid>,
+        keys: &Uuid,
+    ) -> Result<DispatchOptions, ApiError> {
         let mut options =
             DispatchOptions::default().strong().deadline(self.remaining()).correlation_id(self.context.id);
         if let Some(key) = self.idempotency_key {
-            let id = command_id(&self.state.pepper, key, command, user).map_err(|error| {
+            let id = command_id(keys, key, command, user).map_err(|error| {
                 self.log_failure(C::NAME, &error);
                 ApiError::internal()
             })?;
@@ -169,17 +203,17 @@ impl Call {
 /// A client's key means "the same request again": it stands for this user, this kind of request and all that was
 /// sent, so nobody gets the reply to another's request by it, nor to another request of their own.
 ///
-/// A command may hold a password, and the log keeps the id. The pepper, which the log does not know, keeps whoever
-/// reads the log from trying passwords against it.
+/// The log keeps the id. Where the command holds more than the log shows, such as a password, the pepper as the namespace keeps whoever reads
+/// the log, and knows the key, from trying passwords against it; for all others it is [`KEYS`].
 fn command_id<C: Command>(
-    pepper: &Uuid,
+    namespace: &Uuid,
     key: Uuid,
     command: &C,
     user: Option<Uuid>,
 ) -> serde_json::Result<CommandId> {
     // Fields come in the order of their declaration: equal commands have equal texts, however they were sent.
     let intent = serde_json::to_vec(&(key, C::NAME, user, command))?;
-    Ok(CommandId(Uuid::new_v5(pepper, &intent)))
+    Ok(CommandId(Uuid::new_v5(namespace, &intent)))
 }
 
 impl FromRequest for Call {
@@ -202,7 +236,7 @@ mod tests {
     const BOB: Option<Uuid> = Some(Uuid::from_u128(3));
 
     fn id_of(command: &impl Command, user: Option<Uuid>) -> CommandId {
-        command_id(&Uuid::from_u128(9), KEY, command, user).unwrap()
+        command_id(&KEYS, KEY, command, user).unwrap()
     }
 
     fn register(username: &str, password: &str) -> Register {

@@ -14,7 +14,7 @@ use std::{
 use actix_web::{App, HttpResponse, HttpServer, web};
 use anyhow::{Context, Result};
 use tokio::time::Instant;
-use umbel_bus::{Bus, Contact, PeerView, Progress, Reached, SubscriptionView};
+use umbel_bus::{Bus, Contact, PeerView, Progress, Reached, SubscriptionView, Tallied};
 use umbel_core::store::{ListSubscriptions, StoreError};
 use umbel_supervision::{Worker, WorkerContext};
 
@@ -160,6 +160,7 @@ fn told(bus: &Bus, seen: &Seen) -> String {
         text.sample(&[("component", one.name)], u64::from(one.stand.held_up.borrow().is_some()));
     }
     peers_told(&mut text, &bus.peers());
+    commands_told(&mut text, &bus.tallied());
     text.finish()
 }
 
@@ -172,6 +173,29 @@ fn peers_told(text: &mut Text, peers: &[PeerView]) {
             let labels = [("process", process.as_str()), ("address", &*peer.address)];
             text.sample(&labels, number(contact, counted_on.len()));
         }
+    }
+}
+
+/// What is told of the commands that this process dispatches.
+fn commands_told(text: &mut Text, tallied: &[Tallied]) {
+    fn labels(one: &Tallied) -> [(&'static str, &'static str); 2] {
+        [("command", one.command), ("outcome", one.ending.word())]
+    }
+    text.family(
+        "umbel_commands_total",
+        Kind::Counter,
+        "Commands that this process has dispatched, whoever carried them out.",
+    );
+    for one in tallied {
+        text.sample(&labels(one), one.count);
+    }
+    text.family(
+        "umbel_commands_seconds_total",
+        Kind::Counter,
+        "Seconds until they ended, until what was asked for was visible, together.",
+    );
+    for one in tallied {
+        text.sample(&labels(one), one.took.as_secs_f64());
     }
 }
 

@@ -20,7 +20,7 @@ use crate::{
 pub(crate) struct State {
     pub(crate) bus: Bus,
     pub(crate) tokens: Tokens,
-    /// What makes a command's id out of an idempotency key and no guess. All nodes that share a secret share it.
+    /// What makes the id of a command that holds a password out of an idempotency key and no guess. All nodes that share a secret share it.
     pub(crate) pepper: Uuid,
     pub(crate) readiness: Readiness,
     /// Whether it is ready while somebody is missing who answers the API's messages.

@@ -6,7 +6,7 @@ use futures_util::future::join_all;
 use proptest::prelude::*;
 use umbel_bus::{DispatchOptions, Refusal, Returning, edge};
 use umbel_core::{
-    CommandId, EventId, ExpectedVersion, Metadata, NewEvent, RecordedEvent, StreamName,
+    CommandId, Event, EventId, ExpectedVersion, Metadata, NewEvent, RecordedEvent, StreamName,
     document::Direction,
     store::{Append, ClaimName, Claims, ReadAll, Selector},
 };
@@ -78,6 +78,33 @@ fn rules_span_streams() {
         assert_eq!(places[0], ("student-ada".to_owned(), "course:c1, student:ada".to_owned()));
         assert_eq!(places.iter().filter(|(stream, _)| stream == "student-ada").count(), 4);
         assert_eq!(taken(&log).len(), 4);
+        world.stop().await;
+    });
+}
+
+/// UX-17: what a query names counts under the names that it had before, too: among what is decided on, and among what may not be added
+/// meanwhile.
+#[test]
+fn a_name_in_a_query_means_its_former_names_too() {
+    on_every_store(async |store| {
+        let world = school(&store).await;
+        for course in ["c1", "c2", "c3"] {
+            world.bus.dispatch(open(course, 9)).await.unwrap();
+        }
+        let formerly = |course, student| {
+            let mut append = foreign_join(course, student);
+            append.streams[0].events[0].event_type.name = Joined::FORMERLY[0].into();
+            append
+        };
+        for course in ["c1", "c2"] {
+            world.bus.store().append(formerly(course, "ada")).await.unwrap();
+        }
+        let refused = world.bus.dispatch(join("c3", "ada")).await.map(drop);
+        assert_eq!(refused, rejected(No::TooMany));
+        world.bus.dispatch(join("c1", "bob")).await.unwrap();
+        store.intrude_with(formerly("c2", "bob"), 1);
+        let refused = world.bus.dispatch(join("c3", "bob")).await.map(drop);
+        assert_eq!(refused, rejected(No::TooMany));
         world.stop().await;
     });
 }

@@ -79,6 +79,7 @@ impl Event for Opened {
 
 impl Event for Joined {
     const NAME: &'static str = "courses.joined";
+    const FORMERLY: &'static [&'static str] = &["courses.enrolled"];
 
     fn tags(&self) -> Tags {
         Tags::of("course", &self.course).and("student", &self.student)

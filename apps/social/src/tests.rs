@@ -11,6 +11,7 @@ use contracts::{
 };
 use umbel_core::Timestamp;
 use umbel_testing::{TestUmbrella, run};
+use umbel_testkit::golden::{Waiting, check_waiting};
 use uuid::Uuid;
 
 use crate::sweep::SweepFavorites;
@@ -118,4 +119,10 @@ fn the_sweep_finds_favorites_from_before_and_behind_the_deletion() {
         assert!(umbrella.ask(ListFavorites { user_id: ADA }).await.is_empty());
         umbrella.stop().await;
     });
+}
+
+/// UX-18: what is planned is carried out in whatever version of the app comes next.
+#[test]
+fn what_waits_is_read_as_it_was() {
+    check_waiting(&[Waiting::of::<SweepFavorites>()], concat!(env!("CARGO_MANIFEST_DIR"), "/golden"));
 }

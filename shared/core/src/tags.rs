@@ -8,7 +8,7 @@ use std::{fmt, str::FromStr, sync::Arc};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    event::{EventSet, RecordedEvent},
+    event::{EventSet, Lineage, RecordedEvent},
     names::{NameError, check_event_name},
 };
 
@@ -201,11 +201,14 @@ impl TagQuery {
         Self::of(self.items.iter().cloned().chain([item]))
     }
 
-    /// The same, with what names no events restricted to those of a set.
+    /// The same, with what names no events restricted to those of a set, and what names some of its kinds extended to the names under which
+    /// logs may hold events that become some of these.
     #[must_use]
     pub fn within<S: EventSet>(&self) -> Self {
-        let within =
-            |item: &TagItem| if item.names.is_empty() { item.clone().named(S::NAMES) } else { item.clone() };
+        let within = |item: &TagItem| match item.names.is_empty() {
+            true => item.clone().named(S::NAMES),
+            false => item.with_past(S::KINDS),
+        };
         Self::of(self.items.iter().map(within))
     }
 
@@ -263,6 +266,17 @@ impl TagItem {
     pub fn named(mut self, names: &[&str]) -> Self {
         self.names = names.iter().map(|name| Arc::from(*name)).collect();
         self
+    }
+
+    /// The same, of all names that its names ever had.
+    fn with_past(&self, kinds: &[Lineage]) -> Self {
+        let mut all = self.clone();
+        for kind in kinds.iter().filter(|kind| self.names.iter().any(|name| kind.has_name(name))) {
+            let missing =
+                kind.names().into_iter().filter(|name| !self.names.iter().any(|own| **own == **name));
+            all.names.extend(missing.map(Arc::from));
+        }
+        all
     }
 
     fn is_about(&self, name: &str, tags: &Tags) -> bool {

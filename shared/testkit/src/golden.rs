@@ -9,6 +9,8 @@
 //!   `.newest.json` holds what it becomes, a list of `{"type": "articles.published/2", "data": ...}`;
 //! - when a shape, or a name of the past, has no sample.
 //!
+//! Commands that wait in the store have samples, too: see [`check_waiting`].
+//!
 //! A field that is optional and is left out where it is missing changes no sample: that, and only that, is compatible in both directions.
 //!
 //! ```no_run
@@ -22,6 +24,8 @@
 //! ```
 
 #![allow(clippy::panic, reason = "a failed expectation of a test is a panic")]
+
+mod waiting;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -38,6 +42,8 @@ use umbel_core::{
 use uuid::Uuid;
 
 use crate::aggregate::NOW;
+
+pub use waiting::{Waiting, check_waiting};
 
 /// What ends the name of a file with what an old sample becomes.
 const NEWEST: &str = ".newest";

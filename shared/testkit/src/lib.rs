@@ -1,4 +1,4 @@
-//! For tests only. For apps: given/when/then of aggregates, boundaries, projections and process managers, golden samples of events. With the feature `stores`, for
+//! For tests only. For apps: given/when/then of aggregates, boundaries, projections and process managers, golden samples of events and of commands that wait. With the feature `stores`, for
 //! stores: the conformance suite, a judge, a PostgreSQL of one's own.
 //!
 //! A whole umbrella for a test is `umbel-testing`'s.

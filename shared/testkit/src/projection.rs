@@ -7,8 +7,11 @@
 //! assert_eq!(model.document::<UserDocument>("1").unwrap().username, "Jacob");
 //! ```
 //!
+//! Of a projection with tables of its own there are the [statements](ReadModel::statements) that it asks for. What these do only PostgreSQL tells.
+//!
 //! Promises: events and documents go through their stored form, positions and versions are assigned as a log
-//! would (a rule that is inline is told no position), and a write into a collection that the projection does not own fails the test.
+//! would (a rule that is inline is told no position), and a write into a collection that the projection does not own fails the test, as does a
+//! statement that a store would refuse before it came to the database.
 
 #![allow(clippy::panic, reason = "a failed expectation of a test is a panic")]
 
@@ -16,7 +19,7 @@ use std::{collections::BTreeMap, marker::PhantomData, time::Duration};
 
 use umbel_core::{
     Changes, Document, Event, EventId, EventType, Json, Metadata, Mode, Position, Projection, RecordedEvent,
-    StreamName, Timestamp, Version, document::DocumentKey,
+    Sql, StreamName, Timestamp, Version, document::DocumentKey, tables,
 };
 use uuid::Uuid;
 
@@ -27,6 +30,7 @@ use crate::aggregate::NOW;
 #[must_use]
 pub struct ReadModel<P> {
     documents: BTreeMap<DocumentKey, Json>,
+    statements: Vec<Sql>,
     versions: BTreeMap<StreamName, Version>,
     last: Position,
     now: Timestamp,
@@ -37,6 +41,7 @@ impl<P: Projection> Default for ReadModel<P> {
     fn default() -> Self {
         Self {
             documents: BTreeMap::new(),
+            statements: Vec::new(),
             versions: BTreeMap::new(),
             last: Position::START,
             now: NOW,
@@ -68,6 +73,7 @@ impl<P: Projection> ReadModel<P> {
             Ok(events) => {
                 let mut changes = Changes::default();
                 events.into_iter().for_each(|event| P::project(event, &recorded, &mut changes));
+                self.note(changes.take_statements());
                 self.apply(changes);
             }
             Err(error) => panic!("the projection cannot read {event:?}: {error}"),
@@ -87,6 +93,24 @@ impl<P: Projection> ReadModel<P> {
     pub fn documents<D: Document>(&self) -> Vec<(String, D)> {
         let of_it = self.documents.iter().filter(|(key, _)| key.collection == D::COLLECTION);
         of_it.map(|(key, body)| (key.key.clone(), decode(body))).collect()
+    }
+
+    /// The statements over tables of its own that the last event led to, in their order; `after` the next one there are only that one's.
+    #[must_use]
+    pub fn statements(&self) -> &[Sql] {
+        &self.statements
+    }
+
+    #[track_caller]
+    fn note(&mut self, statements: Vec<Sql>) {
+        if !statements.is_empty() {
+            assert!(!P::tables().is_empty(), "{} has statements, and declares no table", P::NAME);
+            tables::creation(&P::tables()).unwrap_or_else(|error| panic!("{}: {error}", P::NAME));
+        }
+        for statement in &statements {
+            statement.check_change().unwrap_or_else(|error| panic!("{}: {error}", P::NAME));
+        }
+        self.statements = statements;
     }
 
     #[track_caller]
@@ -159,7 +183,7 @@ mod tests {
     use std::panic::catch_unwind;
 
     use serde::{Deserialize, Serialize};
-    use umbel_core::{document::Collection, events};
+    use umbel_core::{Table, document::Collection, events};
 
     use super::*;
 
@@ -240,6 +264,46 @@ mod tests {
         assert_eq!(model.document("a"), Some(Total { amount: 3, last: (Position::new(4), Version::new(2)) }));
         assert_eq!(model.documents::<Total>().len(), 2);
         assert!(model.after("account-c", Paid { amount: 0 }).document::<Total>("c").is_none());
+    }
+
+    /// Keeps what was paid in a table; told to pay 13, it says what no store takes.
+    struct Payments<const DECLARED: bool>;
+    impl<const DECLARED: bool> Projection for Payments<DECLARED> {
+        const NAME: &'static str = "bank.payments";
+        type Event = Listened;
+
+        fn collections() -> Vec<Collection> {
+            Vec::new()
+        }
+
+        fn tables() -> Vec<Table> {
+            if DECLARED { vec![Table::new("payments", "account text, amount bigint")] } else { Vec::new() }
+        }
+
+        fn project(
+            Listened::Paid(Paid { amount }): Listened,
+            recorded: &RecordedEvent,
+            changes: &mut Changes,
+        ) {
+            let text = if amount == 13 { "DROP TABLE payments" } else { INSERT };
+            changes.sql(Sql::new(text).bind(recorded.stream.id()).bind(amount));
+        }
+    }
+
+    const INSERT: &str = "INSERT INTO payments VALUES ($1, $2)";
+
+    /// PJ-06: given a projection with tables, then a test says which statements each event leads to; one that a store would refuse fails it.
+    #[test]
+    fn statements_are_told_event_by_event() {
+        let model = ReadModel::<Payments<true>>::new()
+            .after("account-a", Paid { amount: 1 })
+            .after("account-b", Paid { amount: 2 });
+        assert_eq!(model.statements(), [Sql::new(INSERT).bind("b").bind(2)]);
+        assert_eq!(model.after("account-b", Closed).statements(), []);
+        let refused = || drop(ReadModel::<Payments<true>>::new().after("account-a", Paid { amount: 13 }));
+        assert!(catch_unwind(refused).is_err());
+        let undeclared = || drop(ReadModel::<Payments<false>>::new().after("account-a", Paid { amount: 1 }));
+        assert!(catch_unwind(undeclared).is_err());
     }
 
     struct Careless;

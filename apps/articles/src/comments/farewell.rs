@@ -48,6 +48,7 @@ impl ProcessManager for Farewell {
 mod tests {
     use umbel_testkit::{
         aggregate::NOW,
+        golden::{Waiting, check_waiting},
         process_manager::{given_nothing, ordered},
     };
     use uuid::Uuid;
@@ -62,5 +63,11 @@ mod tests {
             .when(deleted)
             .then([ordered(Close { article_id })])
             .ends();
+    }
+
+    /// UX-18: what is ordered is carried out in whatever version of the app comes next.
+    #[test]
+    fn what_waits_is_read_as_it_was() {
+        check_waiting(&[Waiting::of::<Close>()], concat!(env!("CARGO_MANIFEST_DIR"), "/golden"));
     }
 }

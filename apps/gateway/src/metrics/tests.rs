@@ -3,13 +3,17 @@
 use std::{net::SocketAddr, pin::Pin, sync::Arc, time::Duration};
 
 use actix::{Actor, Context, Handler};
+use serde::{Deserialize, Serialize};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     sync::watch,
 };
-use umbel_bus::{Answered, BusSettings, Carrier, Delivery, Envelope, NotCarried, Parcel, Peer, RouteSet};
+use umbel_bus::{
+    Answered, BusSettings, Carrier, Delivery, Dispatch, DispatchError, DispatchOptions, Dispatched, Envelope,
+    NotCarried, Parcel, Peer, RouteSet,
+};
 use umbel_core::{
-    Position, Timestamp,
+    Command, Json, Position, Timestamp,
     store::{AllPage, PartitionState, Process, Reach, ReadAll, SubscriptionState},
     subscription::{NodeId, Start, SubscriptionName},
     version::Place,
@@ -72,15 +76,7 @@ impl Handler<Envelope<ReadAll>> for Kept {
 
 /// What is answered with these settings by a bus with such a store, or with none.
 fn asked(names: Option<&[&'static str]>, subscriptions_max: u32) -> String {
-    actix::System::new().block_on(async {
-        let (bus, bound) = (Bus::new(BusSettings::default()), BoundAddress::default());
-        let address = Some(([127, 0, 0, 1], 0).into());
-        let settings = MetricsSettings { address, deadline_ms: 200, subscriptions_max };
-        let group = Group::new("test", Policy::default())
-            .child(umbel_bus::worker(&bus))
-            .child(worker(settings, bus.clone(), bound.clone()).unwrap());
-        let supervisor = Supervisor::start(group);
-        supervisor.tree().wait_until_up(Duration::from_secs(10)).await.unwrap();
+    answered(subscriptions_max, async |bus| {
         let (_position, position) = watch::channel(Position::new(7));
         let (_reason, reason) = watch::channel(Some("a poison event".to_owned()));
         bus.register(RouteSet::new("test/list").projects("test.list", &[], position, reason)).await.unwrap();
@@ -91,6 +87,21 @@ fn asked(names: Option<&[&'static str]>, subscriptions_max: u32) -> String {
                 .answers::<ReadAll>(store.recipient());
             bus.register(routes).await.unwrap();
         }
+    })
+}
+
+/// What is answered once this was done with the bus.
+fn answered(subscriptions_max: u32, prepare: impl AsyncFnOnce(&Bus)) -> String {
+    actix::System::new().block_on(async {
+        let (bus, bound) = (Bus::new(BusSettings::default()), BoundAddress::default());
+        let address = Some(([127, 0, 0, 1], 0).into());
+        let settings = MetricsSettings { address, deadline_ms: 200, subscriptions_max };
+        let group = Group::new("test", Policy::default())
+            .child(umbel_bus::worker(&bus))
+            .child(worker(settings, bus.clone(), bound.clone()).unwrap());
+        let supervisor = Supervisor::start(group);
+        supervisor.tree().wait_until_up(Duration::from_secs(10)).await.unwrap();
+        prepare(&bus).await;
         let answer = get(bound.get().unwrap(), "/metrics").await;
         assert!(get(bound.get().unwrap(), "/").await.starts_with("HTTP/1.1 404"));
         supervisor.shut_down().await;
@@ -137,6 +148,96 @@ fn subscriptions_and_components_are_told() {
     let oldest = answer.lines().find(|line| line.starts_with("umbel_dead_letters_oldest_seconds")).unwrap();
     assert!(oldest.rsplit(' ').next().unwrap().parse::<u64>().unwrap() > 1_000_000_000, "{oldest}");
     assert!(!answer.contains("poison"), "reasons may quote events");
+}
+
+/// A command that does as it is told.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct Obey(Outcome);
+
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+enum Outcome {
+    Ok,
+    Rejected,
+    Conflict,
+    Unavailable,
+    Timeout,
+    Failed,
+}
+
+impl Command for Obey {
+    const NAME: &'static str = "test.obey";
+    type Reply = ();
+    type Rejection = String;
+}
+
+/// Obeys.
+struct Obedient;
+
+impl Actor for Obedient {
+    type Context = Context<Self>;
+}
+
+impl Handler<Envelope<Dispatch<Obey>>> for Obedient {
+    type Result = Answered<Dispatch<Obey>>;
+
+    fn handle(&mut self, envelope: Envelope<Dispatch<Obey>>, _: &mut Self::Context) -> Self::Result {
+        let Dispatch { command: Obey(outcome), .. } = envelope.open()?;
+        let unknown = umbel_bus::Outcome::Unknown;
+        Some(Err(match outcome {
+            Outcome::Ok => {
+                let (position, version, events) = (None, None, None);
+                return Some(Ok(Dispatched {
+                    reply: (),
+                    position,
+                    version,
+                    events,
+                    repeated: false,
+                    returned: None,
+                }));
+            }
+            Outcome::Rejected => DispatchError::Rejected("no".into()),
+            Outcome::Conflict => DispatchError::Conflict { attempts: 1 },
+            Outcome::Unavailable => DispatchError::unavailable("away"),
+            Outcome::Timeout => DispatchError::Timeout { command: Obey::NAME, outcome: unknown },
+            Outcome::Failed => DispatchError::Failed { reason: "a bug".into() },
+        }))
+    }
+}
+
+/// CM-13: commands are told by name and outcome, from their first dispatch on: how many there were, and how long they took.
+#[test]
+fn commands_are_told() {
+    let answer = answered(1, async |bus| {
+        let routes = RouteSet::new("test/obey").carries_out::<Obey>(Obedient.start().recipient());
+        bus.register(routes).await.unwrap();
+        let outcomes = [
+            Outcome::Ok,
+            Outcome::Rejected,
+            Outcome::Conflict,
+            Outcome::Timeout,
+            Outcome::Failed,
+            Outcome::Ok,
+        ];
+        for outcome in outcomes {
+            drop(bus.dispatch(Obey(outcome)).await);
+        }
+        let body = Json::encode(&Outcome::Rejected).unwrap();
+        drop(bus.dispatch_encoded(Obey::NAME, 1, body, DispatchOptions::default()).await);
+    });
+    let counts =
+        [("ok", 2), ("refused", 2), ("conflict", 1), ("unavailable", 0), ("timeout", 1), ("failed", 1)];
+    let lines = counts.map(|(outcome, count)| {
+        format!("umbel_commands_total{{command=\"test.obey\",outcome=\"{outcome}\"}} {count}")
+    });
+    holds(&answer, &lines.each_ref().map(String::as_str));
+    holds(&answer, &["# TYPE umbel_commands_total counter", "# TYPE umbel_commands_seconds_total counter"]);
+    let seconds = |outcome: &str| {
+        let begin = format!("umbel_commands_seconds_total{{command=\"test.obey\",outcome=\"{outcome}\"}} ");
+        let number = answer.lines().find_map(|line| line.strip_prefix(&begin)).unwrap();
+        number.parse::<f64>().unwrap()
+    };
+    assert!(seconds("ok") > 0.0 && seconds("ok") < 10.0, "{answer}");
+    assert_eq!(seconds("unavailable").to_bits(), 0.0_f64.to_bits());
 }
 
 /// LK-14: other processes are told, by where they are, and whether what they are counted on for can be had.

@@ -1,5 +1,7 @@
 //! Prometheus' text format, version 0.0.4: as much of it as is used here.
 
+use std::fmt::Display;
+
 /// What says that it is this format.
 pub(super) const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 
@@ -8,6 +10,8 @@ pub(super) const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8"
 pub(super) enum Kind {
     /// It rises and falls.
     Gauge,
+    /// It rises, from 0 when the process begins.
+    Counter,
 }
 
 /// Families of numbers, each with its samples behind it.
@@ -23,6 +27,7 @@ impl Text {
     pub(super) fn family(&mut self, name: &'static str, kind: Kind, help: &str) {
         let kind = match kind {
             Kind::Gauge => "gauge",
+            Kind::Counter => "counter",
         };
         self.family = name;
         self.line(format_args!("# HELP {name} {}", help.replace('\\', r"\\").replace('\n', r"\n")));
@@ -30,7 +35,7 @@ impl Text {
     }
 
     /// A number of the family that was begun last. Values of labels may hold anything.
-    pub(super) fn sample(&mut self, labels: &[(&str, &str)], number: u64) {
+    pub(super) fn sample(&mut self, labels: &[(&str, &str)], number: impl Display) {
         let labels: Vec<_> =
             labels.iter().map(|(name, value)| format!("{name}=\"{}\"", escaped(value))).collect();
         let labels = if labels.is_empty() { String::new() } else { format!("{{{}}}", labels.join(",")) };
@@ -61,13 +66,13 @@ mod tests {
         let mut text = Text::default();
         text.family("a", Kind::Gauge, "What it\nsays.");
         text.sample(&[], 1);
-        text.family("b", Kind::Gauge, "Another one.");
+        text.family("b", Kind::Counter, "Another one.");
         text.sample(&[("name", "x\"\\\ny"), ("other", "{}")], u64::MAX);
-        text.sample(&[("name", "z")], 0);
+        text.sample(&[("name", "z")], 0.25);
         assert_eq!(
             text.finish(),
-            "# HELP a What it\\nsays.\n# TYPE a gauge\na 1\n# HELP b Another one.\n# TYPE b gauge\n\
-             b{name=\"x\\\"\\\\\\ny\",other=\"{}\"} 18446744073709551615\nb{name=\"z\"} 0\n"
+            "# HELP a What it\\nsays.\n# TYPE a gauge\na 1\n# HELP b Another one.\n# TYPE b counter\n\
+             b{name=\"x\\\"\\\\\\ny\",other=\"{}\"} 18446744073709551615\nb{name=\"z\"} 0.25\n"
         );
     }
 }

@@ -24,7 +24,8 @@ pub(crate) async fn register(
     body: Body<UserEnvelope<NewUser>>,
 ) -> Result<HttpResponse, ApiError> {
     let NewUser { username, email, password } = body.0.user;
-    let user = call.dispatch(Register { username, email, password: Password::new(password) }, None).await?;
+    let user =
+        call.dispatch_private(Register { username, email, password: Password::new(password) }, None).await?;
     let token = call.issue_token(user.id, edge::now())?;
     Ok(HttpResponse::Created().json(UserShape::new(user, token)))
 }
@@ -60,6 +61,6 @@ pub(crate) async fn update(me: CurrentUser, call: Call, body: Body<UserEnvelope<
     let ChangedUser { username, email, password, bio, image } = body.0.user;
     let password = password.map(Password::new);
     let command = UpdateUser { user_id: me.id, username, email, password, bio, image };
-    let user = call.dispatch(command, Some(me.id)).await?;
+    let user = call.dispatch_private(command, Some(me.id)).await?;
     Ok(Json(UserShape::new(user, me.token)))
 }

@@ -128,6 +128,9 @@ fn next_steps(name: &AppName) -> String {
         step("make run", "everything, with it; `umbel tree` shows it"),
         step("make fmt check", "before you commit"),
         format!("Make it yours: apps/{name}/src/lib.rs, shared/contracts/src/{name}.rs.\n"),
+        format!(
+            "Its settings: section [{name}] of config/default.toml, read in apps/{name}/src/settings.rs.\n"
+        ),
         "Add a route that uses it: README.md, \"Add your own app\".\n".to_owned(),
     ]
     .concat()

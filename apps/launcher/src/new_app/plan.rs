@@ -11,12 +11,14 @@ const ROOT_MANIFEST: &str = "Cargo.toml";
 const LOCK: &str = "Cargo.lock";
 const LAUNCHER_MANIFEST: &str = "apps/launcher/Cargo.toml";
 const CONTRACTS: &str = "shared/contracts/src/lib.rs";
+const SETTINGS: &str = "config/default.toml";
 
 /// The files of an app and the templates they are made of. In both, `app_name` stands for its name.
 const FILES: &[(&str, &str)] = &[
     ("apps/app_name/Cargo.toml", include_str!("../../templates/new_app/manifest.toml")),
     ("apps/app_name/src/lib.rs", include_str!("../../templates/new_app/lib.rs")),
     ("apps/app_name/src/main.rs", include_str!("../../templates/new_app/main.rs")),
+    ("apps/app_name/src/settings.rs", include_str!("../../templates/new_app/settings.rs")),
     ("shared/contracts/src/app_name.rs", include_str!("../../templates/new_app/contracts.rs")),
     (
         "shared/contracts/golden/app_name.put_in.1.json",
@@ -52,7 +54,7 @@ const PLACES: &[Place] = &[
         file: APPS,
         marker: "// umbel new app: apps",
         key: "(\"app_name\",",
-        line: "    (\"app_name\", |_| Ok(app_name::app())),",
+        line: "    (\"app_name\", |all| Ok(app_name::app(all.section(\"app_name\")?))),",
     },
     Place {
         file: CONTRACTS,
@@ -72,9 +74,20 @@ const PLACES: &[Place] = &[
         key: "AppNameTakenOut(",
         line: "        AppNameTakenOut(app_name::TakenOut),",
     },
+    Place {
+        file: SETTINGS,
+        marker: "# umbel new app: settings",
+        key: "[app_name]",
+        line: "\
+# The app_name app.
+[app_name]
+# Items that are listed at most, the first by name: 1 to 1000, more count as 1000. Bounds the answer, not what the app may hold.
+listed_max = 100
+",
+    },
 ];
 
-/// A line, and the marker above which it goes: modules in their order, everything else last.
+/// A line, or several, and the marker above which it goes: modules in their order, everything else last.
 struct Place {
     file: &'static str,
     marker: &'static str,
@@ -208,13 +221,14 @@ mod tests {
     #[test]
     fn this_checkout_has_the_marked_places() {
         let changes = plan(&name(UNUSED), read).unwrap();
-        assert_eq!(changes.len(), FILES.len() + 4);
+        assert_eq!(changes.len(), FILES.len() + 5);
         for change in &changes {
             assert!(!change.text.contains("app_name") && !change.text.contains("AppName"), "{}", change.path);
             let Planned::Changed { before } = &change.planned else { continue };
             let gone = before.lines().filter(|line| !change.text.lines().any(|kept| kept == *line));
             assert_eq!(gone.count(), 0, "{} loses lines", change.path);
-            let added = PLACES.iter().filter(|place| place.file == change.path).count();
+            let places = PLACES.iter().filter(|place| place.file == change.path);
+            let added: usize = places.map(|place| place.line.split('\n').count()).sum();
             assert_eq!(change.text.lines().count(), before.lines().count() + added, "{}", change.path);
         }
         let modules = text(&changes, CONTRACTS).lines().filter_map(module);
@@ -232,6 +246,7 @@ mod tests {
             ("serde_json", "a crate is called serde_json"),
             ("comments", "shared/contracts/src/comments.rs is there"),
             ("launcher", "apps/launcher is there"),
+            ("telemetry", "config/default.toml has a line `[telemetry]` already"),
         ] {
             let refused = plan(&name(taken), read).unwrap_err().to_string();
             assert!(refused.contains(why), "{refused}");

@@ -5,9 +5,6 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use umbel_core::{Command, Event, Query};
 
-/// How many items [`List`] answers at most.
-pub const LISTED_MAX: u32 = 100;
-
 /// Puts an item in.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Put {
@@ -51,7 +48,7 @@ pub struct TakenOut {
     pub id: String,
 }
 
-/// Asks for the items that are in, by name: the first [`LISTED_MAX`].
+/// Asks for the items that are in, by name: the first, as many as the settings of the app allow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct List;
 

@@ -1,6 +1,8 @@
 //! The app_name app: items are put in and taken out, and those that are in it are listed.
 
-use contracts::app_name::{LISTED_MAX, List, Listed, Put, PutIn, Rejection, Take, TakenOut};
+mod settings;
+
+use contracts::app_name::{List, Listed, Put, PutIn, Rejection, Take, TakenOut};
 use serde::{Deserialize, Serialize};
 use umbel_core::{
     Aggregate, Changes, Context, Decide, Decision, Document, Projection, RecordedEvent,
@@ -8,9 +10,12 @@ use umbel_core::{
 };
 use umbel_host::{App, AskError, ReadModels};
 
+pub use settings::Settings;
+
 /// What of it runs on the bus.
 #[must_use]
-pub fn app() -> App {
+pub fn app(settings: Settings) -> App {
+    let list = move |models, _: List| list(models, settings.listed_max.get());
     App::new("app_name").aggregate::<Item>().projection::<Items>().query(list)
 }
 
@@ -91,14 +96,16 @@ impl Projection for Items {
     }
 }
 
-async fn list(models: ReadModels, _: List) -> Result<Vec<Listed>, AskError> {
+async fn list(models: ReadModels, listed_max: u32) -> Result<Vec<Listed>, AskError> {
     let by_name = DocumentQuery::of::<ItemDocument>().order_by("name", Direction::Forward);
-    let found = models.query::<ItemDocument>(by_name.page(0, LISTED_MAX)).await?;
+    let found = models.query::<ItemDocument>(by_name.page(0, listed_max)).await?;
     Ok(found.documents.into_iter().map(|(id, ItemDocument { name })| Listed { id, name }).collect())
 }
 
 #[cfg(test)]
 mod tests {
+    use std::num::NonZeroU32;
+
     use umbel_testing::{
         TestUmbrella,
         aggregate::{given, given_nothing},
@@ -145,15 +152,16 @@ mod tests {
         assert_eq!(model.document::<ItemDocument>("1"), None);
     }
 
-    /// The whole app, as it is declared, over a store in memory.
+    /// The whole app, as it is declared, over a store in memory; its settings let one item be listed.
     #[test]
     fn those_that_are_in_are_listed() {
         run(async {
-            let umbrella = TestUmbrella::of(app()).await;
+            let umbrella = TestUmbrella::of(app(Settings { listed_max: NonZeroU32::MIN })).await;
             umbrella.dispatch(put("Lamp")).await;
+            umbrella.dispatch(Put { id: "2".into(), name: "Vase".into() }).await;
             assert_eq!(umbrella.ask(List).await, [Listed { id: "1".into(), name: "Lamp".into() }]);
             umbrella.dispatch(take()).await;
-            assert_eq!(umbrella.ask(List).await, []);
+            assert_eq!(umbrella.ask(List).await, [Listed { id: "2".into(), name: "Vase".into() }]);
             umbrella.stop().await;
         });
     }

@@ -111,7 +111,8 @@ impl Lineage {
         EventName::known(self.name)
     }
 
-    fn has_name(&self, name: &str) -> bool {
+    /// Whether it has this name, or had it.
+    pub(crate) fn has_name(&self, name: &str) -> bool {
         self.name == name || self.formerly.contains(&name)
     }
 }

@@ -28,13 +28,16 @@ async fn group<S: StoreUnderTest>(store: &S) -> Option<String> {
     found.map(|body| body.decode::<Item>().unwrap().group.as_str().unwrap().to_owned())
 }
 
-/// PJ-05: a projection that never ran is at the start; two names are two independent positions.
+/// PJ-05: a projection that never ran is at the start; two names, and two versions of one, are independent positions.
 pub async fn a_projection_begins_at_the_start<S: StoreUnderTest>(store: S) {
     assert_eq!(store.load_checkpoint("test.one/1".into()).await, Ok(Position::START));
     store.save_projection(save("test.one/1", 0, 7, "g")).await.unwrap();
     store.save_projection(save("test.one/2", 0, 3, "g")).await.unwrap();
+    store.save_projection(save("test.two/1", 0, 5, "g")).await.unwrap();
+    store.save_projection(save("test.one/2", 3, 9, "g")).await.unwrap();
     assert_eq!(store.load_checkpoint("test.one/1".into()).await, Ok(position(7)));
-    assert_eq!(store.load_checkpoint("test.one/2".into()).await, Ok(position(3)));
+    assert_eq!(store.load_checkpoint("test.one/2".into()).await, Ok(position(9)));
+    assert_eq!(store.load_checkpoint("test.two/1".into()).await, Ok(position(5)));
     assert_eq!(store.load_checkpoint("test.one".into()).await, Ok(Position::START));
 }
 
