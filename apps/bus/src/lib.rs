@@ -41,6 +41,7 @@ mod tail;
 pub mod topics;
 mod tree;
 mod visible;
+mod waits;
 
 #[cfg(test)]
 mod tests;
