@@ -66,7 +66,7 @@ pub use returning::{Refusal, Returned, Returning};
 pub use routes::{Progress, RouteError, RouteSet, Stand};
 pub use schedule::{Recurrence, ScheduleError, ScheduleId, ScheduleOptions, recurring_id};
 pub use settings::{BusSettings, at_least_one};
-pub use store::{Store, SubscriptionView};
+pub use store::{Replay, Store, SubscriptionView};
 pub use tail::{Moment, PageBounds, Removing, Tail};
 pub use topics::{Subscriber, Topics};
 pub use tree::GetTree;

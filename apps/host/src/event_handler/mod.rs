@@ -8,7 +8,6 @@ mod commits;
 mod consumer;
 mod context;
 mod failure;
-mod held;
 mod options;
 mod run;
 mod worker;
@@ -20,7 +19,6 @@ use umbel_core::{EventSet, RecordedEvent};
 pub use context::{HandlerContext, HandlerStart};
 pub(crate) use failure::AppPolicy;
 pub use failure::{Cause, Failure, Memory, Verdict};
-pub(crate) use held::Follower;
 pub use options::{FailurePolicy, HandlerOptions, Pauses};
 
 pub(crate) use worker::{STRONG_CHECKPOINT_MS, batch_worker, worker};
