@@ -85,7 +85,7 @@ fn without_ages(answers: &[Value]) -> Vec<Value> {
     answers
 }
 
-/// A subscription is seen with how far it is behind, paused, resumed, reset and deleted; each is recorded.
+/// OP-18: a subscription is seen with how far it is behind, paused, resumed, reset and deleted; each is recorded.
 #[test]
 fn subscriptions_are_looked_after() {
     for store in Store::durable() {
@@ -102,6 +102,7 @@ fn subscriptions_are_looked_after() {
             (&json!(1), &json!(6), &json!(false))
         );
         assert!(one["lag_seconds"].as_u64().unwrap() > 0, "{one}");
+        assert_eq!((&one["replay"], &one["held_up"]), (&Value::Null, &json!([])));
         let table = umbel.command_output(&["subscriptions", "list"]).stdout;
         assert!(table.contains("mail.welcome") && table.contains("running"), "{table}");
         let shown = umbel.command_output(&["subscriptions", "show", "mail.welcome"]).stdout;
@@ -130,6 +131,15 @@ fn subscriptions_are_looked_after() {
         assert_eq!(of("reset", &["--after", "20", "--yes"])["events"], 6);
         let reset = of("show", &[]);
         assert_eq!((&reset["partitions"][0]["checkpoint"], &reset["owned"]), (&json!(20), &json!(0)));
+        assert_eq!(
+            reset["replay"],
+            json!({"from": 20, "reached": 20, "to": 60}),
+            "nobody runs: it is stored"
+        );
+        for command in [&["list"][..], &["show", "mail.welcome"]] {
+            let told = umbel.command_output(&[&["subscriptions"], command].concat()).stdout;
+            assert!(told.contains("0 of 40"), "{told}");
+        }
         of("delete", &["--yes"]);
         assert_eq!(umbel.json(&["subscriptions", "list"]).len(), 0);
         for command in ["show", "pause"] {

@@ -344,6 +344,7 @@ impl Bus {
         let Some(position) = dispatched.position else { return Ok(dispatched) };
         let known = (&*self.progress(), &*self.listeners_elsewhere().borrow().clone());
         let awaited = consistency.awaited(known, dispatched.events.as_deref(), within);
+        let (awaited, _waiting) = self.begin_to_wait(within, awaited);
         let waiting_for = self.lagging(awaited, position, deadline).await;
         if waiting_for.is_empty() {
             return Ok(dispatched);

@@ -42,6 +42,7 @@ mod tally;
 pub mod topics;
 mod tree;
 mod visible;
+mod waits;
 
 #[cfg(test)]
 mod tests;
@@ -66,7 +67,7 @@ pub use returning::{Refusal, Returned, Returning};
 pub use routes::{Progress, RouteError, RouteSet, Stand};
 pub use schedule::{Recurrence, ScheduleError, ScheduleId, ScheduleOptions, recurring_id};
 pub use settings::{BusSettings, at_least_one};
-pub use store::{Store, SubscriptionView};
+pub use store::{Replay, Store, SubscriptionView};
 pub use tail::{Moment, PageBounds, Removing, Tail};
 pub use tally::{Ending, Tallied};
 pub use topics::{Subscriber, Topics};

@@ -21,7 +21,7 @@ use umbel_core::{
 };
 use uuid::Uuid;
 
-pub use self::views::SubscriptionView;
+pub use self::views::{Replay, SubscriptionView};
 use crate::{clock::Clock, envelope::SendError, handle::Bus};
 
 /// A handle to the store, whichever it is. Cheap to clone.

@@ -37,7 +37,7 @@ pub enum Consistency {
     Eventual,
     /// Every projection, and every handler that is declared strong, that listens to one of the events written, in this process or in
     /// another one on the same store. One that began elsewhere less than `store.processes_interval_ms` ago may not be known yet; one that
-    /// nobody runs any more is not waited for.
+    /// nobody runs any more is not waited for. A handler that dispatches does not wait for one of this process that waits for it.
     Strong,
     /// The projections and handlers with these names. Those of other nodes count as well, by the checkpoints in the store. Of a projection
     /// that is what readers get, whichever version of it that is: `articles.list` and `articles.list/1` say the same.

@@ -2,6 +2,7 @@
 
 use std::{sync::Arc, sync::atomic::Ordering, time::Duration};
 
+use futures_util::future::join_all;
 use umbel_bus::{Bus, BusSettings, Consistency, DispatchOptions};
 use umbel_core::{
     Place, Projection, RecordedEvent,
@@ -155,6 +156,32 @@ fn a_handler_does_not_wait_for_itself() {
     });
 }
 
+/// SC-08: strong handlers that dispatch, each while it handles the same event, and wait for everybody, do not wait for each other: all is done
+/// long before any deadline.
+#[test]
+fn handlers_do_not_wait_for_each_other_in_a_circle() {
+    run(async {
+        let app = app().handler::<Probe<Strong>>().handler::<Probe<Split>>();
+        let (world, journal) = with(app, |note| match (&*note.account, note.handler) {
+            ("bob" | "carl", _) => Act::Handle,
+            (_, "strong.one") => Act::Deposit("bob"),
+            _ => Act::Deposit("carl"),
+        })
+        .await;
+        let accounts = ["ada", "dora", "eve", "fay"];
+        let load = accounts.map(|account| async {
+            for amount in 1..=10 {
+                world.bus.dispatch_with(deposit(account, amount), strong()).await.unwrap();
+            }
+        });
+        join_all(load).await;
+        // Each of the two handles forty deposits and what both make of them.
+        let done = journal.until_done(240).await;
+        assert_eq!(done.iter().filter(|note| note.attempt > 1).count(), 0, "nobody waited in vain");
+        world.stop().await;
+    });
+}
+
 /// SC-05: given names, only these are waited for.
 #[test]
 fn only_those_that_are_named_are_waited_for() {
@@ -289,7 +316,7 @@ fn everybody_who_waits_for_an_event_of_a_batch_returns() {
         let all_return = async || {
             let sends = ["a", "b", "c", "d", "e"]
                 .map(|account| world.bus.dispatch_with(deposit(account, 2), strong().deadline(AMPLE)));
-            for outcome in futures_util::future::join_all(sends).await {
+            for outcome in join_all(sends).await {
                 outcome.unwrap();
             }
         };

@@ -208,11 +208,11 @@ fn who_says_stop_is_restarted_and_skips_nothing() {
     });
 }
 
-/// EH-04: a handler without a policy of its own follows the settings: stop, try for ever, or park after some attempts.
+/// EH-04: a handler without a policy of its own follows the settings: stop, try for ever, or park or skip after some attempts.
 #[test]
 fn the_settings_say_what_becomes_of_failures() {
     run(async {
-        for policy in [OnFailure::Stop, OnFailure::Backoff, OnFailure::Park] {
+        for policy in [OnFailure::Stop, OnFailure::Backoff, OnFailure::Park, OnFailure::Skip] {
             let script = |note: &Note| if note.amount == 1 { Act::Fail } else { Act::Handle };
             let (world, journal) =
                 by(&Arc::default(), app().handler::<Probe<Unsaid>>(), policy, script).await;
@@ -232,6 +232,12 @@ fn the_settings_say_what_becomes_of_failures() {
                     until_letters(&world, "failing.unsaid", 1).await;
                     assert_eq!(journal.until_begun(4).await.iter().map(|note| note.attempt).max(), Some(3));
                     assert_eq!(restarts(&tree.snapshot(), "failing/failing.unsaid"), 0);
+                }
+                OnFailure::Skip => {
+                    write(&world, &[("a", 3)]).await;
+                    assert_eq!(told(&journal.until_done(2).await), [("b", 2), ("a", 3)]);
+                    let attempts = journal.until_begun(5).await.iter().map(|note| note.attempt).max();
+                    assert_eq!((attempts, letters(&world, "failing.unsaid").await.len()), (Some(3), 0));
                 }
             }
             world.supervisor.shut_down().await;

@@ -24,6 +24,7 @@ mod run;
 mod running;
 mod schedule;
 mod snapshots;
+mod standings;
 mod store;
 mod streams;
 mod subscriptions;

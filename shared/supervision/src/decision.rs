@@ -3,10 +3,14 @@
 //! Pure. Time is a [`Duration`] since some fixed start and never goes back; randomness is a number handed in. One
 //! [`Decider`] serves one incarnation of one group.
 
+mod starts;
+
 use std::collections::VecDeque;
 use std::time::Duration;
 
 use crate::policy::{Backoff, Intensity, Restart, Strategy};
+
+pub(crate) use starts::next_start;
 
 /// How a child ended that nobody had told to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

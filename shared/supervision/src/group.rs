@@ -13,7 +13,7 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout};
 
 use crate::context::Stopping;
-use crate::decision::Decider;
+use crate::decision::{Decider, next_start};
 use crate::exit::Exit;
 use crate::policy::Restart;
 use crate::roster;
@@ -54,11 +54,13 @@ struct GroupRun {
     /// By child, in the declared order.
     running: Vec<Option<Running>>,
     has_been_up: Vec<bool>,
-    /// To be started, one after the other, each not before its moment.
+    /// To be started, each not before its moment.
     pending: BTreeMap<usize, Instant>,
-    /// The one that is being started, and until when it must be ready (a group has no deadline of its own: each of its
+    /// Those that are being started, and until when they must be ready (a group has no deadline of its own: each of its
     /// workers has).
-    starting: Option<(usize, Option<Instant>)>,
+    starting: BTreeMap<usize, Option<Instant>>,
+    /// Whose start has failed once: an independent one is then not waited for any more.
+    has_failed: Vec<bool>,
 }
 
 enum Event {
@@ -85,7 +87,8 @@ impl GroupRun {
             running: group.children.iter().map(|_| None).collect(),
             has_been_up: vec![false; group.children.len()],
             pending: (0..group.children.len()).map(|child| (child, now)).collect(),
-            starting: None,
+            starting: BTreeMap::new(),
+            has_failed: vec![false; group.children.len()],
             group,
             node,
         }
@@ -121,11 +124,14 @@ impl GroupRun {
     }
 
     async fn next_event(&mut self) -> Event {
-        let ready = self.starting.and_then(|(child, _)| {
-            self.running[child].as_ref().map(|running| (child, running.ready.clone()))
-        });
-        let late = self.starting.and_then(|(child, deadline)| Some((child, deadline?)));
-        let due = if self.starting.is_none() { self.next_due().map(|(_, due)| due) } else { None };
+        let ready = self
+            .starting
+            .keys()
+            .filter_map(|child| self.running[*child].as_ref().map(|running| (*child, running.ready.clone())));
+        let ready = ready.collect();
+        let deadlines = self.starting.iter().filter_map(|(child, deadline)| Some((*child, (*deadline)?)));
+        let late = deadlines.min_by_key(|(_, deadline)| *deadline);
+        let due = self.next_due().map(|(_, due)| due);
         tokio::select! {
             biased;
             () = &mut self.stopping => Event::StopOrdered,
@@ -139,19 +145,13 @@ impl GroupRun {
 
     // Starting.
 
-    /// Who is started next, and when: in the declared order, but for independent ones, whose pauses nobody waits for. One at a time all the same.
     fn next_due(&self) -> Option<(usize, Instant)> {
-        let in_order = |child: usize| self.restart_kind(child) != Restart::Independent;
-        let pending = || self.pending.iter().map(|(child, due)| (*child, *due));
-        let next = pending().find(|(child, _)| in_order(*child));
-        let independent = pending().filter(|(child, _)| !in_order(*child));
-        // Of those with one moment the first that is declared.
-        independent.chain(next).min_by_key(|(child, due)| (*due, *child))
+        next_start(|child| self.restart_kind(child), &self.pending, self.starting.keys().copied())
     }
 
     fn start_next_if_due(&mut self) {
         let Some((child, due)) = self.next_due() else { return };
-        if self.starting.is_some() || Instant::now() < due {
+        if Instant::now() < due {
             return;
         }
         self.pending.remove(&child);
@@ -165,7 +165,7 @@ impl GroupRun {
             Child::Worker(_) => Some(Instant::now() + self.group.policy.start_within),
             Child::Group(_) | Child::Roster(_) => None,
         };
-        self.starting = Some((child, deadline));
+        self.starting.insert(child, deadline);
     }
 
     fn spawn(&mut self, child: usize, signals: Signals) -> JoinHandle<Exit> {
@@ -204,16 +204,15 @@ impl GroupRun {
 
     fn is_up(&mut self, child: usize) {
         self.has_been_up[child] = true;
-        self.starting = None;
+        self.starting.remove(&child);
         self.node.children[child].enter(State::Up);
         tracing::debug!(path = &*self.node.children[child].path, "up");
     }
 
     fn announce_if_up(&mut self) {
-        let is_held = |(child, due): (&usize, &Instant)| {
-            self.restart_kind(*child) == Restart::Independent && *due > Instant::now()
-        };
-        if self.starting.is_none() && self.pending.iter().all(is_held) {
+        let is_waited_for =
+            |child: &usize| self.restart_kind(*child) != Restart::Independent || !self.has_failed[*child];
+        if !self.starting.keys().chain(self.pending.keys()).any(is_waited_for) {
             self.first_start = false;
             if !self.ready.send_replace(true) {
                 self.node.enter(State::Up);
@@ -240,9 +239,7 @@ impl GroupRun {
     /// its workers is.
     async fn stop(&mut self, child: usize) {
         let node = Arc::clone(&self.node.children[child]);
-        if self.starting.is_some_and(|(starting, _)| starting == child) {
-            self.starting = None;
-        }
+        self.starting.remove(&child);
         let Some(mut running) = self.running[child].take() else {
             if self.pending.remove(&child).is_some() {
                 node.enter(State::Stopped);

@@ -1,6 +1,6 @@
 //! Subscriptions as operators want to see them: with how far each is behind, and what it could not handle.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, fmt};
 
 use serde::Serialize;
 use umbel_core::{
@@ -26,6 +26,8 @@ pub struct SubscriptionView {
     pub lag_events: u64,
     /// Seconds since the first of them was recorded.
     pub lag_seconds: u64,
+    /// How far it is with what comes again since a reset; `None` when nothing does.
+    pub replay: Option<Replay>,
     /// Nodes that hold partitions.
     pub owners: usize,
     /// Partitions that somebody holds.
@@ -36,6 +38,35 @@ pub struct SubscriptionView {
     pub oldest_letter_at: Option<Timestamp>,
     /// Seconds since then; 0 when there is none.
     pub oldest_letter_seconds: u64,
+}
+
+/// What comes again since a reset. Places count, also those of events that the subscription does not select.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Replay {
+    /// Where it was reset to.
+    pub from: Place,
+    /// How far all partitions are that still replay.
+    pub reached: Place,
+    /// Up to where events were done with before.
+    pub to: Place,
+}
+
+impl Replay {
+    /// Of partitions that have been further than they are.
+    fn of(state: &SubscriptionState) -> Option<Self> {
+        let behind = || state.partitions.iter().filter(|one| one.checkpoint < one.handled);
+        let reached = behind().map(|one| one.checkpoint).min()?;
+        let from = state.began_at().min(reached);
+        Some(Self { from, reached, to: behind().map(|one| one.handled).max()? })
+    }
+}
+
+/// Such as `1200 of 5000`.
+impl fmt::Display for Replay {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let since = |place: Place| place.get().saturating_sub(self.from.get());
+        write!(f, "{} of {}", since(self.reached), since(self.to))
+    }
 }
 
 impl Store {
@@ -102,6 +133,7 @@ impl SubscriptionView {
         Self {
             lag_events,
             lag_seconds: since(first_at),
+            replay: Replay::of(&state),
             owners,
             owned,
             dead_letters: state.partitions.iter().map(|one| one.letters).sum(),
@@ -139,6 +171,7 @@ mod tests {
         let partition = |partition: u32, letters, oldest: Option<i64>| PartitionState {
             partition,
             checkpoint: Place::new(7),
+            handled: Place::new(7),
             epoch: 1,
             owner: (partition < 2).then(|| NodeId(Uuid::nil())),
             letters,
@@ -158,7 +191,7 @@ mod tests {
         };
         let view = SubscriptionView::of(state.clone(), 3, Some(at(90)), at(100));
         assert_eq!((view.lag_events, view.lag_seconds), (3, 10));
-        assert_eq!((view.owned, view.owners, view.doing()), (2, 1, "running"));
+        assert_eq!((view.owned, view.owners, view.doing(), view.replay), (2, 1, "running", None));
         assert_eq!(
             (view.dead_letters, view.oldest_letter_at, view.oldest_letter_seconds),
             (3, Some(at(40)), 60)
@@ -170,5 +203,40 @@ mod tests {
         assert_eq!(view.doing(), "paused");
         let view = SubscriptionView::of(view.state, 1, Some(at(101)), at(100));
         assert_eq!(view.lag_seconds, 0);
+    }
+
+    /// A replay goes from where it was reset to, to the furthest that a partition had come; those that were passed over by the reset, or
+    /// are where they were, have no part in it.
+    #[test]
+    fn a_replay_is_told_by_its_partitions() {
+        let partition = |(checkpoint, handled)| PartitionState {
+            partition: 0,
+            checkpoint: Place::new(checkpoint),
+            handled: Place::new(handled),
+            epoch: 1,
+            owner: None,
+            letters: 0,
+            oldest_letter_at: None,
+        };
+        let told = |start, partitions: &[(u64, u64)]| {
+            let state = SubscriptionState {
+                name: SubscriptionName::new("s").unwrap(),
+                kept_as: "s".into(),
+                source: "log".into(),
+                stream: None,
+                start,
+                paused: false,
+                created_at: Timestamp::from_micros(0),
+                incarnation: 0,
+                members: 0,
+                partitions: partitions.iter().copied().map(partition).collect(),
+            };
+            Replay::of(&state).map(|replay| replay.to_string())
+        };
+        let after = |place| Start::After(Place::new(place));
+        assert_eq!(told(Start::Origin, &[(7, 7), (0, 0)]), None);
+        assert_eq!(told(after(9), &[(9, 7), (12, 12)]), None);
+        assert_eq!(told(Start::Origin, &[(1200, 5000), (5001, 5001)]).as_deref(), Some("1200 of 5000"));
+        assert_eq!(told(after(10), &[(30, 40), (20, 60), (12, 12)]).as_deref(), Some("10 of 50"));
     }
 }

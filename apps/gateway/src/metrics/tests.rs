@@ -50,6 +50,7 @@ impl Handler<Envelope<ListSubscriptions>> for Kept {
             partitions: vec![PartitionState {
                 partition: 0,
                 checkpoint: Place::new(number),
+                handled: Place::new(number),
                 epoch: 1,
                 owner: None,
                 letters: number,

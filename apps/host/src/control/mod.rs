@@ -44,7 +44,7 @@ pub struct ControlSettings {
 pub enum Question {
     /// What the supervision tree looks like; answered by a [`Process`].
     Tree,
-    /// How far projections and handlers of events have come; answered by a list of [`Standing`].
+    /// How far projections and subscriptions have come, those of handlers among them; answered by a list of [`Standing`].
     Standings,
     /// Which other processes are known, and how it stands with them; answered by [`Peers`].
     Peers,
@@ -97,12 +97,12 @@ impl From<PeerView> for PeerStanding {
     }
 }
 
-/// A projection or a handler of events, as it tells itself.
+/// A projection, or a subscription such as that of a handler of events, as it tells itself.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Standing {
     /// Its name.
     pub name: String,
-    /// Everything up to here has had its effect.
+    /// Everything up to here has had its effect; of what follows one stream, its version.
     pub position: Position,
     /// What keeps it from going on, or what is to be told of it besides.
     pub held_up: Option<String>,

@@ -16,12 +16,14 @@ use tokio::{
     time::{sleep, timeout},
 };
 use umbel_bus::{Bus, GetTree, Progress};
+use umbel_core::Position;
 use umbel_supervision::{Worker, WorkerContext};
 
 use super::{
     ControlSettings, Peers, Process, Question, Reply, Standing,
     endpoint::{Endpoint, Place},
 };
+use crate::subscription::{SubscriptionView, subscriptions};
 
 /// The pause after a connection that could not be taken, as when there are too many open files.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
@@ -142,7 +144,21 @@ impl Server {
             position: *stand.position.borrow(),
             held_up: stand.held_up.borrow().clone().or_else(|| stand.beside.borrow().clone()),
         };
-        self.bus.progress().into_iter().map(standing).collect()
+        let mut standings: Vec<Standing> = self.bus.progress().into_iter().map(standing).collect();
+        // What follows one stream, and what nobody waits for.
+        let others = subscriptions(&self.bus).into_iter().map(
+            |SubscriptionView { name, reached, held_up, .. }| Standing {
+                name: name.as_str().to_owned(),
+                position: Position::new(reached.get()),
+                held_up,
+            },
+        );
+        for other in others {
+            if standings.iter().all(|one| one.name != other.name) {
+                standings.push(other);
+            }
+        }
+        standings
     }
 
     fn peers(&self) -> Peers {

@@ -8,12 +8,13 @@ use std::{
     time::{Duration, Instant},
 };
 
-use anyhow::{anyhow, bail};
+use anyhow::{Context, anyhow, bail};
 use futures_util::{FutureExt, future::poll_immediate};
 use tokio::sync::watch;
 use umbel_core::{
     Decoded, Place,
-    subscription::{Key, Verdict as Settled},
+    store::{ListSubscriptions, SubscriptionState},
+    subscription::{Key, SubscriptionName, Verdict as Settled},
 };
 use umbel_supervision::{Stopping, describe_panic};
 
@@ -135,7 +136,12 @@ impl<H: EventHandler> Consumer<H> {
     /// what it wants to.
     async fn begin_anew_after_reset(&mut self, events: &[Delivered]) -> anyhow::Result<()> {
         let Some(now) = events.iter().map(|delivered| delivered.resets).max() else { return Ok(()) };
-        if self.resets.is_some_and(|before| before < now) {
+        let was_reset = match self.resets {
+            Some(before) => before < now,
+            // This process was not there, or had begun nothing.
+            None => now > 0 && self.is_untouched().await?,
+        };
+        if was_reset {
             tracing::info!(handler = H::NAME, "its subscription was reset; it begins anew");
             self.commits.forget();
             let handler = self.handler().await?;
@@ -152,6 +158,15 @@ impl<H: EventHandler> Consumer<H> {
         self.resets = Some(now);
         self.around.resets.tell((H::NAME, self.around.number), now);
         Ok(())
+    }
+
+    /// Whether nobody has stored that anything was handled since the reset.
+    async fn is_untouched(&self) -> anyhow::Result<bool> {
+        let name = Some(SubscriptionName::new(H::NAME)?);
+        let request = ListSubscriptions { name, after: None, limit: 1 };
+        let found = self.around.start.bus().store().list_subscriptions(request).await;
+        let found = found.with_context(|| format!("cannot look whether {} was reset", H::NAME))?;
+        Ok(found.first().is_some_and(SubscriptionState::is_untouched))
     }
 
     /// An event was handled.

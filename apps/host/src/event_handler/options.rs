@@ -44,6 +44,13 @@ pub enum FailurePolicy {
         /// With which pauses.
         pauses: Pauses,
     },
+    /// It is tried again some times and then counts as handled: for effects that are not worth a dead letter. The log says which.
+    Skip {
+        /// How often it is tried again.
+        retries: u32,
+        /// With which pauses.
+        pauses: Pauses,
+    },
 }
 
 /// Pauses that double from attempt to attempt, up to a longest one. Each is between the half and the whole of that, so that events
@@ -147,6 +154,7 @@ impl FailurePolicy {
             OnFailure::Stop => Self::Stop,
             OnFailure::Backoff => Self::Backoff(pauses),
             OnFailure::Park => Self::Park { retries: settings.retries_max, pauses },
+            OnFailure::Skip => Self::Skip { retries: settings.retries_max, pauses },
         }
     }
 
@@ -156,8 +164,11 @@ impl FailurePolicy {
         match self {
             Self::Stop => Verdict::Stop { reason: error.to_owned() },
             Self::Backoff(pauses) => retry(pauses),
-            Self::Park { retries, pauses } if attempt <= retries => retry(pauses),
+            Self::Park { retries, pauses } | Self::Skip { retries, pauses } if attempt <= retries => {
+                retry(pauses)
+            }
             Self::Park { .. } => Verdict::Park,
+            Self::Skip { .. } => Verdict::Skip,
         }
     }
 }
@@ -219,5 +230,7 @@ mod tests {
         assert_eq!(retries(FailurePolicy::Backoff(pauses)), 19);
         let park = FailurePolicy::Park { retries: 3, pauses };
         assert_eq!((retries(park), verdict(park, 4)), (3, Verdict::Park));
+        let skip = FailurePolicy::Skip { retries: 3, pauses };
+        assert_eq!((retries(skip), verdict(skip, 4)), (3, Verdict::Skip));
     }
 }

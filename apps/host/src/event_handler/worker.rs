@@ -1,8 +1,8 @@
 //! The worker of a handler: its consumers, under one supervision.
 
-use std::{future::pending, sync::Arc};
+use std::sync::Arc;
 
-use futures_util::future::{Either, join_all};
+use futures_util::future::join_all;
 use tokio::sync::watch;
 use umbel_bus::Bus;
 use umbel_core::{EventSet, Place, store::Selector, subscription::SubscriptionName};
@@ -13,12 +13,11 @@ use super::{
     commits::Resets,
     consumer::{Around, Consumer, Singly, Together, Way},
     failure::{AppPolicy, Memories, Policy},
-    held::Follower,
     options::FailurePolicy,
 };
 use crate::{
     settings::HostSettings,
-    subscription::{Registry, Subscriber, Subscription, subscribe},
+    subscription::{Follower, Registry, Subscriber, Subscription, subscribe},
 };
 
 /// How soon a handler that callers wait for saves its checkpoints, unless it says itself: on other nodes they wait for these.
@@ -56,14 +55,13 @@ fn make<H: EventHandler, W: Way<H>>(
         name: H::NAME,
         strong: H::STRONG,
         events: H::Event::NAMES,
+        waited_for: H::options().stream.is_none(),
     };
     let worker = Worker::new(H::NAME, move |context| {
         let (bus, follower, policy) = (bus.clone(), follower.clone(), policy.clone());
         async move {
             let ended = run::<H, W>(bus.clone(), follower.clone(), context, (policy, batches)).await;
-            if let Err(error) = &ended
-                && H::options().stream.is_none()
-            {
+            if let Err(error) = &ended {
                 follower.has_failed(&bus, error).await;
             }
             ended
@@ -93,12 +91,8 @@ async fn run<H: EventHandler, W: Way<H>>(
     for _ in 0..concurrency {
         subscribers.push(subscribe(&bus, subscription.clone()).await?);
     }
-    let lasts = match subscribers.first() {
-        Some(subscriber) if H::options().stream.is_none() => {
-            Either::Left(follower.begins(&bus, &subscriber.link.told).await?)
-        }
-        _ => Either::Right(pending()),
-    };
+    let told = subscribers.first().map(|subscriber| Arc::clone(&subscriber.link.told)).unwrap_or_default();
+    let lasts = follower.begins(&bus, &told).await?;
     let kept_as = subscribers.first().map_or_else(|| H::NAME.into(), Subscriber::kept_as);
     let start = HandlerStart { bus: bus.clone(), head, kept_as };
     context.ready();

@@ -11,9 +11,9 @@ use super::{
     router::{Bounds, Router},
 };
 use crate::{
-    event_handler::{FailurePolicy, Follower, Pauses, STRONG_CHECKPOINT_MS},
+    event_handler::{FailurePolicy, Pauses, STRONG_CHECKPOINT_MS},
     settings::HostSettings,
-    subscription::{Registry, Subscription, subscribe},
+    subscription::{Follower, Registry, Subscription, subscribe},
 };
 
 /// The worker of a process manager.
@@ -25,6 +25,7 @@ pub(crate) fn worker<P: ProcessManager>(app: &str, bus: Bus, settings: &HostSett
         name: P::NAME,
         strong: P::STRONG,
         events: P::Event::NAMES,
+        waited_for: true,
     };
     let worker = Worker::new(P::NAME, move |context| {
         let (bus, follower, settings) = (bus.clone(), follower.clone(), settings.clone());

@@ -7,6 +7,7 @@
 
 mod consumers;
 mod effects;
+mod held;
 mod registry;
 mod runner;
 mod settings;
@@ -22,7 +23,8 @@ pub use view::SubscriptionView;
 
 pub(crate) use consumers::Taken;
 pub(crate) use effects::head;
+pub(crate) use held::Follower;
 pub(crate) use registry::Registry;
 pub(crate) use spec::millis;
 pub(crate) use subscriber::Link;
-pub(crate) use view::{Saved, Told};
+pub(crate) use view::Saved;

@@ -26,6 +26,7 @@ use umbel_supervision::describe_panic;
 use super::{
     consumers::{Command, Join, Sent},
     effects::Backend,
+    held::Held,
     runner::{Begin, Ended, Parts, Runner},
     settings::SubscriptionSettings,
     spec::{Spec, Subscription},
@@ -129,12 +130,16 @@ pub async fn subscribe<T>(bus: &Bus, subscription: Subscription<T>) -> Result<Su
     Ok(Subscriber { link, batches, staying, gone, map })
 }
 
-/// What the subscriptions of this process tell of themselves, by name. Transient ones tell nothing.
+/// What the subscriptions of this process tell of themselves, by name; handlers and process managers that have failed, or cannot begin, too.
+/// Transient ones tell nothing.
 #[must_use]
 pub fn subscriptions(bus: &Bus) -> Vec<SubscriptionView> {
     let registry = bus.common::<Registry>();
     let told: Vec<_> = registry.slots().iter().map(|(name, slot)| (name.clone(), slot.told())).collect();
-    told.into_iter().filter_map(|(name, told)| Some(told?.view(name))).collect()
+    let mut views = told.into_iter().filter_map(|(name, told)| Some(told?.view(name))).collect();
+    bus.common::<Held>().tell(&mut views);
+    views.sort_by(|one, other| one.name.cmp(&other.name));
+    views
 }
 
 /// A consumer that wants to join.

@@ -35,7 +35,7 @@ pub struct SubscriptionSettings {
     pub store_retry_max_ms: u64,
     /// What becomes of an event that a handler cannot handle.
     pub on_failure: OnFailure,
-    /// How often an event is tried again before it is parked.
+    /// How often an event is tried again before it is parked or skipped.
     pub retries_max: u32,
     /// The pause before the first retry.
     #[serde(deserialize_with = "at_least_one")]
@@ -55,6 +55,8 @@ pub enum OnFailure {
     Backoff,
     /// It is tried again some times, with growing pauses, and then becomes a dead letter.
     Park,
+    /// It is tried again some times, with growing pauses, and then counts as handled.
+    Skip,
 }
 
 impl SubscriptionSettings {

@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 
 use umbel_bus::{Consistency, DispatchOptions};
-use umbel_host::{DispatchError, EventHandler, HandlerContext, HandlerStart};
+use umbel_host::{DispatchError, EventHandler, HandlerContext, HandlerStart, subscriptions};
 use umbel_supervision::State;
 
 use super::*;
@@ -98,6 +98,53 @@ fn who_fails_for_ever_takes_nobody_down() {
         for name in stuck {
             eventually(|| held_up(&world, name).is_none().then_some(())).await;
         }
+        world.stop().await;
+    });
+}
+
+/// Cannot begin, and follows one stream.
+struct OfOneStream;
+
+impl EventHandler for OfOneStream {
+    const NAME: &'static str = "failing.of_one_stream";
+    type Event = Moved;
+    type Error = &'static str;
+
+    fn options() -> HandlerOptions {
+        HandlerOptions::default().stream(StreamName::of("account", "a").unwrap())
+    }
+
+    async fn init(_: &HandlerStart) -> Result<Self, Self::Error> {
+        Err("locked out")
+    }
+
+    async fn handle(&mut self, _: Moved, _: &HandlerContext) -> Result<(), Self::Error> {
+        Ok(())
+    }
+}
+
+/// OP-18: given handlers that cannot begin, one of one stream among them, then why is told with their subscriptions.
+#[test]
+fn why_a_handler_is_held_up_is_told_with_its_subscription() {
+    run(async {
+        let app = app().handler::<Locked>().handler::<OfOneStream>();
+        let (world, _) = over(&Arc::default(), app, |_| Act::Handle).await;
+        write(&world, &[("a", 1)]).await;
+        for name in ["failing.locked", "failing.of_one_stream"] {
+            let told = eventually(|| {
+                let view = subscriptions(&world.bus).into_iter().find(|view| view.name.as_str() == name);
+                view?.held_up
+            });
+            assert!(told.await.contains("locked out"), "{name}");
+        }
+        world.bus.common::<Door>().0.store(true, SeqCst);
+        world.bus.dispatch_with(deposit("d", 4), consistency("failing.locked")).await.unwrap();
+        eventually(|| {
+            let views = subscriptions(&world.bus);
+            let view = views.iter().find(|view| view.name.as_str() == "failing.locked")?;
+            view.held_up.is_none().then_some(())
+        })
+        .await;
         world.stop().await;
     });
 }

@@ -9,14 +9,12 @@ use umbel_core::{
     document::Direction,
     store::{Generation, ListProjections, Phase, ReadAll, Selector},
 };
-use umbel_host::{
-    ExitStatus, Listening, OrExit,
-    control::{ControlSettings, Place, Question, Standing, ask},
-};
+use umbel_host::{ExitStatus, Listening, OrExit};
 use umbel_settings::{LoadOptions, Settings};
 
 use crate::{
     apps::listening,
+    standings::{held_up, standings},
     tool::{Done, Tool},
 };
 
@@ -60,9 +58,8 @@ pub(super) async fn seen(tool: &Tool, options: &LoadOptions, name: Option<&str>)
     let stage = async |generation| stage(tool, &listening, generation).await;
     let mut seen = Vec::with_capacity(by_name.len());
     for (projection, generations) in by_name {
-        let reasons = standings.iter().filter(|one| one.name == projection);
         let mut all = Seen {
-            held_up: reasons.filter_map(|one| one.held_up.clone()).collect(),
+            held_up: held_up(&standings, &projection),
             retired: generations.iter().filter(|one| one.phase == Phase::Retired).count(),
             projection,
             serving: None,
@@ -107,15 +104,6 @@ async fn stage(tool: &Tool, listening: &[Listening], generation: Generation) -> 
         is_known: rule.is_some(),
         generation,
     })
-}
-
-/// What those say who run here and answer. That nobody does is no failure: projections stand in the store.
-fn standings(settings: &Settings) -> Vec<Standing> {
-    let Ok(control) = settings.section::<ControlSettings>("control") else { return Vec::new() };
-    let place = Place::parse(&control.socket).ok().flatten();
-    let sockets = place.and_then(|place| place.sockets().ok()).unwrap_or_default();
-    let ask = |socket| ask::<Vec<Standing>>(socket, &Question::Standings, control.deadline()).ok();
-    sockets.iter().filter_map(|socket| ask(socket)).flatten().collect()
 }
 
 impl Stage {

@@ -1,11 +1,11 @@
 //! `umbel subscriptions list`.
 
 use clap::Args;
-use umbel_bus::SubscriptionView;
 use umbel_core::{store::ListSubscriptions, subscription::SubscriptionName};
 use umbel_host::Failed;
 use umbel_settings::LoadOptions;
 
+use super::seen::{Seen, told_here};
 use crate::{
     args::{JsonArg, subscription},
     print::{Column, Printer, moment, number, text},
@@ -17,9 +17,11 @@ Examples:
   umbel subscriptions list
   umbel subscriptions list --json | jq 'select(.lag_seconds > 60) | .name'
 
-Behind are events of the log, or of the one stream, after the lowest checkpoint, also those that the subscription does not select.";
+Behind are events of the log, or of the one stream, after the lowest checkpoint, also those that the subscription does not select. \
+A replay is what comes again since a reset: so many places of so many are behind it. What holds a subscription up is told by the processes \
+behind control.socket.";
 
-const COLUMNS: [Column; 9] = [
+const COLUMNS: [Column; 11] = [
     text("subscription"),
     text("follows"),
     text("state"),
@@ -29,6 +31,8 @@ const COLUMNS: [Column; 9] = [
     number("nodes"),
     number("dead letters"),
     text("oldest"),
+    text("replaying"),
+    text("held up"),
 ];
 
 #[derive(Debug, Args)]
@@ -46,6 +50,7 @@ pub(crate) struct ListArgs {
 pub(super) fn list(options: &LoadOptions, args: &ListArgs) -> Result<(), Failed> {
     with_store(options, async |tool| {
         let mut printer = Printer::new(args.json.json, COLUMNS);
+        let told = told_here(options)?;
         let (mut after, mut left) = (args.after.clone(), args.limit.unwrap_or(u64::MAX));
         while left > 0 {
             let limit = u32::try_from(left).unwrap_or(PAGE).min(PAGE);
@@ -57,23 +62,27 @@ pub(super) fn list(options: &LoadOptions, args: &ListArgs) -> Result<(), Failed>
             };
             after = Some(last.state.name.clone());
             left -= u64::try_from(page.len()).unwrap_or(left).min(left);
+            let page: Vec<_> = page.into_iter().map(|view| Seen::of(view, &told)).collect();
             printer.rows(&page, cells)?;
         }
         Ok(())
     })
 }
 
-fn cells(seen: &SubscriptionView) -> [String; 9] {
-    let state = &seen.state;
+fn cells(seen: &Seen) -> [String; 11] {
+    let Seen { view, held_up } = seen;
+    let state = &view.state;
     [
         state.name.to_string(),
         state.source.clone(),
-        seen.doing().to_owned(),
-        seen.lag_events.to_string(),
-        seen.lag_seconds.to_string(),
-        format!("{}/{}", seen.owned, state.partitions.len()),
+        view.doing().to_owned(),
+        view.lag_events.to_string(),
+        view.lag_seconds.to_string(),
+        format!("{}/{}", view.owned, state.partitions.len()),
         state.members.to_string(),
-        seen.dead_letters.to_string(),
-        moment(seen.oldest_letter_at),
+        view.dead_letters.to_string(),
+        moment(view.oldest_letter_at),
+        seen.replaying(),
+        held_up.first().cloned().unwrap_or_default(),
     ]
 }

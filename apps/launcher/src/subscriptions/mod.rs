@@ -2,6 +2,7 @@
 
 mod change;
 mod list;
+mod seen;
 mod show;
 
 use clap::Subcommand;

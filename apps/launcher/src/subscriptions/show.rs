@@ -1,7 +1,7 @@
 //! `umbel subscriptions show`.
 
 use clap::Args;
-use umbel_bus::SubscriptionView;
+use umbel_bus::{Replay, SubscriptionView};
 use umbel_core::{
     store::PartitionState,
     subscription::{Start, SubscriptionName},
@@ -9,6 +9,7 @@ use umbel_core::{
 use umbel_host::Failed;
 use umbel_settings::LoadOptions;
 
+use super::seen::{Seen, told_here};
 use crate::{
     args::{JsonArg, subscription},
     print::{Column, Printer, moment, number, text},
@@ -41,33 +42,40 @@ pub(crate) struct ShowArgs {
 
 pub(super) fn show(options: &LoadOptions, args: &ShowArgs) -> Result<(), Failed> {
     with_store(options, async |tool| {
-        let seen = tool.subscription(&args.name).await?;
+        let seen = Seen::of(tool.subscription(&args.name).await?, &told_here(options)?);
         let mut printer = Printer::new(args.json.json, COLUMNS);
         printer.one(&seen, &described(&seen))?;
         if !args.json.json {
-            printer.rows(&seen.state.partitions, cells)?;
+            printer.rows(&seen.view.state.partitions, cells)?;
         }
         Ok(())
     })
 }
 
-fn described(seen: &SubscriptionView) -> String {
-    let SubscriptionView { state, lag_events, lag_seconds, owners, .. } = seen;
+fn described(seen: &Seen) -> String {
+    let SubscriptionView { state, lag_events, lag_seconds, replay, owners, .. } = &seen.view;
     let start = match state.start {
         Start::Origin => "with the first event".to_owned(),
         Start::Current => "with what came next".to_owned(),
         Start::After(place) => format!("behind {place}"),
     };
-    format!(
+    let mut words = format!(
         "subscription  {}\nkept as       {}\nfollows       {}\nstate         {}\nbegan         {start}, made {}\n\
-         behind        {lag_events} events, {lag_seconds} s\nnodes         {}, of which {owners} hold partitions\n\n",
+         behind        {lag_events} events, {lag_seconds} s\nnodes         {}, of which {owners} hold partitions\n",
         state.name,
         state.kept_as,
         state.source,
-        seen.doing(),
+        seen.view.doing(),
         state.created_at,
         state.members,
-    )
+    );
+    if let Some(Replay { from, to, .. }) = replay {
+        words += &format!("replays       {}, behind {from} up to {to}\n", seen.replaying());
+    }
+    for reason in &seen.held_up {
+        words += &format!("held up       {reason}\n");
+    }
+    words + "\n"
 }
 
 fn cells(partition: &PartitionState) -> [String; 6] {

@@ -390,6 +390,7 @@ impl Subscription {
         let state = |(partition, kept): (u32, &Partition)| PartitionState {
             partition,
             checkpoint: kept.checkpoint,
+            handled: kept.handled,
             epoch: kept.epoch,
             owner: kept.owner(now),
             letters: count(self.letters_of(partition).count()),

@@ -172,6 +172,24 @@ pub struct SubscriptionState {
     pub partitions: Vec<PartitionState>,
 }
 
+impl SubscriptionState {
+    /// The checkpoint that it began with, or was reset to.
+    #[must_use]
+    pub const fn began_at(&self) -> Place {
+        match self.start {
+            Start::After(place) => place,
+            Start::Origin | Start::Current => Place::START,
+        }
+    }
+
+    /// Whether all of it stands where it began, or was reset to: nothing that was done since then is stored.
+    #[must_use]
+    pub fn is_untouched(&self) -> bool {
+        let began_at = self.began_at();
+        self.partitions.iter().all(|one| one.checkpoint == began_at)
+    }
+}
+
 /// What is kept of a partition.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PartitionState {
@@ -179,6 +197,8 @@ pub struct PartitionState {
     pub partition: u32,
     /// How far it has come.
     pub checkpoint: Place,
+    /// How far it had come at most, see [`LeaseState::handled`].
+    pub handled: Place,
     /// Counts its leases.
     pub epoch: u64,
     /// Who holds it; `None` when nobody does.

@@ -22,8 +22,7 @@ impl GroupRun {
 
     pub(super) async fn on_end(&mut self, child: usize, exit: Exit) -> Option<Failure> {
         let was_ready = self.running[child].take().is_some_and(|running| *running.ready.borrow());
-        if self.starting.is_some_and(|(starting, _)| starting == child) {
-            self.starting = None;
+        if self.starting.remove(&child).is_some() {
             // Done before it said that it was ready: a job that is over, and what comes after it may start.
             let over = matches!(exit, Exit::Done) && self.restart_kind(child) != Restart::Permanent;
             self.has_been_up[child] |= was_ready || over;
@@ -67,9 +66,7 @@ impl GroupRun {
             running.stop.send_replace(true);
             running.task.abort();
         }
-        if self.starting.is_some_and(|(starting, _)| starting == child) {
-            self.starting = None;
-        }
+        self.starting.remove(&child);
     }
 
     /// Judges the end of these children, which nobody ordered, and does what the verdict says; some failure when the group itself
@@ -78,6 +75,7 @@ impl GroupRun {
         if ended.is_empty() {
             return None;
         }
+        ended.iter().for_each(|child| self.has_failed[*child] = true);
         let must_come_up =
             |child: &usize| !self.has_been_up[*child] && self.restart_kind(*child) != Restart::Independent;
         if self.first_start && ended.iter().any(must_come_up) {

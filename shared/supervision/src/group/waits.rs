@@ -5,8 +5,9 @@ use std::future::{pending, poll_fn};
 use std::sync::Arc;
 use std::task::Poll;
 
-use futures_util::FutureExt;
 use futures_util::future::LocalBoxFuture;
+use futures_util::stream::FuturesUnordered;
+use futures_util::{FutureExt, StreamExt};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep_until};
@@ -45,14 +46,19 @@ pub(super) async fn pulse(thread: &mut Option<(Thread, Pulse)>) -> String {
     }
 }
 
-pub(super) async fn becomes_ready(starting: Option<(usize, watch::Receiver<bool>)>) -> usize {
-    if let Some((child, mut ready)) = starting
-        && ready.wait_for(|ready| *ready).await.is_ok()
-    {
-        return child;
+pub(super) async fn becomes_ready(starting: Vec<(usize, watch::Receiver<bool>)>) -> usize {
+    let each = starting.into_iter().map(|(child, mut ready)| async move {
+        match ready.wait_for(|ready| *ready).await {
+            Ok(_) => child,
+            // It ended before it was ready: that is for its exit to tell.
+            Err(_) => pending().await,
+        }
+    });
+    let mut each: FuturesUnordered<_> = each.collect();
+    match each.next().await {
+        Some(child) => child,
+        None => pending().await,
     }
-    // Not starting, or ended before it was ready: that is for its exit to tell.
-    pending().await
 }
 
 pub(super) async fn passes<T>(deadline: Option<(T, Instant)>) -> T {

@@ -162,6 +162,40 @@ fn an_independent_worker_fails_on_its_own_account() {
     });
 }
 
+/// UX-11: an independent worker whose start hangs holds up nobody who is started after it, and its group only until it is late the first time.
+#[test]
+fn an_independent_worker_that_hangs_in_its_start_holds_nobody_up() {
+    run(async {
+        let hangs = |name: &str| {
+            Worker::new(name, |context| async move {
+                context.stopping().await;
+                Ok(())
+            })
+            .restart(Restart::Independent)
+        };
+        let journal = Journal::default();
+        let policy = Policy { start_within: Duration::from_secs(2), ..brisk() };
+        let quick = Puppet::in_journal(&journal);
+        let root = Group::new("umbel", policy)
+            .child(hangs("hangs"))
+            .child(hangs("as_well"))
+            .child(quick.worker("quick").restart(Restart::Independent))
+            .child(Puppet::in_journal(&journal).worker("sibling"));
+        let supervisor = Supervisor::start(root);
+        let tree = supervisor.tree();
+        let is_up = |tree: &TreeNode, path| node(tree, path).state == State::Up;
+        let seen = tree.wait_until(|tree| is_up(tree, "quick") && is_up(tree, "sibling")).await;
+        assert_eq!((node(&seen, "hangs").restarts, seen.state), (0, State::Starting), "{seen}");
+        let seen = tree.wait_until(|tree| tree.state == State::Up).await;
+        assert!(cause_of(&seen, "hangs").contains("not ready within"), "{seen}");
+        quick.fail.notify_one();
+        let again = |tree: &TreeNode| is_up(tree, "quick") && node(tree, "quick").restarts == 1;
+        let seen = tree.wait_until(again).await;
+        assert!(!is_up(&seen, "hangs"), "{seen}");
+        assert_eq!(supervisor.shut_down().await, Outcome::Stopped);
+    });
+}
+
 /// UX-11: each group bears its restarts, then fails as a child of its parent, up to the root.
 #[test]
 fn beyond_the_intensity_the_failure_escalates_to_the_root() {

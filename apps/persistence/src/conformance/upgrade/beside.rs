@@ -78,6 +78,7 @@ pub(super) async fn check_subscriptions(store: &dyn Adapter) {
     let partition = |partition| PartitionState {
         partition,
         checkpoint: Place::new(3),
+        handled: Place::new(3),
         epoch: 3,
         owner: None,
         letters: 0,

@@ -118,7 +118,7 @@ CREATE INDEX letters_unasked_by_key ON {schema}.letters (box, partition, key, pl
 CREATE FUNCTION {schema}.list_subscriptions(p_name text, p_after text, p_limit bigint) RETURNS TABLE (
     name text, source text, stream text, start_after bigint, paused boolean, created_at timestamptz, members bigint,
     partition bigint, epoch bigint, owner uuid, checkpoint bigint, letters bigint, oldest_letter_at timestamptz, incarnation bigint,
-    kept_as text
+    kept_as text, handled bigint
 ) LANGUAGE sql STABLE
 SET jit = off SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off
 AS $$
@@ -127,7 +127,7 @@ AS $$
             WHERE m.subscription = s.name AND m.expires_at > clock_timestamp()),
         p.partition, p.epoch, CASE WHEN p.expires_at > clock_timestamp() THEN p.owner END, p.checkpoint, p.letters,
         (SELECT min(l.parked_at) FROM {schema}.letters l
-            WHERE l.box = s.box AND l.partition = p.partition), s.incarnation, s.kept_as
+            WHERE l.box = s.box AND l.partition = p.partition), s.incarnation, s.kept_as, p.handled
     FROM (
         SELECT * FROM {schema}.subscriptions
         WHERE (p_name IS NULL OR subscriptions.name = p_name) AND (p_after IS NULL OR subscriptions.name > p_after)
@@ -152,7 +152,7 @@ CREATE FUNCTION {schema}.open_subscription(
 ) RETURNS TABLE (
     name text, source text, stream text, start_after bigint, paused boolean, created_at timestamptz, members bigint,
     partition bigint, epoch bigint, owner uuid, checkpoint bigint, letters bigint, oldest_letter_at timestamptz, incarnation bigint,
-    kept_as text
+    kept_as text, handled bigint
 ) LANGUAGE plpgsql
 SET jit = off SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off
 AS $$

@@ -148,6 +148,7 @@ fn partition_state(row: &Row) -> PartitionState {
     PartitionState {
         partition: to_u32(row.get("partition")),
         checkpoint: Place::from_i64(row.get("checkpoint")),
+        handled: Place::from_i64(row.get("handled")),
         epoch: row.get::<_, i64>("epoch").unsigned_abs(),
         owner: row.get::<_, Option<Uuid>>("owner").map(NodeId),
         letters: row.get::<_, i64>("letters").unsigned_abs(),

@@ -179,6 +179,7 @@ fn partition_state(row: &Row<'_>) -> rusqlite::Result<PartitionState> {
         epoch: row.get::<_, i64>(8)?.unsigned_abs(),
         owner: node(row, 9)?,
         checkpoint: Place::from_i64(row.get(10)?),
+        handled: Place::from_i64(row.get(15)?),
         letters: row.get::<_, i64>(11)?.unsigned_abs(),
         oldest_letter_at: row.get::<_, Option<i64>>(12)?.map(Timestamp::from_micros),
     })

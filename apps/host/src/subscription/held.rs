@@ -10,8 +10,9 @@ use std::{
 use tokio::time::sleep;
 
 use umbel_bus::{Bus, RouteSet};
+use umbel_core::subscription::SubscriptionName;
 
-use crate::subscription::Told;
+use super::view::{SubscriptionView, Told};
 
 /// Who follows events, as others wait for it.
 #[derive(Clone, Debug)]
@@ -21,6 +22,8 @@ pub(crate) struct Follower {
     pub(crate) name: &'static str,
     pub(crate) strong: bool,
     pub(crate) events: &'static [&'static str],
+    /// Whether others may wait for it. Who follows one stream only tells what holds it up.
+    pub(crate) waited_for: bool,
 }
 
 /// Those of one bus that have failed: it keeps what they tell alive.
@@ -56,15 +59,17 @@ impl Follower {
     }
 
     async fn runs(self, bus: &Bus, told: &Told) -> anyhow::Result<()> {
-        let Self { owner, name, strong, events } = self;
-        bus.register(RouteSet::new(owner).follows(name, strong, events, told.stand())).await?;
+        let Self { owner, name, strong, events, waited_for } = self;
+        if waited_for {
+            bus.register(RouteSet::new(owner).follows(name, strong, events, told.stand())).await?;
+        }
         bus.common::<Held>().release(name);
         Ok(())
     }
 
     /// It has failed with this, and is held up until it runs again. It stands where it stood, unless other nodes go on with it.
     pub(crate) async fn has_failed(self, bus: &Bus, error: &anyhow::Error) {
-        let Self { owner, name, strong, events } = self;
+        let Self { owner, name, strong, events, waited_for } = self;
         let before = bus.progress().into_iter().find(|progress| progress.name == name);
         let told = Arc::<Told>::default();
         if let Some(before) = before {
@@ -74,8 +79,10 @@ impl Follower {
         told.elsewhere.send_replace(true);
         let stand = told.stand();
         bus.common::<Held>().hold(name, told);
-        // Where there is no bus any more nobody asks.
-        drop(bus.register(RouteSet::new(owner).follows(name, strong, events, stand)).await);
+        if waited_for {
+            // Where there is no bus any more nobody asks.
+            drop(bus.register(RouteSet::new(owner).follows(name, strong, events, stand)).await);
+        }
     }
 }
 
@@ -86,6 +93,17 @@ impl Held {
 
     fn has(&self, name: &str) -> bool {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).contains_key(name)
+    }
+
+    /// Tells of them, also where nothing of them runs at the moment.
+    pub(crate) fn tell(&self, views: &mut Vec<SubscriptionView>) {
+        for (name, told) in self.0.lock().unwrap_or_else(PoisonError::into_inner).iter() {
+            if let Some(running) = views.iter_mut().find(|view| view.name.as_str() == *name) {
+                running.held_up.clone_from(&told.held_up.borrow());
+            } else if let Ok(name) = SubscriptionName::new(*name) {
+                views.push(told.view(name));
+            }
+        }
     }
 
     fn release(&self, name: &str) {
