@@ -12,6 +12,7 @@
 //! transaction mode ([`PostgresOptions::pooler`]) statements go without names, and settings with each transaction.
 
 pub(crate) mod admin;
+mod attempts;
 mod error;
 mod extras;
 pub(crate) mod floor;

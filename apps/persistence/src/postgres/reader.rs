@@ -175,9 +175,11 @@ impl Reader {
             None => gather_prepared(&mut lease, sql, params, gathered).await,
             Some(begin) => gather_in_transaction(lease.client(), begin, sql, params, gathered).await,
         };
-        // With answers still to come it is not free for others.
-        if !matches!(answered, Ok(Answered::InPart)) {
-            lease.give_back();
+        match &answered {
+            // With answers still to come it is not free for others.
+            Ok(Answered::InPart) => {}
+            Ok(Answered::Whole) => lease.give_back(),
+            Err(error) => lease.give_back_after(error),
         }
         Ok(answered.map(drop))
     }
