@@ -22,6 +22,7 @@ use crate::{
 mod commands;
 mod gathering;
 pub(crate) mod kept;
+mod kinds;
 pub(crate) mod lost;
 mod overload;
 pub(crate) mod parts;
@@ -34,6 +35,9 @@ pub(crate) mod upgrade;
 
 /// So small that nearly every removal of the suite takes several steps.
 const REMOVAL_STEP_MAX: u32 = 2;
+
+/// So few that pages of many kinds end before all is known of each.
+const LISTS_MAX: u32 = 1;
 
 /// The cases of the suite, which asks as apps do, and those of the port beneath, for the adapter that a function opens
 /// together with what must live as long (a directory, a server).
@@ -58,6 +62,8 @@ macro_rules! cases {
             a_process_learns_where_others_are_reached,
             a_process_that_died_is_believed_for_its_time,
         ]);
+
+        cases!(@port $adapter, kinds: [many_kinds_are_selected_as_few]);
 
         cases!(@port $adapter, parts: [a_page_in_parts_is_the_page]);
 
@@ -172,6 +178,7 @@ mod postgres {
         let options = PostgresOptions {
             max_connections: 2,
             page_max_bytes: PAGE_MAX_BYTES,
+            lists_max: super::LISTS_MAX,
             removal_step_max: super::REMOVAL_STEP_MAX,
             ..PostgresOptions::default()
         };
@@ -203,6 +210,7 @@ mod pooled {
             pooler: true,
             max_connections: 2,
             page_max_bytes: PAGE_MAX_BYTES,
+            lists_max: super::LISTS_MAX,
             removal_step_max: super::REMOVAL_STEP_MAX,
             ..PostgresOptions::default()
         };

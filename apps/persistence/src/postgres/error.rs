@@ -50,6 +50,11 @@ pub(super) fn kind(error: &Error) -> Kind {
     }
 }
 
+/// Whether the server takes no writes: it is a standby, or was the primary once.
+pub(super) fn is_read_only(error: &Error) -> bool {
+    error.code() == Some(&SqlState::READ_ONLY_SQL_TRANSACTION)
+}
+
 /// The caller's error. `place` names host, port and database; passwords are in neither.
 pub(super) fn store_error(error: &Error, place: &str) -> StoreError {
     let reason = format!("PostgreSQL at {place}: {}{}", describe(error), advice(error));

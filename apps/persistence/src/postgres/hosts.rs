@@ -1,6 +1,6 @@
 //! Several hosts in one URL: one of them is where the log is written, and which one that is may change.
 
-use std::{fmt, future::Future, time::Duration};
+use std::{fmt, future::Future, sync::Arc, time::Duration};
 
 use tokio::time::timeout;
 use tokio_postgres::{
@@ -12,17 +12,17 @@ use umbel_core::store::StoreError;
 use crate::postgres::error::{describe, store_error};
 
 /// Why there is no connection: what came of the last host, and of those before it.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Unopened {
     cause: Cause,
     before: Vec<String>,
 }
 
 /// What came of one.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 enum Cause {
     /// It was refused, or lost again at once.
-    Refused(Error),
+    Refused(Arc<Error>),
     /// No answer within so long.
     Silent(Duration),
 }
@@ -43,6 +43,12 @@ impl fmt::Display for Unopened {
 }
 
 impl Unopened {
+    /// There was no answer within so long.
+    #[cfg(test)]
+    pub(super) const fn silent(limit: Duration) -> Self {
+        Self { cause: Cause::Silent(limit), before: Vec::new() }
+    }
+
     /// The caller's form of it.
     pub(super) fn explain(&self, place: &str) -> StoreError {
         let mut error = match &self.cause {
@@ -78,7 +84,7 @@ pub(super) async fn first<T, F: Future<Output = Result<T, Error>>>(
     for host in hosts {
         let cause = match timeout(share, open(host.clone())).await {
             Ok(Ok(opened)) => return Ok(opened),
-            Ok(Err(error)) => Cause::Refused(error),
+            Ok(Err(error)) => Cause::Refused(Arc::new(error)),
             Err(_elapsed) => Cause::Silent(share),
         };
         came.push((host, cause));

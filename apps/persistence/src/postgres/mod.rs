@@ -12,6 +12,7 @@
 //! transaction mode ([`PostgresOptions::pooler`]) statements go without names, and settings with each transaction.
 
 pub(crate) mod admin;
+mod attempts;
 mod error;
 mod extras;
 pub(crate) mod floor;
@@ -102,6 +103,8 @@ pub struct PostgresOptions {
     pub max_connections: usize,
     /// Bytes of data and metadata in one page; an event that is larger is a page of its own.
     pub page_max_bytes: usize,
+    /// Lists of the events of one kind in one span that a page reads at most, or one of each kind.
+    pub lists_max: u32,
     /// Places of a stream, or links to them, that one transaction of a removal for good takes.
     pub removal_step_max: u32,
     /// Statements that each of these keeps prepared; beyond that the longest unused are given up.
@@ -136,6 +139,7 @@ impl Default for PostgresOptions {
             listen: true,
             max_connections: 8,
             page_max_bytes: PAGE_MAX_BYTES,
+            lists_max: 65_536,
             removal_step_max: REMOVAL_STEP_MAX,
             max_statements: 512,
             idle_limit: Duration::from_secs(300),

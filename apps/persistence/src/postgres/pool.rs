@@ -15,7 +15,7 @@ use std::{
     pin::pin,
     sync::{
         Arc, Mutex, PoisonError,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     thread::{self, ThreadId},
     time::Duration,
@@ -51,6 +51,8 @@ struct Opener {
     statements_max: usize,
     /// Whether several stores use the pool, or once did.
     shared: AtomicBool,
+    /// Counts how often its server turned out to take no writes any more.
+    server: AtomicUsize,
     /// The thread that uses only connections that it drives itself.
     home: Mutex<Option<ThreadId>>,
 }
@@ -64,6 +66,8 @@ pub(super) struct Pooled {
     independent: bool,
     /// Where that request was made.
     opened_by: ThreadId,
+    /// At which [server](Opener::server).
+    server: usize,
     statements: Recent<String, Statement>,
 }
 
@@ -74,11 +78,13 @@ impl Pool {
     /// When the options are none.
     pub(super) fn new(target: &Target, options: &PostgresOptions) -> Result<Self, StoreError> {
         let target = target.with_statement_timeout(options.statement_timeout);
+        let limit = target.connect_timeout();
         let begin = target.is_pooled().then(|| format!("BEGIN; {}", target.local_settings()));
         let opener = Opener {
             target,
             statements_max: options.max_statements,
             shared: AtomicBool::new(false),
+            server: AtomicUsize::new(0),
             home: Mutex::default(),
         };
         let connections = deadpool::managed::Pool::builder(opener)
@@ -87,7 +93,7 @@ impl Pool {
             // The last one that was used is the one that knows the statements, and whose server has them at hand.
             .queue_mode(QueueMode::Lifo)
             .wait_timeout(Some(POOL_WAIT))
-            .create_timeout(Some(options.connect_timeout))
+            .create_timeout(Some(limit))
             .build()
             .map_err(|error| StoreError::Failed { reason: error.to_string() })?;
         Ok(Self { connections, begin })
@@ -137,6 +143,11 @@ impl Opener {
         self.shared.load(Ordering::SeqCst)
     }
 
+    /// Connections to this server are not used again. What another connection to it has met before is told already.
+    fn give_up_server(&self, server: usize) {
+        self.server.fetch_max(server + 1, Ordering::SeqCst);
+    }
+
     /// Whether only connections of the current thread will do here.
     fn is_home(&self) -> bool {
         *self.home.lock().unwrap_or_else(PoisonError::into_inner) == Some(thread::current().id())
@@ -148,6 +159,7 @@ impl Manager for Opener {
     type Error = Unopened;
 
     async fn create(&self) -> Result<Pooled, Unopened> {
+        let server = self.server.load(Ordering::SeqCst);
         let driver = if self.is_shared() { sharing::driver() } else { None };
         let mut opening = pin!(self.target.connect());
         let opened = poll_fn(|context| {
@@ -159,12 +171,14 @@ impl Manager for Opener {
         // In each of two generations.
         let statements = Recent::new(self.statements_max.div_ceil(2).max(1));
         let opened_by = thread::current().id();
-        Ok(Pooled { client, driving, independent: driver.is_some(), opened_by, statements })
+        Ok(Pooled { client, driving, independent: driver.is_some(), opened_by, server, statements })
     }
 
     async fn recycle(&self, pooled: &mut Pooled, _: &Metrics) -> RecycleResult<Unopened> {
         if pooled.client.is_closed() {
             Err(RecycleError::message("it is closed"))
+        } else if pooled.server != self.server.load(Ordering::SeqCst) {
+            Err(RecycleError::message("its server takes no writes"))
         } else if self.is_shared() && !pooled.independent {
             Err(RecycleError::message("one store drives it, and several share the pool"))
         } else if !pooled.independent && pooled.opened_by != thread::current().id() && self.is_home() {

@@ -31,6 +31,7 @@ use self::{known::Known, pace::Pace};
 #[cfg(test)]
 pub(super) use self::{
     queries::{by_narrowness, query_text},
+    select::kinds_text,
     streams::{list_text, version_text},
 };
 pub(super) use crate::postgres::{pool::Abandoned, typed::Param};
@@ -77,6 +78,7 @@ pub(super) struct Reader {
     /// At least so far the log is in the archive.
     archived_to: AtomicI64,
     page_max_bytes: usize,
+    lists_max: i64,
     pace: Pace,
 }
 
@@ -95,6 +97,7 @@ impl Reader {
             kinds: Known::default(),
             archived_to: AtomicI64::new(0),
             page_max_bytes: options.page_max_bytes,
+            lists_max: options.lists_max.into(),
             pace: Pace::new(options.page_max_bytes),
         }
     }
@@ -175,9 +178,11 @@ impl Reader {
             None => gather_prepared(&mut lease, sql, params, gathered).await,
             Some(begin) => gather_in_transaction(lease.client(), begin, sql, params, gathered).await,
         };
-        // With answers still to come it is not free for others.
-        if !matches!(answered, Ok(Answered::InPart)) {
-            lease.give_back();
+        match &answered {
+            // With answers still to come it is not free for others.
+            Ok(Answered::InPart) => {}
+            Ok(Answered::Whole) => lease.give_back(),
+            Err(error) => lease.give_back_after(error),
         }
         Ok(answered.map(drop))
     }

@@ -1,6 +1,6 @@
 //! Where the database is, and how to open a connection to it.
 
-use std::{fmt, time::Duration};
+use std::{fmt, sync::Arc, time::Duration};
 
 use futures_util::future::poll_fn;
 use tokio::{
@@ -18,6 +18,7 @@ use crate::{
     adapter::News,
     postgres::{
         PostgresOptions,
+        attempts::{self, Attempts},
         error::{Kind, describe, kind, store_error},
         hosts::{self, Unopened},
         news::heard,
@@ -41,6 +42,7 @@ pub(super) struct Target {
     /// One for each host, in the order in which they are tried.
     hosts: Vec<Config>,
     tls: MakeRustlsConnect,
+    attempts: Arc<Attempts>,
     connect_timeout: Duration,
     /// Whether a pooler in transaction mode is between, so that nothing outlives a transaction.
     pooled: bool,
@@ -85,7 +87,8 @@ impl Target {
         let tls = tls::connector(ssl.verify, ssl.root_certificates.as_deref()).map_err(failed)?;
         let place = place(&config, schema);
         let hosts = hosts::each(&config, hosts::says_which(url));
-        Ok(Self { hosts, tls, connect_timeout, pooled, place, settings: SETTINGS.to_owned() })
+        let (attempts, settings) = (Attempts::at(url), SETTINGS.to_owned());
+        Ok(Self { hosts, tls, attempts, connect_timeout, pooled, place, settings })
     }
 
     /// Host, port, database and schema; never a password.
@@ -118,9 +121,9 @@ impl Target {
         Self { settings: format!("{}; SET lock_timeout = {limit_ms}", limited.settings), ..limited }
     }
 
-    /// How long opening a connection may take.
+    /// How long opening a connection may take, with the wait for its turn.
     pub(super) fn connect_timeout(&self) -> Duration {
-        self.connect_timeout
+        self.connect_timeout.saturating_add(attempts::PAUSE_MAX)
     }
 
     /// Asks the server to stop what a connection is doing. Best effort: the statement timeout bounds it anyway.
@@ -135,7 +138,8 @@ impl Target {
         }
     }
 
-    /// A new connection with the task that drives it, which runs on the caller's runtime.
+    /// A new connection with the task that drives it, which runs on the caller's runtime. Where the last attempt failed, at the
+    /// [pace](Attempts::make) of all who connect.
     ///
     /// # Errors
     /// Unavailable, or failed with what to do about it.
@@ -159,7 +163,9 @@ impl Target {
             }
             Ok((client, driving))
         };
-        hosts::first(&self.hosts, self.connect_timeout, connect).await
+        // As it goes through several hands it is in a box: each of them would have room for all of it.
+        let opening = Box::pin(hosts::first(&self.hosts, self.connect_timeout, connect));
+        self.attempts.make(opening).await
     }
 
     /// A new connection that listens to a channel, with what is heard there, until the connection ends.
@@ -187,8 +193,8 @@ impl Target {
             client.batch_execute(&format!("{}; LISTEN \"{channel}\"", self.settings)).await?;
             Ok((client, Heard { heads, changes }, driving))
         };
-        let opened = hosts::first(&self.hosts, self.connect_timeout, connect).await;
-        opened.map_err(|unopened| unopened.explain(&self.place))
+        let opening = Box::pin(hosts::first(&self.hosts, self.connect_timeout, connect));
+        self.attempts.make(opening).await.map_err(|unopened| unopened.explain(&self.place))
     }
 
     /// The caller's form of an error that a connection met.

@@ -14,15 +14,15 @@ use tokio::{
     time::{sleep, timeout},
 };
 use tokio_postgres::Client;
-use umbel_bus::edge;
 use umbel_core::{Position, store::StoreError, subscription::Change};
-use umbel_supervision::{Backoff, decision::Jitter};
+use umbel_supervision::Backoff;
 
 use super::channel;
 use crate::{
     adapter::News,
     postgres::{
         PostgresOptions,
+        attempts::jitter,
         sql::{Schema, Statements},
         target::{Driving, Heard, Target},
     },
@@ -159,10 +159,4 @@ impl Session {
             },
         }
     }
-}
-
-/// Ids end in random bits.
-fn jitter() -> Jitter {
-    let [.., a, b, c, d] = edge::fresh_id().into_bytes();
-    Jitter(u32::from_be_bytes([a, b, c, d]))
 }

@@ -10,9 +10,10 @@ use std::{
 
 use deadpool::managed::Object;
 use tokio::runtime::Handle;
+use tokio_postgres::Error;
 
 use super::{Opener, Pooled};
-use crate::postgres::target::Target;
+use crate::postgres::{error::is_read_only, target::Target};
 
 /// What becomes of a statement that nobody waits for any more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,6 +41,18 @@ impl Lease {
     /// The last statement was answered: the connection is free for the next one.
     pub(in crate::postgres) fn give_back(mut self) {
         drop(self.pooled.take());
+    }
+
+    /// The same where the answer was an error. If that says that the server takes no writes, as one that was the primary once, this
+    /// connection is closed, and none that was opened before is used again.
+    pub(in crate::postgres) fn give_back_after(mut self, error: &Error) {
+        let Some(pooled) = self.pooled.take() else { return };
+        if is_read_only(error) {
+            if let Some(pool) = Object::pool(&pooled) {
+                pool.manager().give_up_server(pooled.server);
+            }
+            drop(Object::take(pooled));
+        }
     }
 }
 

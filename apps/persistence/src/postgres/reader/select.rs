@@ -27,7 +27,7 @@ use crate::{
 /// Spans that one page looks through.
 const SPANS_MAX: i64 = 32;
 /// Kinds whose lists one page merges. Of more, events are looked at one by one.
-const KINDS_MAX: i64 = 64;
+const KINDS_MAX: i64 = 1024;
 /// Positions that one page looks at then.
 const SCAN_MAX: u64 = 100_000;
 /// Events of a conversation that one statement gathers at most. Of more, a shorter part of the log is asked for.
@@ -130,21 +130,24 @@ impl Reader {
             return Ok(enough);
         }
         let range = Range::beginning_at(from, u64::MAX, selection.direction);
-        let open = match selection.direction {
-            Direction::Forward => "(SELECT count(*) FROM listed) < $6",
-            Direction::Backward => "true",
-        };
-        let text = self.statements.select_kinds.replace("{sorted}", sorted(selection.direction));
-        let text = text.replace("{open}", open);
+        let text = kinds_text(&self.statements.select_kinds, selection.direction);
         let (first, last, count) = (range.first.to_i64(), range.last.to_i64(), i64::from(limit));
-        let params: [Param<'_>; 6] =
-            [&first, &last, &selection.names, &selection.categories, &KINDS_MAX, &count];
+        let params: [Param<'_>; 7] =
+            [&first, &last, &selection.names, &selection.categories, &KINDS_MAX, &count, &self.lists_max];
         let rows = self.log_rows(&text, selection.whole(range, limit), &params, self.room(), None).await?;
         let kinds = rows.first.as_ref().map_or(0, |row| row.get(BEHIND));
         if kinds > KINDS_MAX {
             let range = Range::beginning_at(from, SCAN_MAX, selection.direction);
             return Ok((range, self.scan(selection, range, limit, self.room()).await?));
         }
+        let cut: Option<i64> = rows.first.as_ref().and_then(|row| row.get(BEHIND + 1));
+        let range = cut.map_or(range, |first| {
+            let span = Position::from_i64(first);
+            match selection.direction {
+                Direction::Forward => Range { last: span.plus(SPAN - 1), ..range },
+                Direction::Backward => Range { first: span, ..range },
+            }
+        });
         Ok((range, self.part(rows, selection.direction).await?))
     }
 
@@ -286,6 +289,19 @@ impl Range {
     fn within(self, other: Self) -> Self {
         Self { first: self.first.max(other.first), last: self.last.min(other.last) }
     }
+}
+
+/// The statement `select_kinds` for a direction.
+pub(in crate::postgres) fn kinds_text(template: &str, direction: Direction) -> String {
+    let (nearest, farthest, nearer, open) = match direction {
+        Direction::Forward => {
+            let is_open = "(SELECT count(*) FROM listed) < $6 AND (SELECT first_position FROM cut) IS NULL";
+            ("min", "max", "least", is_open)
+        }
+        Direction::Backward => ("max", "min", "greatest", "true"),
+    };
+    let text = template.replace("{sorted}", sorted(direction)).replace("{open}", open);
+    text.replace("{nearest}", nearest).replace("{farthest}", farthest).replace("{nearer}", nearer)
 }
 
 /// Neighbours as one, without those that hold nothing.

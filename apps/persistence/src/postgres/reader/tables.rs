@@ -102,7 +102,10 @@ impl Reader {
                 Err(failure)
             }
         };
-        lease.give_back();
+        match &saved {
+            Err(Failure::Database(error) | Failure::Statement(_, error)) => lease.give_back_after(error),
+            Ok(()) | Err(Failure::Refused(_)) => lease.give_back(),
+        }
         saved.map_err(|failure| match failure {
             Failure::Refused(refusal) => refusal,
             Failure::Database(error) => self.target.explain_write(&error).into(),

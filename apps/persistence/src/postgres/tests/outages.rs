@@ -6,14 +6,15 @@ use std::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use tokio::sync::watch;
 use umbel_core::{
-    CommandId, EventId, ExpectedVersion, Json, Timestamp, Version,
+    CommandId, EventId, ExpectedVersion, Json, Position, Timestamp, Version,
     store::{
-        Append, AppendError, ClaimName, Claims, CommandRecord, LinkError, PerformError, Removal, StoreError,
+        Append, AppendError, ClaimName, Claims, CommandRecord, LinkError, PerformError, Removal,
+        SaveProjection, SaveProjectionError, SaveTables, StoreError,
     },
 };
 use umbel_testkit::postgres::{CuttingProxy, Server};
@@ -24,7 +25,7 @@ use super::{
     upkeep::{NOW, delete, link, one_more},
 };
 use crate::{
-    Log, Upkeep,
+    Log, ReadModels, Upkeep,
     postgres::{Postgres, PostgresOptions},
 };
 
@@ -298,9 +299,7 @@ fn host(server: &Server) -> String {
 #[tokio::test]
 async fn of_several_hosts_the_one_that_takes_writes_is_found() {
     let (demoted, primary) = (Server::start().unwrap(), Server::start().unwrap());
-    let operator = client(demoted.url()).await;
-    operator.batch_execute("ALTER SYSTEM SET default_transaction_read_only = on").await.unwrap();
-    operator.batch_execute("SELECT pg_reload_conf()").await.unwrap();
+    demote(&demoted).await;
     let hangs = TcpListener::bind("127.0.0.1:0").unwrap();
     let refuses = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let hosts = [refuses.to_string(), hangs.local_addr().unwrap().to_string(), host(&demoted)];
@@ -310,4 +309,84 @@ async fn of_several_hosts_the_one_that_takes_writes_is_found() {
     assert_eq!(whole_log(&adapter).await.iter().map(|event| event.id).collect::<Vec<_>>(), [id]);
     let there = Postgres::connect(primary.url(), "several", PostgresOptions::default()).await.unwrap();
     assert_eq!(whole_log(&there).await.len(), 1);
+}
+
+/// Makes a server take no writes any more, as one that has become a standby; who is connected stays so.
+async fn demote(server: &Server) {
+    let operator = client(server.url()).await;
+    operator.batch_execute("ALTER SYSTEM SET default_transaction_read_only = on").await.unwrap();
+    operator.batch_execute("SELECT pg_reload_conf()").await.unwrap();
+}
+
+/// OP-20: whoever is told that the server takes no writes any more is a reader, a writer or a projection with tables: whichever it is, what
+/// is read and written next is at the one that does, on connections that were open before, too.
+#[tokio::test]
+async fn after_a_fail_over_no_connection_to_the_old_primary_is_used() {
+    let options = || PostgresOptions { max_connections: 3, ..silent() };
+    for by_tables in [false, true] {
+        let (old, new) = (Server::start().unwrap(), Server::start().unwrap());
+        let there = Postgres::connect(new.url(), "moved", options()).await.unwrap();
+        one_more(&there, "only-there").await;
+        let url = behind(new.url(), &[host(&old)]);
+        let adapter = Postgres::connect(&url, "moved", options()).await.unwrap();
+        // Each opens a connection to the old one.
+        let heads = tokio::join!(adapter.status(), adapter.status(), adapter.status());
+        assert!([heads.0, heads.1, heads.2].iter().all(|status| status.as_ref().unwrap().head.get() == 0));
+        demote(&old).await;
+        while told_to_go(&adapter, by_tables).await {}
+        let heads = tokio::join!(adapter.status(), adapter.status(), adapter.status());
+        assert!([heads.0, heads.1, heads.2].iter().all(|status| status.as_ref().unwrap().head.get() == 1));
+    }
+}
+
+/// Whether a write of a pooled connection came to anything; if not, because the server takes none.
+async fn told_to_go(adapter: &Postgres, by_tables: bool) -> bool {
+    let save = SaveProjection {
+        projection: "test.none/1".into(),
+        expected: Position::START,
+        position: Position::new(1),
+        clear: Vec::new(),
+        writes: Vec::new(),
+    };
+    let saved = if by_tables {
+        adapter.save_tables(SaveTables { save, statements: Vec::new() }).await
+    } else {
+        adapter.save_projection(save).await
+    };
+    match saved {
+        Err(SaveProjectionError::Store(StoreError::Unavailable { reason })) => {
+            assert!(reason.contains("25006"), "{reason}");
+            false
+        }
+        _ => true,
+    }
+}
+
+/// OP-19: while a server is away, however many ask, it is asked for now and then; what is asked is answered with an error.
+#[tokio::test]
+async fn a_server_that_is_away_is_not_stormed() {
+    let server = Server::start().unwrap();
+    let options = PostgresOptions { max_connections: 2, ..silent() };
+    let adapter = Postgres::connect(server.url(), "away", options).await.unwrap();
+    server.stop().unwrap();
+    let stand_in = tokio::net::TcpListener::bind(host(&server)).await.unwrap();
+    let attempts = async {
+        let begun = Instant::now();
+        for _ in 0..10 {
+            drop(stand_in.accept().await.unwrap());
+        }
+        begun.elapsed()
+    };
+    let asking = async || while adapter.status().await.is_err() {};
+    let appending = async || while append(&adapter, to("a", ExpectedVersion::Any)).await.is_err() {};
+    let took = tokio::select! {
+        took = attempts => took,
+        () = async { tokio::join!(asking(), asking(), asking(), asking(), appending()); } => unreachable!(),
+    };
+    // Three were made at once.
+    assert!(took > Duration::from_secs(1), "{took:?}");
+    drop(stand_in);
+    server.start_again().unwrap();
+    append(&adapter, to("a", ExpectedVersion::Any)).await.unwrap();
+    adapter.status().await.unwrap();
 }

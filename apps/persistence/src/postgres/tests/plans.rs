@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use super::support::{adapter, client, schema};
 use crate::postgres::{
-    reader::{list_text, version_text},
+    reader::{kinds_text, list_text, version_text},
     sql::{Schema, Statements},
     target::SETTINGS,
     types::PgTimestamp,
@@ -105,23 +105,22 @@ async fn reads_use_the_indexes_that_they_name() {
     let statements = Statements::new(&named);
     let mut plans = Plans { client: &client, wrong: Vec::new() };
 
-    let (first, last, limit, kinds) = (9_000_i64, 13_000_i64, 1000_i64, 64_i64);
+    let (first, last, limit, kinds, lists) = (9_000_i64, 13_000_i64, 1000_i64, 64_i64, 65_536_i64);
     let names = Some(vec!["rare", "type1"]);
     let nothing: Option<Vec<&str>> = None;
     let never: Option<PgTimestamp> = None;
     let id = Uuid::from_u128(1);
     let (everything, many) = (i64::MAX, 20_000_i64);
-    for sorted in ["", "DESC"] {
+    for (sorted, direction) in [("", Direction::Forward), ("DESC", Direction::Backward)] {
         let text = |text: &str| text.replace("{sorted}", sorted);
         let selected: [&(dyn ToSql + Sync); 7] = [&first, &last, &names, &nothing, &never, &never, &limit];
         for (events, of_kinds, of_range) in [("events", HOT_KINDS, HOT), ("all_events", KINDS, PRIMARY)] {
             let text = |statement: &str| text(statement).replace("{events}", events);
             for (names, categories) in [(&names, &nothing), (&nothing, &names)] {
-                let params: [&(dyn ToSql + Sync); 6] = [&first, &last, names, categories, &kinds, &limit];
-                for open in ["true", "(SELECT count(*) FROM listed) < $6"] {
-                    let text = text(&statements.select_kinds).replace("{open}", open);
-                    plans.check(&text, &params, of_kinds).await;
-                }
+                let params: [&(dyn ToSql + Sync); 7] =
+                    [&first, &last, names, categories, &kinds, &limit, &lists];
+                let text = text(&kinds_text(&statements.select_kinds, direction));
+                plans.check(&text, &params, of_kinds).await;
             }
             let range = text(&statements.select_range);
             plans.check_page(&range.replace("{conversation}", "true"), &selected, of_range).await;

@@ -13,7 +13,7 @@ use crate::sqlite::sql::{
 
 /// How many kinds are gone through one beside the other, at most. With more of them it is the log that is gone
 /// through, and each of its events is looked at.
-const KINDS_MAX: usize = 32;
+const KINDS_MAX: usize = 256;
 
 /// A selector's plan.
 #[derive(Debug, PartialEq)]

@@ -202,17 +202,17 @@ async fn a_selected_page_looks_at_a_bounded_part_of_the_log() {
         many.streams[0].events[0].metadata.correlation_id = correlation_id;
         append(&store, many).await.unwrap();
     }
-    for category in 0..40 {
+    for category in 0..300 {
         let name = stream(&format!("c{category}"));
         append(&store, Append::to_stream(name, Any, vec![events.typed("rare/1")])).await.unwrap();
     }
     let selector = Selector::names(["rare"]);
-    let mut request = ReadAll { from: None, direction: Direction::Forward, limit: 100, selector };
+    let mut request = ReadAll { from: None, direction: Direction::Forward, limit: 500, selector };
     let first = store.read_all(request.clone()).await.unwrap();
     assert_eq!((first.events, first.scanned_to), (vec![], position(20_000)));
     request.from = Some(first.scanned_to.next());
     let second = store.read_all(request.clone()).await.unwrap();
-    assert_eq!((second.events.len(), second.scanned_to), (40, position(25_040)));
+    assert_eq!((second.events.len(), second.scanned_to), (300, position(25_300)));
     request.direction = Direction::Backward;
     request.from = Some(position(25_000));
     let first = store.read_all(request.clone()).await.unwrap();
@@ -221,19 +221,19 @@ async fn a_selected_page_looks_at_a_bounded_part_of_the_log() {
     let second = store.read_all(request.clone()).await.unwrap();
     assert_eq!((second.events, second.scanned_to), (vec![], position(1)));
     request.from = None;
-    assert_eq!(store.read_all(request).await.unwrap().events.len(), 40);
+    assert_eq!(store.read_all(request).await.unwrap().events.len(), 300);
 
     let selector = Selector { names: Some(["rare".into()].into()), ..Selector::categories(["c7"]) };
     let request = ReadAll { from: None, direction: Direction::Forward, limit: 100, selector };
     let page = store.read_all(request).await.unwrap();
-    assert_eq!((page.events.len(), page.scanned_to), (1, position(25_040)));
+    assert_eq!((page.events.len(), page.scanned_to), (1, position(25_300)));
 
     // A conversation in five spans: they are looked through one after the other, as long as not too much was looked at.
     let selector = Selector { correlation_id, ..Selector::all() };
     for (from, direction, expected) in [
         (1, Direction::Forward, (5, 20_480)),
-        (20_481, Direction::Forward, (0, 25_040)),
-        (25_040, Direction::Backward, (5, 1)),
+        (20_481, Direction::Forward, (0, 25_300)),
+        (25_300, Direction::Backward, (5, 1)),
         (20_480, Direction::Backward, (5, 1)),
     ] {
         let from = Some(position(from));

@@ -205,7 +205,7 @@ fn selections_use_the_named_index() {
     let time = Some(NOW);
     let all = Selector::all;
     let tagged = || Selector::tagged(TagQuery::tagged(Tags::of("t", 1)));
-    let many: Vec<_> = (0..40).map(|number| format!("many{number}")).collect();
+    let many: Vec<_> = (0..300).map(|number| format!("many{number}")).collect();
     for name in &many {
         transaction
             .execute("INSERT INTO kinds (category, type, schema) VALUES ('s', ?1, 1)", [name])

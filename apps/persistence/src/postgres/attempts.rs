@@ -1,0 +1,188 @@
+//! The pace of attempts to connect. A server that is away is asked for now and then, by one at a time, however many wait for it;
+//! all of them learn what came of that.
+
+use std::{
+    future::Future,
+    sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
+    time::Duration,
+};
+
+use tokio::time::{Instant, sleep_until};
+use umbel_bus::edge;
+use umbel_supervision::{Backoff, decision::Jitter};
+
+use super::hosts::Unopened;
+
+/// Nobody waits for longer than this once the server is back.
+pub(super) const PAUSE_MAX: Duration = Duration::from_secs(1);
+
+/// Between attempts.
+const BACKOFF: Backoff = Backoff { min: Duration::from_millis(50), max: PAUSE_MAX };
+
+/// Of each URL in use.
+static ALL: Mutex<Vec<(String, Weak<Attempts>)>> = Mutex::new(Vec::new());
+
+/// The attempts of all who connect by one URL in this process.
+#[derive(Debug, Default)]
+pub(super) struct Attempts {
+    /// Held by the one who tries, once an attempt has failed.
+    turn: tokio::sync::Mutex<()>,
+    known: Mutex<Known>,
+}
+
+#[derive(Debug, Default)]
+struct Known {
+    /// Attempts that failed one after the other; those at one time count once.
+    failures: usize,
+    /// What came of the last one. `None` if nobody waited for its end.
+    last: Option<Unopened>,
+    /// When the next one may be.
+    next_at: Option<Instant>,
+}
+
+/// An attempt that is under way. Nobody knows what would have come of one that is dropped; it may hang, so it counts as failed.
+struct UnderWay<'a> {
+    attempts: &'a Attempts,
+    /// How many had failed when it began.
+    failures: usize,
+    has_ended: bool,
+}
+
+impl Attempts {
+    /// Those by a URL.
+    pub(super) fn at(url: &str) -> Arc<Self> {
+        // Each change to the list is whole.
+        let mut all = ALL.lock().unwrap_or_else(PoisonError::into_inner);
+        all.retain(|(_, attempts)| attempts.strong_count() > 0);
+        if let Some(found) = all.iter().find(|(known, _)| known == url).and_then(|(_, found)| found.upgrade())
+        {
+            return found;
+        }
+        let attempts = Arc::new(Self::default());
+        all.push((url.to_owned(), Arc::downgrade(&attempts)));
+        attempts
+    }
+
+    /// Makes an attempt: at once unless the last one failed, else when it is time for the next one. Who waits while another one tries
+    /// gets what that came to, should it fail.
+    ///
+    /// # Errors
+    /// As the attempt, this one or that one.
+    pub(super) async fn make<T>(
+        &self,
+        attempt: impl Future<Output = Result<T, Unopened>>,
+    ) -> Result<T, Unopened> {
+        let came = self.known().failures;
+        if came == 0 {
+            return self.begin(came, attempt).await;
+        }
+        let turn = self.turn.lock().await;
+        let (failures, next_at) = {
+            let known = self.known();
+            if let Some(last) = known.last.as_ref().filter(|_| known.failures > came) {
+                return Err(last.clone());
+            }
+            (known.failures, known.next_at)
+        };
+        if failures == 0 {
+            drop(turn);
+        } else if let Some(next_at) = next_at {
+            sleep_until(next_at).await;
+        }
+        self.begin(failures, attempt).await
+    }
+
+    async fn begin<T>(
+        &self,
+        failures: usize,
+        attempt: impl Future<Output = Result<T, Unopened>>,
+    ) -> Result<T, Unopened> {
+        let mut under_way = UnderWay { attempts: self, failures, has_ended: false };
+        let outcome = attempt.await;
+        under_way.has_ended = true;
+        match &outcome {
+            Ok(_) => *self.known() = Known::default(),
+            Err(unopened) => self.failed(failures, Some(unopened.clone())),
+        }
+        outcome
+    }
+
+    fn failed(&self, before: usize, last: Option<Unopened>) {
+        let mut known = self.known();
+        if known.failures == before {
+            let failures = before + 1;
+            *known =
+                Known { failures, last, next_at: Some(Instant::now() + BACKOFF.wait(failures, jitter())) };
+        }
+    }
+
+    /// Each change to it is whole.
+    fn known(&self) -> MutexGuard<'_, Known> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for UnderWay<'_> {
+    fn drop(&mut self) {
+        if !self.has_ended {
+            self.attempts.failed(self.failures, None);
+        }
+    }
+}
+
+/// Ids end in random bits.
+pub(super) fn jitter() -> Jitter {
+    let [.., a, b, c, d] = edge::fresh_id().into_bytes();
+    Jitter(u32::from_be_bytes([a, b, c, d]))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use futures_util::future::{join_all, pending};
+    use tokio::time::timeout;
+
+    use super::*;
+
+    fn refused() -> Unopened {
+        Unopened::silent(Duration::from_secs(1))
+    }
+
+    /// OP-19: a server that is away is asked for now and then, however many ask; and all of them are served once it is back.
+    #[tokio::test]
+    async fn who_is_away_is_asked_for_now_and_then() {
+        const ASKING: usize = 20;
+        let (attempts, made) = (Attempts::default(), AtomicUsize::new(0));
+        let (begun, away) = (Instant::now(), Duration::from_secs(1));
+        let ask = async |_| {
+            let answer = async || {
+                made.fetch_add(1, Ordering::Relaxed);
+                if begun.elapsed() < away { Err(refused()) } else { Ok(()) }
+            };
+            while attempts.make(answer()).await.is_err() {}
+        };
+        join_all((0..ASKING).map(ask)).await;
+        // All ask at once at first, and once it is back. The pauses between add up to a second after so few.
+        let between = made.into_inner().saturating_sub(2 * ASKING);
+        assert!(between <= 10, "{between}");
+    }
+
+    /// An attempt that nobody waited for to the end is one that failed, and the next one is made by whoever comes.
+    #[tokio::test]
+    async fn an_attempt_that_hangs_is_a_failed_one() {
+        let attempts = Attempts::default();
+        let hangs = attempts.make(pending::<Result<(), _>>());
+        timeout(Duration::from_millis(10), hangs).await.unwrap_err();
+        let before = Instant::now();
+        attempts.make(async { Ok(()) }).await.unwrap();
+        assert!(before.elapsed() >= BACKOFF.min / 2, "{:?}", before.elapsed());
+        assert_eq!(attempts.known().failures, 0);
+    }
+
+    #[test]
+    fn who_connects_by_one_url_shares_the_pace() {
+        let [one, same, other] = ["postgres://a", "postgres://a", "postgres://b"].map(Attempts::at);
+        assert!(Arc::ptr_eq(&one, &same) && !Arc::ptr_eq(&one, &other));
+    }
+}
