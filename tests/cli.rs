@@ -206,7 +206,7 @@ fn bench_reports_itself_and_cleans_up() {
     }
 }
 
-/// The bench of subscriptions runs real ones on each store: from the origin, live, and live across two adapters, beside their floors.
+/// The bench of subscriptions runs real ones on each store: from the origin, as apps do, live, and live across two adapters, beside their floors.
 #[test]
 fn bench_measures_subscriptions() {
     for store in Store::durable() {
@@ -218,10 +218,14 @@ fn bench_measures_subscriptions() {
             let measured = measured.filter(|row| row["per_second"].as_f64().is_some_and(|rate| rate > 0.0));
             measured.map(|row| row["name"].as_str().unwrap().to_owned()).collect()
         };
-        let [catch_up, live] = &reports[..] else { panic!("{reports:?}") };
+        let [catch_up, apps, live, across] = &reports[..] else { panic!("{reports:?}") };
         let expected = ["umbel", "decoding", "projection", "floor bare query", "floor decoded query"];
         assert_eq!(rows(catch_up), expected, "{catch_up}");
-        assert_eq!(rows(live), ["umbel", "across", "floor group commit"], "{live}");
+        let expected =
+            ["handler of an app", "projection, counts", "projection, a document each", "floor decoded query"];
+        assert_eq!(rows(apps), expected, "{apps}");
+        assert_eq!(rows(live), ["umbel", "floor group commit"], "{live}");
+        assert_eq!(rows(across), ["across"], "{across}");
     }
 }
 

@@ -93,7 +93,7 @@ fn tell(site: &Site) {
     let table = || {
         let mut text = format!("{met} of {} bars met\n\n", met + missed);
         for (workload, store, finding) in &told {
-            text += &format!("{workload:9}{store:10}{:44}{}\n", finding.what, finding.verdict());
+            text += &format!("{workload:11}{store:10}{:44}{}\n", finding.what, finding.verdict());
         }
         text
     };
