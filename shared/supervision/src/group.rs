@@ -246,8 +246,9 @@ impl GroupRun {
             }
             return;
         };
-        node.enter(State::Stopping);
         running.stop.send_replace(true);
+        // Told first: whoever sees it stopping may rely on that.
+        node.enter(State::Stopping);
         let within = self.group.policy.stop_within;
         let exit = match &self.group.children[child] {
             Child::Group(_) | Child::Roster(_) => Some((&mut running.task).await),
