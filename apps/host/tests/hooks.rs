@@ -176,53 +176,12 @@ fn a_handler_is_told_of_a_reset_before_events_come_again() {
         assert_eq!(book.but_commits().split_off(9), [&refused[..], &again[..]].concat());
         world.stop().await;
 
-        // What was handled since is stored: who begins is not told any more.
+        // Who was not there is not told.
         let (world, book) = start(&store).await;
         deposits(&world, &[4]).await;
         book.until_handled(1).await;
         assert_eq!(book.but_commits(), [Told::Begin, Told::Handle(4)]);
         world.stop().await;
-    });
-}
-
-/// EH-12: given a reset while nobody runs the handler, then it is told when it begins, before the first event, and again until it has
-/// handled one and that is stored.
-#[test]
-fn a_handler_is_told_of_a_reset_while_it_was_down() {
-    on_every_store(async |store| {
-        let (world, book) = start(&store).await;
-        deposits(&world, &[1, 2]).await;
-        book.until_handled(2).await;
-        stored(&world, Keeper::NAME, Place::new(2)).await;
-        world.stop().await;
-        let world = World::with(&store, &[bank::app()], settings()).await;
-        reset(&world).await;
-        reset(&world).await;
-        world.stop().await;
-
-        // It ends before it has handled anything.
-        let bus = Bus::new(BusSettings::default());
-        let book = bus.common::<Book>();
-        book.refusals.store(u32::MAX, Ordering::SeqCst);
-        let app = App::new("hooks").handler::<Keeper>();
-        let world = World::on(bus, &store, &[bank::app(), app], settings()).await;
-        book.until(|told| told.len() > 3).await;
-        world.stop().await;
-        let refused = book.but_commits();
-        assert!(refused.starts_with(&[Told::Begin, Told::Reset(2, 0), Told::Begin, Told::Reset(2, 0)]));
-        assert!(!refused.iter().any(|one| matches!(one, Told::Handle(_))), "{refused:?}");
-
-        for told in [&[Told::Begin, Told::Reset(2, 0)][..], &[]] {
-            let (world, book) = start(&store).await;
-            deposits(&world, &[3]).await;
-            let count = if told.is_empty() { 1 } else { 3 };
-            book.until_handled(count).await;
-            let begun = [told, &[Told::Begin]].concat();
-            let handled: Vec<_> = vec![1, 2, 3].split_off(3 - count).into_iter().map(Told::Handle).collect();
-            assert_eq!(book.but_commits(), [begun, handled].concat());
-            book.until_committed(count).await;
-            world.stop().await;
-        }
     });
 }
 

@@ -91,6 +91,36 @@ fn it_resumes_from_its_checkpoint() {
     });
 }
 
+/// Given a page that was read ahead and ends with the log, when the log goes on before it is projected, then that is not slept through.
+#[test]
+fn what_comes_behind_a_page_that_was_read_ahead_is_seen_at_once() {
+    run(async {
+        let store = Arc::<Rigged>::default();
+        // It has begun before, so that what is saved next is a page.
+        let world = World::over(&store).await;
+        let first = world.deposit_behind_its_back("ada", 1).await;
+        world.passed(BALANCES, first).await;
+        world.stop().await;
+        let world = World::with(&store, &[], settings()).await;
+        for _ in 0..3 {
+            world.deposit_behind_its_back("ada", 1).await;
+        }
+        world.stop().await;
+
+        store.shut_for_projections(true);
+        let before = store.pages_read();
+        let host = HostSettings { projection_batch: 2, projection_poll_ms: 3_600_000, ..settings() };
+        let world = World::with(&store, &[bank::app()], host).await;
+        // While the first page waits to be saved, the one behind it, with which the log ends, is read.
+        store.has_read(before + 2).await;
+        let last = world.deposit_behind_its_back("ada", 1).await;
+        store.shut_for_projections(false);
+        world.passed(BALANCES, last).await;
+        assert_eq!(world.balance("ada").await, Some(Balance { balance: 5, events: 5 }));
+        world.stop().await;
+    });
+}
+
 /// PJ-01, invariant 6: two umbrellas run the same projection over one store, and each effect happens once; both know it.
 #[test]
 fn two_umbrellas_project_each_event_once() {

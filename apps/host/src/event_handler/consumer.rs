@@ -8,13 +8,12 @@ use std::{
     time::{Duration, Instant},
 };
 
-use anyhow::{Context, anyhow, bail};
+use anyhow::{anyhow, bail};
 use futures_util::{FutureExt, future::poll_immediate};
-use tokio::sync::watch;
+use tokio::{sync::watch, task::yield_now};
 use umbel_core::{
     Decoded, Place,
-    store::{ListSubscriptions, SubscriptionState},
-    subscription::{Key, SubscriptionName, Verdict as Settled},
+    subscription::{Key, Verdict as Settled},
 };
 use umbel_supervision::{Stopping, describe_panic};
 
@@ -66,7 +65,7 @@ pub(super) struct Hand {
     since: Option<Instant>,
 }
 
-/// How long nobody is told that an event is handled, while more of its batch are handled without a pause.
+/// For so long others that were handled without a pause may follow before it is told of an event.
 const UNSAID: Duration = Duration::from_millis(1);
 
 /// How a handler takes events.
@@ -136,12 +135,7 @@ impl<H: EventHandler> Consumer<H> {
     /// what it wants to.
     async fn begin_anew_after_reset(&mut self, events: &[Delivered]) -> anyhow::Result<()> {
         let Some(now) = events.iter().map(|delivered| delivered.resets).max() else { return Ok(()) };
-        let was_reset = match self.resets {
-            Some(before) => before < now,
-            // This process was not there, or had begun nothing.
-            None => now > 0 && self.is_untouched().await?,
-        };
-        if was_reset {
+        if self.resets.is_some_and(|before| before < now) {
             tracing::info!(handler = H::NAME, "its subscription was reset; it begins anew");
             self.commits.forget();
             let handler = self.handler().await?;
@@ -158,15 +152,6 @@ impl<H: EventHandler> Consumer<H> {
         self.resets = Some(now);
         self.around.resets.tell((H::NAME, self.around.number), now);
         Ok(())
-    }
-
-    /// Whether nobody has stored that anything was handled since the reset.
-    async fn is_untouched(&self) -> anyhow::Result<bool> {
-        let name = Some(SubscriptionName::new(H::NAME)?);
-        let request = ListSubscriptions { name, after: None, limit: 1 };
-        let found = self.around.start.bus().store().list_subscriptions(request).await;
-        let found = found.with_context(|| format!("cannot look whether {} was reset", H::NAME))?;
-        Ok(found.first().is_some_and(SubscriptionState::is_untouched))
     }
 
     /// An event was handled.
@@ -221,9 +206,10 @@ impl<H: EventHandler> Consumer<H> {
                 match poll_immediate(handling.as_mut()).await {
                     Some(handled) => handled?,
                     None => {
-                        // Nobody waits for what is done already while this one takes its time.
-                        hand.tell().await?;
-                        handling.await?
+                        // Nobody waits for what is done already while this one takes its time; which is ended, whatever comes of telling.
+                        let told = hand.tell().await;
+                        let handled = handling.await;
+                        told.and(handled)?
                     }
                 }
             }
@@ -235,7 +221,7 @@ impl<H: EventHandler> Consumer<H> {
                     self.around.memories.take(delivered);
                 }
                 self.has_handled(delivered);
-                hand.has_handled(delivered.place).await
+                hand.has_handled(delivered.place, H::STRONG).await
             }
             Err(trouble) => {
                 hand.tell().await?;
@@ -351,13 +337,20 @@ impl Hand {
         Self { link, number, taken, failed: BTreeSet::new(), handled: Vec::new(), since: None }
     }
 
-    /// An event is handled. That is said at the latest when its batch is, or the next event takes its time.
-    async fn has_handled(&mut self, place: Place) -> anyhow::Result<()> {
+    /// An event is handled. That is said now if somebody may wait for it, else at the latest when its batch is, or when the next one takes
+    /// its time.
+    async fn has_handled(&mut self, place: Place, is_awaited: bool) -> anyhow::Result<()> {
         self.handled.push(place);
+        if is_awaited {
+            return self.tell().await;
+        }
         if self.since.get_or_insert_with(Instant::now).elapsed() < UNSAID {
             return Ok(());
         }
-        self.tell().await
+        self.tell().await?;
+        // Who hears it runs on this thread.
+        yield_now().await;
+        Ok(())
     }
 
     /// Says what is handled.

@@ -93,8 +93,7 @@ pub trait EventHandler: Sized + 'static {
     ///
     /// Each of several concurrent consumers is called, in each process that has some, when its own next event comes; by then another one may
     /// have handled what comes again. What they share is marked by `resets`, or the handler has one partition and one consumer. A process
-    /// that was down when the reset happened calls it when it is there again, unless it is stored by then that somebody has handled something
-    /// since. So it is called at least once for each reset, or once for several: after a crash before the first checkpoint once more.
+    /// that was down when the reset happened is not called; [`HandlerContext::is_replay`] tells it of the events that come again.
     ///
     /// # Errors
     /// Why that is not possible. Then its worker fails, and it is called again before anything is handled.

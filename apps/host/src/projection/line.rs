@@ -193,16 +193,21 @@ impl<'a, P: Projection> Line<'a, P> {
         }
         let singly = self.reached < self.singly_to;
         let limit = if singly { 1 } else { self.follower.settings.projection_batch };
-        let mut page = match self.ahead.take() {
-            Some((after, page)) if after == self.reached && !singly => page,
-            _ => self.follower.store.read_all(self.request(self.reached, limit)).await?,
+        let ahead = self.ahead.take().filter(|(after, _)| *after == self.reached && !singly);
+        // Where the log ends by a page of before, it may have gone on since.
+        let was_ahead = ahead.is_some();
+        let mut page = match ahead {
+            Some((_, page)) => page,
+            None => self.follower.store.read_all(self.request(self.reached, limit)).await?,
         };
         let page_end = page.scanned_to.max(self.reached);
         if self.joined {
             return self.pass(page, page_end).await;
         }
         let (store, request) = (&self.follower.store, self.request(page_end, limit));
-        let goes_on = page_end < page.head && !singly;
+        // Not beside a hook, which may take its time, nor while an event holds this up.
+        let is_free = self.follower.hook.is_none() && self.failed.0 <= self.reached;
+        let goes_on = page_end < page.head && !singly && is_free;
         let mut reading = pin!(maybe_done(async move {
             // What fails is asked for again, in its turn.
             if goes_on { store.read_all(request).await.ok() } else { None }
@@ -253,7 +258,7 @@ impl<'a, P: Projection> Line<'a, P> {
             // Another node has moved the checkpoint, and not so far.
             Some(poison) if self.reached < poison.before() => Ok(Round::More),
             Some(poison) => self.fail(&poison),
-            None if page_end < page.head => Ok(Round::More),
+            None if page_end < page.head || was_ahead => Ok(Round::More),
             None => Ok(Round::AtHead),
         }
     }

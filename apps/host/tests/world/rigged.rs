@@ -34,6 +34,10 @@ pub(crate) struct Rigging {
     intruder: Mutex<Option<Append>>,
     /// So many saved projections to come are stored, and their answers lost.
     lost_saves: AtomicU32,
+    /// While shut, projections are not saved: asking waits.
+    saves_shut: watch::Sender<bool>,
+    /// How many pages of the log were read.
+    pages_read: watch::Sender<u32>,
     /// The limit of the last read of the log.
     page_limit: watch::Sender<u32>,
     /// While held, switches of projections are refused.
@@ -127,6 +131,21 @@ impl Rigging {
         self.empty_pages.store(empty, Ordering::SeqCst);
     }
 
+    /// Makes projections wait that are to be saved.
+    pub(crate) fn shut_for_projections(&self, shut: bool) {
+        self.saves_shut.send_replace(shut);
+    }
+
+    /// How many pages of the log were read.
+    pub(crate) fn pages_read(&self) -> u32 {
+        *self.pages_read.borrow()
+    }
+
+    /// Waits until so many pages of the log were read.
+    pub(crate) async fn has_read(&self, pages: u32) {
+        self.pages_read.subscribe().wait_for(|read| *read >= pages).await.unwrap();
+    }
+
     /// Makes notices wait.
     pub(crate) fn shut_for_notices(&self, shut: bool) {
         self.notices_shut.send_replace(shut);
@@ -213,6 +232,9 @@ impl Intercept for Rigging {
             let refuse = |refused, what| if refused { Err(told(what)) } else { Ok(()) };
             match call {
                 Call::ReadAll { limit } => drop(self.page_limit.send_replace(limit)),
+                Call::SaveProjection => {
+                    drop(self.saves_shut.subscribe().wait_for(|shut| !shut).await.unwrap())
+                }
                 Call::GetDocuments => drop(self.document_reads.fetch_add(1, Ordering::SeqCst)),
                 Call::SwitchProjection => {
                     refuse(self.switches_held.load(Ordering::SeqCst), "not to switch")?;
@@ -245,6 +267,10 @@ impl Intercept for Rigging {
             Call::SaveCheckpoints => &self.subscriptions.lost_saves,
             Call::ParkLetters => &self.subscriptions.lost_parks,
             Call::SettleLetters => &self.subscriptions.lost_settles,
+            Call::ReadAll { .. } => {
+                self.pages_read.send_modify(|read| *read += 1);
+                return Ok(());
+            }
             _ => return Ok(()),
         };
         if take(lost) {
