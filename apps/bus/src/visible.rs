@@ -41,6 +41,7 @@ pub enum Consistency {
     Strong,
     /// The projections and handlers with these names. Those of other nodes count as well, by the checkpoints in the store. Of a projection
     /// that is what readers get, whichever version of it that is: `articles.list` and `articles.list/1` say the same.
+    /// From within a handler, one of this process that waits for that handler is passed over, as with [`Self::Strong`].
     #[serde(skip)]
     Named(Vec<String>),
 }

@@ -1,6 +1,6 @@
 //! The bars: what is to be reached, as ratios to what was measured in the same run.
 //!
-//! docs/benchmarks.md has them as a table with what each would mean.
+//! docs/benchmarks.md has them beside the figures that were taken.
 
 use std::fmt;
 
