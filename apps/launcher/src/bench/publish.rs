@@ -65,7 +65,7 @@ pub(super) async fn run(site: &Site, args: &PublishArgs) -> anyhow::Result<()> {
         let what = format!("deliveries of notices, and of events of a topic, to {subscribers} at once");
         let report = Report::new(workload, what, &lab.status, args.common.rounds);
         let report = report.with("subscribers", subscribers).measured(series.await?);
-        site.tell(&report.ratio(UMBEL, CHANNELS, bar).ratio(TOPIC, CHANNELS, bar));
+        site.tell(&report.ratio(UMBEL, CHANNELS, bar).ratio(TOPIC, CHANNELS, None));
     }
     stalled::run(site, &lab, args).await
 }
