@@ -233,7 +233,7 @@ impl Intercept for Rigging {
             match call {
                 Call::ReadAll { limit } => drop(self.page_limit.send_replace(limit)),
                 Call::SaveProjection => {
-                    drop(self.saves_shut.subscribe().wait_for(|shut| !shut).await.unwrap())
+                    self.saves_shut.subscribe().wait_for(|shut| !shut).await.unwrap();
                 }
                 Call::GetDocuments => drop(self.document_reads.fetch_add(1, Ordering::SeqCst)),
                 Call::SwitchProjection => {
