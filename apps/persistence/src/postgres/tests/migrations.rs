@@ -45,6 +45,9 @@ async fn every_statement_can_be_prepared() {
                 .replace("{before}", ">=")
                 .replace("{conversation}", "correlation_id = $11 AND causation_id = $12"),
             _ => text
+                .replace("{nearest}", "max")
+                .replace("{farthest}", "min")
+                .replace("{nearer}", "greatest")
                 .replace("{events}", "events")
                 .replace("{order}", "listed.created_at {sorted}, listed.name {sorted}")
                 .replace("{sorted}", "DESC")
