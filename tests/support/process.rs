@@ -6,11 +6,13 @@ use std::{
     net::{SocketAddr, TcpListener},
     path::{Path, PathBuf},
     process::{Child, Command, Output, Stdio},
+    sync::atomic::{AtomicU32, Ordering},
+    time::Instant,
 };
 
 use tempfile::TempDir;
 
-use crate::support::{Client, Store, StorePlace, eventually};
+use crate::support::{Client, PATIENCE, Store, StorePlace, eventually};
 
 /// A working directory and an environment in which `umbel` is run, once or several times.
 pub(crate) struct Umbel {
@@ -77,8 +79,7 @@ impl Umbel {
 
     /// Starts everything on a free port, without waiting.
     pub(crate) fn start(&self, arguments: &[&str]) -> Running {
-        let port = TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr());
-        let address = port.expect("this machine has a free port");
+        let address = free_address();
         let log = self.dir.path().join(format!("{}.log", address.port()));
         let output = File::create(&log).unwrap();
         let mut command = self.command(&[&["run"], arguments].concat());
@@ -184,6 +185,21 @@ impl From<Output> for Exit {
     }
 }
 
+/// An address that nobody listens at, and no connection takes before the child listens there: systems give those ports above these.
+fn free_address() -> SocketAddr {
+    const PORTS: std::ops::Range<u16> = 12_000..32_000;
+    static TAKEN: AtomicU32 = AtomicU32::new(0);
+    // Each process of tests begins elsewhere.
+    let begin = std::process::id().wrapping_mul(977);
+    let ports = u32::from(PORTS.end - PORTS.start);
+    let next = || {
+        let number = begin.wrapping_add(TAKEN.fetch_add(1, Ordering::Relaxed)) % ports;
+        SocketAddr::from(([127, 0, 0, 1], PORTS.start + u16::try_from(number).unwrap()))
+    };
+    let mut addresses = (0..ports).map(|_| next());
+    addresses.find(|address| TcpListener::bind(address).is_ok()).expect("this machine has a free port")
+}
+
 impl Running {
     pub(crate) fn address(&self) -> SocketAddr {
         self.address
@@ -201,12 +217,15 @@ impl Running {
 
     #[track_caller]
     pub(crate) fn await_ready(&mut self) {
-        let client = self.client();
+        let (client, begin) = (self.client(), Instant::now());
         eventually("the umbrella to be ready", || {
             if let Some(status) = self.child.try_wait().unwrap() {
                 panic!("it ended with {status}:\n{}", self.output());
             }
-            client.try_get("/health/ready").ok().filter(|answer| answer.status == 200)
+            let answer = client.try_get("/health/ready");
+            let is_late = begin.elapsed() > PATIENCE.mul_f32(0.9);
+            assert!(!is_late, "it is not ready, and answers {answer:?}; it has said:\n{}", self.output());
+            answer.ok().filter(|answer| answer.status == 200)
         });
     }
 
