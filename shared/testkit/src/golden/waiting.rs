@@ -8,7 +8,7 @@ use std::{fmt, path::Path};
 use serde_json::Value;
 use umbel_core::{Command, EventType, Json, waiting};
 
-use super::{Files, NEWEST, Shape, files, type_of};
+use super::{Files, NEWEST, Shape, files, problems};
 
 /// A kind of command that waits, with its past.
 #[derive(Clone, Copy)]
@@ -53,7 +53,7 @@ impl Waiting {
 #[track_caller]
 pub fn check_waiting(commands: &[Waiting], folder: impl AsRef<Path>) {
     let folder = folder.as_ref();
-    let problems = problems(commands, &files(folder));
+    let problems = problems_of_commands(commands, &files(folder));
     assert!(problems.is_empty(), "golden samples in {}:\n  {}\n", folder.display(), problems.join("\n  "));
 }
 
@@ -62,31 +62,9 @@ fn renewed<C: Command>(schema: u32, stored: &Json) -> Result<Value, String> {
     Json::encode(&command).and_then(|json| json.decode()).map_err(|error| error.to_string())
 }
 
-fn problems(commands: &[Waiting], files: &Files) -> Vec<String> {
-    let mut problems = Vec::new();
-    let mut sampled = Vec::new();
-    for (name, text) in files {
-        if let Some(sample) = name.strip_suffix(NEWEST) {
-            if !files.contains_key(sample) {
-                problems.push(format!("{name}.json: there is no sample {sample}.json that becomes this"));
-            }
-            continue;
-        }
-        match (type_of(name), Json::parse(text.as_str())) {
-            (None, _) => problems.push(format!("{name}.json: not called NAME.SCHEMA.json")),
-            (_, Err(error)) => problems.push(format!("{name}.json: not JSON: {error}")),
-            (Some(shape), Ok(sample)) => {
-                let newest = files.get(&format!("{name}{NEWEST}"));
-                let problem = check_sample(commands, &shape, &sample, newest.map(String::as_str));
-                problems.extend(problem.map(|problem| format!("{name}.json: {problem}")));
-                sampled.push(shape);
-            }
-        }
-    }
+fn problems_of_commands(commands: &[Waiting], files: &Files) -> Vec<String> {
     let shapes = commands.iter().flat_map(Waiting::shapes);
-    let missing = shapes.filter(|shape| !sampled.iter().any(|one| shape.is(one)));
-    problems.extend(missing.map(|shape| format!("there is no sample of {}; add one", shape.file())));
-    problems
+    problems(files, shapes, |shape, sample, newest| check_sample(commands, shape, &sample, newest))
 }
 
 /// What is wrong with a sample.
@@ -164,7 +142,7 @@ mod tests {
     #[test]
     fn what_waits_is_read_as_it_was() {
         let close = [Waiting::of::<Close>()];
-        assert_eq!(problems(&close, &good()), [""; 0]);
+        assert_eq!(problems_of_commands(&close, &good()), [""; 0]);
         let cases = [
             ("bank.close.2", Some(json!({ "owner": "Ada", "since": 1 })), "the shape was changed"),
             ("bank.close.2", Some(json!({})), "not read any more"),
@@ -182,10 +160,10 @@ mod tests {
                 Some(data) => drop(files.insert(name.to_owned(), data.to_string())),
                 None => drop(files.remove(name)),
             }
-            let found = problems(&close, &files);
+            let found = problems_of_commands(&close, &files);
             assert!(found.iter().any(|found| found.contains(problem)), "{name}: {found:?}");
         }
-        let all = problems(&close, &Files::new());
+        let all = problems_of_commands(&close, &Files::new());
         assert_eq!(all.len(), 2, "{all:?}");
     }
 }
