@@ -165,14 +165,10 @@ fn sigterm_while_parts_hang_ends_the_process_and_names_them() {
 const CALLER: Duration = Duration::from_secs(3);
 
 /// Blocks the thread of whoever answers it, or says that it is there.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, Query)]
+#[query(name = "stubborn.poke", answer = ())]
 struct Poke {
     block: bool,
-}
-
-impl Query for Poke {
-    const NAME: &'static str = "stubborn.poke";
-    type Answer = ();
 }
 
 /// UX-12: an app whose handler blocks its thread past the heartbeat's limit is replaced and answers again; meanwhile the others did

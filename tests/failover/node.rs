@@ -148,14 +148,11 @@ pub(super) fn app(handler: Handler) -> App {
 }
 
 /// What is written: to each key, numbers from 1 on.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, Event)]
+#[event(name = "failover.happened")]
 pub(super) struct Happened {
     pub(super) key: String,
     pub(super) number: u64,
-}
-
-impl Event for Happened {
-    const NAME: &'static str = "failover.happened";
 }
 
 events! {
@@ -201,14 +198,11 @@ impl Decide<Happen> for Series {
 }
 
 /// How many numbers a key has, and what they sum up to: doubled or left out, they would tell.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, Document)]
+#[document(collection = "failover.counts")]
 pub(super) struct Count {
     pub(super) count: u64,
     pub(super) sum: u64,
-}
-
-impl Document for Count {
-    const COLLECTION: &'static str = "failover.counts";
 }
 
 struct Counts;

@@ -18,8 +18,14 @@ const TABLE: &[Allowed] = &[
     Allowed {
         member: "shared/core",
         reason: "pure: data and functions; no IO, no clock, no randomness, no async",
-        normal: "base64 serde serde_json thiserror time uuid",
+        normal: "base64 serde serde_json thiserror time umbel-derive uuid",
         dev: "proptest",
+    },
+    Allowed {
+        member: "shared/derive",
+        reason: "derives the core's traits; the only crate that reads Rust",
+        normal: "proc-macro2 quote syn",
+        dev: "",
     },
     Allowed {
         member: "shared/contracts",

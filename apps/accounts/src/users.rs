@@ -17,30 +17,25 @@ use crate::{
 pub(crate) struct Users;
 
 /// A user; its key is the user's id.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Document)]
+#[document(collection = "accounts.users")]
 pub(crate) struct UserDocument {
     /// What is shown.
     pub(crate) user: User,
     /// The name as it is compared.
+    #[index]
     username_key: String,
     /// The address as it is compared.
+    #[index]
     email_key: String,
 }
 
 /// A user's password's hash; its key is the user's id. A collection of its own, so that who reads a user does
 /// not hold the hash by accident.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Document)]
+#[document(collection = "accounts.credentials")]
 pub(crate) struct Credentials {
     pub(crate) password_hash: PasswordHash,
-}
-
-impl Document for UserDocument {
-    const COLLECTION: &'static str = "accounts.users";
-    const INDEXES: &'static [&'static str] = &["email_key", "username_key"];
-}
-
-impl Document for Credentials {
-    const COLLECTION: &'static str = "accounts.credentials";
 }
 
 impl UserDocument {

@@ -23,7 +23,8 @@ const CALLERS: u32 = 64;
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Adds to a sum, or fails on purpose.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize, Command)]
+#[command(name = "demo.add", reply = u64, rejection = String)]
 enum Add {
     Number(u64),
     Fail,
@@ -137,12 +138,6 @@ async fn slow_subscriber(bus: &Bus) -> anyhow::Result<()> {
 /// To standard output. When nobody listens there any more, the demonstration goes on.
 fn say(line: &str) {
     drop(writeln!(std::io::stdout(), "{line}"));
-}
-
-impl Command for Add {
-    const NAME: &'static str = "demo.add";
-    type Reply = u64;
-    type Rejection = String;
 }
 
 impl Notice for Tick {

@@ -274,10 +274,12 @@ impl Passage {
     /// ```
     /// # use umbel_bus::{Halt, Middleware, Passage};
     /// # use umbel_core::Command;
-    /// # #[derive(Debug, serde::Serialize, serde::Deserialize)] struct Old(u32);
-    /// # impl Command for Old { const NAME: &'static str = "a.old"; type Reply = (); type Rejection = String; }
-    /// # #[derive(Debug, serde::Serialize, serde::Deserialize)] struct New { id: u32 }
-    /// # impl Command for New { const NAME: &'static str = "a.new"; type Reply = u32; type Rejection = String; }
+    /// # #[derive(Debug, serde::Serialize, serde::Deserialize, Command)]
+    /// # #[command(name = "a.old", rejection = String)]
+    /// # struct Old(u32);
+    /// # #[derive(Debug, serde::Serialize, serde::Deserialize, Command)]
+    /// # #[command(name = "a.new", reply = u32, rejection = String)]
+    /// # struct New { id: u32 }
     /// struct Moved;
     ///
     /// impl Middleware for Moved {

@@ -5,10 +5,6 @@ use umbel_core::Query;
 use umbel_supervision::TreeNode;
 
 /// Asks for the supervision tree of this process as it is now: states, restart counts, last causes.
-#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize, Query)]
+#[query(name = "umbel.tree", answer = TreeNode)]
 pub struct GetTree;
-
-impl Query for GetTree {
-    const NAME: &'static str = "umbel.tree";
-    type Answer = TreeNode;
-}

@@ -27,15 +27,11 @@ const BEGIN: &str = "{\"floor\":\"";
 const END: &str = "\"}";
 
 /// Asks an app for an answer of so many bytes; see [`filled`].
-#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize, Query)]
+#[query(name = "floor.fill", answer = String)]
 pub struct Fill {
     /// How many.
     pub bytes: usize,
-}
-
-impl Query for Fill {
-    const NAME: &'static str = "floor.fill";
-    type Answer = String;
 }
 
 /// A gateway that answers `GET /floor/{bytes}` with JSON of so many bytes, `GET /asked/{bytes}` with the same from whoever answers

@@ -123,7 +123,8 @@ impl State for Account {
 /// An aggregate that knows how many of its kind are in memory.
 pub(crate) struct CountedAlive;
 
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Document)]
+#[document(collection = "bank.balances")]
 pub(crate) struct Balance {
     pub(crate) balance: i64,
     /// How many events led to it: an effect that happened twice shows.
@@ -142,12 +143,14 @@ pub(crate) struct Fussy;
 /// The number of deposits, by a rule that minds some amounts from its second version on.
 pub(crate) struct FussyLater<const VERSION: u32>;
 
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, Document)]
+#[document(collection = "bank.later")]
 pub(crate) struct LaterDeposits {
     count: u64,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Document)]
+#[document(collection = "bank.deposits")]
 pub(crate) struct Deposits {
     pub(crate) count: u64,
 }
@@ -398,14 +401,6 @@ impl Decide<Counted> for CountedAlive {
     }
 }
 
-impl Document for Balance {
-    const COLLECTION: &'static str = "bank.balances";
-}
-
-impl Document for Deposits {
-    const COLLECTION: &'static str = "bank.deposits";
-}
-
 impl Projection for Balances {
     const NAME: &'static str = "bank.balances";
     type Event = Moved;
@@ -461,10 +456,6 @@ impl Projection for Fussy {
         });
         assert_ne!(amount, PANICS_IN_RULE, "told to panic");
     }
-}
-
-impl Document for LaterDeposits {
-    const COLLECTION: &'static str = "bank.later";
 }
 
 impl<const V: u32> Projection for FussyLater<V> {

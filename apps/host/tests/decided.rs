@@ -30,7 +30,8 @@ use crate::{stores::on_every_store, world::*};
 const QUEUE: &str = "schedule.lamp";
 
 /// Lights a lamp, and plans, or not, that it goes out.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, Command)]
+#[command(name = "lamp.light", rejection = String)]
 struct Light {
     lamp: String,
     then: Then,
@@ -48,36 +49,21 @@ enum Then {
     Wrong,
 }
 
-impl Command for Light {
-    const NAME: &'static str = "lamp.light";
-    type Reply = ();
-    type Rejection = String;
-}
-
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, Command)]
+#[command(name = "lamp.put_out", rejection = String)]
 struct PutOut {
     lamp: String,
     seconds: u64,
 }
 
-impl Command for PutOut {
-    const NAME: &'static str = "lamp.put_out";
-    type Reply = ();
-    type Rejection = String;
-}
-
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, Event)]
+#[event(name = "lamp.lit")]
 struct Lit {}
-impl Event for Lit {
-    const NAME: &'static str = "lamp.lit";
-}
 
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, Event)]
+#[event(name = "lamp.out")]
 struct Out {
     seconds: u64,
-}
-impl Event for Out {
-    const NAME: &'static str = "lamp.out";
 }
 
 events! { #[derive(Clone)] enum LampEvent { Lit(Lit), Out(Out) } }
@@ -130,14 +116,9 @@ impl Decide<PutOut> for Lamp {
 }
 
 /// The same by a boundary.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, Command)]
+#[command(name = "lamp.light_all", rejection = String)]
 struct LightAll(Light);
-
-impl Command for LightAll {
-    const NAME: &'static str = "lamp.light_all";
-    type Reply = ();
-    type Rejection = String;
-}
 
 struct Lamps;
 

@@ -66,15 +66,10 @@ struct Stall {
     sold: Vec<Sold>,
 }
 
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, Command)]
+#[command(name = "stall.sell", reply = Vec<Sold>, rejection = String)]
 struct Sell {
     item: String,
-}
-
-impl Command for Sell {
-    const NAME: &'static str = "stall.sell";
-    type Reply = Vec<Sold>;
-    type Rejection = String;
 }
 
 impl Aggregate for Stall {
@@ -100,12 +95,9 @@ impl Decide<Sell> for Stall {
     }
 }
 
-#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize, Document)]
+#[document(collection = "stall.sales")]
 struct Sales(Vec<(u64, Sold)>);
-
-impl Document for Sales {
-    const COLLECTION: &'static str = "stall.sales";
-}
 
 struct AllSales;
 
@@ -217,12 +209,14 @@ struct Bookkeeping {
     items: Vec<String>,
 }
 
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize, Command)]
+#[command(name = "stall.note", rejection = String)]
 struct Note {
     item: String,
 }
 
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize, Event)]
+#[event(name = "stall.noted")]
 struct Noted {
     item: String,
 }
@@ -231,16 +225,6 @@ events! { enum LedgerEvent { Noted(Noted) } }
 
 #[derive(Default)]
 struct Ledger;
-
-impl Event for Noted {
-    const NAME: &'static str = "stall.noted";
-}
-
-impl Command for Note {
-    const NAME: &'static str = "stall.note";
-    type Reply = ();
-    type Rejection = String;
-}
 
 impl Aggregate for Ledger {
     const CATEGORY: &'static str = "ledger";

@@ -13,26 +13,18 @@ use umbel_host::{App, state_at};
 
 use crate::{event_handlers::perform, stores::on_every_store, world::*};
 
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Event)]
+#[event(name = "jar.filled")]
 struct Filled(u64);
-
-impl Event for Filled {
-    const NAME: &'static str = "jar.filled";
-}
 
 events! { enum JarEvent { Filled(Filled) } }
 
 /// Fills a jar, claims its label, and plans under a name that more is filled in some time.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, Command)]
+#[command(name = "jar.fill", reply = u64, rejection = String)]
 struct Fill {
     jar: String,
     label: String,
-}
-
-impl Command for Fill {
-    const NAME: &'static str = "jar.fill";
-    type Reply = u64;
-    type Rejection = String;
 }
 
 trait Age: Send + Unpin + 'static {

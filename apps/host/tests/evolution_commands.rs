@@ -22,14 +22,9 @@ use crate::{
 };
 
 /// As it was.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize, Command)]
+#[command(name = "till.take", reply = i64, rejection = String)]
 struct Take(String, i64);
-
-impl Command for Take {
-    const NAME: &'static str = "till.take";
-    type Reply = i64;
-    type Rejection = String;
-}
 
 /// As it is: it was called differently, then its fields got names, then it said in what.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]

@@ -22,7 +22,8 @@ enum Form {
 const FORMS: [Form; 6] = [Form::Decision, Form::Event, Form::Maybe, Form::List, Form::Array, Form::Steps];
 
 /// Counts up by one, or not.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, Command)]
+#[command(name = "forms.count", rejection = String)]
 struct Count {
     counter: String,
     form: Form,
@@ -30,13 +31,15 @@ struct Count {
 }
 
 /// Counts up by two, and tells to where.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, Command)]
+#[command(name = "forms.count_twice", reply = u32, rejection = String)]
 struct CountTwice {
     counter: String,
     form: Form,
 }
 
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, Event)]
+#[event(name = "forms.counted")]
 struct Counted {
     to: u32,
 }
@@ -48,22 +51,6 @@ events! {
 
 #[derive(Clone, Default)]
 struct Counter(u32);
-
-impl Event for Counted {
-    const NAME: &'static str = "forms.counted";
-}
-
-impl Command for Count {
-    const NAME: &'static str = "forms.count";
-    type Reply = ();
-    type Rejection = String;
-}
-
-impl Command for CountTwice {
-    const NAME: &'static str = "forms.count_twice";
-    type Reply = u32;
-    type Rejection = String;
-}
 
 impl Aggregate for Counter {
     const CATEGORY: &'static str = "counter";

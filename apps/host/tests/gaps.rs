@@ -19,15 +19,10 @@ use crate::{
 #[derive(Debug, Default, PartialEq)]
 struct Recent(i64);
 
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, Command)]
+#[command(name = "recent.top_up", reply = i64, rejection = String)]
 struct TopUp {
     account: String,
-}
-
-impl Command for TopUp {
-    const NAME: &'static str = "recent.top_up";
-    type Reply = i64;
-    type Rejection = String;
 }
 
 impl Aggregate for Recent {

@@ -26,7 +26,8 @@ use crate::{
 const NAME: &str = "bank.inlined";
 
 /// What an account has come to, and by how many deposits.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, Document)]
+#[document(collection = "bank.sums")]
 struct Sum {
     amount: i64,
     deposits: u64,
@@ -35,19 +36,12 @@ struct Sum {
     rule: u32,
 }
 
-impl Document for Sum {
-    const COLLECTION: &'static str = "bank.sums";
-}
-
 /// What all deposits come to: one document for all accounts.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, Document)]
+#[document(collection = "bank.total")]
 struct Total {
     amount: i64,
     deposits: u64,
-}
-
-impl Document for Total {
-    const COLLECTION: &'static str = "bank.total";
 }
 
 struct Sums<const VERSION: u32>;
@@ -393,14 +387,11 @@ fn a_rebuild_takes_over_while_others_append() {
     });
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Document)]
+#[document(collection = "courses.seats")]
 struct Seats {
     taken: u64,
     version: u64,
-}
-
-impl Document for Seats {
-    const COLLECTION: &'static str = "courses.seats";
 }
 
 struct Taken;

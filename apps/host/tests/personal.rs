@@ -44,13 +44,10 @@ impl Event for Came {
 }
 
 /// A day has passed.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, Event)]
+#[event(name = "welcome.passed")]
 struct Passed {
     who: String,
-}
-
-impl Event for Passed {
-    const NAME: &'static str = "welcome.passed";
 }
 
 events! { enum Guest { Came(Came), Passed(Passed) } }

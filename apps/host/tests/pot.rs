@@ -20,20 +20,23 @@ pub(crate) const WRITES_UNDECLARED: i64 = 668;
 /// States of [`Brief`] in memory. One test counts them; no other may make any.
 pub(crate) static BRIEF_ALIVE: AtomicIsize = AtomicIsize::new(0);
 
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, Command)]
+#[command(name = "kitchen.fill", reply = i64, rejection = String)]
 pub(crate) struct Fill {
     pub(crate) pot: String,
     pub(crate) amount: i64,
 }
 
 /// Out of the pot, one after the other.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, Command)]
+#[command(name = "kitchen.pour", reply = i64, rejection = String)]
 pub(crate) struct Pour {
     pub(crate) pot: String,
     pub(crate) amounts: Vec<i64>,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Event)]
+#[event(name = "kitchen.changed")]
 pub(crate) struct Changed {
     pub(crate) by: i64,
 }
@@ -44,7 +47,8 @@ pub(crate) struct Pot {
 }
 
 /// How full it is, as a document.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Document)]
+#[document(collection = "kitchen.levels")]
 pub(crate) struct Level {
     pub(crate) level: i64,
     pub(crate) version: u64,
@@ -62,7 +66,8 @@ pub(crate) enum Touch {
 }
 
 /// Touches it; it stays for so many milliseconds, for ever without a number.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, Command)]
+#[command(name = "kitchen.live", rejection = String)]
 pub(crate) struct Live {
     pub(crate) id: String,
     pub(crate) touch: Touch,
@@ -77,7 +82,8 @@ pub(crate) enum Stays {
     Forever,
 }
 
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, Event)]
+#[event(name = "kitchen.lived")]
 pub(crate) struct Lived {
     stays: Stays,
 }
@@ -103,48 +109,15 @@ pub(crate) fn pour(pot: &str, amounts: &[i64]) -> Pour {
     Pour { pot: pot.into(), amounts: amounts.to_vec() }
 }
 
-impl Command for Fill {
-    const NAME: &'static str = "kitchen.fill";
-    type Reply = i64;
-    type Rejection = String;
-}
-
-impl Command for Pour {
-    const NAME: &'static str = "kitchen.pour";
-    type Reply = i64;
-    type Rejection = String;
-}
-
-impl Command for Live {
-    const NAME: &'static str = "kitchen.live";
-    type Reply = ();
-    type Rejection = String;
-}
-
-impl Event for Changed {
-    const NAME: &'static str = "kitchen.changed";
-}
-
-impl Event for Lived {
-    const NAME: &'static str = "kitchen.lived";
-}
-
 impl State for Pot {
     const NAME: &'static str = "kitchen.pot";
     const SCHEMA: u32 = 3;
 }
 
-impl Document for Level {
-    const COLLECTION: &'static str = "kitchen.levels";
-}
-
 /// A document that the pot does not say it writes.
-#[derive(Serialize, Deserialize)]
+#[derive(Serialize, Deserialize, Document)]
+#[document(collection = "kitchen.leftovers")]
 struct Leftover {}
-
-impl Document for Leftover {
-    const COLLECTION: &'static str = "kitchen.leftovers";
-}
 
 impl Aggregate for Pot {
     const CATEGORY: &'static str = "pot";

@@ -208,18 +208,21 @@ async fn get_sheet(models: ReadModels, query: GetSheet) -> Result<Vec<u32>, AskE
     Ok(models.get::<Sheet>(query.tally).await?.unwrap_or_default().numbers)
 }
 
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, Command)]
+#[command(name = "tally.mark", reply = Vec<u32>, rejection = No)]
 struct Mark {
     tally: String,
     numbers: Vec<u32>,
 }
 
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, Query)]
+#[query(name = "tally.sheet", answer = Vec<u32>)]
 struct GetSheet {
     tally: String,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Event)]
+#[event(name = "tally.marked")]
 struct Marked {
     number: u32,
 }
@@ -231,27 +234,13 @@ events! {
 #[derive(Default)]
 struct Tally(Vec<u32>);
 
-#[derive(Default, Serialize, Deserialize)]
+#[derive(Default, Serialize, Deserialize, Document)]
+#[document(collection = "tally.sheets")]
 struct Sheet {
     numbers: Vec<u32>,
 }
 
 struct Sheets;
-
-impl Command for Mark {
-    const NAME: &'static str = "tally.mark";
-    type Reply = Vec<u32>;
-    type Rejection = No;
-}
-
-impl Query for GetSheet {
-    const NAME: &'static str = "tally.sheet";
-    type Answer = Vec<u32>;
-}
-
-impl Event for Marked {
-    const NAME: &'static str = "tally.marked";
-}
 
 impl Aggregate for Tally {
     const CATEGORY: &'static str = "tally";
@@ -273,10 +262,6 @@ impl Decide<Mark> for Tally {
         let events = command.numbers.iter().map(|number| Marked { number: *number }.into()).collect();
         Ok(Decision::new(events, [&*self.0, &*command.numbers].concat()))
     }
-}
-
-impl Document for Sheet {
-    const COLLECTION: &'static str = "tally.sheets";
 }
 
 impl Projection for Sheets {

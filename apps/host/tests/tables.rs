@@ -110,13 +110,10 @@ struct Sum {
     listed: u64,
 }
 
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize, Query)]
+#[query(name = "bank.get_sum", answer = Option<Sum>)]
 struct GetSum {
     account: String,
-}
-impl Query for GetSum {
-    const NAME: &'static str = "bank.get_sum";
-    type Answer = Option<Sum>;
 }
 
 async fn get_sum<const VERSION: u32>(models: ReadModels, query: GetSum) -> Result<Option<Sum>, AskError> {
@@ -128,13 +125,10 @@ async fn get_sum<const VERSION: u32>(models: ReadModels, query: GetSum) -> Resul
 }
 
 /// Asks whatever it is told to.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize, Query)]
+#[query(name = "bank.ask", answer = usize)]
 struct Ask {
     sql: String,
-}
-impl Query for Ask {
-    const NAME: &'static str = "bank.ask";
-    type Answer = usize;
 }
 
 async fn ask(models: ReadModels, query: Ask) -> Result<usize, AskError> {

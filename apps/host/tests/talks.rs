@@ -28,7 +28,8 @@ use crate::{
 pub(crate) const LAST: i64 = 1313;
 
 /// What an event tells its instances.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, Event)]
+#[event(name = "talks.said")]
 pub(crate) struct Said {
     pub(crate) way: Way,
     pub(crate) to: Vec<String>,
@@ -79,23 +80,14 @@ pub(crate) enum Say {
 }
 
 /// It has no JSON form.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, Command)]
+#[command(name = "bank.garbled", rejection = String)]
 pub(crate) struct Garbled;
 
 impl Serialize for Garbled {
     fn serialize<S: serde::Serializer>(&self, _: S) -> Result<S::Ok, S::Error> {
         Err(serde::ser::Error::custom("told to have no form"))
     }
-}
-
-impl Command for Garbled {
-    const NAME: &'static str = "bank.garbled";
-    type Reply = ();
-    type Rejection = String;
-}
-
-impl Event for Said {
-    const NAME: &'static str = "talks.said";
 }
 
 events! { pub(crate) enum Talk { Said(Said), Renamed(Renamed) } }

@@ -32,7 +32,8 @@ umbel_core::events! {
 }
 
 /// That one user follows another; its key is the pair.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Document)]
+#[document(collection = "social.follows")]
 pub(crate) struct FollowDocument {
     follower_id: Uuid,
     pub(crate) followed_id: Uuid,
@@ -40,35 +41,25 @@ pub(crate) struct FollowDocument {
 
 /// That an article is a favourite of a user; its key is the pair. It stays when the article goes, as to find all of them would take
 /// the model a question that rules cannot ask: nobody is shown it then, and [`crate::sweep`] takes it away some time later.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Document)]
+#[document(collection = "social.favorites")]
 pub(crate) struct FavoriteDocument {
     pub(crate) user_id: Uuid,
+    #[index]
     pub(crate) article_id: Uuid,
 }
 
 /// Of how many an article is a favourite; its key is the article's id. None for an article that nobody likes, unless it is gone: that is
 /// remembered, as somebody who saw it a moment before may still like it.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Document)]
+#[document(collection = "social.favorites_counts")]
 pub(crate) struct FavoritesDocument {
     pub(crate) count: u64,
     /// Whether the article is gone.
     gone: bool,
     /// Whether it is gone and has marks, which are to be taken away.
+    #[index]
     to_sweep: bool,
-}
-
-impl Document for FollowDocument {
-    const COLLECTION: &'static str = "social.follows";
-}
-
-impl Document for FavoriteDocument {
-    const COLLECTION: &'static str = "social.favorites";
-    const INDEXES: &'static [&'static str] = &["article_id"];
-}
-
-impl Document for FavoritesDocument {
-    const COLLECTION: &'static str = "social.favorites_counts";
-    const INDEXES: &'static [&'static str] = &["to_sweep"];
 }
 
 impl FavoriteDocument {

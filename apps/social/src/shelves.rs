@@ -44,23 +44,17 @@ pub(crate) trait Shelf: Document + Default {
 }
 
 /// Whom somebody follows.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, Document)]
+#[document(collection = "social.followed")]
 pub(crate) struct FollowedShelf {
     ids: BTreeSet<Uuid>,
 }
 
 /// Somebody's favourites. Those of articles that are gone stay, as [`FavoriteDocument`](crate::relations::FavoriteDocument) does.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, Document)]
+#[document(collection = "social.favorites_of")]
 pub(crate) struct FavoritesShelf {
     ids: BTreeSet<Uuid>,
-}
-
-impl Document for FollowedShelf {
-    const COLLECTION: &'static str = "social.followed";
-}
-
-impl Document for FavoritesShelf {
-    const COLLECTION: &'static str = "social.favorites_of";
 }
 
 impl Shelf for FollowedShelf {

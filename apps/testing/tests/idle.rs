@@ -24,25 +24,19 @@ const MINUTE: Duration = Duration::from_secs(60);
 static ALIVE: AtomicU32 = AtomicU32::new(0);
 static EVOLVED: AtomicU32 = AtomicU32::new(0);
 
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, Command)]
+#[command(name = "lamp.light", rejection = String)]
 struct Light {
     lamp: String,
     /// For how long it stays in memory; the default without.
     minutes: Option<u32>,
 }
-impl Command for Light {
-    const NAME: &'static str = "lamp.light";
-    type Reply = ();
-    type Rejection = String;
-}
 
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, Event)]
+#[event(name = "lamp.lit")]
 struct Lit {
     lamp: String,
     minutes: Option<u32>,
-}
-impl Event for Lit {
-    const NAME: &'static str = "lamp.lit";
 }
 
 events! { #[derive(Clone)] enum LampEvent { Lit(Lit) } }

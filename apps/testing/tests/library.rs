@@ -7,30 +7,35 @@ use umbel_core::{
 };
 use umbel_host::{App, AskError, DispatchError, EventHandler, HandlerContext, HandlerStart, ReadModels};
 
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, Command)]
+#[command(name = "library.borrow", rejection = String)]
 pub(crate) struct Borrow {
     pub(crate) book: String,
     pub(crate) by: String,
 }
 
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, Command)]
+#[command(name = "library.remind_of", rejection = String)]
 struct Remind {
     book: String,
 }
 
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize, Event)]
+#[event(name = "library.borrowed", succeeds = [LENT])]
 pub(crate) struct Borrowed {
     pub(crate) book: String,
     pub(crate) by: String,
 }
 
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize, Event)]
+#[event(name = "library.reminded")]
 pub(crate) struct Reminded {
     pub(crate) book: String,
 }
 
 /// How many books somebody has.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize, Query)]
+#[query(name = "library.get_loans", answer = Option<u32>)]
 pub(crate) struct Loans {
     pub(crate) by: String,
 }
@@ -43,7 +48,8 @@ struct Book {
     lent: bool,
 }
 
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize, Document)]
+#[document(collection = "library.loans")]
 struct Count(u32);
 
 struct LoansOfAll;
@@ -58,28 +64,6 @@ async fn loans(models: ReadModels, query: Loans) -> Result<Option<u32>, AskError
     Ok(models.get::<Count>(query.by).await?.map(|Count(count)| count))
 }
 
-impl Command for Borrow {
-    const NAME: &'static str = "library.borrow";
-    type Reply = ();
-    type Rejection = String;
-}
-
-impl Command for Remind {
-    const NAME: &'static str = "library.remind_of";
-    type Reply = ();
-    type Rejection = String;
-}
-
-impl Query for Loans {
-    const NAME: &'static str = "library.get_loans";
-    type Answer = Option<u32>;
-}
-
-impl Event for Borrowed {
-    const NAME: &'static str = "library.borrowed";
-    const SUCCEEDS: &'static [Lineage] = &[LENT];
-}
-
 /// What it was called when it told to whom.
 const LENT: Lineage = Lineage::retired(
     "library.lent",
@@ -90,14 +74,6 @@ const LENT: Lineage = Lineage::retired(
         Upcast::nothing().and("library.borrowed", 1, &fields)
     }],
 );
-
-impl Event for Reminded {
-    const NAME: &'static str = "library.reminded";
-}
-
-impl Document for Count {
-    const COLLECTION: &'static str = "library.loans";
-}
 
 impl Aggregate for Book {
     const CATEGORY: &'static str = "book";

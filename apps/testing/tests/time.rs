@@ -16,34 +16,22 @@ use umbel_testing::{
 
 const DAY: Duration = Duration::from_secs(24 * 3600);
 
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, Command)]
+#[command(name = "safe.open", rejection = String)]
 struct Open {}
-impl Command for Open {
-    const NAME: &'static str = "safe.open";
-    type Reply = ();
-    type Rejection = String;
-}
 
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, Command)]
+#[command(name = "safe.check", rejection = String)]
 struct Check {}
-impl Command for Check {
-    const NAME: &'static str = "safe.check";
-    type Reply = ();
-    type Rejection = String;
-}
 
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, Event)]
+#[event(name = "safe.opened")]
 struct Opened {}
-impl Event for Opened {
-    const NAME: &'static str = "safe.opened";
-}
 
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, Event)]
+#[event(name = "safe.checked")]
 struct Checked {
     at: Timestamp,
-}
-impl Event for Checked {
-    const NAME: &'static str = "safe.checked";
 }
 
 events! { #[derive(Clone)] enum SafeEvent { Opened(Opened), Checked(Checked) } }

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
+use thiserror::Error;
 use umbel_core::{Command, Event, Query};
 use uuid::Uuid;
 
@@ -24,7 +25,8 @@ pub struct User {
 }
 
 /// Creates a user.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Command)]
+#[command(name = "accounts.register", reply = User, rejection = Rejection)]
 pub struct Register {
     /// Unique, whatever the case of its letters.
     pub username: String,
@@ -35,7 +37,8 @@ pub struct Register {
 }
 
 /// Changes a user. What is `None` stays as it is.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Command)]
+#[command(name = "accounts.update_user", reply = User, rejection = Rejection)]
 pub struct UpdateUser {
     /// Who.
     pub user_id: Uuid,
@@ -52,14 +55,17 @@ pub struct UpdateUser {
 }
 
 /// Why a user cannot be created or changed.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Error)]
 #[serde(rename_all = "snake_case")]
 pub enum Rejection {
     /// Some fields are not as they must be.
-    Invalid(Invalid),
+    #[error(transparent)]
+    Invalid(#[from] Invalid),
     /// Another user has this already.
+    #[error("{0} has already been taken")]
     Taken(UniqueField),
     /// There is no such user.
+    #[error("there is no such user")]
     UnknownUser,
 }
 
@@ -74,14 +80,16 @@ pub enum UniqueField {
 }
 
 /// Asks for a user by id.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Query)]
+#[query(name = "accounts.get_user", answer = Option<User>)]
 pub struct GetUser {
     /// Whom.
     pub user_id: Uuid,
 }
 
 /// Asks for a user by name.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Query)]
+#[query(name = "accounts.get_profile", answer = Option<Profile>)]
 pub struct GetProfile {
     /// The name; the case of its letters does not matter.
     pub username: String,
@@ -101,7 +109,8 @@ pub struct Profile {
 }
 
 /// Asks who has this address and this password.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Query)]
+#[query(name = "accounts.log_in", answer = LogInAnswer)]
 pub struct LogIn {
     /// The address; the case of its letters does not matter.
     pub email: String,
@@ -122,7 +131,8 @@ pub enum LogInAnswer {
 }
 
 /// A user came into being.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Event)]
+#[event(name = "accounts.registered")]
 pub struct Registered {
     /// The user's id, for ever.
     pub user_id: Uuid,
@@ -133,7 +143,8 @@ pub struct Registered {
 }
 
 /// A user goes by another name now.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Event)]
+#[event(name = "accounts.username_changed")]
 pub struct UsernameChanged {
     /// Who.
     pub user_id: Uuid,
@@ -142,7 +153,8 @@ pub struct UsernameChanged {
 }
 
 /// A user has another address now.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Event)]
+#[event(name = "accounts.email_changed")]
 pub struct EmailChanged {
     /// Who.
     pub user_id: Uuid,
@@ -151,7 +163,8 @@ pub struct EmailChanged {
 }
 
 /// A user tells something else about themselves now.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Event)]
+#[event(name = "accounts.bio_changed")]
 pub struct BioChanged {
     /// Who.
     pub user_id: Uuid,
@@ -160,7 +173,8 @@ pub struct BioChanged {
 }
 
 /// A user has another picture now.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Event)]
+#[event(name = "accounts.image_changed")]
 pub struct ImageChanged {
     /// Who.
     pub user_id: Uuid,
@@ -179,75 +193,12 @@ pub fn username_key(name: &str) -> String {
     name.trim().to_lowercase()
 }
 
-impl Command for Register {
-    const NAME: &'static str = "accounts.register";
-    type Reply = User;
-    type Rejection = Rejection;
-}
-
-impl Command for UpdateUser {
-    const NAME: &'static str = "accounts.update_user";
-    type Reply = User;
-    type Rejection = Rejection;
-}
-
-impl Query for GetUser {
-    const NAME: &'static str = "accounts.get_user";
-    type Answer = Option<User>;
-}
-
-impl Query for GetProfile {
-    const NAME: &'static str = "accounts.get_profile";
-    type Answer = Option<Profile>;
-}
-
-impl Query for LogIn {
-    const NAME: &'static str = "accounts.log_in";
-    type Answer = LogInAnswer;
-}
-
-impl Event for Registered {
-    const NAME: &'static str = "accounts.registered";
-}
-
-impl Event for UsernameChanged {
-    const NAME: &'static str = "accounts.username_changed";
-}
-
-impl Event for EmailChanged {
-    const NAME: &'static str = "accounts.email_changed";
-}
-
-impl Event for BioChanged {
-    const NAME: &'static str = "accounts.bio_changed";
-}
-
-impl Event for ImageChanged {
-    const NAME: &'static str = "accounts.image_changed";
-}
-
 impl fmt::Display for UniqueField {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Username => "username",
             Self::Email => "email",
         })
-    }
-}
-
-impl fmt::Display for Rejection {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Invalid(invalid) => invalid.fmt(f),
-            Self::Taken(field) => write!(f, "{field} has already been taken"),
-            Self::UnknownUser => f.write_str("there is no such user"),
-        }
-    }
-}
-
-impl From<Invalid> for Rejection {
-    fn from(invalid: Invalid) -> Self {
-        Self::Invalid(invalid)
     }
 }
 

@@ -1,8 +1,7 @@
 //! The words of the articles app: what was published, by whom, under which tags.
 
-use std::fmt;
-
 use serde::{Deserialize, Serialize};
+use thiserror::Error;
 use umbel_core::{Command, Event, Query, Timestamp};
 use uuid::Uuid;
 
@@ -63,7 +62,8 @@ pub struct Article {
 }
 
 /// Publishes an article.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Command)]
+#[command(name = "articles.publish", reply = PublishReply, rejection = Rejection)]
 pub struct Publish {
     /// Who writes it.
     pub author_id: Uuid,
@@ -91,7 +91,8 @@ pub struct PublishReply {
 }
 
 /// Changes an article. What is `None` stays as it is.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Command)]
+#[command(name = "articles.edit", reply = Article, rejection = Rejection)]
 pub struct Edit {
     /// Its place in URLs until now.
     pub slug: String,
@@ -108,7 +109,8 @@ pub struct Edit {
 }
 
 /// Takes an article away, with all that was said about it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Command)]
+#[command(name = "articles.delete", rejection = Rejection)]
 pub struct Delete {
     /// Its place in URLs.
     pub slug: String,
@@ -117,28 +119,34 @@ pub struct Delete {
 }
 
 /// Why an article cannot be published, changed or deleted.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Error)]
 #[serde(rename_all = "snake_case")]
 pub enum Rejection {
     /// Some fields are not as they must be.
-    Invalid(Invalid),
+    #[error(transparent)]
+    Invalid(#[from] Invalid),
     /// Every slug that was tried went to another article in the same moment. The next attempt tries others.
+    #[error("slug has already been taken")]
     SlugTaken,
     /// There is no such article.
+    #[error("there is no such article")]
     UnknownArticle,
     /// It is another's article.
+    #[error("only its author may do that")]
     NotTheAuthor,
 }
 
 /// Asks for one article.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Query)]
+#[query(name = "articles.get_article", answer = Option<Article>)]
 pub struct GetArticle {
     /// Its place in URLs.
     pub slug: String,
 }
 
 /// Asks for a page of articles, newest first. All conditions must hold.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, Query)]
+#[query(name = "articles.list_articles", answer = ArticlePage)]
 pub struct ListArticles {
     /// Only those with this tag.
     pub tag: Option<String>,
@@ -164,7 +172,8 @@ pub struct ArticlePage {
 }
 
 /// Asks which tags there are. Answers at most [`TAGS_LISTED_MAX`], the most used first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, Query)]
+#[query(name = "articles.list_tags", answer = Vec<TagCount>)]
 pub struct ListTags;
 
 /// A tag and how much it is used.
@@ -177,7 +186,8 @@ pub struct TagCount {
 }
 
 /// An article was published.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Event)]
+#[event(name = "articles.published")]
 pub struct Published {
     /// The article's id, for ever.
     pub article_id: Uuid,
@@ -210,7 +220,8 @@ pub struct NumbersUsed {
 }
 
 /// The author changed an article. What is `None` is as it was.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Event)]
+#[event(name = "articles.edited")]
 pub struct Edited {
     /// Which article.
     pub article_id: Uuid,
@@ -242,7 +253,8 @@ pub struct Retagged {
 }
 
 /// The author took an article away. Its slug is free from now on.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Event)]
+#[event(name = "articles.deleted")]
 pub struct Deleted {
     /// Which article.
     pub article_id: Uuid,
@@ -250,66 +262,4 @@ pub struct Deleted {
     pub tags: Vec<String>,
     /// When the author did it.
     pub deleted_at: Timestamp,
-}
-
-impl Command for Edit {
-    const NAME: &'static str = "articles.edit";
-    type Reply = Article;
-    type Rejection = Rejection;
-}
-
-impl Command for Delete {
-    const NAME: &'static str = "articles.delete";
-    type Reply = ();
-    type Rejection = Rejection;
-}
-
-impl Event for Edited {
-    const NAME: &'static str = "articles.edited";
-}
-
-impl Event for Deleted {
-    const NAME: &'static str = "articles.deleted";
-}
-
-impl Command for Publish {
-    const NAME: &'static str = "articles.publish";
-    type Reply = PublishReply;
-    type Rejection = Rejection;
-}
-
-impl Query for GetArticle {
-    const NAME: &'static str = "articles.get_article";
-    type Answer = Option<Article>;
-}
-
-impl Query for ListArticles {
-    const NAME: &'static str = "articles.list_articles";
-    type Answer = ArticlePage;
-}
-
-impl Query for ListTags {
-    const NAME: &'static str = "articles.list_tags";
-    type Answer = Vec<TagCount>;
-}
-
-impl Event for Published {
-    const NAME: &'static str = "articles.published";
-}
-
-impl fmt::Display for Rejection {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Invalid(invalid) => invalid.fmt(f),
-            Self::SlugTaken => f.write_str("slug has already been taken"),
-            Self::UnknownArticle => f.write_str("there is no such article"),
-            Self::NotTheAuthor => f.write_str("only its author may do that"),
-        }
-    }
-}
-
-impl From<Invalid> for Rejection {
-    fn from(invalid: Invalid) -> Self {
-        Self::Invalid(invalid)
-    }
 }

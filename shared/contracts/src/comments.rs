@@ -1,8 +1,7 @@
 //! The words of the articles app about comments: who says what below which article.
 
-use std::fmt;
-
 use serde::{Deserialize, Serialize};
+use thiserror::Error;
 use umbel_core::{Command, Event, Query, Timestamp};
 use uuid::Uuid;
 
@@ -25,7 +24,8 @@ pub struct Comment {
 }
 
 /// Adds a comment to an article.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Command)]
+#[command(name = "articles.add_comment", reply = AddCommentReply, rejection = Rejection)]
 pub struct AddComment {
     /// The article's place in URLs.
     pub slug: String,
@@ -45,7 +45,8 @@ pub struct AddCommentReply {
 }
 
 /// Takes a comment away.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Command)]
+#[command(name = "articles.delete_comment", rejection = Rejection)]
 pub struct DeleteComment {
     /// The article's place in URLs.
     pub slug: String,
@@ -56,29 +57,35 @@ pub struct DeleteComment {
 }
 
 /// Why a comment cannot be added or deleted.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Error)]
 #[serde(rename_all = "snake_case")]
 pub enum Rejection {
     /// Some fields are not as they must be.
-    Invalid(Invalid),
+    #[error(transparent)]
+    Invalid(#[from] Invalid),
     /// There is no such article.
+    #[error("there is no such article")]
     UnknownArticle,
     /// The article has no such comment.
+    #[error("there is no such comment")]
     UnknownComment,
     /// It is another's comment.
+    #[error("only its author may do that")]
     NotTheAuthor,
 }
 
 /// Asks for the comments of an article, newest first, at most [`COMMENTS_LISTED_MAX`]. Nothing is the answer when there
 /// is no such article.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Query)]
+#[query(name = "articles.list_comments", answer = Option<Vec<Comment>>)]
 pub struct ListComments {
     /// The article's place in URLs.
     pub slug: String,
 }
 
 /// A comment was added.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Event)]
+#[event(name = "articles.comment_added")]
 pub struct CommentAdded {
     /// To which article.
     pub article_id: Uuid,
@@ -93,7 +100,8 @@ pub struct CommentAdded {
 }
 
 /// A comment was taken away by its author.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Event)]
+#[event(name = "articles.comment_deleted")]
 pub struct CommentDeleted {
     /// Of which article.
     pub article_id: Uuid,
@@ -102,56 +110,11 @@ pub struct CommentDeleted {
 }
 
 /// An article went, and all its comments with it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Event)]
+#[event(name = "articles.discussion_closed")]
 pub struct DiscussionClosed {
     /// Which article.
     pub article_id: Uuid,
     /// The comments there still were.
     pub numbers: Vec<u64>,
-}
-
-impl Command for AddComment {
-    const NAME: &'static str = "articles.add_comment";
-    type Reply = AddCommentReply;
-    type Rejection = Rejection;
-}
-
-impl Command for DeleteComment {
-    const NAME: &'static str = "articles.delete_comment";
-    type Reply = ();
-    type Rejection = Rejection;
-}
-
-impl Query for ListComments {
-    const NAME: &'static str = "articles.list_comments";
-    type Answer = Option<Vec<Comment>>;
-}
-
-impl Event for CommentAdded {
-    const NAME: &'static str = "articles.comment_added";
-}
-
-impl Event for CommentDeleted {
-    const NAME: &'static str = "articles.comment_deleted";
-}
-
-impl Event for DiscussionClosed {
-    const NAME: &'static str = "articles.discussion_closed";
-}
-
-impl fmt::Display for Rejection {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Invalid(invalid) => invalid.fmt(f),
-            Self::UnknownArticle => f.write_str("there is no such article"),
-            Self::UnknownComment => f.write_str("there is no such comment"),
-            Self::NotTheAuthor => f.write_str("only its author may do that"),
-        }
-    }
-}
-
-impl From<Invalid> for Rejection {
-    fn from(invalid: Invalid) -> Self {
-        Self::Invalid(invalid)
-    }
 }

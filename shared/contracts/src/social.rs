@@ -1,13 +1,13 @@
 //! The words of the social app: who follows whom, and what is whose favourite.
 
-use std::fmt;
-
 use serde::{Deserialize, Serialize};
+use thiserror::Error;
 use umbel_core::{Command, Event, Query};
 use uuid::Uuid;
 
 /// Begins to follow somebody; nothing happens when one does already.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, Command)]
+#[command(name = "social.follow", rejection = Rejection)]
 pub struct Follow {
     /// Who follows.
     pub follower_id: Uuid,
@@ -16,7 +16,8 @@ pub struct Follow {
 }
 
 /// Stops following somebody; nothing happens when one does not.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, Command)]
+#[command(name = "social.unfollow", rejection = Rejection)]
 pub struct Unfollow {
     /// Who followed.
     pub follower_id: Uuid,
@@ -25,7 +26,8 @@ pub struct Unfollow {
 }
 
 /// Makes an article one's favourite, be it one's own; nothing happens when it is already.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, Command)]
+#[command(name = "social.favorite", rejection = Rejection)]
 pub struct Favorite {
     /// Whose.
     pub user_id: Uuid,
@@ -34,7 +36,8 @@ pub struct Favorite {
 }
 
 /// Makes an article one's favourite no more; nothing happens when it is none.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, Command)]
+#[command(name = "social.unfavorite", rejection = Rejection)]
 pub struct Unfavorite {
     /// Whose.
     pub user_id: Uuid,
@@ -43,11 +46,12 @@ pub struct Unfavorite {
 }
 
 /// Why the social app refuses: it never does. Whom and what there is, is for the apps to know that own them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, Error)]
 pub enum Rejection {}
 
 /// Asks what a viewer has to do with some people and articles: all that one page shows, at once.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, Query)]
+#[query(name = "social.relate", answer = Relations)]
 pub struct Relate {
     /// Who looks, if it is known.
     pub viewer_id: Option<Uuid>,
@@ -78,21 +82,24 @@ pub struct ArticleRelation {
 }
 
 /// Asks whom somebody follows: all of them, in no particular order.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, Query)]
+#[query(name = "social.list_followed", answer = Vec<Uuid>)]
 pub struct ListFollowed {
     /// Who follows.
     pub follower_id: Uuid,
 }
 
 /// Asks for somebody's favourites: all of them, in no particular order. Those that were deleted since may be among them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, Query)]
+#[query(name = "social.list_favorites", answer = Vec<Uuid>)]
 pub struct ListFavorites {
     /// Whose.
     pub user_id: Uuid,
 }
 
 /// Somebody began to follow somebody.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, Event)]
+#[event(name = "social.followed")]
 pub struct Followed {
     /// Who.
     pub follower_id: Uuid,
@@ -101,7 +108,8 @@ pub struct Followed {
 }
 
 /// Somebody stopped following somebody.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, Event)]
+#[event(name = "social.unfollowed")]
 pub struct Unfollowed {
     /// Who.
     pub follower_id: Uuid,
@@ -110,7 +118,8 @@ pub struct Unfollowed {
 }
 
 /// An article became a favourite.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, Event)]
+#[event(name = "social.favorited")]
 pub struct Favorited {
     /// Whose.
     pub user_id: Uuid,
@@ -119,71 +128,11 @@ pub struct Favorited {
 }
 
 /// An article is a favourite no more.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, Event)]
+#[event(name = "social.unfavorited")]
 pub struct Unfavorited {
     /// Whose.
     pub user_id: Uuid,
     /// Which article.
     pub article_id: Uuid,
-}
-
-impl fmt::Display for Rejection {
-    fn fmt(&self, _: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match *self {}
-    }
-}
-
-impl Command for Follow {
-    const NAME: &'static str = "social.follow";
-    type Reply = ();
-    type Rejection = Rejection;
-}
-
-impl Command for Unfollow {
-    const NAME: &'static str = "social.unfollow";
-    type Reply = ();
-    type Rejection = Rejection;
-}
-
-impl Command for Favorite {
-    const NAME: &'static str = "social.favorite";
-    type Reply = ();
-    type Rejection = Rejection;
-}
-
-impl Command for Unfavorite {
-    const NAME: &'static str = "social.unfavorite";
-    type Reply = ();
-    type Rejection = Rejection;
-}
-
-impl Query for Relate {
-    const NAME: &'static str = "social.relate";
-    type Answer = Relations;
-}
-
-impl Query for ListFollowed {
-    const NAME: &'static str = "social.list_followed";
-    type Answer = Vec<Uuid>;
-}
-
-impl Query for ListFavorites {
-    const NAME: &'static str = "social.list_favorites";
-    type Answer = Vec<Uuid>;
-}
-
-impl Event for Followed {
-    const NAME: &'static str = "social.followed";
-}
-
-impl Event for Unfollowed {
-    const NAME: &'static str = "social.unfollowed";
-}
-
-impl Event for Favorited {
-    const NAME: &'static str = "social.favorited";
-}
-
-impl Event for Unfavorited {
-    const NAME: &'static str = "social.unfavorited";
 }

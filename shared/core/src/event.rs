@@ -25,6 +25,7 @@ use crate::{
 pub use decoded::{Decoded, IntoIter};
 pub(crate) use lineage::version_behind;
 pub use lineage::{Lineage, Names, count_names};
+pub use umbel_derive::Event;
 pub(crate) use upcast::words;
 pub use upcast::{Old, UPCAST_STEPS_MAX, Upcast, UpcastError, UpcastFailure, Upcaster};
 
@@ -32,6 +33,31 @@ pub use upcast::{Old, UPCAST_STEPS_MAX, Upcast, UpcastError, UpcastFailure, Upca
 ///
 /// Its name and shape are a wire format. A changed shape gets the next [`Event::SCHEMA`], and an upcaster that makes the new shape of
 /// the old one, which stays readable for ever. The guide to evolution has examples.
+///
+/// A derive implements it for events without a [`subject`](Event::subject), [`tags`](Event::tags) or a coding of their own:
+///
+/// ```
+/// use serde::{Deserialize, Serialize};
+/// use umbel_core::{Event, Lineage, Upcast};
+///
+/// #[derive(Debug, Serialize, Deserialize, Event)]
+/// #[event(name = "bank.opened", schema = 2, upcasters = [|old| old.next(&old.data::<String>()?)], formerly = ["bank.made"])]
+/// struct Opened(String);
+///
+/// #[derive(Debug, Serialize, Deserialize, Event)]
+/// #[event(name = "bank.paid_in", succeeds = [RETIRED])]
+/// struct PaidIn { cents: u64 }
+///
+/// const RETIRED: Lineage = Lineage::retired("bank.paid", &[|old| Upcast::nothing().and("bank.paid_in", 1, &old.data::<u64>()?)]);
+///
+/// assert_eq!((Opened::NAME, Opened::SCHEMA, Opened::UPCASTERS.len(), Opened::FORMERLY), ("bank.opened", 2, 1, &["bank.made"][..]));
+/// assert_eq!((PaidIn::NAME, PaidIn::SCHEMA, PaidIn::SUCCEEDS.len()), ("bank.paid_in", 1, 1));
+/// ```
+///
+/// ```compile_fail
+/// #[derive(Debug, serde::Serialize, serde::Deserialize, umbel_core::Event)]
+/// struct HasNoName;
+/// ```
 pub trait Event: Serialize + DeserializeOwned + fmt::Debug + Send + Sync + 'static {
     /// Stable wire name, `app.happened`.
     const NAME: &'static str;
@@ -348,9 +374,9 @@ impl<'de> Deserialize<'de> for EventType {
 /// use serde::{Deserialize, Serialize};
 /// use umbel_core::{Event, EventSet, events};
 ///
-/// #[derive(Clone, Debug, Serialize, Deserialize)]
+/// #[derive(Clone, Debug, Serialize, Deserialize, Event)]
+/// #[event(name = "bank.opened")]
 /// pub struct Opened { pub owner: String }
-/// impl Event for Opened { const NAME: &'static str = "bank.opened"; }
 ///
 /// events! {
 ///     /// What happens to an account.

@@ -7,6 +7,9 @@
 //! Promises: no IO, no clock, no randomness, no async, no actors. Whatever needs time or fresh ids is given
 //! them through a [`Context`]. The same input gives the same output, always.
 
+// What is derived speaks of this crate by its name, here, too.
+extern crate self as umbel_core;
+
 pub mod aggregate;
 pub mod boundary;
 pub mod document;

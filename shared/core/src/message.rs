@@ -14,7 +14,45 @@ use serde::{Serialize, de::DeserializeOwned};
 
 use crate::{personal::Subject, waiting::CommandUpcaster};
 
+pub use umbel_derive::{Command, Query};
+
 /// An intent to change something. It may be rejected.
+///
+/// A derive implements it; what its attribute does not say has the default, and `reply` is `()`:
+///
+/// ```
+/// use serde::{Deserialize, Serialize};
+/// use umbel_core::Command;
+///
+/// #[derive(Debug, Serialize, Deserialize, Command)]
+/// #[command(name = "bank.open", reply = u64, rejection = String)]
+/// struct Open { owner: String }
+///
+/// #[derive(Debug, Serialize, Deserialize, Command)]
+/// #[command(name = "bank.shut", rejection = String, schema = 2, upcasters = [|old| Ok(old.clone())], formerly = ["bank.close"])]
+/// struct Shut {}
+///
+/// assert_eq!((Open::NAME, Open::SCHEMA, Open::FORMERLY), ("bank.open", 1, &[][..]));
+/// assert_eq!((Shut::NAME, Shut::SCHEMA, Shut::FORMERLY), ("bank.shut", 2, &["bank.close"][..]));
+/// ```
+///
+/// What is missing, unknown or said twice does not compile:
+///
+/// ```compile_fail
+/// #[derive(Debug, serde::Serialize, serde::Deserialize, umbel_core::Command)]
+/// #[command(name = "bank.open")]
+/// struct Open {}
+/// ```
+/// ```compile_fail
+/// #[derive(Debug, serde::Serialize, serde::Deserialize, umbel_core::Command)]
+/// #[command(name = "bank.open", rejection = String, answer = u64)]
+/// struct Open {}
+/// ```
+/// ```compile_fail
+/// #[derive(Debug, serde::Serialize, serde::Deserialize, umbel_core::Command)]
+/// #[command(name = "bank.open", name = "bank.shut", rejection = String)]
+/// struct Open {}
+/// ```
 pub trait Command: Serialize + DeserializeOwned + Debug + Send + Sync + 'static {
     /// Stable wire name, `app.verb`.
     const NAME: &'static str;
@@ -38,6 +76,12 @@ pub trait Command: Serialize + DeserializeOwned + Debug + Send + Sync + 'static 
 }
 
 /// A question. Asking changes nothing.
+///
+/// ```
+/// #[derive(Debug, serde::Serialize, serde::Deserialize, umbel_core::Query)]
+/// #[query(name = "bank.count_accounts", answer = Option<u64>)]
+/// struct CountAccounts;
+/// ```
 pub trait Query: Serialize + DeserializeOwned + Debug + Send + Sync + 'static {
     /// Stable wire name, `app.question`.
     const NAME: &'static str;

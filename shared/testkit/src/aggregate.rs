@@ -237,25 +237,19 @@ mod tests {
 
     use super::*;
 
-    #[derive(Debug, Serialize, Deserialize)]
+    #[derive(Debug, Serialize, Deserialize, Event)]
+    #[event(name = "bank.opened")]
     struct Opened {
         owner: String,
         at: Timestamp,
     }
-    impl Event for Opened {
-        const NAME: &'static str = "bank.opened";
-    }
 
     events! { enum BankEvent { Opened(Opened) } }
 
-    #[derive(Debug, Serialize, Deserialize)]
+    #[derive(Debug, Serialize, Deserialize, Command)]
+    #[command(name = "bank.open", reply = Uuid, rejection = String)]
     struct Open {
         owner: String,
-    }
-    impl Command for Open {
-        const NAME: &'static str = "bank.open";
-        type Reply = Uuid;
-        type Rejection = String;
     }
 
     #[derive(Default)]

@@ -199,16 +199,11 @@ mod tests {
 
     events! { enum HallEvent { Taken(Taken) } }
 
-    #[derive(Debug, Serialize, Deserialize)]
+    #[derive(Debug, Serialize, Deserialize, Command)]
+    #[command(name = "hall.take", reply = u32, rejection = String)]
     struct Take {
         seat: u32,
         by: String,
-    }
-
-    impl Command for Take {
-        const NAME: &'static str = "hall.take";
-        type Reply = u32;
-        type Rejection = String;
     }
 
     struct Seat {

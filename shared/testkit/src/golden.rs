@@ -232,20 +232,20 @@ fn recorded_as(event_type: EventType, data: Payload) -> RecordedEvent {
 #[cfg(test)]
 mod tests {
     use serde_json::json;
-    use umbel_core::{Event, Upcast, Upcaster, events};
+    use umbel_core::{Event, Upcast, events};
 
     use super::*;
 
-    #[derive(Debug, Serialize, Deserialize)]
+    #[derive(Debug, Serialize, Deserialize, Event)]
+    #[event(
+        name = "bank.opened",
+        schema = 2,
+        upcasters = [|old| old.next(&json!({ "owner": old.data::<String>()? }))],
+        formerly = ["bank.made"],
+        succeeds = [ASKED],
+    )]
     struct Opened {
         owner: String,
-    }
-    impl Event for Opened {
-        const NAME: &'static str = "bank.opened";
-        const SCHEMA: u32 = 2;
-        const FORMERLY: &'static [&'static str] = &["bank.made"];
-        const SUCCEEDS: &'static [Lineage] = &[ASKED];
-        const UPCASTERS: &'static [Upcaster] = &[|old| old.next(&json!({ "owner": old.data::<String>()? }))];
     }
 
     const ASKED: Lineage = Lineage::retired("bank.asked.for", &[|_| Ok(Upcast::nothing())]);

@@ -187,29 +187,23 @@ mod tests {
 
     use super::*;
 
-    #[derive(Debug, Serialize, Deserialize)]
+    #[derive(Debug, Serialize, Deserialize, Event)]
+    #[event(name = "bank.paid")]
     struct Paid {
         amount: u32,
     }
-    impl Event for Paid {
-        const NAME: &'static str = "bank.paid";
-    }
 
-    #[derive(Debug, Serialize, Deserialize)]
+    #[derive(Debug, Serialize, Deserialize, Event)]
+    #[event(name = "bank.closed")]
     struct Closed;
-    impl Event for Closed {
-        const NAME: &'static str = "bank.closed";
-    }
 
     events! { enum Listened { Paid(Paid) } }
 
-    #[derive(Debug, PartialEq, Serialize, Deserialize)]
+    #[derive(Debug, PartialEq, Serialize, Deserialize, Document)]
+    #[document(collection = "bank.totals")]
     struct Total {
         amount: u32,
         last: (Position, Version),
-    }
-    impl Document for Total {
-        const COLLECTION: &'static str = "bank.totals";
     }
 
     struct Totals;

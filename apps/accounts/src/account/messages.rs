@@ -14,7 +14,8 @@ use uuid::Uuid;
 pub(crate) struct PasswordHash(pub(crate) String);
 
 /// [`contracts::accounts::Register`] once its password is hashed.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, Command)]
+#[command(name = "accounts.create_account", reply = User, rejection = Rejection)]
 pub(crate) struct CreateAccount {
     pub(crate) user_id: Uuid,
     pub(crate) username: String,
@@ -23,7 +24,8 @@ pub(crate) struct CreateAccount {
 }
 
 /// [`contracts::accounts::UpdateUser`] once its password is hashed.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, Command)]
+#[command(name = "accounts.change_account", reply = User, rejection = Rejection)]
 pub(crate) struct ChangeAccount {
     pub(crate) user_id: Uuid,
     pub(crate) username: Option<String>,
@@ -34,26 +36,11 @@ pub(crate) struct ChangeAccount {
 }
 
 /// A user has this password now. Not published: no other app has a use for it.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, Event)]
+#[event(name = "accounts.password_set")]
 pub(crate) struct PasswordSet {
     pub(crate) user_id: Uuid,
     pub(crate) password_hash: PasswordHash,
-}
-
-impl Command for CreateAccount {
-    const NAME: &'static str = "accounts.create_account";
-    type Reply = User;
-    type Rejection = Rejection;
-}
-
-impl Command for ChangeAccount {
-    const NAME: &'static str = "accounts.change_account";
-    type Reply = User;
-    type Rejection = Rejection;
-}
-
-impl Event for PasswordSet {
-    const NAME: &'static str = "accounts.password_set";
 }
 
 impl fmt::Debug for PasswordHash {

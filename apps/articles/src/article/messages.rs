@@ -6,7 +6,8 @@ use umbel_core::{Command, Timestamp};
 use uuid::Uuid;
 
 /// Publishes an article under one slug. [`crate::handlers`] tries several until one is free.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, Command)]
+#[command(name = "articles.publish_as", reply = PublishReply, rejection = Rejection)]
 pub(crate) struct PublishAs {
     pub(crate) article_id: Uuid,
     pub(crate) slug: String,
@@ -15,7 +16,8 @@ pub(crate) struct PublishAs {
 }
 
 /// Changes an article, and moves it to another slug if there is one here.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, Command)]
+#[command(name = "articles.edit_as", reply = EditReply, rejection = Rejection)]
 pub(crate) struct EditAs {
     pub(crate) article_id: Uuid,
     pub(crate) slug: Option<String>,
@@ -33,26 +35,9 @@ pub(crate) struct EditReply {
 }
 
 /// Takes an article away.
-#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize, Command)]
+#[command(name = "articles.remove", rejection = Rejection)]
 pub(crate) struct Remove {
     pub(crate) article_id: Uuid,
     pub(crate) editor_id: Uuid,
-}
-
-impl Command for PublishAs {
-    const NAME: &'static str = "articles.publish_as";
-    type Reply = PublishReply;
-    type Rejection = Rejection;
-}
-
-impl Command for EditAs {
-    const NAME: &'static str = "articles.edit_as";
-    type Reply = EditReply;
-    type Rejection = Rejection;
-}
-
-impl Command for Remove {
-    const NAME: &'static str = "articles.remove";
-    type Reply = ();
-    type Rejection = Rejection;
 }

@@ -32,7 +32,8 @@ umbel_core::events! {
 }
 
 /// [`contracts::comments::AddComment`] once the article is found.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, Command)]
+#[command(name = "articles.say", reply = AddCommentReply, rejection = Rejection)]
 pub(crate) struct Say {
     pub(crate) article_id: Uuid,
     pub(crate) author_id: Uuid,
@@ -40,7 +41,8 @@ pub(crate) struct Say {
 }
 
 /// [`contracts::comments::DeleteComment`] once the article is found.
-#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize, Command)]
+#[command(name = "articles.take_back", rejection = Rejection)]
 pub(crate) struct TakeBack {
     pub(crate) article_id: Uuid,
     pub(crate) number: u64,
@@ -48,7 +50,8 @@ pub(crate) struct TakeBack {
 }
 
 /// Ends the discussion of an article that is gone.
-#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize, Command)]
+#[command(name = "articles.close_discussion", rejection = articles::Rejection)]
 pub(crate) struct Close {
     pub(crate) article_id: Uuid,
 }
@@ -132,24 +135,6 @@ impl Decide<Close> for Discussion {
         let numbers = self.authors.keys().copied().collect();
         Ok(vec![DiscussionClosed { article_id: command.article_id, numbers }.into()].into())
     }
-}
-
-impl Command for Say {
-    const NAME: &'static str = "articles.say";
-    type Reply = AddCommentReply;
-    type Rejection = Rejection;
-}
-
-impl Command for TakeBack {
-    const NAME: &'static str = "articles.take_back";
-    type Reply = ();
-    type Rejection = Rejection;
-}
-
-impl Command for Close {
-    const NAME: &'static str = "articles.close_discussion";
-    type Reply = ();
-    type Rejection = articles::Rejection;
 }
 
 #[cfg(test)]

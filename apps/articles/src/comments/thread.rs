@@ -14,20 +14,18 @@ use super::discussion::DiscussionEvent;
 pub(crate) struct Comments;
 
 /// A comment; its key is made of the article's id and its number.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Document)]
+#[document(collection = "articles.comments")]
 pub(crate) struct CommentDocument {
+    #[index]
     article_id: Uuid,
     pub(crate) number: u64,
     pub(crate) author_id: Uuid,
     pub(crate) body: String,
     pub(crate) added_at: Timestamp,
     /// In the log: what "newest first" goes by.
+    #[index]
     position: Position,
-}
-
-impl Document for CommentDocument {
-    const COLLECTION: &'static str = "articles.comments";
-    const INDEXES: &'static [&'static str] = &["article_id", "position"];
 }
 
 impl CommentDocument {

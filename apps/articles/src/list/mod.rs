@@ -35,61 +35,53 @@ umbel_core::events! {
 }
 
 /// An article; its key is the article's id.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Document)]
+#[document(collection = "articles.articles")]
 pub(crate) struct ArticleDocument {
+    #[index]
     pub(crate) id: Uuid,
+    #[index]
     pub(crate) author_id: Uuid,
+    #[index]
     pub(crate) slug: String,
     pub(crate) title: String,
     pub(crate) description: String,
     pub(crate) body: String,
+    #[index]
     pub(crate) tags: Vec<String>,
     pub(crate) created_at: Timestamp,
     pub(crate) updated_at: Timestamp,
     /// Of its publication in the log: what "newest first" goes by.
+    #[index]
     pub(crate) position: Position,
 }
 
 /// An author; its key is the user's id.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Document)]
+#[document(collection = "articles.authors")]
 pub(crate) struct AuthorDocument {
     pub(crate) author: Author,
     /// The name as it is compared.
+    #[index]
     username_key: String,
 }
 
 /// A tag; its key is its name.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Document)]
+#[document(collection = "articles.tags")]
 pub(crate) struct TagDocument {
     /// How many articles have it.
     pub(crate) articles: u64,
     /// Of the last event that used it.
+    #[index]
     last_used: Position,
 }
 
 /// The highest number given to slugs of one base; its key is the base.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Document)]
+#[document(collection = "articles.slugs")]
 pub(crate) struct SlugDocument {
     pub(crate) last_number: u64,
-}
-
-impl Document for ArticleDocument {
-    const COLLECTION: &'static str = "articles.articles";
-    const INDEXES: &'static [&'static str] = &["author_id", "id", "position", "slug", "tags"];
-}
-
-impl Document for AuthorDocument {
-    const COLLECTION: &'static str = "articles.authors";
-    const INDEXES: &'static [&'static str] = &["username_key"];
-}
-
-impl Document for TagDocument {
-    const COLLECTION: &'static str = "articles.tags";
-    const INDEXES: &'static [&'static str] = &["last_used"];
-}
-
-impl Document for SlugDocument {
-    const COLLECTION: &'static str = "articles.slugs";
 }
 
 impl ArticleDocument {

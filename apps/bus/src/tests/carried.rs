@@ -17,22 +17,13 @@ use crate::{
     Outcome, Parcel, Peer, Reached, Refusal, Whereabouts,
 };
 
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize, Command)]
+#[command(name = "far.command", reply = u32, rejection = String)]
 struct Far;
 
-impl Command for Far {
-    const NAME: &'static str = "far.command";
-    type Reply = u32;
-    type Rejection = String;
-}
-
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize, Query)]
+#[query(name = "far.query", answer = u32)]
 struct Farther;
-
-impl Query for Farther {
-    const NAME: &'static str = "far.query";
-    type Answer = u32;
-}
 
 type Carried = Result<Delivery, NotCarried>;
 

@@ -17,22 +17,13 @@ use crate::{
 };
 
 /// Pretends to write an event named "test.happened" at this position.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize, Command)]
+#[command(name = "test.write", reply = String, rejection = String)]
 struct Write(Option<u64>);
 
-impl Command for Write {
-    const NAME: &'static str = "test.write";
-    type Reply = String;
-    type Rejection = String;
-}
-
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize, Query)]
+#[query(name = "test.question", answer = ())]
 struct Question;
-
-impl Query for Question {
-    const NAME: &'static str = "test.question";
-    type Answer = ();
-}
 
 #[derive(Clone, Default)]
 struct Scribe {

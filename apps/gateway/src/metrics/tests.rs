@@ -152,7 +152,8 @@ fn subscriptions_and_components_are_told() {
 }
 
 /// A command that does as it is told.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, Command)]
+#[command(name = "test.obey", rejection = String)]
 struct Obey(Outcome);
 
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
@@ -163,12 +164,6 @@ enum Outcome {
     Unavailable,
     Timeout,
     Failed,
-}
-
-impl Command for Obey {
-    const NAME: &'static str = "test.obey";
-    type Reply = ();
-    type Rejection = String;
 }
 
 /// Obeys.

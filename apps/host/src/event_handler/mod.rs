@@ -30,9 +30,9 @@ pub(crate) use worker::{STRONG_CHECKPOINT_MS, batch_worker, worker};
 /// use umbel_core::{Event, events};
 /// use umbel_host::{App, EventHandler, HandlerContext, HandlerStart};
 ///
-/// #[derive(Clone, Debug, Serialize, Deserialize)]
+/// #[derive(Clone, Debug, Serialize, Deserialize, Event)]
+/// #[event(name = "bank.opened")]
 /// struct Opened { owner: String }
-/// impl Event for Opened { const NAME: &'static str = "bank.opened"; }
 ///
 /// events! { enum Welcomed { Opened(Opened) } }
 ///

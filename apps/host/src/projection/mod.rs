@@ -262,12 +262,9 @@ mod tests {
 
     use super::*;
 
-    #[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
+    #[derive(Clone, Debug, serde::Serialize, serde::Deserialize, Event)]
+    #[event(name = "test.told")]
     struct Told;
-
-    impl Event for Told {
-        const NAME: &'static str = "test.told";
-    }
 
     events! {
         enum Any { Told(Told) }

@@ -10,20 +10,23 @@ use umbel_core::{
 use umbel_host::App;
 
 /// Money comes in.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, Command)]
+#[command(name = "bank.deposit", reply = u64, rejection = Refusal)]
 pub(super) struct Deposit {
     pub(super) account: String,
     pub(super) cents: u64,
 }
 
 /// Asks for the balance the way of every command, which loads the account if it is not in memory, and changes nothing.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, Command)]
+#[command(name = "bank.audit", reply = u64, rejection = Refusal)]
 pub(super) struct Audit {
     pub(super) account: String,
 }
 
 /// Money came in. About 200 bytes, like the events of the other workloads.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, Event)]
+#[event(name = "bank.deposited")]
 pub(super) struct Deposited {
     account: String,
     cents: u64,
@@ -68,22 +71,6 @@ impl Deposited {
     fn of(account: &str, cents: u64) -> Self {
         Self { account: account.to_owned(), cents, memo: MEMO.to_owned() }
     }
-}
-
-impl Event for Deposited {
-    const NAME: &'static str = "bank.deposited";
-}
-
-impl Command for Deposit {
-    const NAME: &'static str = "bank.deposit";
-    type Reply = u64;
-    type Rejection = Refusal;
-}
-
-impl Command for Audit {
-    const NAME: &'static str = "bank.audit";
-    type Reply = u64;
-    type Rejection = Refusal;
 }
 
 impl Aggregate for Account {

@@ -17,12 +17,14 @@ pub(super) struct Entry {
 }
 
 /// The usual kind.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize, Event)]
+#[event(name = "bench.posted")]
 #[serde(transparent)]
 pub(super) struct Posted(Entry);
 
 /// The rare kind: one in [`MARKED_EVERY`].
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize, Event)]
+#[event(name = "bench.marked")]
 #[serde(transparent)]
 pub(super) struct Marked(Entry);
 
@@ -36,14 +38,6 @@ pub(super) const MARKED_EVERY: u64 = 100;
 
 const BODY: &str =
     "The entries of a log, in order, each with its place: what was said stays said, to be read again later.";
-
-impl Event for Posted {
-    const NAME: &'static str = "bench.posted";
-}
-
-impl Event for Marked {
-    const NAME: &'static str = "bench.marked";
-}
 
 impl Logged {
     /// Its data.

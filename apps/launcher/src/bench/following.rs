@@ -62,7 +62,8 @@ struct Counts;
 struct Copy(Entry);
 
 /// What is known of a stream.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize, Document)]
+#[document(collection = "bench.counts")]
 struct Count {
     events: u64,
     last: Entry,
@@ -172,10 +173,6 @@ impl EventHandler for Counter {
 
 impl Document for Copy {
     const COLLECTION: &'static str = "bench.copies";
-}
-
-impl Document for Count {
-    const COLLECTION: &'static str = "bench.counts";
 }
 
 impl Projection for Copies {

@@ -1,12 +1,12 @@
 //! The words of the app_name app: what other apps may ask of it, and what it tells them.
 
-use std::fmt;
-
 use serde::{Deserialize, Serialize};
+use thiserror::Error;
 use umbel_core::{Command, Event, Query};
 
 /// Puts an item in.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Command)]
+#[command(name = "app_name.put", rejection = Rejection)]
 pub struct Put {
     /// Which item; whoever puts it in chooses.
     pub id: String,
@@ -15,25 +15,30 @@ pub struct Put {
 }
 
 /// Takes an item out.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Command)]
+#[command(name = "app_name.take", rejection = Rejection)]
 pub struct Take {
     /// Which item.
     pub id: String,
 }
 
 /// Why an item cannot be put in, or taken out.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, Error)]
 pub enum Rejection {
     /// Its name is blank.
+    #[error("an item needs a name")]
     NameIsBlank,
     /// It is in already.
+    #[error("the item is in already")]
     IsIn,
     /// It is not in.
+    #[error("the item is not in")]
     IsNotIn,
 }
 
 /// An item was put in.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Event)]
+#[event(name = "app_name.put_in")]
 pub struct PutIn {
     /// Which item.
     pub id: String,
@@ -42,14 +47,16 @@ pub struct PutIn {
 }
 
 /// An item was taken out.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Event)]
+#[event(name = "app_name.taken_out")]
 pub struct TakenOut {
     /// Which item.
     pub id: String,
 }
 
 /// Asks for the items that are in, by name: the first, as many as the settings of the app allow.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, Query)]
+#[query(name = "app_name.list", answer = Vec<Listed>)]
 pub struct List;
 
 /// One item of the answer to [`List`].
@@ -59,39 +66,4 @@ pub struct Listed {
     pub id: String,
     /// What it is called.
     pub name: String,
-}
-
-impl fmt::Display for Rejection {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::NameIsBlank => "an item needs a name",
-            Self::IsIn => "the item is in already",
-            Self::IsNotIn => "the item is not in",
-        })
-    }
-}
-
-impl Command for Put {
-    const NAME: &'static str = "app_name.put";
-    type Reply = ();
-    type Rejection = Rejection;
-}
-
-impl Command for Take {
-    const NAME: &'static str = "app_name.take";
-    type Reply = ();
-    type Rejection = Rejection;
-}
-
-impl Event for PutIn {
-    const NAME: &'static str = "app_name.put_in";
-}
-
-impl Event for TakenOut {
-    const NAME: &'static str = "app_name.taken_out";
-}
-
-impl Query for List {
-    const NAME: &'static str = "app_name.list";
-    type Answer = Vec<Listed>;
 }

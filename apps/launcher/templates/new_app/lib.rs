@@ -67,14 +67,11 @@ impl Decide<Take> for Item {
 }
 
 /// An item as it is listed; its key is the id.
-#[derive(Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, PartialEq, Serialize, Deserialize, Document)]
+#[document(collection = "app_name.items")]
 struct ItemDocument {
+    #[index]
     name: String,
-}
-
-impl Document for ItemDocument {
-    const COLLECTION: &'static str = "app_name.items";
-    const INDEXES: &'static [&'static str] = &["name"];
 }
 
 /// Keeps the items that are in.
@@ -119,16 +116,8 @@ mod tests {
         Put { id: "1".into(), name: name.into() }
     }
 
-    fn take() -> Take {
-        Take { id: "1".into() }
-    }
-
     fn put_in() -> PutIn {
         PutIn { id: "1".into(), name: "Lamp".into() }
-    }
-
-    fn taken_out() -> TakenOut {
-        TakenOut { id: "1".into() }
     }
 
     #[test]
@@ -140,15 +129,15 @@ mod tests {
 
     #[test]
     fn what_is_in_can_be_taken_out() {
-        given::<Item>([put_in()]).when(take()).then([taken_out()]);
-        given_nothing::<Item>().when(take()).then_rejected(Rejection::IsNotIn);
+        given::<Item>([put_in()]).when(Take { id: "1".into() }).then([TakenOut { id: "1".into() }]);
+        given_nothing::<Item>().when(Take { id: "1".into() }).then_rejected(Rejection::IsNotIn);
     }
 
     #[test]
     fn a_document_is_kept_while_its_item_is_in() {
         let model = ReadModel::<Items>::new().after("app_name_item-1", put_in());
         assert_eq!(model.document("1"), Some(ItemDocument { name: "Lamp".into() }));
-        let model = model.after("app_name_item-1", taken_out());
+        let model = model.after("app_name_item-1", TakenOut { id: "1".into() });
         assert_eq!(model.document::<ItemDocument>("1"), None);
     }
 
@@ -160,7 +149,7 @@ mod tests {
             umbrella.dispatch(put("Lamp")).await;
             umbrella.dispatch(Put { id: "2".into(), name: "Vase".into() }).await;
             assert_eq!(umbrella.ask(List).await, [Listed { id: "1".into(), name: "Lamp".into() }]);
-            umbrella.dispatch(take()).await;
+            umbrella.dispatch(Take { id: "1".into() }).await;
             assert_eq!(umbrella.ask(List).await, [Listed { id: "2".into(), name: "Vase".into() }]);
             umbrella.stop().await;
         });

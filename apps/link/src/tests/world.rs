@@ -35,7 +35,8 @@ pub(super) const AMPLE: Duration = Duration::from_secs(30);
 pub(super) const LATE: Duration = Duration::from_millis(700);
 
 /// A command, and what its owner shall do with it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Command)]
+#[command(name = "test.do", reply = String, rejection = String, formerly = ["test.did"])]
 pub(super) enum Do {
     /// Reply this number.
     Reply(u64),
@@ -53,15 +54,9 @@ pub(super) enum Do {
     Carry(String),
 }
 
-impl Command for Do {
-    const NAME: &'static str = "test.do";
-    const FORMERLY: &'static [&'static str] = &["test.did"];
-    type Reply = String;
-    type Rejection = String;
-}
-
 /// A query.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, Query)]
+#[query(name = "test.question", answer = String)]
 pub(super) enum Question {
     /// Who answers?
     Who,
@@ -69,11 +64,6 @@ pub(super) enum Question {
     Fail { down: bool },
     /// Begin, and answer when the owner is let go.
     Wait,
-}
-
-impl Query for Question {
-    const NAME: &'static str = "test.question";
-    type Answer = String;
 }
 
 /// What an owner has seen, and when it may go on.

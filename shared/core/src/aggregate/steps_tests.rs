@@ -5,24 +5,18 @@ use serde::{Deserialize, Serialize};
 use super::*;
 use crate::{Command, Context, Decide, Event, events};
 
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Event)]
+#[event(name = "sum.added")]
 struct Added(i64);
-impl Event for Added {
-    const NAME: &'static str = "sum.added";
-}
 
 events! {
     #[derive(Clone, PartialEq)]
     enum SumEvent { Added(Added) }
 }
 
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize, Command)]
+#[command(name = "sum.add", reply = i64, rejection = String)]
 struct Add(i64);
-impl Command for Add {
-    const NAME: &'static str = "sum.add";
-    type Reply = i64;
-    type Rejection = String;
-}
 
 #[derive(Clone, Debug, Default, PartialEq)]
 struct Sum(i64);

@@ -175,13 +175,11 @@ mod tests {
 
     use super::*;
 
-    #[derive(Serialize, Deserialize)]
+    #[derive(Serialize, Deserialize, Document)]
+    #[document(collection = "test.counters")]
     struct Counter {
+        #[index]
         n: u32,
-    }
-    impl Document for Counter {
-        const COLLECTION: &'static str = "test.counters";
-        const INDEXES: &'static [&'static str] = &["n"];
     }
 
     fn key(key: &str) -> DocumentKey {

@@ -12,8 +12,36 @@ pub use index::{INDEXED_TEXT_MAX_BYTES, IndexEntry, IndexKey};
 pub use query::{Direction, DocumentQuery, Filter, Order, PAGE_MAX, Test, UnknownIndex};
 
 use serde::{Serialize, de::DeserializeOwned};
+pub use umbel_derive::Document;
 
 /// A type kept as documents of one collection.
+///
+/// ```
+/// use serde::{Deserialize, Serialize};
+/// use umbel_core::Document;
+///
+/// #[derive(Serialize, Deserialize, Document)]
+/// #[document(collection = "bank.accounts")]
+/// struct Account {
+///     #[index]
+///     owner: String,
+///     cents: u64,
+/// }
+///
+/// assert_eq!((Account::COLLECTION, Account::INDEXES), ("bank.accounts", &["owner"][..]));
+/// ```
+///
+/// An index is called as the field is in JSON; where serde is told another name, it is for the type to say which:
+///
+/// ```compile_fail
+/// #[derive(serde::Serialize, serde::Deserialize, umbel_core::Document)]
+/// #[document(collection = "bank.accounts")]
+/// struct Account {
+///     #[index]
+///     #[serde(rename = "belongs_to")]
+///     owner: String,
+/// }
+/// ```
 pub trait Document: Serialize + DeserializeOwned + Send + 'static {
     /// Stable name, `app.things`.
     const COLLECTION: &'static str;

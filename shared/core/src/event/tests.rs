@@ -3,14 +3,10 @@
 use super::*;
 use crate::json::Json;
 
-#[derive(Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, PartialEq, Serialize, Deserialize, Event)]
+#[event(name = "bank.opened", schema = 2, upcasters = [|old| Ok(old.unchanged())])]
 struct Opened {
     owner: String,
-}
-impl Event for Opened {
-    const NAME: &'static str = "bank.opened";
-    const SCHEMA: u32 = 2;
-    const UPCASTERS: &'static [Upcaster] = &[|old| Ok(old.unchanged())];
 }
 
 events! {

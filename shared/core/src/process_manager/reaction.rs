@@ -19,8 +19,9 @@ use crate::{
 /// # use serde::{Deserialize, Serialize};
 /// # use std::time::Duration;
 /// # use umbel_core::{Command, process_manager::Reaction};
-/// # #[derive(Debug, Serialize, Deserialize)] struct Ship { order: u32 }
-/// # impl Command for Ship { const NAME: &'static str = "shop.ship"; type Reply = (); type Rejection = String; }
+/// # #[derive(Debug, Serialize, Deserialize, Command)]
+/// # #[command(name = "shop.ship", rejection = String)]
+/// # struct Ship { order: u32 }
 /// Reaction::nothing();
 /// Reaction::command(Ship { order: 1 }).timer("arrival", Duration::from_secs(86_400)).cancel("payment");
 /// Reaction::nothing().stop();

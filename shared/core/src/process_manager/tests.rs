@@ -23,50 +23,36 @@ const LIMITS: Limits = Limits {
     json_max_depth: 20,
 };
 
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, Event)]
+#[event(name = "shop.placed")]
 struct Placed {
     order: String,
     items: u32,
 }
-impl Event for Placed {
-    const NAME: &'static str = "shop.placed";
-}
 
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, Event)]
+#[event(name = "shop.paid")]
 struct Paid {
     order: String,
 }
-impl Event for Paid {
-    const NAME: &'static str = "shop.paid";
-}
 
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, Event)]
+#[event(name = "shop.closed")]
 struct Closed {
     orders: Vec<String>,
-}
-impl Event for Closed {
-    const NAME: &'static str = "shop.closed";
 }
 
 events! { enum ShopEvent { Placed(Placed), Paid(Paid), Closed(Closed) } }
 
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize, Command)]
+#[command(name = "shop.reserve", reply = u32, rejection = String)]
 struct Reserve {
     item: u32,
 }
-impl Command for Reserve {
-    const NAME: &'static str = "shop.reserve";
-    type Reply = u32;
-    type Rejection = String;
-}
 
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize, Command)]
+#[command(name = "shop.ship", rejection = String)]
 struct Ship {}
-impl Command for Ship {
-    const NAME: &'static str = "shop.ship";
-    type Reply = ();
-    type Rejection = String;
-}
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 struct Shipping {

@@ -20,28 +20,20 @@ pub(super) enum Kind {
 }
 
 /// Something has happened; its number is another one each time.
-#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize, Event)]
+#[event(name = "sim.happened")]
 pub(super) struct Happened {
     pub(super) number: u64,
     pub(super) kind: Kind,
 }
 
-impl Event for Happened {
-    const NAME: &'static str = "sim.happened";
-}
-
 events! { pub(super) enum Happening { Happened(Happened) } }
 
 /// What is to be done: another thing each time.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize, Command)]
+#[command(name = "sim.do", rejection = String)]
 pub(super) struct Do {
     pub(super) what: String,
-}
-
-impl Command for Do {
-    const NAME: &'static str = "sim.do";
-    type Reply = ();
-    type Rejection = String;
 }
 
 /// The events that an instance has seen since it began.

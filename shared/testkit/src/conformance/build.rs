@@ -21,14 +21,18 @@ pub struct Events {
 }
 
 /// A document for the cases. Fields may hold anything, so that every kind of scalar and list can be indexed.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Document)]
+#[document(collection = "test.items")]
 pub struct Item {
     /// Ties in all orders when left alike.
+    #[index]
     pub group: Value,
     /// The field that most cases sort by; not written at all when `None`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[index]
     pub rank: Option<Value>,
     /// A list.
+    #[index]
     pub tags: Vec<String>,
 }
 
@@ -65,11 +69,6 @@ impl Events {
     pub fn perform(&self, act: Act) -> Perform {
         Perform { id: self.one().id, act, metadata: Metadata::default() }
     }
-}
-
-impl Document for Item {
-    const COLLECTION: &'static str = "test.items";
-    const INDEXES: &'static [&'static str] = &["group", "rank", "tags"];
 }
 
 /// A stream's name.

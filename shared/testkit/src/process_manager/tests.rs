@@ -9,32 +9,24 @@ use umbel_core::{Event, Reaction, Route, events, process_manager::Occasion};
 
 use super::*;
 
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize, Event)]
+#[event(name = "library.lent")]
 struct Lent {
     book: String,
 }
-impl Event for Lent {
-    const NAME: &'static str = "library.lent";
-}
 
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize, Event)]
+#[event(name = "library.returned")]
 struct Returned {
     book: String,
-}
-impl Event for Returned {
-    const NAME: &'static str = "library.returned";
 }
 
 events! { enum LibraryEvent { Lent(Lent), Returned(Returned) } }
 
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize, Command)]
+#[command(name = "library.remind", rejection = String)]
 struct Remind {
     times: u32,
-}
-impl Command for Remind {
-    const NAME: &'static str = "library.remind";
-    type Reply = ();
-    type Rejection = String;
 }
 
 #[derive(Default, Serialize, Deserialize)]

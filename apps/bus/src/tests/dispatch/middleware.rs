@@ -82,14 +82,9 @@ impl<const N: usize> Middleware for Nth<N> {
     }
 }
 
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize, Command)]
+#[command(name = "test.other", reply = u32, rejection = String)]
 struct Other;
-
-impl Command for Other {
-    const NAME: &'static str = "test.other";
-    type Reply = u32;
-    type Rejection = String;
-}
 
 /// Three of which the second does this, around one dispatch; with what was called, and how often the owner was.
 async fn around(does: Does) -> (Result<Dispatched<String>, DispatchError<String>>, Vec<String>, usize) {

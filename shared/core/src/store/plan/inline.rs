@@ -134,11 +134,9 @@ mod tests {
         },
     };
 
-    #[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
+    #[derive(Clone, Debug, serde::Serialize, serde::Deserialize, Event)]
+    #[event(name = "a.told")]
     struct Told;
-    impl Event for Told {
-        const NAME: &'static str = "a.told";
-    }
 
     fn json(text: &str) -> Json {
         Json::parse(text).unwrap()

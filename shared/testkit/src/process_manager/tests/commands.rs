@@ -10,12 +10,10 @@ use umbel_core::{
 
 use super::super::*;
 
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize, Event)]
+#[event(name = "shop.placed")]
 struct Placed {
     order: String,
-}
-impl Event for Placed {
-    const NAME: &'static str = "shop.placed";
 }
 
 events! { enum OrderEvent { Placed(Placed) } }
