@@ -7,9 +7,9 @@
 use actix_web::{
     HttpResponse,
     http::header::ContentType,
-    web::{self, Path, ServiceConfig},
+    web::{self, Bytes, Path, ServiceConfig},
 };
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, de::IgnoredAny};
 use umbel_bus::Bus;
 use umbel_core::Query;
 use umbel_supervision::Worker;
@@ -34,8 +34,8 @@ pub struct Fill {
     pub bytes: usize,
 }
 
-/// A gateway that answers `GET /floor/{bytes}` with JSON of so many bytes, `GET /asked/{bytes}` with the same from whoever answers
-/// [`Fill`] on the bus, and nothing else.
+/// A gateway that answers any request for `/floor/{bytes}` with JSON of so many bytes, one for `/asked/{bytes}` with the same from whoever
+/// answers [`Fill`] on the bus, and nothing else. If it has a body, that is read as JSON first.
 #[must_use]
 pub fn worker(settings: GatewaySettings, bus: Bus, bound: BoundAddress) -> Worker {
     let readiness = Readiness::new(|| async { Ok(()) });
@@ -53,18 +53,25 @@ pub fn filled(bytes: usize) -> String {
 pub(crate) fn configure(state: &State) -> impl FnOnce(&mut ServiceConfig) + use<> {
     let state = web::Data::new(state.clone());
     move |config| {
-        let config = config.app_data(state).route("/floor/{bytes}", web::get().to(answer));
-        config.route("/asked/{bytes}", web::get().to(ask));
+        let config = config.app_data(state).route("/floor/{bytes}", web::route().to(answer));
+        config.route("/asked/{bytes}", web::route().to(ask));
     }
 }
 
-async fn answer(state: web::Data<State>, bytes: Path<String>) -> Result<HttpResponse, ApiError> {
+async fn answer(state: web::Data<State>, bytes: Path<String>, body: Bytes) -> Result<HttpResponse, ApiError> {
+    read(&body)?;
     Ok(json(filled(size(&state, &bytes)?)))
 }
 
-async fn ask(state: web::Data<State>, bytes: Path<String>) -> Result<HttpResponse, ApiError> {
+async fn ask(state: web::Data<State>, bytes: Path<String>, body: Bytes) -> Result<HttpResponse, ApiError> {
+    read(&body)?;
     let question = Fill { bytes: size(&state, &bytes)? };
     Ok(json(state.bus.ask_within(question, state.request_deadline).await?))
+}
+
+fn read(body: &Bytes) -> Result<(), ApiError> {
+    let is_json = body.is_empty() || serde_json::from_slice::<IgnoredAny>(body).is_ok();
+    if is_json { Ok(()) } else { Err(ApiError::unprocessable("body", "is no JSON")) }
 }
 
 fn json(body: String) -> HttpResponse {
@@ -89,9 +96,13 @@ mod tests {
     use crate::{edge, tests::state};
 
     fn get(path: &str) -> (u16, Vec<u8>) {
+        answered(TestRequest::get().uri(path))
+    }
+
+    fn answered(request: TestRequest) -> (u16, Vec<u8>) {
         actix::System::new().block_on(async {
             let app = App::new().wrap(from_fn(edge::around)).configure(configure(&state()));
-            let request = TestRequest::get().uri(path).to_request();
+            let request = request.to_request();
             let response = call_service(&init_service(app).await, request).await;
             (response.status().as_u16(), read_body(response).await.to_vec())
         })
@@ -105,6 +116,14 @@ mod tests {
         for none in ["/floor/-1", "/floor/1001", "/floor/99999999999999999999999"] {
             assert_eq!(get(none).0, 422, "{none}");
         }
+    }
+
+    #[test]
+    fn what_is_sent_is_read() {
+        let sent = |body| answered(TestRequest::post().uri("/floor/100").set_payload(body));
+        let (status, body) = sent("{\"article\":{}}");
+        assert_eq!((status, body.len()), (200, 100));
+        assert_eq!(sent("{\"article\"").0, 422);
     }
 
     #[test]

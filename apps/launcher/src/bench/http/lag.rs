@@ -5,8 +5,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-use anyhow::{Context, ensure};
-use futures_util::future::LocalBoxFuture;
+use anyhow::{Context, bail, ensure};
+use futures_util::future::{Either, LocalBoxFuture, select};
 use serde_json::Value;
 use tokio::try_join;
 use umbel_bus::{Store, edge};
@@ -19,7 +19,7 @@ use umbel_core::{
 use super::{
     asked,
     client::{Connection, Request},
-    load::{Act, Conduit},
+    load::{Act, Conduit, Load},
 };
 use crate::bench::{
     lab::Lab,
@@ -35,11 +35,30 @@ pub(super) struct Lag {
     conduit: Rc<Conduit>,
     store: Store,
     count: u64,
+    /// What others do meanwhile, who publish nothing.
+    beside: Option<Load>,
 }
 
 impl Lag {
     pub(super) fn new(conduit: &Rc<Conduit>, lab: &Lab, count: u64) -> Self {
-        Self { conduit: Rc::clone(conduit), store: lab.bus.store(), count }
+        Self { conduit: Rc::clone(conduit), store: lab.bus.store(), count, beside: None }
+    }
+
+    /// While others do this.
+    pub(super) fn beside(self, load: Load) -> Self {
+        Self { beside: Some(load), ..self }
+    }
+
+    async fn measure(&mut self) -> anyhow::Result<Round> {
+        let Some(mut beside) = self.beside.take() else { return self.publish().await };
+        let work = Box::pin(beside.work());
+        let measured = match select(Box::pin(self.publish()), work).await {
+            Either::Left((measured, _)) => measured,
+            Either::Right((Err(error), _)) => Err(error),
+            Either::Right((Ok(_), _)) => bail!("the load beside ended before what is measured"),
+        };
+        self.beside = Some(beside);
+        measured
     }
 
     async fn publish(&self) -> anyhow::Result<Round> {
@@ -88,6 +107,6 @@ async fn until_another(reader: &mut Connection, before: &Value) -> anyhow::Resul
 
 impl Subject for Lag {
     fn round(&mut self) -> LocalBoxFuture<'_, anyhow::Result<Round>> {
-        Box::pin(self.publish())
+        Box::pin(self.measure())
     }
 }

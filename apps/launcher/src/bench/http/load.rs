@@ -36,10 +36,6 @@ pub(super) enum Act {
     List,
     /// One article.
     Article,
-    /// An answer of so many bytes that nobody is asked for.
-    Floor(usize),
-    /// The same, asked for over the bus.
-    Asked(usize),
     /// A new article.
     Create,
     /// An article becomes a favourite, or is one no more.
@@ -56,10 +52,20 @@ pub(super) struct Conduit {
     slugs: Vec<String>,
 }
 
+/// The floor, for requests to be sent there instead.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Floor {
+    pub(super) address: SocketAddr,
+    /// Whether an app is asked over the bus for the answer, or nobody.
+    pub(super) bus: bool,
+    /// How many bytes the answer has.
+    pub(super) bytes: usize,
+}
+
 /// Callers who all do the same, each waiting for the answer before the next.
 pub(super) struct Load {
     conduit: Rc<Conduit>,
-    address: SocketAddr,
+    floor: Option<Floor>,
     act: Act,
     requests: u64,
     /// How often each caller has done it.
@@ -80,7 +86,7 @@ impl Conduit {
             tokens.push(user["user"]["token"].as_str().context("a user has a token")?.to_owned());
         }
         let empty = Rc::new(Self { address, tokens, slugs: Vec::new() });
-        Load::new(&empty, address, Act::Create, args.articles).work().await?;
+        Load::new(&empty, Act::Create, args.articles).work().await?;
         let mut slugs = Vec::new();
         while u64::try_from(slugs.len())? < args.articles {
             let path = format!("/api/articles?limit={PAGE}&offset={}", slugs.len());
@@ -97,10 +103,10 @@ impl Conduit {
         Ok(Self { address: *address, tokens: tokens.clone(), slugs })
     }
 
-    /// How large an answer is.
+    /// How large an answer is, by doing it once.
     pub(super) async fn size_of(&self, act: Act) -> anyhow::Result<usize> {
-        let request = self.request(act, 0, 0);
-        let answer = Connection::open(self.address).await?.expect(200, &request.1).await?;
+        let (status, request) = self.request(act, 0, 0);
+        let answer = Connection::open(self.address).await?.expect(status, &request).await?;
         Ok(answer.body.len())
     }
 
@@ -117,8 +123,6 @@ impl Conduit {
         match act {
             Act::List => (200, Request::get("/api/articles")),
             Act::Article => (200, Request::get(format!("/api/articles/{slug}"))),
-            Act::Floor(bytes) => (200, Request::get(format!("/floor/{bytes}"))),
-            Act::Asked(bytes) => (200, Request::get(format!("/asked/{bytes}"))),
             Act::Create => {
                 let title = format!("On Engines {}", umbel_bus::edge::fresh_id().simple());
                 let tags = ["engines", if turn.is_multiple_of(2) { "analysis" } else { "cards" }];
@@ -138,16 +142,29 @@ impl Conduit {
     }
 }
 
+impl Floor {
+    fn path(self) -> String {
+        let Self { bus, bytes, .. } = self;
+        format!("/{}/{bytes}", if bus { "asked" } else { "floor" })
+    }
+}
+
 impl Load {
-    /// `address` is that of Conduit, or of its floor.
-    pub(super) fn new(conduit: &Rc<Conduit>, address: SocketAddr, act: Act, requests: u64) -> Self {
+    pub(super) fn new(conduit: &Rc<Conduit>, act: Act, requests: u64) -> Self {
         let turns = vec![0; conduit.tokens.len()];
-        Self { conduit: Rc::clone(conduit), address, act, requests, turns }
+        Self { conduit: Rc::clone(conduit), floor: None, act, requests, turns }
+    }
+
+    /// The same requests, but for what they ask for, sent to the floor.
+    pub(super) fn of_floor(self, floor: Floor) -> Self {
+        Self { floor: Some(floor), ..self }
     }
 
     /// All callers at once, until so many requests are answered among them. Connections are made before the clock starts.
-    async fn work(&mut self) -> anyhow::Result<Round> {
-        let opened = self.turns.iter().map(|_| Connection::open(self.address));
+    pub(super) async fn work(&mut self) -> anyhow::Result<Round> {
+        let floor = self.floor;
+        let address = floor.map_or(self.conduit.address, |floor| floor.address);
+        let opened = self.turns.iter().map(|_| Connection::open(address));
         let connections = try_join_all(opened).await?;
         let (left, begin) = (AtomicU64::new(self.requests), Instant::now());
         let (conduit, act) = (&self.conduit, self.act);
@@ -157,7 +174,10 @@ impl Load {
             async move {
                 let mut latencies = Vec::new();
                 while take_one(left) {
-                    let (status, request) = conduit.request(act, caller, *turn);
+                    let (mut status, mut request) = conduit.request(act, caller, *turn);
+                    if let Some(floor) = floor {
+                        (status, request.path) = (200, floor.path());
+                    }
                     let sent = Instant::now();
                     connection.expect(status, &request).await?;
                     latencies.push(sent.elapsed());

@@ -15,7 +15,7 @@ use anyhow::Context;
 use self::{
     client::{Connection, Request},
     lag::Lag,
-    load::{Act, Conduit, Load},
+    load::{Act, Conduit, Floor, Load},
 };
 use super::{
     args::HttpArgs,
@@ -35,10 +35,8 @@ const UP: &str = "Ctrl-C stops it in order.";
 const UMBEL: &str = "umbel";
 const FLOOR: &str = "floor without the bus";
 const BUS: &str = "floor with the bus";
-const CREATE: &str = "create";
-const FAVORITE: &str = "favorite";
-const COMMENT: &str = "comment";
 const VISIBLE: &str = "append to visible";
+const BESIDE: &str = "under load";
 
 /// The page of articles, one article, and what is written.
 pub(super) async fn run(site: &Site, args: &HttpArgs) -> anyhow::Result<()> {
@@ -51,35 +49,38 @@ pub(super) async fn run(site: &Site, args: &HttpArgs) -> anyhow::Result<()> {
         let report = Report::new(workload, what, &lab.status, args.common.rounds);
         report.with("concurrency", args.concurrency).with("articles", args.articles)
     };
-    for (workload, what, act) in
-        [("H1", "GET /api/articles", Act::List), ("H2", "GET /api/articles/{slug}", Act::Article)]
-    {
-        let size = conduit.size_of(act).await?;
+    let acts = [
+        ("H1", "GET /api/articles", Act::List, args.requests),
+        ("H2", "GET /api/articles/{slug}", Act::Article, args.requests),
+        ("H3", "POST /api/articles", Act::Create, args.writes),
+        ("H3", "POST or DELETE /api/articles/{slug}/favorite", Act::Favorite, args.writes),
+        ("H3", "POST /api/articles/{slug}/comments", Act::Comment, args.writes),
+    ];
+    for (workload, what, act, requests) in acts {
+        let bytes = conduit.size_of(act).await?;
+        let load = || Load::new(&conduit, act, requests);
         let series = Contest::default()
-            .with(UMBEL, Load::new(&conduit, address, act, args.requests))
-            .with(BUS, Load::new(&conduit, floor, Act::Asked(size), args.requests))
-            .with(FLOOR, Load::new(&conduit, floor, Act::Floor(size), args.requests))
+            .with(UMBEL, load())
+            .with(BUS, load().of_floor(Floor { address: floor, bus: true, bytes }))
+            .with(FLOOR, load().of_floor(Floor { address: floor, bus: false, bytes }))
             .run(args.common.rounds);
-        let report = told(workload, what).with("bytes", u64::try_from(size)?).measured(series.await?);
+        let report = told(workload, what).with("bytes", u64::try_from(bytes)?).measured(series.await?);
         let p99 = |report: Report, of| report.ratio_of((of, Figure::P99), (FLOOR, Figure::P99), None);
         let report = report.ratio(UMBEL, FLOOR, None).ratio(BUS, FLOOR, None);
         site.tell(&p99(p99(report, UMBEL), BUS));
     }
-    let writes = Contest::default()
-        .with(CREATE, Load::new(&conduit, address, Act::Create, args.writes))
-        .with(FAVORITE, Load::new(&conduit, address, Act::Favorite, args.writes))
-        .with(COMMENT, Load::new(&conduit, address, Act::Comment, args.writes))
+    let beside = Load::new(&conduit, Act::Comment, u64::MAX);
+    let lag = Contest::default()
+        .with(VISIBLE, Lag::new(&conduit, &lab, args.lags))
+        .with(BESIDE, Lag::new(&conduit, &lab, args.lags).beside(beside))
         .run(args.common.rounds);
-    site.tell(&told("H3", "writes, each answered when the next request sees it").measured(writes.await?));
-    let lag = Contest::default().with(VISIBLE, Lag::new(&conduit, &lab, args.lags)).run(args.common.rounds);
-    let report =
-        Report::new("H4", "from an append to what a page shows".into(), &lab.status, args.common.rounds);
+    let what = format!("from an append to what a page shows; and beside {} who comment", args.concurrency);
+    let report = Report::new("H4", what, &lab.status, args.common.rounds);
     let report = report.with("articles", args.articles).measured(lag.await?);
-    site.tell(&report.median_of((VISIBLE, Figure::P50), "ms", None).median_of(
-        (VISIBLE, Figure::P99),
-        "ms",
-        None,
-    ));
+    let told = [VISIBLE, BESIDE].into_iter().fold(report, |report, of| {
+        report.median_of((of, Figure::P50), "ms", None).median_of((of, Figure::P99), "ms", None)
+    });
+    site.tell(&told);
     Ok(())
 }
 
