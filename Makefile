@@ -39,7 +39,11 @@ sim: tools ## Simulate clusters under faults, RUNS seeds from SEED on; TRACE=1 t
 		$(CARGO) run --quiet $(if $(RELEASE),--release) --package umbel-simulator
 
 .PHONY: check
-check: tools fmt-check clippy test docs ## What CI runs: format, lints, tests, docs; warnings are errors
+check: tools ## What CI runs: format, lints, tests, docs, and what each took; warnings are errors
+	@for step in fmt-check clippy test docs; do \
+		begin=$$(date +%s); $(MAKE) --no-print-directory $$step || exit 1; \
+		echo "make $$step: $$(( $$(date +%s) - begin )) s"; \
+	done
 
 .PHONY: fmt
 fmt: ## Format the code

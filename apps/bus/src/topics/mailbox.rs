@@ -1,6 +1,7 @@
 //! The queue of one subscriber as it is shared: publishers offer and go on, one reader waits.
 
 use std::{
+    mem,
     pin::pin,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
@@ -73,12 +74,14 @@ struct State {
     queue: Queue<Parcel>,
     /// Which reader may read: the latest.
     reader: u64,
+    /// Whether it may wait for more, since it has found nothing.
+    awaited: bool,
     closed: bool,
 }
 
 impl Mailbox {
     pub(crate) fn new(capacity: usize, overflow: Overflow) -> Self {
-        let state = State { queue: Queue::new(capacity, overflow), reader: 0, closed: false };
+        let state = State { queue: Queue::new(capacity, overflow), reader: 0, awaited: false, closed: false };
         Self { state: Mutex::new(state), changed: Notify::new() }
     }
 
@@ -111,9 +114,7 @@ impl Mailbox {
         }
         let at = parcel.event.head().occurred_at;
         let offered = state.queue.offer(at, parcel);
-        drop(state);
-        // Waiting readers are few; without one this only counts.
-        self.changed.notify_waiters();
+        self.notify(state);
         (if offered.accepted { Offer::Accepted } else { Offer::Refused }, offered.lost)
     }
 
@@ -126,8 +127,7 @@ impl Mailbox {
         let head = parcel.event.head();
         let (topic, at) = (Arc::clone(&head.topic), head.occurred_at);
         let offered = state.queue.offer_of_log(&topic, position, at, parcel);
-        drop(state);
-        self.changed.notify_waiters();
+        self.notify(state);
         offered.accepted
     }
 
@@ -160,6 +160,9 @@ impl Mailbox {
     pub(crate) async fn take(&self, reader: u64) -> Result<Taken, Ended> {
         // A reader that always finds something lets others have their turn all the same.
         consume_budget().await;
+        if let Some(taken) = self.try_take(reader)? {
+            return Ok(taken);
+        }
         loop {
             let mut changed = pin!(self.changed.notified());
             changed.as_mut().enable();
@@ -182,8 +185,20 @@ impl Mailbox {
             Next::Item(parcel) => Ok(Some(Taken::Parcel(parcel))),
             Next::Lagged(gap) => Ok(Some(Taken::Lagged(gap))),
             Next::Behind { topic, after, room } => Ok(Some(Taken::Behind { topic, after, room })),
-            Next::Nothing => Ok(None),
+            Next::Nothing => {
+                state.awaited = true;
+                Ok(None)
+            }
             Next::Disconnected(gap) => Err(Ended::Disconnected { gap }),
+        }
+    }
+
+    /// Tells the reader if it waits. Who offers to one that reads has nobody to tell.
+    fn notify(&self, mut state: MutexGuard<'_, State>) {
+        let awaited = mem::take(&mut state.awaited);
+        drop(state);
+        if awaited {
+            self.changed.notify_waiters();
         }
     }
 
