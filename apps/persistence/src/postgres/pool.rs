@@ -25,10 +25,14 @@ use deadpool::managed::{Manager, Metrics, PoolError, QueueMode, RecycleError, Re
 use tokio_postgres::{Client, Error, Statement};
 use umbel_core::store::StoreError;
 
-pub(super) use self::lease::{Abandoned, Lease};
+pub(super) use self::{
+    lease::{Abandoned, Lease},
+    sharing::driver,
+};
 use super::{
     PostgresOptions,
     hosts::Unopened,
+    news::Listening,
     recent::Recent,
     target::{Driving, Target},
 };
@@ -42,6 +46,7 @@ pub(super) struct Pool {
     connections: deadpool::managed::Pool<Opener>,
     /// Begins a transaction with what a connection has set otherwise. `None` where connections have it.
     begin: Option<String>,
+    listening: Arc<Listening>,
 }
 
 /// Opens the pool's connections, and tells which may be used again.
@@ -77,6 +82,7 @@ impl Pool {
     /// # Errors
     /// When the options are none.
     pub(super) fn new(target: &Target, options: &PostgresOptions) -> Result<Self, StoreError> {
+        let listening = Arc::new(Listening::new(target));
         let target = target.with_statement_timeout(options.statement_timeout);
         let limit = target.connect_timeout();
         let begin = target.is_pooled().then(|| format!("BEGIN; {}", target.local_settings()));
@@ -96,12 +102,17 @@ impl Pool {
             .create_timeout(Some(limit))
             .build()
             .map_err(|error| StoreError::Failed { reason: error.to_string() })?;
-        Ok(Self { connections, begin })
+        Ok(Self { connections, begin, listening })
     }
 
     /// How every statement's transaction begins, where nothing outlives it.
     pub(super) fn begin(&self) -> Option<&str> {
         self.begin.as_deref()
+    }
+
+    /// Hears what is told to the stores of the pool, on a connection beside it.
+    pub(super) const fn listening(&self) -> &Arc<Listening> {
+        &self.listening
     }
 
     /// From now on this thread, whose runtime must be its own, uses no connection that another one drives.
@@ -160,11 +171,11 @@ impl Manager for Opener {
 
     async fn create(&self) -> Result<Pooled, Unopened> {
         let server = self.server.load(Ordering::SeqCst);
-        let driver = if self.is_shared() { sharing::driver() } else { None };
+        let driver = self.is_shared().then(driver).and_then(Result::ok);
         let mut opening = pin!(self.target.connect());
         let opened = poll_fn(|context| {
             // Where a socket is opened and a task spawned, there they stay.
-            let _there = driver.map(tokio::runtime::Handle::enter);
+            let _there = driver.as_ref().map(tokio::runtime::Handle::enter);
             opening.as_mut().poll(context)
         });
         let (client, driving) = opened.await?;
