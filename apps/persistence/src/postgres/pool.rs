@@ -21,7 +21,11 @@ use std::{
     time::Duration,
 };
 
-use deadpool::managed::{Manager, Metrics, PoolError, QueueMode, RecycleError, RecycleResult, TimeoutType};
+use deadpool::managed::{Manager, Metrics, PoolError, QueueMode, RecycleError, RecycleResult};
+use tokio::{
+    sync::{OwnedSemaphorePermit, Semaphore},
+    time::timeout,
+};
 use tokio_postgres::{Client, Error, Statement};
 use umbel_core::store::StoreError;
 
@@ -44,6 +48,8 @@ const POOL_WAIT: Duration = Duration::from_secs(10);
 #[derive(Debug)]
 pub(super) struct Pool {
     connections: deadpool::managed::Pool<Opener>,
+    /// As many as there are connections. Whoever has one waits for nobody who has one.
+    places: Arc<Semaphore>,
     /// Begins a transaction with what a connection has set otherwise. `None` where connections have it.
     begin: Option<String>,
     listening: Arc<Listening>,
@@ -93,16 +99,16 @@ impl Pool {
             server: AtomicUsize::new(0),
             home: Mutex::default(),
         };
+        let max_connections = options.max_connections.max(1);
         let connections = deadpool::managed::Pool::builder(opener)
             .runtime(deadpool::Runtime::Tokio1)
-            .max_size(options.max_connections.max(1))
+            .max_size(max_connections)
             // The last one that was used is the one that knows the statements, and whose server has them at hand.
             .queue_mode(QueueMode::Lifo)
-            .wait_timeout(Some(POOL_WAIT))
             .create_timeout(Some(limit))
             .build()
             .map_err(|error| StoreError::Failed { reason: error.to_string() })?;
-        Ok(Self { connections, begin, listening })
+        Ok(Self { connections, places: Arc::new(Semaphore::new(max_connections)), begin, listening })
     }
 
     /// How every statement's transaction begins, where nothing outlives it.
@@ -127,8 +133,36 @@ impl Pool {
         target: &Arc<Target>,
         abandoned: Abandoned,
     ) -> Result<Lease, StoreError> {
+        let place = self.place(target).await?;
         let pooled = self.connections.get().await.map_err(|error| no_connection(target, &error))?;
-        Ok(Lease::new(pooled, Arc::clone(target), abandoned))
+        Ok(Lease::new(pooled, place, Arc::clone(target), abandoned))
+    }
+
+    /// Waits for a place. While all who have one wait for a server that is away, whoever waits for them is told what they are told.
+    async fn place(&self, target: &Target) -> Result<OwnedSemaphorePermit, StoreError> {
+        let busy = "all connections are busy; raise store.max_connections if that lasts";
+        let freed = Arc::clone(&self.places).acquire_owned();
+        tokio::select! {
+            biased;
+            place = timeout(POOL_WAIT, freed) => match place {
+                Ok(place) => place.map_err(|closed| unavailable(target, &closed.to_string())),
+                Err(_elapsed) => Err(match target.attempts().failure() {
+                    Some(unopened) => unopened.explain(target.place()),
+                    None => unavailable(target, busy),
+                }),
+            },
+            unopened = self.away(target) => Err(unopened.explain(target.place())),
+        }
+    }
+
+    /// Why nobody has a connection, once an attempt to open one fails.
+    async fn away(&self, target: &Target) -> Unopened {
+        loop {
+            let unopened = target.attempts().next_failure().await;
+            if self.connections.status().size == 0 {
+                return unopened;
+            }
+        }
     }
 }
 
@@ -201,14 +235,13 @@ impl Manager for Opener {
 }
 
 fn no_connection(target: &Target, error: &PoolError<Unopened>) -> StoreError {
-    let unavailable =
-        |what: &str| StoreError::Unavailable { reason: format!("PostgreSQL at {}: {what}", target.place()) };
     match error {
         PoolError::Backend(unopened) => unopened.explain(target.place()),
-        PoolError::Timeout(TimeoutType::Wait) => {
-            unavailable("all connections are busy; raise store.max_connections if that lasts")
-        }
-        PoolError::Timeout(_) => unavailable("no answer in time"),
-        other => unavailable(&other.to_string()),
+        PoolError::Timeout(_) => unavailable(target, "no answer in time"),
+        other => unavailable(target, &other.to_string()),
     }
+}
+
+fn unavailable(target: &Target, what: &str) -> StoreError {
+    StoreError::Unavailable { reason: format!("PostgreSQL at {}: {what}", target.place()) }
 }

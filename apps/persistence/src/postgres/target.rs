@@ -116,6 +116,11 @@ impl Target {
         Self { settings: format!("{}; SET lock_timeout = {limit_ms}", limited.settings), ..limited }
     }
 
+    /// The attempts to connect to its server.
+    pub(super) fn attempts(&self) -> &Attempts {
+        &self.attempts
+    }
+
     /// How long opening a connection may take, with the wait for its turn.
     pub(super) fn connect_timeout(&self) -> Duration {
         self.connect_timeout.saturating_add(attempts::PAUSE_MAX)
