@@ -229,6 +229,37 @@ fn bench_measures_subscriptions() {
     }
 }
 
+/// The bench of growth exports with the tool itself, and tells what that took.
+#[test]
+fn bench_measures_an_export_as_a_process() {
+    for store in Store::durable() {
+        let umbel = Umbel::new(store);
+        let reports = umbel.json(&["bench", "growth", "--events", "1000", "--appends", "5", "--rounds", "1"]);
+        let findings = reports[0]["findings"].as_array().unwrap();
+        let took = findings.iter().find(|one| one["what"] == "the most an export took").unwrap();
+        assert!(took["value"].as_f64().unwrap() > 1.0, "{took}");
+        assert_eq!(took["unit"], "MiB");
+    }
+}
+
+/// The bench of reading reads each kind of selection beside its floors.
+#[test]
+fn bench_measures_reads() {
+    for store in Store::durable() {
+        let umbel = Umbel::new(store);
+        let reports = umbel.json(&["bench", "read", "--events", "20000", "--rounds", "1"]);
+        for (report, workload) in reports.iter().zip(["W3 all", "W3 one", "W3 type", "W3 types"]) {
+            assert_eq!(report["workload"], workload, "{report}");
+            let rows = report["rows"].as_array().unwrap();
+            assert!(
+                rows.len() == 3 && rows.iter().all(|row| row["per_second"].as_f64() > Some(0.0)),
+                "{report}"
+            );
+        }
+        assert_eq!(reports.len(), 4);
+    }
+}
+
 /// The bench of HTTP runs the whole umbrella and its floor as processes, uses every kind of request, and touches nothing else.
 #[test]
 fn bench_measures_http() {

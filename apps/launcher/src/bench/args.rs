@@ -21,21 +21,26 @@ pub(crate) enum Workload {
     /// Append through the bus, beside the least that any store of events must do on the same database
     #[command(after_help = APPEND_NOTES)]
     Append(AppendArgs),
-    /// Read the log, streams, and events by type, beside a bare query of the same rows
+    /// Read the log, streams, and events by type or by many types, beside a bare query of the same rows
+    #[command(after_help = READ_EXAMPLES)]
     Read(ReadArgs),
     /// Catch up with the log by a durable subscription beside a bare query, and follow it live beside a bare commit
+    #[command(after_help = SUBSCRIBE_EXAMPLES)]
     Subscribe(SubscribeArgs),
     /// Dispatch commands to aggregates beside bare appends through the same store, and load a long aggregate
+    #[command(after_help = COMMAND_EXAMPLES)]
     Command(CommandArgs),
     /// Append to a long log beside an empty one, and look at the memory that filling and reading it take
+    #[command(after_help = GROWTH_NOTES)]
     Growth(GrowthArgs),
     /// Publish notices in memory beside bare channels, and beside a subscriber that stalls
-    #[command(visible_alias = "bus")]
+    #[command(visible_alias = "bus", after_help = PUBLISH_EXAMPLES)]
     Publish(PublishArgs),
     /// Use Conduit over HTTP from another process, beside the same gateway with nothing behind it
     #[command(after_help = HTTP_NOTES)]
     Http(HttpArgs),
     /// Look at the memory and the processor time of an umbrella that has nothing to do
+    #[command(after_help = IDLE_EXAMPLES)]
     Idle(IdleArgs),
     /// All of these, against the bars that docs/benchmarks.md sets
     #[command(after_help = ALL_NOTES)]
@@ -56,6 +61,38 @@ Examples:
   umbel bench append --processes 2 --url postgres://postgres@127.0.0.1/postgres
   umbel bench append --batch 100 --json \\
       --url postgres://postgres@127.0.0.1/postgres";
+
+const READ_EXAMPLES: &str = "\
+Examples:
+  umbel bench read --events 1000000
+  umbel bench read --url postgres://postgres@127.0.0.1/postgres --json";
+
+const SUBSCRIBE_EXAMPLES: &str = "\
+Examples:
+  umbel bench subscribe --events 200000 --appends 500
+  umbel bench subscribe --url postgres://postgres@127.0.0.1/postgres";
+
+const COMMAND_EXAMPLES: &str = "\
+Examples:
+  umbel bench command --concurrency 16 --aggregates 100
+  umbel bench command --url postgres://postgres@127.0.0.1/postgres --json";
+
+const GROWTH_NOTES: &str = "\
+The export is a process of its own. It writes about half a KiB for each event to a file in TMPDIR, which is removed.
+
+Examples:
+  umbel bench growth --events 10000000
+  TMPDIR=/var/tmp umbel bench growth --url postgres://postgres@127.0.0.1/postgres";
+
+const PUBLISH_EXAMPLES: &str = "\
+Examples:
+  umbel bench publish --notices 1000000
+  umbel bench publish --json";
+
+const IDLE_EXAMPLES: &str = "\
+Examples:
+  umbel bench idle --seconds 60
+  umbel bench idle --url postgres://postgres@127.0.0.1/postgres";
 
 const HTTP_NOTES: &str = "\
 Runs the whole umbrella as a process on a scratch store, fills it through its API, and uses it from this process. Each caller has a \

@@ -44,8 +44,8 @@ pub(super) const HOT_AGGREGATE: Bar = Bar::AtLeast(0.4);
 pub(super) const LOADING: Bar = Bar::AtLeast(0.7);
 /// A long log to an empty one.
 pub(super) const GROWTH: Bar = Bar::AtLeast(0.85);
-/// MiB that memory may grow by while a log is filled, caught up with and exported, or a subscription catches up with it: not with the
-/// log's length.
+/// MiB that memory may grow by while a log is filled and caught up with, or a subscription catches up with it, and that an export of it may
+/// take in all: not with the log's length.
 pub(super) const GROWTH_MIB: Bar = Bar::AtMost(64.0);
 /// Publishing to one and to ten subscribers, to bare channels.
 pub(super) const PUBLISH_ONE: Bar = Bar::AtLeast(0.17);

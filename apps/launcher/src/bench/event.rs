@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
 use umbel_bus::edge::fresh_id;
-use umbel_core::{Event, EventId, Metadata, NewEvent};
+use umbel_core::{Event, EventId, Metadata, NewEvent, RecordedEvent};
 
 /// The data of every event here.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -35,6 +35,9 @@ umbel_core::events! {
 
 /// How rare the rare kind is within its stream.
 pub(super) const MARKED_EVERY: u64 = 100;
+
+/// How many kinds a log may have that share the turns of the rare one.
+pub(super) const SELDOM: u64 = 100;
 
 const BODY: &str =
     "The entries of a log, in order, each with its place: what was said stays said, to be read again later.";
@@ -74,6 +77,28 @@ pub(super) fn logged(stream: &str, number: u64) -> anyhow::Result<NewEvent> {
     }
 }
 
+/// The names of the seldom kinds.
+pub(super) fn seldom() -> impl Iterator<Item = String> {
+    (0..SELDOM).map(|kind| format!("bench.seldom_{kind}"))
+}
+
+/// The event of this number in the stream of that number, of the usual kind or, where it is its turn, of one of the seldom ones. These
+/// come after each other.
+pub(super) fn seldom_logged(stream: u64, name: &str, number: u64) -> anyhow::Result<NewEvent> {
+    let mut event = posted(name, number)?;
+    if number.is_multiple_of(MARKED_EVERY) {
+        let kind = (stream + number / MARKED_EVERY) % SELDOM;
+        event.event_type = format!("bench.seldom_{kind}/1").parse()?;
+    }
+    Ok(event)
+}
+
+/// Makes the typed value of an event of any kind here, and drops it.
+pub(super) fn decode_any(event: &RecordedEvent) -> anyhow::Result<()> {
+    std::hint::black_box(event.data.decode::<Posted>()?);
+    Ok(())
+}
+
 /// Makes the typed value of an event's data, and drops it.
 pub(super) fn decode(data: &[u8]) -> bool {
     std::hint::black_box(serde_json::from_slice::<Posted>(data)).is_ok()
@@ -102,5 +127,21 @@ mod tests {
             .map(|number| logged("a-1", number).unwrap())
             .map(|event| Logged::decode(&event.event_type, &event.data).unwrap().expect("it is of the set"));
         assert_eq!(kinds.filter(|event| matches!(event, Logged::Marked(_))).count(), 10);
+    }
+
+    #[test]
+    fn one_in_a_hundred_is_of_a_seldom_kind_and_all_of_these_are_there() {
+        let events = (0..100).flat_map(|stream| (1..=1000).map(move |number| (stream, number)));
+        let mut kinds: Vec<_> = events
+            .map(|(stream, number)| seldom_logged(stream, "a-1", number).unwrap().event_type.name)
+            .filter(|name| **name != *Posted::NAME)
+            .map(|name| name.to_string())
+            .collect();
+        assert_eq!(kinds.len(), 1000);
+        kinds.sort_unstable();
+        kinds.dedup();
+        let mut all: Vec<_> = seldom().collect();
+        all.sort_unstable();
+        assert_eq!(kinds, all);
     }
 }

@@ -1,4 +1,4 @@
-//! W3: reading the log, streams, and events by type, beside bare queries of the same rows,
+//! W3: reading the log, streams, and events by type or by many types, beside bare queries of the same rows,
 //! decoded to the same values and not decoded at all.
 
 use std::{sync::Arc, time::Instant};
@@ -13,8 +13,8 @@ use super::{
     append::UMBEL,
     args::ReadArgs,
     bars::{self, Bar},
-    event::{self, Logged, MARKED_EVERY, Marked},
-    fill::{Filled, STREAM_EVENTS, fill},
+    event::{self, Logged, MARKED_EVERY, Marked, SELDOM},
+    fill::{Filled, STREAM_EVENTS, fill, fill_with},
     lab::{Lab, Site},
     pages,
     report::Report,
@@ -35,6 +35,8 @@ const TIMES_RARE: usize = 5;
 pub(super) struct Reads {
     pub(super) store: Store,
     pub(super) what: Vec<What>,
+    /// Makes the typed value of an event, and drops it.
+    pub(super) decode: fn(&RecordedEvent) -> anyhow::Result<()>,
     /// Events per page.
     pub(super) page: u32,
     /// Events that must be met.
@@ -61,12 +63,13 @@ struct Comparison {
     workload: &'static str,
     text: String,
     what: Vec<What>,
+    decode: fn(&RecordedEvent) -> anyhow::Result<()>,
     rows: Vec<Rows>,
     events: u64,
     bar: Option<Bar>,
 }
 
-/// All three ways, one after the other.
+/// All four ways, one after the other.
 pub(super) async fn run(site: &Site, args: &ReadArgs) -> anyhow::Result<()> {
     let lab = site.open().await?;
     let log = fill(&lab.bus.store(), args.events).await?;
@@ -74,6 +77,11 @@ pub(super) async fn run(site: &Site, args: &ReadArgs) -> anyhow::Result<()> {
     for comparison in [all(&log), one(&log), by_type(&log)] {
         site.tell(&comparison.run(&lab, scan.as_ref(), args.common.rounds).await?);
     }
+    // A log with more kinds, so that the others are read from one as before.
+    let lab = site.open().await?;
+    let log = fill_with(&lab.bus.store(), args.events, event::seldom_logged).await?;
+    let scan = Scan::open(&lab.scratch).await?;
+    site.tell(&by_many_types(&log).run(&lab, scan.as_ref(), args.common.rounds).await?);
     Ok(())
 }
 
@@ -82,6 +90,7 @@ fn all(log: &Filled) -> Comparison {
         workload: "W3 all",
         text: format!("the whole log of {} events, decoded to typed values", log.events()),
         what: vec![What::Log(Selector::all())],
+        decode: pages::decode::<Logged>,
         rows: vec![Rows::To(Position::MAX)],
         events: log.events(),
         bar: Some(bars::READ_ALL),
@@ -96,19 +105,37 @@ fn one(log: &Filled) -> Comparison {
         rows: names.iter().cloned().map(Rows::Stream).collect(),
         events: names.iter().map(|_| STREAM_EVENTS).sum(),
         what: names.into_iter().map(What::Stream).collect(),
+        decode: pages::decode::<Logged>,
         bar: Some(bars::READ_ONE),
     }
 }
 
 fn by_type(log: &Filled) -> Comparison {
+    let what = Selector::names([Marked::NAME]);
+    Comparison { workload: "W3 type", ..rare(log, "type", what, pages::decode::<Logged>) }
+}
+
+fn by_many_types(log: &Filled) -> Comparison {
+    let (by, what) = (format!("{SELDOM} types"), Selector::names(event::seldom()));
+    Comparison { workload: "W3 types", ..rare(log, &by, what, event::decode_any) }
+}
+
+/// The events whose turn is rare.
+fn rare(
+    log: &Filled,
+    by: &str,
+    what: Selector,
+    decode: fn(&RecordedEvent) -> anyhow::Result<()>,
+) -> Comparison {
     // They lie in whole batches, of which each ends with one of these.
     let positions: Arc<[_]> = (1..=log.marked()).map(|nth| Position::new(nth * MARKED_EVERY)).collect();
-    let what = vec![What::Log(Selector::names([Marked::NAME])); TIMES_RARE];
+    let what = vec![What::Log(what); TIMES_RARE];
     Comparison {
-        workload: "W3 type",
-        text: format!("by type, {} of {} events, {TIMES_RARE} times", log.marked(), log.events()),
+        workload: "W3",
+        text: format!("by {by}, {} of {} events, {TIMES_RARE} times", log.marked(), log.events()),
         events: what.iter().map(|_| log.marked()).sum(),
         what,
+        decode,
         rows: vec![Rows::At(positions); TIMES_RARE],
         bar: None,
     }
@@ -116,11 +143,11 @@ fn by_type(log: &Filled) -> Comparison {
 
 impl Comparison {
     async fn run(self, lab: &Lab, scan: Option<&Scan>, rounds: u32) -> anyhow::Result<Report> {
-        let Self { workload, text, what, rows, events, bar } = self;
+        let Self { workload, text, what, decode: typed, rows, events, bar } = self;
         let page = lab.scratch.settings().page_size_max;
         let scans = |decode| scan.cloned().map(|scan| Scans { scan, rows: rows.clone(), decode, events });
         let series = Contest::default()
-            .with(UMBEL, Reads { store: lab.bus.store(), what, page, events })
+            .with(UMBEL, Reads { store: lab.bus.store(), what, decode: typed, page, events })
             .with_some(DECODED_QUERY, scans(Some(event::decode as Decode)))
             .with_some(BARE_QUERY, scans(None))
             .run(rounds)
@@ -136,7 +163,7 @@ impl Reads {
         for what in &self.what {
             let work = |event: &RecordedEvent| {
                 events += 1;
-                pages::decode::<Logged>(event)
+                (self.decode)(event)
             };
             match what {
                 What::Log(selector) => pages::read_all(&self.store, selector, self.page, work).await?,

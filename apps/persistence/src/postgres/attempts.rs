@@ -3,11 +3,14 @@
 
 use std::{
     future::Future,
-    sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
+    sync::{Arc, Mutex, PoisonError, Weak},
     time::Duration,
 };
 
-use tokio::time::{Instant, sleep_until};
+use tokio::{
+    sync::watch,
+    time::{Instant, sleep_until},
+};
 use umbel_bus::edge;
 use umbel_supervision::{Backoff, decision::Jitter};
 
@@ -27,7 +30,7 @@ static ALL: Mutex<Vec<(String, Weak<Attempts>)>> = Mutex::new(Vec::new());
 pub(super) struct Attempts {
     /// Held by the one who tries, once an attempt has failed.
     turn: tokio::sync::Mutex<()>,
-    known: Mutex<Known>,
+    known: watch::Sender<Known>,
 }
 
 #[derive(Debug, Default)]
@@ -72,13 +75,13 @@ impl Attempts {
         &self,
         attempt: impl Future<Output = Result<T, Unopened>>,
     ) -> Result<T, Unopened> {
-        let came = self.known().failures;
+        let came = self.known.borrow().failures;
         if came == 0 {
             return self.begin(came, attempt).await;
         }
         let turn = self.turn.lock().await;
         let (failures, next_at) = {
-            let known = self.known();
+            let known = self.known.borrow();
             if let Some(last) = known.last.as_ref().filter(|_| known.failures > came) {
                 return Err(last.clone());
             }
@@ -101,24 +104,42 @@ impl Attempts {
         let outcome = attempt.await;
         under_way.has_ended = true;
         match &outcome {
-            Ok(_) => *self.known() = Known::default(),
+            Ok(_) => self.succeeded(),
             Err(unopened) => self.failed(failures, Some(unopened.clone())),
         }
         outcome
     }
 
-    fn failed(&self, before: usize, last: Option<Unopened>) {
-        let mut known = self.known();
-        if known.failures == before {
-            let failures = before + 1;
-            *known =
-                Known { failures, last, next_at: Some(Instant::now() + BACKOFF.wait(failures, jitter())) };
+    /// What came of the last attempt, if it failed.
+    pub(super) fn failure(&self) -> Option<Unopened> {
+        self.known.borrow().last.clone()
+    }
+
+    /// What comes of the next attempt that fails, whoever makes it.
+    pub(super) async fn next_failure(&self) -> Unopened {
+        let mut known = self.known.subscribe();
+        loop {
+            known.changed().await.expect("who asks keeps what is known");
+            if let Some(last) = &known.borrow().last {
+                return last.clone();
+            }
         }
     }
 
-    /// Each change to it is whole.
-    fn known(&self) -> MutexGuard<'_, Known> {
-        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    fn succeeded(&self) {
+        self.known.send_if_modified(|known| std::mem::take(known).failures > 0);
+    }
+
+    fn failed(&self, before: usize, last: Option<Unopened>) {
+        self.known.send_if_modified(|known| {
+            let is_news = known.failures == before;
+            if is_news {
+                let failures = before + 1;
+                let next_at = Some(Instant::now() + BACKOFF.wait(failures, jitter()));
+                *known = Known { failures, last, next_at };
+            }
+            is_news
+        });
     }
 }
 
@@ -177,7 +198,7 @@ mod tests {
         let before = Instant::now();
         attempts.make(async { Ok(()) }).await.unwrap();
         assert!(before.elapsed() >= BACKOFF.min / 2, "{:?}", before.elapsed());
-        assert_eq!(attempts.known().failures, 0);
+        assert_eq!(attempts.known.borrow().failures, 0);
     }
 
     #[test]

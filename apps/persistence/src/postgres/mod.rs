@@ -99,7 +99,7 @@ pub struct PostgresOptions {
     /// Whether to tell other processes of appends by NOTIFY, and to hear of theirs by LISTEN; never behind a pooler.
     pub listen: bool,
     /// Connections for reading and for projections; one more is for appending, another one for links and acts of upkeep
-    /// once there was one, and another one for listening once somebody follows the log.
+    /// once there was one, and another one for listening once somebody follows the log, for all stores that share these.
     pub max_connections: usize,
     /// Bytes of data and metadata in one page; an event that is larger is a page of its own.
     pub page_max_bytes: usize,
@@ -182,7 +182,7 @@ struct Ends {
 
 impl Postgres {
     /// Connects and brings the schema up to date, creating it if need be. Connections are driven by tasks on the
-    /// caller's tokio runtime, which must outlive the adapter.
+    /// caller's tokio runtime, which must outlive the adapter; the one that listens is driven by a thread of its own.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`] when there is no database yet, or another process migrates for too long;
@@ -236,11 +236,12 @@ impl Postgres {
             Sharing::Alone => Arc::new(Pool::new(&target, options)?),
             Sharing::OfUrl => Pool::shared(url, &target, options)?,
         };
+        let listening = Arc::clone(pool.listening());
         let reader = Arc::new(Reader::new(Arc::clone(&target), Arc::clone(&statements), pool, options));
         // A session that listens is what poolers do not like.
         let news = (options.listen && !options.pooler).then(|| Ends {
             announcer: Announcer::new(Arc::clone(&reader), &schema),
-            listener: Listener::new(&target, &statements, &schema, options),
+            listener: Listener::new(Arc::clone(&reader), &listening, &schema),
         });
         Ok(Self {
             reader,

@@ -7,10 +7,11 @@
 
 mod announcer;
 mod listener;
+mod listening;
 
 use ring::digest::{SHA256, digest};
 
-pub(super) use self::{announcer::Announcer, listener::Listener};
+pub(super) use self::{announcer::Announcer, listener::Listener, listening::Listening};
 use umbel_core::{
     Position,
     subscription::{Change, Key},
@@ -46,7 +47,7 @@ fn text(news: News) -> String {
 }
 
 /// What was heard; nothing when it is not meant for us.
-pub(super) fn heard(text: &str) -> Option<News> {
+fn heard(text: &str) -> Option<News> {
     match text.strip_prefix(CHANGED) {
         None => text.parse().ok().map(|position| News::Head(Position::new(position))),
         Some("") => Some(News::Changed(Change::Any)),

@@ -21,14 +21,22 @@ use std::{
     time::Duration,
 };
 
-use deadpool::managed::{Manager, Metrics, PoolError, QueueMode, RecycleError, RecycleResult, TimeoutType};
+use deadpool::managed::{Manager, Metrics, PoolError, QueueMode, RecycleError, RecycleResult};
+use tokio::{
+    sync::{OwnedSemaphorePermit, Semaphore},
+    time::timeout,
+};
 use tokio_postgres::{Client, Error, Statement};
 use umbel_core::store::StoreError;
 
-pub(super) use self::lease::{Abandoned, Lease};
+pub(super) use self::{
+    lease::{Abandoned, Lease},
+    sharing::driver,
+};
 use super::{
     PostgresOptions,
     hosts::Unopened,
+    news::Listening,
     recent::Recent,
     target::{Driving, Target},
 };
@@ -40,8 +48,11 @@ const POOL_WAIT: Duration = Duration::from_secs(10);
 #[derive(Debug)]
 pub(super) struct Pool {
     connections: deadpool::managed::Pool<Opener>,
+    /// As many as there are connections. Whoever has one waits for nobody who has one.
+    places: Arc<Semaphore>,
     /// Begins a transaction with what a connection has set otherwise. `None` where connections have it.
     begin: Option<String>,
+    listening: Arc<Listening>,
 }
 
 /// Opens the pool's connections, and tells which may be used again.
@@ -77,6 +88,7 @@ impl Pool {
     /// # Errors
     /// When the options are none.
     pub(super) fn new(target: &Target, options: &PostgresOptions) -> Result<Self, StoreError> {
+        let listening = Arc::new(Listening::new(target));
         let target = target.with_statement_timeout(options.statement_timeout);
         let limit = target.connect_timeout();
         let begin = target.is_pooled().then(|| format!("BEGIN; {}", target.local_settings()));
@@ -87,21 +99,26 @@ impl Pool {
             server: AtomicUsize::new(0),
             home: Mutex::default(),
         };
+        let max_connections = options.max_connections.max(1);
         let connections = deadpool::managed::Pool::builder(opener)
             .runtime(deadpool::Runtime::Tokio1)
-            .max_size(options.max_connections.max(1))
+            .max_size(max_connections)
             // The last one that was used is the one that knows the statements, and whose server has them at hand.
             .queue_mode(QueueMode::Lifo)
-            .wait_timeout(Some(POOL_WAIT))
             .create_timeout(Some(limit))
             .build()
             .map_err(|error| StoreError::Failed { reason: error.to_string() })?;
-        Ok(Self { connections, begin })
+        Ok(Self { connections, places: Arc::new(Semaphore::new(max_connections)), begin, listening })
     }
 
     /// How every statement's transaction begins, where nothing outlives it.
     pub(super) fn begin(&self) -> Option<&str> {
         self.begin.as_deref()
+    }
+
+    /// Hears what is told to the stores of the pool, on a connection beside it.
+    pub(super) const fn listening(&self) -> &Arc<Listening> {
+        &self.listening
     }
 
     /// From now on this thread, whose runtime must be its own, uses no connection that another one drives.
@@ -116,8 +133,36 @@ impl Pool {
         target: &Arc<Target>,
         abandoned: Abandoned,
     ) -> Result<Lease, StoreError> {
+        let place = self.place(target).await?;
         let pooled = self.connections.get().await.map_err(|error| no_connection(target, &error))?;
-        Ok(Lease::new(pooled, Arc::clone(target), abandoned))
+        Ok(Lease::new(pooled, place, Arc::clone(target), abandoned))
+    }
+
+    /// Waits for a place. While all who have one wait for a server that is away, whoever waits for them is told what they are told.
+    async fn place(&self, target: &Target) -> Result<OwnedSemaphorePermit, StoreError> {
+        let busy = "all connections are busy; raise store.max_connections if that lasts";
+        let freed = Arc::clone(&self.places).acquire_owned();
+        tokio::select! {
+            biased;
+            place = timeout(POOL_WAIT, freed) => match place {
+                Ok(place) => place.map_err(|closed| unavailable(target, &closed.to_string())),
+                Err(_elapsed) => Err(match target.attempts().failure() {
+                    Some(unopened) => unopened.explain(target.place()),
+                    None => unavailable(target, busy),
+                }),
+            },
+            unopened = self.away(target) => Err(unopened.explain(target.place())),
+        }
+    }
+
+    /// Why nobody has a connection, once an attempt to open one fails.
+    async fn away(&self, target: &Target) -> Unopened {
+        loop {
+            let unopened = target.attempts().next_failure().await;
+            if self.connections.status().size == 0 {
+                return unopened;
+            }
+        }
     }
 }
 
@@ -160,11 +205,11 @@ impl Manager for Opener {
 
     async fn create(&self) -> Result<Pooled, Unopened> {
         let server = self.server.load(Ordering::SeqCst);
-        let driver = if self.is_shared() { sharing::driver() } else { None };
+        let driver = self.is_shared().then(driver).and_then(Result::ok);
         let mut opening = pin!(self.target.connect());
         let opened = poll_fn(|context| {
             // Where a socket is opened and a task spawned, there they stay.
-            let _there = driver.map(tokio::runtime::Handle::enter);
+            let _there = driver.as_ref().map(tokio::runtime::Handle::enter);
             opening.as_mut().poll(context)
         });
         let (client, driving) = opened.await?;
@@ -190,14 +235,13 @@ impl Manager for Opener {
 }
 
 fn no_connection(target: &Target, error: &PoolError<Unopened>) -> StoreError {
-    let unavailable =
-        |what: &str| StoreError::Unavailable { reason: format!("PostgreSQL at {}: {what}", target.place()) };
     match error {
         PoolError::Backend(unopened) => unopened.explain(target.place()),
-        PoolError::Timeout(TimeoutType::Wait) => {
-            unavailable("all connections are busy; raise store.max_connections if that lasts")
-        }
-        PoolError::Timeout(_) => unavailable("no answer in time"),
-        other => unavailable(&other.to_string()),
+        PoolError::Timeout(_) => unavailable(target, "no answer in time"),
+        other => unavailable(target, &other.to_string()),
     }
+}
+
+fn unavailable(target: &Target, what: &str) -> StoreError {
+    StoreError::Unavailable { reason: format!("PostgreSQL at {}: {what}", target.place()) }
 }

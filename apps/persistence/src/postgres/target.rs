@@ -2,29 +2,25 @@
 
 use std::{fmt, sync::Arc, time::Duration};
 
-use futures_util::future::poll_fn;
-use tokio::{
-    sync::{broadcast, watch},
-    task::JoinHandle,
+use futures_util::{
+    StreamExt as _,
+    stream::{self, BoxStream},
 };
+use tokio::task::JoinHandle;
 use tokio_postgres::{
-    AsyncMessage, Client, Config, Error,
+    AsyncMessage, Client, Config, Error, Notification,
     config::{Host, SslMode},
 };
 use tokio_postgres_rustls::MakeRustlsConnect;
-use umbel_core::{Position, store::StoreError, subscription::Change};
+use umbel_core::store::StoreError;
 
-use crate::{
-    adapter::News,
-    postgres::{
-        PostgresOptions,
-        attempts::{self, Attempts},
-        error::{Kind, describe, kind, store_error},
-        hosts::{self, Unopened},
-        news::heard,
-        sql::Schema,
-        tls::{self, Verify},
-    },
+use crate::postgres::{
+    PostgresOptions,
+    attempts::{self, Attempts},
+    error::{Kind, describe, kind, store_error},
+    hosts::{self, Unopened},
+    sql::Schema,
+    tls::{self, Verify},
 };
 
 /// How long sent data may stay unacknowledged before the connection counts as lost, unless the URL says.
@@ -46,21 +42,15 @@ pub(super) struct Target {
     connect_timeout: Duration,
     /// Whether a pooler in transaction mode is between, so that nothing outlives a transaction.
     pooled: bool,
+    /// The part of the place that all schemas have in common.
+    database: String,
     place: String,
     /// What is set on a new connection, or at the beginning of a transaction.
     settings: String,
 }
 
-/// What was heard on a connection that listens.
-pub(super) struct Heard {
-    /// The last position.
-    pub(super) heads: watch::Receiver<Position>,
-    /// Changes of subscriptions.
-    pub(super) changes: broadcast::Receiver<Change>,
-}
-
-/// Changes of subscriptions that were heard and wait to be passed on; beyond that, all count as changed.
-const CHANGES_MAX: usize = 64;
+/// What a connection is notified of, until it ends. The connection works while it is asked for the next one.
+pub(super) type Notifications = BoxStream<'static, Result<Notification, Error>>;
 
 /// Drives a connection until it is dropped.
 #[derive(Debug)]
@@ -85,15 +75,20 @@ impl Target {
             config.application_name("umbel");
         }
         let tls = tls::connector(ssl.verify, ssl.root_certificates.as_deref()).map_err(failed)?;
-        let place = place(&config, schema);
+        let (database, place) = (database(&config), place(&config, schema));
         let hosts = hosts::each(&config, hosts::says_which(url));
         let (attempts, settings) = (Attempts::at(url), SETTINGS.to_owned());
-        Ok(Self { hosts, tls, attempts, connect_timeout, pooled, place, settings })
+        Ok(Self { hosts, tls, attempts, connect_timeout, pooled, database, place, settings })
     }
 
     /// Host, port, database and schema; never a password.
     pub(super) fn place(&self) -> &str {
         &self.place
+    }
+
+    /// The same for all stores of the database.
+    pub(super) fn of_all_schemas(&self) -> Self {
+        Self { place: self.database.clone(), ..self.clone() }
     }
 
     /// Whether nothing outlives a transaction: no setting, no prepared statement.
@@ -119,6 +114,11 @@ impl Target {
         let limited = self.with_statement_timeout(options.statement_timeout);
         let limit_ms = options.connect_timeout.as_millis().max(1);
         Self { settings: format!("{}; SET lock_timeout = {limit_ms}", limited.settings), ..limited }
+    }
+
+    /// The attempts to connect to its server.
+    pub(super) fn attempts(&self) -> &Attempts {
+        &self.attempts
     }
 
     /// How long opening a connection may take, with the wait for its turn.
@@ -168,30 +168,22 @@ impl Target {
         self.attempts.make(opening).await
     }
 
-    /// A new connection that listens to a channel, with what is heard there, until the connection ends.
+    /// A new connection for listening, with what it is notified of.
     ///
     /// # Errors
     /// As [`Target::open`].
-    pub(super) async fn listen(&self, channel: &str) -> Result<(Client, Heard, Driving), StoreError> {
+    pub(super) async fn listen(&self) -> Result<(Client, Notifications), StoreError> {
         let connect = async |mut config: Config| {
             // It waits for ever, and whoever looks at the server's sessions shall see for what.
             config.application_name(format!("{} listener", config.get_application_name().unwrap_or("umbel")));
             let (client, mut connection) = config.connect(self.tls.clone()).await?;
-            let (tell, heads) = watch::channel(Position::START);
-            let (tell_change, changes) = broadcast::channel(CHANGES_MAX);
-            let driving = Driving(Some(tokio::spawn(async move {
-                while let Some(Ok(message)) = poll_fn(|context| connection.poll_message(context)).await {
-                    let AsyncMessage::Notification(news) = message else { continue };
-                    match heard(news.payload()) {
-                        Some(News::Head(position)) => drop(tell.send_replace(position)),
-                        // Whoever listened may have gone.
-                        Some(News::Changed(change)) => drop(tell_change.send(change)),
-                        None => {}
-                    }
-                }
-            })));
-            client.batch_execute(&format!("{}; LISTEN \"{channel}\"", self.settings)).await?;
-            Ok((client, Heard { heads, changes }, driving))
+            let messages = stream::poll_fn(move |context| connection.poll_message(context));
+            let notified = messages.filter_map(async |message| match message {
+                Ok(AsyncMessage::Notification(notification)) => Some(Ok(notification)),
+                Ok(_) => None,
+                Err(error) => Some(Err(error)),
+            });
+            Ok((client, notified.boxed()))
         };
         let opening = Box::pin(hosts::first(&self.hosts, self.connect_timeout, connect));
         self.attempts.make(opening).await.map_err(|unopened| unopened.explain(&self.place))
@@ -242,8 +234,12 @@ pub(super) fn place_of(url: &str, schema: &Schema) -> Result<String, String> {
 }
 
 fn place(config: &Config, schema: &Schema) -> String {
+    format!("{} schema {}", database(config), schema.name())
+}
+
+fn database(config: &Config) -> String {
     let database = config.get_dbname().or_else(|| config.get_user()).unwrap_or("its default database");
-    format!("{}/{database} schema {}", hosts::names(config).join(","), schema.name())
+    format!("{}/{database}", hosts::names(config).join(","))
 }
 
 #[derive(Debug)]

@@ -9,7 +9,7 @@ use std::{
 };
 
 use deadpool::managed::Object;
-use tokio::runtime::Handle;
+use tokio::{runtime::Handle, sync::OwnedSemaphorePermit};
 use tokio_postgres::Error;
 
 use super::{Opener, Pooled};
@@ -31,11 +31,18 @@ pub(in crate::postgres) struct Lease {
     pooled: Option<Object<Opener>>,
     target: Arc<Target>,
     abandoned: Abandoned,
+    /// Given back after the connection.
+    _place: OwnedSemaphorePermit,
 }
 
 impl Lease {
-    pub(super) fn new(pooled: Object<Opener>, target: Arc<Target>, abandoned: Abandoned) -> Self {
-        Self { pooled: Some(pooled), target, abandoned }
+    pub(super) fn new(
+        pooled: Object<Opener>,
+        place: OwnedSemaphorePermit,
+        target: Arc<Target>,
+        abandoned: Abandoned,
+    ) -> Self {
+        Self { pooled: Some(pooled), target, abandoned, _place: place }
     }
 
     /// The last statement was answered: the connection is free for the next one.

@@ -3,7 +3,7 @@
 use std::{
     future::pending,
     io,
-    sync::{Arc, Mutex, OnceLock, PoisonError, Weak, atomic::Ordering},
+    sync::{Arc, Mutex, PoisonError, Weak, atomic::Ordering},
     thread,
 };
 
@@ -19,8 +19,8 @@ type Key = (String, PostgresOptions);
 /// The pools in use. They go with the last store that uses them.
 static POOLS: Mutex<Vec<(Key, Weak<Pool>)>> = Mutex::new(Vec::new());
 
-/// Drives the connections of all shared pools.
-static DRIVER: OnceLock<Handle> = OnceLock::new();
+/// Drives the connections of all shared pools, and those that listen for the stores of one.
+static DRIVER: Mutex<Option<Handle>> = Mutex::new(None);
 
 impl Pool {
     /// The pool of a URL in this process, with these options; `target` is one of the stores there.
@@ -38,9 +38,7 @@ impl Pool {
         pools.retain(|(_, pool)| pool.strong_count() > 0);
         let found = pools.iter().find(|(known, _)| *known == key).and_then(|(_, pool)| pool.upgrade());
         if let Some(pool) = found {
-            start_driver().map_err(|error| StoreError::Failed {
-                reason: format!("no thread for the connections that stores share: {error}"),
-            })?;
+            driver()?;
             pool.connections.manager().shared.store(true, Ordering::SeqCst);
             return Ok(pool);
         }
@@ -50,19 +48,26 @@ impl Pool {
     }
 }
 
-/// The runtime that drives connections of several stores; there is one once a pool is shared.
-pub(super) fn driver() -> Option<&'static Handle> {
-    DRIVER.get()
+/// The runtime that drives what may belong to several stores, on a thread that belongs to none of them. There is one from when it is
+/// first asked for.
+///
+/// # Errors
+/// When there is no thread to be had.
+pub(in crate::postgres) fn driver() -> Result<Handle, StoreError> {
+    let mut driver = DRIVER.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(handle) = &*driver {
+        return Ok(handle.clone());
+    }
+    let started = start().map_err(|error| StoreError::Failed {
+        reason: format!("no thread for the connections that stores share: {error}"),
+    })?;
+    Ok(driver.insert(started).clone())
 }
 
-/// Called under the lock of the pools, so that there is one.
-fn start_driver() -> io::Result<()> {
-    if driver().is_none() {
-        let runtime = Builder::new_current_thread().enable_all().build()?;
-        let handle = runtime.handle().clone();
-        let drive = move || runtime.block_on(pending::<()>());
-        thread::Builder::new().name("umbel-postgres".into()).spawn(drive)?;
-        drop(DRIVER.set(handle));
-    }
-    Ok(())
+fn start() -> io::Result<Handle> {
+    let runtime = Builder::new_current_thread().enable_all().build()?;
+    let handle = runtime.handle().clone();
+    let drive = move || runtime.block_on(pending::<()>());
+    thread::Builder::new().name("umbel-postgres".into()).spawn(drive)?;
+    Ok(handle)
 }

@@ -69,11 +69,12 @@ async fn reaches(head: &mut watch::Receiver<Position>, position: u64) {
     head.wait_for(|head| head.get() >= position).await.unwrap();
 }
 
-/// Backends that listen for this schema, and have looked at its head.
+/// Backends that listen for this schema.
 async fn listeners(client: &Client, schema: &TestSchema) -> Vec<i32> {
     let ask = "SELECT pid FROM pg_stat_activity
-               WHERE application_name = 'umbel listener' AND state = 'idle' AND query LIKE '%\"' || $1 || '\".log%'";
-    client.query(ask, &[&schema.name()]).await.unwrap().iter().map(|row| row.get(0)).collect()
+               WHERE application_name = 'umbel listener' AND state = 'idle' AND query = $1";
+    let listens = format!("LISTEN \"{}\";", channel(&Schema::new(schema.name()).unwrap()));
+    client.query(ask, &[&listens]).await.unwrap().iter().map(|row| row.get(0)).collect()
 }
 
 /// The one that listens, as soon as there is one.
@@ -115,9 +116,10 @@ fn after_an_outage_nothing_waits_for_the_next_append() {
         let client = client(schema.url()).await;
         let silent = adapter(&schema, PostgresOptions { listen: false, ..options() }).await;
         let (there, _there) = process(adapter(&schema, options()).await, NEVER_MS).await;
-        let mut head = there.head();
+        let (mut head, mut changes) = (there.head(), there.changes());
         for position in 1..=3 {
             let listener = listener(&client, &schema).await;
+            assert_eq!(changes.recv().await.unwrap(), Change::Any, "the head was asked for before");
             append(&silent, to("a", Any)).await.unwrap();
             assert_eq!(head.borrow_and_update().get(), position - 1, "nobody has told it");
             client.execute("SELECT pg_terminate_backend($1)", &[&listener]).await.unwrap();

@@ -9,6 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use futures_util::future::join_all;
 use tokio::sync::watch;
 use umbel_core::{
     CommandId, EventId, ExpectedVersion, Json, Position, Timestamp, Version,
@@ -389,4 +390,35 @@ async fn a_server_that_is_away_is_not_stormed() {
     server.start_again().unwrap();
     append(&adapter, to("a", ExpectedVersion::Any)).await.unwrap();
     adapter.status().await.unwrap();
+}
+
+/// OP-19: while a server is away, refusing or silent, those who find no room in the pool are told so as soon as those who have it are, in
+/// the same words; nobody is told that connections are busy.
+#[tokio::test]
+async fn who_waits_for_a_connection_is_told_that_the_server_is_away() {
+    const ASKING: usize = 40;
+    let server = Server::start().unwrap();
+    let connect_timeout = Duration::from_millis(500);
+    let options = PostgresOptions { max_connections: 2, connect_timeout, ..silent() };
+    let adapter = Postgres::connect(server.url(), "away", options).await.unwrap();
+    adapter.status().await.unwrap();
+    server.stop().unwrap();
+    for (is_silent, says) in [(false, "refused"), (true, "no answer within 500ms")] {
+        let stand_in = if is_silent { Some(TcpListener::bind(host(&server)).unwrap()) } else { None };
+        // The last attempt was of another kind.
+        adapter.status().await.unwrap_err();
+        let begun = Instant::now();
+        for told in join_all((0..ASKING).map(|_| adapter.status())).await {
+            let error = told.unwrap_err();
+            assert!(matches!(&error, StoreError::Unavailable { reason } if reason.contains(says)), "{error}");
+        }
+        // Far sooner than by two at a time.
+        assert!(begun.elapsed() < Duration::from_secs(5), "{:?}", begun.elapsed());
+        drop(stand_in);
+    }
+    server.start_again().unwrap();
+    while adapter.status().await.is_err() {}
+    for served in join_all((0..ASKING).map(|_| adapter.status())).await {
+        served.unwrap();
+    }
 }

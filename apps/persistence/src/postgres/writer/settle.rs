@@ -1,5 +1,9 @@
 //! Groups that did not go through at once: what the database will not take as a whole is stored one by one, and what was
 //! under way when a connection was lost is settled on the next one. What comes next after each attempt is said by [`Resolution`].
+//!
+//! Where there is no connection its pause and that of [all who connect](crate::postgres::attempts) pass at the same time, from the
+//! same failure on; so the longer one counts. Neither can do without its own: the one knows nothing of others who connect, the other
+//! nothing of a connection that opens and is of no use.
 
 use std::{slice, time::Duration};
 
