@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
 use umbel_bus::DispatchOptions;
-use umbel_core::CommandId;
+use umbel_core::{Command, CommandId};
 use umbel_host::{App, AskError, DispatchError, Handling, Outcome};
 use uuid::Uuid;
 
@@ -137,6 +138,40 @@ fn a_repeated_command_of_a_function_gets_its_first_reply() {
         }
         let (one, other) = (world.bus.dispatch(grace()).await, world.bus.dispatch(grace()).await);
         assert_ne!(one.unwrap().reply, other.unwrap().reply, "who chose no id has asked twice");
+    });
+}
+
+/// Opens two accounts, and says so.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+struct OpenTwo;
+
+impl Command for OpenTwo {
+    const NAME: &'static str = "desk.open_two";
+    type Reply = String;
+    type Rejection = No;
+}
+
+async fn open_two(handling: Handling, _: OpenTwo) -> Result<String, DispatchError<No>> {
+    let to = vec!["ada".to_owned(), "grace".to_owned()];
+    let sum = handling.dispatch(Scatter { to, amount: 7 }).await?;
+    handling.dispatch(deposit("fees", 1)).await?;
+    handling.dispatch(deposit("fees", 2)).await?;
+    Ok(format!("opened with {sum}"))
+}
+
+/// CM-12 for a function whose part is a function's: neither takes the other's parts, nor its reply, for its own.
+#[test]
+fn a_function_that_dispatches_to_a_function_is_told_apart_from_it() {
+    run(async {
+        let apps = [bank::app(), App::new("desk").command(open_two)];
+        let world = World::with(&Arc::default(), &apps, settings()).await;
+        for repeated in [false, true] {
+            let done = world.bus.dispatch_with(OpenTwo, with_id(1)).await.unwrap();
+            assert_eq!((done.reply.as_str(), done.repeated), ("opened with 14", repeated));
+        }
+        for (account, events) in [("ada", 1), ("grace", 1), ("fees", 2)] {
+            assert_eq!(world.history(account).await.len(), events, "{account}");
+        }
     });
 }
 
