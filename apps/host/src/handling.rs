@@ -12,7 +12,7 @@ use umbel_bus::{
 use umbel_core::{Command, CommandId, EventName, Position, Timestamp, store::AppendError};
 use uuid::Uuid;
 
-use crate::{ids::Ids, read_models::ReadModels};
+use crate::{deciding::carried_out_before, ids::Ids, read_models::ReadModels};
 
 /// The surroundings of one command: read models, fresh ids, and the way to dispatch what it breaks down into.
 /// Cheap to clone.
@@ -53,6 +53,24 @@ impl Handling {
         context.returning = Returning::Reply;
         let outcome = self.bus.dispatch_in(command, context).await;
         self.end(part, outcome)
+    }
+
+    /// The reply to the command that is dispatched next, if that was carried out when this one came before: then it counts as dispatched, and
+    /// must not be again. For what is not found any more because it was carried out, such as under a name that it changed. `None` where
+    /// this one comes for the first time, or its caller chose no id.
+    ///
+    /// # Errors
+    /// When the store does not answer, or the next one was no `C`, or one that a function carries out.
+    pub async fn done_before<C: Command>(&self) -> Result<Option<C::Reply>, DispatchError<C::Rejection>> {
+        let (part, context) = self.begin();
+        let store = self.bus.store().by(context.deadline);
+        match carried_out_before::<C>(&store, &context).await.transpose() {
+            Some(outcome) => self.end(part, outcome).map(Some),
+            None => {
+                self.written().parts.remove(&part);
+                Ok(None)
+            }
+        }
     }
 
     /// Plans a command for later: in the same conversation, and once, however often this one is repeated.

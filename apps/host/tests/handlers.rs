@@ -9,7 +9,7 @@ use umbel_host::{App, AskError, DispatchError, Handling, Outcome};
 use uuid::Uuid;
 
 use crate::{
-    bank::{self, Broken, GetBalance, No, Open, Scatter, Transfer, deposit},
+    bank::{self, Broken, Deposit, GetBalance, No, Open, Scatter, Transfer, deposit},
     world::*,
 };
 
@@ -159,7 +159,7 @@ async fn open_two(handling: Handling, _: OpenTwo) -> Result<String, DispatchErro
     Ok(format!("opened with {sum}"))
 }
 
-/// CM-12 for a function whose part is a function's: neither takes the other's parts, nor its reply, for its own.
+/// CM-14 for a function whose part is a function's: neither takes the other's parts, nor its reply, for its own.
 #[test]
 fn a_function_that_dispatches_to_a_function_is_told_apart_from_it() {
     run(async {
@@ -172,6 +172,39 @@ fn a_function_that_dispatches_to_a_function_is_told_apart_from_it() {
         for (account, events) in [("ada", 1), ("grace", 1), ("fees", 2)] {
             assert_eq!(world.history(account).await.len(), events, "{account}");
         }
+    });
+}
+
+/// CM-14: given a function that was interrupted once it had dispatched, when it comes again, then it learns what it was answered; what comes
+/// anew, or under no id of its caller's, was never dispatched.
+#[test]
+fn a_function_that_comes_again_learns_what_it_was_answered() {
+    async fn resume(handling: Handling, command: Open) -> Result<Uuid, DispatchError<No>> {
+        let deposit = deposit(&command.account, command.amount);
+        let sum = match handling.done_before::<Deposit>().await? {
+            Some(sum) => sum,
+            None => handling.dispatch(deposit.clone()).await?,
+        };
+        // Of the next one nothing is known.
+        assert_eq!(handling.done_before::<Deposit>().await?, None);
+        handling.dispatch(deposit).await?;
+        Ok(Uuid::from_u128(u128::try_from(sum).unwrap()))
+    }
+    run(async {
+        let store = Arc::<Rigged>::default();
+        let world = World::with(&store, &[bank::app(), App::new("desk").command(resume)], settings()).await;
+        let ada = || Open { account: "ada".into(), amount: 2 };
+        store.faults.fail_appends_after(1, 1);
+        let half = world.bus.dispatch_with(ada(), with_id(1)).await;
+        assert!(matches!(half, Err(DispatchError::Timeout { outcome: Outcome::Unknown, .. })), "{half:?}");
+        world.bus.dispatch(deposit("ada", 10)).await.unwrap();
+        let whole = world.bus.dispatch_with(ada(), with_id(1)).await.unwrap();
+        assert_eq!((whole.reply, whole.repeated), (Uuid::from_u128(2), true), "the first deposit was of 2");
+        assert_eq!(whole.position.map(|position| position.get()), Some(3));
+        for options in [with_id(2), DispatchOptions::default()] {
+            assert!(!world.bus.dispatch_with(ada(), options).await.unwrap().repeated);
+        }
+        assert_eq!(world.history("ada").await.len(), 3 + 2 * 2);
     });
 }
 
