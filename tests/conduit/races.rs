@@ -1,9 +1,10 @@
 //! What happens at once, and what is sent again.
 
 use serde_json::json;
+use umbel_testkit::postgres::execute;
 
 use super::on_every_store;
-use crate::support::{Client, Store, Umbel};
+use crate::support::{Client, Store, StorePlace, Umbel};
 
 /// CD-03, CD-04: of many who want one name at once, one gets it; who was refused can take another.
 #[test]
@@ -185,4 +186,25 @@ fn an_edit_and_a_deletion_that_come_again_are_answered_as_they_were() {
         assert_eq!((delete(), ada.get("/api/articles/twice").status), (204, 200));
         assert_eq!(ada.get(&format!("/api/articles/{kept}")).status, 200);
     });
+}
+
+/// CM-14 over HTTP: given a deletion whose reply was never kept, as when the process ends in between, when the request comes again, then it has
+/// succeeded; without the key there is no such article.
+#[test]
+fn a_deletion_that_was_interrupted_is_no_unknown_article() {
+    const KEY: &str = "0190f5e2-8a4b-7c3d-9e1f-2a3b4c5d6e72";
+    let umbel = Umbel::new(Store::postgres());
+    let running = umbel.run();
+    let ada = running.client().register("ada");
+    let path = format!("/api/articles/{}", ada.publish("Once", &[]));
+    let again = ada.with_idempotency_key(KEY);
+    assert_eq!(again.delete(&path).status, 204);
+    let StorePlace { url, schema } = umbel.place();
+    // A kept reply has its position beside it; what the article itself answered stays.
+    let forget = format!(
+        "DO $$ BEGIN DELETE FROM {schema}.commands WHERE reply->'position' IS NOT NULL; \
+         IF NOT FOUND THEN RAISE 'no reply was kept'; END IF; END $$"
+    );
+    execute(&url, &forget).unwrap();
+    assert_eq!((again.delete(&path).status, ada.delete(&path).status), (204, 404));
 }

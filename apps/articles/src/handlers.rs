@@ -6,7 +6,7 @@ use umbel_host::{AskError, DispatchError, Handling, ReadModels};
 use uuid::Uuid;
 
 use crate::{
-    article::{EditAs, PublishAs, Remove},
+    article::{EditAs, EditReply, PublishAs, Remove},
     list::{ArticleDocument, SlugDocument},
     queries, rules,
     slug::{self, Candidate},
@@ -32,20 +32,12 @@ pub(crate) async fn publish(
 /// only want the same, and links to the article stay good.
 pub(crate) async fn edit(handling: Handling, edit: Edit) -> Result<Article, DispatchError<Rejection>> {
     rules::check_edit(&edit).map_err(|invalid| DispatchError::Rejected(invalid.into()))?;
-    let article = found(handling.models(), &edit.slug).await?;
-    let base = edit.title.as_deref().map(slug::slugify);
-    let moved = base.filter(|base| *base != slug::slugify(&article.title));
-    let command = EditAs { article_id: article.id, slug: None, numbers_used: None, edit: edit.clone() };
-    let reply = match moved {
-        None => handling.dispatch(command).await?,
-        Some(base) => {
-            under_free_slug(&handling, &base, article.id, |Candidate { slug, numbers_used }| EditAs {
-                slug: Some(slug),
-                numbers_used,
-                ..command.clone()
-            })
-            .await?
+    let (article, reply) = match queries::article_under(handling.models(), &edit.slug).await? {
+        Some(article) => {
+            let reply = edit_found(&handling, &edit, &article).await?;
+            (article, reply)
         }
+        None => edited_before(&handling).await?,
     };
     // What the read model shows once it has followed: to wait for it here would make an edit that is stored fail.
     let article = ArticleDocument {
@@ -60,15 +52,45 @@ pub(crate) async fn edit(handling: Handling, edit: Edit) -> Result<Article, Disp
     Ok(queries::with_author(handling.models(), article).await?)
 }
 
-/// Deletes the article. What was said about it follows, by [`Farewell`](crate::comments::Farewell).
-pub(crate) async fn delete(handling: Handling, command: Delete) -> Result<(), DispatchError<Rejection>> {
-    let article_id = found(handling.models(), &command.slug).await?.id;
-    handling.dispatch(Remove { article_id, editor_id: command.editor_id }).await
+async fn edit_found(
+    handling: &Handling,
+    edit: &Edit,
+    article: &ArticleDocument,
+) -> Result<EditReply, DispatchError<Rejection>> {
+    let base = edit.title.as_deref().map(slug::slugify);
+    let moved = base.filter(|base| *base != slug::slugify(&article.title));
+    let command = EditAs { article_id: article.id, slug: None, numbers_used: None, edit: edit.clone() };
+    let Some(base) = moved else { return handling.dispatch(command).await };
+    under_free_slug(handling, &base, article.id, |Candidate { slug, numbers_used }| EditAs {
+        slug: Some(slug),
+        numbers_used,
+        ..command.clone()
+    })
+    .await
 }
 
-async fn found(models: &ReadModels, slug: &str) -> Result<ArticleDocument, DispatchError<Rejection>> {
-    let article = queries::article_under(models, slug).await?;
-    article.ok_or(DispatchError::Rejected(Rejection::UnknownArticle))
+/// What this edit has led to already, if it is why the article is not where it was.
+async fn edited_before(
+    handling: &Handling,
+) -> Result<(ArticleDocument, EditReply), DispatchError<Rejection>> {
+    let reply = handling.done_before::<EditAs>().await?.ok_or_else(unknown)?;
+    let article = queries::article_under(handling.models(), &reply.slug).await?;
+    Ok((article.ok_or_else(unknown)?, reply))
+}
+
+/// Deletes the article. What was said about it follows, by [`Farewell`](crate::comments::Farewell).
+pub(crate) async fn delete(handling: Handling, command: Delete) -> Result<(), DispatchError<Rejection>> {
+    match queries::article_under(handling.models(), &command.slug).await? {
+        Some(article) => {
+            handling.dispatch(Remove { article_id: article.id, editor_id: command.editor_id }).await
+        }
+        // It may be why there is none.
+        None => handling.done_before::<Remove>().await?.ok_or_else(unknown),
+    }
+}
+
+fn unknown() -> DispatchError<Rejection> {
+    DispatchError::Rejected(Rejection::UnknownArticle)
 }
 
 /// Tries slugs until one is free. The claim decides, in the append; what the read model knows only saves tries.

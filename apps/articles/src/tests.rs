@@ -1,10 +1,11 @@
 //! The app as a whole: what becomes of an article that is deleted, whatever happens meanwhile.
 
 use contracts::{
-    articles::{Delete, Publish},
-    comments::{AddComment, DiscussionClosed},
+    articles::{Delete, Edit, Publish, Rejection},
+    comments::{AddComment, DeleteComment, DiscussionClosed},
 };
-use umbel_host::DispatchOptions;
+use umbel_core::{Command, CommandId};
+use umbel_host::{DispatchError, DispatchOptions, Dispatched, Outcome};
 use umbel_testing::{TestUmbrella, run};
 use uuid::Uuid;
 
@@ -23,6 +24,65 @@ async fn discussed(umbrella: &TestUmbrella) -> (Uuid, String) {
     let (slug, body) = (article.slug, "Is line 4 right?".to_owned());
     umbrella.dispatch(AddComment { slug: slug.clone(), author_id: ADA, body }).await;
     (article.article_id, slug)
+}
+
+/// Dispatches under this id.
+async fn dispatch_as<C: Command>(
+    umbrella: &TestUmbrella,
+    id: u128,
+    command: C,
+) -> Result<Dispatched<C::Reply>, DispatchError<C::Rejection>> {
+    let options = DispatchOptions::default().command_id(CommandId(Uuid::from_u128(id)));
+    umbrella.bus().dispatch_with(command, options).await
+}
+
+/// The same for one that is carried out and whose reply is then not kept: its outcome is unknown, and everything has followed it.
+async fn interrupted<C: Command>(umbrella: &TestUmbrella, id: u128, command: C) {
+    umbrella.fail_appends_after(1, u32::MAX);
+    let lost = dispatch_as(umbrella, id, command).await.map(|_| ());
+    assert!(matches!(lost, Err(DispatchError::Timeout { outcome: Outcome::Unknown, .. })), "{}", C::NAME);
+    umbrella.fail_appends(0);
+    umbrella.settled().await;
+}
+
+/// CM-14: what ended before its reply was kept, and is not found any more where it was, is answered as carried out when it comes again.
+#[test]
+fn what_was_carried_out_is_no_unknown_article_when_it_comes_again() {
+    run(async {
+        let umbrella = TestUmbrella::of(crate::app()).await;
+        let (_, slug) = discussed(&umbrella).await;
+        let edit = Edit {
+            slug: slug.clone(),
+            editor_id: ADA,
+            title: Some("Note H".into()),
+            description: None,
+            body: None,
+            tags: None,
+        };
+        interrupted(&umbrella, 1, edit.clone()).await;
+        let edited = dispatch_as(&umbrella, 1, edit.clone()).await.unwrap();
+        assert_eq!((edited.reply.summary.slug.as_str(), edited.repeated), ("note-h", true));
+        assert_eq!(edited.reply.body, "Step by step.");
+
+        let slug = edited.reply.summary.slug;
+        let add = AddComment { slug: slug.clone(), author_id: ADA, body: "Line 5".into() };
+        interrupted(&umbrella, 2, add.clone()).await;
+        let take_back = DeleteComment { slug: slug.clone(), number: 1, editor_id: ADA };
+        interrupted(&umbrella, 3, take_back.clone()).await;
+        let delete = Delete { slug, editor_id: ADA };
+        interrupted(&umbrella, 4, delete.clone()).await;
+        assert_eq!(dispatch_as(&umbrella, 2, add).await.unwrap().reply.number, 2);
+        assert!(dispatch_as(&umbrella, 3, take_back).await.unwrap().repeated);
+        assert!(dispatch_as(&umbrella, 4, delete.clone()).await.unwrap().repeated);
+        assert_eq!(
+            umbrella.rejected(delete).await,
+            Rejection::UnknownArticle,
+            "without the id it is another one"
+        );
+        // The edit's reply was kept when it came again.
+        assert_eq!(dispatch_as(&umbrella, 1, edit).await.unwrap().reply.summary.slug, "note-h");
+        umbrella.stop().await;
+    });
 }
 
 /// CD-09, PM-04: given an umbrella that ends between the deletion of an article and what follows from it, before or after any of what that

@@ -12,7 +12,7 @@ use umbel_bus::{
 use umbel_core::{Command, Query};
 use umbel_supervision::{Drain, Tether, Worker};
 
-use crate::{handling::Handling, kept::Keeping, read_models::ReadModels, settings::HostSettings};
+use crate::{handling::Handling, ids::Ids, kept::Keeping, read_models::ReadModels, settings::HostSettings};
 
 /// Answers calls of kind `K` with the function `F`.
 pub(crate) struct HandlerHost<K, F> {
@@ -131,8 +131,9 @@ where
         }
         let place = self.gate.enter(self, context);
         let (handler, deadline) = (self.handler.clone(), dispatch.deadline);
-        let keeping = Keeping::of(&self.bus.store(), &dispatch);
-        let handling = Handling::new(self.bus.clone(), dispatch);
+        let ids = Ids::of(dispatch.command_id, C::NAME);
+        let keeping = Keeping::of(&self.bus.store(), &dispatch, ids.reply());
+        let handling = Handling::new(self.bus.clone(), dispatch, ids);
         Box::pin(async move {
             let answer = timeout_at(deadline, carry_out(handler, handling, command, keeping)).await;
             drop(place);

@@ -9,10 +9,10 @@ use umbel_bus::{
     Bus, DispatchContext, DispatchError, Dispatched, Outcome, Returning, ScheduleError, ScheduleId,
     ScheduleOptions, When, edge,
 };
-use umbel_core::{Command, CommandId, EventName, Position, Timestamp, schedule::derived, store::AppendError};
+use umbel_core::{Command, CommandId, EventName, Position, Timestamp, store::AppendError};
 use uuid::Uuid;
 
-use crate::read_models::ReadModels;
+use crate::{deciding::carried_out_before, ids::Ids, read_models::ReadModels};
 
 /// The surroundings of one command: read models, fresh ids, and the way to dispatch what it breaks down into.
 /// Cheap to clone.
@@ -20,6 +20,7 @@ use crate::read_models::ReadModels;
 pub struct Handling {
     bus: Bus,
     context: DispatchContext,
+    ids: Ids,
     models: ReadModels,
     written: Arc<Mutex<Written>>,
 }
@@ -35,10 +36,10 @@ struct Written {
 }
 
 impl Handling {
-    pub(crate) fn new(bus: Bus, context: DispatchContext) -> Self {
+    pub(crate) fn new(bus: Bus, context: DispatchContext, ids: Ids) -> Self {
         let models = ReadModels::new(bus.store(), context.deadline);
         let written = Written { events: Some(Vec::new()), ..Written::default() };
-        Self { bus, context, models, written: Arc::new(Mutex::new(written)) }
+        Self { bus, context, ids, models, written: Arc::new(Mutex::new(written)) }
     }
 
     /// Dispatches a command as part of this one: same conversation, same deadline, and so deterministic an id that
@@ -47,23 +48,29 @@ impl Handling {
     /// # Errors
     /// See [`DispatchError`].
     pub async fn dispatch<C: Command>(&self, command: C) -> Result<C::Reply, DispatchError<C::Rejection>> {
-        let mut context = self.context.clone();
-        let part = self.begin_part();
-        context.command_id = self.part_id(part);
+        let (part, mut context) = self.begin();
         // What the caller wants back is wanted of the whole.
         context.returning = Returning::Reply;
         let outcome = self.bus.dispatch_in(command, context).await;
-        let mut written = self.written();
-        let dispatched = outcome.inspect_err(|_| {
-            written.parts.remove(&part);
-        })?;
-        written.position = written.position.max(dispatched.position);
-        written.repeated |= dispatched.repeated;
-        match (&mut written.events, dispatched.events) {
-            (Some(events), Some(more)) => events.extend(more),
-            _ => written.events = None,
+        self.end(part, outcome)
+    }
+
+    /// The reply to the command that is dispatched next, if that was carried out when this one came before: then it counts as dispatched, and
+    /// must not be again. For what is not found any more because it was carried out, such as under a name that it changed. `None` where
+    /// this one comes for the first time, or its caller chose no id.
+    ///
+    /// # Errors
+    /// When the store does not answer, or the next one was no `C`, or one that a function carries out.
+    pub async fn done_before<C: Command>(&self) -> Result<Option<C::Reply>, DispatchError<C::Rejection>> {
+        let (part, context) = self.begin();
+        let store = self.bus.store().by(context.deadline);
+        match carried_out_before::<C>(&store, &context).await.transpose() {
+            Some(outcome) => self.end(part, outcome).map(Some),
+            None => {
+                self.written().parts.remove(&part);
+                Ok(None)
+            }
         }
-        Ok(dispatched.reply)
     }
 
     /// Plans a command for later: in the same conversation, and once, however often this one is repeated.
@@ -77,8 +84,7 @@ impl Handling {
         options: ScheduleOptions,
     ) -> Result<ScheduleId, ScheduleError> {
         let part = self.begin_part();
-        // Not the part's id itself: under that a command is looked for that is carried out now.
-        let once = CommandId(derived(self.part_id(part).0, 0));
+        let once = self.ids.plan(part);
         let metadata = self.context.metadata.clone().caused_by(self.context.command_id.0);
         let planned = self.bus.schedule(command, when, options.in_context(&metadata).once(once)).await;
         planned.inspect_err(|_| {
@@ -151,19 +157,37 @@ impl Handling {
         error
     }
 
+    /// A part, and what it is dispatched with.
+    fn begin(&self) -> (u32, DispatchContext) {
+        let part = self.begin_part();
+        (part, DispatchContext { command_id: self.ids.part(part), ..self.context.clone() })
+    }
+
+    /// Takes into account what became of a part.
+    fn end<R, E>(
+        &self,
+        part: u32,
+        outcome: Result<Dispatched<R>, DispatchError<E>>,
+    ) -> Result<R, DispatchError<E>> {
+        let mut written = self.written();
+        let dispatched = outcome.inspect_err(|_| {
+            written.parts.remove(&part);
+        })?;
+        written.position = written.position.max(dispatched.position);
+        written.repeated |= dispatched.repeated;
+        match (&mut written.events, dispatched.events) {
+            (Some(events), Some(more)) => events.extend(more),
+            _ => written.events = None,
+        }
+        Ok(dispatched.reply)
+    }
+
     /// Takes the lowest free number: the n-th part after n others, also when several are under way at once.
     fn begin_part(&self) -> u32 {
         let mut written = self.written();
         let part = (0..).find(|part| !written.parts.contains(part)).unwrap_or(u32::MAX);
         written.parts.insert(part);
         part
-    }
-
-    /// The first part carries the command's own id; the others carry one that depends on that and their number only.
-    fn part_id(&self, part: u32) -> CommandId {
-        /// An odd 128-bit number, so that multiples of it differ: the golden ratio's fraction.
-        const STEP: u128 = 0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835;
-        CommandId(Uuid::from_u128(self.context.command_id.0.as_u128() ^ STEP.wrapping_mul(part.into())))
     }
 
     fn written(&self) -> MutexGuard<'_, Written> {

@@ -1,6 +1,6 @@
 //! The reply of a command that a function carries out, kept for when the command comes again.
 //!
-//! Its parts are commands with ids and kept replies of their own. That of the whole is recorded, under an id that depends on the command's, once
+//! Its parts are commands with ids and kept replies of their own. That of the whole is recorded, under an id of its own, once
 //! the function has answered. A crash in between lets the function run again, with its parts' first replies: no part happens twice, and then
 //! there is a reply that is kept.
 
@@ -8,7 +8,6 @@ use serde::{Deserialize, Serialize};
 use umbel_bus::{DispatchContext, DispatchError, Dispatched, Store};
 use umbel_core::{
     Command, CommandId, Json, Position,
-    schedule::derived,
     store::{Append, Appended, CommandRecord},
 };
 
@@ -28,11 +27,8 @@ struct Kept<R> {
 }
 
 impl Keeping {
-    /// `None` for a command that cannot come again.
-    pub(crate) fn of(store: &Store, context: &DispatchContext) -> Option<Self> {
-        /// Not the number of a plan: see [`Handling::schedule`](crate::Handling::schedule).
-        const REPLY: u64 = 1;
-        let id = CommandId(derived(context.command_id.0, REPLY));
+    /// Under this id; `None` for a command that cannot come again.
+    pub(crate) fn of(store: &Store, context: &DispatchContext, id: CommandId) -> Option<Self> {
         context.idempotent.then(|| Self { store: store.clone().by(context.deadline), id })
     }
 

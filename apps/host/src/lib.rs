@@ -24,6 +24,7 @@ mod event_handler;
 mod exit;
 mod handler;
 mod handling;
+mod ids;
 mod inline;
 mod kept;
 mod listening;

@@ -2,13 +2,14 @@
 
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
 use umbel_bus::DispatchOptions;
-use umbel_core::CommandId;
+use umbel_core::{Command, CommandId};
 use umbel_host::{App, AskError, DispatchError, Handling, Outcome};
 use uuid::Uuid;
 
 use crate::{
-    bank::{self, Broken, GetBalance, No, Open, Scatter, Transfer, deposit},
+    bank::{self, Broken, Deposit, GetBalance, No, Open, Scatter, Transfer, deposit},
     world::*,
 };
 
@@ -137,6 +138,73 @@ fn a_repeated_command_of_a_function_gets_its_first_reply() {
         }
         let (one, other) = (world.bus.dispatch(grace()).await, world.bus.dispatch(grace()).await);
         assert_ne!(one.unwrap().reply, other.unwrap().reply, "who chose no id has asked twice");
+    });
+}
+
+/// Opens two accounts, and says so.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+struct OpenTwo;
+
+impl Command for OpenTwo {
+    const NAME: &'static str = "desk.open_two";
+    type Reply = String;
+    type Rejection = No;
+}
+
+async fn open_two(handling: Handling, _: OpenTwo) -> Result<String, DispatchError<No>> {
+    let to = vec!["ada".to_owned(), "grace".to_owned()];
+    let sum = handling.dispatch(Scatter { to, amount: 7 }).await?;
+    handling.dispatch(deposit("fees", 1)).await?;
+    handling.dispatch(deposit("fees", 2)).await?;
+    Ok(format!("opened with {sum}"))
+}
+
+/// CM-14 for a function whose part is a function's: neither takes the other's parts, nor its reply, for its own.
+#[test]
+fn a_function_that_dispatches_to_a_function_is_told_apart_from_it() {
+    run(async {
+        let apps = [bank::app(), App::new("desk").command(open_two)];
+        let world = World::with(&Arc::default(), &apps, settings()).await;
+        for repeated in [false, true] {
+            let done = world.bus.dispatch_with(OpenTwo, with_id(1)).await.unwrap();
+            assert_eq!((done.reply.as_str(), done.repeated), ("opened with 14", repeated));
+        }
+        for (account, events) in [("ada", 1), ("grace", 1), ("fees", 2)] {
+            assert_eq!(world.history(account).await.len(), events, "{account}");
+        }
+    });
+}
+
+/// CM-14: given a function that was interrupted once it had dispatched, when it comes again, then it learns what it was answered; what comes
+/// anew, or under no id of its caller's, was never dispatched.
+#[test]
+fn a_function_that_comes_again_learns_what_it_was_answered() {
+    async fn resume(handling: Handling, command: Open) -> Result<Uuid, DispatchError<No>> {
+        let deposit = deposit(&command.account, command.amount);
+        let sum = match handling.done_before::<Deposit>().await? {
+            Some(sum) => sum,
+            None => handling.dispatch(deposit.clone()).await?,
+        };
+        // Of the next one nothing is known.
+        assert_eq!(handling.done_before::<Deposit>().await?, None);
+        handling.dispatch(deposit).await?;
+        Ok(Uuid::from_u128(u128::try_from(sum).unwrap()))
+    }
+    run(async {
+        let store = Arc::<Rigged>::default();
+        let world = World::with(&store, &[bank::app(), App::new("desk").command(resume)], settings()).await;
+        let ada = || Open { account: "ada".into(), amount: 2 };
+        store.faults.fail_appends_after(1, 1);
+        let half = world.bus.dispatch_with(ada(), with_id(1)).await;
+        assert!(matches!(half, Err(DispatchError::Timeout { outcome: Outcome::Unknown, .. })), "{half:?}");
+        world.bus.dispatch(deposit("ada", 10)).await.unwrap();
+        let whole = world.bus.dispatch_with(ada(), with_id(1)).await.unwrap();
+        assert_eq!((whole.reply, whole.repeated), (Uuid::from_u128(2), true), "the first deposit was of 2");
+        assert_eq!(whole.position.map(|position| position.get()), Some(3));
+        for options in [with_id(2), DispatchOptions::default()] {
+            assert!(!world.bus.dispatch_with(ada(), options).await.unwrap().repeated);
+        }
+        assert_eq!(world.history("ada").await.len(), 3 + 2 * 2);
     });
 }
 

@@ -8,8 +8,8 @@ use contracts::{
         AddComment, AddCommentReply, COMMENTS_LISTED_MAX, Comment, DeleteComment, ListComments, Rejection,
     },
 };
+use umbel_core::Command;
 use umbel_host::{AskError, DispatchError, Handling, ReadModels};
-use uuid::Uuid;
 
 use super::{
     discussion::{Say, TakeBack},
@@ -24,8 +24,10 @@ pub(crate) async fn add(
     let AddComment { slug, author_id, body } = command;
     Invalid::check([("body", rules::comment(&body))])
         .map_err(|invalid| DispatchError::Rejected(invalid.into()))?;
-    let article_id = article_id(handling.models(), &slug).await?;
-    handling.dispatch(Say { article_id, author_id, body }).await
+    match queries::article_under(handling.models(), &slug).await? {
+        Some(article) => handling.dispatch(Say { article_id: article.id, author_id, body }).await,
+        None => said_before::<Say>(&handling).await,
+    }
 }
 
 pub(crate) async fn delete(
@@ -33,8 +35,10 @@ pub(crate) async fn delete(
     command: DeleteComment,
 ) -> Result<(), DispatchError<Rejection>> {
     let DeleteComment { slug, number, editor_id } = command;
-    let article_id = article_id(handling.models(), &slug).await?;
-    handling.dispatch(TakeBack { article_id, number, editor_id }).await
+    match queries::article_under(handling.models(), &slug).await? {
+        Some(article) => handling.dispatch(TakeBack { article_id: article.id, number, editor_id }).await,
+        None => said_before::<TakeBack>(&handling).await,
+    }
 }
 
 /// Comments and their authors are joined at the moment of asking, as articles and theirs are.
@@ -54,7 +58,9 @@ pub(crate) async fn list(models: ReadModels, query: ListComments) -> Result<Opti
     Ok(Some(comments.into_iter().map(shown).collect()))
 }
 
-async fn article_id(models: &ReadModels, slug: &str) -> Result<Uuid, DispatchError<Rejection>> {
-    let article = queries::article_under(models, slug).await?;
-    article.map(|article| article.id).ok_or(DispatchError::Rejected(Rejection::UnknownArticle))
+/// What came before its article was moved or deleted is answered as it was.
+async fn said_before<C: Command<Rejection = Rejection>>(
+    handling: &Handling,
+) -> Result<C::Reply, DispatchError<Rejection>> {
+    handling.done_before::<C>().await?.ok_or(DispatchError::Rejected(Rejection::UnknownArticle))
 }

@@ -20,7 +20,7 @@ use std::{env, sync::OnceLock};
 
 pub use faults::{CuttingProxy, disconnect};
 pub use pooler::Pooler;
-pub use schema::TestSchema;
+pub use schema::{TestSchema, execute};
 pub use server::Server;
 
 /// Names a server to use instead of starting one: a `postgres://` URL of a role that may create schemas.

@@ -44,16 +44,24 @@ impl Drop for TestSchema {
     }
 }
 
-fn drop_schema(url: &str, name: &str) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    runtime.block_on(async {
+fn drop_schema(url: &str, name: &str) -> Result<(), String> {
+    let drop = format!(
+        "BEGIN; SET LOCAL client_min_messages = warning; SET LOCAL lock_timeout = '5s'; \
+         DROP SCHEMA IF EXISTS {name} CASCADE; COMMIT"
+    );
+    execute(url, &drop)
+}
+
+/// Executes statements, as an administrator would who knows better than the store; blocks until that is done.
+///
+/// # Errors
+/// When the server cannot be reached, or refuses.
+pub fn execute(url: &str, statements: &str) -> Result<(), String> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let executing = async {
         let (client, connection) = tokio_postgres::connect(url, tokio_postgres::NoTls).await?;
         tokio::spawn(connection);
-        let drop = format!(
-            "BEGIN; SET LOCAL client_min_messages = warning; SET LOCAL lock_timeout = '5s'; \
-             DROP SCHEMA IF EXISTS {name} CASCADE; COMMIT"
-        );
-        client.batch_execute(&drop).await?;
-        Ok(())
-    })
+        client.batch_execute(statements).await
+    };
+    runtime.map_err(|error| error.to_string())?.block_on(executing).map_err(|error| error.to_string())
 }
