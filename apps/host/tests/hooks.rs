@@ -149,8 +149,19 @@ async fn deposits(world: &World, amounts: &[i64]) {
 }
 
 async fn reset(world: &World) {
+    reset_to(world, Start::Origin).await;
+}
+
+async fn reset_to(world: &World, start: Start) {
     let subscription = SubscriptionName::new(Keeper::NAME).unwrap();
-    perform(world, Upkeep::ResetSubscription { subscription, start: Start::Origin }).await;
+    perform(world, Upkeep::ResetSubscription { subscription, start }).await;
+}
+
+/// Does something while nobody runs the handler.
+async fn meanwhile(store: &Arc<Rigged>, act: impl AsyncFnOnce(&World)) {
+    let world = World::with(store, &[bank::app()], settings()).await;
+    act(&world).await;
+    world.stop().await;
 }
 
 /// EH-12: given a reset, then the handler is told before anything comes again, and begins anew after that; one that refuses fails, and is
@@ -176,11 +187,108 @@ fn a_handler_is_told_of_a_reset_before_events_come_again() {
         assert_eq!(book.but_commits().split_off(9), [&refused[..], &again[..]].concat());
         world.stop().await;
 
-        // Who was not there is not told.
+        // It was told, which is stored.
         let (world, book) = start(&store).await;
         deposits(&world, &[4]).await;
         book.until_handled(1).await;
         assert_eq!(book.but_commits(), [Told::Begin, Told::Handle(4)]);
+        world.stop().await;
+    });
+}
+
+/// EH-12: given resets while nobody runs the handler, then it is told when it begins, once and before the first event, and not again when
+/// it begins later.
+#[test]
+fn a_handler_is_told_of_resets_while_it_was_down() {
+    on_every_store(async |store| {
+        let (world, book) = start(&store).await;
+        deposits(&world, &[1, 2]).await;
+        book.until_handled(2).await;
+        world.stop().await;
+        meanwhile(&store, async |world| {
+            reset(world).await;
+            reset(world).await;
+        })
+        .await;
+
+        let (world, book) = start(&store).await;
+        book.until_handled(2).await;
+        let begun = [Told::Begin, Told::Reset(2, 0), Told::Begin];
+        assert_eq!(book.but_commits(), [&begun[..], &[Told::Handle(1), Told::Handle(2)]].concat());
+        // While it runs it is told as ever.
+        reset(&world).await;
+        book.until_handled(4).await;
+        let again = [Told::Reset(3, 2), Told::Begin, Told::Handle(1), Told::Handle(2)];
+        assert_eq!(book.but_commits().split_off(5), again);
+        stored(&world, Keeper::NAME, Place::new(2)).await;
+        world.stop().await;
+
+        for amount in [3, 4] {
+            let (world, book) = start(&store).await;
+            deposits(&world, &[amount]).await;
+            book.until_committed(1).await;
+            assert_eq!(book.but_commits(), [Told::Begin, Told::Handle(amount)]);
+            world.stop().await;
+        }
+    });
+}
+
+/// EH-12: given a reset while nobody runs a handler, and a log in which nothing is for it, then it has been told nothing when it has passed
+/// that, and is told before the first event that is.
+#[test]
+fn a_handler_that_selects_few_events_is_told_before_the_first() {
+    on_every_store(async |store| {
+        let (world, book) = start(&store).await;
+        deposits(&world, &[1000]).await;
+        book.until_handled(1).await;
+        world.stop().await;
+        meanwhile(&store, async |world| reset_to(world, Start::Current).await).await;
+
+        for _ in 0..2 {
+            let (world, book) = start(&store).await;
+            for _ in 0..5 {
+                world.bus.dispatch(bank::withdraw("ada", 1)).await.unwrap();
+            }
+            let head = Place::from(*world.bus.head().borrow());
+            stored(&world, Keeper::NAME, head).await;
+            world.stop().await;
+            assert_eq!(book.all(), [Told::Begin]);
+        }
+        let (world, book) = start(&store).await;
+        deposits(&world, &[2]).await;
+        book.until_handled(1).await;
+        assert_eq!(book.but_commits(), [Told::Begin, Told::Reset(1, 0), Told::Begin, Told::Handle(2)]);
+        world.stop().await;
+    });
+}
+
+/// EH-12: given a handler that was told of a reset and ends before that is stored, then it is told once more, before anything is handled.
+#[test]
+fn a_handler_that_ends_before_its_reset_is_noted_is_told_again() {
+    on_every_store(async |store| {
+        let (world, book) = start(&store).await;
+        deposits(&world, &[1]).await;
+        book.until_handled(1).await;
+        world.stop().await;
+        meanwhile(&store, reset).await;
+
+        // It crashes each time it has been told.
+        store.subscriptions.notes_refused.store(u32::MAX, Ordering::SeqCst);
+        let (world, book) = start(&store).await;
+        book.until(|told| told.len() >= 4).await;
+        world.stop().await;
+        let told = book.all();
+        assert!(
+            told.starts_with(&[Told::Begin, Told::Reset(1, 0), Told::Begin, Told::Reset(1, 0)]),
+            "{told:?}"
+        );
+        assert!(!told.iter().any(|one| matches!(one, Told::Handle(_))), "{told:?}");
+
+        store.subscriptions.notes_refused.store(1, Ordering::SeqCst);
+        let (world, book) = start(&store).await;
+        book.until_handled(1).await;
+        let told = [Told::Begin, Told::Reset(1, 0)];
+        assert_eq!(book.but_commits(), [&told[..], &told, &[Told::Begin, Told::Handle(1)]].concat());
         world.stop().await;
     });
 }

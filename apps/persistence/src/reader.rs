@@ -12,10 +12,10 @@ use umbel_core::store::{
     ClaimLive, ClearOutbox, CountLetters, DeleteSnapshot, FindCommand, FindEvent, FindWork, GetDocuments,
     GetStatus, GetStreamInfo, KeepLeases, KeepNotices, LinkEvents, ListClaims, ListLetters, ListNotices,
     ListProjections, ListQueues, ListSnapshots, ListStreams, ListSubscriptions, LoadCheckpoint,
-    LoadDocuments, LoadSnapshot, OpenProjection, OpenSubscription, OpenTables, ParkLetters, Perform,
-    QueryDocuments, QueryTables, ReadAll, ReadDue, ReadInParts, ReadOutbox, ReadParkedKeys, ReadStream,
-    RemoveRetired, SaveCheckpoints, SaveProjection, SaveSnapshot, SaveTables, SettleLetters, StoreError,
-    SweepNotices, SwitchProjection, TakeLetters, VerifyStore,
+    LoadDocuments, LoadSnapshot, NoteResetsTold, OpenProjection, OpenSubscription, OpenTables, ParkLetters,
+    Perform, QueryDocuments, QueryTables, ReadAll, ReadDue, ReadInParts, ReadOutbox, ReadParkedKeys,
+    ReadStream, RemoveRetired, SaveCheckpoints, SaveProjection, SaveSnapshot, SaveTables, SettleLetters,
+    StoreError, SweepNotices, SwitchProjection, TakeLetters, VerifyStore,
 };
 use umbel_supervision::{Drain, Tether};
 
@@ -86,6 +86,7 @@ impl Reader {
             .answers::<OpenSubscription>(address.clone().recipient())
             .answers::<KeepLeases>(address.clone().recipient())
             .answers::<SaveCheckpoints>(address.clone().recipient())
+            .answers::<NoteResetsTold>(address.clone().recipient())
             .answers::<ListSubscriptions>(address.clone().recipient())
             .answers::<ParkLetters>(address.clone().recipient())
             .answers::<ReadParkedKeys>(address.clone().recipient())

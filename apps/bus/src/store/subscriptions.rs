@@ -3,9 +3,9 @@
 
 use umbel_core::{
     store::{
-        CountLetters, KeepLeases, Leases, Letter, LettersSettled, ListLetters, ListSubscriptions, OpenError,
-        OpenSubscription, ParkLetters, ReadParkedKeys, SaveCheckpoints, SettleLetters, StoreError,
-        SubscriptionState, TakeLetters,
+        CountLetters, KeepLeases, Leases, Letter, LettersSettled, ListLetters, ListSubscriptions,
+        NoteResetsTold, OpenError, OpenSubscription, ParkLetters, ReadParkedKeys, SaveCheckpoints,
+        SettleLetters, StoreError, SubscriptionState, TakeLetters,
     },
     subscription::Key,
 };
@@ -34,6 +34,14 @@ impl Store {
     /// # Errors
     /// See [`StoreError`].
     pub async fn save_checkpoints(&self, request: SaveCheckpoints) -> Result<Vec<u32>, StoreError> {
+        self.write(request).await
+    }
+
+    /// Notes how many resets of a subscription its handlers were told of; how many are noted then, if it is there.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    pub async fn note_resets_told(&self, request: NoteResetsTold) -> Result<Option<u64>, StoreError> {
         self.write(request).await
     }
 

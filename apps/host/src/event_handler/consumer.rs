@@ -8,11 +8,12 @@ use std::{
     time::{Duration, Instant},
 };
 
-use anyhow::{anyhow, bail};
+use anyhow::{Context, anyhow, bail};
 use futures_util::{FutureExt, future::poll_immediate};
 use tokio::{sync::watch, task::yield_now};
 use umbel_core::{
     Decoded, Place,
+    store::NoteResetsTold,
     subscription::{Key, Verdict as Settled},
 };
 use umbel_supervision::{Stopping, describe_panic};
@@ -28,7 +29,7 @@ use crate::subscription::{AckError, Delivered, Link, Saved, Subscriber, Taken, m
 /// Calls a handler for the events of one consumer.
 pub(super) struct Consumer<H> {
     handler: Option<H>,
-    /// How often the subscription had been reset when it was last given something.
+    /// How often the subscription had been reset when it was last given something; nothing until then.
     resets: Option<u64>,
     /// What it has handled and is not stored yet, if the handler wants to know.
     commits: Commits,
@@ -120,7 +121,7 @@ impl<H: EventHandler> Consumer<H> {
                 bail!("the subscription has ended: {}", subscriber.ended().unwrap_or_default())
             };
             let (events, number, taken) = batch.into_parts();
-            self.begin_anew_after_reset(&events).await?;
+            self.begin_anew_after_reset(&events, &subscriber.link).await?;
             if H::AFTER_COMMIT {
                 let now = saved.borrow_and_update().clone();
                 self.tell_commits(&now).await;
@@ -133,25 +134,40 @@ impl<H: EventHandler> Consumer<H> {
 
     /// What a handler knows is of the events that it was given: when they come again from the beginning, so does it, once it has undone
     /// what it wants to.
-    async fn begin_anew_after_reset(&mut self, events: &[Delivered]) -> anyhow::Result<()> {
+    async fn begin_anew_after_reset(&mut self, events: &[Delivered], link: &Link) -> anyhow::Result<()> {
         let Some(now) = events.iter().map(|delivered| delivered.resets).max() else { return Ok(()) };
-        if self.resets.is_some_and(|before| before < now) {
+        let told = match self.resets {
+            Some(told) => told,
+            None if now > 0 => self.note_resets_told(link, 0).await?,
+            None => now,
+        };
+        if told < now {
             tracing::info!(handler = H::NAME, "its subscription was reset; it begins anew");
             self.commits.forget();
             let handler = self.handler().await?;
-            let told = AssertUnwindSafe(async { handler.before_reset(now).await }).catch_unwind().await;
+            let heard = AssertUnwindSafe(async { handler.before_reset(now).await }).catch_unwind().await;
             self.handler = None;
-            match told {
+            match heard {
                 Ok(Ok(())) => {}
                 Ok(Err(error)) => bail!("{} cannot begin anew after a reset: {error}", H::NAME),
                 Err(panic) => {
                     bail!("{} panicked before a reset: {}", H::NAME, describe_panic(&*panic))
                 }
             }
+            self.note_resets_told(link, now).await?;
         }
         self.resets = Some(now);
         self.around.resets.tell((H::NAME, self.around.number), now);
         Ok(())
+    }
+
+    /// Notes how many resets it was told of, for those who begin later; of how many it is known then that somebody was.
+    async fn note_resets_told(&self, link: &Link, told: u64) -> anyhow::Result<u64> {
+        let (subscription, incarnation) = (link.name.clone(), link.told.incarnation);
+        let request = NoteResetsTold { subscription, incarnation, told };
+        let noted = self.around.start.bus().store().note_resets_told(request).await;
+        let noted = noted.with_context(|| format!("cannot note what {} was told of resets", H::NAME))?;
+        noted.with_context(|| format!("subscription {} is there no more", H::NAME))
     }
 
     /// An event was handled.

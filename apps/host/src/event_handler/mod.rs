@@ -92,8 +92,11 @@ pub trait EventHandler: Sized + 'static {
     /// number to all that are called for one reset.
     ///
     /// Each of several concurrent consumers is called, in each process that has some, when its own next event comes; by then another one may
-    /// have handled what comes again. What they share is marked by `resets`, or the handler has one partition and one consumer. A process
-    /// that was down when the reset happened is not called; [`HandlerContext::is_replay`] tells it of the events that come again.
+    /// have handled what comes again. What they share is marked by `resets`, or the handler has one partition and one consumer.
+    ///
+    /// It is stored that it was called. So a consumer that begins is called, too, if nobody was since the reset, such as when all processes
+    /// were down; and not if somebody was. It is called at least once for each reset, or once for several: after a crash before that is
+    /// stored once more.
     ///
     /// # Errors
     /// Why that is not possible. Then its worker fails, and it is called again before anything is handled.

@@ -247,10 +247,10 @@ impl Registry {
     ) -> Result<(Live, Door), SubscribeError> {
         let (spec, store) = (Arc::new(spec), bus.store());
         let backend = Backend { store, spec: Arc::clone(&spec) };
-        let (begin, kept_as) = open(&backend, &options).await?;
+        let (begin, told) = open(&backend, &options).await?;
         let (commands, heard) = mpsc::channel(COMMANDS_MAX);
         let (running, is_running) = watch::channel(());
-        let (told, ended) = (Arc::new(Told::of(kept_as)), Arc::<OnceLock<String>>::default());
+        let (told, ended) = (Arc::new(told), Arc::<OnceLock<String>>::default());
         let live = Live {
             source: spec.source.clone(),
             options: options.clone(),
@@ -296,8 +296,8 @@ impl Registry {
     }
 }
 
-/// Opens a durable subscription, or resolves where a transient one begins. And what it is kept as.
-async fn open(backend: &Backend, options: &Options) -> Result<(Begin, Arc<str>), SubscribeError> {
+/// Opens a durable subscription, or resolves where a transient one begins. And what there is to tell of it before it runs.
+async fn open(backend: &Backend, options: &Options) -> Result<(Begin, Told), SubscribeError> {
     let spec = &backend.spec;
     if options.durable {
         let stream = match &spec.source {
@@ -313,14 +313,15 @@ async fn open(backend: &Backend, options: &Options) -> Result<(Begin, Arc<str>),
         };
         // What is stored counts.
         let kept = backend.store.open_subscription(request).await?;
-        return Ok((Begin::Kept { incarnation: kept.incarnation }, kept.kept_as.into()));
+        let incarnation = kept.incarnation;
+        return Ok((Begin::Kept { incarnation }, Told::of(kept.kept_as.into(), incarnation)));
     }
     let after = match spec.start {
         Start::Origin => Place::START,
         Start::Current => backend.head().await?,
         Start::After(place) => place,
     };
-    Ok((Begin::After(after), spec.name.as_str().into()))
+    Ok((Begin::After(after), Told::of(spec.name.as_str().into(), 0)))
 }
 
 impl Live {

@@ -41,6 +41,8 @@ pub(crate) type Saved = BTreeMap<u32, Place>;
 pub(crate) struct Told {
     /// The name that what follows from its events is kept under.
     pub(crate) kept_as: Arc<str>,
+    /// Which one of its name it is, if it is kept.
+    pub(crate) incarnation: u64,
     pub(crate) consumers: AtomicU64,
     pub(crate) counters: Mutex<Counters>,
     pub(crate) head: AtomicU64,
@@ -54,8 +56,8 @@ pub(crate) struct Told {
 }
 
 impl Told {
-    pub(crate) fn of(kept_as: Arc<str>) -> Self {
-        Self { kept_as, ..Self::default() }
+    pub(crate) fn of(kept_as: Arc<str>, incarnation: u64) -> Self {
+        Self { kept_as, incarnation, ..Self::default() }
     }
 
     /// For those who wait for it.

@@ -72,6 +72,8 @@ pub(crate) struct Subscriptions {
     pub(crate) lost_parks: AtomicU32,
     /// So many settled letters to come are stored, and their answers lost.
     pub(crate) lost_settles: AtomicU32,
+    /// So many resets to come that were told are not noted.
+    pub(crate) notes_refused: AtomicU32,
     /// How often stored subscriptions were looked up.
     pub(crate) lists: AtomicU32,
     /// How often checkpoints were to be saved.
@@ -250,6 +252,9 @@ impl Intercept for Rigging {
                 | Call::SaveCheckpoints
                 | Call::ParkLetters
                 | Call::SettleLetters => refuse(subscriptions.down.load(Ordering::SeqCst), "to refuse")?,
+                Call::NoteResetsTold { told: 1.. } => {
+                    refuse(take(&subscriptions.notes_refused), "to refuse")?;
+                }
                 Call::ListSubscriptions => drop(subscriptions.lists.fetch_add(1, Ordering::SeqCst)),
                 _ => {}
             }

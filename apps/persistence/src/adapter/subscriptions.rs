@@ -7,9 +7,9 @@ use futures_util::future::BoxFuture;
 use umbel_core::{
     Timestamp,
     store::{
-        CountLetters, KeepLeases, Leases, Letter, LettersSettled, ListLetters, ListSubscriptions, OpenError,
-        OpenSubscription, ParkLetters, Process, ReadParkedKeys, SaveCheckpoints, SettleLetters, StoreError,
-        SubscriptionState, TakeLetters, TellProcess,
+        CountLetters, KeepLeases, Leases, Letter, LettersSettled, ListLetters, ListSubscriptions,
+        NoteResetsTold, OpenError, OpenSubscription, ParkLetters, Process, ReadParkedKeys, SaveCheckpoints,
+        SettleLetters, StoreError, SubscriptionState, TakeLetters, TellProcess,
     },
     subscription::Key,
 };
@@ -30,6 +30,9 @@ pub trait Subscriptions: Send + Sync + 'static {
 
     /// Moves checkpoints forward; the partitions that were refused, in order, each once.
     fn save_checkpoints(&self, request: SaveCheckpoints) -> BoxFuture<'_, Result<Vec<u32>, StoreError>>;
+
+    /// Notes how many resets were told, never fewer than before nor more than there were; how many are noted then.
+    fn note_resets_told(&self, request: NoteResetsTold) -> BoxFuture<'_, Result<Option<u64>, StoreError>>;
 
     /// A page of the subscriptions, by name.
     fn list_subscriptions(

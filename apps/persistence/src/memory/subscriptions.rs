@@ -11,9 +11,9 @@ use umbel_core::{
     Position, StreamName, Timestamp, Version,
     store::{
         Act, Checkpoint, CountLetters, KeepLeases, LeaseState, Leases, Letter, LettersSettled, ListLetters,
-        ListSubscriptions, OpenError, OpenSubscription, ParkLetters, PartitionState, PerformError, Process,
-        ReadParkedKeys, SaveCheckpoints, SettleLetters, StoreError, SubscriptionState, TakeLetters,
-        TellProcess,
+        ListSubscriptions, NoteResetsTold, OpenError, OpenSubscription, ParkLetters, PartitionState,
+        PerformError, Process, ReadParkedKeys, SaveCheckpoints, SettleLetters, StoreError, SubscriptionState,
+        TakeLetters, TellProcess,
     },
     subscription::{Key, NodeId, Start, SubscriptionName},
     version::Place,
@@ -32,6 +32,8 @@ pub(super) struct Subscription {
     paused: bool,
     /// How often it was reset.
     resets: u64,
+    /// How many resets were told.
+    resets_told: u64,
     created_at: Timestamp,
     /// The epoch that its partitions began with, which no earlier one of its name had.
     incarnation: u64,
@@ -91,6 +93,19 @@ impl Subscriptions for Memory {
                 }
             }
             Ok(refused.into_iter().collect())
+        })
+    }
+
+    fn note_resets_told(&self, request: NoteResetsTold) -> BoxFuture<'_, Result<Option<u64>, StoreError>> {
+        Box::pin(async move {
+            let mut state = self.state();
+            let subscription = state.subscriptions.get_mut(&request.subscription);
+            let asked = subscription.filter(|there| there.incarnation == request.incarnation);
+            Ok(asked.map(|subscription| {
+                subscription.resets_told =
+                    subscription.resets_told.max(request.told.min(subscription.resets));
+                subscription.resets_told
+            }))
         })
     }
 
@@ -178,6 +193,7 @@ impl State {
             start,
             paused: false,
             resets: 0,
+            resets_told: 0,
             created_at: now,
             incarnation: epoch,
             members: BTreeMap::new(),

@@ -16,7 +16,7 @@ use crate::postgres::{
 };
 
 /// In order, each once published never changed.
-pub(super) const MIGRATIONS: [(i32, &str, &str); 7] = [
+pub(super) const MIGRATIONS: [(i32, &str, &str); 8] = [
     (1, "log", include_str!("migrations/0001_log.sql")),
     (2, "append", include_str!("migrations/0002_append.sql")),
     (3, "documents", include_str!("migrations/0003_documents.sql")),
@@ -24,6 +24,7 @@ pub(super) const MIGRATIONS: [(i32, &str, &str); 7] = [
     (5, "extras", include_str!("migrations/0005_extras.sql")),
     (6, "subscriptions", include_str!("migrations/0006_subscriptions.sql")),
     (7, "letters", include_str!("migrations/0007_letters.sql")),
+    (8, "resets_told", include_str!("migrations/0008_resets_told.sql")),
 ];
 
 const BOOKKEEPING: &str = r"
@@ -132,11 +133,12 @@ pub(super) async fn migrations(
 pub(super) fn made() -> Vec<(String, &'static str)> {
     let texts = MIGRATIONS.iter().map(|(_, _, text)| *text).chain([BOOKKEEPING]);
     let statements = texts.flat_map(|text| text.split("CREATE ").skip(1));
+    // What is replaced was made before.
+    let statements = statements.filter(|statement| !statement.starts_with("OR REPLACE"));
     let thing = |statement: &'static str| {
         let (what, rest) = statement.split_once("{schema}.")?;
         let name = rest.split(|c: char| !c.is_alphanumeric() && c != '_').next()?;
-        let words =
-            what.split_whitespace().filter(|word| !["OR", "REPLACE", "IF", "NOT", "EXISTS"].contains(word));
+        let words = what.split_whitespace().filter(|word| !["IF", "NOT", "EXISTS"].contains(word));
         let kind = words.map(str::to_lowercase).collect::<Vec<_>>().join(" ");
         Some((kind, name))
     };

@@ -8,9 +8,9 @@ use futures_util::future::BoxFuture;
 use umbel_core::{
     Timestamp,
     store::{
-        CountLetters, KeepLeases, Leases, Letter, LettersSettled, ListLetters, ListSubscriptions, OpenError,
-        OpenSubscription, ParkLetters, Process, ReadParkedKeys, SaveCheckpoints, SettleLetters, StoreError,
-        SubscriptionState, TakeLetters, TellProcess,
+        CountLetters, KeepLeases, Leases, Letter, LettersSettled, ListLetters, ListSubscriptions,
+        NoteResetsTold, OpenError, OpenSubscription, ParkLetters, Process, ReadParkedKeys, SaveCheckpoints,
+        SettleLetters, StoreError, SubscriptionState, TakeLetters, TellProcess,
     },
     subscription::{Change, Key, Start},
 };
@@ -39,6 +39,10 @@ impl Subscriptions for Postgres {
 
     fn save_checkpoints(&self, request: SaveCheckpoints) -> BoxFuture<'_, Result<Vec<u32>, StoreError>> {
         Box::pin(self.reader.save_checkpoints(request))
+    }
+
+    fn note_resets_told(&self, request: NoteResetsTold) -> BoxFuture<'_, Result<Option<u64>, StoreError>> {
+        Box::pin(self.reader.note_resets_told(request))
     }
 
     fn list_subscriptions(

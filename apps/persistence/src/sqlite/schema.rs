@@ -32,6 +32,7 @@ pub(super) const MIGRATIONS: &[Migration] = &[
     Migration { number: 2, name: "read_models", sql: include_str!("migrations/0002_read_models.sql") },
     Migration { number: 3, name: "extras", sql: include_str!("migrations/0003_extras.sql") },
     Migration { number: 4, name: "subscriptions", sql: include_str!("migrations/0004_subscriptions.sql") },
+    Migration { number: 5, name: "resets_told", sql: include_str!("migrations/0005_resets_told.sql") },
 ];
 
 /// Opens the file for writing, creating it and its directories, and brings its schema up to date. A file that is

@@ -9,9 +9,9 @@ use futures_util::future::BoxFuture;
 use umbel_core::{
     Timestamp,
     store::{
-        CountLetters, KeepLeases, Leases, Letter, LettersSettled, ListLetters, ListSubscriptions, OpenError,
-        OpenSubscription, ParkLetters, Process, ReadParkedKeys, SaveCheckpoints, SettleLetters, StoreError,
-        SubscriptionState, TakeLetters, TellProcess,
+        CountLetters, KeepLeases, Leases, Letter, LettersSettled, ListLetters, ListSubscriptions,
+        NoteResetsTold, OpenError, OpenSubscription, ParkLetters, Process, ReadParkedKeys, SaveCheckpoints,
+        SettleLetters, StoreError, SubscriptionState, TakeLetters, TellProcess,
     },
     subscription::Key,
 };
@@ -43,6 +43,10 @@ impl Subscriptions for Sqlite {
 
     fn save_checkpoints(&self, request: SaveCheckpoints) -> BoxFuture<'_, Result<Vec<u32>, StoreError>> {
         Box::pin(self.write(move |writer| leases::save_checkpoints(writer, &request)))
+    }
+
+    fn note_resets_told(&self, request: NoteResetsTold) -> BoxFuture<'_, Result<Option<u64>, StoreError>> {
+        Box::pin(self.write(move |writer| leases::note_resets_told(writer, &request)))
     }
 
     fn list_subscriptions(

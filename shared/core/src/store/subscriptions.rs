@@ -132,6 +132,18 @@ pub struct Checkpoint {
     pub place: Place,
 }
 
+/// Notes how many resets of a subscription those who handle its events were told of: never fewer than are noted, nor more than there were.
+/// With 0 it only asks. One that is made begins with none of either; where both differ, somebody is still to be told.
+#[derive(Clone, Debug)]
+pub struct NoteResetsTold {
+    /// Of which subscription.
+    pub subscription: SubscriptionName,
+    /// Which one of that name, see [`KeepLeases::incarnation`].
+    pub incarnation: u64,
+    /// How many they were told of.
+    pub told: u64,
+}
+
 /// Reads what is kept of subscriptions, in the order of their names.
 #[derive(Clone, Debug)]
 pub struct ListSubscriptions {
@@ -299,6 +311,13 @@ impl Request for KeepLeases {
 impl Request for SaveCheckpoints {
     const NAME: &'static str = "store.save_checkpoints";
     type Answer = Vec<u32>;
+    type Error = StoreError;
+}
+
+/// The answer says how many are noted then. `None`: the subscription is there no more.
+impl Request for NoteResetsTold {
+    const NAME: &'static str = "store.note_resets_told";
+    type Answer = Option<u64>;
     type Error = StoreError;
 }
 

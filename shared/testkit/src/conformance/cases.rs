@@ -252,6 +252,7 @@ macro_rules! store_conformance {
             a_paused_subscription_keeps_its_leases,
             a_reset_begins_elsewhere,
             a_reset_leaves_how_far_it_had_come,
+            resets_that_were_told_are_noted,
             a_stream_deleted_for_good_begins_anew_for_its_followers,
             a_deleted_subscription_begins_anew,
             a_renamed_subscription_goes_on,

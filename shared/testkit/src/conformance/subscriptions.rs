@@ -6,8 +6,8 @@ use tokio::task::JoinSet;
 use umbel_core::{
     ExpectedVersion::Any,
     store::{
-        Act, Checkpoint, KeepLeases, Lease, Leases, LetterFilter, ListSubscriptions, OpenError,
-        OpenSubscription, PARTITIONS_MAX, ParkLetters, PerformError, ReadParkedKeys, Removal,
+        Act, Checkpoint, KeepLeases, Lease, Leases, LetterFilter, ListSubscriptions, NoteResetsTold,
+        OpenError, OpenSubscription, PARTITIONS_MAX, ParkLetters, PerformError, ReadParkedKeys, Removal,
         SOURCE_MAX_BYTES, SaveCheckpoints, SettleLetters, TakeLetters,
     },
     subscription::{Settling, Start},
@@ -212,6 +212,45 @@ pub async fn a_reset_leaves_how_far_it_had_come<S: StoreUnderTest>(store: S) {
     let anew = store.ask(KeepLeases { incarnation, ..of_node("s", 1) }).await.unwrap();
     assert_eq!(anew.resets, 0);
     assert!(anew.partitions.iter().all(|one| one.handled == place(0)), "{anew:?}");
+}
+
+/// EH-12: of how many resets was told is noted once and for all, goes along with another name and is nobody else's. With each reset, also
+/// because its stream is gone, one more is to be told.
+pub async fn resets_that_were_told_are_noted<S: StoreUnderTest>(store: S) {
+    let events = Events::default();
+    put(&store, events.append("a", Any, 2)).await;
+    let open = |subscription: &str| OpenSubscription { stream: Some(stream("a")), ..to_log(subscription) };
+    let incarnation = store.ask(open("s")).await.unwrap().incarnation;
+    let ask = |subscription: &str, incarnation, told| {
+        store.ask(NoteResetsTold { subscription: name(subscription), incarnation, told })
+    };
+    assert_eq!(ask("s", incarnation, 0).await, Ok(Some(0)));
+    assert_eq!(ask("s", incarnation, 1).await, Ok(Some(0)), "there was none yet");
+    for _ in 0..2 {
+        act(&store, &events, Act::ResetSubscription { subscription: name("s"), start: Start::Origin }).await;
+    }
+    let (expected, removal) = (Any, Removal::Hard);
+    act(&store, &events, Act::DeleteStream { stream: stream("a"), expected, removal }).await;
+    for (told, noted) in [(0, 0), (1, 1), (1, 1), (0, 1), (2, 2), (1, 2), (9, 3), (u64::MAX, 3), (0, 3)] {
+        assert_eq!(ask("s", incarnation, told).await, Ok(Some(noted)), "{told}");
+    }
+    assert_eq!(ask("s", incarnation + 1, 0).await, Ok(None));
+    assert_eq!(ask("t", incarnation, 0).await, Ok(None));
+
+    act(&store, &events, Act::ResetSubscription { subscription: name("s"), start: Start::Current }).await;
+    act(&store, &events, Act::RenameSubscription { subscription: name("s"), to: name("t") }).await;
+    let renamed = store.ask(open("t")).await.unwrap().incarnation;
+    let leases = store.ask(KeepLeases { incarnation: renamed, ..of_node("t", 1) }).await.unwrap();
+    assert_eq!(leases.resets, 4);
+    assert_eq!(ask("t", renamed, 0).await, Ok(Some(3)));
+    assert_eq!(ask("t", renamed, 4).await, Ok(Some(4)));
+    let anew = store.ask(open("s")).await.unwrap().incarnation;
+    assert_eq!(ask("s", incarnation, 0).await, Ok(None));
+    assert_eq!(ask("s", anew, 1).await, Ok(Some(0)));
+    act(&store, &events, Act::DeleteSubscription { subscription: name("t") }).await;
+    let anew = store.ask(open("t")).await.unwrap().incarnation;
+    assert_eq!(ask("t", anew, 1).await, Ok(Some(0)));
+    healthy(&store).await;
 }
 
 /// SU-25: a stream that is deleted for good begins with version 1 again, and so does whatever follows it: all its events come, and

@@ -5,8 +5,8 @@ use umbel_core::{
     document::DocumentKey,
     store::{
         Failure, Generation, KeepLeases, KeptNotice, Lease, Letter, LetterFilter, ListLetters, ListNotices,
-        ListProjections, ListSubscriptions, LoadDocuments, OpenSubscription, PartitionState, Phase, Snapshot,
-        SubscriptionState,
+        ListProjections, ListSubscriptions, LoadDocuments, NoteResetsTold, OpenSubscription, PartitionState,
+        Phase, Snapshot, SubscriptionState,
     },
     subscription::{Key, NodeId, Start, SubscriptionName},
     version::Place,
@@ -128,7 +128,7 @@ pub(super) async fn check_subscriptions(store: &dyn Adapter) {
     assert_eq!(store.sweep_letters(9).await, Ok(1), "what was lost is removed");
 
     let keep = KeepLeases {
-        subscription: name,
+        subscription: name.clone(),
         incarnation: 3,
         node,
         lease_ms: 60_000,
@@ -140,6 +140,8 @@ pub(super) async fn check_subscriptions(store: &dyn Adapter) {
     let leases = store.keep_leases(keep, NOW).await.unwrap();
     let [first, ..] = &leases.partitions[..] else { panic!("{leases:?}") };
     assert_eq!((leases.gone, leases.resets, first.epoch, first.owner), (false, 1, 4, Some(node)));
+    let note = NoteResetsTold { subscription: name, incarnation: 3, told: 0 };
+    assert_eq!(store.note_resets_told(note).await, Ok(Some(1)), "nobody is told of what was before");
     let (start, source) = (Start::Origin, "log".to_owned());
     let name = SubscriptionName::new("gone").unwrap();
     let again = OpenSubscription { name, partitions: 1, start, stream: None, source };

@@ -4,8 +4,9 @@ use tokio_postgres::Row;
 use umbel_core::{
     Json, StreamName,
     store::{
-        KeepLeases, Lease, LeaseState, Leases, ListSubscriptions, OpenError, OpenSubscription,
-        PartitionState, Process, SaveCheckpoints, StoreError, SubscriptionState, TellProcess,
+        KeepLeases, Lease, LeaseState, Leases, ListSubscriptions, NoteResetsTold, OpenError,
+        OpenSubscription, PartitionState, Process, SaveCheckpoints, StoreError, SubscriptionState,
+        TellProcess,
     },
     subscription::{NodeId, Start, SubscriptionName},
     version::Place,
@@ -81,6 +82,14 @@ impl Reader {
         let refused =
             self.write(sql, &[&request.subscription.as_str(), &partitions, &epochs, &places]).await?;
         Ok(refused.iter().map(|row| to_u32(row.get("partition"))).collect())
+    }
+
+    pub(super) async fn note_resets_told(&self, request: NoteResetsTold) -> Result<Option<u64>, StoreError> {
+        let NoteResetsTold { subscription, incarnation, told } = &request;
+        let sql = &self.statements().note_resets_told;
+        let params: [Param<'_>; 3] = [&subscription.as_str(), &to_i64(*incarnation), &to_i64(*told)];
+        let rows = self.write(sql, &params).await?;
+        Ok(rows.first().map(|row| row.get::<_, i64>("resets_told").unsigned_abs()))
     }
 
     pub(super) async fn tell_process(&self, request: TellProcess) -> Result<Vec<Process>, StoreError> {

@@ -9,7 +9,7 @@ use crate::{
 };
 
 /// What was put into a schema that knows so many migrations: by raw SQL, or by the functions that it has.
-const HELD: [(usize, Option<Part>, &str); 9] = [
+const HELD: [(usize, Option<Part>, &str); 10] = [
     (
         1,
         None,
@@ -111,6 +111,7 @@ const HELD: [(usize, Option<Part>, &str); 9] = [
         FROM (VALUES (1, 1, 'no', '2'::json), (1, 2, NULL, NULL), (2, 1, NULL, NULL)) AS one (box, place, error, edited);
         ",
     ),
+    (8, None, "UPDATE {schema}.subscriptions SET resets_told = 1 WHERE name = 'mails';"),
 ];
 
 /// Everything in a schema as the catalog describes it, and how it came to be.

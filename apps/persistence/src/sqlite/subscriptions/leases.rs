@@ -2,12 +2,12 @@
 
 use std::{collections::BTreeSet, time::Duration};
 
-use rusqlite::{Connection, Row, params};
+use rusqlite::{Connection, OptionalExtension, Row, params};
 use umbel_core::{
     StreamName, Timestamp, Version,
     store::{
-        Checkpoint, KeepLeases, LeaseState, Leases, ListSubscriptions, OpenSubscription, PartitionState,
-        SaveCheckpoints, SubscriptionState,
+        Checkpoint, KeepLeases, LeaseState, Leases, ListSubscriptions, NoteResetsTold, OpenSubscription,
+        PartitionState, SaveCheckpoints, SubscriptionState,
     },
     subscription::{NodeId, Start, SubscriptionName},
     version::Place,
@@ -20,7 +20,7 @@ use crate::sqlite::{
     log::{find_stream, log},
     sql::{
         CLAIM_LEASE, INSERT_PARTITION, INSERT_SUBSCRIPTION, KEEP_LEASE, LEAVE_LEASES, LIST_LEASES,
-        LIST_SUBSCRIPTIONS, PUT_MEMBER, REMOVE_MEMBERS, SAVE_CHECKPOINT,
+        LIST_SUBSCRIPTIONS, NOTE_RESETS_TOLD, PUT_MEMBER, REMOVE_MEMBERS, SAVE_CHECKPOINT,
     },
     writer::Writer,
 };
@@ -155,6 +155,16 @@ pub(super) fn save_checkpoints(writer: &mut Writer, request: &SaveCheckpoints) -
     }
     transaction.commit().map_err(Fault::Commit)?;
     Ok(refused.into_iter().collect())
+}
+
+pub(super) fn note_resets_told(writer: &mut Writer, request: &NoteResetsTold) -> Result<Option<u64>, Fault> {
+    let (transaction, _kinds) = writer.begin()?;
+    let NoteResetsTold { subscription, incarnation, told } = request;
+    let row = params![subscription.as_str(), to_i64(*incarnation), to_i64(*told)];
+    let noted = |row: &Row<'_>| row.get::<_, i64>(0).map(i64::unsigned_abs);
+    let noted = transaction.prepare_cached(NOTE_RESETS_TOLD)?.query_row(row, noted).optional()?;
+    transaction.commit().map_err(Fault::Commit)?;
+    Ok(noted)
 }
 
 fn state(name: SubscriptionName, row: &Row<'_>) -> rusqlite::Result<SubscriptionState> {

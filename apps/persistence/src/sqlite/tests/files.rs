@@ -62,10 +62,10 @@ fn a_newer_schema_is_refused() {
     let directory = directory();
     let path = directory.path().join("umbel.db");
     drop(Sqlite::open(&path).unwrap());
-    raw(&path).execute("INSERT INTO schema_migrations VALUES (5, 'future', 'abc', 0)", []).unwrap();
+    raw(&path).execute("INSERT INTO schema_migrations VALUES (6, 'future', 'abc', 0)", []).unwrap();
     let error = refusal(&path);
     assert!(matches!(error, StoreError::Failed { .. }), "{error:?}");
-    assert_mentions(&error, &["umbel.db", "schema 5 (future)", "knows up to 4", "newer program"]);
+    assert_mentions(&error, &["umbel.db", "schema 6 (future)", "knows up to 5", "newer program"]);
 }
 
 #[test]
@@ -163,7 +163,7 @@ fn migrating_is_idempotent() {
     });
     let applied: i64 =
         raw(&path).query_row("SELECT count(*) FROM schema_migrations", [], |row| row.get(0)).unwrap();
-    assert_eq!(applied, 4);
+    assert_eq!(applied, 5);
 }
 
 /// The log holds what people wrote to each other: nobody else on the machine gets to read it by default.
@@ -206,6 +206,6 @@ async fn looking_at_a_file_leaves_it_as_it_is() {
     let looking = Sqlite::open_existing(&path).unwrap();
     assert_eq!(read_log(&looking).await, read_log(&store).await);
     append(&looking, Events::default().append("t", NoStream, 1)).await.unwrap_err();
-    raw(&path).execute("INSERT INTO schema_migrations VALUES (5, 'future', 'abc', 0)", []).unwrap();
+    raw(&path).execute("INSERT INTO schema_migrations VALUES (6, 'future', 'abc', 0)", []).unwrap();
     assert_mentions(&Sqlite::open_existing(&path).unwrap_err(), &["newer program"]);
 }

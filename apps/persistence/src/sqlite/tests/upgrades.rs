@@ -4,7 +4,7 @@ use super::*;
 use crate::conformance::upgrade::{Part, check};
 
 /// What was put into a file that knows so many migrations.
-const HELD: [(usize, &[Part], &str); 4] = [
+const HELD: [(usize, &[Part], &str); 5] = [
     (
         1,
         &[Part::ClaimsAndCommands, Part::LinksAndKeys, Part::Removal],
@@ -80,6 +80,7 @@ const HELD: [(usize, &[Part], &str); 4] = [
             (2, 1, 0, -8407663412929810848, 'k', x'00000000000000000000000000000001', 1, 'test.happened', NULL, NULL, NULL, NULL, 5, 0, 1, NULL);
         ",
     ),
+    (5, &[], "UPDATE subscriptions SET resets_told = 1 WHERE name = 'mails'"),
 ];
 
 /// Everything in a file as SQLite describes it, and how it came to be.
