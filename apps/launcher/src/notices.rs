@@ -12,8 +12,8 @@ use umbel_settings::LoadOptions;
 use uuid::Uuid;
 
 use crate::{
-    args::{JsonArg, time},
-    print::{Column, Printer, counted, moment, print_one, shortened, text},
+    args::{JsonArg, time, within},
+    print::{Column, Printer, counted, moment, none, print_one, shortened, text},
     tool::{PAGE, with_store},
 };
 
@@ -47,7 +47,7 @@ pub(crate) struct ListArgs {
     #[arg(long, value_name = "TIME", value_parser = time)]
     since: Option<Timestamp>,
     /// N notices at most; without it all
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = within::<u64>(..))]
     limit: Option<u64>,
     #[command(flatten)]
     json: JsonArg,
@@ -88,7 +88,8 @@ fn list(options: &LoadOptions, args: &ListArgs) -> Result<(), Failed> {
             let page = tool.store().list_notices(request).await?;
             printer.rows(&page, cells)?;
             let Some(last) = page.last() else {
-                printer.nothing("no notice like that is kept");
+                let is_searched = args.topic.is_some() || args.transaction.is_some() || args.since.is_some();
+                printer.nothing(&none("kept notice", is_searched));
                 break;
             };
             after = Some((last.occurred_at, last.id));
