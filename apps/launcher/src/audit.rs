@@ -112,6 +112,13 @@ fn described(ActRecord { act, events, links }: &ActRecord) -> String {
         Act::EditLetter { subscription, place, .. } => {
             format!("edited the dead letter of {subscription} at {place}")
         }
+        Act::SweepNotices { notices, since } => {
+            format!(
+                "removed {} that had expired, since {}",
+                counted(*notices, "notice"),
+                since.to_millis_string()
+            )
+        }
     }
 }
 

@@ -5,7 +5,7 @@ use serde::Serialize;
 use umbel_bus::edge;
 use umbel_core::{
     Timestamp,
-    store::{KeptNotice, ListNotices, SweepNotices},
+    store::{Act, KeptNotice, ListNotices, SweepNotices},
 };
 use umbel_host::Failed;
 use umbel_settings::LoadOptions;
@@ -30,7 +30,7 @@ pub(crate) enum NoticesCommand {
     /// List the kept notices, the oldest first
     #[command(after_help = LIST_EXAMPLES)]
     List(ListArgs),
-    /// Remove those whose time has come
+    /// Remove those whose time has come; recorded in the audit
     #[command(after_help = "Example:\n  umbel notices sweep")]
     Sweep(SweepArgs),
 }
@@ -101,7 +101,11 @@ fn list(options: &LoadOptions, args: &ListArgs) -> Result<(), Failed> {
 
 fn sweep(options: &LoadOptions, args: &SweepArgs) -> Result<(), Failed> {
     with_store(options, async |tool| {
-        let swept = tool.store().sweep_notices(SweepNotices { now: edge::now() }).await?;
+        let now = edge::now();
+        let swept = tool.store().sweep_notices(SweepNotices { now }).await?;
+        if swept > 0 {
+            tool.perform(Act::SweepNotices { notices: swept, since: now }, None).await?;
+        }
         Ok(print_one(args.json.json, &Swept { swept }, &format!("removed {}\n", counted(swept, "notice")))?)
     })
 }
