@@ -192,6 +192,25 @@ fn queues_are_listed_without_a_name() {
     }
 }
 
+/// Given a number that is none, or beyond what is allowed, then it is said in one line what is.
+#[test]
+fn what_numbers_are_allowed_is_said() {
+    let umbel = Umbel::new(Store::Sqlite);
+    for (line, allowed) in [
+        ("events show 0", "it must be a position, a number from 1 on, or a UUID"),
+        ("events tail --last x", "it must be a number from 1 to 100000"),
+        ("events tail --last 0", "it must be a number from 1 to 100000"),
+        ("events tail --from 0", "it must be a number from 1 on"),
+        ("streams list --limit x", "it must be a whole number"),
+        ("bench read --rounds 0", "it must be a number from 1 to 1000"),
+    ] {
+        let exit = umbel.command_output(&line.split(' ').collect::<Vec<_>>());
+        assert_eq!((exit.code, exit.stdout.as_str()), (Some(2), ""), "{line}: {exit:?}");
+        let told = exit.stderr.lines().next().unwrap();
+        assert!(told.starts_with("error: ") && told.ends_with(allowed), "{line}: {told}");
+    }
+}
+
 /// Given nothing to print, then one line on standard error says so, and standard output stays empty.
 #[test]
 fn silence_is_explained() {
@@ -214,13 +233,17 @@ fn silence_is_explained() {
         ("outbox list mail", "umbel outbox list"),
         ("schedule list", "nothing is planned"),
         ("schedule list articles", "umbel schedule list"),
-        ("schedule list --failed", "umbel schedule list"),
-        ("snapshots list", "there is no snapshot"),
-        ("notices list --topic a", "no notice"),
+        ("schedule list --failed", "nothing was given up\n"),
+        ("snapshots list", "there is no snapshot\n"),
+        ("claims list", "there is no claim\n"),
+        ("notices list", "there is no kept notice\n"),
+        ("notices list --topic a", "there is no kept notice like that\n"),
         ("projections list", "there is no projection"),
-        ("subscriptions list", "there is no subscription"),
-        ("dead-letters list", "there is no dead letter"),
-        ("streams list --search none", "there is no stream"),
+        ("subscriptions list", "there is no subscription: one is there once its app has run\n"),
+        ("dead-letters list", "there is no dead letter\n"),
+        ("dead-letters list --asked", "there is no dead letter like that\n"),
+        ("streams list", "there is no stream\n"),
+        ("streams list --search none", "there is no stream like that\n"),
     ] {
         silent(line, why);
     }

@@ -1,6 +1,11 @@
 //! Options that several commands have in common, and how their values are read.
 
-use std::io::{self, IsTerminal, Write};
+use std::{
+    fmt::Display,
+    io::{self, IsTerminal, Write},
+    ops::{Bound, RangeBounds},
+    str::FromStr,
+};
 
 use anyhow::anyhow;
 use clap::Args;
@@ -57,6 +62,22 @@ impl SureArg {
             return Ok(());
         }
         refused(ExitStatus::Failure, "nothing was done".to_owned())
+    }
+}
+
+/// A number within bounds; what these are is said of everything else. They begin and end with a number, if at all.
+pub(crate) fn within<T: FromStr + PartialOrd + Display>(
+    allowed: impl RangeBounds<T> + Clone + Send + Sync + 'static,
+) -> impl Fn(&str) -> Result<T, String> + Clone + Send + Sync + 'static {
+    move |text| {
+        let number = text.parse().ok().filter(|number| allowed.contains(number));
+        number.ok_or_else(|| match (allowed.start_bound(), allowed.end_bound()) {
+            (Bound::Included(first), Bound::Included(last)) => {
+                format!("it must be a number from {first} to {last}")
+            }
+            (Bound::Included(first), _) => format!("it must be a number from {first} on"),
+            _ => "it must be a whole number".to_owned(),
+        })
     }
 }
 
@@ -146,6 +167,21 @@ mod tests {
         ] {
             assert_eq!(moment(text, noon), Ok(expected.parse().unwrap()), "{text}");
         }
+    }
+
+    #[test]
+    fn what_numbers_are_allowed_is_said() {
+        assert_eq!(within::<u32>(1..=9)("9"), Ok(9));
+        for wrong in ["x", "0", "10", "-1", "1.5", "", "99999999999"] {
+            assert_eq!(
+                within::<u32>(1..=9)(wrong).unwrap_err(),
+                "it must be a number from 1 to 9",
+                "{wrong}"
+            );
+        }
+        assert_eq!(within::<u64>(1..)("0").unwrap_err(), "it must be a number from 1 on");
+        assert_eq!(within::<u64>(..)("x").unwrap_err(), "it must be a whole number");
+        assert_eq!(within::<u64>(..)("0"), Ok(0));
     }
 
     #[test]

@@ -11,7 +11,7 @@ use umbel_host::Failed;
 use umbel_settings::LoadOptions;
 
 use crate::{
-    args::JsonArg,
+    args::{JsonArg, within},
     print::{Column, Printer, counted, number, shortened, text},
     tool::{PAGE, with_store},
 };
@@ -26,7 +26,7 @@ const COLUMNS: [Column; 5] = [number("position"), text("at"), text("by"), text("
 #[derive(Debug, Args)]
 pub(crate) struct AuditArgs {
     /// Only the last N
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = within::<u64>(..))]
     last: Option<u64>,
     #[command(flatten)]
     json: JsonArg,
@@ -111,6 +111,13 @@ fn described(ActRecord { act, events, links }: &ActRecord) -> String {
         Act::DiscardLetters { filter, .. } => format!("discarded {}{}", letters(*events), of(filter)),
         Act::EditLetter { subscription, place, .. } => {
             format!("edited the dead letter of {subscription} at {place}")
+        }
+        Act::SweepNotices { notices, since } => {
+            format!(
+                "removed {} that had expired, since {}",
+                counted(*notices, "notice"),
+                since.to_millis_string()
+            )
         }
     }
 }

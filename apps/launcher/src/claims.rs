@@ -6,8 +6,8 @@ use umbel_host::Failed;
 use umbel_settings::LoadOptions;
 
 use crate::{
-    args::JsonArg,
-    print::{Column, Printer, shortened, text},
+    args::{JsonArg, within},
+    print::{Column, Printer, none, shortened, text},
     tool::{PAGE, with_store},
 };
 
@@ -34,7 +34,7 @@ pub(crate) struct ListArgs {
     #[arg(long, value_name = "SCOPE")]
     scope: Option<String>,
     /// N claims at most; without it all
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = within::<u64>(..))]
     limit: Option<u64>,
     #[command(flatten)]
     json: JsonArg,
@@ -57,7 +57,7 @@ fn list(options: &LoadOptions, args: &ListArgs) -> Result<(), Failed> {
                 tool.store().list_claims(ListClaims { scope: args.scope.clone(), after, limit }).await?;
             printer.rows(&page, cells)?;
             let Some(last) = page.last() else {
-                printer.nothing("there is no claim like that");
+                printer.nothing(&none("claim", args.scope.is_some()));
                 break;
             };
             after = Some(last.name.clone());

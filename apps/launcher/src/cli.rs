@@ -247,6 +247,22 @@ mod tests {
         assert!(wrong.is_empty(), "{}", wrong.join("\n"));
     }
 
+    /// A command that is shown says by an example how it is used.
+    #[test]
+    fn every_command_has_an_example() {
+        fn check(command: &clap::Command, without: &mut Vec<String>) {
+            let shown: Vec<_> = command.get_subcommands().filter(|command| !command.is_hide_set()).collect();
+            let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+            if shown.is_empty() && !help.contains("Example") {
+                without.push(command.get_name().to_owned());
+            }
+            shown.into_iter().for_each(|command| check(command, without));
+        }
+        let mut without = Vec::new();
+        check(&Cli::command(), &mut without);
+        assert!(without.is_empty(), "{}", without.join(", "));
+    }
+
     #[test]
     fn options_of_a_command_stand_before_those_that_all_have() {
         let mut command = Cli::command();

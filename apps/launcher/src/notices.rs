@@ -5,15 +5,15 @@ use serde::Serialize;
 use umbel_bus::edge;
 use umbel_core::{
     Timestamp,
-    store::{KeptNotice, ListNotices, SweepNotices},
+    store::{Act, KeptNotice, ListNotices, SweepNotices},
 };
 use umbel_host::Failed;
 use umbel_settings::LoadOptions;
 use uuid::Uuid;
 
 use crate::{
-    args::{JsonArg, time},
-    print::{Column, Printer, counted, moment, print_one, shortened, text},
+    args::{JsonArg, time, within},
+    print::{Column, Printer, counted, moment, none, print_one, shortened, text},
     tool::{PAGE, with_store},
 };
 
@@ -30,7 +30,7 @@ pub(crate) enum NoticesCommand {
     /// List the kept notices, the oldest first
     #[command(after_help = LIST_EXAMPLES)]
     List(ListArgs),
-    /// Remove those whose time has come
+    /// Remove those whose time has come; recorded in the audit
     #[command(after_help = "Example:\n  umbel notices sweep")]
     Sweep(SweepArgs),
 }
@@ -47,7 +47,7 @@ pub(crate) struct ListArgs {
     #[arg(long, value_name = "TIME", value_parser = time)]
     since: Option<Timestamp>,
     /// N notices at most; without it all
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = within::<u64>(..))]
     limit: Option<u64>,
     #[command(flatten)]
     json: JsonArg,
@@ -88,7 +88,8 @@ fn list(options: &LoadOptions, args: &ListArgs) -> Result<(), Failed> {
             let page = tool.store().list_notices(request).await?;
             printer.rows(&page, cells)?;
             let Some(last) = page.last() else {
-                printer.nothing("no notice like that is kept");
+                let is_searched = args.topic.is_some() || args.transaction.is_some() || args.since.is_some();
+                printer.nothing(&none("kept notice", is_searched));
                 break;
             };
             after = Some((last.occurred_at, last.id));
@@ -100,7 +101,11 @@ fn list(options: &LoadOptions, args: &ListArgs) -> Result<(), Failed> {
 
 fn sweep(options: &LoadOptions, args: &SweepArgs) -> Result<(), Failed> {
     with_store(options, async |tool| {
-        let swept = tool.store().sweep_notices(SweepNotices { now: edge::now() }).await?;
+        let now = edge::now();
+        let swept = tool.store().sweep_notices(SweepNotices { now }).await?;
+        if swept > 0 {
+            tool.perform(Act::SweepNotices { notices: swept, since: now }, None).await?;
+        }
         Ok(print_one(args.json.json, &Swept { swept }, &format!("removed {}\n", counted(swept, "notice")))?)
     })
 }

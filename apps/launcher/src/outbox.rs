@@ -10,8 +10,8 @@ use umbel_host::Failed;
 use umbel_settings::LoadOptions;
 
 use crate::{
-    args::JsonArg,
-    print::{Column, Printer, number, shortened, text},
+    args::{JsonArg, within},
+    print::{Column, Printer, like_that, number, shortened, text},
     tool::{Done, PAGE, Tool, with_store},
 };
 
@@ -38,10 +38,10 @@ pub(crate) struct ListArgs {
     #[arg(value_name = "QUEUE")]
     queue: Option<String>,
     /// Only entries of the queue behind this number
-    #[arg(long, value_name = "NUMBER", requires = "queue")]
+    #[arg(long, value_name = "NUMBER", requires = "queue", value_parser = within::<u64>(..))]
     after: Option<u64>,
     /// N entries, or queues, at most; without it all
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = within::<u64>(..))]
     limit: Option<u64>,
     #[command(flatten)]
     json: JsonArg,
@@ -68,7 +68,10 @@ fn list(options: &LoadOptions, args: &ListArgs) -> Result<(), Failed> {
             let page = tool.store().read_outbox(ReadOutbox { queue: queue.clone(), after, limit }).await?;
             printer.rows(&page, cells)?;
             let Some(last) = page.last() else {
-                printer.nothing("nothing like that waits there; `umbel outbox list` shows the queues in which something does");
+                let what = like_that(args.after.is_some());
+                printer.nothing(&format!(
+                    "nothing{what} waits there; `umbel outbox list` shows the queues in which something does"
+                ));
                 break;
             };
             after = last.number;

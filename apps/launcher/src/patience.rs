@@ -6,6 +6,8 @@ use clap::Args;
 use tokio::time::sleep;
 use umbel_core::store::{AppendError, StoreError};
 
+use crate::args::within;
+
 /// The pause before the second try; each one after that is twice as long, up to the longest.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
@@ -14,7 +16,7 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 #[derive(Clone, Copy, Debug, Args)]
 pub(crate) struct PatienceArg {
     /// How long to try again while the store cannot be reached, before giving up with exit code 4
-    #[arg(long, value_name = "SECONDS", default_value_t = 30)]
+    #[arg(long, value_name = "SECONDS", default_value_t = 30, value_parser = within::<u32>(..))]
     patience: u32,
 }
 

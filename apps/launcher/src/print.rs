@@ -196,6 +196,16 @@ pub(crate) fn counted(count: u64, noun: &str) -> String {
     if count == 1 { format!("1 {noun}") } else { format!("{count} {noun}s") }
 }
 
+/// That there is nothing of a kind, of those that were searched for or at all.
+pub(crate) fn none(noun: &str, is_searched: bool) -> String {
+    format!("there is no {noun}{}", like_that(is_searched))
+}
+
+/// What stands behind something that is missing, where it was searched for.
+pub(crate) const fn like_that(is_searched: bool) -> &'static str {
+    if is_searched { " like that" } else { "" }
+}
+
 /// The text on one line, cut with an ellipsis when it is long.
 pub(crate) fn shortened(text: &str) -> String {
     let line = |c: char| if c.is_control() { ' ' } else { c };

@@ -13,9 +13,9 @@ use umbel_settings::LoadOptions;
 use uuid::Uuid;
 
 use crate::{
-    args::{JsonArg, SureArg},
+    args::{JsonArg, SureArg, within},
     outbox::list_queues,
-    print::{Column, Printer, number, print_one, shortened, text},
+    print::{Column, Printer, like_that, number, print_one, shortened, text},
     tool::{Done, PAGE, Tool, failed, with_store},
 };
 
@@ -61,10 +61,10 @@ pub(crate) struct ListArgs {
     #[arg(long, group = "which")]
     failed: bool,
     /// Only what was stored behind this number
-    #[arg(long, value_name = "NUMBER", requires = "which")]
+    #[arg(long, value_name = "NUMBER", requires = "which", value_parser = within::<u64>(..))]
     after: Option<u64>,
     /// N schedules, or apps, at most; without it all
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = within::<u64>(..))]
     limit: Option<u64>,
     #[command(flatten)]
     json: JsonArg,
@@ -138,9 +138,14 @@ fn list(options: &LoadOptions, args: &ListArgs) -> Result<(), Failed> {
             let page = tool.store().read_outbox(ReadOutbox { queue: queue.clone(), after, limit }).await?;
             printer.rows(&page.iter().map(Shown::of).collect::<Vec<_>>(), Shown::cells)?;
             let Some(last) = page.last() else {
-                printer.nothing(
-                    "nothing like that is planned; `umbel schedule list` shows for which apps something is",
-                );
+                let what = like_that(args.after.is_some());
+                printer.nothing(&if args.failed {
+                    format!("nothing{what} was given up")
+                } else {
+                    format!(
+                        "nothing{what} is planned; `umbel schedule list` shows for which apps something is"
+                    )
+                });
                 break;
             };
             after = last.number;

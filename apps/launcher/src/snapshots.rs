@@ -10,8 +10,8 @@ use umbel_host::Failed;
 use umbel_settings::LoadOptions;
 
 use crate::{
-    args::{JsonArg, SureArg, stream},
-    print::{Column, Printer, number, print_one, text},
+    args::{JsonArg, SureArg, stream, within},
+    print::{Column, Printer, none, number, print_one, text},
     tool::{PAGE, failed, with_store},
 };
 
@@ -48,7 +48,7 @@ pub(crate) struct ListArgs {
     #[arg(long, value_name = "NAME", value_parser = stream)]
     after: Option<StreamName>,
     /// N snapshots at most; without it all
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = within::<u64>(..))]
     limit: Option<u64>,
     #[command(flatten)]
     json: JsonArg,
@@ -95,7 +95,7 @@ fn list(options: &LoadOptions, args: &ListArgs) -> Result<(), Failed> {
             let page = tool.store().list_snapshots(ListSnapshots { after, limit }).await?;
             printer.rows(&page, cells)?;
             let Some(last) = page.last() else {
-                printer.nothing("there is no snapshot like that");
+                printer.nothing(&none("snapshot", args.after.is_some()));
                 break;
             };
             after = Some(last.stream.clone());

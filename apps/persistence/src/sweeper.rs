@@ -3,9 +3,11 @@
 //!
 //! On several nodes each sweeps; what one has removed the others do not find.
 
+mod swept;
+
 use std::time::Duration;
 
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 use umbel_bus::edge;
 use umbel_core::{
     Timestamp,
@@ -13,17 +15,25 @@ use umbel_core::{
 };
 use umbel_supervision::Stopping;
 
+use self::swept::Swept;
 use crate::{adapter::Adapter, settings::StoreSettings, vault::Vault};
+
+/// How long a process that ends takes to record what it has removed.
+const LAST_WORD: Duration = Duration::from_secs(1);
 
 /// Sweeps at once and then after each interval, until told to stop. A store that is away is swept the next time.
 pub(crate) async fn sweep(vault: &Vault, settings: &StoreSettings, stopping: Stopping) {
-    let adapter = &**vault.adapter();
+    let (adapter, mut swept) = (&**vault.adapter(), Swept::default());
     loop {
         match adapter.sweep_notices(SweepNotices { now: edge::now() }).await {
             Ok(0) => {}
-            Ok(removed) => tracing::debug!(removed, "removed kept notices that had expired"),
+            Ok(removed) => {
+                tracing::debug!(removed, "removed kept notices that had expired");
+                swept.add(removed, edge::now());
+            }
             Err(error) => tracing::warn!(%error, "kept notices that have expired are not removed yet"),
         }
+        swept.record(adapter, edge::now()).await;
         if let Some(kept) = settings.commands_kept() {
             match forget_commands(adapter, edge::now(), kept).await {
                 Ok(0) => {}
@@ -40,13 +50,14 @@ pub(crate) async fn sweep(vault: &Vault, settings: &StoreSettings, stopping: Sto
         }
         tokio::select! {
             () = finish_removals(vault) => {}
-            () = stopping.clone() => return,
+            () = stopping.clone() => break,
         }
         tokio::select! {
             () = sleep(settings.notices_sweep_interval()) => {}
-            () = stopping.clone() => return,
+            () = stopping.clone() => break,
         }
     }
+    drop(timeout(LAST_WORD, swept.record_all(adapter, edge::now())).await);
 }
 
 /// Goes on with removals that somebody has begun and not ended. Where somebody else is at it, both take steps, each another one.
@@ -100,7 +111,8 @@ mod tests {
     use umbel_bus::{Bus, BusSettings};
     use umbel_core::{
         ExpectedVersion, Json, Timestamp,
-        store::{KeepNotices, KeptNotice, ListNotices, Removal, Step},
+        document::Direction,
+        store::{Act, ActRecord, KeepNotices, KeptNotice, ListNotices, ReadAll, Removal, Selector, Step},
     };
     use umbel_supervision::{Group, Policy, Supervisor};
     use umbel_testkit::conformance::{Events, delete};
@@ -189,8 +201,40 @@ mod tests {
                 }
             }
             supervisor.shut_down().await;
+            // The first at once, and the other one as the process ended.
+            let audit = memory.read_all(whole()).await.unwrap().events;
+            let records: Vec<ActRecord> = audit.iter().map(|event| event.data.decode().unwrap()).collect();
+            let swept = records.iter().map(|record| match record.act {
+                Act::SweepNotices { notices, .. } => notices,
+                _ => 0,
+            });
+            assert_eq!(swept.collect::<Vec<_>>(), [1, 1]);
             actix::System::current().stop();
         });
         system.run().unwrap();
+    }
+
+    /// PG-03: however many sweeps of a day find something, there is one record of them, with how many notices that were.
+    #[tokio::test]
+    async fn what_expired_is_recorded_once_a_day() {
+        let (memory, mut swept) = (Memory::new(), Swept::default());
+        let at = |minutes: u64| Timestamp::from_micros(0).plus(Duration::from_secs(60 * minutes));
+        for minute in 0..3 * 24 * 60 {
+            swept.add(1, at(minute));
+            swept.record(&memory, at(minute)).await;
+        }
+        let audit = memory.read_all(whole()).await.unwrap().events;
+        let acts: Vec<_> = audit.iter().map(|event| event.data.decode::<ActRecord>().unwrap().act).collect();
+        let day = |day, notices, since| {
+            assert_eq!(acts[day], Act::SweepNotices { notices, since: at(since) });
+        };
+        day(0, 1, 0);
+        day(1, 1440, 1);
+        day(2, 1440, 1441);
+        assert_eq!(acts.len(), 3);
+    }
+
+    fn whole() -> ReadAll {
+        ReadAll { from: None, direction: Direction::Forward, limit: 1000, selector: Selector::all() }
     }
 }

@@ -1,6 +1,8 @@
 //! What can be asked of `umbel bench`.
 
-use clap::{ArgGroup, Args, Subcommand, value_parser};
+use clap::{ArgGroup, Args, Subcommand};
+
+use crate::args::within;
 
 /// What `umbel bench` can be told to do.
 #[derive(Debug, Subcommand)]
@@ -82,7 +84,8 @@ The export is a process of its own. It writes about half a KiB for each event to
 
 Examples:
   umbel bench growth --events 10000000
-  TMPDIR=/var/tmp umbel bench growth --url postgres://postgres@127.0.0.1/postgres";
+  TMPDIR=/var/tmp umbel bench growth \\
+      --url postgres://postgres@127.0.0.1/postgres";
 
 const PUBLISH_EXAMPLES: &str = "\
 Examples:
@@ -119,7 +122,7 @@ pub(crate) struct Common {
     #[arg(long)]
     pub(super) json: bool,
     /// Rounds in which those that are compared take turns, after one that does not count
-    #[arg(long, value_name = "N", default_value_t = 9, value_parser = value_parser!(u32).range(1..=1000))]
+    #[arg(long, value_name = "N", default_value_t = 9, value_parser = within::<u32>(1..=1000))]
     pub(super) rounds: u32,
 }
 
@@ -127,22 +130,22 @@ pub(crate) struct Common {
 #[command(group = ArgGroup::new("kind").multiple(false))]
 pub(crate) struct AppendArgs {
     /// Events to append in all
-    #[arg(long, value_name = "N", default_value_t = 50_000, value_parser = value_parser!(u64).range(1..=1_000_000_000))]
+    #[arg(long, value_name = "N", default_value_t = 50_000, value_parser = within::<u64>(1..=1_000_000_000))]
     pub(super) events: u64,
     /// Callers at once; each waits for its append before the next
-    #[arg(long, value_name = "C", default_value_t = 64, value_parser = value_parser!(u32).range(1..=4096))]
+    #[arg(long, value_name = "C", default_value_t = 64, value_parser = within::<u32>(1..=4096))]
     pub(super) concurrency: u32,
     /// Events per append
-    #[arg(long, value_name = "B", default_value_t = 1, value_parser = value_parser!(u32).range(1..=8192))]
+    #[arg(long, value_name = "B", default_value_t = 1, value_parser = within::<u32>(1..=8192))]
     pub(super) batch: u32,
     /// Streams, shared out among the callers; at least one for each
-    #[arg(long, value_name = "S", default_value_t = 1000, value_parser = value_parser!(u32).range(1..=10_000_000))]
+    #[arg(long, value_name = "S", default_value_t = 1000, value_parser = within::<u32>(1..=10_000_000))]
     pub(super) streams: u32,
     /// One stream for all callers, with any version expected
     #[arg(long, group = "kind")]
     pub(super) any: bool,
     /// Processes among which the callers are shared out, beside one process with all of them
-    #[arg(long, value_name = "P", default_value_t = 1, group = "kind", value_parser = value_parser!(u32).range(1..=64))]
+    #[arg(long, value_name = "P", default_value_t = 1, group = "kind", value_parser = within::<u32>(1..=64))]
     pub(super) processes: u32,
     #[command(flatten)]
     pub(super) common: Common,
@@ -151,7 +154,7 @@ pub(crate) struct AppendArgs {
 #[derive(Clone, Debug, Args)]
 pub(crate) struct ReadArgs {
     /// Events in the log, rounded up to whole streams of 1,000
-    #[arg(long, value_name = "N", default_value_t = 200_000, value_parser = value_parser!(u64).range(1..=100_000_000))]
+    #[arg(long, value_name = "N", default_value_t = 200_000, value_parser = within::<u64>(1..=100_000_000))]
     pub(super) events: u64,
     #[command(flatten)]
     pub(super) common: Common,
@@ -160,10 +163,10 @@ pub(crate) struct ReadArgs {
 #[derive(Clone, Debug, Args)]
 pub(crate) struct SubscribeArgs {
     /// Events to catch up with, rounded up to whole streams of 1,000
-    #[arg(long, value_name = "N", default_value_t = 200_000, value_parser = value_parser!(u64).range(1..=100_000_000))]
+    #[arg(long, value_name = "N", default_value_t = 200_000, value_parser = within::<u64>(1..=100_000_000))]
     pub(super) events: u64,
     /// Appends in one round of following live
-    #[arg(long, value_name = "N", default_value_t = 500, value_parser = value_parser!(u64).range(1..=1_000_000))]
+    #[arg(long, value_name = "N", default_value_t = 500, value_parser = within::<u64>(1..=1_000_000))]
     pub(super) appends: u64,
     #[command(flatten)]
     pub(super) common: Common,
@@ -172,13 +175,13 @@ pub(crate) struct SubscribeArgs {
 #[derive(Clone, Debug, Args)]
 pub(crate) struct CommandArgs {
     /// Commands in one round
-    #[arg(long, value_name = "N", default_value_t = 5000, value_parser = value_parser!(u64).range(1..=100_000_000))]
+    #[arg(long, value_name = "N", default_value_t = 5000, value_parser = within::<u64>(1..=100_000_000))]
     pub(super) commands: u64,
     /// Callers at once; each waits for its reply before the next
-    #[arg(long, value_name = "C", default_value_t = 64, value_parser = value_parser!(u32).range(1..=4096))]
+    #[arg(long, value_name = "C", default_value_t = 64, value_parser = within::<u32>(1..=4096))]
     pub(super) concurrency: u32,
     /// Aggregates, shared out among the callers; at least one for each
-    #[arg(long, value_name = "A", default_value_t = 1000, value_parser = value_parser!(u32).range(1..=1_000_000))]
+    #[arg(long, value_name = "A", default_value_t = 1000, value_parser = within::<u32>(1..=1_000_000))]
     pub(super) aggregates: u32,
     #[command(flatten)]
     pub(super) common: Common,
@@ -187,13 +190,13 @@ pub(crate) struct CommandArgs {
 #[derive(Clone, Debug, Args)]
 pub(crate) struct GrowthArgs {
     /// Events in the long log, rounded up to whole streams of 1,000
-    #[arg(long, value_name = "N", default_value_t = 1_000_000, value_parser = value_parser!(u64).range(1..=1_000_000_000))]
+    #[arg(long, value_name = "N", default_value_t = 1_000_000, value_parser = within::<u64>(1..=1_000_000_000))]
     pub(super) events: u64,
     /// Appends in one round, to either log
-    #[arg(long, value_name = "N", default_value_t = 5000, value_parser = value_parser!(u64).range(1..=1_000_000))]
+    #[arg(long, value_name = "N", default_value_t = 5000, value_parser = within::<u64>(1..=1_000_000))]
     pub(super) appends: u64,
     /// Callers at once that append
-    #[arg(long, value_name = "C", default_value_t = 64, value_parser = value_parser!(u32).range(1..=4096))]
+    #[arg(long, value_name = "C", default_value_t = 64, value_parser = within::<u32>(1..=4096))]
     pub(super) concurrency: u32,
     #[command(flatten)]
     pub(super) common: Common,
@@ -202,7 +205,7 @@ pub(crate) struct GrowthArgs {
 #[derive(Clone, Debug, Args)]
 pub(crate) struct PublishArgs {
     /// Notices in one round
-    #[arg(long, value_name = "N", default_value_t = 500_000, value_parser = value_parser!(u64).range(1..=1_000_000_000))]
+    #[arg(long, value_name = "N", default_value_t = 500_000, value_parser = within::<u64>(1..=1_000_000_000))]
     pub(super) notices: u64,
     #[command(flatten)]
     pub(super) common: Common,
@@ -211,19 +214,19 @@ pub(crate) struct PublishArgs {
 #[derive(Clone, Debug, Args)]
 pub(crate) struct HttpArgs {
     /// Articles that there are from the start
-    #[arg(long, value_name = "N", default_value_t = 1000, value_parser = value_parser!(u64).range(1..=1_000_000))]
+    #[arg(long, value_name = "N", default_value_t = 1000, value_parser = within::<u64>(1..=1_000_000))]
     pub(super) articles: u64,
     /// Callers at once; each waits for its answer before the next
-    #[arg(long, value_name = "C", default_value_t = 64, value_parser = value_parser!(u32).range(1..=512))]
+    #[arg(long, value_name = "C", default_value_t = 64, value_parser = within::<u32>(1..=512))]
     pub(super) concurrency: u32,
     /// Pages that are asked for in one round
-    #[arg(long, value_name = "R", default_value_t = 5000, value_parser = value_parser!(u64).range(1..=100_000_000))]
+    #[arg(long, value_name = "R", default_value_t = 5000, value_parser = within::<u64>(1..=100_000_000))]
     pub(super) requests: u64,
     /// Writes of each kind in one round
-    #[arg(long, value_name = "W", default_value_t = 2000, value_parser = value_parser!(u64).range(1..=100_000_000))]
+    #[arg(long, value_name = "W", default_value_t = 2000, value_parser = within::<u64>(1..=100_000_000))]
     pub(super) writes: u64,
     /// Articles in one round whose way to the page is watched
-    #[arg(long, value_name = "L", default_value_t = 100, value_parser = value_parser!(u64).range(1..=1_000_000))]
+    #[arg(long, value_name = "L", default_value_t = 100, value_parser = within::<u64>(1..=1_000_000))]
     pub(super) lags: u64,
     #[command(flatten)]
     pub(super) common: Common,
@@ -232,7 +235,7 @@ pub(crate) struct HttpArgs {
 #[derive(Clone, Debug, Args)]
 pub(crate) struct IdleArgs {
     /// Seconds to look
-    #[arg(long, value_name = "S", default_value_t = 20, value_parser = value_parser!(u64).range(1..=3600))]
+    #[arg(long, value_name = "S", default_value_t = 20, value_parser = within::<u64>(1..=3600))]
     pub(super) seconds: u64,
     #[command(flatten)]
     pub(super) common: Common,
@@ -244,7 +247,7 @@ pub(crate) struct AllArgs {
     #[arg(long)]
     pub(super) quick: bool,
     /// Events in the long log of `bench growth`
-    #[arg(long, value_name = "N", default_value_t = 1_000_000, value_parser = value_parser!(u64).range(1..=1_000_000_000))]
+    #[arg(long, value_name = "N", default_value_t = 1_000_000, value_parser = within::<u64>(1..=1_000_000_000))]
     pub(super) growth_events: u64,
     #[command(flatten)]
     pub(super) common: Common,

@@ -8,8 +8,8 @@ use umbel_settings::LoadOptions;
 
 use super::filter::FilterArgs;
 use crate::{
-    args::JsonArg,
-    print::{Column, Printer, counted, moment, number, print_one, shortened, text},
+    args::{JsonArg, within},
+    print::{Column, Printer, counted, moment, none, number, print_one, shortened, text},
     tool::{PAGE, with_store},
 };
 
@@ -40,7 +40,7 @@ pub(crate) struct ListArgs {
     #[arg(long)]
     asked: bool,
     /// N letters at most; without it all
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = within::<u64>(..))]
     limit: Option<u64>,
     /// Only say how many there are
     #[arg(long, conflicts_with = "limit")]
@@ -78,7 +78,7 @@ pub(super) fn list(options: &LoadOptions, args: &ListArgs) -> Result<(), Failed>
                 last => {
                     let all = if last.is_some() && !args.json.json { count().await? } else { shown };
                     if shown == 0 && args.limit != Some(0) {
-                        printer.nothing("there is no dead letter like that");
+                        printer.nothing(&none("dead letter", filter != LetterFilter::default()));
                         return Ok(());
                     }
                     let all = counted(all, "dead letter");

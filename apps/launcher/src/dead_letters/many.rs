@@ -1,6 +1,6 @@
 //! `umbel dead-letters retry` and `discard`: what is meant, chunk by chunk, each chunk an act of its own.
 
-use clap::{Args, value_parser};
+use clap::Args;
 use serde::Serialize;
 use umbel_core::{
     store::{Act, CountLetters, Letter, LetterFilter, ListLetters},
@@ -12,7 +12,7 @@ use umbel_settings::LoadOptions;
 
 use super::filter::FilterArgs;
 use crate::{
-    args::{JsonArg, ReasonArg, SureArg},
+    args::{JsonArg, ReasonArg, SureArg, within},
     print::{counted, print_one, remark},
     progress::Progress,
     tool::{Done, Tool, failed, with_store},
@@ -41,7 +41,7 @@ pub(crate) struct ManyArgs {
     #[command(flatten)]
     filter: FilterArgs,
     /// Letters at once, store.letters_act_max at most; each chunk is one record in the audit for each of its subscriptions
-    #[arg(long, value_name = "N", default_value_t = 500, value_parser = value_parser!(u32).range(1..=10_000))]
+    #[arg(long, value_name = "N", default_value_t = 500, value_parser = within::<u32>(1..=10_000))]
     chunk: u32,
     /// Only say how many are meant
     #[arg(long)]

@@ -9,7 +9,7 @@ use std::{
 };
 
 use anyhow::Context;
-use clap::{Args, value_parser};
+use clap::Args;
 use serde::Serialize;
 use umbel_core::{
     Position, RecordedEvent,
@@ -25,7 +25,7 @@ use self::{
 };
 use super::filters::FilterArgs;
 use crate::{
-    args::JsonArg,
+    args::{JsonArg, within},
     print::{counted, event_line, print_one},
     progress::Progress,
     tool::{Done, PAGE, Stop, Tool, failed, with_store},
@@ -57,7 +57,7 @@ pub(crate) struct ExportArgs {
     #[arg(value_name = "FILE", default_value = "-")]
     file: PathBuf,
     /// The first position to write
-    #[arg(long, value_name = "POSITION", default_value_t = 1, value_parser = value_parser!(u64).range(1..))]
+    #[arg(long, value_name = "POSITION", default_value_t = 1, value_parser = within::<u64>(1..))]
     from: u64,
     #[command(flatten)]
     filters: FilterArgs,

@@ -10,7 +10,7 @@ use umbel_host::Failed;
 use umbel_settings::LoadOptions;
 
 use crate::{
-    args::JsonArg,
+    args::{JsonArg, within},
     print::print_one,
     tool::{Done, Tool, failed, with_store},
 };
@@ -36,9 +36,11 @@ enum Place {
 }
 
 fn place(text: &str) -> Result<Place, String> {
-    let position = || text.parse().map(|number| Place::Position(Position::new(number)));
+    let position = || within::<u64>(1..)(text).map(|number| Place::Position(Position::new(number)));
     let id = || text.parse().map(|id| Place::Id(EventId(id)));
-    position().or_else(|_| id()).map_err(|_| "it is neither a UUID nor a position".to_owned())
+    position()
+        .or_else(|_| id())
+        .map_err(|_| "it must be a position, a number from 1 on, or a UUID".to_owned())
 }
 
 pub(super) fn show(options: &LoadOptions, args: &ShowArgs) -> Result<(), Failed> {
@@ -102,6 +104,8 @@ mod tests {
     fn an_event_is_named_by_id_or_position() {
         assert_eq!(place("7"), Ok(Place::Position(Position::new(7))));
         assert!(matches!(place("0190f5e2-7cc7-7d1a-b5a5-0f4dd64d94a2"), Ok(Place::Id(_))));
-        assert!(place("first").is_err());
+        for wrong in ["first", "0", "-1", ""] {
+            assert!(place(wrong).unwrap_err().contains("from 1 on"), "{wrong}");
+        }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use clap::{Args, value_parser};
+use clap::Args;
 use tokio::time::sleep;
 use umbel_core::{
     Position, RecordedEvent,
@@ -14,7 +14,7 @@ use umbel_settings::LoadOptions;
 
 use super::filters::FilterArgs;
 use crate::{
-    args::JsonArg,
+    args::{JsonArg, within},
     print::{EVENTS, Printer},
     tool::{Done, PAGE, Tool, with_store},
 };
@@ -35,17 +35,17 @@ const BEGINNING: u64 = 1;
 #[derive(Debug, Args)]
 pub(crate) struct TailArgs {
     /// The first position to print; going backward, the greatest
-    #[arg(long, value_name = "POSITION", value_parser = value_parser!(u64).range(1..))]
+    #[arg(long, value_name = "POSITION", value_parser = within::<u64>(1..))]
     from: Option<u64>,
     /// Only the last N of those that match, in order
     #[arg(long, value_name = "N", conflicts_with_all = ["from", "backward", "limit"])]
-    #[arg(value_parser = value_parser!(u32).range(1..=100_000))]
+    #[arg(value_parser = within::<u32>(1..=100_000))]
     last: Option<u32>,
     /// The newest first
     #[arg(long, conflicts_with = "follow")]
     backward: bool,
     /// N events at most
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = within::<u64>(..))]
     limit: Option<u64>,
     /// Go on with what is appended, until a signal
     #[arg(long)]

@@ -1,6 +1,6 @@
 //! `umbel store archive`: the beginning of the log moves, chunk by chunk, so that appends never wait for long.
 
-use clap::{Args, value_parser};
+use clap::Args;
 use serde::Serialize;
 use umbel_core::{
     Position, Timestamp,
@@ -11,7 +11,7 @@ use umbel_host::Failed;
 use umbel_settings::LoadOptions;
 
 use crate::{
-    args::{JsonArg, ReasonArg, time},
+    args::{JsonArg, ReasonArg, time, within},
     print::{counted, print_one},
     progress::Progress,
     tool::{Done, Tool, with_store},
@@ -28,13 +28,13 @@ Nothing is removed and nothing reads differently. Interrupted, it is simply done
 #[command(group = clap::ArgGroup::new("what").required(true))]
 pub(crate) struct ArchiveArgs {
     /// The last position to move
-    #[arg(long, value_name = "POSITION", group = "what", value_parser = value_parser!(u64).range(1..))]
+    #[arg(long, value_name = "POSITION", group = "what", value_parser = within::<u64>(1..))]
     through: Option<u64>,
     /// Everything before the first event recorded then or later: 2026-01-31, 2026-01-31T12:00:00Z, or so long ago: 90d
     #[arg(long, value_name = "TIME", group = "what", value_parser = time)]
     before: Option<Timestamp>,
     /// Positions to move at once; each chunk is one record in the audit
-    #[arg(long, value_name = "N", default_value_t = 20_000, value_parser = value_parser!(u64).range(1..=1_000_000))]
+    #[arg(long, value_name = "N", default_value_t = 20_000, value_parser = within::<u64>(1..=1_000_000))]
     chunk: u64,
     #[command(flatten)]
     reason: ReasonArg,

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use clap::{Args, value_parser};
+use clap::Args;
 use serde::Serialize;
 use umbel_core::{
     Position, StreamName, Version,
@@ -14,7 +14,7 @@ use umbel_settings::{LoadOptions, Settings};
 use super::shown::{shown_by, told};
 use crate::{
     apps::listening,
-    args::{JsonArg, ReasonArg, SureArg, expected, stream},
+    args::{JsonArg, ReasonArg, SureArg, expected, stream, within},
     print::{counted, print_one, remark},
     tool::{Done, Tool, with_store},
 };
@@ -63,7 +63,7 @@ pub(crate) struct TruncateArgs {
     #[arg(value_name = "NAME", value_parser = stream)]
     stream: StreamName,
     /// The first version to keep
-    #[arg(long, value_name = "VERSION", value_parser = value_parser!(u64).range(1..))]
+    #[arg(long, value_name = "VERSION", value_parser = within::<u64>(1..))]
     before: u64,
     /// Remove the events for good; the setting store.allow_hard_removal must allow it
     #[arg(long)]

@@ -9,8 +9,8 @@ use umbel_host::Failed;
 use umbel_settings::LoadOptions;
 
 use crate::{
-    args::JsonArg,
-    print::{Column, Printer, counted, moment, number, text},
+    args::{JsonArg, within},
+    print::{Column, Printer, counted, moment, none, number, text},
     tool::{PAGE, with_store},
 };
 
@@ -45,10 +45,10 @@ pub(crate) struct ListArgs {
     #[arg(long)]
     desc: bool,
     /// N streams at most; without it all
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = within::<u64>(..))]
     limit: Option<u64>,
     /// How many to skip
-    #[arg(long, value_name = "N", default_value_t = 0)]
+    #[arg(long, value_name = "N", default_value_t = 0, value_parser = within::<u64>(..))]
     offset: u64,
     #[command(flatten)]
     json: JsonArg,
@@ -77,7 +77,7 @@ pub(super) fn list(options: &LoadOptions, args: &ListArgs) -> Result<(), Failed>
             let is_only = matches!(args.sort, Sort::Version);
             if is_only || count == 0 || left == 0 || args.offset.saturating_add(shown) >= total {
                 if total == 0 {
-                    printer.nothing("there is no stream like that");
+                    printer.nothing(&none("stream", args.search.is_some() || args.category.is_some()));
                     return Ok(());
                 }
                 // A search may well leave them out.

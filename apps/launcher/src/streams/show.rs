@@ -1,6 +1,6 @@
 //! `umbel streams show`: one stream, printed.
 
-use clap::{Args, value_parser};
+use clap::Args;
 use umbel_core::{
     StreamName, Version,
     document::Direction,
@@ -10,7 +10,7 @@ use umbel_host::Failed;
 use umbel_settings::LoadOptions;
 
 use crate::{
-    args::{JsonArg, readable_stream},
+    args::{JsonArg, readable_stream, within},
     print::{EVENTS, Printer},
     tool::{Done, PAGE, Tool, with_store},
 };
@@ -30,10 +30,10 @@ pub(crate) struct ShowArgs {
     #[arg(value_name = "NAME", value_parser = readable_stream)]
     stream: StreamName,
     /// The first version to print; going backward, the greatest
-    #[arg(long, value_name = "VERSION", value_parser = value_parser!(u64).range(1..))]
+    #[arg(long, value_name = "VERSION", value_parser = within::<u64>(1..))]
     from: Option<u64>,
     /// N events at most
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = within::<u64>(..))]
     limit: Option<u64>,
     /// The newest first
     #[arg(long)]

@@ -7,8 +7,8 @@ use umbel_settings::LoadOptions;
 
 use super::seen::{Seen, told_here};
 use crate::{
-    args::{JsonArg, subscription},
-    print::{Column, Printer, moment, number, text},
+    args::{JsonArg, subscription, within},
+    print::{Column, Printer, moment, none, number, text},
     tool::{PAGE, with_store},
 };
 
@@ -41,7 +41,7 @@ pub(crate) struct ListArgs {
     #[arg(long, value_name = "NAME", value_parser = subscription)]
     after: Option<SubscriptionName>,
     /// N subscriptions at most; without it all
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = within::<u64>(..))]
     limit: Option<u64>,
     #[command(flatten)]
     json: JsonArg,
@@ -57,7 +57,8 @@ pub(super) fn list(options: &LoadOptions, args: &ListArgs) -> Result<(), Failed>
             let page =
                 tool.store().view_subscriptions(ListSubscriptions { name: None, after, limit }).await?;
             let Some(last) = page.last() else {
-                printer.nothing("there is no subscription like that: one is there once its app has run");
+                let none = none("subscription", args.after.is_some());
+                printer.nothing(&format!("{none}: one is there once its app has run"));
                 break;
             };
             after = Some(last.state.name.clone());

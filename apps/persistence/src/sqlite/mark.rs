@@ -1,7 +1,7 @@
 //! Umbrellas that run over one file, as they learn of each other.
 
 use std::{
-    fs::{File, OpenOptions},
+    fs::{self, File, OpenOptions},
     io,
     path::Path,
 };
@@ -18,6 +18,8 @@ pub(crate) fn mark(path: &Path) -> Option<File> {
     let mut beside = path.as_os_str().to_owned();
     beside.push(MARK);
     let file = OpenOptions::new().write(true).create(true).truncate(false).open(beside).ok()?;
+    // Whoever may open the store may mark it, and nobody else. What is another user's stays as it is.
+    drop(fs::metadata(path).and_then(|store| file.set_permissions(store.permissions())));
     match flock(&file, FlockOperation::NonBlockingLockExclusive).map_err(io::Error::from) {
         Ok(()) => {}
         Err(error) if error.kind() == io::ErrorKind::WouldBlock => tracing::warn!(

@@ -18,6 +18,7 @@ use crate::{
     stream::StreamName,
     subscription::{Start, SubscriptionName},
     tags::Tags,
+    time::Timestamp,
     version::{ExpectedVersion, Place, Position, Version},
 };
 
@@ -150,6 +151,13 @@ pub enum Act {
         /// The new data; `None` goes back to the event's own.
         #[serde(skip)]
         data: Option<Json>,
+    },
+    /// Records that kept notices had expired and were removed. It removes none itself: they go in steps, beside the log.
+    SweepNotices {
+        /// How many.
+        notices: u64,
+        /// When the first of them was.
+        since: Timestamp,
     },
 }
 
@@ -319,7 +327,8 @@ impl Act {
             | Self::RetryLetters { .. }
             | Self::CancelRetries { .. }
             | Self::DiscardLetters { .. }
-            | Self::EditLetter { .. } => Ok(()),
+            | Self::EditLetter { .. }
+            | Self::SweepNotices { .. } => Ok(()),
         }
     }
 
@@ -342,6 +351,7 @@ impl Act {
             Self::CancelRetries { .. } => "umbel.retries_cancelled",
             Self::DiscardLetters { .. } => "umbel.letters_discarded",
             Self::EditLetter { .. } => "umbel.letter_edited",
+            Self::SweepNotices { .. } => "umbel.notices_swept",
         }
     }
 

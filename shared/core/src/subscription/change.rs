@@ -53,7 +53,8 @@ impl Change {
             | Act::Archive { .. }
             | Act::ForgetSubject { .. }
             | Act::RebuildProjection { .. }
-            | Act::DropProjection { .. } => None,
+            | Act::DropProjection { .. }
+            | Act::SweepNotices { .. } => None,
         }
     }
 }

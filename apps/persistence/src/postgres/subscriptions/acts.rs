@@ -129,7 +129,8 @@ impl Asked {
             Act::DeleteStream { .. }
             | Act::TruncateStream { .. }
             | Act::Archive { .. }
-            | Act::ForgetSubject { .. } => return Ok(None),
+            | Act::ForgetSubject { .. }
+            | Act::SweepNotices { .. } => return Ok(None),
         };
         Ok(Some(Self::from_answer(answer?, act)))
     }

@@ -54,7 +54,8 @@ pub(in crate::sqlite) fn act(
         Act::DeleteStream { .. }
         | Act::TruncateStream { .. }
         | Act::Archive { .. }
-        | Act::ForgetSubject { .. } => return Ok(None),
+        | Act::ForgetSubject { .. }
+        | Act::SweepNotices { .. } => return Ok(None),
     };
     Ok(Some(Ok(letters)))
 }

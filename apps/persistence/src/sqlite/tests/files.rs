@@ -6,7 +6,7 @@ use umbel_core::store::{LinkError, PerformError, ReadError, Removal, StoreError}
 use umbel_testkit::conformance::{delete, link};
 
 use super::*;
-use crate::Upkeep;
+use crate::{Upkeep, sqlite::mark};
 
 fn refusal(path: &Path) -> StoreError {
     Sqlite::open(path).expect_err("the file must be refused")
@@ -175,11 +175,12 @@ async fn new_files_are_for_their_user_only() {
     let directory = directory();
     let parent = directory.path().join("new/data");
     let store = Sqlite::open(&parent.join("umbel.db")).unwrap();
+    let _mark = mark(&parent.join("umbel.db")).unwrap();
     append(&store, Events::default().append("s", NoStream, 1)).await.unwrap();
     let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
     assert_eq!((mode(&directory.path().join("new")), mode(&parent)), (0o700, 0o700));
     let files: Vec<_> = fs::read_dir(&parent).unwrap().map(|file| file.unwrap().path()).collect();
-    assert!(files.len() > 1, "the write-ahead log is missing: {files:?}");
+    assert!(files.len() > 2, "the write-ahead log is missing: {files:?}");
     assert!(files.iter().all(|file| mode(file) == 0o600), "{files:?}");
 
     // Rights that somebody gave stay.
@@ -187,7 +188,8 @@ async fn new_files_are_for_their_user_only() {
     fs::write(&shared, "").unwrap();
     fs::set_permissions(&shared, fs::Permissions::from_mode(0o640)).unwrap();
     drop(Sqlite::open(&shared).unwrap());
-    assert_eq!(mode(&shared), 0o640);
+    drop(mark(&shared).unwrap());
+    assert_eq!((mode(&shared), mode(&directory.path().join("shared.db-lock"))), (0o640, 0o640));
 }
 
 /// Looking at a store creates no file, migrates none and writes to none.
