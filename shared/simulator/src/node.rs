@@ -8,7 +8,7 @@ use std::{
 use umbel_core::{
     Place,
     store::{Append, LeaseState, resolution::Resolution},
-    subscription::{ConsumerId, Effect, Key, Machine, Millis, NodeId, Verdict},
+    subscription::{ConsumerId, Delivery, Effect, Given, Hands, Held, Machine, Millis, NodeId, Verdict},
 };
 
 use crate::supervision::Supervisor;
@@ -90,14 +90,12 @@ pub(crate) struct Runner {
 /// A consumer. Between it and its runner are queues: what one has said, the other one hears later.
 #[derive(Debug, Default)]
 pub(crate) struct Consumer {
-    /// What the machine takes it to hold: the key of each, and whether it is a letter.
-    pub(crate) given: BTreeMap<Place, Given>,
+    /// What its runner takes it to hold.
+    pub(crate) given: Given<()>,
     /// Batches on their way to it.
     pub(crate) inbox: VecDeque<Batch>,
     /// What it has in its hands itself.
-    pub(crate) hands: BTreeMap<Place, Held>,
-    /// By key, the last batch that was sent before an event of it failed: what that and those before it have of the key comes again.
-    pub(crate) stale: BTreeMap<Key, u64>,
+    pub(crate) hands: Hands<Work>,
     /// Whether its next moment is set, or it waits for an answer.
     pub(crate) busy: bool,
 }
@@ -107,35 +105,25 @@ pub(crate) struct Consumer {
 pub(crate) struct Batch {
     /// Counts the batches of the runner.
     pub(crate) number: u64,
-    pub(crate) events: Vec<(Place, Held)>,
+    pub(crate) deliveries: Vec<Delivery<u64>>,
+    /// Of which lease each is. What is somebody else's by now is not here.
+    pub(crate) epochs: BTreeMap<Place, u64>,
 }
 
 /// What a consumer says to its runner.
 #[derive(Clone, Debug)]
 pub(crate) enum Command {
     Ack(Vec<(Place, u64)>),
-    Fail(Place, Held, Verdict),
+    Fail(Place, Held<Work>, Verdict),
     Leave,
 }
 
-/// An event in a consumer's hands.
+/// What a consumer does with an event in its hands.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Held {
-    pub(crate) key: Key,
-    pub(crate) letter: bool,
+pub(crate) struct Work {
     /// Of which lease.
     pub(crate) epoch: u64,
-    /// The number of the batch that it came in: what is said of it counts for that delivery only.
-    pub(crate) batch: u64,
     pub(crate) handled: bool,
-}
-
-/// What a runner knows of an event that it has sent.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Given {
-    pub(crate) key: Key,
-    pub(crate) letter: bool,
-    pub(crate) batch: u64,
 }
 
 impl Process {

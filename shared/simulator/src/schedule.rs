@@ -5,10 +5,10 @@ use std::{collections::BTreeMap, fmt, rc::Rc};
 use umbel_core::{
     Place,
     store::{Append, AppendError, Appended, plan::View},
-    subscription::{ConsumerId, Effect, Input, Millis, NodeId},
+    subscription::{ConsumerId, Effect, Held, Input, Millis, NodeId},
 };
 
-use crate::{node::Held, random::Random};
+use crate::{node::Work, random::Random};
 
 /// A group of appends on its way.
 pub(crate) type Group = Vec<Rc<Append>>;
@@ -129,7 +129,7 @@ pub(crate) enum Event {
     /// A consumer does something with what it holds.
     Work { to: Address, consumer: ConsumerId },
     /// A consumer gets back what a bug has kept aside.
-    Aside { to: Address, place: Place, held: Held },
+    Aside { to: Address, place: Place, held: Held<Work> },
     /// Workers of a node are started again.
     Restart { node: usize, life: u64, workers: Vec<usize> },
     /// A worker of a node fails.

@@ -181,10 +181,11 @@ impl Runner {
         match command {
             Command::Join(join) => self.join(join),
             Command::Ack { consumer, number, places, answer } => {
-                let is_current = |place: &Place| self.consumers.is_current(consumer, *place, number);
-                let (places, mut not_held): (Vec<_>, Vec<_>) = places.into_iter().partition(is_current);
                 // Before the machine hears of it, as it may send one of them again at once.
-                self.consumers.done(consumer, &places);
+                let (places, mut not_held) = match self.consumers.given(consumer) {
+                    Some(given) => given.handled(number, places),
+                    None => (Vec::new(), places),
+                };
                 let said = self.give(Input::AckEach { consumer, places });
                 if let Some(answer) = answer {
                     not_held.extend(said.not_held);
@@ -192,13 +193,15 @@ impl Runner {
                 }
             }
             Command::Fail { consumer, number, place, key, verdict, error, at, answer } => {
-                if !self.consumers.is_current(consumer, place, number) {
+                if !self.consumers.given(consumer).is_some_and(|given| given.is_current(place, number)) {
                     return reply(answer, Err(NotHeld));
                 }
                 let before = self.consumers.last_batch();
                 let said = self.give(Input::Fail { consumer, place, verdict, error, at });
-                if said.not_held.is_empty() {
-                    self.consumers.failed(consumer, key, before);
+                if said.not_held.is_empty()
+                    && let Some(given) = self.consumers.given(consumer)
+                {
+                    given.failed(key, before);
                 }
                 reply(answer, if said.not_held.is_empty() { Ok(before) } else { Err(NotHeld) });
             }

@@ -9,11 +9,11 @@ use tokio::sync::{mpsc, oneshot};
 use umbel_bus::edge;
 use umbel_core::{
     Place, RecordedEvent,
-    subscription::{ConsumerId, Delivery, Key, SubscriptionName, Verdict},
+    subscription::{ConsumerId, Delivery, Hands, Key, SubscriptionName, Verdict},
 };
 
 use super::{
-    consumers::{Command, Event, Hands, NotHeld, Sent, Taken},
+    consumers::{Command, Event, NotHeld, Sent, Taken},
     spec::MapFn,
     view::Told,
 };
@@ -111,7 +111,8 @@ impl<T> Subscriber<T> {
     pub async fn next(&mut self) -> Option<Batch<T>> {
         loop {
             let mut sent = self.batches.recv().await?;
-            self.link.hands().take(&mut sent);
+            let Sent { number, deliveries, taken } = &mut sent;
+            self.link.hands().take(*number, deliveries, |place| (!taken.has(place)).then_some(()));
             if !sent.deliveries.is_empty() {
                 return Some(self.batch(sent));
             }

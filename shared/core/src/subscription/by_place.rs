@@ -43,6 +43,12 @@ impl<T> ByPlace<T> {
         self.entries.get(self.find(place)?)?.1.as_ref()
     }
 
+    /// What is known of a place, to change it.
+    pub fn get_mut(&mut self, place: Place) -> Option<&mut T> {
+        let at = self.find(place)?;
+        self.entries.get_mut(at)?.1.as_mut()
+    }
+
     /// Whether anything is known of a place.
     #[must_use]
     pub fn contains(&self, place: Place) -> bool {
@@ -207,6 +213,7 @@ mod tests {
             }
             for place in 0..300 {
                 prop_assert_eq!(map.get(Place::new(place)), tree.get(&place));
+                prop_assert_eq!(map.get_mut(Place::new(place)), tree.get_mut(&place));
             }
             let entries = |(place, value): (Place, usize)| (place.get(), value);
             let listed: Vec<_> = map.iter().map(|(place, value)| (place.get(), *value)).collect();

@@ -15,6 +15,7 @@
 
 mod by_place;
 mod change;
+mod hands;
 mod key;
 mod machine;
 mod name;
@@ -36,6 +37,7 @@ mod tests;
 
 pub use by_place::ByPlace;
 pub use change::Change;
+pub use hands::{Given, Hands, Held};
 pub use key::Key;
 pub use machine::{Counters, Machine};
 pub use name::{NodeId, SubscriptionName, SubscriptionNameError};

@@ -5,6 +5,7 @@ mod world;
 
 mod behind;
 mod feeding;
+mod hands;
 mod owning;
 mod parking;
 mod saving;

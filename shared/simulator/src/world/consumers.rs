@@ -2,13 +2,13 @@
 
 use umbel_core::{
     Place, Timestamp,
-    subscription::{ConsumerId, Input, Verdict},
+    subscription::{ConsumerId, Hands, Held, Input, Verdict},
 };
 
 use super::World;
 use crate::{
     bug::Bug,
-    node::{Command, Consumer, Held},
+    node::{Batch, Command, Consumer, Work},
     oracle::Broken,
     schedule::{Address, Event, Part},
 };
@@ -16,17 +16,16 @@ use crate::{
 impl Consumer {
     /// Takes in what has arrived, but for what will be sent again.
     fn take_in(&mut self) {
-        while let Some(batch) = self.inbox.pop_front() {
-            self.stale.retain(|_, last| batch.number <= *last);
-            let stale = &self.stale;
-            self.hands.extend(batch.events.into_iter().filter(|(_, held)| !stale.contains_key(&held.key)));
+        while let Some(Batch { number, mut deliveries, epochs }) = self.inbox.pop_front() {
+            let work = |place| Some(Work { epoch: *epochs.get(&place)?, handled: false });
+            self.hands.take(number, &mut deliveries, work);
         }
     }
 
     /// The next event to handle.
-    fn next(&self) -> Option<(Place, Held)> {
-        let open = self.hands.iter().find(|(_, held)| !held.handled);
-        open.map(|(place, held)| (*place, *held))
+    fn next(&self) -> Option<(Place, Held<Work>)> {
+        let open = self.hands.iter().find(|(_, held)| !held.kept.handled);
+        open.map(|(place, held)| (place, *held))
     }
 }
 
@@ -87,7 +86,12 @@ impl World {
     }
 
     /// A consumer takes its time, or is gone, perhaps after it has done something that nobody will hear of.
-    fn be_odd(&mut self, to: Address, id: ConsumerId, next: Option<(Place, Held)>) -> Result<(), Broken> {
+    fn be_odd(
+        &mut self,
+        to: Address,
+        id: ConsumerId,
+        next: Option<(Place, Held<Work>)>,
+    ) -> Result<(), Broken> {
         if self.chances.consumers.one_in(2) {
             self.count("slow consumer");
             let after = self.chances.consumers.between(500, 5000);
@@ -102,7 +106,7 @@ impl World {
             self.handle(to, id, place, held)?;
         }
         if let Some(consumer) = self.consumer(to, id) {
-            consumer.hands.clear();
+            consumer.hands = Hands::default();
             consumer.inbox.clear();
             consumer.busy = true;
         }
@@ -112,40 +116,43 @@ impl World {
         Ok(())
     }
 
-    fn handle(&mut self, to: Address, id: ConsumerId, place: Place, held: Held) -> Result<(), Broken> {
+    fn handle(&mut self, to: Address, id: ConsumerId, place: Place, held: Held<Work>) -> Result<(), Broken> {
         let Part::Runner(subscription) = to.part else { return Ok(()) };
         self.say(|| format!("{to}: {id:?} handles {place} of {:?}", held.key));
-        if let Some(held) = self.consumer(to, id).and_then(|consumer| consumer.hands.get_mut(&place)) {
-            held.handled = true;
+        if let Some(consumer) = self.consumer(to, id) {
+            consumer.hands.keep(place, Work { handled: true, ..held.kept });
         }
         let books = &mut self.oracle.subscriptions[subscription];
-        books.handled(&self.oracle.log, place, held.key, held.epoch)
+        books.handled(&self.oracle.log, place, held.key, held.kept.epoch)
     }
 
     /// A consumer says what it has handled, each event by itself: others may be on their way to it.
     fn acknowledge(&mut self, to: Address, id: ConsumerId) {
         let Some(consumer) = self.consumer(to, id) else { return };
-        let handled = consumer.hands.iter().filter(|(_, held)| held.handled);
-        let handled: Vec<_> = handled.map(|(place, held)| (*place, held.batch)).collect();
-        consumer.hands.retain(|_, held| !held.handled);
+        let handled = consumer.hands.iter().filter(|(_, held)| held.kept.handled);
+        let handled: Vec<_> = handled.map(|(place, held)| (place, held.number)).collect();
+        for (place, number) in &handled {
+            consumer.hands.done(*number, &[*place]);
+        }
         if !handled.is_empty() {
             self.tell_runner(to, id, Command::Ack(handled));
         }
     }
 
     /// A consumer could not handle an event; until it is answered it does nothing else.
-    fn fail(&mut self, to: Address, id: ConsumerId, place: Place, held: Held) {
+    fn fail(&mut self, to: Address, id: ConsumerId, place: Place, held: Held<Work>) {
         let verdict = match self.chances.consumers.below(6) {
             0 => Verdict::Skip,
             1 | 2 => Verdict::Park,
             _ => Verdict::Retry { after_ms: self.chances.consumers.between(0, 400) },
         };
         if let (Some(Bug::RetrySkipsTheQueue), Verdict::Retry { after_ms }) = (self.bug, verdict) {
+            let number = held.number;
             self.after(after_ms + 100, Event::Aside { to, place, held });
             if let Some(consumer) = self.consumer(to, id) {
-                consumer.hands.remove(&place);
+                consumer.hands.done(number, &[place]);
             }
-            self.tell_runner(to, id, Command::Ack(vec![(place, held.batch)]));
+            self.tell_runner(to, id, Command::Ack(vec![(place, number)]));
             return;
         }
         if let Some(consumer) = self.consumer(to, id) {
@@ -168,14 +175,10 @@ impl World {
         };
         let Some(consumer) = self.consumer(to, id) else { return Ok(()) };
         match command {
-            Command::Ack(mut handled) => {
-                // What was sent anew since is not what was handled.
-                let given = &mut consumer.given;
-                handled.retain(|(place, batch)| given.get(place).is_some_and(|given| given.batch == *batch));
-                let places: Vec<_> = handled.into_iter().map(|(place, _)| place).collect();
-                for place in &places {
-                    consumer.given.remove(place);
-                }
+            Command::Ack(handled) => {
+                let done =
+                    handled.into_iter().map(|(place, number)| consumer.given.handled(number, vec![place]).0);
+                let places = done.flatten().collect();
                 self.give(to, Input::AckEach { consumer: id, places })
             }
             Command::Leave => {
@@ -193,33 +196,26 @@ impl World {
         &mut self,
         to: Address,
         id: ConsumerId,
-        (place, held): (Place, Held),
+        (place, held): (Place, Held<Work>),
         verdict: Verdict,
     ) -> Result<(), Broken> {
         let Part::Runner(subscription) = to.part else { return Ok(()) };
         let Some(runner) = self.runner(to) else { return Ok(()) };
         let before = runner.batches;
         let Some(consumer) = runner.consumers.get_mut(&id) else { return Ok(()) };
-        let is_given = consumer.given.get(&place).is_some_and(|given| given.batch == held.batch);
-        if is_given && held.letter {
-            consumer.given.remove(&place);
-        } else if is_given {
-            consumer.given.retain(|_, given| given.letter || given.key != held.key);
-        }
+        let is_given = consumer.given.is_current(place, held.number);
         if is_given {
-            consumer.hands.retain(|_, other| other.key != held.key);
-            consumer.stale.insert(held.key, before);
+            consumer.given.failed(held.key, before);
+            consumer.hands.failed(held.key, before);
         } else {
             // It was taken away before the word came, and so was what the consumer still has of the key: it lets go of that, as it
             // will not handle anything behind what has failed.
             let Consumer { given, hands, .. } = consumer;
-            let is_current =
-                |at: &Place, other: &Held| given.get(at).is_some_and(|given| given.batch == other.batch);
-            hands.retain(|at, other| other.key != held.key || is_current(at, other));
+            hands.retain(|at, other| other.key != held.key || given.is_current(at, other.number));
         }
         consumer.busy = false;
         if is_given && verdict == Verdict::Skip {
-            self.oracle.subscriptions[subscription].skipped(place, held.key, held.epoch);
+            self.oracle.subscriptions[subscription].skipped(place, held.key, held.kept.epoch);
         }
         let at = Timestamp::from_micros(i64::try_from(self.now * 1000).unwrap_or(i64::MAX));
         self.make_busy(to, id);
@@ -231,13 +227,13 @@ impl World {
     }
 
     /// What a bug has kept aside is handled at last, if its node still is there.
-    pub(super) fn aside(&mut self, to: Address, place: Place, held: Held) -> Result<(), Broken> {
+    pub(super) fn aside(&mut self, to: Address, place: Place, held: Held<Work>) -> Result<(), Broken> {
         let Part::Runner(subscription) = to.part else { return Ok(()) };
         if self.runner(to).is_none() {
             return Ok(());
         }
         self.say(|| format!("{to}: {place} is handled at last"));
         let books = &mut self.oracle.subscriptions[subscription];
-        books.handled(&self.oracle.log, place, held.key, held.epoch)
+        books.handled(&self.oracle.log, place, held.key, held.kept.epoch)
     }
 }

@@ -1,6 +1,6 @@
 //! Runners of subscriptions: they carry out what the machine says and tell it what became of it.
 
-use std::mem::discriminant;
+use std::{collections::BTreeMap, mem::discriminant};
 
 use umbel_core::{
     Place,
@@ -11,7 +11,7 @@ use umbel_core::{
 use super::World;
 use crate::{
     bug::Bug,
-    node::{Batch, Given, Held, Runner},
+    node::{Batch, Runner},
     oracle::Broken,
     schedule::{Address, Event, Part, Request},
     store::{Kept, Subscription, size},
@@ -111,7 +111,7 @@ impl World {
             Effect::Refuse { error, .. } => Err(format!("machine: it refuses a consumer: {error}")),
             Effect::NotHeld { consumer, place } => {
                 let consumer = self.runner(to).and_then(|runner| runner.consumers.get(&consumer));
-                let given = consumer.is_some_and(|consumer| consumer.given.contains_key(&place));
+                let given = consumer.is_some_and(|consumer| consumer.given.has(place));
                 // Revoked before the word came.
                 if given { Err(format!("machine: it does not know that {place} is held")) } else { Ok(()) }
             }
@@ -194,14 +194,14 @@ impl World {
         let consumer = self.runner(to).and_then(|runner| runner.consumers.get_mut(&id));
         let consumer = consumer.ok_or("machine: it revokes from a stranger")?;
         for place in places {
-            if consumer.given.remove(place).is_none() {
+            if consumer.given.revoke(*place).is_none() {
                 return Err(format!("machine: it revokes {place}, which is not held"));
             }
             for batch in &mut consumer.inbox {
-                batch.events.retain(|(at, _)| at != place);
+                batch.epochs.remove(place);
             }
             if notices {
-                consumer.hands.remove(place);
+                consumer.hands.retain(|at, _| at != *place);
             }
         }
         Ok(())
@@ -221,10 +221,10 @@ impl World {
             return Err("machine: it is stopping and still sends".into());
         }
         let epochs: Vec<_> = runner.machine.owned().collect();
-        let mut events = Vec::new();
+        let (number, mut of) = (runner.batches + 1, BTreeMap::new());
         for Delivery { item, letter, replay, resets: told, .. } in batch {
-            let others = runner.consumers.iter().filter(|(other, _)| **other != id);
-            if others.flat_map(|(_, other)| other.given.values()).any(|given| given.key == item.key) {
+            let mut others = runner.consumers.iter().filter(|(other, _)| **other != id);
+            if others.any(|(_, other)| other.given.has_of(item.key)) {
                 return Err(format!("machine: {item:?} is sent, and another consumer holds of its key"));
             }
             let partition = item.key.partition(runner.partitions);
@@ -252,23 +252,15 @@ impl World {
                     item.place
                 ));
             }
-            let consumer = runner.consumers.get_mut(&id).ok_or("machine: it sends to a stranger")?;
-            if consumer
-                .given
-                .insert(item.place, Given { key: item.key, letter: *letter, batch: runner.batches + 1 })
-                .is_some()
-            {
+            let consumer = runner.consumers.get(&id).ok_or("machine: it sends to a stranger")?;
+            if consumer.given.has(item.place) || of.insert(item.place, epoch).is_some() {
                 return Err(format!("machine: {} is sent twice to one consumer", item.place));
             }
-            events.push((
-                item.place,
-                Held { key: item.key, letter: *letter, epoch, batch: runner.batches + 1, handled: false },
-            ));
         }
-        runner.batches += 1;
-        let batch_sent = Batch { number: runner.batches, events };
+        runner.batches = number;
         let consumer = runner.consumers.get_mut(&id).ok_or("machine: it sends to a stranger")?;
-        consumer.inbox.push_back(batch_sent);
+        consumer.given.send(number, batch, &());
+        consumer.inbox.push_back(Batch { number, deliveries: batch.to_vec(), epochs: of });
         let held = consumer.given.len();
         if !u32::try_from(held).is_ok_and(|held| held <= capacity) {
             return Err(format!("machine: {id:?} is given {held} events, more than it can hold"));
