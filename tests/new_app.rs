@@ -218,5 +218,5 @@ fn a_new_app_compiles_and_its_tests_pass() {
     let wrong = checkout.cargo(&["run", "--offline", "-p", NAME, "--", "shelf2.listed_max=0"]);
     let stderr = String::from_utf8_lossy(&wrong.stderr);
     assert_eq!(wrong.status.code(), Some(3), "{stderr}");
-    assert!(stderr.contains("shelf2.listed_max") && stderr.contains("nonzero"), "{stderr}");
+    assert!(stderr.contains("shelf2.listed_max") && stderr.contains("a number from 1 to 1000"), "{stderr}");
 }

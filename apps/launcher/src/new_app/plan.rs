@@ -81,7 +81,7 @@ const PLACES: &[Place] = &[
         line: "\
 # The app_name app.
 [app_name]
-# Items that are listed at most, the first by name: 1 to 1000, more count as 1000. Bounds the answer, not what the app may hold.
+# Items that are listed at most, the first by name: a number from 1 to 1000. Bounds the answer, not what the app may hold.
 listed_max = 100
 ",
     },
