@@ -8,7 +8,8 @@ use super::AppName;
 pub(super) const APPS: &str = "apps/launcher/src/apps.rs";
 
 const ROOT_MANIFEST: &str = "Cargo.toml";
-const LOCK: &str = "Cargo.lock";
+/// What cargo changes as soon as there is another crate.
+pub(super) const LOCK: &str = "Cargo.lock";
 const LAUNCHER_MANIFEST: &str = "apps/launcher/Cargo.toml";
 const CONTRACTS: &str = "shared/contracts/src/lib.rs";
 const SETTINGS: &str = "config/default.toml";
