@@ -140,6 +140,31 @@ fn it_writes_what_the_dry_run_says() {
     }
 }
 
+/// Who spells it otherwise is told what it is called; the closing lines, done as they say, leave nothing of it, also once cargo has seen it.
+#[test]
+fn it_says_what_it_is_called_and_how_to_undo_it() {
+    let checkout = Checkout::copy();
+    let shell = |script: &str| {
+        let run = Command::new("sh").args(["-ec", script]).current_dir(checkout.dir.path()).output().unwrap();
+        assert!(run.status.success(), "{script}: {run:?}");
+        String::from_utf8(run.stdout).unwrap()
+    };
+    shell(
+        "git init -q; git add -A; git -c user.name=ada -c user.email=ada@example.org -c commit.gpgsign=false commit -qm All",
+    );
+    let written = checkout.new_app(&["far-shelf"]);
+    assert_eq!(written.code, Some(0), "{written:?}");
+    assert!(written.stdout.contains("It is called far_shelf, not far-shelf"), "{written:?}");
+    assert!(!checkout.new_app(&[NAME, "--dry-run"]).stdout.contains("It is called"));
+    assert!(shell("git status --porcelain").contains("apps/far_shelf"));
+    fs::write(checkout.path("Cargo.lock"), "changed").unwrap();
+    let (_, undo) = written.stdout.split_once("Undo it").unwrap();
+    let commands: Vec<_> = undo.lines().skip(1).collect();
+    assert_eq!(commands.len(), 2, "{undo}");
+    shell(&commands.join("\n"));
+    assert_eq!(shell("git status --porcelain"), "");
+}
+
 /// What is refused says why and changes nothing: the same again, wrong names, names that are taken, and a place without a checkout.
 #[test]
 fn what_cannot_be_is_refused_and_changes_nothing() {
@@ -218,5 +243,5 @@ fn a_new_app_compiles_and_its_tests_pass() {
     let wrong = checkout.cargo(&["run", "--offline", "-p", NAME, "--", "shelf2.listed_max=0"]);
     let stderr = String::from_utf8_lossy(&wrong.stderr);
     assert_eq!(wrong.status.code(), Some(3), "{stderr}");
-    assert!(stderr.contains("shelf2.listed_max") && stderr.contains("nonzero"), "{stderr}");
+    assert!(stderr.contains("shelf2.listed_max") && stderr.contains("a number from 1 to 1000"), "{stderr}");
 }

@@ -88,19 +88,27 @@ fn odd_paths_and_queries_find_nothing() {
     });
 }
 
-/// CD-12: values of other types than they have to be, JSON that says a thing twice or is nested without end: refused as a body.
+/// CD-12: values of other types than they have to be, JSON that says a thing twice or is nested without end: refused by field, what is no
+/// JSON as a body.
 #[test]
-fn other_types_are_refused_as_a_body() {
+fn other_types_are_refused_by_field() {
     on_every_store(|client| {
         let ada = client.register("ada");
         let slug = ada.publish("Here", &[]);
         let deep = format!("{{\"article\":{{\"title\":{}{}}}}}", "[".repeat(5000), "]".repeat(5000));
         let twice = r#"{"article":{"title":"a","title":"b","description":"d","body":"b"}}"#;
         let surrogate = r#"{"article":{"title":"\ud800","description":"d","body":"b"}}"#;
-        for body in [&deep, twice, surrogate, "{\"article\":NaN}", "\u{feff}{}", "user[email]=x"] {
-            let (status, errors) = wrong(ada.send("POST", "/api/articles", body).unwrap());
-            assert!([400, 422].contains(&status), "{body}");
-            assert_eq!(errors, ["body"], "{body}");
+        for body in [surrogate, "{\"article\":NaN}", "\u{feff}{}", "user[email]=x"] {
+            let refused = ada.send("POST", "/api/articles", body).unwrap();
+            assert_eq!(wrong(refused), (400, keys(&["body"])), "{body}");
+        }
+        for (body, problem) in [
+            (deep.as_str(), json!({"title": ["must be a string"]})),
+            (twice, json!({"title": ["is there twice"]})),
+            ("{}", json!({"article": ["is missing"]})),
+            ("[]", json!({"body": ["must be an object"]})),
+        ] {
+            assert_eq!(error(ada.send("POST", "/api/articles", body).unwrap()), (422, problem), "{body}");
         }
         let others = [json!(1), json!(true), json!({}), json!([[]]), json!([1]), json!([null])];
         for other in &others {
@@ -108,13 +116,13 @@ fn other_types_are_refused_as_a_body() {
                 let mut article = json!({"title": "t", "description": "d", "body": "b", "tagList": []});
                 article[field] = other.clone();
                 let article = json!({"article": article});
-                assert_eq!(wrong(ada.post("/api/articles", &article)), (422, keys(&["body"])), "{article}");
+                assert_eq!(wrong(ada.post("/api/articles", &article)), (422, keys(&[field])), "{article}");
                 let changed = ada.put(&format!("/api/articles/{slug}"), &article);
-                assert_eq!(wrong(changed), (422, keys(&["body"])), "{article}");
+                assert_eq!(wrong(changed), (422, keys(&[field])), "{article}");
             }
             for field in ["username", "email", "password", "bio", "image"] {
                 let user = json!({"user": {field: other}});
-                assert_eq!(wrong(ada.put("/api/user", &user)), (422, keys(&["body"])), "{user}");
+                assert_eq!(wrong(ada.put("/api/user", &user)), (422, keys(&[field])), "{user}");
             }
         }
         assert_eq!(client.get("/api/articles").body["articlesCount"], 1, "nothing of it was kept");

@@ -95,8 +95,8 @@ const TABLE: &[Allowed] = &[
     Allowed {
         member: "apps/gateway",
         reason: "HTTP in, messages out: knows the published language and no domain app",
-        normal: "actix-web anyhow contracts getrandom jsonwebtoken serde serde_json thiserror tokio tracing \
-                 umbel-bus umbel-core umbel-supervision uuid",
+        normal: "actix-web anyhow contracts getrandom jsonwebtoken serde serde_json serde_path_to_error thiserror tokio \
+                 tracing umbel-bus umbel-core umbel-supervision uuid",
         dev: "actix umbel-testkit",
     },
     Allowed {

@@ -107,10 +107,12 @@ pub enum DispatchError<R> {
         reply: Json,
     },
     /// What the command says it is for makes no stream's name. Nothing was stored. Change the command.
-    #[error("{command} names no aggregate: {reason}")]
+    #[error("{command}: the id {} {}", shown(id), reason.of_id())]
     BadIdentity {
         /// The command's name.
         command: &'static str,
+        /// The id of what it says it is for.
+        id: String,
         /// What is wrong with the identity.
         reason: StreamNameError,
     },
@@ -387,6 +389,14 @@ impl<R> Dispatched<R> {
     }
 }
 
+/// The beginning of an id, which may be as long as its sender likes.
+fn shown(id: &str) -> String {
+    /// Characters; a UUID has 36.
+    const SHOWN_MAX: usize = 60;
+    let shown = format!("{:?}", id.chars().take(SHOWN_MAX).collect::<String>());
+    if id.chars().nth(SHOWN_MAX).is_some() { shown + "..." } else { shown }
+}
+
 impl<R> DispatchError<R> {
     /// The same error, but for what becomes of a rejection.
     pub fn map_rejection<T>(self, make: impl FnOnce(R) -> DispatchError<T>) -> DispatchError<T> {
@@ -397,7 +407,7 @@ impl<R> DispatchError<R> {
             Self::NotYetVisible { position, waiting_for, reply } => {
                 DispatchError::NotYetVisible { position, waiting_for, reply }
             }
-            Self::BadIdentity { command, reason } => DispatchError::BadIdentity { command, reason },
+            Self::BadIdentity { command, id, reason } => DispatchError::BadIdentity { command, id, reason },
             Self::Incomplete(gap) => DispatchError::Incomplete(gap),
             Self::NoHandler { command } => DispatchError::NoHandler { command },
             Self::Undecodable { command, reason } => DispatchError::Undecodable { command, reason },

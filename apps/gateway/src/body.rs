@@ -8,6 +8,7 @@ use serde::{
     de::{DeserializeOwned, MapAccess, Visitor, value::MapAccessDeserializer},
 };
 use serde_json::error::Category;
+use serde_path_to_error::{Deserializer as Following, Path, Segment, Track};
 
 use crate::{call::Call, error::ApiError};
 
@@ -29,6 +30,9 @@ impl<T: DeserializeOwned> FromRequest for Body<T> {
     }
 }
 
+/// What a struct is read from.
+const OBJECT: &str = "an object";
+
 /// Reads a struct from an object only. By itself serde takes an array of the fields' values too, which no contract
 /// promises.
 pub(crate) fn object<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<T, D::Error> {
@@ -38,7 +42,7 @@ pub(crate) fn object<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserialize
         type Value = T;
 
         fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-            f.write_str("an object")
+            f.write_str(OBJECT)
         }
 
         fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<T, A::Error> {
@@ -50,28 +54,47 @@ pub(crate) fn object<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserialize
 }
 
 /// 400 for what is no JSON, 422 for JSON of another shape. What the decoder says of a shape is not passed on, but for the name of a
-/// field that is missing: it speaks of our types.
+/// field and the kind of value it has to have: it speaks of our types.
 fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
     let mut deserializer = serde_json::Deserializer::from_slice(bytes);
-    let parsed = object(&mut deserializer).and_then(|body| deserializer.end().map(|()| body));
+    let mut track = Track::new();
+    let parsed = object(Following::new(&mut deserializer, &mut track));
+    let parsed = parsed.and_then(|body| deserializer.end().map(|()| body));
     parsed.map_err(|error| match error.classify() {
-        Category::Data => {
-            let (line, column) = (error.line(), error.column());
-            let what = missing(&error.to_string()).map_or_else(
-                || "must be an object with the right fields".to_owned(),
-                |field| format!("lacks the field {field}"),
-            );
-            ApiError::unprocessable("body", format!("{what}; see line {line} column {column}"))
-        }
+        Category::Data => misshapen(&error.to_string(), &track.path()),
         Category::Syntax | Category::Eof | Category::Io => {
             ApiError::new(StatusCode::BAD_REQUEST, "body", format!("is not JSON: {error}"))
         }
     })
 }
 
-/// The field that is missing, if that is what the decoder says.
-fn missing(said: &str) -> Option<&str> {
-    said.strip_prefix("missing field `")?.split_once('`').map(|(field, _)| field)
+/// What the decoder says of the value at a place, for whoever sent it.
+fn misshapen(said: &str, place: &Path) -> ApiError {
+    if let Some(field) = between(said, "missing field `", "`") {
+        return ApiError::unprocessable(field, "is missing");
+    }
+    if let Some(field) = between(said, "duplicate field `", "`") {
+        return ApiError::unprocessable(field, "is there twice");
+    }
+    let wanted = match between(said, ", expected ", " at line ") {
+        Some("a string") => "a string",
+        Some("a sequence") => "a list",
+        Some(expected) if expected == OBJECT => OBJECT,
+        _ => "of another type",
+    };
+    let (mut field, mut element) = ("body", String::new());
+    for segment in place {
+        match segment {
+            Segment::Map { key } => (field, element) = (key, String::new()),
+            Segment::Seq { index } => element = format!("[{index}] "),
+            Segment::Enum { .. } | Segment::Unknown => {}
+        }
+    }
+    ApiError::unprocessable(field, format!("{element}must be {wanted}"))
+}
+
+fn between<'a>(text: &'a str, before: &str, after: &str) -> Option<&'a str> {
+    Some(text.split_once(before)?.1.split_once(after)?.0)
 }
 
 fn unreadable(error: &actix_web::Error) -> ApiError {
@@ -90,7 +113,7 @@ mod tests {
     use actix_web::ResponseError;
 
     use super::*;
-    use crate::shapes::{NewUser, UserEnvelope};
+    use crate::shapes::{ArticleEnvelope, NewArticle, NewUser, UserEnvelope};
 
     fn refused(text: &str) -> Option<ApiError> {
         parse::<UserEnvelope<NewUser>>(text.as_bytes()).err()
@@ -108,9 +131,26 @@ mod tests {
     }
 
     #[test]
-    fn a_field_that_is_missing_is_named() {
-        let text = refused("{}").unwrap().to_string();
-        assert!(text.contains("lacks the field user; see line 1"), "{text}");
+    fn the_field_that_is_wrong_is_named() {
+        let article = |text: &str| {
+            let error = parse::<ArticleEnvelope<NewArticle>>(text.as_bytes()).unwrap_err();
+            (error.status_code().as_u16(), error.to_string().split_once(' ').unwrap().1.to_owned())
+        };
+        for (text, named) in [
+            ("{}", r#"{"article": ["is missing"]}"#),
+            ("[]", r#"{"body": ["must be an object"]}"#),
+            (r#"{"article":1}"#, r#"{"article": ["must be an object"]}"#),
+            (r#"{"article":[]}"#, r#"{"article": ["must be an object"]}"#),
+            (r#"{"article":{"title":1}}"#, r#"{"title": ["must be a string"]}"#),
+            (r#"{"article":{"title":{"title":""}}}"#, r#"{"title": ["must be a string"]}"#),
+            (r#"{"article":{"title":"","title":""}}"#, r#"{"title": ["is there twice"]}"#),
+            (r#"{"article":{"tagList":"a"}}"#, r#"{"tagList": ["must be a list"]}"#),
+            (r#"{"article":{"tagList":["a",1]}}"#, r#"{"tagList": ["[1] must be a string"]}"#),
+            (r#"{"more":[1],"article":{"body":true}}"#, r#"{"body": ["must be a string"]}"#),
+        ] {
+            let (status, said) = article(text);
+            assert!(status == 422 && said.ends_with(named), "{text}: {status} {said}");
+        }
     }
 
     #[test]
@@ -122,7 +162,7 @@ mod tests {
             r#"{"user":[]}"#,
         ] {
             let text = refused(array).unwrap_or_else(|| panic!("{array} was taken")).to_string();
-            assert!(text.contains("must be an object with the right fields"), "{text}");
+            assert!(text.contains("must be an object"), "{text}");
             assert!(!text.contains("struct") && !text.contains("Envelope"), "{text}");
         }
     }

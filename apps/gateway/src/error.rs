@@ -72,7 +72,7 @@ impl ApiError {
         match error {
             DispatchError::Rejected(rejection) => rejection.into(),
             DispatchError::Unavailable { retry_after, .. } => Self::unavailable(retry_after),
-            DispatchError::BadIdentity { reason, .. } => Self::unprocessable("id", reason.to_string()),
+            DispatchError::BadIdentity { reason, .. } => Self::unprocessable("id", reason.of_id()),
             DispatchError::NoHandler { .. } => Self::not_here(),
             DispatchError::Conflict { .. }
             | DispatchError::Timeout { outcome: Outcome::NothingStored, .. } => {
@@ -259,8 +259,11 @@ mod tests {
         assert_eq!(dispatch_seen(DispatchError::NoHandler { command: "x".into() }), (503, None));
         assert_eq!(dispatch_seen(timeout(Outcome::NothingStored)), (503, Some(second)));
         assert_eq!(dispatch_seen(timeout(Outcome::Unknown)), (504, None));
-        let bad = DispatchError::BadIdentity { command: "x.y", reason: umbel_core::StreamNameError::Empty };
-        assert_eq!(dispatch_seen(bad), (422, None));
+        let reason = umbel_core::StreamNameError::Empty;
+        let bad = || DispatchError::BadIdentity { command: "x.y", id: String::new(), reason: reason.clone() };
+        assert_eq!(dispatch_seen(bad()), (422, None));
+        let seen_of = ApiError::of_dispatch::<accounts::Rejection>(bad());
+        assert_eq!(json!(seen_of.errors), json!({ "id": ["cannot be empty"] }));
         assert_eq!(dispatch_seen(DispatchError::Failed { reason: "secret path".into() }), (500, None));
         assert_eq!(seen(AskError::Timeout { query: "x" }).0, 503);
         assert_eq!(seen(AskError::Failed { reason: "x".into() }), (500, json!({ "server": ["failed"] })));

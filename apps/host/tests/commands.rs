@@ -56,7 +56,13 @@ fn a_command_of_an_app_that_does_not_run_has_no_handler() {
 fn an_identity_that_is_none_is_an_error_that_says_so() {
     run(async {
         let world = World::new().await;
-        for (id, why) in [("", "empty"), ("a\nb", "control"), (&"x".repeat(300), "at most")] {
+        let long = "x".repeat(300);
+        let shown = format!("bank.deposit: the id \"{}\"... is too long", &long[..60]);
+        for (id, why) in [
+            ("", "bank.deposit: the id \"\" cannot be empty"),
+            ("a\nb", "bank.deposit: the id \"a\\nb\" cannot hold control characters"),
+            (&long, &shown),
+        ] {
             let error = world.bus.dispatch(deposit(id, 1)).await.unwrap_err();
             assert!(matches!(error, DispatchError::BadIdentity { command: "bank.deposit", .. }), "{error:?}");
             assert!(error.to_string().contains(why), "{error}");

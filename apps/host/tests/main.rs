@@ -38,6 +38,8 @@ mod projections;
 mod recorder;
 mod replay;
 mod schedules;
+mod schedules_recurring;
+mod snapshots;
 mod stores;
 mod subscriptions;
 mod tables;

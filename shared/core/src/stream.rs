@@ -36,6 +36,23 @@ pub enum StreamNameError {
     NotPrintable(String),
 }
 
+impl StreamNameError {
+    /// The same of the id that a name was to be made of, for whoever knows no more than that; what is said follows the id.
+    #[must_use]
+    pub fn of_id(&self) -> String {
+        match self {
+            Self::Empty => "cannot be empty".into(),
+            Self::Reserved(_) => "cannot begin with '$'".into(),
+            Self::TooLong(length) => {
+                format!(
+                    "is too long: with the kind before it, it has {length} bytes of at most {NAME_MAX_BYTES}"
+                )
+            }
+            Self::NotPrintable(_) => "cannot hold control characters, such as an end of line".into(),
+        }
+    }
+}
+
 impl StreamName {
     /// Checks and takes a name.
     ///

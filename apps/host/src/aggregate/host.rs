@@ -257,7 +257,11 @@ fn stream<A: Decide<C>, C: Command>(command: &C) -> Result<StreamName, DispatchE
     let id = catch_unwind(AssertUnwindSafe(|| A::identify(command))).map_err(|_| DispatchError::Failed {
         reason: format!("identifying the aggregate of {} panicked", C::NAME),
     })?;
-    StreamName::of(A::CATEGORY, &id).map_err(|reason| DispatchError::BadIdentity { command: C::NAME, reason })
+    StreamName::of(A::CATEGORY, &id).map_err(|reason| DispatchError::BadIdentity {
+        command: C::NAME,
+        id,
+        reason,
+    })
 }
 
 impl<A: Aggregate + Unpin> Handler<Drain> for AggregateHost<A> {

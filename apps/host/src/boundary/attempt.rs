@@ -55,9 +55,12 @@ pub(super) async fn carry_out<B: Boundary>(
     let name = B::Command::NAME;
     let failed = |trouble: Trouble| trouble.into_error(name);
     let store = &store.clone().by(context.deadline);
-    let stream = guarded(name, "identifying the stream of", || B::identify(&command)).map_err(failed)?;
-    let stream = StreamName::of(B::CATEGORY, &stream)
-        .map_err(|reason| DispatchError::BadIdentity { command: name, reason })?;
+    let id = guarded(name, "identifying the stream of", || B::identify(&command)).map_err(failed)?;
+    let stream = StreamName::of(B::CATEGORY, &id).map_err(|reason| DispatchError::BadIdentity {
+        command: name,
+        id,
+        reason,
+    })?;
     let mut ground = Ground::<B>::of(&command).map_err(failed)?;
     let waiting = tokio::time::timeout_at(context.deadline, turns.wait(&ground.query));
     let late = DispatchError::Timeout { command: name, outcome: umbel_bus::Outcome::NothingStored };

@@ -7,7 +7,10 @@ mod name;
 mod plan;
 mod write;
 
-use std::path::{Path, PathBuf};
+use std::{
+    collections::BTreeSet,
+    path::{Path, PathBuf},
+};
 
 use anyhow::{Context, Result, bail};
 use clap::{Args, Subcommand};
@@ -22,7 +25,7 @@ use crate::{
 
 use self::{
     name::AppName,
-    plan::{Change, Planned},
+    plan::{Change, LOCK, Planned},
 };
 
 const EXAMPLES: &str = "\
@@ -72,11 +75,9 @@ impl NewCommand {
             let mut printer = Printer::new(json.json, COLUMNS);
             let lines: Vec<_> = changes.iter().map(Line::of).collect();
             printer.rows(&lines, |line| [line.change.to_owned(), line.path.to_owned()])?;
-            Ok(printer.words(&if *dry_run {
-                "\nNothing is written yet.\n".into()
-            } else {
-                next_steps(name)
-            })?)
+            let close =
+                if *dry_run { "\nNothing is written yet.\n".into() } else { next_steps(name, &changes) };
+            Ok(printer.words(&(renamed(name) + &close))?)
         })
     }
 }
@@ -116,7 +117,14 @@ fn read(root: &Path, path: &str) -> Result<Option<String>> {
     std::fs::read_to_string(file).map(Some).with_context(|| format!("cannot read {path}"))
 }
 
-fn next_steps(name: &AppName) -> String {
+/// What it is called, if not as it was asked for.
+fn renamed(name: &AppName) -> String {
+    let said =
+        |written| format!("\nIt is called {name}, not {written}: crates and messages have names with `_`.\n");
+    name.written_otherwise().map(said).unwrap_or_default()
+}
+
+fn next_steps(name: &AppName, changes: &[Change]) -> String {
     let step = |command: &str, what: &str| format!("  {command:<52}{what}\n");
     [
         "\nNext:\n".to_owned(),
@@ -132,6 +140,32 @@ fn next_steps(name: &AppName) -> String {
             "Its settings: section [{name}] of config/default.toml, read in apps/{name}/src/settings.rs.\n"
         ),
         "Add a route that uses it: README.md, \"Add your own app\".\n".to_owned(),
+        undoing(changes),
     ]
     .concat()
+}
+
+/// How to take it back.
+fn undoing(changes: &[Change]) -> String {
+    let (mut added, mut changed) = (BTreeSet::new(), vec![LOCK]);
+    for Change { path, planned, .. } in changes {
+        match planned {
+            Planned::New => added.insert(whole(path)),
+            Planned::Changed { .. } => {
+                changed.push(path);
+                true
+            }
+        };
+    }
+    let added = added.into_iter().collect::<Vec<_>>().join(" ");
+    format!(
+        "Undo it, with whatever else `git status` shows of these files:\n  rm -r {added}\n  git checkout -- {}\n",
+        changed.join(" ")
+    )
+}
+
+/// The folder of an app, if the file is in one.
+fn whole(path: &str) -> &str {
+    let app = path.strip_prefix("apps/").and_then(|path| path.find('/'));
+    app.map_or(path, |end| &path[.."apps/".len() + end])
 }

@@ -74,19 +74,28 @@ const OF_UMBEL: &[&str] = &["app_name", "bus", "control", "gateway", "store", "t
 
 /// The name of an app in the form in which crates, modules and wire names have it: `book_shelf`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct AppName(String);
+pub(super) struct AppName {
+    name: String,
+    /// As it was asked for.
+    written: String,
+}
 
 impl AppName {
+    /// What was asked for, if that is not what it is called.
+    pub(super) fn written_otherwise(&self) -> Option<&str> {
+        (self.written != self.name).then_some(&self.written)
+    }
+
     /// The same as the beginning of a type's name: `BookShelf`.
     pub(super) fn camel(&self) -> String {
         let capital = |word: &str| word[..1].to_ascii_uppercase() + &word[1..];
-        self.0.split('_').map(capital).collect()
+        self.name.split('_').map(capital).collect()
     }
 }
 
 impl fmt::Display for AppName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(&self.0)
+        f.pad(&self.name)
     }
 }
 
@@ -113,7 +122,7 @@ impl FromStr for AppName {
         if OF_UMBEL.contains(&name.as_str()) || name.starts_with("umbel_") {
             return Err("a part of the umbrella is called so; choose another name".into());
         }
-        Ok(Self(name))
+        Ok(Self { name, written: text.to_owned() })
     }
 }
 
@@ -130,6 +139,7 @@ mod tests {
         ] {
             let parsed: AppName = text.parse().unwrap();
             assert_eq!((parsed.to_string().as_str(), parsed.camel().as_str()), (name, camel));
+            assert_eq!(parsed.written_otherwise(), (text != name).then_some(text));
         }
     }
 

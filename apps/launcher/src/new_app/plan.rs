@@ -8,7 +8,8 @@ use super::AppName;
 pub(super) const APPS: &str = "apps/launcher/src/apps.rs";
 
 const ROOT_MANIFEST: &str = "Cargo.toml";
-const LOCK: &str = "Cargo.lock";
+/// What cargo changes as soon as there is another crate.
+pub(super) const LOCK: &str = "Cargo.lock";
 const LAUNCHER_MANIFEST: &str = "apps/launcher/Cargo.toml";
 const CONTRACTS: &str = "shared/contracts/src/lib.rs";
 const SETTINGS: &str = "config/default.toml";
@@ -81,7 +82,7 @@ const PLACES: &[Place] = &[
         line: "\
 # The app_name app.
 [app_name]
-# Items that are listed at most, the first by name: 1 to 1000, more count as 1000. Bounds the answer, not what the app may hold.
+# Items that are listed at most, the first by name: a number from 1 to 1000. Bounds the answer, not what the app may hold.
 listed_max = 100
 ",
     },

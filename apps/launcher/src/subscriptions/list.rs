@@ -18,6 +18,7 @@ Examples:
   umbel subscriptions list --json | jq 'select(.lag_seconds > 60) | .name'
 
 Behind are events of the log, or of the one stream, after the lowest checkpoint, also those that the subscription does not select. \
+Running is what a process has leases of: one that was killed is believed until they run out, for subscriptions.lease_ms at most. \
 A replay is what comes again since a reset: so many places of so many are behind it. What holds a subscription up is told by the processes \
 behind control.socket.";
 

@@ -46,7 +46,7 @@ pub(crate) enum CommandFailure {
     MetadataKey { key: String },
     Conflict { attempts: u32 },
     NotYetVisible { position: Position, waiting_for: Vec<String>, reply: Json },
-    BadIdentity { command: String, reason: NameFailure },
+    BadIdentity { command: String, id: String, reason: NameFailure },
     Incomplete { stream: StreamName, first: Version, last: Version },
     NoHandler { command: String },
     Undecodable { command: String, reason: String },
@@ -192,8 +192,8 @@ impl From<DispatchError<Json>> for CommandFailure {
             DispatchError::NotYetVisible { position, waiting_for, reply } => {
                 Self::NotYetVisible { position, waiting_for, reply }
             }
-            DispatchError::BadIdentity { command, reason } => {
-                Self::BadIdentity { command: command.to_owned(), reason: reason.into() }
+            DispatchError::BadIdentity { command, id, reason } => {
+                Self::BadIdentity { command: command.to_owned(), id, reason: reason.into() }
             }
             DispatchError::Incomplete(Gap { stream, first, last }) => {
                 Self::Incomplete { stream, first, last }
@@ -239,8 +239,8 @@ impl From<CommandFailure> for DispatchError<Json> {
             CommandFailure::NotYetVisible { position, waiting_for, reply } => {
                 Self::NotYetVisible { position, waiting_for, reply }
             }
-            CommandFailure::BadIdentity { command, reason } => {
-                Self::BadIdentity { command: shown(&command), reason: reason.into() }
+            CommandFailure::BadIdentity { command, id, reason } => {
+                Self::BadIdentity { command: shown(&command), id, reason: reason.into() }
             }
             CommandFailure::Incomplete { stream, first, last } => {
                 Self::Incomplete(Gap { stream, first, last })

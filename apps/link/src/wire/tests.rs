@@ -157,7 +157,7 @@ fn failures() -> Vec<DispatchError<Json>> {
         DispatchError::Timeout { command: "a.do", outcome: Outcome::Unknown },
         DispatchError::Failed { reason: reason() },
     ];
-    let names = names.map(|reason| DispatchError::BadIdentity { command: "a.do", reason });
+    let names = names.map(|reason| DispatchError::BadIdentity { command: "a.do", id: "b".into(), reason });
     let metadata = metadata.map(|error| DispatchError::Refused(error.into()));
     others.into_iter().chain(names).chain(metadata).collect()
 }
