@@ -242,7 +242,6 @@ fn silence_is_explained() {
         ("subscriptions list", "there is no subscription: one is there once its app has run\n"),
         ("dead-letters list", "there is no dead letter\n"),
         ("dead-letters list --asked", "there is no dead letter like that\n"),
-        ("streams list", "there is no stream\n"),
         ("streams list --search none", "there is no stream like that\n"),
     ] {
         silent(line, why);

@@ -15,7 +15,7 @@ use crate::{
     metadata::Metadata,
     names::{EVENT_NAME_MAX_BYTES, NameError, check_event_name},
     payload::{Payload, PayloadError},
-    personal::Subject,
+    personal::{Subject, holds_personal_data},
     stream::StreamName,
     tags::Tags,
     time::Timestamp,
@@ -268,14 +268,13 @@ impl EncodedEvent {
     /// The wire form of one event.
     ///
     /// # Errors
-    /// When the value cannot be encoded.
+    /// When the value cannot be encoded, or holds personal data of nobody, which would be stored for all to read.
     pub fn of<E: Event>(event: &E) -> Result<Self, PayloadError> {
-        Ok(Self {
-            event_type: EventType::of::<E>(),
-            data: event.to_payload()?,
-            subject: event.subject(),
-            tags: event.tags(),
-        })
+        let (data, subject) = (event.to_payload()?, event.subject());
+        if subject.is_none() && holds_personal_data(&data) {
+            return Err(PayloadError::NoSubject);
+        }
+        Ok(Self { event_type: EventType::of::<E>(), data, subject, tags: event.tags() })
     }
 }
 

@@ -30,6 +30,9 @@ pub enum PayloadError {
     /// JSON where bytes were expected.
     #[error("it holds JSON where binary data was expected")]
     NotBinary,
+    /// Personal data of nobody.
+    #[error("it has `Personal` fields and no subject: say whose they are in `Event::subject`")]
+    NoSubject,
     /// The type's own coding failed.
     #[error("{0}")]
     Coding(String),

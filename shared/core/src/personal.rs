@@ -16,6 +16,8 @@ use std::{fmt, sync::Arc};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::DeserializeOwned, de::Error as _};
 
+use crate::payload::Payload;
+
 pub use owned::{OWNED_KEY, Owned};
 
 /// Longest name of a subject, in bytes.
@@ -23,6 +25,8 @@ const SUBJECT_MAX_BYTES: usize = 250;
 
 /// The key of the one entry of the JSON object that a known personal value is.
 pub const KNOWN_KEY: &str = "$personal";
+/// How a known personal value begins, as it is encoded here.
+const KNOWN_BEGIN: &str = r#"{"$personal":"#;
 /// The key of the one entry of the JSON object that the store keeps instead: the encrypted value as base64.
 pub const SEALED_KEY: &str = "$sealed";
 /// The key of the one entry of the JSON object that a forgotten value reads as; its value is `true`.
@@ -45,6 +49,11 @@ pub enum Personal<T> {
     Known(T),
     /// Its subject was forgotten; nobody can read it any more.
     Forgotten,
+}
+
+/// Whether some of it is a known personal value. What looks like one in a text is not: there its quotes are escaped.
+pub(crate) fn holds_personal_data(data: &Payload) -> bool {
+    data.as_json().is_ok_and(|json| json.as_str().contains(KNOWN_BEGIN))
 }
 
 impl Subject {
@@ -169,6 +178,16 @@ mod tests {
         for wrong in ["{}", r#""Ada""#, r#"{"$sealed":"x"}"#, r#"{"$forgotten":false}"#] {
             assert!(serde_json::from_str::<Personal<String>>(wrong).is_err(), "{wrong}");
         }
+    }
+
+    #[test]
+    fn what_holds_personal_data_is_seen() {
+        let holds = |value: serde_json::Value| holds_personal_data(&Payload::json(&value).unwrap());
+        let of = |value: &Personal<Vec<u8>>| holds(serde_json::json!({ "inner": [value] }));
+        assert!(of(&Personal::Known(vec![1])) && of(&Personal::Known(Vec::new())));
+        assert!(!of(&Personal::Forgotten));
+        assert!(!holds(serde_json::json!({ "text": r#"{"$personal":1}"# })));
+        assert!(!holds_personal_data(&Payload::Binary(KNOWN_BEGIN.as_bytes().into())));
     }
 
     #[test]

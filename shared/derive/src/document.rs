@@ -2,7 +2,10 @@
 
 use proc_macro2::TokenStream;
 use quote::quote;
-use syn::{Attribute, Data, DeriveInput, Error, Field, Fields, Result, ext::IdentExt, spanned::Spanned};
+use syn::{
+    Attribute, Data, DeriveInput, Error, Field, Lit, Result, Token, ext::IdentExt, meta::ParseNestedMeta,
+    parenthesized, spanned::Spanned, token::Paren,
+};
 
 use crate::attribute::{Key, Kind, Unsaid, Words};
 
@@ -12,6 +15,26 @@ const DOCUMENT: Words = Words {
     keys: &[Key { name: "collection", item: "COLLECTION", kind: Kind::Text, unsaid: Unsaid::Refused }],
     example: "#[document(collection = \"app.things\")]",
 };
+
+/// Why an index is not called as its field.
+const ELSEWHERE: &str = "an index has the name of its field in JSON, where this field may be called otherwise, be elsewhere or not be at all: \
+    implement `Document`, and say `INDEXES` there";
+
+/// What serde may be told of a field that makes it so.
+const MOVES_FIELD: &[&str] = &[
+    "rename",
+    "flatten",
+    "skip",
+    "skip_serializing",
+    "skip_serializing_if",
+    "serialize_with",
+    "with",
+    "getter",
+];
+
+/// And of all fields.
+const MOVES_FIELDS: &[&str] =
+    &["rename_all", "rename_all_fields", "transparent", "into", "tag", "content", "untagged", "remote"];
 
 /// Its `impl` for this type.
 pub(crate) fn implement(input: &DeriveInput) -> Result<TokenStream> {
@@ -25,33 +48,53 @@ pub(crate) fn implement(input: &DeriveInput) -> Result<TokenStream> {
 
 /// The names of the fields that have a mark.
 fn indexes(input: &DeriveInput) -> Result<Vec<String>> {
-    let Data::Struct(data) = &input.data else { return Ok(Vec::new()) };
-    let marked = data.fields.iter().filter(|field| field.attrs.iter().any(is_mark));
-    marked.map(|field| index(input, &data.fields, field)).collect()
+    match &input.data {
+        Data::Struct(data) => {
+            let marked = data.fields.iter().filter_map(|field| Some((field, mark(field)?)));
+            marked.map(|(field, mark)| index(input, field, mark)).collect()
+        }
+        Data::Enum(data) => {
+            let fields = data.variants.iter().flat_map(|variant| &variant.fields);
+            let marks: Vec<_> = fields.filter_map(mark).collect();
+            marks.first().map_or(Ok(Vec::new()), |mark| Err(Error::new_spanned(mark, ELSEWHERE)))
+        }
+        Data::Union(data) => Err(Error::new(data.union_token.span, "a union is no document")),
+    }
 }
 
-/// What an index on this field is called: as the field is.
-fn index(input: &DeriveInput, fields: &Fields, field: &Field) -> Result<String> {
-    let Some(name) = field.ident.as_ref().filter(|_| matches!(fields, Fields::Named(_))) else {
+/// What the index on this field is called: as the field is.
+fn index(input: &DeriveInput, field: &Field, mark: &Attribute) -> Result<String> {
+    mark.meta.require_path_only()?;
+    let Some(name) = &field.ident else {
         return Err(Error::new(field.span(), "an index has the name of its field, and this field has none"));
     };
-    for mark in field.attrs.iter().filter(|attribute| is_mark(attribute)) {
-        mark.meta.require_path_only()?;
-    }
-    if let Some(renamed) = input.attrs.iter().chain(&field.attrs).find(|attribute| renames(attribute)) {
-        let reason = "an index has the name of its field in JSON, which this may change: implement `Document`, and say `INDEXES` there";
-        return Err(Error::new_spanned(renamed, reason));
+    let of_document = input.attrs.iter().map(|attribute| (attribute, MOVES_FIELDS));
+    let of_field = field.attrs.iter().map(|attribute| (attribute, MOVES_FIELD));
+    for (attribute, moves) in
+        of_document.chain(of_field).filter(|(attribute, _)| attribute.path().is_ident("serde"))
+    {
+        attribute.parse_nested_meta(|meta| {
+            if moves.iter().any(|word| meta.path.is_ident(word)) {
+                return Err(meta.error(ELSEWHERE));
+            }
+            pass_over(&meta)
+        })?;
     }
     Ok(name.unraw().to_string())
 }
 
-fn is_mark(attribute: &Attribute) -> bool {
-    attribute.path().is_ident("index")
+/// Reads on behind what is none of our business.
+fn pass_over(meta: &ParseNestedMeta<'_>) -> Result<()> {
+    if meta.input.peek(Token![=]) {
+        meta.value()?.parse::<Lit>()?;
+    } else if meta.input.peek(Paren) {
+        let within;
+        parenthesized!(within in meta.input);
+        within.parse::<TokenStream>()?;
+    }
+    Ok(())
 }
 
-/// Whether fields may have other names in JSON by it, or may be elsewhere.
-fn renames(attribute: &Attribute) -> bool {
-    let says =
-        |what: &str| attribute.meta.require_list().is_ok_and(|list| list.tokens.to_string().contains(what));
-    attribute.path().is_ident("serde") && (says("rename") || says("flatten"))
+fn mark(field: &Field) -> Option<&Attribute> {
+    field.attrs.iter().find(|attribute| attribute.path().is_ident("index"))
 }

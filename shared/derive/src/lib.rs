@@ -16,32 +16,32 @@ use syn::{DeriveInput, Error, parse_macro_input};
 /// A command: `#[command(name = "app.verb", rejection = Type)]`; also `reply`, which is `()` otherwise, `schema`, `upcasters`, `formerly`.
 #[proc_macro_derive(Command, attributes(command))]
 pub fn command(input: TokenStream) -> TokenStream {
-    derived(parse_macro_input!(input), |input| message::implement(&message::COMMAND, input))
+    derived(&parse_macro_input!(input), |input| message::implement(&message::COMMAND, input))
 }
 
 /// An event: `#[event(name = "app.happened")]`; also `schema`, `upcasters`, `formerly`, `succeeds`.
 #[proc_macro_derive(Event, attributes(event))]
 pub fn event(input: TokenStream) -> TokenStream {
-    derived(parse_macro_input!(input), |input| message::implement(&message::EVENT, input))
+    derived(&parse_macro_input!(input), |input| message::implement(&message::EVENT, input))
 }
 
 /// A query: `#[query(name = "app.question", answer = Type)]`.
 #[proc_macro_derive(Query, attributes(query))]
 pub fn query(input: TokenStream) -> TokenStream {
-    derived(parse_macro_input!(input), |input| message::implement(&message::QUERY, input))
+    derived(&parse_macro_input!(input), |input| message::implement(&message::QUERY, input))
 }
 
 /// A document: `#[document(collection = "app.things")]`, and `#[index]` on each field that queries filter or order by.
 #[proc_macro_derive(Document, attributes(document, index))]
 pub fn document(input: TokenStream) -> TokenStream {
-    derived(parse_macro_input!(input), document::implement)
+    derived(&parse_macro_input!(input), document::implement)
 }
 
 fn derived(
-    input: DeriveInput,
+    input: &DeriveInput,
     implement: impl FnOnce(&DeriveInput) -> syn::Result<proc_macro2::TokenStream>,
 ) -> TokenStream {
-    implement(&input).unwrap_or_else(Error::into_compile_error).into()
+    implement(input).unwrap_or_else(Error::into_compile_error).into()
 }
 
 #[cfg(test)]

@@ -86,7 +86,7 @@ fn an_index_is_called_as_its_field_is_in_json() {
     let derived = document::implement(&raw).unwrap().to_string();
     assert!(derived.contains("const INDEXES : & 'static [& 'static str] = & [\"type\"]"), "{derived}");
 
-    let renamed = [
+    let elsewhere: [DeriveInput; 6] = [
         parse_quote!(
             #[document(collection = "bank.a")]
             struct Account {
@@ -105,21 +105,65 @@ fn an_index_is_called_as_its_field_is_in_json() {
         ),
         parse_quote!(
             #[document(collection = "bank.a")]
+            struct Account {
+                #[index]
+                #[serde(default, skip)]
+                owner: Owner,
+            }
+        ),
+        parse_quote!(
+            #[document(collection = "bank.a")]
             #[serde(rename_all = "camelCase")]
             struct Account {
                 #[index]
                 owner: String,
             }
         ),
+        parse_quote!(
+            #[document(collection = "bank.a")]
+            #[serde(into = "Other")]
+            struct Account {
+                #[index]
+                owner: String,
+            }
+        ),
+        parse_quote!(
+            #[document(collection = "bank.a")]
+            enum Account {
+                Open {
+                    #[index]
+                    owner: String,
+                },
+            }
+        ),
     ];
-    for renamed in &renamed {
-        let refusal = document::implement(renamed).unwrap_err().to_string();
+    for elsewhere in &elsewhere {
+        let refusal = document::implement(elsewhere).unwrap_err().to_string();
         assert!(refusal.contains("say `INDEXES` there"), "{refusal}");
     }
+    let said_else: DeriveInput = parse_quote! {
+        #[document(collection = "bank.a")]
+        #[serde(deny_unknown_fields, bound(serialize = "String: Serialize"))]
+        struct Account { #[index] #[serde(default = "renamed", alias = "by")] owner: String }
+    };
+    let derived = document::implement(&said_else).unwrap().to_string();
+    assert!(derived.contains("[\"owner\"]"), "{derived}");
     let unnamed = parse_quote!(
         #[document(collection = "bank.a")]
         struct Account(#[index] String);
     );
     let refusal = document::implement(&unnamed).unwrap_err().to_string();
     assert_eq!(refusal, "an index has the name of its field, and this field has none");
+}
+
+#[test]
+fn whose_personal_data_it_is_must_be_said() {
+    let joined: DeriveInput = parse_quote!(
+        #[event(name = "a.joined")]
+        struct Joined {
+            name: Option<umbel_core::Personal<String>>,
+        }
+    );
+    let reason = "nobody says whose personal data this is: implement `Event`, and say `subject` there";
+    assert_eq!(refusal(&message::EVENT, &joined), reason);
 }

@@ -10,7 +10,7 @@ use umbel_settings::LoadOptions;
 
 use crate::{
     args::{JsonArg, within},
-    print::{Column, Printer, counted, moment, none, number, text},
+    print::{Column, Printer, counted, moment, number, text},
     tool::{PAGE, with_store},
 };
 
@@ -77,7 +77,7 @@ pub(super) fn list(options: &LoadOptions, args: &ListArgs) -> Result<(), Failed>
             let is_only = matches!(args.sort, Sort::Version);
             if is_only || count == 0 || left == 0 || args.offset.saturating_add(shown) >= total {
                 if total == 0 {
-                    printer.nothing(&none("stream", args.search.is_some() || args.category.is_some()));
+                    printer.nothing("there is no stream like that");
                     return Ok(());
                 }
                 // A search may well leave them out.

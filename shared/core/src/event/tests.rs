@@ -41,3 +41,16 @@ fn a_type_is_written_with_its_schema_version() {
     let error = format!("{}/1", "x".repeat(100_000)).parse::<EventType>().unwrap_err().to_string();
     assert!(error.contains("100000 bytes") && error.len() < 200, "{error}");
 }
+
+/// LD-09: what nobody could ever forget is not stored.
+#[test]
+fn personal_data_of_nobody_is_refused() {
+    #[derive(Debug, Serialize, Deserialize)]
+    struct Joined(crate::Personal<String>);
+    impl Event for Joined {
+        const NAME: &'static str = "club.joined";
+    }
+    let of = |name| EncodedEvent::of(&Joined(name));
+    assert_eq!(of(crate::Personal::Known("Ada".into())), Err(PayloadError::NoSubject));
+    assert!(of(crate::Personal::Forgotten).is_ok());
+}

@@ -56,7 +56,7 @@ pub async fn personal_data_reads_as_it_was_written<S: StoreUnderTest>(store: S) 
     }
 }
 
-/// Forgotten, a subject's personal data reads as forgotten wherever it stands; the rest of its events and the data of others
+/// LD-09: forgotten, a subject's personal data reads as forgotten wherever it stands; the rest of its events and the data of others
 /// stay.
 pub async fn forgotten_data_reads_as_forgotten<S: StoreUnderTest>(store: S) {
     let events = Events::default();
@@ -75,7 +75,7 @@ pub async fn forgotten_data_reads_as_forgotten<S: StoreUnderTest>(store: S) {
     assert_eq!((found.data.decode(), found.subject), (Ok(forgotten), Some(subject("ada"))));
 }
 
-/// Of a subject that was forgotten no more personal data is taken, in no stream; an append with some is refused whole. What
+/// LD-09: of a subject that was forgotten no more personal data is taken, in no stream; an append with some is refused whole. What
 /// holds none of it is stored.
 pub async fn nothing_more_is_taken_of_the_forgotten<S: StoreUnderTest>(store: S) {
     let events = Events::default();
@@ -113,7 +113,7 @@ async fn load<S: StoreUnderTest>(store: &S, name: &str) -> Option<Snapshot> {
     store.ask(LoadSnapshot { stream: stream(name) }).await.unwrap()
 }
 
-/// A snapshot is read as it was taken until one of those whose events are in it is forgotten, be their events archived or linked,
+/// LD-09: a snapshot is read as it was taken until one of those whose events are in it is forgotten, be their events archived or linked,
 /// and their data marked or not; then it is none any more. Snapshots of others stay.
 pub async fn a_snapshot_is_forgotten_with_its_subject<S: StoreUnderTest>(store: S) {
     let events = Events::default();
