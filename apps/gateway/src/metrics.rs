@@ -4,6 +4,7 @@ mod settings;
 mod text;
 
 use std::{
+    fmt,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -25,11 +26,36 @@ use crate::server::{BoundAddress, until_stopped};
 /// Subscriptions that are asked for at once.
 const PAGE: u32 = 100;
 
+/// Tells the subscriptions of this process by name, and whether something keeps each from going on: also of what follows one stream, which
+/// the bus does not know.
+#[derive(Clone)]
+pub struct HeldUp(Arc<dyn Fn() -> Vec<(String, bool)> + Send + Sync>);
+
+impl HeldUp {
+    /// That is what this says.
+    pub fn new(tell: impl Fn() -> Vec<(String, bool)> + Send + Sync + 'static) -> Self {
+        Self(Arc::new(tell))
+    }
+
+    /// What is told now.
+    #[must_use]
+    pub fn told(&self) -> Vec<(String, bool)> {
+        self.0()
+    }
+}
+
+impl fmt::Debug for HeldUp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("HeldUp").finish_non_exhaustive()
+    }
+}
+
 /// Serves the numbers as a child of a supervision tree; no child when the settings name no address.
 #[must_use]
-pub fn worker(settings: MetricsSettings, bus: Bus, bound: BoundAddress) -> Option<Worker> {
+pub fn worker(settings: MetricsSettings, bus: Bus, held_up: HeldUp, bound: BoundAddress) -> Option<Worker> {
     settings.address?;
-    let start = move |context| serve(settings.clone(), bus.clone(), bound.clone(), context);
+    let start =
+        move |context| serve(settings.clone(), (bus.clone(), held_up.clone()), bound.clone(), context);
     Some(Worker::new("metrics", start))
 }
 
@@ -37,6 +63,7 @@ pub fn worker(settings: MetricsSettings, bus: Bus, bound: BoundAddress) -> Optio
 #[derive(Clone, Debug)]
 struct Source {
     bus: Bus,
+    held_up: HeldUp,
     deadline: Duration,
     subscriptions_max: u32,
     /// Whether somebody is being answered: those who ask meanwhile would only slow down each other.
@@ -53,7 +80,7 @@ struct Seen {
 
 async fn serve(
     settings: MetricsSettings,
-    bus: Bus,
+    (bus, held_up): (Bus, HeldUp),
     bound: BoundAddress,
     context: WorkerContext,
 ) -> Result<()> {
@@ -61,7 +88,7 @@ async fn serve(
     // After a restart the port that was taken at first is kept: whoever reads the numbers knows it by now.
     let address = bound.get().or(address).context("there is no address for the metrics")?;
     let deadline = Duration::from_millis(deadline_ms);
-    let source = web::Data::new(Source { bus, deadline, subscriptions_max, busy: Arc::default() });
+    let source = web::Data::new(Source { bus, held_up, deadline, subscriptions_max, busy: Arc::default() });
     let server = HttpServer::new(move || {
         App::new().app_data(source.clone()).service(web::resource("/metrics").route(web::get().to(metrics)))
     })
@@ -86,7 +113,7 @@ async fn metrics(source: web::Data<Source>) -> HttpResponse {
     }
     let _answering = Answering(Arc::clone(&source.busy));
     let seen = source.see().await;
-    HttpResponse::Ok().content_type(text::CONTENT_TYPE).body(told(&source.bus, &seen))
+    HttpResponse::Ok().content_type(text::CONTENT_TYPE).body(told(&source.bus, &source.held_up, &seen))
 }
 
 /// While it lives somebody is being answered.
@@ -132,7 +159,7 @@ impl Source {
 }
 
 /// All numbers, as text.
-fn told(bus: &Bus, seen: &Seen) -> String {
+fn told(bus: &Bus, held_up: &HeldUp, seen: &Seen) -> String {
     let progress: Vec<Progress> = bus.progress();
     let mut text = Text::default();
     text.family("umbel_metrics_complete", Kind::Gauge, "1 if the store said all that was asked for, else 0.");
@@ -154,10 +181,15 @@ fn told(bus: &Bus, seen: &Seen) -> String {
     text.family(
         "umbel_component_held_up",
         Kind::Gauge,
-        "1 while something keeps a projection or handler of this process from going on, else 0.",
+        "1 while something keeps a projection, handler or subscription of this process from going on, else 0.",
     );
     for one in &progress {
         text.sample(&[("component", one.name)], u64::from(one.stand.held_up.borrow().is_some()));
+    }
+    for (name, is_held_up) in held_up.told() {
+        if progress.iter().all(|one| one.name != name) {
+            text.sample(&[("component", name.as_str())], u64::from(is_held_up));
+        }
     }
     peers_told(&mut text, &bus.peers());
     commands_told(&mut text, &bus.tallied());
@@ -230,7 +262,7 @@ const PEER: [OfPeer; 4] = [
 type OfSubscription = (&'static str, &'static str, fn(&SubscriptionView) -> u64);
 
 /// What is told of each subscription, of all nodes together.
-const SUBSCRIPTION: [OfSubscription; 8] = [
+const SUBSCRIPTION: [OfSubscription; 10] = [
     (
         "umbel_subscription_lag_events",
         "Events behind the lowest checkpoint, also those that the subscription does not select.",
@@ -241,6 +273,14 @@ const SUBSCRIPTION: [OfSubscription; 8] = [
         "Seconds since the first event behind the lowest checkpoint was recorded.",
         |view| view.lag_seconds,
     ),
+    (
+        "umbel_subscription_replay_events",
+        "Events that come again since a reset, also those that the subscription does not select; 0 when none do.",
+        |view| view.replay.map_or(0, |replay| replay.all()),
+    ),
+    ("umbel_subscription_replayed_events", "How many of these are done; 0 when none come again.", |view| {
+        view.replay.map_or(0, |replay| replay.done())
+    }),
     ("umbel_subscription_paused", "1 while an operator lets it rest, else 0.", |view| {
         u64::from(view.state.paused)
     }),

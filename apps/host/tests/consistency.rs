@@ -9,6 +9,8 @@ use umbel_core::{
     document::{Changes, Collection},
 };
 use umbel_host::{App, DispatchError, HandlerOptions};
+use umbel_persistence::postgres::{Postgres, PostgresOptions};
+use umbel_testkit::postgres::TestPostgres;
 
 use crate::{
     bank::{self, Account, Deposits, OnlyDeposits, deposit, withdraw},
@@ -21,6 +23,7 @@ use crate::{
 probes! {
     Strong "strong.one" strong true => HandlerOptions::default();
     Lax "strong.lax" => HandlerOptions::default();
+    Other "strong.other" strong true => HandlerOptions::default();
     Split "strong.split" strong true => HandlerOptions::default().partitions(4);
 }
 
@@ -179,6 +182,68 @@ fn handlers_do_not_wait_for_each_other_in_a_circle() {
         let done = journal.until_done(240).await;
         assert_eq!(done.iter().filter(|note| note.attempt > 1).count(), 0, "nobody waited in vain");
         world.stop().await;
+    });
+}
+
+/// SC-08: strong handlers of two processes on one PostgreSQL that wait for each other in a circle: what they dispatch is stored once and
+/// answered at the deadline at the latest, as stored and not yet visible, and both go on afterwards.
+#[test]
+fn a_circle_across_processes_ends_at_the_deadline() {
+    let schema = TestPostgres::get().unwrap().fresh_schema();
+    run(async {
+        let node = async |app| {
+            let options = PostgresOptions { max_connections: 2, ..PostgresOptions::default() };
+            let store = Postgres::connect(schema.url(), schema.name(), options).await.unwrap();
+            let script = |note: &Note| match (&*note.account, note.handler) {
+                ("ada", "strong.one") => Act::TryDeposit("bob", LATE),
+                ("ada", _) => Act::TryDeposit("carl", LATE),
+                _ => Act::Handle,
+            };
+            over(&Arc::new(Rigged::over(Arc::new(store))), app, script).await
+        };
+        let (one, ones) = node(app().handler::<Probe<Strong>>()).await;
+        let (other, others) = node(app().handler::<Probe<Other>>()).await;
+        for (world, name) in [(&one, "strong.other"), (&other, "strong.one")] {
+            let mut elsewhere = world.bus.listeners_elsewhere();
+            elsewhere.wait_for(|there| there.iter().any(|one| one.name == name)).await.unwrap();
+        }
+
+        // Whoever waits for both from outside has what it waits for in the end.
+        one.bus.dispatch_with(deposit("ada", 5), strong().deadline(AMPLE)).await.unwrap();
+        for journal in [&ones, &others] {
+            let done = journal.until_done(3).await;
+            assert_eq!(done[0].account, "ada");
+            assert!(done.iter().all(|note| note.attempt == 1), "{done:?}");
+        }
+        let mut in_vain = 0;
+        for (journal, account, waiting_for) in
+            [(&ones, "bob", "strong.other"), (&others, "carl", "strong.one")]
+        {
+            let stored = one.history(account).await;
+            assert_eq!(stored.len(), 1, "{account}");
+            let [(tried, took)] = &journal.tried()[..] else { panic!("{:?}", journal.tried()) };
+            assert!(*took < AMPLE / 3, "{took:?}");
+            // The one that began later may see the first go on.
+            if let Err(late) = tried {
+                let expected = (stored[0].position, vec![waiting_for.to_owned()]);
+                let DispatchError::NotYetVisible { position, waiting_for, .. } = late else {
+                    panic!("{late}")
+                };
+                assert_eq!((*position, waiting_for.clone()), expected);
+                in_vain += 1;
+            }
+        }
+        assert!(in_vain > 0, "there was no circle");
+
+        for world in [&one, &other] {
+            world.bus.dispatch_with(deposit("dora", 1), strong().deadline(AMPLE)).await.unwrap();
+        }
+        for journal in [&ones, &others] {
+            let done = journal.until_done(5).await;
+            assert_eq!(done.len(), 5, "each event once: {done:?}");
+        }
+        other.stop().await;
+        one.stop().await;
     });
 }
 

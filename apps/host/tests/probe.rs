@@ -1,16 +1,20 @@
 //! Handlers of events that do as a test says and note what they are given.
 
-use std::{marker::PhantomData, sync::Mutex, time::Duration};
+use std::{
+    marker::PhantomData,
+    sync::Mutex,
+    time::{Duration, Instant},
+};
 
 use tokio::sync::watch;
 use umbel_bus::{Bus, BusSettings};
 use umbel_core::{Place, Position};
 use umbel_host::{
-    BatchHandler, Cause, EventHandler, Failure, FailurePolicy, HandlerContext, HandlerOptions, HandlerStart,
-    Memory, Pauses, Verdict,
+    BatchHandler, Cause, DispatchError, EventHandler, Failure, FailurePolicy, HandlerContext, HandlerOptions,
+    HandlerStart, Memory, Pauses, Verdict,
 };
 
-use crate::bank::{Deposited, Moved, Withdrawn};
+use crate::bank::{Deposited, Moved, No, Withdrawn};
 
 /// A kind of probe.
 pub(crate) trait Kind: 'static {
@@ -63,6 +67,8 @@ pub(crate) enum Act {
     Wait,
     /// Dispatch a deposit to this account, and wait until it is visible everywhere.
     Deposit(&'static str),
+    /// The same, until this deadline, and go on whatever comes of it.
+    TryDeposit(&'static str, Duration),
 }
 
 /// What the probes of one bus are told and what they tell.
@@ -71,8 +77,12 @@ pub(crate) struct Journal {
     begun: watch::Sender<Vec<Note>>,
     done: watch::Sender<Vec<Note>>,
     memories: Mutex<Vec<(u32, u64)>>,
+    tried: Mutex<Vec<Tried>>,
     door: watch::Sender<bool>,
 }
+
+/// What came of a deposit that was tried, and after how long.
+pub(crate) type Tried = (Result<(), DispatchError<No>>, Duration);
 
 type Script = Box<dyn Fn(&Note) -> Act + Send>;
 
@@ -92,6 +102,7 @@ impl Default for Journal {
             begun: watch::Sender::default(),
             done: watch::Sender::default(),
             memories: Mutex::default(),
+            tried: Mutex::default(),
             door: watch::Sender::default(),
         }
     }
@@ -130,6 +141,11 @@ impl Journal {
     /// What was noted from attempt to attempt: attempts with how many failures were known by then.
     pub(crate) fn memories(&self) -> Vec<(u32, u64)> {
         self.memories.lock().unwrap().clone()
+    }
+
+    /// What came of deposits that were tried.
+    pub(crate) fn tried(&self) -> Vec<Tried> {
+        self.tried.lock().unwrap().clone()
     }
 
     /// Waits until as much was handled.
@@ -196,6 +212,13 @@ impl<K: Kind> Probe<K> {
                     let options = context.options().command_id(id).strong();
                     let deposit = crate::bank::deposit(account, 1);
                     self.bus.dispatch_with(deposit, options).await.unwrap();
+                }
+                Act::TryDeposit(account, deadline) => {
+                    let id = context.next_id("bank.deposit");
+                    let options = context.options().command_id(id).strong().deadline(deadline);
+                    let (since, deposit) = (Instant::now(), crate::bank::deposit(account, 1));
+                    let tried = self.bus.dispatch_with(deposit, options).await.map(drop);
+                    journal.tried.lock().unwrap().push((tried, since.elapsed()));
                 }
             }
         }

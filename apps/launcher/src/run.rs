@@ -2,10 +2,15 @@
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
-use gateway::{BoundAddress, GatewaySettings, MetricsSettings, Readiness, metrics};
+use gateway::{
+    BoundAddress, GatewaySettings, MetricsSettings, Readiness,
+    metrics::{self, HeldUp},
+};
 use umbel_bus::{Bus, Progress};
 use umbel_core::Position;
-use umbel_host::{ExitStatus, Failed, Foundation, OrExit, TreeView, Umbrella, overview};
+use umbel_host::{
+    ExitStatus, Failed, Foundation, OrExit, SubscriptionView, TreeView, Umbrella, overview, subscriptions,
+};
 use umbel_settings::LoadOptions;
 
 use crate::{
@@ -43,7 +48,7 @@ fn compose(foundation: &Foundation, only: &[String], bound: &BoundAddress) -> an
     let mut umbrella = foundation.umbrella("umbel").with(store);
     // Before the apps, so that it tells of them while they start, and why they do not.
     let numbers: MetricsSettings = settings.section("metrics")?;
-    if let Some(worker) = metrics::worker(numbers, bus.clone(), BoundAddress::default()) {
+    if let Some(worker) = metrics::worker(numbers, bus.clone(), held_up_here(bus), BoundAddress::default()) {
         umbrella = umbrella.with(worker);
     }
     for (_, make) in APPS.iter().filter(|(name, _)| wanted(name)) {
@@ -71,6 +76,15 @@ fn compose(foundation: &Foundation, only: &[String], bound: &BoundAddress) -> an
         umbrella = umbrella.with(gateway::worker(settings, bus.clone(), readiness, bound.clone()));
     }
     Ok(umbrella)
+}
+
+/// What the subscriptions of this process tell for the metrics.
+fn held_up_here(bus: &Bus) -> HeldUp {
+    let bus = bus.clone();
+    HeldUp::new(move || {
+        let told = |view: SubscriptionView| (view.name.as_str().to_owned(), view.held_up.is_some());
+        subscriptions(&bus).into_iter().map(told).collect()
+    })
 }
 
 /// Ready is: every worker is up, the gateway aside, which answers the question; the store answers too; and no projection is
@@ -125,8 +139,11 @@ fn reachable(address: SocketAddr) -> SocketAddr {
 
 #[cfg(test)]
 mod tests {
+    use serde::{Deserialize, Serialize};
     use tokio::sync::watch;
     use umbel_bus::RouteSet;
+    use umbel_core::{Event, StreamName, events};
+    use umbel_host::{App, EventHandler, HandlerContext, HandlerOptions, HandlerStart};
     use umbel_settings::Settings;
 
     use super::*;
@@ -167,6 +184,53 @@ mod tests {
                 assert!(view.not_up(GATEWAY).contains(&"umbel/store/reader".to_owned()));
             });
         }
+    }
+
+    #[derive(Clone, Debug, Serialize, Deserialize)]
+    struct Happened;
+    impl Event for Happened {
+        const NAME: &'static str = "test.happened";
+    }
+
+    events! { enum Heard { Happened(Happened) } }
+
+    /// A handler of one stream that cannot begin.
+    struct Stuck;
+
+    impl EventHandler for Stuck {
+        const NAME: &'static str = "test.stuck";
+        type Event = Heard;
+        type Error = String;
+
+        fn options() -> HandlerOptions {
+            HandlerOptions::default().stream(StreamName::new("one").unwrap())
+        }
+
+        async fn init(_: &HandlerStart) -> Result<Self, String> {
+            Err("it is stuck".into())
+        }
+
+        async fn handle(&mut self, _: Heard, _: &HandlerContext) -> Result<(), String> {
+            Ok(())
+        }
+    }
+
+    /// EH-11: a handler of one stream that cannot begin is told to the metrics, though nobody waits for it.
+    #[test]
+    fn a_handler_of_one_stream_is_told_to_be_held_up() {
+        let foundation = foundation();
+        let (bus, only) = (foundation.bus.clone(), ["articles".to_owned()]);
+        let umbrella = compose(&foundation, &only, &BoundAddress::default()).unwrap();
+        let umbrella = umbrella.with_app(&App::new("test").handler::<Stuck>());
+        actix::System::new().block_on(async {
+            let supervisor = umbrella.start();
+            let told = || held_up_here(&bus).told();
+            while !told().contains(&(Stuck::NAME.to_owned(), true)) {
+                tokio::task::yield_now().await;
+            }
+            assert!(bus.progress().iter().all(|one| one.name != Stuck::NAME));
+            supervisor.shut_down().await;
+        });
     }
 
     /// Metrics have a place under the umbrella where they have an address, whichever apps run.

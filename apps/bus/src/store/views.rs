@@ -59,13 +59,24 @@ impl Replay {
         let from = state.began_at().min(reached);
         Some(Self { from, reached, to: behind().map(|one| one.handled).max()? })
     }
+
+    /// How many places of what comes again are done.
+    #[must_use]
+    pub fn done(&self) -> u64 {
+        self.reached.get().saturating_sub(self.from.get())
+    }
+
+    /// How many places come again.
+    #[must_use]
+    pub fn all(&self) -> u64 {
+        self.to.get().saturating_sub(self.from.get())
+    }
 }
 
 /// Such as `1200 of 5000`.
 impl fmt::Display for Replay {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let since = |place: Place| place.get().saturating_sub(self.from.get());
-        write!(f, "{} of {}", since(self.reached), since(self.to))
+        write!(f, "{} of {}", self.done(), self.all())
     }
 }
 

@@ -23,7 +23,8 @@ use uuid::Uuid;
 
 use super::*;
 
-/// A store with subscriptions to a log of 10 events, of which the `n`th has handled `n` and has `n` dead letters.
+/// A store with subscriptions to a log of 10 events, of which the `n`th has handled `n`, had handled 2 before it was reset, and has `n` dead
+/// letters.
 struct Kept {
     names: Vec<&'static str>,
 }
@@ -50,7 +51,7 @@ impl Handler<Envelope<ListSubscriptions>> for Kept {
             partitions: vec![PartitionState {
                 partition: 0,
                 checkpoint: Place::new(number),
-                handled: Place::new(number),
+                handled: Place::new(number.max(2)),
                 epoch: 1,
                 owner: None,
                 letters: number,
@@ -73,6 +74,13 @@ impl Handler<Envelope<ReadAll>> for Kept {
         let scanned_to = from.unwrap_or_default();
         Some(Ok(AllPage { events: Vec::new(), scanned_to, head: Position::new(10) }))
     }
+}
+
+/// What follows one stream is held up; of what follows the log the bus knows better.
+fn held_up() -> HeldUp {
+    HeldUp::new(|| {
+        vec![("test.of_stream".into(), true), ("test.pulls".into(), false), ("test.list".into(), false)]
+    })
 }
 
 /// What is answered with these settings by a bus with such a store, or with none.
@@ -99,7 +107,7 @@ fn answered(subscriptions_max: u32, prepare: impl AsyncFnOnce(&Bus)) -> String {
         let settings = MetricsSettings { address, deadline_ms: 200, subscriptions_max };
         let group = Group::new("test", Policy::default())
             .child(umbel_bus::worker(&bus))
-            .child(worker(settings, bus.clone(), bound.clone()).unwrap());
+            .child(worker(settings, bus.clone(), held_up(), bound.clone()).unwrap());
         let supervisor = Supervisor::start(group);
         supervisor.tree().wait_until_up(Duration::from_secs(10)).await.unwrap();
         prepare(&bus).await;
@@ -139,16 +147,29 @@ fn subscriptions_and_components_are_told() {
             "umbel_subscription_lag_events{subscription=\"a\"} 9",
             "umbel_subscription_lag_events{subscription=\"b\"} 8",
             "umbel_subscription_lag_seconds{subscription=\"a\"} 0",
+            "umbel_subscription_replay_events{subscription=\"a\"} 2",
+            "umbel_subscription_replayed_events{subscription=\"a\"} 1",
+            "umbel_subscription_replay_events{subscription=\"b\"} 0",
+            "umbel_subscription_replayed_events{subscription=\"b\"} 0",
             "umbel_subscription_paused{subscription=\"b\"} 1",
             "umbel_subscription_partitions_owned{subscription=\"a\"} 0",
             "umbel_dead_letters{subscription=\"b\"} 2",
             "umbel_component_position{component=\"test.list\"} 7",
             "umbel_component_held_up{component=\"test.list\"} 1",
+            "umbel_component_held_up{component=\"test.of_stream\"} 1",
+            "umbel_component_held_up{component=\"test.pulls\"} 0",
         ],
     );
     let oldest = answer.lines().find(|line| line.starts_with("umbel_dead_letters_oldest_seconds")).unwrap();
     assert!(oldest.rsplit(' ').next().unwrap().parse::<u64>().unwrap() > 1_000_000_000, "{oldest}");
     assert!(!answer.contains("poison"), "reasons may quote events");
+    let of_list =
+        answer.lines().filter(|line| line.starts_with("umbel_component_held_up{component=\"test.list\"}"));
+    assert_eq!(of_list.count(), 1, "{answer}");
+    assert!(
+        !answer.contains("umbel_component_position{component=\"test.of_stream\"}"),
+        "it has none in the log"
+    );
 }
 
 /// A command that does as it is told.
@@ -265,7 +286,7 @@ fn other_processes_are_told() {
     let labels = format!("{{process=\"{}\",address=\"10.0.0.7:4100\"}}", node.0);
     let lines = [("counted_on", 2), ("reached", 0), ("away_seconds", 7), ("missed_messages", 3)]
         .map(|(name, number)| format!("umbel_peer_{name}{labels} {number}"));
-    holds(&told(&bus, &Seen::default()), &lines.each_ref().map(String::as_str));
+    holds(&told(&bus, &held_up(), &Seen::default()), &lines.each_ref().map(String::as_str));
 }
 
 /// More subscriptions than are told of, and a store that is away, show in a number of their own; the rest is told all the same.
@@ -283,7 +304,8 @@ fn what_is_not_told_shows() {
 fn one_is_answered_at_a_time() {
     actix::System::new().block_on(async {
         let (bus, busy) = (Bus::new(BusSettings::default()), Arc::new(AtomicBool::new(true)));
-        let source = Source { bus, deadline: Duration::from_millis(1), subscriptions_max: 1, busy };
+        let deadline = Duration::from_millis(1);
+        let source = Source { bus, held_up: held_up(), deadline, subscriptions_max: 1, busy };
         assert_eq!(metrics(web::Data::new(source.clone())).await.status(), 503);
         drop(Answering(Arc::clone(&source.busy)));
         assert_eq!(metrics(web::Data::new(source.clone())).await.status(), 200);
@@ -299,7 +321,9 @@ fn metrics_are_off_unless_they_have_an_address() {
         serde_json::from_value::<MetricsSettings>(section).map_err(|error| error.to_string())
     };
     let bus = Bus::new(BusSettings::default());
-    assert!(worker(settings("").unwrap(), bus.clone(), BoundAddress::default()).is_none());
-    assert!(worker(settings("127.0.0.1:0").unwrap(), bus, BoundAddress::default()).is_some());
+    let worker =
+        |address| worker(settings(address).unwrap(), bus.clone(), held_up(), BoundAddress::default());
+    assert!(worker("").is_none());
+    assert!(worker("127.0.0.1:0").is_some());
     assert!(settings("localhost").unwrap_err().contains("127.0.0.1:9464"));
 }
