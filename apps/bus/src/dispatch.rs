@@ -48,6 +48,9 @@ pub struct DispatchContext {
     pub returning: Returning,
     /// The version that its aggregate must have.
     pub expected: Option<ExpectedVersion>,
+    /// How many functions it is dispatched by, one within the other. The first command that a function dispatches has the function's own id:
+    /// what each of them makes of that id differs by this.
+    pub depth: u32,
 }
 
 /// What a caller may ask of one dispatch.
@@ -374,6 +377,7 @@ impl DispatchOptions {
             within: self.within,
             returning: self.returning.unwrap_or(returning),
             expected: self.expected,
+            depth: 0,
         }
     }
 }

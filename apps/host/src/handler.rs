@@ -131,7 +131,7 @@ where
         }
         let place = self.gate.enter(self, context);
         let (handler, deadline) = (self.handler.clone(), dispatch.deadline);
-        let ids = Ids::of(dispatch.command_id, C::NAME);
+        let ids = Ids::of(dispatch.command_id, dispatch.depth);
         let keeping = Keeping::of(&self.bus.store(), &dispatch, ids.reply());
         let handling = Handling::new(self.bus.clone(), dispatch, ids);
         Box::pin(async move {

@@ -160,7 +160,8 @@ impl Handling {
     /// A part, and what it is dispatched with.
     fn begin(&self) -> (u32, DispatchContext) {
         let part = self.begin_part();
-        (part, DispatchContext { command_id: self.ids.part(part), ..self.context.clone() })
+        let (command_id, depth) = (self.ids.part(part), self.context.depth.saturating_add(1));
+        (part, DispatchContext { command_id, depth, ..self.context.clone() })
     }
 
     /// Takes into account what became of a part.

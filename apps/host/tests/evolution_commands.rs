@@ -1,11 +1,12 @@
 //! Commands that wait in the store while their type gets another name and another shape.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use serde::{Deserialize, Serialize};
-use umbel_bus::{Bus, BusSettings, Clock, Recurrence, ScheduleOptions, When};
+use umbel_bus::{Bus, BusSettings, Clock, DispatchError, DispatchOptions, Recurrence, ScheduleOptions, When};
 use umbel_core::{
-    Command, CommandUpcaster, Cue, Json, ProcessManager, Reaction, RecordedEvent, Route, Timestamp,
+    Command, CommandId, CommandUpcaster, Cue, Json, ProcessManager, Reaction, RecordedEvent, Route,
+    Timestamp,
     process_manager::{CommandDone, Occasion, Onward, key},
     schedule::{Scheduled, queue_of},
     store::{Append, ReadOutbox},
@@ -104,7 +105,7 @@ impl<C: Order + Default> ProcessManager for Buying<C> {
 fn counter() -> App {
     App::new("counter").command::<Pay, _, _>(|handling: Handling, Pay { account, cents }| async move {
         let reply = handling.dispatch(bank::deposit(&account, cents)).await;
-        reply.map_err(|error| error.map_rejection(|_| umbel_bus::DispatchError::Rejected("no".to_owned())))
+        reply.map_err(|error| error.map_rejection(|_| DispatchError::Rejected("no".to_owned())))
     })
 }
 
@@ -164,5 +165,45 @@ fn commands_that_wait_have_their_newest_shape() {
         };
         assert!(error.contains("counter.pay/4"), "{error}");
         world.stop().await;
+    });
+}
+
+/// A function that deposits twice and plans something in between; by an old name and by that of today.
+async fn in_parts(handling: Handling, account: &str, cents: i64) -> Result<i64, DispatchError<String>> {
+    let no =
+        |error: DispatchError<bank::No>| error.map_rejection(|_| DispatchError::Rejected("no".to_owned()));
+    handling.dispatch(bank::deposit(account, cents)).await.map_err(no)?;
+    let later = When::After(Duration::from_secs(86_400));
+    let planned = handling.schedule(bank::deposit(account, 1), later, ScheduleOptions::default()).await;
+    planned.map_err(|error| DispatchError::unavailable(error.to_string()))?;
+    handling.dispatch(bank::deposit(account, cents)).await.map_err(no)
+}
+
+/// CM-12, CM-14: given a command whose function was interrupted, at any of its parts or before its reply was kept, when it comes again under its
+/// id, and its type has another name by then, then nothing happens twice.
+#[test]
+fn a_command_that_comes_again_under_another_name_repeats_no_part() {
+    let take = |handling, Take(account, cents)| async move { in_parts(handling, &account, cents).await };
+    let pay = |handling, Pay { account, cents }| async move { in_parts(handling, &account, cents).await };
+    let once = || DispatchOptions::default().command_id(CommandId(Uuid::from_u128(1)));
+    run(async {
+        for stored in 1..=4 {
+            let store = Arc::<Rigged>::default();
+            let world = World::with(&store, &[bank::app(), App::new("till").command(take)], settings()).await;
+            store.faults.fail_appends_after(stored, 1);
+            let first = world.bus.dispatch_with(Take("ada".into(), 7), once()).await;
+            assert_eq!(first.is_ok(), stored == 4, "{first:?}");
+            store.faults.fail_appends(0);
+            world.stop().await;
+
+            let world =
+                World::with(&store, &[bank::app(), App::new("counter").command(pay)], settings()).await;
+            let again = world.bus.dispatch_with(Pay { account: "ada".into(), cents: 7 }, once()).await;
+            assert_eq!(again.unwrap().reply, 14, "after {stored}");
+            assert_eq!(world.history("ada").await.len(), 2, "after {stored}");
+            let request = ReadOutbox { queue: queue_of("bank.deposit"), after: 0, limit: 10 };
+            assert_eq!(world.bus.store().read_outbox(request).await.unwrap().len(), 1, "after {stored}");
+            world.stop().await;
+        }
     });
 }

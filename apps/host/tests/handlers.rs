@@ -175,6 +175,41 @@ fn a_function_that_dispatches_to_a_function_is_told_apart_from_it() {
     });
 }
 
+/// Deposits once at each fork of a tree so deep, and says how often.
+#[derive(Clone, Debug, Serialize, Deserialize, Command)]
+#[command(name = "desk.split", reply = i64, rejection = No)]
+struct Split(u32);
+
+async fn split(handling: Handling, Split(depth): Split) -> Result<i64, DispatchError<No>> {
+    let Some(below) = depth.checked_sub(1) else { return Ok(0) };
+    let left = handling.dispatch(Split(below)).await?;
+    handling.dispatch(deposit("ada", depth.into())).await?;
+    Ok(left + 1 + handling.dispatch(Split(below)).await?)
+}
+
+/// CM-14 for a function whose parts are commands of its own kind: the first of them, which has its id, and those with ids of their own.
+#[test]
+fn a_function_that_dispatches_to_itself_is_told_apart_from_it() {
+    run(async {
+        let store = Arc::<Rigged>::default();
+        let world = World::with(&store, &[bank::app(), App::new("desk").command(split)], settings()).await;
+        // At each of what it stores it is interrupted once; what was carried out is told again from then on.
+        let done = loop {
+            store.faults.fail_appends_after(1, 1);
+            match world.bus.dispatch_with(Split(3), with_id(1)).await {
+                Ok(done) => break done,
+                Err(DispatchError::Unavailable { .. } | DispatchError::Timeout { .. }) => {}
+                Err(error) => panic!("{error:?}"),
+            }
+        };
+        store.faults.fail_appends(0);
+        let again = world.bus.dispatch_with(Split(3), with_id(1)).await.unwrap();
+        assert_eq!((done.reply, again.reply, again.repeated), (7, 7, true));
+        assert_eq!(world.history("ada").await.len(), 7);
+        assert_eq!(world.balance("ada").await.unwrap().balance, 4 + 2 * 2 + 3);
+    });
+}
+
 /// CM-14: given a function that was interrupted once it had dispatched, when it comes again, then it learns what it was answered; what comes
 /// anew, or under no id of its caller's, was never dispatched.
 #[test]

@@ -15,7 +15,7 @@ use uuid::Uuid;
 use crate::settings::Secret;
 
 /// Of the protocol. Both sides must speak the same.
-pub(crate) const VERSION: u32 = 2;
+pub(crate) const VERSION: u32 = 3;
 
 /// Bytes that a greeting's frame may have: who has not proven himself is not listened to for long.
 pub(crate) const GREETING_MAX_BYTES: usize = 1024;

@@ -38,6 +38,7 @@ struct WireContext {
     within: Vec<String>,
     returning: Returning,
     expected: Option<ExpectedVersion>,
+    depth: u32,
 }
 
 impl WireParcel {
@@ -73,6 +74,7 @@ impl WireContext {
             within,
             returning,
             expected,
+            depth,
         } = context;
         let custom = Json::encode(custom);
         Ok(Self {
@@ -84,6 +86,7 @@ impl WireContext {
             within: within.iter().map(|&name| name.to_owned()).collect(),
             returning: *returning,
             expected: *expected,
+            depth: *depth,
         })
     }
 
@@ -104,6 +107,7 @@ impl WireContext {
             within: self.within.iter().map(handler).collect::<Result<_, _>>()?,
             returning: self.returning,
             expected: self.expected,
+            depth: self.depth,
         })
     }
 }

@@ -54,6 +54,7 @@ fn context(deadline: Instant) -> DispatchContext {
         within: vec!["a.handler", "b.manager"],
         returning: Returning::All,
         expected: Some(ExpectedVersion::Exact(Version::new(5))),
+        depth: 2,
     }
 }
 
@@ -66,6 +67,7 @@ fn a_message_arrives_as_it_was_sent() {
         within: Vec::new(),
         returning: Returning::Reply,
         expected: None,
+        depth: 0,
         ..context(deadline)
     };
     let query = Parcel { errand: Errand::Query, ..command(context(deadline)) };
@@ -97,7 +99,7 @@ fn metadata_may_be_as_deep_as_anywhere() {
     assert_eq!(context.metadata, nested.metadata);
     let text = r#"{"name":"a.do","body":1,"errand":{"command":{"schema":1,"around":false,"context":{
         "command_id":"00000000-0000-0000-0000-000000000001","idempotent":false,"correlation_id":null,"causation_id":null,
-        "custom":[1],"within":[],"returning":"reply","expected":null}}}}"#;
+        "custom":[1],"within":[],"returning":"reply","expected":null,"depth":0}}}}"#;
     let wrong: WireParcel = serde_json::from_str(text).unwrap();
     assert!(wrong.by(deadline).unwrap_err().to_string().contains("metadata"));
 }
