@@ -17,20 +17,11 @@ const DOCUMENT: Words = Words {
 };
 
 /// Why an index is not called as its field.
-const ELSEWHERE: &str = "an index has the name of its field in JSON, where this field may be called otherwise, be elsewhere or not be at all: \
+const ELSEWHERE: &str = "an index has the name of its field in JSON, where this field may be called otherwise, be elsewhere or never be: \
     implement `Document`, and say `INDEXES` there";
 
 /// What serde may be told of a field that makes it so.
-const MOVES_FIELD: &[&str] = &[
-    "rename",
-    "flatten",
-    "skip",
-    "skip_serializing",
-    "skip_serializing_if",
-    "serialize_with",
-    "with",
-    "getter",
-];
+const MOVES_FIELD: &[&str] = &["rename", "flatten", "skip", "skip_serializing"];
 
 /// And of all fields.
 const MOVES_FIELDS: &[&str] =
