@@ -78,6 +78,14 @@ impl Store {
             tokio::task::consume_budget().await;
             return Ok(page);
         }
+        self.read_all_stored(request).await
+    }
+
+    /// The same from the store itself: for whoever must not get what another process has removed for good a moment ago.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    pub async fn read_all_stored(&self, request: ReadAll) -> Result<AllPage, StoreError> {
         self.read(request).await
     }
 

@@ -4,14 +4,15 @@ use std::sync::{Arc, Mutex};
 
 use umbel_bus::{DispatchError, DispatchOptions};
 use umbel_core::{
-    EventId, Json, Metadata, Position,
+    ExpectedVersion, Json, Position, StreamName,
     document::DocumentWrite,
-    store::{Act, Append, Perform, Phase, SaveProjection, SaveProjectionError},
+    store::{Act, Append, Phase, Removal, SaveProjection, SaveProjectionError},
 };
 use umbel_host::{App, Consistency, HostSettings};
 
 use crate::{
-    bank::{self, Balance, GetLater, PANICS_IN_RULE, deposit},
+    bank::{self, Account, Balance, GetLater, PANICS_IN_RULE, deposit},
+    event_handlers::perform,
     stores::on_every_store,
     world::*,
 };
@@ -31,9 +32,7 @@ async fn put(world: &World) {
 }
 
 async fn rebuild(world: &World) {
-    let act = Act::RebuildProjection { projection: BALANCES.into() };
-    let id = EventId(umbel_bus::edge::fresh_id());
-    world.bus.store().perform(Perform { id, act, metadata: Metadata::default() }).await.unwrap();
+    perform(world, Act::RebuildProjection { projection: BALANCES.into() }).await;
 }
 
 async fn phase_becomes(world: &World, checkpoint: &str, phase: Phase) {
@@ -228,6 +227,42 @@ fn a_rebuild_on_demand_disturbs_no_reader() {
         }
         phase_becomes(&here, FIRST, Phase::Removed).await;
         assert_eq!(there.balance("ada").await, counted(9, 1));
+    });
+}
+
+/// UX-09: given a stream that another process has removed for good just now, then a generation that is built here has nothing of it, though
+/// this process has appended it a moment ago and has it in memory.
+#[test]
+fn what_is_built_has_nothing_of_what_was_removed() {
+    run(async {
+        let store = Arc::<Rigged>::default();
+        let here = World::over(&store).await;
+        let there = World::with(&store, &[App::new("bank").aggregate::<Account>()], settings()).await;
+        put(&here).await;
+        store.hold_switches(true);
+        rebuild(&here).await;
+        put(&here).await;
+        built(&here, AGAIN, Position::new(3)).await;
+
+        // Both generations are about to save the same event, and have read nothing behind it.
+        store.shut_for_projections(true);
+        let mut to_save = store.projections_to_save();
+        let before = *to_save.borrow();
+        here.bus.dispatch(deposit("ada", 1)).await.unwrap();
+        to_save.wait_for(|came| *came >= before + 2).await.unwrap();
+        here.bus.dispatch(deposit("ghost", 1)).await.unwrap();
+        let stream = StreamName::of("account", "ghost").unwrap();
+        let act = Act::DeleteStream { stream, expected: ExpectedVersion::Any, removal: Removal::Hard };
+        perform(&there, act).await;
+        store.hold_switches(false);
+        store.shut_for_projections(false);
+
+        here.serves(BALANCES, AGAIN).await;
+        assert_eq!((here.balance("ada").await, here.balance("ghost").await), (counted(3, 1), None));
+        put(&here).await;
+        assert_eq!(here.balance("ada").await, counted(4, 1));
+        here.stop().await;
+        there.stop().await;
     });
 }
 

@@ -13,7 +13,7 @@ use umbel_core::{
     projection::Verdict,
     store::{
         AllPage, Generation, LoadDocuments, Phase, ReadAll, SaveProjection, SaveProjectionError, SaveTables,
-        Selector, SwitchError, SwitchProjection,
+        Selector, StoreError, SwitchError, SwitchProjection,
     },
     tables::Sql,
 };
@@ -54,6 +54,8 @@ pub(super) struct Line<'a, P: Projection> {
     saved: Position,
     /// Everything up to here is in the documents.
     reached: Position,
+    /// Whether it serves, and has been at the end of the log.
+    is_live: bool,
     /// The event that could not be projected last, by its position, and how often in a row.
     failed: (Position, u32),
     /// What the hook is still to be called for.
@@ -92,6 +94,7 @@ impl<'a, P: Projection> Line<'a, P> {
             ahead: None,
             saved: generation.position,
             reached: generation.position,
+            is_live: false,
             failed: (Position::START, 0),
             owed: Owed::default(),
         }
@@ -115,6 +118,7 @@ impl<'a, P: Projection> Line<'a, P> {
             match outcome {
                 Ok(Round::More) => pause = self.follower.settings.store_retry_min(),
                 Ok(Round::AtHead) => {
+                    self.is_live = self.phase == Phase::Serving;
                     pause = self.follower.settings.store_retry_min();
                     let woken = async {
                         tokio::select! {
@@ -198,19 +202,19 @@ impl<'a, P: Projection> Line<'a, P> {
         let was_ahead = ahead.is_some();
         let mut page = match ahead {
             Some((_, page)) => page,
-            None => self.follower.store.read_all(self.request(self.reached, limit)).await?,
+            None => self.read(self.request(self.reached, limit)).await?,
         };
         let page_end = page.scanned_to.max(self.reached);
         if self.joined {
             return self.pass(page, page_end).await;
         }
-        let (store, request) = (&self.follower.store, self.request(page_end, limit));
+        let ahead = self.read(self.request(page_end, limit));
         // Not beside a hook, which may take its time, nor while an event holds this up.
         let is_free = self.follower.hook.is_none() && self.failed.0 <= self.reached;
         let goes_on = page_end < page.head && !singly && is_free;
         let mut reading = pin!(maybe_done(async move {
             // What fails is asked for again, in its turn.
-            if goes_on { store.read_all(request).await.ok() } else { None }
+            if goes_on { ahead.await.ok() } else { None }
         }));
         // Asked for before anything is made of this one.
         poll_immediate(reading.as_mut()).await;
@@ -261,6 +265,13 @@ impl<'a, P: Projection> Line<'a, P> {
             None if page_end < page.head || was_ahead => Ok(Round::More),
             None => Ok(Round::AtHead),
         }
+    }
+
+    /// A page of the log. What is built anew has nothing of what was removed before, whoever has removed it: until it serves and has come to
+    /// the end of the log, the store is asked.
+    fn read(&self, request: ReadAll) -> impl Future<Output = Result<AllPage, StoreError>> + use<P> {
+        let (store, is_live) = (self.follower.store.clone(), self.is_live);
+        async move { if is_live { store.read_all(request).await } else { store.read_all_stored(request).await } }
     }
 
     /// What is asked for behind a position.

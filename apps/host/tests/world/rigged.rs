@@ -36,6 +36,8 @@ pub(crate) struct Rigging {
     lost_saves: AtomicU32,
     /// While shut, projections are not saved: asking waits.
     saves_shut: watch::Sender<bool>,
+    /// How often projections were to be saved.
+    saves_came: watch::Sender<u32>,
     /// How many pages of the log were read.
     pages_read: watch::Sender<u32>,
     /// The limit of the last read of the log.
@@ -138,6 +140,11 @@ impl Rigging {
         self.saves_shut.send_replace(shut);
     }
 
+    /// How often a projection was to be saved, whether or not that waits.
+    pub(crate) fn projections_to_save(&self) -> watch::Receiver<u32> {
+        self.saves_came.subscribe()
+    }
+
     /// How many pages of the log were read.
     pub(crate) fn pages_read(&self) -> u32 {
         *self.pages_read.borrow()
@@ -235,6 +242,7 @@ impl Intercept for Rigging {
             match call {
                 Call::ReadAll { limit } => drop(self.page_limit.send_replace(limit)),
                 Call::SaveProjection => {
+                    self.saves_came.send_modify(|came| *came += 1);
                     self.saves_shut.subscribe().wait_for(|shut| !shut).await.unwrap();
                 }
                 Call::GetDocuments => drop(self.document_reads.fetch_add(1, Ordering::SeqCst)),
