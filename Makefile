@@ -30,8 +30,9 @@ test-new-app: tools ## Begin an app in a copy of this tree, follow README with i
 	$(CARGO) test --quiet --package umbel-tests new_app:: -- --include-ignored
 
 .PHONY: soak
-soak: tools ## Follow the log for a minute while two processes write at full speed; says how much was seen
+soak: tools ## Follow the log for a minute while two processes write at full speed, and publish millions of events past a stalled subscriber
 	UMBEL_TEST_LONG=1 $(CARGO) test --package umbel-tests followers:: -- --nocapture
+	UMBEL_TEST_LONG=1 $(CARGO) test --package umbel-bus one_stalled_among_ten -- --nocapture
 
 .PHONY: sim
 sim: tools ## Simulate clusters under faults, RUNS seeds from SEED on; TRACE=1 tells one, STEPS cuts it, BUG plants one, RELEASE=1 is faster

@@ -12,6 +12,7 @@ use crate::{
         self, COUNTED_ALIVE, Counted, Curse, Misbehave, No, PanicIn, Rename, curse, deposit, lift_curse,
         withdraw,
     },
+    stores::on_every_store,
     world::*,
 };
 
@@ -106,8 +107,7 @@ fn a_rejection_on_outdated_state_is_decided_again() {
 /// AG-05: given a restart, the state equals the replay, over more than one page of events.
 #[test]
 fn a_restart_replays_the_log() {
-    run(async {
-        let store = Arc::default();
+    on_every_store(async |store| {
         let world = World::over(&store).await;
         for amount in 1..=30 {
             world.bus.dispatch(deposit("ada", amount)).await.unwrap();
@@ -124,6 +124,7 @@ fn a_restart_replays_the_log() {
         let world = World::over(&store).await;
         assert_eq!(world.bus.dispatch(deposit("ada", 0)).await.unwrap().reply, 465 + 2500);
         assert_eq!(world.bus.dispatch(withdraw("ada", 2965)).await.unwrap().reply, 0);
+        world.stop().await;
     });
 }
 

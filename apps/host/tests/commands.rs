@@ -132,9 +132,9 @@ fn a_strong_dispatch_returns_when_the_effect_is_visible() {
 /// SC-02: given a projection that is held up, the answer is "stored, not yet visible", and it is stored.
 #[test]
 fn stored_but_not_yet_visible() {
-    run(async {
+    on_every_store(async |store| {
         let apps = [crate::bank::app(), crate::bank::fussy()];
-        let world = World::with(&std::sync::Arc::default(), &apps, settings()).await;
+        let world = World::with(&store, &apps, settings()).await;
         let options = strong().deadline(LATE);
         let error =
             world.bus.dispatch_with(deposit("ada", crate::bank::PANICS_IN_RULE), options).await.unwrap_err();
@@ -144,20 +144,22 @@ fn stored_but_not_yet_visible() {
         assert_eq!(waiting_for, ["bank.fussy"]);
         assert_eq!(reply.decode::<i64>().unwrap(), crate::bank::PANICS_IN_RULE);
         assert_eq!(world.history("ada").await[0].position, position);
+        world.stop().await;
     });
 }
 
 /// SC-03: given no events, a strong dispatch returns at once, though a projection is held up.
 #[test]
 fn nothing_written_is_visible_at_once() {
-    run(async {
+    on_every_store(async |store| {
         let apps = [crate::bank::app(), crate::bank::fussy()];
-        let world = World::with(&std::sync::Arc::default(), &apps, settings()).await;
+        let world = World::with(&store, &apps, settings()).await;
         world.bus.dispatch(deposit("ada", crate::bank::PANICS_IN_RULE)).await.unwrap();
         world.bus.dispatch_with(deposit("ada", 0), strong()).await.unwrap();
         // Nor does it wait for projections that do not listen to what was written.
         let rename = Rename { account: "ada".into(), name: "ada".into() };
         world.bus.dispatch_with(rename, strong()).await.unwrap();
+        world.stop().await;
     });
 }
 

@@ -125,8 +125,8 @@ fn what_is_awaited_is_said_by_the_call_the_app_or_the_settings() {
 /// events, a strong dispatch returns at once all the same.
 #[test]
 fn a_slow_handler_makes_it_not_yet_visible() {
-    run(async {
-        let (world, journal) = with(app().handler::<Probe<Strong>>(), |_| Act::Wait).await;
+    on_every_store(async |store| {
+        let (world, journal) = over(&store, app().handler::<Probe<Strong>>(), |_| Act::Wait).await;
         let outcome = world.bus.dispatch_with(deposit("ada", 1), strong().deadline(LATE)).await;
         let Err(DispatchError::NotYetVisible { position, waiting_for, .. }) = outcome else {
             panic!("{outcome:?}")
@@ -142,8 +142,8 @@ fn a_slow_handler_makes_it_not_yet_visible() {
 /// SC-04: a strong handler that dispatches and waits for everybody does not wait for itself.
 #[test]
 fn a_handler_does_not_wait_for_itself() {
-    run(async {
-        let (world, journal) = with(app().handler::<Probe<Strong>>(), |note| match &*note.account {
+    on_every_store(async |store| {
+        let (world, journal) = over(&store, app().handler::<Probe<Strong>>(), |note| match &*note.account {
             "ada" => Act::Deposit("bob"),
             _ => Act::Handle,
         })
@@ -250,10 +250,10 @@ fn a_circle_across_processes_ends_at_the_deadline() {
 /// SC-05: given names, only these are waited for.
 #[test]
 fn only_those_that_are_named_are_waited_for() {
-    run(async {
+    on_every_store(async |store| {
         let app = app().handler::<Probe<Strong>>().handler::<Probe<Lax>>();
         let script = |note: &Note| if note.handler == "strong.one" { Act::Wait } else { Act::Handle };
-        let (world, journal) = with(app, script).await;
+        let (world, journal) = over(&store, app, script).await;
         let done = world.bus.dispatch_with(deposit("ada", 1), named(&["strong.lax"])).await.unwrap();
         assert_eq!(journal.done().last().unwrap().position, done.position.unwrap());
         let late = world.bus.dispatch_with(deposit("ada", 1), named(&["strong.one"]).deadline(LATE)).await;
@@ -371,8 +371,8 @@ fn a_shared_handler_is_passed_when_all_its_partitions_are() {
 /// SC-07: given one batch of events of several streams, whoever waits for any of them returns.
 #[test]
 fn everybody_who_waits_for_an_event_of_a_batch_returns() {
-    run(async {
-        let (world, journal) = with(app().batch_handler::<Probe<Strong>>(), |note| {
+    on_every_store(async |store| {
+        let (world, journal) = over(&store, app().batch_handler::<Probe<Strong>>(), |note| {
             if note.amount == 1 { Act::Wait } else { Act::Handle }
         })
         .await;

@@ -132,8 +132,8 @@ fn whatever_goes_wrong_has_a_verdict_and_a_reason() {
 /// EH-03: retry repeats with what was noted before, a delayed one waits while others do not, skip goes on - nonsense cannot be said.
 #[test]
 fn a_verdict_is_carried_out() {
-    run(async {
-        let (world, journal) = over(&Arc::default(), app().handler::<Probe<Backing>>(), |note| match note {
+    on_every_store(async |store| {
+        let (world, journal) = over(&store, app().handler::<Probe<Backing>>(), |note| match note {
             Note { amount: 1, attempt: ..3, .. } => {
                 Act::FailWith(Verdict::Retry { after: Duration::from_millis(1) })
             }
@@ -167,10 +167,10 @@ fn a_verdict_is_carried_out() {
 /// event that was not handled comes again. Other handlers do not notice.
 #[test]
 fn who_says_stop_is_restarted_and_skips_nothing() {
-    run(async {
+    on_every_store(async |store| {
         let app = app().handler::<Probe<Pair>>().handler::<Probe<Other>>();
         let stopped = AtomicBool::default();
-        let (world, journal) = over(&Arc::default(), app, move |note| match note {
+        let (world, journal) = over(&store, app, move |note| match note {
             Note { handler: "failing.pair", amount: 3, .. } if !stopped.swap(true, SeqCst) => {
                 Act::FailWith(Verdict::Stop { reason: "had enough".into() })
             }

@@ -371,12 +371,13 @@ fn a_hook_misses_nothing_while_nobody_dies() {
 /// SC-04: given a hook that dispatches strong itself, then its projection, which waits for it, is not waited for.
 #[test]
 fn a_hook_that_dispatches_strong_does_not_wait_for_itself() {
-    run(async {
+    on_every_store(async |store| {
         let told = Told::default();
-        let world = World::with(&Arc::default(), &[bank::passes_on(told.tell())], settings()).await;
+        let world = World::with(&store, &[bank::passes_on(told.tell())], settings()).await;
         put(&world).await;
         told.becomes(&[2]).await;
         world.passed(BALANCES, Position::new(2)).await;
+        world.stop().await;
     });
 }
 

@@ -69,8 +69,8 @@ fn instances_begin_go_on_and_end() {
 /// PM-02: given an event for several instances, then each has it, and it is done with when all have; one for nobody at once.
 #[test]
 fn an_event_may_concern_several() {
-    run(async {
-        let world = over(&Arc::default(), &with_bank::<Plain>()).await;
+    on_every_store(async |store| {
+        let world = over(&store, &with_bank::<Plain>()).await;
         let all = ["m1", "m2", "m3"];
         let slow = said(Way::Start, &all, &[Do::Withdraw(5)]).verdicts(&[Say::Always(1)]);
         for account in ["m1", "m3"] {
@@ -148,8 +148,8 @@ fn an_instance_outlives_restarts_and_resets() {
 /// its entries.
 #[test]
 fn commands_carry_their_cause() {
-    run(async {
-        let world = over(&Arc::default(), &with_bank::<Plain>()).await;
+    on_every_store(async |store| {
+        let world = over(&store, &with_bank::<Plain>()).await;
         let last = say(&world, "s", said(Way::Start, &["c5"], &[Do::Deposit(1), Do::Timer(2, 1)])).await;
         stored(&world, NAME, last).await;
         until_amounts(&world, "c5", &[1, 2]).await;

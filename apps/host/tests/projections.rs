@@ -41,8 +41,7 @@ fn reached(world: &World, projection: &str) -> Position {
 /// over (PJ-03).
 #[test]
 fn it_catches_up_from_an_existing_log() {
-    run(async {
-        let store = Arc::default();
+    on_every_store(async |store| {
         let writer = World::with(&store, &[], settings()).await;
         for number in 0..50 {
             writer.deposit_behind_its_back(&format!("a{}", number % 3), 2).await;
@@ -65,6 +64,8 @@ fn it_catches_up_from_an_existing_log() {
             let balance = Some(Balance { balance: 2 * i64::from(events), events: events.into() });
             assert_eq!(world.balance(account).await, balance);
         }
+        world.stop().await;
+        writer.stop().await;
     });
 }
 

@@ -37,9 +37,14 @@ const LATE: Duration = Duration::from_millis(500);
 
 /// Runs a test on an actix system of its own, whose threads end with it.
 fn run(test: impl Future<Output = ()>) {
+    run_within(AMPLE, test);
+}
+
+/// The same, for one that takes its time.
+fn run_within(limit: Duration, test: impl Future<Output = ()>) {
     let system = actix::System::new();
     system.block_on(async {
-        tokio::time::timeout(AMPLE, test).await.expect("the test hangs");
+        tokio::time::timeout(limit, test).await.expect("the test hangs");
         actix::System::current().stop();
     });
     system.run().unwrap();

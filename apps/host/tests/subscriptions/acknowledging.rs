@@ -72,8 +72,8 @@ fn it_resumes_before_the_first_event_that_was_not_acknowledged() {
 /// failed is tried again before what is behind it of the same key.
 #[test]
 fn a_failed_event_comes_again_before_those_behind_it() {
-    run(async {
-        let world = world().await;
+    on_every_store(async |store| {
+        let world = World::with(&store, &[], settings()).await;
         append(&world, &["a", "b", "a", "b", "a"]).await;
         let mut subscriber = joined(&world.bus, reader().batch(2).ahead(5)).await;
         let first = subscriber.next().await.unwrap();

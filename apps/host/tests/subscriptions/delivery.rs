@@ -99,6 +99,25 @@ fn it_begins_where_it_is_told() {
     });
 }
 
+/// SU-09: given more events than it has room for, half of them by another process, then what did not fit or was not announced is read from the
+/// log, none lost and none twice.
+#[test]
+fn what_does_not_fit_is_read_from_the_log() {
+    on_every_store(async |store| {
+        let here = World::with(&store, &[], settings()).await;
+        let there = World::with(&store, &[], settings()).await;
+        let mut subscriber = joined(&here.bus, reader().batch(4).buffer(8).ahead(4)).await;
+        for _ in 0..10 {
+            append(&here, &["a", "b"]).await;
+            append(&there, &["a", "b"]).await;
+        }
+        assert_eq!(take(&mut subscriber, 40).await, (1..=40).collect::<Vec<_>>());
+        stored(&here, "test.reader", Place::new(40)).await;
+        here.stop().await;
+        there.stop().await;
+    });
+}
+
 /// SU-20, LD-01: a stream that is not there yet is followed from its first event; once it is soft-deleted, nothing more comes. Links come
 /// at their own places, with the events as they are in their own streams, also when nothing is appended afterwards.
 #[test]

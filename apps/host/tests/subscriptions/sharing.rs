@@ -36,8 +36,8 @@ fn one_too_many_is_refused() {
 /// does not count as handled. SU-15: while an event is in somebody's hands, the next of its key goes there, too.
 #[test]
 fn subscribers_share_and_take_over() {
-    run(async {
-        let world = world().await;
+    on_every_store(async |store| {
+        let world = World::with(&store, &[], settings()).await;
         let two = || reader().batch(1).ahead(2).consumers(2);
         let mut one = joined(&world.bus, two()).await;
         let mut other = joined(&world.bus, two()).await;

@@ -4,14 +4,15 @@ use std::collections::HashSet;
 
 use umbel_core::{
     Json, Payload, Position, RecordedEvent, StreamName, Version,
-    store::{ActRecord, FINDINGS_MAX_PER_RULE, Finding, Rule},
+    store::{ActRecord, FINDINGS_MAX_PER_RULE, Finding, Generation, Phase, Rule},
 };
 
 use super::{count, state::State, stream::Stream};
 use crate::vault::is_sealed;
 
 impl State {
-    /// What is not as it must be. Documents hold their index entries themselves; there is nothing to compare.
+    /// What is not as it must be. Documents hold their index entries themselves; there is nothing to compare. Of what is kept as JSON, events
+    /// stand for the rest.
     pub(super) fn verify(&self) -> Vec<Finding> {
         let mut findings = Vec::new();
         let mut rule = |rule, mut what: Vec<String>| {
@@ -29,6 +30,7 @@ impl State {
             [self.beyond_head(self.checkpoints.iter()), self.wrong_checkpoints()].concat(),
         );
         rule(Rule::Snapshots, self.wrong_snapshots());
+        rule(Rule::Documents, self.wrong_served());
         let commands = self.commands.iter();
         let recorded =
             commands.filter_map(|(id, before)| Some((id, before.appended.last_position.as_ref()?)));
@@ -126,6 +128,19 @@ impl State {
         wrong.map(|snapshot| format!("{} at version {}", snapshot.stream, snapshot.version)).collect()
     }
 
+    /// Readers get what a generation that serves keeps.
+    fn wrong_served(&self) -> Vec<String> {
+        let is_wrong = |collection: &String, served: &Generation| {
+            let kept = self.generations.get(&served.checkpoint());
+            !kept.is_some_and(|kept| {
+                let is_kept = kept.collections.contains(collection) && kept.suffix == served.suffix;
+                kept.phase == Phase::Serving && is_kept
+            })
+        };
+        let wrong = self.served.iter().filter(|(collection, served)| is_wrong(collection, served));
+        wrong.map(|(collection, served)| format!("{collection} of {}", served.projection)).collect()
+    }
+
     fn in_streams(&self, wrong: impl Fn(&Self, &StreamName, &Stream) -> Vec<String>) -> Vec<String> {
         self.streams.iter().flat_map(|(name, stream)| wrong(self, name, stream)).collect()
     }
@@ -200,6 +215,7 @@ mod tests {
         };
         store.state().snapshots.insert(s(), snapshot);
         store.state().checkpoints.insert("test.one/1".into(), position(5));
+        crate::conformance::served::serve(&store).await;
         crate::conformance::kept::fill(&store).await;
         store
     }
@@ -254,6 +270,10 @@ mod tests {
         })
         .await;
         assert_eq!(ahead, [Rule::Checkpoints]);
+        let retired = |state: &mut State| {
+            state.generations.values_mut().for_each(|one| one.phase = Phase::Retired);
+        };
+        assert_eq!(found(retired).await, [Rule::Documents]);
         let commands = |state: &mut State| {
             state.commands.values_mut().for_each(|before| before.appended.last_position = Some(position(9)));
         };

@@ -49,12 +49,13 @@ pub enum Rule {
     /// A snapshot is of a stream that is there, and not beyond its last version.
     Snapshots,
     /// Index entries of documents belong to documents, and under which indexes documents have entries is noted for their collection.
+    /// A document is JSON, and readers of a collection get those of a generation that serves.
     Documents,
-    /// A recorded command's position is in the log.
+    /// A recorded command's position is in the log, and its reply is JSON.
     Commands,
     /// The archive ends where the log says.
     Archive,
-    /// An event's data, metadata and time can be read.
+    /// An event's data, metadata and time can be read, and so can what waits in the outbox.
     Payloads,
     /// A subject of whom an event holds sealed personal data has a key, or was forgotten.
     SubjectKeys,

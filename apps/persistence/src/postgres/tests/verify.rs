@@ -18,7 +18,7 @@ use super::{
 use crate::{Extras, Log, ReadModels, Stride, Upkeep, postgres::Postgres};
 
 /// What is damaged, and mended from a copy.
-const TABLES: [&str; 20] = [
+const TABLES: [&str; 21] = [
     "log",
     "streams",
     "removals",
@@ -32,6 +32,7 @@ const TABLES: [&str; 20] = [
     "documents",
     "document_index",
     "document_shapes",
+    "served",
     "commands",
     "outbox",
     "subject_keys",
@@ -75,6 +76,7 @@ async fn populate(adapter: &Postgres) {
     append(adapter, carried_out).await.unwrap();
     save(adapter, "a-1").await;
     save(adapter, "soft-1").await;
+    crate::conformance::served::serve(adapter).await;
     let mut changes = Changes::default();
     changes.put("one", Item { size: 1 });
     let request = SaveProjection {
@@ -190,6 +192,13 @@ async fn every_damage_is_found() {
         ("DELETE FROM {}.documents", &[Documents], "index size of test.items has an entry for one"),
         ("DELETE FROM {}.document_shapes", &[Documents], "document one of test.items has entries under the indexes {size}"),
         ("DELETE FROM {}.document_index", &[Documents], "has entries under the indexes {}, and that"),
+        (
+            "UPDATE {}.served SET suffix = '~9'",
+            &[Documents],
+            "readers of test.items get what is kept under test.items~9, which no generation of items that serves keeps",
+        ),
+        ("UPDATE {}.served SET collection = 'test.other'", &[Documents], "readers of test.other get"),
+        ("UPDATE {}.checkpoints SET phase = 'removed'", &[Documents], "which no generation of items that serves"),
         ("UPDATE {}.commands SET last_position = 999", &[Commands], "stored up to position 999"),
         ("UPDATE {}.log SET archived_to = 7", &[Archive], "position 8 is in the archive, which ends at 7"),
         ("UPDATE {}.log SET archived_to = 14", &[Archive], "is not in the archive, which ends at 14"),

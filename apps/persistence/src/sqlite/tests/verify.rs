@@ -51,6 +51,7 @@ async fn populated() -> (TempDir, PathBuf) {
         data: Json::parse("0").unwrap(),
     };
     store.save_snapshot(snapshot).await.unwrap();
+    crate::conformance::served::serve(&store).await;
     crate::conformance::kept::fill(&store).await;
     (directory, path)
 }
@@ -210,7 +211,25 @@ async fn every_damage_is_found() {
             r#"document one of test.items has entries under the indexes ["group","rank"]"#,
         ),
         ("DELETE FROM document_index", &[Documents], "has entries under the indexes [], and that"),
+        ("UPDATE documents SET body = '{'", &[Documents], "document one of test.items is no JSON"),
+        (
+            "UPDATE served SET suffix = '~9'",
+            &[Documents],
+            "readers of test.items get what is kept under test.items~9, which no generation of items that serves keeps",
+        ),
+        ("UPDATE served SET collection = 'test.other'", &[Documents], "readers of test.other get"),
+        (
+            "UPDATE checkpoints SET phase = 'removed'",
+            &[Documents],
+            "which no generation of items that serves",
+        ),
         ("UPDATE commands SET last_position = 99999", &[Commands], "position 99999"),
+        ("UPDATE commands SET reply = 'done'", &[Commands], "has a reply that is no JSON"),
+        (
+            "INSERT INTO outbox VALUES (1, x'00', 'q', '{', NULL, 0)",
+            &[Payloads],
+            "the outbox has under number 1 for q what is no JSON",
+        ),
         ("UPDATE log SET archived_to = 4999", &[Archive], "position 5000 is in the archive"),
         ("UPDATE events SET data = '{' WHERE position = 6000", &[Payloads], "data that is no JSON"),
         (

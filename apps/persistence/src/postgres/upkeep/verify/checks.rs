@@ -100,6 +100,7 @@ pub(in crate::postgres) fn checks(statements: &Statements) -> Vec<Check<'_>> {
         (Rule::Snapshots, Walk::Snapshots, &statements.verify_snapshots),
         (Rule::Documents, Walk::Entries, &statements.verify_documents),
         (Rule::Documents, Walk::Documents, &statements.verify_shapes),
+        (Rule::Documents, Walk::Whole, &statements.verify_served),
         (Rule::Commands, Walk::Commands, &statements.verify_commands),
         (Rule::Archive, Walk::Whole, &statements.verify_archive),
         (Rule::Payloads, Walk::Positions, &statements.verify_payloads),
