@@ -9,7 +9,7 @@ use std::{
 use actix_web::{FromRequest, HttpMessage, HttpRequest, dev::Payload, web};
 use contracts::accounts::{GetUser, User};
 use umbel_bus::{AskError, Bus, DispatchError, DispatchOptions, Kind, Whereabouts};
-use umbel_core::{Command, CommandId, Json, Query, Timestamp};
+use umbel_core::{Command, CommandId, Json, Query, Timestamp, message::first_name};
 use uuid::Uuid;
 
 use crate::{
@@ -212,7 +212,7 @@ fn command_id<C: Command>(
     user: Option<Uuid>,
 ) -> serde_json::Result<CommandId> {
     // Fields come in the order of their declaration: equal commands have equal texts, however they were sent.
-    let intent = serde_json::to_vec(&(key, C::NAME, user, command))?;
+    let intent = serde_json::to_vec(&(key, first_name::<C>(), user, command))?;
     Ok(CommandId(Uuid::new_v5(namespace, &intent)))
 }
 

@@ -144,7 +144,7 @@ impl Seen {
 
     fn note(&self, handler: &'static str, sold: Sold, context: &HandlerContext) {
         let position = context.recorded().position;
-        let command = context.next_id("stall.sell");
+        let command = context.next_id::<Sell>();
         let call =
             Call { handler, position, part: context.part(), sold, command, attempt: context.attempt() };
         self.0.send_modify(|calls| calls.push(call));

@@ -1,6 +1,6 @@
 //! Commands that wait in the store while their type gets another name and another shape.
 
-use std::{sync::Arc, time::Duration};
+use std::{marker::PhantomData, sync::Arc, time::Duration};
 
 use serde::{Deserialize, Serialize};
 use umbel_bus::{Bus, BusSettings, Clock, DispatchError, DispatchOptions, Recurrence, ScheduleOptions, When};
@@ -11,14 +11,16 @@ use umbel_core::{
     schedule::{Scheduled, queue_of},
     store::{Append, ReadOutbox},
 };
-use umbel_host::{App, Handling};
+use umbel_host::{App, EventHandler, FailurePolicy, HandlerContext, HandlerOptions, HandlerStart, Handling};
 use uuid::Uuid;
 
 use crate::{
     bank,
+    event_handlers::stored,
+    probe::pauses,
     processes::soon,
     stores::on_every_store,
-    talks::{Talk, Way, amounts, said, say, until_amounts},
+    talks::{Said, Talk, Way, amounts, said, say, until_amounts},
     world::*,
 };
 
@@ -58,7 +60,7 @@ impl Command for Pay {
 /// A process that orders a command and ends when it is paid.
 #[derive(Default, Serialize, Deserialize)]
 #[serde(bound = "")]
-struct Buying<C>(std::marker::PhantomData<fn() -> C>);
+struct Buying<C>(PhantomData<fn() -> C>);
 
 trait Order: Command {
     fn of(account: &str) -> Self;
@@ -179,25 +181,36 @@ async fn in_parts(handling: Handling, account: &str, cents: i64) -> Result<i64, 
     handling.dispatch(bank::deposit(account, cents)).await.map_err(no)
 }
 
+/// The owner of the command by its old name.
+fn till() -> App {
+    App::new("till").command::<Take, _, _>(|handling: Handling, Take(account, cents)| async move {
+        in_parts(handling, &account, cents).await
+    })
+}
+
+/// The same by that of today.
+fn renamed_till() -> App {
+    App::new("till").command::<Pay, _, _>(|handling: Handling, Pay { account, cents }| async move {
+        in_parts(handling, &account, cents).await
+    })
+}
+
 /// CM-12, CM-14: given a command whose function was interrupted, at any of its parts or before its reply was kept, when it comes again under its
 /// id, and its type has another name by then, then nothing happens twice.
 #[test]
 fn a_command_that_comes_again_under_another_name_repeats_no_part() {
-    let take = |handling, Take(account, cents)| async move { in_parts(handling, &account, cents).await };
-    let pay = |handling, Pay { account, cents }| async move { in_parts(handling, &account, cents).await };
     let once = || DispatchOptions::default().command_id(CommandId(Uuid::from_u128(1)));
     run(async {
         for stored in 1..=4 {
             let store = Arc::<Rigged>::default();
-            let world = World::with(&store, &[bank::app(), App::new("till").command(take)], settings()).await;
+            let world = World::with(&store, &[bank::app(), till()], settings()).await;
             store.faults.fail_appends_after(stored, 1);
             let first = world.bus.dispatch_with(Take("ada".into(), 7), once()).await;
             assert_eq!(first.is_ok(), stored == 4, "{first:?}");
             store.faults.fail_appends(0);
             world.stop().await;
 
-            let world =
-                World::with(&store, &[bank::app(), App::new("counter").command(pay)], settings()).await;
+            let world = World::with(&store, &[bank::app(), renamed_till()], settings()).await;
             let again = world.bus.dispatch_with(Pay { account: "ada".into(), cents: 7 }, once()).await;
             assert_eq!(again.unwrap().reply, 14, "after {stored}");
             assert_eq!(world.history("ada").await.len(), 2, "after {stored}");
@@ -205,5 +218,62 @@ fn a_command_that_comes_again_under_another_name_repeats_no_part() {
             assert_eq!(world.bus.store().read_outbox(request).await.unwrap().len(), 1, "after {stored}");
             world.stop().await;
         }
+    });
+}
+
+/// Has commands carried out for what is said, and plans another; then it fails, or does not.
+struct Asking<C, const FAILS: bool>(PhantomData<fn() -> C>);
+
+impl<C: Order<Reply = i64, Rejection = String>, const FAILS: bool> EventHandler for Asking<C, FAILS> {
+    const NAME: &'static str = "shop.asking";
+    type Event = Talk;
+    type Error = String;
+
+    fn options() -> HandlerOptions {
+        HandlerOptions::default().on_failure(FailurePolicy::Backoff(pauses()))
+    }
+
+    async fn init(_: &HandlerStart) -> Result<Self, String> {
+        Ok(Self(PhantomData))
+    }
+
+    async fn handle(&mut self, _: Talk, context: &HandlerContext) -> Result<(), String> {
+        let account = context.recorded().stream.id();
+        for _ in 0..2 {
+            context.dispatch(C::of(account)).await.map_err(|error| error.to_string())?;
+        }
+        let later = When::After(Duration::from_secs(86_400));
+        let planned = context.schedule(C::of(account), later, ScheduleOptions::default()).await;
+        planned.map_err(|error| error.to_string())?;
+        if FAILS { Err("told to".to_owned()) } else { Ok(()) }
+    }
+}
+
+/// EH-13: given an event that comes again to a handler, when the command that it dispatches has another name by then, then nothing is dispatched
+/// or planned once more.
+#[test]
+fn what_a_handler_dispatched_under_an_old_name_is_not_dispatched_again() {
+    on_every_store(async |store| {
+        let planned = async |world: &World| {
+            let mut count = 0;
+            for name in [Take::NAME, Pay::NAME] {
+                let request = ReadOutbox { queue: queue_of(name), after: 0, limit: 10 };
+                count += world.bus.store().read_outbox(request).await.unwrap().len();
+            }
+            count
+        };
+        let shop = App::new("shop").handler::<Asking<Take, true>>();
+        let world = World::with(&store, &[bank::app(), till(), shop], soon()).await;
+        let place = say(&world, "ordered", Said::default()).await;
+        while planned(&world).await == 0 {
+            tokio::task::yield_now().await;
+        }
+        world.stop().await;
+
+        let shop = App::new("shop").handler::<Asking<Pay, false>>();
+        let world = World::with(&store, &[bank::app(), renamed_till(), shop], soon()).await;
+        stored(&world, "shop.asking", place).await;
+        assert_eq!((amounts(&world, "ordered").await, planned(&world).await), (vec![7; 4], 1));
+        world.stop().await;
     });
 }

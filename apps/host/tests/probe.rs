@@ -208,7 +208,7 @@ impl<K: Kind> Probe<K> {
                 Act::Panic => panic!("told to panic over {}", note.amount),
                 Act::Wait => drop(journal.door.subscribe().wait_for(|open| *open).await),
                 Act::Deposit(account) => {
-                    let id = context.next_id("bank.deposit");
+                    let id = context.next_id::<crate::bank::Deposit>();
                     let options = context.options().command_id(id).strong();
                     let deposit = crate::bank::deposit(account, 1);
                     self.bus.dispatch_with(deposit, options).await.unwrap();

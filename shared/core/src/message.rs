@@ -61,7 +61,8 @@ pub trait Command: Serialize + DeserializeOwned + Debug + Send + Sync + 'static 
     /// What each older shape has become in the next one, as JSON: the first makes version 2 of version 1, and so on, one for each version
     /// before [`Command::SCHEMA`] - else it does not compile. They are pure.
     const UPCASTERS: &'static [CommandUpcaster] = &[];
-    /// Names it had before: what waits under one of these is this command. Its versions count on over a change of name.
+    /// Names it had before, the oldest first: what waits under one of these is this command, and what is remembered of it goes by
+    /// [`first_name`]. Its versions count on over a change of name.
     const FORMERLY: &'static [&'static str] = &[];
     /// What the caller learns when the command was carried out.
     type Reply: Serialize + DeserializeOwned + Debug + Send + 'static;
@@ -72,6 +73,15 @@ pub trait Command: Serialize + DeserializeOwned + Debug + Send + Sync + 'static 
     /// process manager, they are kept sealed. `None`, the default, when it has none.
     fn subject(&self) -> Option<Subject> {
         None
+    }
+}
+
+/// The name that a command was first given: what stays when it is called differently, for ids that are made of a command's name.
+#[must_use]
+pub const fn first_name<C: Command>() -> &'static str {
+    match C::FORMERLY {
+        [first, ..] => first,
+        [] => C::NAME,
     }
 }
 

@@ -9,8 +9,8 @@ use umbel_bus::{
     Bus, DispatchError, DispatchOptions, Dispatched, ScheduleError, ScheduleId, ScheduleOptions, When, edge,
 };
 use umbel_core::{
-    Command, CommandId, Metadata, Place, RecordedEvent, Timestamp, schedule::derived, store::AppendError,
-    subscription::Key,
+    Command, CommandId, Metadata, Place, RecordedEvent, Timestamp, message::first_name, schedule::derived,
+    store::AppendError, subscription::Key,
 };
 use uuid::Uuid;
 
@@ -37,7 +37,7 @@ pub struct HandlerContext {
     bus: Bus,
     handler: &'static str,
     kept_as: Arc<str>,
-    /// By name, how many commands were dispatched for this event.
+    /// By the name that they were first given, how many commands were dispatched for this event.
     dispatched: Counts,
     /// The same of those that were planned.
     planned: Counts,
@@ -123,7 +123,7 @@ impl HandlerContext {
     }
 
     /// Dispatches a command because of this event: in its conversation, with the event as its cause, and with an id that depends on
-    /// the handler, the event, and how many commands of this name came before. So when the event is handled again, the command is
+    /// the handler, the event, and how many commands of this type came before. So when the event is handled again, the command is
     /// not carried out again: its first reply comes back.
     ///
     /// # Errors
@@ -132,12 +132,12 @@ impl HandlerContext {
         &self,
         command: C,
     ) -> Result<Dispatched<C::Reply>, DispatchError<C::Rejection>> {
-        let options = self.options().command_id(self.next_id(C::NAME));
+        let options = self.options().command_id(self.next_id::<C>());
         self.bus.dispatch_with(command, options).await
     }
 
     /// Plans a command for later because of this event: in its conversation, with the event as its cause, and under an id that depends on
-    /// the handler, the event, and how many commands of this name were planned before. So when the event is handled again, nothing more
+    /// the handler, the event, and how many commands of this type were planned before. So when the event is handled again, nothing more
     /// is planned, also when the command was carried out by then.
     ///
     /// # Errors
@@ -149,7 +149,7 @@ impl HandlerContext {
         options: ScheduleOptions,
     ) -> Result<ScheduleId, ScheduleError> {
         // Not the id that a dispatch would have: under that a command is looked for that is carried out now.
-        let once = CommandId(derived(self.numbered(&self.planned, C::NAME).0, 0));
+        let once = CommandId(derived(self.numbered::<C>(&self.planned).0, 0));
         let event = self.recorded.id.0;
         let correlation_id = Some(self.recorded.metadata.correlation_id.unwrap_or(event));
         let metadata = Metadata { correlation_id, causation_id: Some(event), ..Metadata::default() };
@@ -174,13 +174,14 @@ impl HandlerContext {
         DispatchOptions::default().correlation_id(conversation).caused_by(event).within(&[self.handler])
     }
 
-    /// The id that [`Self::dispatch`] would give to the next command of this name.
-    pub fn next_id(&self, command: &'static str) -> CommandId {
-        self.numbered(&self.dispatched, command)
+    /// The id that [`Self::dispatch`] would give to the next command of this type.
+    pub fn next_id<C: Command>(&self) -> CommandId {
+        self.numbered::<C>(&self.dispatched)
     }
 
-    /// The next id of this name, by a count of them.
-    fn numbered(&self, counts: &Counts, command: &'static str) -> CommandId {
+    /// The next id of this type, by a count of them.
+    fn numbered<C: Command>(&self, counts: &Counts) -> CommandId {
+        let command = first_name::<C>();
         let number = {
             let mut counts = counts.lock().unwrap_or_else(PoisonError::into_inner);
             let count = counts.entry(command).or_default();
