@@ -1,12 +1,13 @@
 //! What carrying out a command takes, whether an aggregate decides it or a boundary.
 
-use std::collections::BTreeMap;
+use std::{borrow::Cow, collections::BTreeMap};
 
-use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use umbel_bus::{DispatchContext, DispatchError, Dispatched, Outcome, Refusal, Store, edge};
 use umbel_core::{
     Command, CommandId, EncodedEvent, EventId, EventName, EventSet, Gap, Json, NewEvent, PayloadError,
     Position, StreamName, Timestamp,
+    message::is_called,
     schedule::{Planner, Plans, Worked, replaced},
     store::{Append, Appended, CommandRecord, OutboxEntry, StoreError},
 };
@@ -53,6 +54,16 @@ pub(crate) fn wired<E: EventSet>(decided: &[E], context: &DispatchContext) -> Re
     Ok(Wired { events, names, returned })
 }
 
+/// A reply and whose it is, as it is kept. Replies have shapes of their own: none of them has these fields.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Named<R> {
+    #[serde(rename = "$command")]
+    command: Cow<'static, str>,
+    #[serde(rename = "$reply")]
+    reply: R,
+}
+
 /// Named plans of a decision: by id, what takes the place of what waits.
 pub(crate) type NamedPlans = BTreeMap<Uuid, Option<OutboxEntry>>;
 
@@ -88,12 +99,17 @@ pub(crate) async fn plan_named(store: &Store, named: NamedPlans, append: &mut Ap
     Ok(())
 }
 
-/// The reply, to be kept for when the command comes again.
-pub(crate) fn record<R: serde::Serialize>(
+/// The reply, to be kept for when the command comes again; with its name where a function dispatches it, which may
+/// [ask](crate::Handling::done_before) later what it dispatched.
+pub(crate) fn record<C: Command>(
     context: &DispatchContext,
-    reply: &R,
+    reply: &C::Reply,
 ) -> Result<CommandRecord, Trouble> {
-    let reply = Json::encode(reply).map_err(|error| unencodable(&error.into()))?;
+    let reply = match context.depth {
+        0 => Json::encode(reply),
+        _ => Json::encode(&Named { command: C::NAME.into(), reply }),
+    };
+    let reply = reply.map_err(|error| unencodable(&error.into()))?;
     Ok(CommandRecord { id: context.command_id, reply })
 }
 
@@ -101,7 +117,8 @@ fn unencodable(error: &PayloadError) -> Trouble {
     Trouble::Failed(format!("cannot be encoded: {error}"))
 }
 
-/// The reply kept for a command whose id the caller chose, if it was carried out before.
+/// The reply kept for a command whose id the caller chose, if it was carried out before. What is kept there of another command is no reason
+/// not to decide this one: the function that dispatched that one may have been refused this one before, and may be again.
 pub(crate) async fn carried_out_before<C: Command>(
     store: &Store,
     context: &DispatchContext,
@@ -109,8 +126,26 @@ pub(crate) async fn carried_out_before<C: Command>(
     if !context.idempotent {
         return Ok(None);
     }
-    let recorded = recorded::<C>(store, context.command_id).await?;
-    recorded.map(|(reply, position)| repeated::<C>(&reply, position)).transpose()
+    match recorded::<C>(store, context.command_id).await? {
+        Some((kept, _)) if Named::of(&kept).is_some_and(|named| !named.is_of::<C>()) => Ok(None),
+        Some((kept, position)) => repeated::<C>(&kept, position).map(Some),
+        None => Ok(None),
+    }
+}
+
+/// The same where a function asks what it dispatched: of what is kept without a name nobody knows whether it was this command.
+pub(crate) async fn known_before<C: Command>(
+    store: &Store,
+    context: &DispatchContext,
+) -> Result<Option<Dispatched<C::Reply>>, DispatchError<C::Rejection>> {
+    let Some((kept, position)) = recorded::<C>(store, context.command_id).await? else { return Ok(None) };
+    match Named::of(&kept) {
+        Some(named) if named.is_of::<C>() => repeated::<C>(&kept, position).map(Some),
+        Some(_) => Ok(None),
+        None => Err(DispatchError::Failed {
+            reason: format!("what was carried out may have been {}: its name was not kept", C::NAME),
+        }),
+    }
 }
 
 /// What is kept under this id, and the last position of what was stored with it.
@@ -125,17 +160,44 @@ pub(crate) async fn recorded<C: Command>(
 
 /// The answer to a command that comes again: its first reply.
 pub(crate) fn repeated<C: Command>(
-    reply: &Json,
+    kept: &Json,
     position: Option<Position>,
 ) -> Result<Dispatched<C::Reply>, DispatchError<C::Rejection>> {
-    Ok(told_again(kept::<C, _>(reply)?, position))
+    let reply = match Named::of(kept) {
+        Some(named) => {
+            check_name::<C>(&named.command)?;
+            named.reply
+        }
+        None => kept.clone(),
+    };
+    Ok(told_again(read::<C, _>(&reply)?, position))
 }
 
 /// What is kept of the reply to a command.
-pub(crate) fn kept<C: Command, K: DeserializeOwned>(kept: &Json) -> Result<K, DispatchError<C::Rejection>> {
+pub(crate) fn read<C: Command, K: DeserializeOwned>(kept: &Json) -> Result<K, DispatchError<C::Rejection>> {
     kept.decode().map_err(|error| DispatchError::Failed {
         reason: format!("the reply kept for this {} cannot be read: {error}", C::NAME),
     })
+}
+
+/// Refuses the reply of another command.
+pub(crate) fn check_name<C: Command>(name: &str) -> Result<(), DispatchError<C::Rejection>> {
+    if is_called::<C>(name) {
+        return Ok(());
+    }
+    let reason = format!("under the id of this {} a {name} was carried out before", C::NAME);
+    Err(DispatchError::Failed { reason })
+}
+
+impl Named<Json> {
+    /// `None` for a reply without a name.
+    fn of(kept: &Json) -> Option<Self> {
+        kept.decode().ok()
+    }
+
+    fn is_of<C: Command>(&self) -> bool {
+        is_called::<C>(&self.command)
+    }
 }
 
 /// A first reply, told again.

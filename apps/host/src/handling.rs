@@ -12,7 +12,7 @@ use umbel_bus::{
 use umbel_core::{Command, CommandId, EventName, Position, Timestamp, store::AppendError};
 use uuid::Uuid;
 
-use crate::{deciding::carried_out_before, ids::Ids, read_models::ReadModels};
+use crate::{deciding::known_before, ids::Ids, kept::Keeping, read_models::ReadModels};
 
 /// The surroundings of one command: read models, fresh ids, and the way to dispatch what it breaks down into.
 /// Cheap to clone.
@@ -57,14 +57,13 @@ impl Handling {
 
     /// The reply to the command that is dispatched next, if that was carried out when this one came before: then it counts as dispatched, and
     /// must not be again. For what is not found any more because it was carried out, such as under a name that it changed. `None` where
-    /// this one comes for the first time, or its caller chose no id.
+    /// this one comes for the first time, or its caller chose no id, or the next one was begun by a function and is to be ended, or was no `C`.
     ///
     /// # Errors
-    /// When the store does not answer, or the next one was no `C`, or one that a function carries out.
+    /// When the store does not answer, or what is kept does not say whether the next one was a `C`.
     pub async fn done_before<C: Command>(&self) -> Result<Option<C::Reply>, DispatchError<C::Rejection>> {
         let (part, context) = self.begin();
-        let store = self.bus.store().by(context.deadline);
-        match carried_out_before::<C>(&store, &context).await.transpose() {
+        match self.known_before::<C>(&context).await.transpose() {
             Some(outcome) => self.end(part, outcome).map(Some),
             None => {
                 self.written().parts.remove(&part);
@@ -155,6 +154,20 @@ impl Handling {
             return DispatchError::Timeout { command: C::NAME, outcome: Outcome::Unknown };
         }
         error
+    }
+
+    /// What is known of a part: that a function carried it out, or else an aggregate or a boundary.
+    async fn known_before<C: Command>(
+        &self,
+        context: &DispatchContext,
+    ) -> Result<Option<Dispatched<C::Reply>>, DispatchError<C::Rejection>> {
+        let store = self.bus.store();
+        let ids = Ids::of(context.command_id, context.depth);
+        let Some(keeping) = Keeping::of(&store, context, ids.reply()) else { return Ok(None) };
+        match keeping.find::<C>().await? {
+            None => known_before::<C>(&store.by(context.deadline), context).await,
+            first => Ok(first),
+        }
     }
 
     /// A part, and what it is dispatched with.

@@ -4,6 +4,8 @@
 //! the function has answered. A crash in between lets the function run again, with its parts' first replies: no part happens twice, and then
 //! there is a reply that is kept.
 
+use std::borrow::Cow;
+
 use serde::{Deserialize, Serialize};
 use umbel_bus::{DispatchContext, DispatchError, Dispatched, Store};
 use umbel_core::{
@@ -11,7 +13,7 @@ use umbel_core::{
     store::{Append, Appended, CommandRecord},
 };
 
-use crate::deciding::{kept, recorded, told_again};
+use crate::deciding::{check_name, read, recorded, told_again};
 
 /// The place of a command's reply, if its caller has chosen its id.
 pub(crate) struct Keeping {
@@ -24,6 +26,9 @@ pub(crate) struct Keeping {
 struct Kept<R> {
     reply: R,
     position: Option<Position>,
+    /// The command's name.
+    #[serde(default)]
+    command: Option<Cow<'static, str>>,
 }
 
 impl Keeping {
@@ -51,7 +56,8 @@ impl Keeping {
         &self,
         done: Dispatched<C::Reply>,
     ) -> Result<Dispatched<C::Reply>, DispatchError<C::Rejection>> {
-        let kept = Json::encode(&Kept { reply: &done.reply, position: done.position });
+        let command = Some(C::NAME.into());
+        let kept = Json::encode(&Kept { reply: &done.reply, position: done.position, command });
         let reply = kept.map_err(|error| DispatchError::Failed {
             reason: format!("the reply to {} cannot be kept: {error}", C::NAME),
         })?;
@@ -65,6 +71,7 @@ impl Keeping {
 }
 
 fn first<C: Command>(first: &Json) -> Result<Dispatched<C::Reply>, DispatchError<C::Rejection>> {
-    let Kept { reply, position } = kept::<C, _>(first)?;
+    let Kept { reply, position, command } = read::<C, _>(first)?;
+    command.map_or(Ok(()), |command| check_name::<C>(&command))?;
     Ok(told_again(reply, position))
 }

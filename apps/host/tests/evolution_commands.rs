@@ -122,7 +122,7 @@ fn commands_that_wait_have_their_newest_shape() {
             World::on(Bus::with_clock(BusSettings::default(), clock.clone()), &store, apps, soon()).await
         };
         let world = over(&[bank::app(), App::new("shop").process_manager::<Buying<Take>>()]).await;
-        let later = When::After(Duration::from_secs(1));
+        let later = When::After(Duration::from_secs(3600));
         world.bus.schedule(Take("planned".into(), 1), later, ScheduleOptions::default()).await.unwrap();
         let nightly = Recurrence::new("nightly", "0 3 * * *");
         world.bus.schedule_recurring(Take("nightly".into(), 2), nightly).await.unwrap();

@@ -1,15 +1,18 @@
 //! Command handlers and query handlers.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use serde::{Deserialize, Serialize};
 use umbel_bus::DispatchOptions;
-use umbel_core::{Command, CommandId};
+use umbel_core::{
+    Command, CommandId, Json,
+    store::{Append, CommandRecord},
+};
 use umbel_host::{App, AskError, DispatchError, Handling, Outcome};
 use uuid::Uuid;
 
 use crate::{
-    bank::{self, Broken, Deposit, GetBalance, No, Open, Scatter, Transfer, deposit},
+    bank::{self, Broken, Deposit, GetBalance, No, Open, Rename, Scatter, Transfer, deposit, withdraw},
     world::*,
 };
 
@@ -240,6 +243,100 @@ fn a_function_that_comes_again_learns_what_it_was_answered() {
             assert!(!world.bus.dispatch_with(ada(), options).await.unwrap().repeated);
         }
         assert_eq!(world.history("ada").await.len(), 3 + 2 * 2);
+    });
+}
+
+/// Gives an account a name and an amount.
+#[derive(Clone, Debug, Serialize, Deserialize, Command)]
+#[command(name = "desk.furnish", rejection = No)]
+struct Furnish(String);
+
+async fn furnish(handling: Handling, Furnish(account): Furnish) -> Result<(), DispatchError<No>> {
+    handling.dispatch(Rename { account: account.clone(), name: "the first".into() }).await?;
+    handling.dispatch(deposit(&account, 1)).await.map(|_| ())
+}
+
+/// CM-14: given a function whose part is a function's that was interrupted, when it comes again, then that part is not known as done, whatever
+/// its own first part was answered; once it is done it is. Of what is kept without a name it is not known.
+#[test]
+fn what_a_part_of_a_part_was_answered_is_no_answer_to_the_part() {
+    let known = Arc::<Mutex<Vec<Option<()>>>>::default();
+    let heard = Arc::clone(&known);
+    let begin = move |handling: Handling, Open { account, .. }: Open| {
+        let heard = Arc::clone(&heard);
+        async move {
+            let known = handling.done_before::<Furnish>().await?;
+            heard.lock().unwrap().push(known);
+            if known.is_none() {
+                handling.dispatch(Furnish(account)).await?;
+            }
+            Ok::<_, DispatchError<No>>(handling.fresh_id())
+        }
+    };
+    run(async {
+        let store = Arc::<Rigged>::default();
+        let desk = App::new("desk").command(furnish).command(begin);
+        let world = World::with(&store, &[bank::app(), desk], settings()).await;
+        let ada = Open { account: "ada".into(), amount: 1 };
+        // The name is stored; then the amount, and the reply of the part.
+        for stored in 1..=2 {
+            store.faults.fail_appends_after(stored, 1);
+            let half = world.bus.dispatch_with(ada.clone(), with_id(1)).await;
+            assert!(
+                matches!(half, Err(DispatchError::Timeout { outcome: Outcome::Unknown, .. })),
+                "{half:?}"
+            );
+        }
+        assert!(world.bus.dispatch_with(ada.clone(), with_id(1)).await.unwrap().repeated);
+        assert_eq!(*known.lock().unwrap(), [None, None, Some(())]);
+        assert_eq!(world.history("ada").await.len(), 2);
+
+        let (id, reply) = (CommandId(Uuid::from_u128(2)), Json::encode(&()).unwrap());
+        let command = Some(CommandRecord { id, reply });
+        world.bus.store().append(Append { command, ..Append::default() }).await.unwrap();
+        let unknown = world.bus.dispatch_with(ada, with_id(2)).await;
+        assert!(
+            matches!(&unknown, Err(DispatchError::Failed { reason }) if reason.contains("its name")),
+            "{unknown:?}"
+        );
+    });
+}
+
+/// CM-14: given a function that was refused a command, carried out another one in its place and was interrupted, when it comes again, then the
+/// other's reply is none to the first: that is refused again, or, if it would not be now, is not carried out as well.
+#[test]
+fn a_command_in_the_place_of_another_one_is_told_apart_from_it() {
+    async fn take(handling: Handling, Open { account, amount }: Open) -> Result<Uuid, DispatchError<No>> {
+        match handling.dispatch(withdraw(&account, amount)).await {
+            Err(DispatchError::Rejected(No::Insufficient { .. })) => {}
+            other => return other.map(|_| Uuid::nil()),
+        }
+        handling.dispatch(deposit(&account, amount)).await?;
+        Ok(Uuid::max())
+    }
+    run(async {
+        let store = Arc::<Rigged>::default();
+        let world = World::with(&store, &[bank::app(), App::new("desk").command(take)], settings()).await;
+        for (id, account) in [(1, "ada"), (2, "grace")] {
+            store.faults.fail_appends_after(1, 1);
+            let open = Open { account: account.into(), amount: 2 };
+            let half = world.bus.dispatch_with(open.clone(), with_id(id)).await;
+            assert!(
+                matches!(half, Err(DispatchError::Timeout { outcome: Outcome::Unknown, .. })),
+                "{half:?}"
+            );
+            if id == 1 {
+                world.bus.dispatch(withdraw(account, 2)).await.unwrap();
+                assert_eq!(world.bus.dispatch_with(open, with_id(id)).await.unwrap().reply, Uuid::max());
+                continue;
+            }
+            let other = world.bus.dispatch_with(open, with_id(id)).await;
+            assert!(
+                matches!(&other, Err(DispatchError::Failed { reason }) if reason.contains("bank.deposit")),
+                "{other:?}"
+            );
+        }
+        assert_eq!((world.history("ada").await.len(), world.history("grace").await.len()), (2, 1));
     });
 }
 

@@ -85,6 +85,12 @@ pub const fn first_name<C: Command>() -> &'static str {
     }
 }
 
+/// Whether a command is called this, or was.
+#[must_use]
+pub fn is_called<C: Command>(name: &str) -> bool {
+    name == C::NAME || C::FORMERLY.contains(&name)
+}
+
 /// A question. Asking changes nothing.
 ///
 /// ```

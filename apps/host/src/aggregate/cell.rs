@@ -231,19 +231,19 @@ impl<A: Aggregate> Cell<A> {
             state.decide(command, &surroundings)
         };
         match catch_unwind(AssertUnwindSafe(decide)) {
-            Ok(Ok(decision)) => self.prepare(decision, context, at).map(Ok),
+            Ok(Ok(decision)) => self.prepare::<C>(decision, context, at).map(Ok),
             Ok(Err(rejection)) => Ok(Err(rejection)),
             Err(_) => Err(self.panicked(&format!("deciding {} for", C::NAME))),
         }
     }
 
     /// The append that a decision leads to.
-    fn prepare<R: serde::Serialize>(
+    fn prepare<C: Command>(
         &self,
-        decision: Decision<A::Event, R>,
+        decision: Decision<A::Event, C::Reply>,
         context: &DispatchContext,
         at: Timestamp,
-    ) -> Result<Decided<A::Event, R>, Trouble> {
+    ) -> Result<Decided<A::Event, C::Reply>, Trouble> {
         let Wired { events, names, returned } = wired(&decision.events, context)?;
         let mut append = Append::default();
         if !events.is_empty() {
@@ -264,7 +264,7 @@ impl<A: Aggregate> Cell<A> {
             from: None,
         };
         if context.idempotent {
-            append.command = Some(record(context, &decision.reply)?);
+            append.command = Some(record::<C>(context, &decision.reply)?);
         }
         Ok(Decided { decision, append, names, at, named, returned })
     }

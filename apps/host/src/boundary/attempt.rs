@@ -216,7 +216,7 @@ impl<B: Boundary> Ground<B> {
         append.claims = Claims { owner: stream.to_string(), take, release, from: None };
         append.conditions = vec![AppendCondition::new(self.query.clone(), self.upto)];
         if context.idempotent {
-            append.command = Some(record(context, &reply)?);
+            append.command = Some(record::<B::Command>(context, &reply)?);
         }
         Ok(Decided { reply, append, named, names, returned, at })
     }
