@@ -6,7 +6,7 @@ use umbel_host::{AskError, DispatchError, Handling, ReadModels};
 use uuid::Uuid;
 
 use crate::{
-    article::{EditAs, EditReply, PublishAs, Remove},
+    article::{EditAs, EditReply, Identity, PublishAs, Remove},
     list::{ArticleDocument, SlugDocument},
     queries, rules,
     slug::{self, Candidate},
@@ -32,13 +32,13 @@ pub(crate) async fn publish(
 /// only want the same, and links to the article stay good.
 pub(crate) async fn edit(handling: Handling, edit: Edit) -> Result<Article, DispatchError<Rejection>> {
     rules::check_edit(&edit).map_err(|invalid| DispatchError::Rejected(invalid.into()))?;
-    let (article, reply) = match queries::article_under(handling.models(), &edit.slug).await? {
-        Some(article) => {
-            let reply = edit_found(&handling, &edit, &article).await?;
-            (article, reply)
-        }
-        None => edited_before(&handling).await?,
+    let found = queries::article_under(handling.models(), &edit.slug).await?;
+    let reply = match &found {
+        Some(article) => edit_found(&handling, &edit, article).await?,
+        // It may be why there is none.
+        None => handling.done_before::<EditAs>().await?.ok_or_else(unknown)?,
     };
+    let article = edited(handling.models(), found, &edit, reply.of).await?;
     // What the read model shows once it has followed: to wait for it here would make an edit that is stored fail.
     let article = ArticleDocument {
         title: edit.title.unwrap_or(article.title),
@@ -69,13 +69,20 @@ async fn edit_found(
     .await
 }
 
-/// What this edit has led to already, if it is why the article is not where it was.
-async fn edited_before(
-    handling: &Handling,
-) -> Result<(ArticleDocument, EditReply), DispatchError<Rejection>> {
-    let reply = handling.done_before::<EditAs>().await?.ok_or_else(unknown)?;
-    let article = queries::article_under(handling.models(), &reply.slug).await?;
-    Ok((article.ok_or_else(unknown)?, reply))
+/// The article that was edited. Where the edit had been carried out before, by now another one may be found in its place, and it may be gone: then
+/// no more is told of it than the edit says.
+async fn edited(
+    models: &ReadModels,
+    found: Option<ArticleDocument>,
+    edit: &Edit,
+    of: Option<Identity>,
+) -> Result<ArticleDocument, DispatchError<Rejection>> {
+    let Some(Identity { article_id, published_at }) = of else { return found.ok_or_else(unknown) };
+    if let Some(article) = found.filter(|article| article.id == article_id) {
+        return Ok(article);
+    }
+    let known = models.get::<ArticleDocument>(article_id).await?;
+    Ok(known.unwrap_or_else(|| ArticleDocument::gone(article_id, edit.editor_id, published_at)))
 }
 
 /// Deletes the article. What was said about it follows, by [`Farewell`](crate::comments::Farewell).

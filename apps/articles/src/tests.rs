@@ -1,7 +1,7 @@
 //! The app as a whole: what becomes of an article that is deleted, whatever happens meanwhile.
 
 use contracts::{
-    articles::{Delete, Edit, Publish, Rejection},
+    articles::{Article, Delete, Edit, Publish, Rejection},
     comments::{AddComment, DeleteComment, DiscussionClosed},
 };
 use umbel_core::{Command, CommandId};
@@ -82,6 +82,64 @@ fn what_was_carried_out_is_no_unknown_article_when_it_comes_again() {
         // The edit's reply was kept when it came again.
         assert_eq!(dispatch_as(&umbrella, 1, edit).await.unwrap().reply.summary.slug, "note-h");
         umbrella.stop().await;
+    });
+}
+
+/// What has come between an edit and its repetition.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Meanwhile {
+    /// Somebody else's article has taken its old place.
+    TakenBefore,
+    /// It was moved on, and somebody else's has taken its new place.
+    TakenAfter,
+    Deleted,
+}
+
+/// CM-14: given an edit that ended before its reply was kept, when it comes again, then what is told is of the article that was edited, whatever is
+/// found by now where that was.
+#[test]
+fn an_edit_that_comes_again_is_told_of_its_own_article() {
+    const GRACE: Uuid = Uuid::from_u128(2);
+    let publish = |author_id, title: &str, body: &str| {
+        let (title, description, body) = (title.to_owned(), "Letters".to_owned(), body.to_owned());
+        Publish { author_id, title, description, body, tags: vec!["letters".into()] }
+    };
+    let retitle = |slug: &str, title: &str| {
+        let (slug, title) = (slug.to_owned(), Some(title.to_owned()));
+        Edit { slug, editor_id: ADA, title, description: None, body: None, tags: None }
+    };
+    run(async {
+        for meanwhile in [Meanwhile::TakenBefore, Meanwhile::TakenAfter, Meanwhile::Deleted] {
+            let umbrella = TestUmbrella::of(crate::app()).await;
+            let first = umbrella.dispatch(publish(ADA, "Xray", "Ada's.")).await.reply;
+            let edit = retitle("xray", "Yankee");
+            interrupted(&umbrella, 1, edit.clone()).await;
+            let body = match meanwhile {
+                Meanwhile::TakenBefore => {
+                    let other = umbrella.dispatch(publish(GRACE, "Xray", "Grace's.")).await.reply;
+                    assert_eq!(other.slug, "xray");
+                    "Ada's."
+                }
+                Meanwhile::TakenAfter => {
+                    umbrella.dispatch(retitle("yankee", "Zulu")).await;
+                    umbrella.settled().await;
+                    let other = umbrella.dispatch(publish(GRACE, "Yankee", "Grace's.")).await.reply;
+                    assert_eq!(other.slug, "yankee");
+                    "Ada's."
+                }
+                Meanwhile::Deleted => {
+                    umbrella.dispatch(Delete { slug: "yankee".into(), editor_id: ADA }).await;
+                    ""
+                }
+            };
+            umbrella.settled().await;
+            let Article { summary, body: told } = dispatch_as(&umbrella, 1, edit).await.unwrap().reply;
+            assert_eq!((summary.id, told.as_str()), (first.article_id, body), "{meanwhile:?}");
+            assert_eq!((&*summary.title, &*summary.slug), ("Yankee", "yankee"), "{meanwhile:?}");
+            assert_eq!((summary.author.id, &*summary.tags), (ADA, &["letters".to_owned()][..]));
+            assert_eq!(summary.created_at, first.published_at);
+            umbrella.stop().await;
+        }
     });
 }
 

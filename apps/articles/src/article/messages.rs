@@ -32,6 +32,16 @@ pub(crate) struct EditReply {
     pub(crate) slug: String,
     pub(crate) tags: Vec<String>,
     pub(crate) changed_at: Timestamp,
+    /// Replies that were kept in the past do not tell.
+    #[serde(default)]
+    pub(crate) of: Option<Identity>,
+}
+
+/// Which article it is, under whatever slug.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Identity {
+    pub(crate) article_id: Uuid,
+    pub(crate) published_at: Timestamp,
 }
 
 /// Takes an article away.

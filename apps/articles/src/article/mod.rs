@@ -6,7 +6,7 @@ mod messages;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use messages::{EditAs, EditReply, PublishAs, Remove};
+pub(crate) use messages::{EditAs, EditReply, Identity, PublishAs, Remove};
 
 use std::time::Duration;
 
@@ -100,6 +100,11 @@ impl Current {
         Self { changed_at: event.edited_at, ..self }
     }
 
+    fn identity(&self) -> Identity {
+        let PublishReply { article_id, published_at, .. } = self.first;
+        Identity { article_id, published_at }
+    }
+
     /// What becomes of the tags when these are asked for.
     fn retagged(&self, wanted: &[String]) -> Retagged {
         let tags = rules::tidy_tags(wanted);
@@ -172,6 +177,7 @@ impl Decide<EditAs> for Article {
             slug: moved.clone().unwrap_or_else(|| current.slug.clone()),
             tags: edited.tags.as_ref().map_or(&current.tags, |retagged| &retagged.tags).clone(),
             changed_at: edited.edited_at,
+            of: Some(current.identity()),
         };
         let decision = Decision::new(vec![edited.into()], reply);
         Ok(match moved {
@@ -209,7 +215,12 @@ fn reply_of(event: &Published) -> PublishReply {
 
 fn reply_to_edit(current: &Current) -> EditReply {
     let Current { slug, tags, changed_at, .. } = current;
-    EditReply { slug: slug.clone(), tags: tags.clone(), changed_at: *changed_at }
+    EditReply {
+        slug: slug.clone(),
+        tags: tags.clone(),
+        changed_at: *changed_at,
+        of: Some(current.identity()),
+    }
 }
 
 fn taken(claim: &ClaimName) -> Option<Rejection> {

@@ -37,6 +37,10 @@ fn published() -> Published {
     }
 }
 
+fn identity() -> Identity {
+    Identity { article_id: ID, published_at: NOW }
+}
+
 fn edit() -> EditAs {
     let edit = Edit {
         slug: "dragons".into(),
@@ -125,7 +129,12 @@ fn a_blank_part_is_refused() {
 
 #[test]
 fn a_new_title_takes_its_slug_and_frees_the_old() {
-    let reply = EditReply { slug: "wyverns-2".into(), tags: published().tags, changed_at: NOW.plus(TICK) };
+    let reply = EditReply {
+        slug: "wyverns-2".into(),
+        tags: published().tags,
+        changed_at: NOW.plus(TICK),
+        of: Some(identity()),
+    };
     given::<Article>([published()])
         .when(retitle(AUTHOR))
         .then([retitled()])
@@ -173,7 +182,8 @@ fn every_edit_has_a_later_moment_and_an_empty_one_is_none() {
         .at(second)
         .when(saved)
         .then([at(second.plus(TICK))]);
-    let reply = EditReply { slug: "dragons".into(), tags: published().tags, changed_at: NOW };
+    let reply =
+        EditReply { slug: "dragons".into(), tags: published().tags, changed_at: NOW, of: Some(identity()) };
     given::<Article>([published()]).when(edit()).then_nothing().replies(reply);
 }
 

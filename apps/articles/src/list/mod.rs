@@ -85,6 +85,22 @@ pub(crate) struct SlugDocument {
 }
 
 impl ArticleDocument {
+    /// What is still known of an article that is not there any more.
+    pub(crate) fn gone(id: Uuid, author_id: Uuid, published_at: Timestamp) -> Self {
+        Self {
+            id,
+            author_id,
+            slug: String::new(),
+            title: String::new(),
+            description: String::new(),
+            body: String::new(),
+            tags: Vec::new(),
+            created_at: published_at,
+            updated_at: published_at,
+            position: Position::START,
+        }
+    }
+
     /// The query for the article under this slug.
     pub(crate) fn by_slug(slug: &str) -> DocumentQuery {
         DocumentQuery::of::<Self>().equal("slug", slug).page(0, 1)
