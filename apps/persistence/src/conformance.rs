@@ -28,6 +28,7 @@ mod overload;
 pub(crate) mod parts;
 mod processes;
 mod removals;
+pub(crate) mod resets;
 mod streamed;
 mod subject_keys;
 mod tail;
