@@ -1,5 +1,7 @@
 //! What handlers are told beside their events: that they are reset, and what is stored.
 
+mod several;
+
 use std::{
     sync::{
         Arc, Mutex,
@@ -73,9 +75,12 @@ impl Book {
         self.told.subscribe().wait_for(|told| is_so(told)).await.unwrap();
     }
 
+    fn handled(told: &[Told]) -> usize {
+        told.iter().filter(|one| matches!(one, Told::Handle(_))).count()
+    }
+
     async fn until_handled(&self, count: usize) {
-        let handled = |told: &[Told]| told.iter().filter(|one| matches!(one, Told::Handle(_))).count();
-        self.until(|told| handled(told) >= count).await;
+        self.until(|told| Self::handled(told) >= count).await;
     }
 
     async fn until_committed(&self, count: usize) {

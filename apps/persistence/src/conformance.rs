@@ -29,6 +29,7 @@ pub(crate) mod parts;
 mod processes;
 mod removals;
 pub(crate) mod served;
+pub(crate) mod resets;
 mod streamed;
 mod subject_keys;
 mod tail;

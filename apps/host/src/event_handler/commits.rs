@@ -1,9 +1,6 @@
-//! What a consumer has handled and is not stored yet; and resets that it has heard of.
+//! What a consumer has handled and is not stored yet.
 
-use std::{
-    collections::{BTreeMap, VecDeque},
-    sync::{Arc, Mutex, PoisonError},
-};
+use std::{collections::VecDeque, sync::Arc};
 
 use umbel_core::{Place, RecordedEvent};
 
@@ -49,20 +46,5 @@ impl Commits {
     /// Forgets all of them: they come again.
     pub(super) fn forget(&mut self) {
         self.0.clear();
-    }
-}
-
-/// How often subscriptions had been reset when the consumers of this process were told last, by handler and number of the consumer. It
-/// outlives their workers, so that one which could not bear to be told is told again.
-#[derive(Debug, Default)]
-pub(super) struct Resets(Mutex<BTreeMap<(&'static str, u32), u64>>);
-
-impl Resets {
-    pub(super) fn told(&self, consumer: (&'static str, u32)) -> Option<u64> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(&consumer).copied()
-    }
-
-    pub(super) fn tell(&self, consumer: (&'static str, u32), resets: u64) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(consumer, resets);
     }
 }

@@ -8,20 +8,20 @@ use std::{
     time::{Duration, Instant},
 };
 
-use anyhow::{Context, anyhow, bail};
+use anyhow::{anyhow, bail};
 use futures_util::{FutureExt, future::poll_immediate};
 use tokio::{sync::watch, task::yield_now};
 use umbel_core::{
     Decoded, Place,
-    store::NoteResetsTold,
     subscription::{Key, Verdict as Settled},
 };
 use umbel_supervision::{Stopping, describe_panic};
 
 use super::{
     BatchHandler, EventHandler, HandlerContext, HandlerStart, Verdict,
-    commits::{Commits, Resets},
+    commits::Commits,
     failure::{Memories, Policy},
+    resets::{Resets, note},
     run::{Trouble, decode, handle, handle_batch, judge},
 };
 use crate::subscription::{AckError, Delivered, Link, Saved, Subscriber, Taken, millis};
@@ -29,8 +29,8 @@ use crate::subscription::{AckError, Delivered, Link, Saved, Subscriber, Taken, m
 /// Calls a handler for the events of one consumer.
 pub(super) struct Consumer<H> {
     handler: Option<H>,
-    /// How often the subscription had been reset when it was last given something; nothing until then.
-    resets: Option<u64>,
+    /// Of how many resets of the subscription it was told.
+    resets: u64,
     /// What it has handled and is not stored yet, if the handler wants to know.
     commits: Commits,
     /// Into how many partitions its events fall.
@@ -82,8 +82,8 @@ pub(super) struct Singly;
 pub(super) struct Together;
 
 impl<H: EventHandler> Consumer<H> {
-    pub(super) fn new(around: Around) -> Self {
-        let resets = around.resets.told((H::NAME, around.number));
+    /// One that was told of so many resets.
+    pub(super) fn new(around: Around, resets: u64) -> Self {
         let partitions = H::options().partitions.unwrap_or(1);
         Self { handler: None, resets, commits: Commits::default(), partitions, around }
     }
@@ -136,12 +136,7 @@ impl<H: EventHandler> Consumer<H> {
     /// what it wants to.
     async fn begin_anew_after_reset(&mut self, events: &[Delivered], link: &Link) -> anyhow::Result<()> {
         let Some(now) = events.iter().map(|delivered| delivered.resets).max() else { return Ok(()) };
-        let told = match self.resets {
-            Some(told) => told,
-            None if now > 0 => self.note_resets_told(link, 0).await?,
-            None => now,
-        };
-        if told < now {
+        if self.resets < now {
             tracing::info!(handler = H::NAME, "its subscription was reset; it begins anew");
             self.commits.forget();
             let handler = self.handler().await?;
@@ -154,20 +149,13 @@ impl<H: EventHandler> Consumer<H> {
                     bail!("{} panicked before a reset: {}", H::NAME, describe_panic(&*panic))
                 }
             }
-            self.note_resets_told(link, now).await?;
+            note(self.around.start.bus(), H::NAME, link, now).await?;
         }
-        self.resets = Some(now);
-        self.around.resets.tell((H::NAME, self.around.number), now);
+        if self.resets != now {
+            self.resets = now;
+            self.around.resets.tell((H::NAME, self.around.number), link, now);
+        }
         Ok(())
-    }
-
-    /// Notes how many resets it was told of, for those who begin later; of how many it is known then that somebody was.
-    async fn note_resets_told(&self, link: &Link, told: u64) -> anyhow::Result<u64> {
-        let (subscription, incarnation) = (link.name.clone(), link.told.incarnation);
-        let request = NoteResetsTold { subscription, incarnation, told };
-        let noted = self.around.start.bus().store().note_resets_told(request).await;
-        let noted = noted.with_context(|| format!("cannot note what {} was told of resets", H::NAME))?;
-        noted.with_context(|| format!("subscription {} is there no more", H::NAME))
     }
 
     /// An event was handled.

@@ -9,6 +9,7 @@ mod consumer;
 mod context;
 mod failure;
 mod options;
+mod resets;
 mod run;
 mod worker;
 
@@ -94,9 +95,9 @@ pub trait EventHandler: Sized + 'static {
     /// Each of several concurrent consumers is called, in each process that has some, when its own next event comes; by then another one may
     /// have handled what comes again. What they share is marked by `resets`, or the handler has one partition and one consumer.
     ///
-    /// It is stored that it was called. So a consumer that begins is called, too, if nobody was since the reset, such as when all processes
-    /// were down; and not if somebody was. It is called at least once for each reset, or once for several: after a crash before that is
-    /// stored once more.
+    /// It is stored that one of them was called. So those of a process that begins are called, too, if nobody was since the reset, such as
+    /// when all processes were down; and not if somebody was, also where the others' processes ended before their turn. Each is called at
+    /// least once for each reset, or once for several: after a crash before that is stored once more.
     ///
     /// # Errors
     /// Why that is not possible. Then its worker fails, and it is called again before anything is handled.

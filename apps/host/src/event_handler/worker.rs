@@ -10,10 +10,10 @@ use umbel_supervision::{Restart, Worker, WorkerContext};
 
 use super::{
     BatchHandler, EventHandler, HandlerOptions, HandlerStart,
-    commits::Resets,
     consumer::{Around, Consumer, Singly, Together, Way},
     failure::{AppPolicy, Memories, Policy},
     options::FailurePolicy,
+    resets::Resets,
 };
 use crate::{
     settings::HostSettings,
@@ -87,19 +87,21 @@ async fn run<H: EventHandler, W: Way<H>>(
     let memories = Arc::<Memories>::default();
     let (halt, halted) = watch::channel(false);
     let subscription = subscription::<H>(options, concurrency, batches)?;
-    let mut subscribers = Vec::new();
-    for _ in 0..concurrency {
-        subscribers.push(subscribe(&bus, subscription.clone()).await?);
+    let resets = bus.common::<Resets>();
+    let (mut subscribers, mut resets_told) = (Vec::new(), Vec::new());
+    for number in 0..concurrency {
+        let subscriber = subscribe(&bus, subscription.clone()).await?;
+        resets_told.push(resets.told(&bus, (H::NAME, number), &subscriber.link).await?);
+        subscribers.push(subscriber);
     }
     let told = subscribers.first().map(|subscriber| Arc::clone(&subscriber.link.told)).unwrap_or_default();
     let lasts = follower.begins(&bus, &told).await?;
     let kept_as = subscribers.first().map_or_else(|| H::NAME.into(), Subscriber::kept_as);
     let start = HandlerStart { bus: bus.clone(), head, kept_as };
     context.ready();
-    let resets = bus.common::<Resets>();
     let around = Around { start, policy, memories, resets, stopping: context.stopping(), halted, number: 0 };
-    let consumers = (0..).zip(subscribers).map(|(number, subscriber)| {
-        let consumer = Consumer::<H>::new(Around { number, ..around.clone() });
+    let consumers = (0..).zip(subscribers).zip(resets_told).map(|((number, subscriber), told)| {
+        let consumer = Consumer::<H>::new(Around { number, ..around.clone() }, told);
         let halt = &halt;
         // When one of them fails the others end what they have in hand, so that nothing is broken off.
         async move {

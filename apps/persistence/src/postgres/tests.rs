@@ -20,6 +20,7 @@ mod projections;
 mod spans;
 mod statements;
 mod steps;
+mod subscriptions;
 mod support;
 mod tables;
 mod tags;

@@ -225,6 +225,7 @@ statements! {
     HAS_LEASE = "subscriptions/has_lease",
     SAVE_CHECKPOINT = "subscriptions/save_checkpoint",
     NOTE_RESETS_TOLD = "subscriptions/note_resets_told",
+    RESETS_TOLD = "subscriptions/resets_told",
     PAUSE_SUBSCRIPTION = "subscriptions/pause_subscription",
     MOVE_START = "subscriptions/move_start",
     RESET_PARTITIONS = "subscriptions/reset_partitions",

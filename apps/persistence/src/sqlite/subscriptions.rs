@@ -46,6 +46,10 @@ impl Subscriptions for Sqlite {
     }
 
     fn note_resets_told(&self, request: NoteResetsTold) -> BoxFuture<'_, Result<Option<u64>, StoreError>> {
+        // Who only asks takes no turn from those who write.
+        if request.told == 0 {
+            return Box::pin(self.read(move |connection| leases::resets_told(connection, &request)));
+        }
         Box::pin(self.write(move |writer| leases::note_resets_told(writer, &request)))
     }
 

@@ -123,6 +123,18 @@ async fn lost_letters_are_removed_by_whoever_comes_next() {
     assert_eq!(kept(), [0, 0]);
 }
 
+/// EH-12: who only asks how many resets were told, or tells it once more, writes nothing.
+#[tokio::test]
+async fn only_news_of_resets_is_written() {
+    let directory = directory();
+    let path = directory.path().join("umbel.db");
+    let (store, raw) = (Sqlite::open(&path).unwrap(), raw(&path));
+    // Changes with what others commit.
+    let mark =
+        async || raw.query_row("PRAGMA data_version", [], |row| row.get::<_, i64>(0)).unwrap().to_string();
+    crate::conformance::resets::only_news_is_written(&store, mark).await;
+}
+
 /// An event whose stream has no row is damage, and is told as such by every way to read it.
 #[tokio::test]
 async fn an_event_without_a_stream_is_damage() {

@@ -2,14 +2,13 @@
 
 use std::sync::Arc;
 
-use tokio_postgres::Client;
 use umbel_core::{
     store::{Listener, Process, TellProcess},
     subscription::NodeId,
 };
 use uuid::Uuid;
 
-use super::support::{adapter, client, schema};
+use super::support::{adapter, client, schema, written_by};
 use crate::{Subscriptions, postgres::Postgres};
 
 const HOUR_MS: u64 = 3_600_000;
@@ -22,19 +21,13 @@ async fn tell(adapter: &Arc<Postgres>, node: u128, names: &[&str], lease_ms: u64
     others.into_iter().flat_map(|process| process.listeners).map(|listener| listener.name).collect()
 }
 
-/// Which transaction wrote the one row, or locked it last.
-async fn written_by(client: &Client, schema: &str) -> String {
-    let sql = format!("SELECT xmin::text || '/' || xmax::text FROM {schema}.processes");
-    client.query_one(&sql, &[]).await.unwrap().get(0)
-}
-
 /// SC-06: what is told again and is kept for long enough is not written again, nor is anything by a process that runs nothing; what changed is
 /// at once, and so is what would be forgotten before it has been told twice more.
 #[tokio::test]
 async fn what_is_kept_already_is_not_written_again() {
     let schema = schema();
     let (adapter, client) = (adapter(&schema).await, client(schema.url()).await);
-    let (name, mut written) = (schema.name(), Vec::new());
+    let (table, mut written) = (format!("{}.processes", schema.name()), Vec::new());
     for (names, lease_ms, writes) in [
         (&["a.one"][..], 10 * HOUR_MS, true),
         (&["a.one"], 10 * HOUR_MS, false),
@@ -46,7 +39,7 @@ async fn what_is_kept_already_is_not_written_again() {
     ] {
         assert_eq!(tell(&adapter, 1, names, lease_ms).await, [""; 0]);
         assert_eq!(tell(&adapter, 2, &[], lease_ms).await, names, "the other learns it in any case");
-        let now = written_by(&client, name).await;
+        let now = written_by(&client, &table).await;
         assert_eq!(written.last() != Some(&now), writes, "{names:?} for {lease_ms}");
         written.push(now);
     }

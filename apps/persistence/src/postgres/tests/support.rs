@@ -36,6 +36,12 @@ pub(super) async fn client(url: &str) -> Client {
     client
 }
 
+/// Which transaction wrote the one row of a table, or locked it last.
+pub(super) async fn written_by(client: &Client, table: &str) -> String {
+    let sql = format!("SELECT xmin::text || '/' || xmax::text FROM {table}");
+    client.query_one(&sql, &[]).await.unwrap().get(0)
+}
+
 pub(super) fn stream(name: &str) -> StreamName {
     StreamName::new(name).unwrap()
 }

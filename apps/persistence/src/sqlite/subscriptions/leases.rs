@@ -20,7 +20,7 @@ use crate::sqlite::{
     log::{find_stream, log},
     sql::{
         CLAIM_LEASE, INSERT_PARTITION, INSERT_SUBSCRIPTION, KEEP_LEASE, LEAVE_LEASES, LIST_LEASES,
-        LIST_SUBSCRIPTIONS, NOTE_RESETS_TOLD, PUT_MEMBER, REMOVE_MEMBERS, SAVE_CHECKPOINT,
+        LIST_SUBSCRIPTIONS, NOTE_RESETS_TOLD, PUT_MEMBER, REMOVE_MEMBERS, RESETS_TOLD, SAVE_CHECKPOINT,
     },
     writer::Writer,
 };
@@ -161,10 +161,20 @@ pub(super) fn note_resets_told(writer: &mut Writer, request: &NoteResetsTold) ->
     let (transaction, _kinds) = writer.begin()?;
     let NoteResetsTold { subscription, incarnation, told } = request;
     let row = params![subscription.as_str(), to_i64(*incarnation), to_i64(*told)];
-    let noted = |row: &Row<'_>| row.get::<_, i64>(0).map(i64::unsigned_abs);
-    let noted = transaction.prepare_cached(NOTE_RESETS_TOLD)?.query_row(row, noted).optional()?;
+    transaction.prepare_cached(NOTE_RESETS_TOLD)?.execute(row)?;
+    let noted = resets_told(&transaction, request)?;
     transaction.commit().map_err(Fault::Commit)?;
     Ok(noted)
+}
+
+/// How many are noted.
+pub(super) fn resets_told(
+    connection: &Connection,
+    request: &NoteResetsTold,
+) -> rusqlite::Result<Option<u64>> {
+    let row = params![request.subscription.as_str(), to_i64(request.incarnation)];
+    let noted = |row: &Row<'_>| row.get::<_, i64>(0).map(i64::unsigned_abs);
+    connection.prepare_cached(RESETS_TOLD)?.query_row(row, noted).optional()
 }
 
 fn state(name: SubscriptionName, row: &Row<'_>) -> rusqlite::Result<SubscriptionState> {
