@@ -188,6 +188,36 @@ fn an_edit_and_a_deletion_that_come_again_are_answered_as_they_were() {
     });
 }
 
+/// CD-13: to favour and to follow is about what the path names when the request comes, with a key, too.
+#[test]
+fn a_favourite_and_a_follow_that_come_again_are_about_who_is_there() {
+    const KEY: &str = "0190f5e2-8a4b-7c3d-9e1f-2a3b4c5d6e73";
+    on_every_store(|client| {
+        let [ada, bob] = ["ada", "bob"].map(|name| client.register(name));
+        let keyed = bob.with_idempotency_key(KEY);
+        let favour = || keyed.post_nothing("/api/articles/yankee/favorite");
+        let favours = |slug: &str| {
+            let article = &bob.get(&format!("/api/articles/{slug}")).body["article"];
+            (article["favorited"] == true, article["favoritesCount"].as_u64())
+        };
+        assert_eq!(ada.publish("Yankee", &[]), "yankee");
+        assert_eq!((favour().status, favour().status), (200, 200));
+        let moved = ada.put("/api/articles/yankee", &json!({"article": {"title": "Zulu"}}));
+        assert_eq!((moved.status, favour().status), (200, 404));
+        assert_eq!(favours("zulu"), (true, Some(1)));
+        assert_eq!(ada.publish("Yankee", &[]), "yankee");
+        assert_eq!(favours("yankee"), (false, Some(0)));
+        assert_eq!(favour().status, 200);
+        assert_eq!((favours("yankee"), favours("zulu")), ((true, Some(1)), (true, Some(1))));
+
+        let follow = || keyed.post_nothing("/api/profiles/ada/follow").status;
+        assert_eq!((follow(), follow()), (200, 200));
+        let renamed = ada.put("/api/user", &json!({"user": {"username": "countess"}}));
+        assert_eq!((renamed.status, follow()), (200, 404));
+        assert_eq!(bob.get("/api/profiles/countess").body["profile"]["following"], true);
+    });
+}
+
 /// CM-14 over HTTP: given a deletion whose reply was never kept, as when the process ends in between, when the request comes again, then it has
 /// succeeded; without the key there is no such article.
 #[test]
