@@ -214,7 +214,7 @@ impl<K: Kind> Probe<K> {
                     self.bus.dispatch_with(deposit, options).await.unwrap();
                 }
                 Act::TryDeposit(account, deadline) => {
-                    let id = context.next_id("bank.deposit");
+                    let id = context.next_id::<crate::bank::Deposit>();
                     let options = context.options().command_id(id).strong().deadline(deadline);
                     let (since, deposit) = (Instant::now(), crate::bank::deposit(account, 1));
                     let tried = self.bus.dispatch_with(deposit, options).await.map(drop);
