@@ -76,7 +76,7 @@ fn followers(umbel: &Umbel) -> Vec<Follower> {
 
 /// The projections and subscriptions that have not come to the last event that concerns them, of those events that count.
 #[track_caller]
-fn behind(umbel: &Umbel, counts: impl Fn(&str) -> bool) -> Vec<String> {
+pub(super) fn behind(umbel: &Umbel, counts: impl Fn(&str) -> bool) -> Vec<String> {
     let (followers, mut last) = (followers(umbel), BTreeMap::new());
     for event in umbel.events() {
         let name = event["type"].as_str().unwrap().split('/').next().unwrap();
