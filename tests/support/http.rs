@@ -124,8 +124,11 @@ impl Client {
 
     #[track_caller]
     pub(crate) fn delete(&self, path: &str) -> Answer {
-        let answer = self.signed(self.agent.delete(self.url(path))).call().and_then(read);
-        answer.unwrap_or_else(|error| panic!("DELETE {path}: {error}"))
+        self.try_delete(path).unwrap_or_else(|error| panic!("DELETE {path}: {error}"))
+    }
+
+    pub(crate) fn try_delete(&self, path: &str) -> Result<Answer, ureq::Error> {
+        read(self.signed(self.agent.delete(self.url(path))).call()?)
     }
 
     /// Sends a text as it is, to see what happens.

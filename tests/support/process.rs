@@ -55,7 +55,11 @@ impl Umbel {
 
     /// Where its store is.
     pub(crate) fn place(&self) -> StorePlace {
-        self.store.place(self.dir.path())
+        let variable = |name: &str| {
+            let (_, value) = self.variables.iter().find(|(known, _)| known == name).expect("it has a store");
+            value.clone()
+        };
+        StorePlace { url: variable("UMBEL__STORE__URL"), schema: variable("UMBEL__STORE__SCHEMA") }
     }
 
     /// Sets a variable of the environment.
