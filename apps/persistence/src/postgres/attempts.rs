@@ -41,6 +41,10 @@ struct Known {
     last: Option<Unopened>,
     /// When the next one may be.
     next_at: Option<Instant>,
+    /// Attempts that have not ended.
+    under_way: usize,
+    /// How often one failed and no other was under way.
+    in_vain: usize,
 }
 
 /// An attempt that is under way. Nobody knows what would have come of one that is dropped; it may hang, so it counts as failed.
@@ -48,7 +52,7 @@ struct UnderWay<'a> {
     attempts: &'a Attempts,
     /// How many had failed when it began.
     failures: usize,
-    has_ended: bool,
+    came: Option<Result<(), Unopened>>,
 }
 
 impl Attempts {
@@ -100,13 +104,13 @@ impl Attempts {
         failures: usize,
         attempt: impl Future<Output = Result<T, Unopened>>,
     ) -> Result<T, Unopened> {
-        let mut under_way = UnderWay { attempts: self, failures, has_ended: false };
+        self.known.send_if_modified(|known| {
+            known.under_way += 1;
+            false
+        });
+        let mut under_way = UnderWay { attempts: self, failures, came: None };
         let outcome = attempt.await;
-        under_way.has_ended = true;
-        match &outcome {
-            Ok(_) => self.succeeded(),
-            Err(unopened) => self.failed(failures, Some(unopened.clone())),
-        }
+        under_way.came = Some(outcome.as_ref().map(drop).map_err(Clone::clone));
         outcome
     }
 
@@ -115,39 +119,58 @@ impl Attempts {
         self.known.borrow().last.clone()
     }
 
-    /// What comes of the next attempt that fails, whoever makes it.
+    /// What comes of the next attempt that fails, whoever makes it, when no other is under way: one of those may succeed.
     pub(super) async fn next_failure(&self) -> Unopened {
         let mut known = self.known.subscribe();
+        let mut in_vain = known.borrow_and_update().in_vain;
         loop {
             known.changed().await.expect("who asks keeps what is known");
-            if let Some(last) = &known.borrow().last {
+            let known = known.borrow_and_update();
+            if let Some(last) = known.last.as_ref().filter(|_| known.in_vain != in_vain) {
                 return last.clone();
             }
+            in_vain = known.in_vain;
         }
     }
 
-    fn succeeded(&self) {
-        self.known.send_if_modified(|known| std::mem::take(known).failures > 0);
+    /// An attempt ends that began after so many failures.
+    fn ended(&self, before: usize, came: Option<Result<(), Unopened>>) {
+        self.known.send_if_modified(|known| {
+            known.under_way -= 1;
+            match came {
+                Some(Ok(())) => known.succeeded(),
+                Some(Err(unopened)) => known.failed(before, Some(unopened)),
+                None => known.failed(before, None),
+            }
+        });
+    }
+}
+
+/// Each tells whether that is news.
+impl Known {
+    fn succeeded(&mut self) -> bool {
+        let &mut Self { failures, under_way, in_vain, .. } = self;
+        *self = Self { under_way, in_vain, ..Self::default() };
+        failures > 0
     }
 
-    fn failed(&self, before: usize, last: Option<Unopened>) {
-        self.known.send_if_modified(|known| {
-            let is_news = known.failures == before;
-            if is_news {
-                let failures = before + 1;
-                let next_at = Some(Instant::now() + BACKOFF.wait(failures, jitter()));
-                *known = Known { failures, last, next_at };
-            }
-            is_news
-        });
+    fn failed(&mut self, before: usize, last: Option<Unopened>) -> bool {
+        let (is_first, is_last) = (self.failures == before, self.under_way == 0);
+        if is_first {
+            self.failures += 1;
+            self.last = last;
+            self.next_at = Some(Instant::now() + BACKOFF.wait(self.failures, jitter()));
+        }
+        if is_last {
+            self.in_vain += 1;
+        }
+        is_first || is_last
     }
 }
 
 impl Drop for UnderWay<'_> {
     fn drop(&mut self) {
-        if !self.has_ended {
-            self.attempts.failed(self.failures, None);
-        }
+        self.attempts.ended(self.failures, self.came.take());
     }
 }
 
@@ -159,10 +182,16 @@ pub(super) fn jitter() -> Jitter {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::{
+        pin::pin,
+        sync::atomic::{AtomicUsize, Ordering},
+    };
 
-    use futures_util::future::{join_all, pending};
-    use tokio::time::timeout;
+    use futures_util::{
+        FutureExt as _,
+        future::{join_all, pending},
+    };
+    use tokio::{sync::oneshot, time::timeout};
 
     use super::*;
 
@@ -199,6 +228,24 @@ mod tests {
         attempts.make(async { Ok(()) }).await.unwrap();
         assert!(before.elapsed() >= BACKOFF.min / 2, "{:?}", before.elapsed());
         assert_eq!(attempts.known.borrow().failures, 0);
+    }
+
+    /// OP-19: what comes of an attempt is told when none is under way that may yet succeed.
+    #[tokio::test]
+    async fn a_failure_is_told_when_no_other_attempt_is_under_way() {
+        let attempts = Attempts::default();
+        let told = attempts.next_failure().shared();
+        assert!(told.clone().now_or_never().is_none());
+        let [(one, first), (other, second)] = [(); 2].map(|()| oneshot::channel());
+        let make = |answer: oneshot::Receiver<_>| attempts.make(async { answer.await.unwrap() });
+        let (mut first, mut second) = (pin!(make(first)), pin!(make(second)));
+        assert!(first.as_mut().now_or_never().is_none() && second.as_mut().now_or_never().is_none());
+        one.send(Err::<(), _>(refused())).unwrap();
+        first.await.unwrap_err();
+        assert!(attempts.failure().is_some() && told.clone().now_or_never().is_none());
+        other.send(Err(refused())).unwrap();
+        second.await.unwrap_err();
+        told.await;
     }
 
     #[test]

@@ -9,6 +9,7 @@
 
 mod lease;
 mod sharing;
+mod silence;
 
 use std::{
     future::poll_fn,
@@ -29,6 +30,7 @@ use tokio::{
 use tokio_postgres::{Client, Error, Statement};
 use umbel_core::store::StoreError;
 
+use self::silence::Silence;
 pub(super) use self::{
     lease::{Abandoned, Lease},
     sharing::driver,
@@ -43,6 +45,10 @@ use super::{
 
 /// How long a request waits for a connection of the pool before it is told that the store is too busy.
 const POOL_WAIT: Duration = Duration::from_secs(10);
+
+/// A server that has not answered for so long on any connection that waits for it does not answer at all; or whatever it is asked takes
+/// that long, which no further connection would change.
+const SILENCE_MAX: Duration = Duration::from_secs(5);
 
 /// A bounded number of connections, opened as they are needed.
 #[derive(Debug)]
@@ -66,6 +72,7 @@ struct Opener {
     server: AtomicUsize,
     /// The thread that uses only connections that it drives itself.
     home: Mutex<Option<ThreadId>>,
+    silence: Arc<Silence>,
 }
 
 /// A connection with the statements that were prepared on it lately.
@@ -80,6 +87,7 @@ pub(super) struct Pooled {
     /// At which [server](Opener::server).
     server: usize,
     statements: Recent<String, Statement>,
+    silence: Arc<Silence>,
 }
 
 impl Pool {
@@ -98,6 +106,7 @@ impl Pool {
             shared: AtomicBool::new(false),
             server: AtomicUsize::new(0),
             home: Mutex::default(),
+            silence: Arc::new(Silence::new()),
         };
         let max_connections = options.max_connections.max(1);
         let connections = deadpool::managed::Pool::builder(opener)
@@ -108,7 +117,8 @@ impl Pool {
             .create_timeout(Some(limit))
             .build()
             .map_err(|error| StoreError::Failed { reason: error.to_string() })?;
-        Ok(Self { connections, places: Arc::new(Semaphore::new(max_connections)), begin, listening })
+        let places = Arc::new(Semaphore::new(max_connections));
+        Ok(Self { connections, places, begin, listening })
     }
 
     /// How every statement's transaction begins, where nothing outlives it.
@@ -140,35 +150,54 @@ impl Pool {
 
     /// Waits for a place. While all who have one wait for a server that is away, whoever waits for them is told what they are told.
     async fn place(&self, target: &Target) -> Result<OwnedSemaphorePermit, StoreError> {
-        let busy = "all connections are busy; raise store.max_connections if that lasts";
         let freed = Arc::clone(&self.places).acquire_owned();
         tokio::select! {
             biased;
             place = timeout(POOL_WAIT, freed) => match place {
                 Ok(place) => place.map_err(|closed| unavailable(target, &closed.to_string())),
-                Err(_elapsed) => Err(match target.attempts().failure() {
-                    Some(unopened) => unopened.explain(target.place()),
-                    None => unavailable(target, busy),
-                }),
+                Err(_elapsed) => Err(self.no_place(target)),
             },
             unopened = self.away(target) => Err(unopened.explain(target.place())),
         }
     }
 
-    /// Why nobody has a connection, once an attempt to open one fails.
+    /// Why nobody has given a place back.
+    fn no_place(&self, target: &Target) -> StoreError {
+        match target.attempts().failure() {
+            Some(unopened) => unopened.explain(target.place()),
+            // All wait for an answer, so nobody opens another connection.
+            None if self.is_silent() => {
+                unavailable(target, &format!("no answer within {SILENCE_MAX:?} on any connection"))
+            }
+            None => {
+                unavailable(target, "all connections are busy; raise store.max_connections if that lasts")
+            }
+        }
+    }
+
+    /// Why nobody has a connection that is of use, once all attempts to open one have failed.
     async fn away(&self, target: &Target) -> Unopened {
         loop {
             let unopened = target.attempts().next_failure().await;
-            if self.connections.status().size == 0 {
+            if self.connections.status().size == 0 || self.is_silent() {
                 return unopened;
             }
         }
+    }
+
+    fn is_silent(&self) -> bool {
+        self.connections.manager().silence.lasts() >= SILENCE_MAX
     }
 }
 
 impl Pooled {
     pub(super) fn client(&self) -> &Client {
         &self.client
+    }
+
+    /// The server has answered here. A lease that is [given back](Lease::give_back) tells so itself.
+    pub(super) fn has_answered(&self) {
+        self.silence.begin_anew();
     }
 
     /// A statement, prepared unless it was used here lately.
@@ -216,7 +245,8 @@ impl Manager for Opener {
         // In each of two generations.
         let statements = Recent::new(self.statements_max.div_ceil(2).max(1));
         let opened_by = thread::current().id();
-        Ok(Pooled { client, driving, independent: driver.is_some(), opened_by, server, statements })
+        let (independent, silence) = (driver.is_some(), Arc::clone(&self.silence));
+        Ok(Pooled { client, driving, independent, opened_by, server, statements, silence })
     }
 
     async fn recycle(&self, pooled: &mut Pooled, _: &Metrics) -> RecycleResult<Unopened> {

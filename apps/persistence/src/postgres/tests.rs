@@ -17,6 +17,7 @@ mod plans;
 mod pooler;
 mod processes;
 mod projections;
+mod silence;
 mod spans;
 mod statements;
 mod steps;

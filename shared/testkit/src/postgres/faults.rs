@@ -31,7 +31,7 @@ pub fn disconnect(url: &str, application: &str) -> Result<usize, String> {
 /// What a client sends to commit a transaction.
 const COMMIT: &[u8] = b"Q\0\0\0\x0bCOMMIT\0";
 
-/// Stands between clients and a server and passes everything on, until it is told to cut or to stall.
+/// Stands between clients and a server and passes everything on, until it is told to refuse, to cut or to stall.
 #[derive(Debug)]
 pub struct CuttingProxy {
     url: String,
@@ -41,6 +41,7 @@ pub struct CuttingProxy {
 /// What it was told and has not done yet.
 #[derive(Clone, Debug, Default)]
 struct Told {
+    refuse: Arc<AtomicBool>,
     cut: Arc<AtomicBool>,
     stall: Arc<AtomicBool>,
 }
@@ -65,7 +66,9 @@ impl CuttingProxy {
         thread::spawn(move || {
             for client in listener.incoming().map_while(Result::ok) {
                 // Without a server the client finds its connection closed.
-                drop(join(client, &server, &to_all));
+                if !to_all.refuse.swap(false, Ordering::SeqCst) {
+                    drop(join(client, &server, &to_all));
+                }
             }
         });
         Ok(Self { url: through(url, address), told })
@@ -75,6 +78,11 @@ impl CuttingProxy {
     #[must_use]
     pub fn url(&self) -> &str {
         &self.url
+    }
+
+    /// Lets it close the next client's connection before anything is said.
+    pub fn refuse(&self) {
+        self.told.refuse.store(true, Ordering::SeqCst);
     }
 
     /// Lets it swallow what the server says next, to whichever client, and close that connection: whatever it was

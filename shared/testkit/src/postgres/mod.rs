@@ -21,7 +21,7 @@ use std::{env, sync::OnceLock};
 pub use faults::{CuttingProxy, disconnect};
 pub use pooler::Pooler;
 pub use schema::{TestSchema, execute};
-pub use server::Server;
+pub use server::{Frozen, Server};
 
 /// Names a server to use instead of starting one: a `postgres://` URL of a role that may create schemas.
 pub const URL_VARIABLE: &str = "UMBEL_TEST_POSTGRES_URL";

@@ -35,6 +35,11 @@ struct Owner {
     answers: BufReader<ChildStdout>,
 }
 
+/// A server that says nothing, until this is dropped.
+#[derive(Debug)]
+#[must_use = "dropped, it lets the server go on"]
+pub struct Frozen<'a>(&'a Server);
+
 impl Server {
     /// Creates and starts a server with the default durability. Blocks until it takes connections, about a second.
     ///
@@ -101,6 +106,15 @@ impl Server {
         self.order("again")
     }
 
+    /// Stops all its processes where they are, as a machine that hangs, until what this returns is dropped, or this process ends: open
+    /// connections stay open, new ones are accepted by the system, and nothing is answered.
+    ///
+    /// # Errors
+    /// When it was not running.
+    pub fn freeze(&self) -> Result<Frozen<'_>, String> {
+        self.order("freeze").map(|()| Frozen(self))
+    }
+
     fn try_start(programs: &Path, root: bool, options: &str) -> Result<Self, String> {
         let said = |what: &str, error: std::io::Error| format!("cannot start a PostgreSQL: {what}: {error}");
         let directory = tempfile::Builder::new()
@@ -144,6 +158,14 @@ impl Server {
         let mut answer = String::new();
         owner.answers.read_line(&mut answer).map_err(failed)?;
         if answer.trim() == "ok" { Ok(()) } else { Err(format!("the test PostgreSQL: {}", answer.trim())) }
+    }
+}
+
+impl Drop for Frozen<'_> {
+    fn drop(&mut self) {
+        if let Err(error) = self.0.order("thaw") {
+            eprintln!("{error}");
+        }
     }
 }
 

@@ -1,9 +1,9 @@
 # Owns one temporary PostgreSQL server for the process that holds the other end of standard input.
 #
 # Arguments: directory for everything, directory with the server's programs, port, options of the server.
-# Every line read is an order (start, stop, kill9), answered by one line: "ok" or what went wrong.
+# Every line read is an order (start, stop, kill9, freeze, thaw), answered by one line: "ok" or what went wrong.
 # When standard input closes, because its owner ended in whatever way, the server stops and its files go.
-directory=$1 programs=$2 port=$3 options=$4 data=$1/data log=$1/log
+directory=$1 programs=$2 port=$3 options=$4 data=$1/data log=$1/log frozen=
 trap '' INT TERM HUP
 # Umbrellas of several processes take some dozens each, and a machine with many cores runs many tests at a time.
 connections=500
@@ -31,6 +31,19 @@ kill9() {
     while kill -0 "$pid" 2>/dev/null; do sleep 0.02; done
 }
 
+# Stops all its processes where they are: it stays connected and says nothing, as a machine that hangs.
+freeze() {
+    read -r pid <"$data/postmaster.pid" && kill -STOP "$pid" || return 1
+    # No other child can come any more; one may have gone meanwhile.
+    frozen="$pid $(ps -A -o pid= -o ppid= | awk -v parent="$pid" '$2 == parent { print $1 }')"
+    kill -STOP $frozen 2>/dev/null || true
+}
+
+thaw() {
+    kill -CONT $frozen 2>/dev/null || true
+    frozen=
+}
+
 answer() {
     if "$@"; then echo ok; else echo "failed: $*: $(tail -n 1 "$log" 2>/dev/null)"; fi
 }
@@ -44,9 +57,12 @@ while read -r order; do
     again) answer start 50 ;;
     stop) answer "$programs/pg_ctl" stop -D "$data" -m fast -w -s ;;
     kill9) answer kill9 ;;
+    freeze) answer freeze ;;
+    thaw) answer thaw ;;
     esac
 done
 
+[ -z "$frozen" ] || thaw
 "$programs/pg_ctl" stop -D "$data" -m immediate -w -s >/dev/null 2>&1
 cd /
 # Children of a killed server may still write for a moment.

@@ -5,11 +5,12 @@
 use std::{
     collections::{HashMap, HashSet},
     convert::Infallible,
+    panic::AssertUnwindSafe,
     sync::Arc,
     time::Duration,
 };
 
-use futures_util::StreamExt as _;
+use futures_util::{FutureExt as _, StreamExt as _};
 use tokio::{
     sync::{
         broadcast::{self, error::RecvError},
@@ -19,7 +20,7 @@ use tokio::{
 };
 use tokio_postgres::{Client, Notification};
 use umbel_core::store::StoreError;
-use umbel_supervision::Backoff;
+use umbel_supervision::{Backoff, describe_panic};
 
 use super::heard;
 use crate::{
@@ -104,8 +105,18 @@ impl Listening {
         Ok(Follower { listening: Arc::clone(self), channel: channel.to_owned(), heard })
     }
 
-    /// Listens until nobody follows any more.
+    /// Listens until nobody follows any more, whatever panics: nobody else would, for there is one who attends to it.
     async fn attend(self: Arc<Self>) {
+        let mut crashes = 0;
+        while let Err(panic) = AssertUnwindSafe(self.listen_while_followed()).catch_unwind().await {
+            crashes += 1;
+            let cause = describe_panic(&*panic);
+            tracing::error!(cause, "listening for other processes has crashed; it begins anew");
+            sleep(BACKOFF.wait(crashes, jitter())).await;
+        }
+    }
+
+    async fn listen_while_followed(&self) {
         let mut followed = self.followed.subscribe();
         while self.is_to_go_on() {
             tokio::select! {
@@ -247,5 +258,38 @@ impl Drop for Follower {
             }
             is_last
         });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use umbel_testkit::postgres::TestPostgres;
+
+    use super::*;
+    use crate::postgres::{PostgresOptions, sql::Schema};
+
+    /// A deadline that nothing reaches unless something is wrong.
+    const AMPLE: Duration = Duration::from_secs(30);
+
+    /// SU-10: given what listens for other processes, when it panics, then it begins anew, and whoever follows hears what comes.
+    #[tokio::test]
+    async fn who_follows_hears_again_after_a_panic() {
+        let url = TestPostgres::get().unwrap().url();
+        let target = Target::new(url, &Schema::new("any").unwrap(), &PostgresOptions::default()).unwrap();
+        let listening = Arc::new(Listening::new(&target));
+        let channel = |name: &str| format!("{name}-{}", std::process::id());
+        // It panics over a channel that nobody can hear.
+        let unheard = Channel { followers: 1, ..Channel::new() };
+        listening
+            .followed
+            .send_modify(|followed| drop(followed.channels.insert(channel("unheard"), unheard)));
+        let _first = listening.follow(&channel("first")).unwrap();
+        while !listening.followed.borrow().channels[&channel("unheard")].is_heard {
+            sleep(Duration::from_millis(1)).await;
+        }
+        listening.followed.send_modify(|followed| drop(followed.channels.remove(&channel("unheard"))));
+        let mut second = listening.follow(&channel("second")).unwrap();
+        let heard = timeout(AMPLE, second.next()).await;
+        assert!(matches!(heard, Ok(Heard::FromHere)), "{heard:?}");
     }
 }

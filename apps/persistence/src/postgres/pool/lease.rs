@@ -42,11 +42,14 @@ impl Lease {
         target: Arc<Target>,
         abandoned: Abandoned,
     ) -> Self {
+        // What it is taken for is asked from now on.
+        pooled.silence.begin_anew();
         Self { pooled: Some(pooled), target, abandoned, _place: place }
     }
 
     /// The last statement was answered: the connection is free for the next one.
     pub(in crate::postgres) fn give_back(mut self) {
+        self.has_answered();
         drop(self.pooled.take());
     }
 
@@ -54,6 +57,9 @@ impl Lease {
     /// connection is closed, and none that was opened before is used again.
     pub(in crate::postgres) fn give_back_after(mut self, error: &Error) {
         let Some(pooled) = self.pooled.take() else { return };
+        if error.code().is_some() {
+            pooled.has_answered();
+        }
         if is_read_only(error) {
             if let Some(pool) = Object::pool(&pooled) {
                 pool.manager().give_up_server(pooled.server);

@@ -19,7 +19,7 @@ use super::{
 };
 use crate::postgres::{
     error::{Kind, describe, kind},
-    pool::Abandoned,
+    pool::{Abandoned, Pooled},
     statement::ask,
     types::Literal,
     writer::DocumentRows,
@@ -90,7 +90,7 @@ impl Reader {
         }
         let lease = self.borrow(Abandoned::LetEnd).await?;
         let client = lease.client();
-        let saved = match self.apply(client, &request).await {
+        let saved = match self.apply(&lease, &request).await {
             Ok(()) => client.batch_execute("COMMIT").await.map_err(|error| match kind(&error) {
                 // A constraint that is looked at only now.
                 Kind::Final | Kind::WrongGuess => Failure::Statement("COMMIT".to_owned(), error),
@@ -122,7 +122,8 @@ impl Reader {
 
     /// Begins a transaction and does in it all there is to do. The checkpoint's row is locked first, as by whoever retires the
     /// generation: after that its tables stay where they are.
-    async fn apply(&self, client: &Client, request: &SaveTables) -> Result<(), Failure> {
+    async fn apply(&self, pooled: &Pooled, request: &SaveTables) -> Result<(), Failure> {
+        let client = pooled.client();
         let SaveTables { save, statements } = request;
         let (expected, position) = (save.expected.to_i64(), save.position.to_i64());
         let rows = DocumentRows::new(&save.writes);
@@ -140,6 +141,7 @@ impl Reader {
             for (sql, applied) in statements.iter().zip(applied) {
                 applied.map_err(|error| Failure::Statement(sql.text().to_owned(), error))?;
             }
+            pooled.has_answered();
         }
         Ok(())
     }

@@ -11,7 +11,7 @@ mod checks;
 mod positions;
 
 use futures_util::future::join3;
-use tokio_postgres::{Client, Error, Row};
+use tokio_postgres::{Error, Row};
 use umbel_core::store::{FINDINGS_MAX_PER_RULE, Finding, Rule, StoreError};
 
 use self::checks::Walk;
@@ -19,6 +19,7 @@ pub(in crate::postgres) use self::checks::{Check, checks};
 use crate::{
     adapter::{Looked, Stride},
     postgres::{
+        pool::Pooled,
         reader::{Abandoned, Param, Reader},
         sql::Statements,
         statement::{ask, ask_one},
@@ -33,7 +34,7 @@ pub(in crate::postgres) const SETTINGS: &str = "SET TRANSACTION READ ONLY; SET L
 
 /// One verification under way.
 struct Verification<'a> {
-    client: &'a Client,
+    connection: &'a Pooled,
     statements: &'a Statements,
     stride: &'a Stride,
     /// How each transaction begins.
@@ -45,11 +46,11 @@ struct Verification<'a> {
 
 impl Reader {
     pub(super) async fn verify(&self, stride: &Stride) -> Result<Vec<Finding>, StoreError> {
-        let client = self.borrow(Abandoned::Cancel).await?;
+        let lease = self.borrow(Abandoned::Cancel).await?;
         // After an error the transaction is open and the connection goes.
         let begin = format!("{}; {SETTINGS}", self.begin().unwrap_or("BEGIN"));
         let mut verification = Verification {
-            client: client.client(),
+            connection: &lease,
             statements: self.statements(),
             stride,
             begin,
@@ -57,7 +58,7 @@ impl Reader {
             looked: Looked::default(),
         };
         let findings = verification.findings().await.map_err(|error| self.target().explain(&error))?;
-        client.give_back();
+        lease.give_back();
         Ok(findings)
     }
 }
@@ -133,17 +134,20 @@ impl Verification<'_> {
 
     /// The rows of a statement in a transaction of its own. All is sent together: one exchange.
     async fn all(&self, sql: &str, params: &[Param<'_>]) -> Result<Vec<Row>, Error> {
-        let (begin, commit) = (self.client.batch_execute(&self.begin), self.client.batch_execute("COMMIT"));
-        let (begun, rows, committed) = join3(begin, ask(self.client, sql, params), commit).await;
+        let client = self.connection.client();
+        let (begin, commit) = (client.batch_execute(&self.begin), client.batch_execute("COMMIT"));
+        let (begun, rows, committed) = join3(begin, ask(client, sql, params), commit).await;
         begun?;
+        self.connection.has_answered();
         let rows = rows?;
         committed.map(|()| rows)
     }
 
     /// The one row of a statement in a transaction of its own.
     async fn one(&self, sql: &str, params: &[Param<'_>]) -> Result<Row, Error> {
-        let (begin, commit) = (self.client.batch_execute(&self.begin), self.client.batch_execute("COMMIT"));
-        let (begun, row, committed) = join3(begin, ask_one(self.client, sql, params), commit).await;
+        let client = self.connection.client();
+        let (begin, commit) = (client.batch_execute(&self.begin), client.batch_execute("COMMIT"));
+        let (begun, row, committed) = join3(begin, ask_one(client, sql, params), commit).await;
         begun?;
         let row = row?;
         committed.map(|()| row)
