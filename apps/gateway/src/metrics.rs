@@ -54,8 +54,7 @@ impl fmt::Debug for HeldUp {
 #[must_use]
 pub fn worker(settings: MetricsSettings, bus: Bus, held_up: HeldUp, bound: BoundAddress) -> Option<Worker> {
     settings.address?;
-    let start =
-        move |context| serve(settings.clone(), (bus.clone(), held_up.clone()), bound.clone(), context);
+    let start = move |context| serve(settings.clone(), bus.clone(), held_up.clone(), bound.clone(), context);
     Some(Worker::new("metrics", start))
 }
 
@@ -80,7 +79,8 @@ struct Seen {
 
 async fn serve(
     settings: MetricsSettings,
-    (bus, held_up): (Bus, HeldUp),
+    bus: Bus,
+    held_up: HeldUp,
     bound: BoundAddress,
     context: WorkerContext,
 ) -> Result<()> {

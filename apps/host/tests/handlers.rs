@@ -145,14 +145,9 @@ fn a_repeated_command_of_a_function_gets_its_first_reply() {
 }
 
 /// Opens two accounts, and says so.
-#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize, Command)]
+#[command(name = "desk.open_two", reply = String, rejection = No)]
 struct OpenTwo;
-
-impl Command for OpenTwo {
-    const NAME: &'static str = "desk.open_two";
-    type Reply = String;
-    type Rejection = No;
-}
 
 async fn open_two(handling: Handling, _: OpenTwo) -> Result<String, DispatchError<No>> {
     let to = vec!["ada".to_owned(), "grace".to_owned()];

@@ -21,25 +21,15 @@ use crate::{
 pub(crate) const QUEUE: &str = "schedule.bank";
 
 /// Nobody owns it.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize, Command)]
+#[command(name = "bank.nobody", rejection = String)]
 struct Nobody {}
 
-impl Command for Nobody {
-    const NAME: &'static str = "bank.nobody";
-    type Reply = ();
-    type Rejection = String;
-}
-
 /// Plans a deposit.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize, Command)]
+#[command(name = "bank.promise", reply = Uuid, rejection = String)]
 struct Promise {
     amount: i64,
-}
-
-impl Command for Promise {
-    const NAME: &'static str = "bank.promise";
-    type Reply = Uuid;
-    type Rejection = String;
 }
 
 pub(crate) fn quick() -> HostSettings {

@@ -75,14 +75,9 @@ impl State for Plain {
     const NAME: &'static str = "plain.plain";
 }
 
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, Command)]
+#[command(name = "plain.add", reply = i64, rejection = String)]
 struct Add(i64);
-
-impl Command for Add {
-    const NAME: &'static str = "plain.add";
-    type Reply = i64;
-    type Rejection = String;
-}
 
 impl Aggregate for Plain {
     const CATEGORY: &'static str = "plain";

@@ -186,11 +186,9 @@ mod tests {
         }
     }
 
-    #[derive(Clone, Debug, Serialize, Deserialize)]
+    #[derive(Clone, Debug, Serialize, Deserialize, Event)]
+    #[event(name = "test.happened")]
     struct Happened;
-    impl Event for Happened {
-        const NAME: &'static str = "test.happened";
-    }
 
     events! { enum Heard { Happened(Happened) } }
 
