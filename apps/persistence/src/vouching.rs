@@ -6,8 +6,9 @@
 //!
 //! [`StreamAppend::behind`]: umbel_core::store::StreamAppend::behind
 
-use std::{collections::HashSet, mem};
+use std::mem;
 
+use foldhash::HashSet;
 use umbel_core::{
     EventId,
     store::{Append, AppendError, Appended, Stored},

@@ -58,7 +58,7 @@ struct Done {
 }
 
 /// An append that waits, with its bytes of payload.
-type Waiting = (Append, usize, ReplyTo);
+type Waiting = (Box<Append>, usize, ReplyTo);
 
 /// What waits for the writer.
 #[derive(Default)]
@@ -231,7 +231,7 @@ impl Queue {
             }
             if let Some((append, its_bytes, reply)) = self.waiting.pop_front() {
                 self.bytes = self.bytes.saturating_sub(its_bytes);
-                group.push(append);
+                group.push(*append);
                 replies.push(reply);
             }
         }
@@ -265,7 +265,7 @@ impl MessageResponse<Writer, Envelope<Append>> for Outcome {
                     drop(reply.send(answer));
                 }
             }
-            Self::Queued(queue, append, bytes) => queue.borrow_mut().push((*append, bytes, reply)),
+            Self::Queued(queue, append, bytes) => queue.borrow_mut().push((append, bytes, reply)),
         }
     }
 }
@@ -313,7 +313,7 @@ mod tests {
         let settings = StoreSettings { group_max_bytes: 10, ..StoreSettings::default() };
         let (mut queue, events) = (Queue::default(), Events::default());
         for bytes in [4, 6, 1, 50, 10] {
-            queue.push((events.append("s", umbel_core::ExpectedVersion::Any, 1), bytes, None));
+            queue.push((Box::new(events.append("s", umbel_core::ExpectedVersion::Any, 1)), bytes, None));
         }
         let mut sizes = Vec::new();
         while queue.bytes > 0 {

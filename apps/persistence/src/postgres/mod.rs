@@ -40,7 +40,7 @@ use futures_util::{
     future::{self, BoxFuture},
     stream::{self, BoxStream},
 };
-use tokio::time::sleep;
+use tokio::{task::yield_now, time::sleep};
 use umbel_core::{
     Json, Position, Timestamp,
     document::{DocumentKey, DocumentQuery},
@@ -277,6 +277,16 @@ impl Postgres {
     }
 }
 
+/// Drops what was stored when the next group is on its way: the database would be idle meanwhile.
+fn drop_later(group: Vec<Append>) {
+    if group.len() > 1 {
+        tokio::spawn(async move {
+            yield_now().await;
+            drop(group);
+        });
+    }
+}
+
 impl Log for Postgres {
     fn append(
         &self,
@@ -288,6 +298,7 @@ impl Log for Postgres {
             if let Some(head) = outcomes.iter().flatten().filter_map(|done| done.last_position).max() {
                 self.tell(head);
             }
+            drop_later(group);
             outcomes
         })
     }

@@ -1,6 +1,8 @@
 //! A bounded memory of what was used lately.
 
-use std::{borrow::Borrow, collections::HashMap, hash::Hash, mem};
+use std::{borrow::Borrow, hash::Hash, mem};
+
+use foldhash::HashMap;
 
 /// Two generations: what is used moves to the younger one, and the older one is dropped when the younger one is full.
 #[derive(Debug)]
@@ -13,7 +15,7 @@ pub(super) struct Recent<K, V> {
 impl<K: Eq + Hash, V> Recent<K, V> {
     /// With so many entries in each of the two generations.
     pub(super) fn new(generation_max: usize) -> Self {
-        Self { generation_max, young: HashMap::new(), old: HashMap::new() }
+        Self { generation_max, young: HashMap::default(), old: HashMap::default() }
     }
 
     pub(super) fn get<Q: Eq + Hash + ?Sized>(&mut self, key: &Q) -> Option<&mut V>

@@ -33,13 +33,13 @@ use crate::{
 #[derive(Clone, Debug, Default)]
 pub struct View {
     /// Streams of the group.
-    pub streams: HashMap<StreamName, StreamState>,
+    pub streams: foldhash::HashMap<StreamName, StreamState>,
     /// Claims of the group that somebody holds, with their owners.
     pub claims: HashMap<ClaimName, String>,
     /// Commands of the group that were recorded before.
     pub commands: HashMap<CommandId, Appended>,
     /// Events of the group that are in the log already.
-    pub events: HashMap<EventId, EventPlace>,
+    pub events: foldhash::HashMap<EventId, EventPlace>,
     /// Conditions of the group that fail by what is in the log, each with the first event that it must not meet.
     pub failed: HashMap<AppendCondition, Position>,
     /// Position of the log's last event, from which on the events of the group itself are counted; [`Position::MAX`] where it is
@@ -247,7 +247,7 @@ struct Planner<'a> {
     view: View,
     plan: Plan<'a>,
     /// Where a stream stands in `plan.streams`.
-    changed: HashMap<StreamName, usize>,
+    changed: foldhash::HashMap<StreamName, usize>,
     /// Commands that this group carries out, with their [`Planned::Repeated`] for whoever repeats them within it.
     carried_out: HashMap<CommandId, Planned>,
     /// Owners before the group of the claims that it touched.

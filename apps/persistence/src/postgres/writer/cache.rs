@@ -66,6 +66,13 @@ impl Cache {
         self.streams.insert(stream, Entry { key, version, plain, seen });
     }
 
+    /// Moves a stream on to what was written just now, if it is remembered.
+    pub(super) fn moved(&mut self, stream: &StreamName, key: i64, version: Version) -> bool {
+        let seen = self.mark.map_or(0, |mark| mark.head);
+        let entry = self.streams.get(stream).filter(|entry| entry.key == key);
+        entry.map(|entry| (entry.version, entry.seen) = (version, seen)).is_some()
+    }
+
     /// Notes a transaction of our own that began under the lock at `base` and left the log at `mark`. To be called
     /// before its streams are remembered.
     pub(super) fn advance(&mut self, base: i64, mark: Mark) {

@@ -3,8 +3,7 @@
 //! A kind never changes once it is there, so what is known is true. What is not known is named in the group, and
 //! `append_group` answers with its number, whoever made it.
 
-use std::collections::HashMap;
-
+use foldhash::HashMap;
 use umbel_core::{EventType, store::plan::Plan};
 
 use crate::postgres::recent::Recent;
@@ -47,7 +46,7 @@ impl Kinds {
             if let Some(types) = self.0.get(*category) {
                 types.insert((*event_type).clone(), *id);
             } else {
-                self.0.insert((*category).to_owned(), HashMap::from([((*event_type).clone(), *id)]));
+                self.0.insert((*category).to_owned(), HashMap::from_iter([((*event_type).clone(), *id)]));
             }
         }
     }

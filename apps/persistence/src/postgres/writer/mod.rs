@@ -242,6 +242,7 @@ impl State {
     async fn guess(&mut self, session: &Session, appends: &[Append]) -> Result<Option<Guess>, Error> {
         // Whatever else was stored meanwhile, the events of the group are behind the position of each condition.
         let mut view = View { head: Position::MAX, joined: self.joined.clone(), ..View::default() };
+        view.streams.reserve(appends.len());
         let (mut exact, mut held) = (true, Held::Known);
         let mut unknown: Vec<(&StreamName, ExpectedVersion)> = Vec::new();
         for append in appends.iter().flat_map(|append| &append.streams) {
@@ -304,7 +305,10 @@ impl State {
         let mut new_key = base.stream;
         for change in &plan.streams {
             let (key, plain) = if let Some(key) = change.key {
-                (key, self.cache.get(&change.stream).is_some_and(|entry| entry.plain))
+                if self.cache.moved(&change.stream, key, change.to) {
+                    continue;
+                }
+                (key, false)
             } else {
                 new_key += 1;
                 (new_key, true)
