@@ -30,22 +30,26 @@ pub enum Item {
 /// The reading end of one subscription. Dropping it does not unsubscribe: events go on waiting, within the
 /// bound, for whoever subscribes under the same name, such as the reader's successor after a crash.
 pub struct Inbox {
-    bus: Bus,
-    member: Arc<Member>,
+    place: Arc<Place>,
     reader: u64,
 }
 
 /// An event in the hands of one of its subscribers. If it is tracked, the subscriber says what became of it
 /// before its lease ends; dropping it says nothing.
 pub struct Delivery {
-    bus: Bus,
-    member: Arc<Member>,
+    place: Arc<Place>,
     parcel: Parcel,
 }
 
+/// A subscriber on its bus. Shared by one reader with its deliveries, and by nobody else: what all share is slow to count.
+struct Place {
+    bus: Bus,
+    member: Arc<Member>,
+}
+
 impl Inbox {
-    pub(crate) const fn new(bus: Bus, member: Arc<Member>, reader: u64) -> Self {
-        Self { bus, member, reader }
+    pub(crate) fn new(bus: Bus, member: Arc<Member>, reader: u64) -> Self {
+        Self { place: Arc::new(Place { bus, member }), reader }
     }
 
     /// Waits for the next event, or for word of those that were lost before it. When the future is dropped
@@ -54,33 +58,33 @@ impl Inbox {
     /// # Errors
     /// When nothing will come any more; see [`Ended`].
     pub async fn next(&mut self) -> Result<Item, Ended> {
+        let Place { bus, member } = &*self.place;
         loop {
-            let parcel = match self.member.mailbox.take(self.reader).await? {
+            let parcel = match member.mailbox.take(self.reader).await? {
                 Taken::Lagged(gap) => return Ok(Item::Lagged(gap)),
                 Taken::Behind { topic, after, room } => {
-                    self.bus.registry().catch_up(&self.bus, &self.member, (&topic, after), room).await;
+                    bus.registry().catch_up(bus, member, (&topic, after), room).await;
                     continue;
                 }
                 Taken::Parcel(parcel) => parcel,
             };
-            if self.bus.registry().take(&parcel, &self.member) {
-                let (bus, member) = (self.bus.clone(), Arc::clone(&self.member));
-                return Ok(Item::Event(Delivery { bus, member, parcel }));
+            if bus.registry().take(&parcel, member) {
+                return Ok(Item::Event(Delivery { place: Arc::clone(&self.place), parcel }));
             }
-            self.member.mailbox.withdraw_last();
+            member.mailbox.withdraw_last();
         }
     }
 
     /// Whose inbox it is.
     #[must_use]
     pub fn subscriber(&self) -> &SubscriberId {
-        &self.member.id
+        &self.place.member.id
     }
 
     /// What happened to the subscriber's events so far.
     #[must_use]
     pub fn counters(&self) -> Counters {
-        self.member.mailbox.counters()
+        self.place.member.mailbox.counters()
     }
 }
 
@@ -112,13 +116,13 @@ impl Delivery {
     /// Whom it was delivered to.
     #[must_use]
     pub fn subscriber(&self) -> &SubscriberId {
-        &self.member.id
+        &self.place.member.id
     }
 
     /// The subscriber's configuration; `None` when it has none, or none of this type.
     #[must_use]
     pub fn config<C: DeserializeOwned>(&self) -> Option<C> {
-        self.member.id.config()
+        self.place.member.id.config()
     }
 
     /// Whether somebody wants to know what becomes of it.
@@ -141,18 +145,18 @@ impl Delivery {
         if !self.parcel.tracked {
             return Marked::Unknown;
         }
-        self.bus.registry().mark(&self.shadow(), &self.member.id, verdict)
+        self.place.bus.registry().mark(&self.shadow(), &self.place.member.id, verdict)
     }
 }
 
 impl Debug for Inbox {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Inbox({})", self.member.id)
+        write!(f, "Inbox({})", self.place.member.id)
     }
 }
 
 impl Debug for Delivery {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Delivery({} to {})", self.shadow(), self.member.id)
+        write!(f, "Delivery({} to {})", self.shadow(), self.place.member.id)
     }
 }
