@@ -272,6 +272,12 @@ impl Bus {
         head
     }
 
+    /// The same position once, without following the log.
+    #[must_use]
+    pub fn known_head(&self) -> Position {
+        *self.shared.head.borrow()
+    }
+
     /// Whether somebody follows the log: holds what [`Bus::head`] gave.
     #[must_use]
     pub fn is_followed(&self) -> bool {
@@ -292,8 +298,7 @@ impl Bus {
 
     /// A page of the log from the tail, if it has it.
     pub(crate) fn tail_page(&self, request: &ReadAll) -> Option<AllPage> {
-        let head = *self.shared.head.borrow();
-        self.tail().page(request, head)
+        self.tail().page(request, self.known_head())
     }
 
     /// Waits until somebody follows the log.

@@ -20,6 +20,7 @@ mod vault;
 mod vouching;
 mod walk;
 mod watcher;
+mod went_back;
 mod writer;
 
 #[cfg(test)]

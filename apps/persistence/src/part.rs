@@ -18,6 +18,7 @@ use crate::{
     sqlite::{self, Sqlite},
     sweeper::sweep,
     vault::Vault,
+    went_back::WentBack,
     writer::Writer,
 };
 
@@ -27,8 +28,19 @@ type Shared = Arc<OnceCell<Opened>>;
 struct Opened {
     /// The one in front of the database, which learns of every subject that this process forgets.
     vault: Arc<Vault>,
+    went_back: Arc<WentBack>,
     /// That an umbrella runs over it, where others are to learn of that.
     _mark: Option<File>,
+}
+
+impl Opened {
+    fn new(vault: Arc<Vault>, mark: Option<File>) -> Self {
+        Self { vault, went_back: Arc::default(), _mark: mark }
+    }
+
+    fn handles(&self) -> (Arc<Vault>, Arc<WentBack>) {
+        (Arc::clone(&self.vault), Arc::clone(&self.went_back))
+    }
 }
 
 /// Opens the database that the settings name, and migrates it if need be. On PostgreSQL, stores of one URL that are opened
@@ -125,7 +137,7 @@ pub fn quiet_group_over(
 }
 
 fn already(adapter: Arc<dyn Adapter>) -> Shared {
-    Arc::new(OnceCell::new_with(Some(Opened { vault: vault(adapter), _mark: None })))
+    Arc::new(OnceCell::new_with(Some(Opened::new(vault(adapter), None))))
 }
 
 fn over(shared: &Shared, settings: &StoreSettings, bus: &Bus, policy: Policy) -> Group {
@@ -141,16 +153,20 @@ fn vault(adapter: Arc<dyn Adapter>) -> Arc<Vault> {
     Arc::new(Vault::new(adapter))
 }
 
-async fn opened(shared: &Shared, settings: &StoreSettings) -> anyhow::Result<Arc<Vault>> {
+/// # Errors
+/// When it cannot be opened, or its log has gone back since it was.
+async fn opened<'a>(shared: &'a Shared, settings: &StoreSettings) -> anyhow::Result<&'a Opened> {
     let open = async || {
         let vault = vault(open(settings).await?);
         let mark = match settings.url.parse()? {
             StoreUrl::Sqlite(path) => tokio::task::spawn_blocking(move || sqlite::mark(&path)).await?,
             StoreUrl::Memory | StoreUrl::Postgres(_) => None,
         };
-        anyhow::Ok(Opened { vault, _mark: mark })
+        anyhow::Ok(Opened::new(vault, mark))
     };
-    shared.get_or_try_init(open).await.map(|opened| Arc::clone(&opened.vault))
+    let opened = shared.get_or_try_init(open).await?;
+    opened.went_back.so_far()?;
+    Ok(opened)
 }
 
 fn writer(settings: &StoreSettings, bus: &Bus, shared: &Shared) -> Worker {
@@ -158,12 +174,12 @@ fn writer(settings: &StoreSettings, bus: &Bus, shared: &Shared) -> Worker {
     Worker::new("writer", move |context: WorkerContext| {
         let (settings, bus, shared) = (settings.clone(), bus.clone(), Arc::clone(&shared));
         async move {
-            let vault = opened(&shared, &settings).await?;
+            let (vault, went_back) = opened(&shared, &settings).await?.handles();
             let registrar = bus.clone();
             let start = move |tether| {
                 Writer::create(|actor| {
                     actor.set_mailbox_capacity(settings.queue_capacity);
-                    Writer::new(vault, bus, settings, tether)
+                    Writer::new(vault, bus, settings, went_back, tether)
                 })
             };
             let register = async move |address: actix::Addr<Writer>| {
@@ -184,14 +200,16 @@ fn reader(settings: &StoreSettings, bus: &Bus, shared: &Shared) -> Worker {
     Worker::new("reader", move |context: WorkerContext| {
         let (settings, bus, shared) = (settings.clone(), bus.clone(), Arc::clone(&shared));
         async move {
-            let vault = opened(&shared, &settings).await?;
+            let (vault, went_back) = opened(&shared, &settings).await?.handles();
+            let known = bus.known_head();
             let head = vault.adapter().status().await?.head;
+            went_back.check(known, head)?;
             bus.announce_head(head);
             let registrar = bus.clone();
             let start = move |tether| {
                 Reader::create(|actor| {
                     actor.set_mailbox_capacity(bus.settings().mailbox_capacity);
-                    Reader::new(vault, bus, settings, tether)
+                    Reader::new(vault, bus, settings, went_back, tether)
                 })
             };
             let register = async move |address: actix::Addr<Reader>| {
@@ -208,7 +226,7 @@ fn sweeper(settings: &StoreSettings, shared: &Shared) -> Worker {
     Worker::new("sweeper", move |context: WorkerContext| {
         let (settings, shared) = (settings.clone(), Arc::clone(&shared));
         async move {
-            let vault = opened(&shared, &settings).await?;
+            let (vault, _) = opened(&shared, &settings).await?.handles();
             context.ready();
             sweep(&vault, &settings, context.stopping()).await;
             Ok(())
@@ -221,7 +239,7 @@ fn teller(settings: &StoreSettings, bus: &Bus, shared: &Shared) -> Worker {
     Worker::new("processes", move |context: WorkerContext| {
         let (settings, bus, shared) = (settings.clone(), bus.clone(), Arc::clone(&shared));
         async move {
-            let vault = opened(&shared, &settings).await?;
+            let (vault, _) = opened(&shared, &settings).await?.handles();
             context.ready();
             processes::tell(&**vault.adapter(), &settings, &bus, context.stopping()).await;
             Ok(())

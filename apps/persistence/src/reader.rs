@@ -4,7 +4,9 @@
 
 use std::sync::Arc;
 
-use actix::{Actor, AsyncContext, Context, Handler, ResponseFuture, WrapFuture};
+use actix::{
+    Actor, ActorContext, ActorFutureExt, AsyncContext, Context, Handler, ResponseFuture, WrapFuture,
+};
 use futures_util::future::ready;
 use tokio::time::timeout_at;
 use umbel_bus::{Answered, Bus, Envelope, Gate, RouteSet};
@@ -24,6 +26,7 @@ use crate::{
     settings::StoreSettings,
     vault::Vault,
     watcher::watch,
+    went_back::WentBack,
 };
 
 /// Requests it works on at the same time for every connection there is: enough to keep the connections busy.
@@ -33,14 +36,21 @@ const IN_FLIGHT_PER_CONNECTION: usize = 16;
 pub(crate) struct Reader {
     desk: Arc<Desk>,
     gate: Gate,
+    went_back: Arc<WentBack>,
     /// Tells the supervisor when this actor is gone.
     _tether: Tether,
 }
 
 impl Reader {
-    pub(crate) fn new(vault: Arc<Vault>, bus: Bus, settings: StoreSettings, tether: Tether) -> Self {
+    pub(crate) fn new(
+        vault: Arc<Vault>,
+        bus: Bus,
+        settings: StoreSettings,
+        went_back: Arc<WentBack>,
+        tether: Tether,
+    ) -> Self {
         let gate = Gate::new(settings.max_connections.max(1) * IN_FLIGHT_PER_CONNECTION);
-        Self { desk: Arc::new(Desk::new(vault, bus, settings)), gate, _tether: tether }
+        Self { desk: Arc::new(Desk::new(vault, bus, settings)), gate, went_back, _tether: tether }
     }
 
     /// The routes of a reader at this address.
@@ -106,7 +116,9 @@ impl Actor for Reader {
 
     fn started(&mut self, context: &mut Self::Context) {
         let (adapter, every) = (Arc::clone(&self.desk.adapter), self.desk.settings.poll_interval());
-        context.spawn(watch(adapter, self.desk.bus.clone(), every).into_actor(self));
+        let watch = watch(adapter, self.desk.bus.clone(), every, Arc::clone(&self.went_back));
+        // Nobody is to read, or to save, on what is no more.
+        context.spawn(watch.into_actor(self).map(|(), _, context: &mut Context<Self>| context.stop()));
     }
 }
 

@@ -6,18 +6,29 @@ use futures_util::StreamExt as _;
 use tokio::time::sleep;
 use umbel_bus::Bus;
 
-use crate::adapter::{Adapter, News};
+use crate::{
+    adapter::{Adapter, News},
+    went_back::WentBack,
+};
 
 /// Looks at the log's head every so often, and once somebody follows the log also hears what the database tells by itself.
 /// What it hears comes sooner; what it overhears is seen at the next look. A store that does not answer is asked again. Others hear
 /// meanwhile what is appended here.
-pub(crate) async fn watch(adapter: Arc<dyn Adapter>, bus: Bus, every: Duration) {
-    tokio::join!(look(&*adapter, &bus, every), hear(&*adapter, &bus), adapter.attend());
+pub(crate) async fn watch(adapter: Arc<dyn Adapter>, bus: Bus, every: Duration, went_back: Arc<WentBack>) {
+    tokio::select! {
+        () = look(&*adapter, &bus, every, &went_back) => {}
+        _ = async { tokio::join!(hear(&*adapter, &bus), adapter.attend()) } => {}
+    }
 }
 
-async fn look(adapter: &dyn Adapter, bus: &Bus, every: Duration) {
+/// Ends when the log has gone back.
+async fn look(adapter: &dyn Adapter, bus: &Bus, every: Duration, went_back: &WentBack) {
     loop {
+        let known = bus.known_head();
         if let Ok(status) = adapter.status().await {
+            if went_back.check(known, status.head).is_err() {
+                return;
+            }
             bus.announce_head(status.head);
         }
         sleep(every.max(Duration::from_millis(1))).await;

@@ -8,9 +8,10 @@ use tokio::{sync::oneshot, time::timeout};
 use umbel_core::{
     EventId, Json, Subject,
     store::{
-        Append, ClaimName, Claims, KeepNotices, KeptNotice, OutboxEntry, ReadOutbox, SaveProjection,
-        Snapshot, State,
+        Append, ClaimName, Claims, KeepNotices, KeptNotice, Listener, OutboxEntry, Process, ReadOutbox,
+        SaveProjection, Snapshot, State, TellProcess,
     },
+    subscription::NodeId,
 };
 use umbel_testkit::{
     conformance::{Events, Item, command, exact, items, position, stream, version},
@@ -85,6 +86,24 @@ async fn two_may_make_a_store_at_once() {
         }
         assert!(applied(&settings).await.iter().all(|applied| *applied));
     }
+}
+
+/// OP-01: a store over which a process runs stays, until that has taken its word back.
+#[tokio::test]
+async fn a_store_in_use_is_not_removed() {
+    let Room { settings, _guard } = postgres();
+    let store = open(&settings).await.unwrap();
+    let word = |listeners: Vec<_>| {
+        let process = Process { listeners, ..Process::silent(NodeId(Uuid::from_u128(1))) };
+        TellProcess { process, lease_ms: 60_000 }
+    };
+    let listener = Listener { name: "shelf.books".into(), events: vec!["book.placed".into()] };
+    store.tell_process(word(vec![listener]), umbel_bus::edge::now()).await.unwrap();
+    let refusal = drop_store(&settings).await.unwrap_err().to_string();
+    assert!(refusal.contains("in use by other processes (1)"), "{refusal}");
+    assert_eq!(store.status().await.unwrap().head.get(), 0);
+    store.tell_process(word(Vec::new()), umbel_bus::edge::now()).await.unwrap();
+    assert!(drop_store(&settings).await.unwrap());
 }
 
 #[tokio::test]

@@ -19,6 +19,7 @@ const OBJECTS: &str = include_str!("admin/objects.sql");
 const DROP_OBJECTS: &str = include_str!("admin/drop_objects.sql");
 const DROP_TABLES: &str = include_str!("admin/drop_tables.sql");
 const DROP: &str = include_str!("admin/drop.sql");
+const IN_USE: &str = include_str!("admin/in_use.sql");
 const SIZE: &str = include_str!("admin/size.sql");
 
 /// How long removing a store waits for those who are using it: their transactions are short.
@@ -84,7 +85,7 @@ pub(crate) async fn holds_anything(
 /// Removes the store; whether there was one.
 ///
 /// # Errors
-/// When the schema holds anything that is not ours, when something elsewhere depends on what it holds, when a newer program
+/// When processes run over it, when the schema holds anything that is not ours, when something elsewhere depends on what it holds, when a newer program
 /// made it, or with what the database said. Then all of it stays.
 pub(crate) async fn drop_store(
     url: &str,
@@ -116,8 +117,17 @@ async fn drop_in_transaction(visit: &Visit) -> Result<bool, StoreError> {
         let why = format!("the schema holds what is not Umbel's ({what})");
         return Err(visit.untouched(&why, "remove that first, or correct store.schema"));
     }
-    let keeps_tables = |object: &Object| object.name.as_deref() == Some("drop_tables");
-    if objects.iter().any(keeps_tables) {
+    let has = |name| objects.iter().any(|object| object.name.as_deref() == Some(name));
+    if has("processes") {
+        let processes: Vec<i64> = visit.column(&schema.render(IN_USE), &[]).await?;
+        if let Some(processes) = processes.first().filter(|processes| **processes > 0) {
+            let why = format!("the store is in use by other processes ({processes})");
+            return Err(
+                visit.untouched(&why, "stop them first; what was killed counts for some seconds more")
+            );
+        }
+    }
+    if has("drop_tables") {
         visit.drop(&schema.render(DROP_TABLES)).await?;
     }
     for kind in DROP_ORDER {

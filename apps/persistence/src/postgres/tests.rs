@@ -29,4 +29,5 @@ mod upgrades;
 mod upkeep;
 mod vanishing;
 mod verify;
+mod went_back;
 mod writers;

@@ -23,13 +23,14 @@ pub use pooler::Pooler;
 pub use schema::{TestSchema, execute};
 pub use server::{Frozen, Server};
 
-/// Names a server to use instead of starting one: a `postgres://` URL of a role that may create schemas.
+/// Names a server to use instead of starting one: a `postgres://` URL of a superuser, since tests damage stores and make roles.
 pub const URL_VARIABLE: &str = "UMBEL_TEST_POSTGRES_URL";
 
 /// The server that all tests of this process share.
 #[derive(Debug)]
 pub struct TestPostgres {
     url: String,
+    superuser_url: String,
     /// Held so that the server lives as long as the process.
     _server: Option<Server>,
 }
@@ -53,15 +54,16 @@ impl TestPostgres {
     /// A schema name that nobody else uses, dropped with the value. The schema itself is not created.
     #[must_use]
     pub fn fresh_schema(&self) -> TestSchema {
-        TestSchema::new(&self.url)
+        TestSchema::new(&self.url, &self.superuser_url)
     }
 
     fn find_or_start() -> Result<Self, String> {
         match env::var(URL_VARIABLE) {
-            Ok(url) if !url.is_empty() => Ok(Self { url, _server: None }),
+            Ok(url) if !url.is_empty() => Ok(Self { superuser_url: url.clone(), url, _server: None }),
             _ => {
                 let server = Server::start_without_sync()?;
-                Ok(Self { url: server.url().to_owned(), _server: Some(server) })
+                let (url, superuser_url) = (server.url().to_owned(), server.superuser_url());
+                Ok(Self { url, superuser_url, _server: Some(server) })
             }
         }
     }

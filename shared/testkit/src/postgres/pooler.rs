@@ -83,7 +83,7 @@ impl Pooler {
     /// A schema name that nobody else uses, reached through the pooler and dropped with the value.
     #[must_use]
     pub fn fresh_schema(&self) -> TestSchema {
-        TestSchema::new(&self.url)
+        TestSchema::new(&self.url, &self.url)
     }
 
     /// Opens so many connections to the server of a URL, and begins to listen. Two at least, for one connection would keep

@@ -10,13 +10,18 @@ use std::{
 #[derive(Debug)]
 pub struct TestSchema {
     url: String,
+    superuser_url: String,
     name: String,
 }
 
 impl TestSchema {
-    pub(super) fn new(url: &str) -> Self {
+    pub(super) fn new(url: &str, superuser_url: &str) -> Self {
         let number = RandomState::new().build_hasher().finish();
-        Self { url: url.to_owned(), name: format!("test_{number:016x}") }
+        Self {
+            url: url.to_owned(),
+            superuser_url: superuser_url.to_owned(),
+            name: format!("test_{number:016x}"),
+        }
     }
 
     /// Its name, which needs no quoting.
@@ -29,6 +34,12 @@ impl TestSchema {
     #[must_use]
     pub fn url(&self) -> &str {
         &self.url
+    }
+
+    /// The same for a superuser, for what no application may do.
+    #[must_use]
+    pub fn superuser_url(&self) -> &str {
+        &self.superuser_url
     }
 }
 

@@ -70,10 +70,17 @@ impl Server {
         Err(failure)
     }
 
-    /// Where it is: a URL for any PostgreSQL client, the same after a restart.
+    /// Where it is: a URL for any PostgreSQL client, the same after a restart. It is of a role that owns its database and may no
+    /// more than that, as applications have it.
     #[must_use]
     pub fn url(&self) -> &str {
         &self.url
+    }
+
+    /// The same for its superuser.
+    #[must_use]
+    pub fn superuser_url(&self) -> String {
+        self.url.replacen("umbel@", "postgres@", 1)
     }
 
     /// Where its files are while it lives.
@@ -143,7 +150,7 @@ impl Server {
             return Err("cannot start a PostgreSQL: no pipes to its shell".into());
         };
         let owner = Owner { shell, orders: Some(orders), answers: BufReader::new(answers) };
-        let url = format!("postgres://postgres@127.0.0.1:{port}/postgres");
+        let url = format!("postgres://umbel@127.0.0.1:{port}/umbel");
         let server = Self { url, directory, owner: Mutex::new(owner) };
         server.order("init")?;
         server.order("start")?;

@@ -10,7 +10,9 @@ connections=500
 cd "$directory" || exit 1
 
 init() {
-    "$programs/initdb" -D "$data" -U postgres -A trust -E UTF8 --locale=C --no-sync >/dev/null 2>"$log"
+    "$programs/initdb" -D "$data" -U postgres -A trust -E UTF8 --locale=C --no-sync >/dev/null 2>"$log" &&
+        printf '%s\n' 'CREATE ROLE umbel LOGIN' 'CREATE DATABASE umbel OWNER umbel' |
+        "$programs/postgres" --single -D "$data" postgres >/dev/null 2>>"$log"
 }
 
 start() {

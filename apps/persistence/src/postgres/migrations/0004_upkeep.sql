@@ -1,7 +1,8 @@
 -- Upkeep: links, the acts that remove or move, subjects' keys.
 --
 -- All functions here are called under the log's row lock, in the transaction that also records what was done. Those that
--- may remove events say so by the setting umbel.upkeep, which ends with the function. The planner settings make each
+-- may remove events say so by the setting umbel.upkeep, and take it back; as a clause of a function only a superuser could set it. The
+-- planner settings make each
 -- look-up go through its index, whatever the statistics say; what is gone is carried in arrays, so that a step costs one
 -- look-up for each event and never a walk over all of them for each.
 
@@ -101,7 +102,6 @@ END $$;
 CREATE FUNCTION {schema}.remove_step(
     p_stream bigint, p_from bigint, p_upto bigint, p_room bigint, OUT events bigint, OUT links bigint, OUT next_version bigint
 ) LANGUAGE plpgsql
-SET umbel.upkeep = 'on'
 SET jit = off SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off
 AS $$
 DECLARE
@@ -111,6 +111,7 @@ DECLARE
     losses bigint[];
     own_links bigint := 0;
 BEGIN
+    PERFORM set_config('umbel.upkeep', 'on', true);
     SELECT coalesce(array_agg(position), '{}') INTO gone FROM {schema}.all_events
     WHERE stream_id = p_stream AND version >= p_from AND version < p_upto;
 
@@ -157,15 +158,16 @@ BEGIN
     UPDATE {schema}.removals r
     SET next_version = remove_step.next_version, events = r.events + remove_step.events, links = r.links + remove_step.links
     WHERE r.stream_id = p_stream;
+    PERFORM set_config('umbel.upkeep', 'off', true);
 END $$;
 
 -- Ends a removal; of a whole stream nothing is left but its row, which goes now.
 CREATE FUNCTION {schema}.end_removal(p_stream bigint, p_whole boolean) RETURNS void
 LANGUAGE plpgsql
-SET umbel.upkeep = 'on'
 SET jit = off SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off
 AS $$
 BEGIN
+    PERFORM set_config('umbel.upkeep', 'on', true);
     DELETE FROM {schema}.removals WHERE stream_id = p_stream;
     IF p_whole THEN
         -- Who is about to keep a snapshot holds this row, and has kept it before it is removed below.
@@ -174,20 +176,22 @@ BEGIN
         WHERE s.stream_id = p_stream AND n.stream = s.name;
         DELETE FROM {schema}.streams WHERE stream_id = p_stream;
     END IF;
+    PERFORM set_config('umbel.upkeep', 'off', true);
 END $$;
 
 -- Moves events with positions up to p_through to the archive. Returns how many.
 CREATE FUNCTION {schema}.archive_events(p_through bigint, OUT events bigint, OUT links bigint)
 LANGUAGE plpgsql
-SET umbel.upkeep = 'on'
 SET jit = off SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off
 AS $$
 BEGIN
+    PERFORM set_config('umbel.upkeep', 'on', true);
     INSERT INTO {schema}.archive SELECT * FROM {schema}.events WHERE position <= p_through;
     DELETE FROM {schema}.events WHERE position <= p_through;
     GET DIAGNOSTICS events = ROW_COUNT;
     links := 0;
     UPDATE {schema}.log SET archived_to = greatest(archived_to, p_through), revision = revision + 1 WHERE one;
+    PERFORM set_config('umbel.upkeep', 'off', true);
 END $$;
 
 -- Drops a subject's key, also that of one that was never heard of, which then gets none.

@@ -86,13 +86,13 @@ async fn an_up_to_date_schema_needs_no_right_to_create() {
     let schema = schema();
     adapter(&schema).await;
     let name = schema.name();
-    let client = client(schema.url()).await;
+    let client = client(schema.superuser_url()).await;
     let grants = format!(
         "CREATE ROLE {name} LOGIN; GRANT USAGE ON SCHEMA {name} TO {name};
          GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA {name} TO {name};"
     );
     client.batch_execute(&grants).await.unwrap();
-    let url = schema.url().replacen("postgres@", &format!("{name}@"), 1);
+    let url = schema.superuser_url().replacen("postgres@", &format!("{name}@"), 1);
     let limited = Postgres::connect(&url, name, PostgresOptions::default()).await.unwrap();
     append(&limited, to("a", ExpectedVersion::Any)).await.unwrap();
     drop(limited);

@@ -314,7 +314,7 @@ async fn of_several_hosts_the_one_that_takes_writes_is_found() {
 
 /// Makes a server take no writes any more, as one that has become a standby; who is connected stays so.
 async fn demote(server: &Server) {
-    let operator = client(server.url()).await;
+    let operator = client(&server.superuser_url()).await;
     operator.batch_execute("ALTER SYSTEM SET default_transaction_read_only = on").await.unwrap();
     operator.batch_execute("SELECT pg_reload_conf()").await.unwrap();
 }

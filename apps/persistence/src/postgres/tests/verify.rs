@@ -105,7 +105,7 @@ async fn save(adapter: &Postgres, name: &str) {
 /// As no program can: without triggers.
 async fn damage(schema: &TestSchema, sql: &str) {
     let sql = format!("SET session_replication_role = replica; {}", sql.replace("{}", schema.name()));
-    client(schema.url()).await.batch_execute(&sql).await.unwrap();
+    client(schema.superuser_url()).await.batch_execute(&sql).await.unwrap();
 }
 
 /// What is found in steps of so many rows, as what is found in the usual ones, which take in all of these small stores.
