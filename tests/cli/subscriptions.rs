@@ -128,6 +128,11 @@ fn subscriptions_are_looked_after() {
         let taken = umbel.command_output(&back);
         assert!(taken.code == Some(1) && taken.stderr.contains("mail.greeting already"), "{taken:?}");
         umbel.json(&["subscriptions", "rename", "mail.greeting", "mail.welcome", "--yes"]);
+        let beyond = ["subscriptions", "reset", "mail.welcome", "--after", "99999", "--yes"];
+        let refused = umbel.command_output(&beyond);
+        assert!(refused.code == Some(1) && refused.stderr.contains("the log ends at"), "{refused:?}");
+        let mistyped = umbel.command_output(&["dead-letters", "retry", "--subscription", "mail.welcom"]);
+        assert!(mistyped.code == Some(1) && mistyped.stderr.contains("mail.welcom"), "{mistyped:?}");
         assert_eq!(of("reset", &["--after", "20", "--yes"])["events"], 6);
         let reset = of("show", &[]);
         assert_eq!((&reset["partitions"][0]["checkpoint"], &reset["owned"]), (&json!(20), &json!(0)));

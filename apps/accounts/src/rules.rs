@@ -23,7 +23,10 @@ const IMAGE_MAX: usize = 2048;
 /// What is wrong with a username.
 pub(crate) fn username(name: &str) -> Option<Problem> {
     let odd = |c: char| c.is_control() || is_unseen(c);
-    Problem::of_required(name, USERNAME_MAX).or_else(|| name.contains(odd).then_some(Problem::Malformed))
+    // As a part of a path these two are taken for something else before they get anywhere.
+    let is_dots = matches!(name.trim(), "." | "..");
+    let is_malformed = is_dots || name.contains(odd);
+    Problem::of_required(name, USERNAME_MAX).or_else(|| is_malformed.then_some(Problem::Malformed))
 }
 
 /// Characters that show nothing, or turn the direction of what follows: with them a name can look like another one, or like none. The
@@ -93,6 +96,9 @@ mod tests {
             ("\u{2060}", Some(Problem::Malformed)),
             ("\u{202e}ada", Some(Problem::Malformed)),
             ("\u{1f469}\u{200d}\u{1f52c}", None),
+            (".", Some(Problem::Malformed)),
+            ("..", Some(Problem::Malformed)),
+            ("...", None),
         ] {
             assert_eq!(username(name), problem, "{name:?}");
         }

@@ -84,6 +84,27 @@ fn declared_commands_recur_as_the_code_says() {
     });
 }
 
+/// TM-06: given one that was planned by a clock that was ahead, when its app begins again, then it recurs at its next time.
+#[test]
+fn what_was_planned_by_a_clock_that_was_ahead_is_not_waited_for() {
+    on_every_store(async |store| {
+        let world = World::with(&store, &[with_recurring("0 3 * * *")], quick()).await;
+        let (planned, scheduled) = until_planned(&world).await;
+        world.stop().await;
+        let world = World::with(&store, &[], quick()).await;
+        let due_at = Timestamp::from_micros(planned.due_at().as_micros() + 9 * 365 * 86_400_000_000);
+        let entry = Scheduled { due_at, ..scheduled }.waiting().unwrap();
+        put(&world, OutboxEntry { id: planned.entry.id, ..entry }).await;
+        world.stop().await;
+        let world = World::with(&store, &[with_recurring("0 3 * * *")], quick()).await;
+        let tomorrow = || Timestamp::from_micros(edge::now().as_micros() + 86_400_000_000);
+        while until_planned(&world).await.0.due_at() > tomorrow() {
+            tokio::task::yield_now().await;
+        }
+        world.stop().await;
+    });
+}
+
 /// TM-07: given nodes with older code, which does not declare a recurring command yet, then they leave it alone for a while and carry out
 /// what is behind it, and the node with newer code carries it out; others are not held up.
 #[test]

@@ -22,6 +22,8 @@ pub struct SubscriptionView {
     /// What is kept of it.
     #[serde(flatten)]
     pub state: SubscriptionState,
+    /// Where what it follows ends; its lowest checkpoint when that is a stream that is not there.
+    pub end: Place,
     /// Events behind its lowest checkpoint, also those that it does not select.
     pub lag_events: u64,
     /// Seconds since the first of them was recorded.
@@ -97,12 +99,12 @@ impl Store {
     }
 
     async fn view(&self, state: SubscriptionState) -> Result<SubscriptionView, StoreError> {
-        let lowest = state.partitions.iter().map(|one| one.checkpoint).min().unwrap_or_default();
+        let lowest = lowest(&state);
         let (end, first_at) = match &state.stream {
             None => self.behind_in_log(lowest).await?,
             Some(_) => self.behind_in_stream(&state, lowest).await?,
         };
-        Ok(SubscriptionView::of(state, end.get().saturating_sub(lowest.get()), first_at, edge::now()))
+        Ok(SubscriptionView::of(state, end, first_at, edge::now()))
     }
 
     /// The end of the log, and when the first event behind this place was recorded.
@@ -132,8 +134,12 @@ impl Store {
     }
 }
 
+fn lowest(state: &SubscriptionState) -> Place {
+    state.partitions.iter().map(|one| one.checkpoint).min().unwrap_or_default()
+}
+
 impl SubscriptionView {
-    fn of(state: SubscriptionState, lag_events: u64, first_at: Option<Timestamp>, now: Timestamp) -> Self {
+    fn of(state: SubscriptionState, end: Place, first_at: Option<Timestamp>, now: Timestamp) -> Self {
         let since = |at: Option<Timestamp>| {
             let passed = at.map_or(0, |at| now.as_micros().saturating_sub(at.as_micros()) / 1_000_000);
             u64::try_from(passed).unwrap_or(0)
@@ -142,7 +148,8 @@ impl SubscriptionView {
         let (owned, owners) = (owners.clone().count(), owners.collect::<BTreeSet<_>>().len());
         let oldest_letter_at = state.partitions.iter().filter_map(|one| one.oldest_letter_at).min();
         Self {
-            lag_events,
+            end,
+            lag_events: end.get().saturating_sub(lowest(&state).get()),
             lag_seconds: since(first_at),
             replay: Replay::of(&state),
             owners,
@@ -156,7 +163,11 @@ impl SubscriptionView {
 
     /// What it does, in a word.
     #[must_use]
-    pub const fn doing(&self) -> &'static str {
+    pub fn doing(&self) -> &'static str {
+        if self.state.partitions.iter().any(|one| one.checkpoint > self.end) {
+            // It passes over all that comes before that: there is nothing worse.
+            return "beyond the end";
+        }
         match (self.state.paused, self.owned) {
             (true, _) => "paused",
             (false, 0) => "nobody is there",
@@ -200,19 +211,21 @@ mod tests {
             members: 1,
             partitions: vec![partition(0, 2, Some(50)), partition(1, 1, Some(40)), partition(2, 0, None)],
         };
-        let view = SubscriptionView::of(state.clone(), 3, Some(at(90)), at(100));
+        let view = SubscriptionView::of(state.clone(), Place::new(10), Some(at(90)), at(100));
         assert_eq!((view.lag_events, view.lag_seconds), (3, 10));
         assert_eq!((view.owned, view.owners, view.doing(), view.replay), (2, 1, "running", None));
         assert_eq!(
             (view.dead_letters, view.oldest_letter_at, view.oldest_letter_seconds),
             (3, Some(at(40)), 60)
         );
+        let beyond = SubscriptionView::of(state.clone(), Place::new(6), None, at(100));
+        assert_eq!((beyond.lag_events, beyond.doing()), (0, "beyond the end"));
         state.paused = true;
         state.partitions.truncate(0);
-        let view = SubscriptionView::of(state, 0, None, at(100));
+        let view = SubscriptionView::of(state, Place::default(), None, at(100));
         assert_eq!((view.lag_seconds, view.dead_letters, view.oldest_letter_seconds), (0, 0, 0));
         assert_eq!(view.doing(), "paused");
-        let view = SubscriptionView::of(view.state, 1, Some(at(101)), at(100));
+        let view = SubscriptionView::of(view.state, Place::new(1), Some(at(101)), at(100));
         assert_eq!(view.lag_seconds, 0);
     }
 

@@ -47,6 +47,11 @@ impl Declared {
         }
     }
 
+    /// What it is called.
+    pub(super) const fn name(&self) -> &'static str {
+        self.name
+    }
+
     /// When it recurs.
     pub(super) fn cron(&self) -> Result<Cron, CronError> {
         self.cron.parse()
@@ -66,8 +71,16 @@ impl Declared {
         let same_times =
             |before: &Scheduled| before.recurring.as_ref().is_some_and(|it| it.cron == self.cron);
         let kept = waits.as_ref().filter(|before| same_times(before)).map(|before| before.due_at);
-        let never = Timestamp::from_micros(i64::MAX);
-        let due_at = kept.or_else(|| self.cron().ok()?.next_after(now)).unwrap_or(never);
+        let next = self.cron().ok().and_then(|cron| cron.next_after(now));
+        // One that was planned by a clock that was ahead is not waited for.
+        let due_at = kept.into_iter().chain(next).min().unwrap_or_else(|| {
+            tracing::warn!(
+                schedule = self.name,
+                cron = self.cron,
+                "a recurring command recurs no more: all its times are past"
+            );
+            Timestamp::from_micros(i64::MAX)
+        });
         let wanted = Scheduled {
             schedule: self.id,
             command: self.command.to_owned(),

@@ -8,6 +8,7 @@ mod settings;
 
 use std::{
     collections::{BTreeSet, HashMap, HashSet},
+    mem,
     time::Duration,
 };
 
@@ -110,10 +111,15 @@ impl Keeper {
         running: &Running,
         numbers: &mut HashSet<u64>,
     ) -> anyhow::Result<Duration> {
-        while let Some(declared) = unplanned.last() {
-            declared.plan(&self.app, &self.bus, self.bus.clock().now()).await?;
-            unplanned.pop();
+        // One that cannot be planned keeps nothing else from being done.
+        let mut left = Vec::new();
+        for declared in mem::take(unplanned) {
+            if let Err(error) = declared.plan(&self.app, &self.bus, self.bus.clock().now()).await {
+                tracing::warn!(app = self.app, schedule = declared.name(), %error, "a recurring command is planned again later");
+                left.push(declared);
+            }
         }
+        *unplanned = left;
         let (mut pause, room) = (self.settings.poll(), self.settings.in_flight_max);
         // Those that are left alone stand before others.
         let limit = room.saturating_add(u32::try_from(undeclared.len()).unwrap_or(u32::MAX));

@@ -140,6 +140,12 @@ impl ManyArgs {
         act: impl Fn(LetterFilter, u32) -> Act,
     ) -> Done<Answer> {
         let matching = tool.store().count_letters(CountLetters { filter: filter.clone() }).await?;
+        if matching == 0
+            && let Some(subscription) = &filter.subscription
+        {
+            // Nobody shall believe that what was mistyped is done.
+            tool.subscription(subscription).await?;
+        }
         let mut letters = 0;
         if self.dry_run {
             return Ok(Answer { matching, letters, dry_run: true });

@@ -12,7 +12,7 @@ use umbel_settings::LoadOptions;
 use crate::{
     args::{JsonArg, ReasonArg, SureArg, subscription},
     print::{counted, print_one},
-    tool::with_store,
+    tool::{failed, with_store},
 };
 
 pub(super) const PAUSE_EXAMPLES: &str = "\
@@ -165,7 +165,17 @@ pub(super) fn delete(options: &LoadOptions, args: &DeleteArgs) -> Result<(), Fai
 fn perform(options: &LoadOptions, change: Change<'_>) -> Result<(), Failed> {
     let Change { name, act, sure, reason, json, done: (what, letters) } = change;
     with_store(options, async |tool| {
-        tool.subscription(name).await?;
+        let seen = tool.subscription(name).await?;
+        if let Act::ResetSubscription { start: Start::After(place), .. } = act
+            && place > seen.end
+        {
+            let what =
+                seen.state.stream.map_or_else(|| "the log".into(), |stream| format!("stream {stream}"));
+            return Err(failed(&format!(
+                "{what} ends at {}: nothing would come until it is beyond {place}; --current begins at its end",
+                seen.end
+            )));
+        }
         if let Some((sure, doing)) = sure {
             sure.confirm(&doing)?;
         }
