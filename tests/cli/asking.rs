@@ -74,6 +74,7 @@ fn what_cannot_be_undone_needs_a_yes() {
                 "schedule list",
             ),
             (&format!("tenants drop {tenant}"), &format!("tenants drop {none}"), 0, "is not there"),
+            ("store forget account-1 --unknown", "store forget account-1", 1, "ever sealed here"),
             ("store forget account-1", "schedule cancel mine", 2, "umbel schedule list APP"),
         ] {
             let before = audited();

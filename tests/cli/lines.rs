@@ -27,6 +27,14 @@ pub(super) fn line(position: u64, stream: &str, version: u64) -> Value {
     line
 }
 
+/// An event with something personal of a subject.
+pub(super) fn personal(position: u64, stream: &str, version: u64, subject: &str) -> Value {
+    let mut line = line(position, stream, version);
+    line["subject"] = subject.into();
+    line["data"] = json!({"name": {"$personal": "Ada"}});
+    line
+}
+
 /// The first so many events of some streams that take turns, some of them with several events in a row.
 pub(super) fn log(count: u64) -> Vec<Value> {
     let mut versions = [0; 3];

@@ -127,3 +127,32 @@ fn what_still_shows_of_a_deleted_stream_is_told() {
         running.kill();
     }
 }
+
+/// LD-10: given a truncated stream, when it is truncated before where it begins, then nothing is done and recorded, and where it begins is
+/// told; what is hidden already is still removed for good.
+#[test]
+fn a_stream_is_said_to_begin_where_it_does() {
+    for store in Store::durable() {
+        let umbel = Umbel::new(store);
+        umbel.json(&["store", "init"]);
+        let lines: Vec<Value> = (1..=5).map(|number| line(number, "cart-20", number)).collect();
+        assert_eq!(umbel.command_fed(&["events", "import"], &text(&lines)).code, Some(0));
+        let truncate = |before: &str, more: &[&str]| {
+            umbel.command_output(&[&["streams", "truncate", "cart-20", "--before", before], more].concat())
+        };
+        let first = truncate("3", &["--yes"]);
+        assert!(first.code == Some(0) && first.stdout.contains("begins at version 3;"), "{first:?}");
+        for before in ["1", "3"] {
+            let again = truncate(before, &[]);
+            assert!(again.code == Some(0), "{again:?}");
+            assert!(again.stdout.contains("begins at version 3 already; nothing was done"), "{again:?}");
+        }
+        let again = truncate("2", &["--json"]);
+        assert_eq!(serde_json::from_str::<Value>(&again.stdout).unwrap(), json!({"first_version": 3}));
+        assert_eq!(umbel.json(&["audit"]).len(), 1);
+        let hard = truncate("2", &["--hard", "--yes", "--set", "store.allow_hard_removal=true"]);
+        assert!(hard.code == Some(0) && hard.stdout.contains("begins at version 3;"), "{hard:?}");
+        assert!(hard.stdout.contains("1 event and 0 links are gone for good"), "{hard:?}");
+        assert_eq!(umbel.json(&["store", "verify"]).len(), 0);
+    }
+}

@@ -1,6 +1,11 @@
 //! `umbel store`: from nothing to a store and back.
 
-use crate::support::{Running, Store, Umbel};
+use std::fs;
+
+use umbel_core::{Json, StreamName, Timestamp, Version, store::Snapshot};
+
+use super::lines::{log, text};
+use crate::support::{Running, Store, Umbel, with_store};
 
 /// OP-01: a store is made, and made again, removed, and removed again; pending migrations, when listed, are exit code 1.
 #[test]
@@ -41,7 +46,7 @@ fn a_store_is_made_and_removed_and_both_again() {
         assert_eq!(umbel.json(&["store", "drop", "--yes"])[0]["dropped"], true);
         assert_eq!(umbel.json(&["store", "drop", "--yes"])[0]["dropped"], false);
         assert_eq!(run(&["store", "migrations"]).code, Some(1));
-        let left = std::fs::read_dir(umbel.dir()).unwrap().count();
+        let left = fs::read_dir(umbel.dir()).unwrap().count();
         assert_eq!(left, 0, "the file is gone with what SQLite put beside it");
     }
 }
@@ -62,13 +67,13 @@ fn several_may_make_a_store_at_once() {
 fn another_programs_file_stays() {
     let umbel = Umbel::new(Store::Sqlite);
     let file = umbel.dir().join("umbel.db");
-    std::fs::write(&file, "a diary, and no database at all").unwrap();
+    fs::write(&file, "a diary, and no database at all").unwrap();
     for command in [&["store", "drop", "--yes"][..], &["store", "init"]] {
         let exit = umbel.command_output(command);
         assert_eq!(exit.code, Some(4), "{exit:?}");
         assert!(exit.stderr.contains("umbel.db"), "{exit:?}");
     }
-    assert_eq!(std::fs::read(&file).unwrap(), b"a diary, and no database at all");
+    assert_eq!(fs::read(&file).unwrap(), b"a diary, and no database at all");
 }
 
 /// OP-13: given an umbrella over a file, when another one starts over it, then that one is warned, also when the former second one was
@@ -96,6 +101,53 @@ fn a_second_umbrella_over_one_file_is_warned() {
     assert!(!last.output().contains("another umbrella"), "{}", last.output());
     last.kill();
     assert_eq!(umbel.json(&["store", "drop", "--yes"])[0]["dropped"], true);
-    let left = std::fs::read_dir(umbel.dir()).unwrap().map(|entry| entry.unwrap().file_name());
+    let left = fs::read_dir(umbel.dir()).unwrap().map(|entry| entry.unwrap().file_name());
     assert_eq!(left.filter(|name| name.to_string_lossy().starts_with("umbel.db")).count(), 0);
+}
+
+/// OP-24: given what is wrong with a store, when it is verified, then what mends it is told with each rule, for people and machines: what is
+/// made of events can be made again, and events are only in a backup.
+#[test]
+fn what_is_wrong_is_told_with_what_mends_it() {
+    let umbel = Umbel::new(Store::Sqlite);
+    umbel.json(&["store", "init"]);
+    assert_eq!(umbel.command_fed(&["events", "import"], &text(&log(40))).code, Some(0));
+    let snapshot = Snapshot {
+        stream: StreamName::new("even-0").unwrap(),
+        version: Version::new(5),
+        state: "till".to_owned(),
+        schema: 1,
+        taken_at: Timestamp::from_micros(1),
+        data: Json::encode(&"what a till holds").unwrap(),
+    };
+    with_store(&umbel.place(), async |bus| assert!(bus.store().save_snapshot(snapshot).await.unwrap()));
+    assert_eq!(umbel.command_output(&["store", "verify"]).code, Some(0));
+
+    let path = umbel.dir().join("umbel.db");
+    let mut bytes = fs::read(&path).unwrap();
+    for (sound, damaged) in
+        [(&b"\"what a till holds\""[..], &b"!what a till holds\""[..]), (b"{\"n\":3,", b"{\"n\":!,")]
+    {
+        let at = bytes.windows(sound.len()).position(|part| part == sound).unwrap();
+        bytes[at..at + damaged.len()].copy_from_slice(damaged);
+    }
+    fs::write(&path, bytes).unwrap();
+    let told = umbel.command_output(&["store", "verify"]);
+    assert_eq!(told.code, Some(1), "{told:?}");
+    for part in ["snapshots: remove the snapshot with", "payloads: restore a backup", "2 findings"] {
+        assert!(told.stderr.contains(part), "{part} in {told:?}");
+    }
+    let lines = umbel.command_output(&["store", "verify", "--json"]).stdout;
+    let findings: Vec<serde_json::Value> =
+        lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let [snapshot, payload] = &findings[..] else { panic!("{findings:?}") };
+    assert!(snapshot["remedy"].as_str().unwrap().contains("umbel snapshots delete"), "{snapshot}");
+    assert_eq!(
+        (&payload["rule"], payload["what"].as_str()),
+        (&"payloads".into(), Some("position 3 has data that is no JSON"))
+    );
+
+    umbel.json(&["snapshots", "delete", "even-0"]);
+    let left = umbel.command_output(&["store", "verify"]);
+    assert!(left.stderr.contains("1 finding") && !left.stderr.contains("snapshots"), "{left:?}");
 }

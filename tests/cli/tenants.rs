@@ -1,5 +1,7 @@
 //! `umbel tenants`: several stores in one place.
 
+use std::fs;
+
 use super::lines::{line, text};
 use crate::support::{Store, Umbel};
 
@@ -52,4 +54,30 @@ fn tenants_share_nothing() {
             assert_eq!(exit.code, Some(2), "{exit:?}");
         }
     }
+}
+
+/// OP-22: given a tenant whose file is damaged from its first page on, when tenants are listed or migrated, then it is named with why, the
+/// exit code is 1, and the others are listed and migrated.
+#[test]
+fn a_damaged_tenant_is_told_of() {
+    let umbel = Umbel::new(Store::Sqlite);
+    for name in ["fine", "hurt"] {
+        umbel.json(&["tenants", "create", name]);
+    }
+    let hurt = umbel.dir().join("hurt.db");
+    let mut bytes = fs::read(&hurt).unwrap();
+    bytes[..100].fill(0);
+    fs::write(&hurt, bytes).unwrap();
+
+    let listed = umbel.command_output(&["tenants", "list"]);
+    assert_eq!(listed.code, Some(1), "{listed:?}");
+    let line = |name: &str| listed.stdout.lines().find(|line| line.starts_with(name));
+    assert!(line("fine").unwrap().contains("up to date"), "{listed:?}");
+    assert!(line("hurt").unwrap().contains("not a healthy SQLite database"), "{listed:?}");
+    assert!(listed.stderr.contains("cannot be used: hurt"), "{listed:?}");
+
+    let migrated = umbel.command_output(&["tenants", "migrate"]);
+    assert_eq!(migrated.code, Some(1), "{migrated:?}");
+    assert!(migrated.stdout.contains("tenant fine is up to date"), "{migrated:?}");
+    assert!(migrated.stderr.contains("not migrated: hurt: "), "{migrated:?}");
 }

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::lines::{log, text};
+use super::lines::{log, personal, text};
 use crate::support::{Store, Umbel};
 
 #[track_caller]
@@ -19,6 +19,8 @@ fn filled(store: Store) -> Umbel {
 fn acts_are_done_and_recorded() {
     for store in Store::durable() {
         let umbel = filled(store);
+        let sealed = text(&[personal(71, "account-1", 1, "account-1")]);
+        assert_eq!(umbel.command_fed(&["events", "import", "--into-existing"], &sealed).code, Some(0));
         let versions = |stream: &str| -> Vec<u64> {
             let lines = umbel.json(&["streams", "show", stream]);
             lines[1..].iter().map(|event| event["version"].as_u64().unwrap()).collect()
@@ -35,7 +37,7 @@ fn acts_are_done_and_recorded() {
         let archived = &umbel.json(&["store", "archive", "--before", "2026-01-31T12:08:00Z"])[0];
         assert_eq!((&archived["events"], &archived["archived_to"]), (&5.into(), &55.into()));
         umbel.json(&["store", "forget", "account-1", "--reason", "asked for it", "--yes"]);
-        assert_eq!(umbel.events().len(), 77, "nothing is gone, and each act is recorded");
+        assert_eq!(umbel.events().len(), 78, "nothing is gone, and each act is recorded");
 
         let acts = umbel.json(&["audit"]);
         let names: Vec<_> = acts.iter().map(|act| act["data"]["act"].as_str().unwrap()).collect();
@@ -51,6 +53,37 @@ fn acts_are_done_and_recorded() {
         let told = umbel.command_output(&["audit"]).stdout;
         assert!(told.contains("forgot account-1") && told.contains("asked for it"), "{told}");
         assert_eq!(umbel.json(&["store", "verify"]).len(), 0);
+    }
+}
+
+/// OP-21: given a subject of whom nothing was sealed, when it is to be forgotten, then that is said and nothing done, unless it is
+/// insisted on; of another one it is said whether it had a key or was forgotten before.
+#[test]
+fn who_is_not_known_is_not_forgotten_by_mistake() {
+    for store in Store::durable() {
+        let umbel = filled(store);
+        let sealed = text(&[personal(71, "account-1", 1, "ada")]);
+        assert_eq!(umbel.command_fed(&["events", "import", "--into-existing"], &sealed).code, Some(0));
+        let forget = |arguments: &[&str]| {
+            umbel.command_output(&[&["store", "forget"], arguments, &["--yes"]].concat())
+        };
+        let mistaken = forget(&["adda"]);
+        assert_eq!(mistaken.code, Some(1), "{mistaken:?}");
+        assert!(mistaken.stderr.contains("nothing of adda was ever sealed here"), "{mistaken:?}");
+        assert_eq!(umbel.json(&["audit"]).len(), 0, "nothing was done");
+
+        for (arguments, words) in
+            [(&["ada"][..], "its key is gone"), (&["grace", "--unknown"], "had no key here")]
+        {
+            let told = forget(arguments);
+            assert!(told.code == Some(0) && told.stdout.contains(words), "{told:?}");
+            let again = forget(arguments);
+            assert!(again.code == Some(0) && again.stdout.contains("was forgotten before"), "{again:?}");
+            let again = umbel.json(&[&["store", "forget"], arguments, &["--yes"]].concat());
+            assert_eq!(again[0]["before"], "forgotten", "{again:?}");
+        }
+        let name = &umbel.events()[70]["data"]["name"];
+        assert_eq!(name, &serde_json::json!({"$forgotten": true}));
     }
 }
 
@@ -71,7 +104,9 @@ fn acts_are_checked() {
         refused(&["streams", "truncate", "even-0", "--before", "22"], "ends at 20");
         let beyond = umbel.command_output(&["store", "archive", "--through", "71"]);
         assert!(beyond.code == Some(1) && beyond.stderr.contains("ends at 70"), "{beyond:?}");
-        for unconfirmed in [&["streams", "delete", "even-0"][..], &["store", "forget", "account-1"]] {
+        for unconfirmed in
+            [&["streams", "delete", "even-0"][..], &["store", "forget", "account-1", "--unknown"]]
+        {
             let exit = umbel.command_output(unconfirmed);
             assert_eq!(exit.code, Some(2), "{exit:?}");
         }

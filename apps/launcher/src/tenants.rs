@@ -106,7 +106,9 @@ fn list(tenants: &Tenants, args: &ListArgs) -> Result<(), Failed> {
         let mut printer = Printer::new(args.json.json, COLUMNS);
         printer.rows(&tenants, cells)?;
         printer.nothing("there is no tenant yet; `umbel tenants create NAME` makes one");
-        Ok(())
+        let bad = tenants.iter().filter(|tenant| tenant.error.is_some()).map(|tenant| &*tenant.name);
+        let bad: Vec<_> = bad.collect();
+        if bad.is_empty() { Ok(()) } else { Err(failed(format!("cannot be used: {}", bad.join(", ")))) }
     })
 }
 
@@ -159,10 +161,10 @@ fn migrate(tenants: &Tenants, args: &MigrateArgs) -> Result<(), Failed> {
 }
 
 fn cells(tenant: &Tenant) -> [String; 2] {
-    let state = match tenant.pending {
-        Some(0) => "up to date".to_owned(),
-        Some(pending) => format!("{pending} pending; `umbel tenants migrate {}`", tenant.name),
-        None => "damaged, or of a newer program".to_owned(),
+    let state = match (tenant.pending, &tenant.error) {
+        (_, Some(error)) => format!("cannot be used: {error}"),
+        (None | Some(0), None) => "up to date".to_owned(),
+        (Some(pending), None) => format!("{pending} pending; `umbel tenants migrate {}`", tenant.name),
     };
     [tenant.name.clone(), state]
 }

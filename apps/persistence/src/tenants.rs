@@ -35,9 +35,12 @@ pub struct Tenants {
 pub struct Tenant {
     /// Its name: that of the schema, or of the file without `.db`.
     pub name: String,
-    /// How many migrations are still to be applied to it; `None` when it is damaged or of a newer program.
+    /// How many migrations are still to be applied to it; `None` when it cannot be used.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub pending: Option<usize>,
+    /// Why it cannot be used, if so: such as that it is damaged, or of a newer program.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
 }
 
 impl Tenants {
@@ -78,7 +81,7 @@ impl Tenants {
         admin::init(&self.settings(name)?).await
     }
 
-    /// All there are, by name.
+    /// All there are, by name. With SQLite a file that cannot be read counts, too: it may be a store whose beginning is damaged.
     ///
     /// # Errors
     /// When the database or the directory cannot be read.
@@ -93,9 +96,11 @@ impl Tenants {
         let mut tenants = Vec::new();
         // A schema of another style of name than ours can hold a store only if somebody renamed it.
         for name in names.into_iter().filter(|name| postgres::check_schema(name).is_ok()) {
-            let migrations = admin::migrations(&self.settings(&name)?).await.ok();
-            let pending = migrations.map(|all| all.iter().filter(|migration| !migration.applied).count());
-            tenants.push(Tenant { name, pending });
+            let (pending, error) = match admin::migrations(&self.settings(&name)?).await {
+                Ok(all) => (Some(all.iter().filter(|migration| !migration.applied).count()), None),
+                Err(error) => (None, Some(format!("{error:#}"))),
+            };
+            tenants.push(Tenant { name, pending, error });
         }
         Ok(tenants)
     }
@@ -122,7 +127,7 @@ fn directory(path: &Path) -> PathBuf {
     parent.unwrap_or(Path::new(".")).to_owned()
 }
 
-/// The stores in a directory, by name; none in one that is not there.
+/// What is or may be a store in a directory, by name; nothing in one that is not there.
 fn files(directory: &Path) -> anyhow::Result<Vec<String>> {
     let mut names = Vec::new();
     if directory.is_dir() {
@@ -131,7 +136,7 @@ fn files(directory: &Path) -> anyhow::Result<Vec<String>> {
             let path = entry.with_context(failed)?.path();
             let named = path.extension().is_some_and(|extension| extension == EXTENSION);
             if let Some(name) = path.file_stem().and_then(|name| name.to_str()).filter(|_| named)
-                && sqlite::admin::is_store(&path)
+                && sqlite::admin::may_be_store(&path)
             {
                 names.push(name.to_owned());
             }

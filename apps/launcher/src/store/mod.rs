@@ -4,6 +4,7 @@ mod archive;
 mod forget;
 mod schema;
 mod status;
+mod verify;
 
 use clap::Subcommand;
 use umbel_host::Failed;
@@ -21,12 +22,12 @@ pub(crate) enum StoreCommand {
     #[command(after_help = schema::MIGRATIONS_EXAMPLES)]
     Migrations(schema::MigrationsArgs),
     /// Tell which store this is, where, how far its log goes and how large it is
-    #[command(after_help = status::STATUS_EXAMPLES)]
+    #[command(after_help = status::EXAMPLES)]
     Status(status::StatusArgs),
     /// Look at all of the store and tell what is not as it must be; exit code 1 when something is. It compares places, versions, ids and
     /// what was made of the events; there are no checksums of the data itself
-    #[command(after_help = status::VERIFY_EXAMPLES)]
-    Verify(status::VerifyArgs),
+    #[command(after_help = verify::EXAMPLES)]
+    Verify(verify::VerifyArgs),
     /// Move the beginning of the log to the archive, where all reads still find it; recorded in the audit
     #[command(after_help = archive::EXAMPLES)]
     Archive(archive::ArchiveArgs),
@@ -45,7 +46,7 @@ impl StoreCommand {
             Self::Migrate(args) => schema::migrate(options, args),
             Self::Migrations(args) => schema::migrations(options, args),
             Self::Status(args) => status::status(options, args),
-            Self::Verify(args) => status::verify(options, args),
+            Self::Verify(args) => verify::verify(options, args),
             Self::Archive(args) => archive::archive(options, args),
             Self::Forget(args) => forget::forget(options, args),
             Self::Drop(args) => schema::drop(options, args),

@@ -85,6 +85,15 @@ struct Deleted {
     projections: Option<BTreeSet<&'static str>>,
 }
 
+#[derive(Serialize)]
+struct Truncated {
+    /// What was done; nothing when the stream begins no earlier already.
+    #[serde(flatten)]
+    performed: Option<Performed>,
+    /// Where it begins now.
+    first_version: Version,
+}
+
 pub(super) fn delete(options: &LoadOptions, args: &DeleteArgs) -> Result<(), Failed> {
     let stream = &args.stream;
     let settings = Settings::load(options).or_exit(ExitStatus::Settings)?;
@@ -105,11 +114,21 @@ pub(super) fn truncate(options: &LoadOptions, args: &TruncateArgs) -> Result<(),
     let (stream, before) = (&args.stream, Version::new(args.before));
     let act = Act::TruncateStream { stream: stream.clone(), before, removal: removal(args.hard) };
     with_store(options, async |tool| {
-        possible(tool, stream, &act).await?;
+        let first_version = possible(tool, stream, &act).await?.first_version;
+        // What is hidden is still there, so a hard removal may have something left to do.
+        if before <= first_version && !args.hard {
+            let words =
+                format!("stream {stream} begins at version {first_version} already; nothing was done\n");
+            return Ok(print_one(args.json.json, &Truncated { performed: None, first_version }, &words)?);
+        }
         args.sure.confirm(&format!("truncating stream {stream} before version {before}"))?;
         let performed = tool.perform(act, args.reason.get()).await?;
-        let words = told_of(performed, &format!("truncated stream {stream}: it begins at version {before}"));
-        Ok(print_one(args.json.json, &performed, &words)?)
+        let first_version = tool.store().stream_info(stream.clone()).await?.first_version;
+        let words = format!(
+            "truncated stream {stream} before version {before}: it begins at version {first_version}"
+        );
+        let truncated = Truncated { performed: Some(performed), first_version };
+        Ok(print_one(args.json.json, &truncated, &told_of(performed, &words))?)
     })
 }
 

@@ -242,7 +242,8 @@ async fn tenants_are_made_listed_and_removed() {
         for name in [&two, &one, &one] {
             tenants.create(name).await.unwrap();
         }
-        let found = [&one, &two].map(|name| crate::Tenant { name: name.clone(), pending: Some(0) });
+        let found =
+            [&one, &two].map(|name| crate::Tenant { name: name.clone(), pending: Some(0), error: None });
         assert_eq!(listed().await, found);
         assert_eq!(tenants.open(&one).await.unwrap().status().await.unwrap().head.get(), 0);
         assert!(tenants.drop(&one).await.unwrap());
@@ -253,6 +254,27 @@ async fn tenants_are_made_listed_and_removed() {
             assert!(tenants.create(wrong).await.unwrap_err().to_string().contains("tenant"), "{wrong}");
         }
     }
+}
+
+/// OP-22: with SQLite, a file that cannot be read may be a tenant, and why it cannot be used is told; a database of another program is none.
+#[tokio::test]
+async fn a_file_that_cannot_be_read_may_be_a_tenant() {
+    let Room { settings, _guard } = sqlite();
+    let tenants = Tenants::at(&settings);
+    tenants.create("hurt").await.unwrap();
+    let file = |name: &str| match durable(&tenants.settings(name).unwrap()).unwrap() {
+        Place::Sqlite(path) => path,
+        Place::Postgres(url) => panic!("{url}"),
+    };
+    let mut bytes = fs::read(file("hurt")).unwrap();
+    bytes[..100].fill(0);
+    fs::write(file("hurt"), bytes).unwrap();
+    let foreign = rusqlite::Connection::open(file("foreign")).unwrap();
+    foreign.execute_batch("CREATE TABLE diary (day TEXT)").unwrap();
+    let listed = tenants.list().await.unwrap();
+    let [hurt] = &listed[..] else { panic!("{listed:?}") };
+    assert_eq!((&*hurt.name, hurt.pending), ("hurt", None));
+    assert!(hurt.error.as_ref().unwrap().contains("not a healthy SQLite database"), "{hurt:?}");
 }
 
 /// What a tenant is for: it takes an event and gives it back.

@@ -31,9 +31,9 @@ pub(crate) fn size(path: &Path) -> u64 {
     beside(path).iter().map(|path| bytes(path)).sum::<u64>() + bytes(path)
 }
 
-/// Whether the file holds a store, of whatever version of this program.
-pub(crate) fn is_store(path: &Path) -> bool {
-    path.is_file() && objects(path).is_ok_and(|objects| ours(&objects))
+/// Whether the file holds a store, of whatever version of this program. One that cannot be read may hold a store.
+pub(crate) fn may_be_store(path: &Path) -> bool {
+    path.is_file() && objects(path).map_or(true, |objects| ours(&objects))
 }
 
 /// Removes the file and what is beside it; whether it was there.

@@ -183,6 +183,7 @@ statements! {
     VERIFY_BODIES = "verify/bodies",
     VERIFY_SERVED = "verify/served",
     VERIFY_OUTBOX = "verify/outbox",
+    VERIFY_NOTICES = "verify/notices",
     VERIFY_COMMANDS = "verify/commands",
     VERIFY_ARCHIVE = "verify/archive",
     VERIFY_PAYLOADS = "verify/payloads",

@@ -44,9 +44,10 @@ pub enum Rule {
     Links,
     /// An event is found by each of its tags, and a tag leads only to events that have it.
     Tags,
-    /// A projection's checkpoint is not beyond the log's head, nor is that of a subscription that follows the log.
+    /// A projection's checkpoint is from the log's start to its head, and so is that of a subscription that follows the log; what is noted
+    /// with it can be read.
     Checkpoints,
-    /// A snapshot is of a stream that is there, and not beyond its last version.
+    /// A snapshot is JSON, of a stream that is there, and not beyond its last version.
     Snapshots,
     /// Index entries of documents belong to documents, and under which indexes documents have entries is noted for their collection.
     /// A document is JSON, and readers of a collection get those of a generation that serves.
@@ -55,14 +56,14 @@ pub enum Rule {
     Commands,
     /// The archive ends where the log says.
     Archive,
-    /// An event's data, metadata and time can be read, and so can what waits in the outbox.
+    /// An event's data, metadata and time can be read, and so can what waits in the outbox, and kept notices.
     Payloads,
     /// A subject of whom an event holds sealed personal data has a key, or was forgotten.
     SubjectKeys,
     /// A subscription's partitions are numbered from 0, without a gap, and each belongs to a subscription that is there.
     Subscriptions,
     /// A dead letter belongs to the partition of its key, of a subscription that is there, and is of an event that the log has come
-    /// to. It may be of one that is gone.
+    /// to. It may be of one that is gone. What its data was edited to is JSON.
     Letters,
 }
 

@@ -3,7 +3,15 @@
 -- Parameters: 1 how many findings at most, 2 and 3 the letters to look at, behind the one up to the other, each box and place as a
 -- list of JSON. No row: it holds. Index: letters_pkey; letters_by_key, subscriptions_box_key, subscription_partitions_pkey,
 -- lost_boxes_pkey.
-SELECT format('letter at %s of %s, partition %s, of position %s', place, coalesce(name, 'box ' || box), partition, position) AS what
+SELECT format('letter at %s of %s, partition %s, of position %s: ', place, coalesce(name, 'box ' || box), partition, position) || CASE
+    WHEN name IS NULL THEN 'there is no subscription with this box'
+    WHEN partitions IS NULL THEN 'the subscription has no partitions'
+    WHEN position NOT BETWEEN 1 AND (SELECT max(position) FROM {schema}.log)
+        THEN 'the log ends at ' || (SELECT max(position) FROM {schema}.log)
+    WHEN partition <> home THEN 'its key is of partition ' || home
+    WHEN is_first THEN 'it is the first of its key, and does not say so'
+    ELSE 'it says that it is the first of its key, and is not'
+END AS what
 FROM (
     SELECT l.*, s.name, c.partitions,
         -- Keys are unsigned.

@@ -12,7 +12,7 @@ use crate::{StoreSettings, group};
 
 const AMPLE: Duration = Duration::from_secs(30);
 
-/// OP-21: given a process that knows the log up to its fifth event, when the database has only two of them, as a server has that lagged
+/// OP-25: given a process that knows the log up to its fifth event, when the database has only two of them, as a server has that lagged
 /// behind the one before, then the process ends and says why: as it looks, and otherwise as its own append takes a place that it knows.
 #[test]
 fn a_process_whose_log_went_back_ends() {

@@ -1,6 +1,6 @@
 //! Verifying: a healthy file has no findings; each damage, done past all triggers, is found.
 
-use std::{fs, path::PathBuf, sync::Mutex};
+use std::{fs, os::unix::fs::FileExt, path::PathBuf, sync::Mutex};
 
 use umbel_core::{
     EventId, Json, Metadata, Tags, Version,
@@ -89,7 +89,7 @@ async fn found(path: &Path) -> Vec<Finding> {
 async fn every_damage_is_found() {
     use Rule::{
         Archive, Checkpoints, Commands, Documents, EventIds, Letters, Links, Log, Payloads, Positions,
-        References, Snapshots, Spans, SubjectKeys, Subscriptions, Versions,
+        References, Snapshots, Spans, SubjectKeys, Subscriptions, Tags, Versions,
     };
     let damages: &[(&str, &[Rule], &str)] = &[
         ("DELETE FROM log", &[Log], "0 rows instead of one"),
@@ -264,9 +264,63 @@ async fn every_damage_is_found() {
             "subscription kept keeps its dead letters in box",
         ),
         ("DELETE FROM subscription_partitions", &[Subscriptions, Letters], "kept has no partitions"),
-        ("UPDATE letters SET position = 99999 WHERE place = 1", &[Letters], "letter at 1 of kept"),
-        ("UPDATE letters SET partition = partition + 1 WHERE place = 1", &[Letters], "letter at 1 of kept"),
-        ("UPDATE letters SET head = 1 - head WHERE place = 2", &[Letters], "letter at 2 of kept"),
+        (
+            "UPDATE letters SET position = 99999 WHERE place = 1",
+            &[Letters],
+            "of position 99999: the log ends at",
+        ),
+        (
+            "UPDATE letters SET partition = partition + 1 WHERE place = 1",
+            &[Letters],
+            ": its key is of partition",
+        ),
+        (
+            "UPDATE letters SET head = 1 WHERE place = 2",
+            &[Letters],
+            "says that it is the first of its key, and is not",
+        ),
+        (
+            "UPDATE letters SET head = 0 WHERE place = 1",
+            &[Letters],
+            "it is the first of its key, and does not say so",
+        ),
+        ("UPDATE letters SET edited = '{' WHERE place = 1", &[Letters], ": its edited data is no JSON"),
+        ("UPDATE letters SET event_id = x'01' WHERE place = 1", &[Letters], ": the id of its event is none"),
+        ("UPDATE letters SET box = 77 WHERE place = 2", &[Letters], "2 of box 77, partition"),
+        ("UPDATE snapshots SET data = '{'", &[Snapshots], "the snapshot of stream a-1 is no JSON"),
+        ("UPDATE checkpoints SET position = -1", &[Checkpoints], "stands at -1, before the beginning"),
+        ("UPDATE checkpoints SET inline = '['", &[Checkpoints], "has inline events that are no JSON list"),
+        ("UPDATE checkpoints SET indexes = '{}'", &[Checkpoints], "has indexes that are no JSON list"),
+        (
+            "UPDATE served SET indexes = '['",
+            &[Documents],
+            "collection test.items is found by indexes that are no JSON",
+        ),
+        (
+            "INSERT INTO notices VALUES (x'01', 't', NULL, NULL, NULL, 0, NULL, '1')",
+            &[Payloads],
+            "the notice 01 of topic t has an id that is none",
+        ),
+        (
+            "INSERT INTO notices VALUES (zeroblob(16), 't', NULL, NULL, NULL, 0, NULL, '{')",
+            &[Payloads],
+            "of topic t has data that is no JSON",
+        ),
+        (
+            "UPDATE events SET correlation_id = x'01' WHERE position = 6000",
+            &[Payloads],
+            "position 6000 has an id",
+        ),
+        (
+            "UPDATE events SET tags = '[' WHERE position = 6000",
+            &[Tags],
+            "position 6000 has tags that are no JSON list",
+        ),
+        (
+            "UPDATE archived_events SET tags = '1' WHERE position = 6",
+            &[Tags],
+            "position 6 has tags that are no JSON list",
+        ),
         ("DELETE FROM letters WHERE place = 2", &[Letters], "letters"),
     ];
     let (directory, sound) = populated().await;
@@ -283,6 +337,44 @@ async fn every_damage_is_found() {
         assert!(findings.iter().any(|finding| finding.what.contains(text)), "{sql}: {findings:#?}");
         fs::remove_file(&path).unwrap();
     }
+}
+
+/// OP-23: what is too damaged to be looked at is told of with its rule, and everything else is looked at all the same.
+#[tokio::test]
+async fn damage_keeps_nothing_else_from_being_found() {
+    let (_directory, path) = populated().await;
+    let root = |table: &str| -> u32 {
+        let sql = "SELECT rootpage FROM sqlite_schema WHERE name = ?1";
+        raw(&path).query_row(sql, [table], |row| row.get(0)).unwrap()
+    };
+    let pages = ["snapshots", "spans", "span_kinds", "letters"].map(root);
+    damage(
+        &path,
+        "UPDATE kinds SET type = '' WHERE category = 'a'; UPDATE events SET tags = '[', correlation_id = x'01' WHERE position = 6000",
+    );
+    raw(&path).pragma_update(None, "wal_checkpoint", "TRUNCATE").unwrap();
+    let page_size: u32 = raw(&path).query_row("PRAGMA page_size", [], |row| row.get(0)).unwrap();
+    let file = fs::OpenOptions::new().write(true).open(&path).unwrap();
+    for page in pages {
+        file.write_all_at(&[0xff; 512], u64::from((page - 1) * page_size)).unwrap();
+    }
+    let findings = Sqlite::open_existing(&path).unwrap().verify().await.unwrap();
+    let of = |rule| {
+        let found = findings.iter().filter(|finding| finding.rule == rule);
+        found.map(|finding| &*finding.what).collect::<Vec<_>>().join("; ")
+    };
+    for rule in [Rule::Snapshots, Rule::Spans, Rule::Letters] {
+        assert!(of(rule).contains("this cannot be looked at: "), "{rule:?}: {findings:#?}");
+    }
+    for (rule, text) in [
+        (Rule::References, "has type \"\""),
+        (Rule::Tags, "position 6000"),
+        (Rule::Payloads, "position 6000"),
+    ] {
+        assert!(of(rule).contains(text), "{rule:?}: {findings:#?}");
+    }
+    let rules = [Rule::References, Rule::Spans, Rule::Tags, Rule::Snapshots, Rule::Payloads, Rule::Letters];
+    assert!(findings.iter().all(|finding| rules.contains(&finding.rule)), "{findings:#?}");
 }
 
 /// A store with damage everywhere is told of briefly.

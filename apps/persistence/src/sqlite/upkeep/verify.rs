@@ -4,20 +4,23 @@
 //! Each statement is a transaction of its own. One snapshot over all of it would be held for as long as everything takes to be
 //! looked at, and meanwhile the write-ahead log could only grow. For the same reason the log is looked at in steps of so many positions,
 //! and streams by so many of them. Other tables, and a single stream, are small beside it.
+//!
+//! What is too damaged to be looked at is a finding itself, and everything else is looked at all the same.
 
 mod spans;
 
-use rusqlite::{Connection, ToSql};
+use rusqlite::{Connection, ErrorCode, Row, ToSql};
 use umbel_core::store::{FINDINGS_MAX_PER_RULE, Finding, Rule};
 
 use crate::adapter::{Looked, Stride};
 use crate::sqlite::sql::{
     VERIFY_ARCHIVE, VERIFY_BODIES, VERIFY_CHECKPOINTS, VERIFY_COMMANDS, VERIFY_COUNT, VERIFY_DOCUMENTS,
     VERIFY_EVENT_IDS, VERIFY_GAPS, VERIFY_HEAD, VERIFY_KINDS, VERIFY_LAST_STREAM, VERIFY_LETTERS,
-    VERIFY_LINKS, VERIFY_LOG, VERIFY_OUTBOX, VERIFY_PAYLOADS, VERIFY_REFERENCES, VERIFY_REMOVALS,
-    VERIFY_REMOVED, VERIFY_SERVED, VERIFY_SHAPES, VERIFY_SNAPSHOTS, VERIFY_SPANS, VERIFY_STRAY_CONVERSATIONS,
-    VERIFY_STRAY_POSITIONS, VERIFY_STRAY_REMOVALS, VERIFY_STRAY_SPANS, VERIFY_STRAY_TAGS,
-    VERIFY_SUBJECT_KEYS, VERIFY_SUBSCRIPTION_CHECKPOINTS, VERIFY_SUBSCRIPTIONS, VERIFY_TAGS, VERIFY_VERSIONS,
+    VERIFY_LINKS, VERIFY_LOG, VERIFY_NOTICES, VERIFY_OUTBOX, VERIFY_PAYLOADS, VERIFY_REFERENCES,
+    VERIFY_REMOVALS, VERIFY_REMOVED, VERIFY_SERVED, VERIFY_SHAPES, VERIFY_SNAPSHOTS, VERIFY_SPANS,
+    VERIFY_STRAY_CONVERSATIONS, VERIFY_STRAY_POSITIONS, VERIFY_STRAY_REMOVALS, VERIFY_STRAY_SPANS,
+    VERIFY_STRAY_TAGS, VERIFY_SUBJECT_KEYS, VERIFY_SUBSCRIPTION_CHECKPOINTS, VERIFY_SUBSCRIPTIONS,
+    VERIFY_TAGS, VERIFY_VERSIONS,
 };
 use crate::walk::{Removed, Walk};
 
@@ -59,6 +62,7 @@ const CHECKS: &[(Rule, Over, &str)] = &[
     (Rule::Archive, Over::Whole, VERIFY_ARCHIVE),
     (Rule::Payloads, Over::Positions, VERIFY_PAYLOADS),
     (Rule::Payloads, Over::Whole, VERIFY_OUTBOX),
+    (Rule::Payloads, Over::Whole, VERIFY_NOTICES),
     (Rule::SubjectKeys, Over::Positions, VERIFY_SUBJECT_KEYS),
     (Rule::Subscriptions, Over::Whole, VERIFY_SUBSCRIPTIONS),
     (Rule::Letters, Over::Whole, VERIFY_LETTERS),
@@ -69,39 +73,86 @@ struct Verification<'a> {
     connection: &'a Connection,
     stride: &'a Stride,
     looked: Looked,
+    findings: Vec<Finding>,
 }
 
 /// What is not as it must be.
 pub(super) fn verify(connection: &mut Connection, stride: &Stride) -> rusqlite::Result<Vec<Finding>> {
     // What spans say, and the sums over positions and over what streams lost, are one more each.
     let looked = Looked { checks: CHECKS.len() + 3, ..Looked::default() };
-    let spans = spans::look(connection, FINDINGS_MAX_PER_RULE)?;
-    let spans = spans.into_iter().map(|what| Finding { rule: Rule::Spans, what }).collect();
-    Verification { connection, stride, looked }.findings(spans)
+    let mut spans = Vec::new();
+    for look in [spans::look, spans::look_for_strays] {
+        if let Err(error) = look(connection, FINDINGS_MAX_PER_RULE, &mut spans) {
+            spans.push(damage(error)?);
+        }
+    }
+    let mut verification = Verification { connection, stride, looked, findings: Vec::new() };
+    verification.found(Rule::Spans, spans);
+    verification.findings()
+}
+
+/// What is too damaged to be looked at, in words.
+///
+/// # Errors
+/// What is no damage, such as a file that is locked: whoever tries again may be luckier.
+fn damage(error: rusqlite::Error) -> rusqlite::Result<String> {
+    use ErrorCode::{DatabaseCorrupt, NotADatabase, SystemIoFailure, TypeMismatch, Unknown};
+    let is_damage = error.sqlite_error_code().is_none_or(|code| {
+        matches!(code, DatabaseCorrupt | NotADatabase | SystemIoFailure | TypeMismatch | Unknown)
+    });
+    if is_damage { Ok(format!("this cannot be looked at: {error}")) } else { Err(error) }
 }
 
 impl Verification<'_> {
     /// All of them, with those that are there already.
-    fn findings(mut self, mut findings: Vec<Finding>) -> rusqlite::Result<Vec<Finding>> {
+    fn findings(mut self) -> rusqlite::Result<Vec<Finding>> {
         self.checked();
-        let (head, streams) = (self.head()?.unwrap_or(0), self.one(VERIFY_LAST_STREAM)?);
+        let head = self.head();
+        let head = self.or_damage(Rule::Log, head)?.flatten().unwrap_or(0);
+        let streams = self.one(VERIFY_LAST_STREAM);
+        let streams = self.or_damage(Rule::Versions, streams)?.unwrap_or(0);
         for (rule, over, sql) in CHECKS {
-            let told = findings.iter().filter(|finding| finding.rule == *rule).count();
+            let told = self.findings.iter().filter(|finding| finding.rule == *rule).count();
             let room = FINDINGS_MAX_PER_RULE.saturating_sub(told);
             let broken = match over {
-                Over::Whole => self.all(sql, &[&i64::try_from(room).unwrap_or(i64::MAX)])?,
-                Over::Positions | Over::Spans => self.walk(sql, *over, (0, head), room)?,
-                Over::Streams => self.walk(sql, *over, (0, streams), room)?,
+                Over::Whole => self.all(sql, &[&i64::try_from(room).unwrap_or(i64::MAX)]),
+                Over::Positions | Over::Spans => self.walk(sql, *over, (0, head), room),
+                Over::Streams => self.walk(sql, *over, (0, streams), room),
             };
-            self.checked();
-            findings.extend(broken.into_iter().map(|what| Finding { rule: *rule, what }));
+            self.came(*rule, broken)?;
         }
-        for (rule, broken) in [(Rule::Positions, self.positions()?), (Rule::Versions, self.removals()?)] {
-            self.checked();
-            findings.extend(broken.into_iter().map(|what| Finding { rule, what }));
+        let positions = self.positions();
+        self.came(Rule::Positions, positions)?;
+        let removals = self.removals();
+        self.came(Rule::Versions, removals)?;
+        self.findings.sort();
+        Ok(self.findings)
+    }
+
+    /// A check is through, with what it found.
+    fn came(&mut self, rule: Rule, broken: rusqlite::Result<Vec<String>>) -> rusqlite::Result<()> {
+        let broken = self.or_damage(rule, broken)?.unwrap_or_default();
+        self.checked();
+        self.found(rule, broken);
+        Ok(())
+    }
+
+    /// What was looked up; `None` when it is too damaged for that, which is then a finding.
+    fn or_damage<T>(&mut self, rule: Rule, looked: rusqlite::Result<T>) -> rusqlite::Result<Option<T>> {
+        match looked {
+            Ok(looked) => Ok(Some(looked)),
+            Err(error) => {
+                let what = damage(error)?;
+                self.found(rule, vec![what]);
+                Ok(None)
+            }
         }
-        findings.sort();
-        Ok(findings)
+    }
+
+    fn found(&mut self, rule: Rule, broken: Vec<String>) {
+        let told = self.findings.iter().filter(|finding| finding.rule == rule).count();
+        let room = FINDINGS_MAX_PER_RULE.saturating_sub(told);
+        self.findings.extend(broken.into_iter().take(room).map(|what| Finding { rule, what }));
     }
 
     /// Positions run up to the head; as many are missing as were removed.
@@ -141,7 +192,11 @@ impl Verification<'_> {
     ) -> rusqlite::Result<Vec<String>> {
         let mut walk = Walk::new(&start.to_string(), room);
         while let Some((after, upto)) = self.next(&mut walk, over, end) {
-            let found = self.all(sql, &[&walk.left(), &after, &upto])?;
+            let found = match self.all(sql, &[&walk.left(), &after, &upto]) {
+                Ok(found) => found,
+                // What is behind it may be sound.
+                Err(error) => vec![format!("behind {after} and up to {upto}, {}", damage(error)?)],
+            };
             walk.came(upto.to_string(), found);
         }
         Ok(walk.found())
@@ -173,7 +228,7 @@ impl Verification<'_> {
     }
 
     fn removed(&self) -> rusqlite::Result<Removed> {
-        let removed = |row: &rusqlite::Row<'_>| Ok(Removed { events: row.get(0)?, versions: row.get(1)? });
+        let removed = |row: &Row<'_>| Ok(Removed { events: row.get(0)?, versions: row.get(1)? });
         self.connection.prepare_cached(VERIFY_REMOVED)?.query_row([], removed)
     }
 
@@ -182,7 +237,9 @@ impl Verification<'_> {
     }
 
     fn all(&self, sql: &str, parameters: &[&dyn ToSql]) -> rusqlite::Result<Vec<String>> {
-        self.connection.prepare_cached(sql)?.query_map(parameters, |row| row.get(0))?.collect()
+        // What is damaged may be no text.
+        let what = |row: &Row<'_>| Ok(String::from_utf8_lossy(row.get_ref(0)?.as_bytes()?).into_owned());
+        self.connection.prepare_cached(sql)?.query_map(parameters, what)?.collect()
     }
 
     /// One check is through.

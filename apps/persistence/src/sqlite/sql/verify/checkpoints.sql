@@ -1,7 +1,14 @@
--- Purpose: finds projections that are beyond the head.
+-- Purpose: finds projections that are beyond the head or before the beginning, and what is noted with them and nobody can read.
 -- Parameters: ?1 how many findings at most.
 -- Zero rows: the rule holds.
 -- Index: none; every checkpoint is looked at.
 SELECT 'projection ' || projection || ' stands at ' || position || ', beyond the head, ' || (SELECT head FROM log)
 FROM checkpoints WHERE position > (SELECT head FROM log)
+UNION ALL
+SELECT 'projection ' || projection || ' stands at ' || position || ', before the beginning of the log'
+FROM checkpoints WHERE position < 0
+UNION ALL
+SELECT 'projection ' || c.projection || ' has ' || j.key || ' that are no JSON list'
+FROM checkpoints AS c, json_each(json_object('collections', c.collections, 'indexes', c.indexes, 'inline events', c.inline)) AS j
+WHERE iif(json_valid(j.value), json_type(j.value) <> 'array', true)
 LIMIT ?1

@@ -2,7 +2,7 @@
 -- Parameters: none.
 -- Zero rows: never.
 -- Index: the unique ones on (stream_id, version) for the audit.
-SELECT coalesce(sum(events), 0), coalesce(sum(versions), 0)
+SELECT coalesce(sum(CAST(events AS INTEGER)), 0), coalesce(sum(CAST(versions AS INTEGER)), 0)
 FROM (
     SELECT e.data ->> 'events' AS events, (e.data ->> 'events') + (e.data ->> 'links') AS versions
     FROM whole_log AS e

@@ -7,5 +7,7 @@ FROM event_tags AS f
 LEFT JOIN events AS e ON e.position = f.position
 LEFT JOIN archived_events AS a ON a.position = f.position
 WHERE coalesce(e.kind_id, a.kind_id, -1) <> f.kind_id
-    OR NOT EXISTS (SELECT 1 FROM json_each(coalesce(e.tags, a.tags)) AS t WHERE t.value = f.tag)
+    OR NOT EXISTS (SELECT 1 FROM json_each(iif(json_valid(coalesce(e.tags, a.tags)), coalesce(e.tags, a.tags), '[]')) AS t
+        WHERE t.value = f.tag
+    )
 LIMIT ?1

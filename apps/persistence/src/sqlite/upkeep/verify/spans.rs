@@ -14,27 +14,40 @@ use crate::{
 /// How many of the places that spans tell of are looked at in one transaction.
 const STEP: usize = 1000;
 
-/// So many findings at most. Each span is looked at in a transaction of its own; of a log without its row nothing is known.
-pub(super) fn look(connection: &mut Connection, limit: usize) -> rusqlite::Result<Vec<String>> {
-    let mut findings = Vec::new();
-    if connection.query_row(HEAD, [], |_| Ok(())).optional()?.is_none() {
-        return Ok(findings);
-    }
+/// Whether spans lead to their events: so many findings at most. Each span is looked at in a transaction of its own; of a log without its
+/// row nothing is known.
+pub(super) fn look(
+    connection: &mut Connection,
+    limit: usize,
+    findings: &mut Vec<String>,
+) -> rusqlite::Result<()> {
     let mut behind = Position::START;
-    while findings.len() < limit {
+    while has_row(connection)? && findings.len() < limit {
         let snapshot = connection.transaction()?;
         let Some(span) = next_closed(&snapshot, behind)? else { break };
-        look_at(&snapshot, span, &mut findings)?;
+        look_at(&snapshot, span, findings)?;
         behind = span.last();
     }
+    Ok(())
+}
+
+/// Whether something leads to events of a kind where no span has any, as [`look`] goes through spans.
+pub(super) fn look_for_strays(
+    connection: &mut Connection,
+    limit: usize,
+    findings: &mut Vec<String>,
+) -> rusqlite::Result<()> {
     let mut behind = (i64::MIN, i64::MIN);
-    while findings.len() < limit {
+    while has_row(connection)? && findings.len() < limit {
         let snapshot = connection.transaction()?;
-        let Some(last) = look_for_strays(&snapshot, behind, &mut findings)? else { break };
+        let Some(last) = some_strays(&snapshot, behind, findings)? else { break };
         behind = last;
     }
-    findings.truncate(limit);
-    Ok(findings)
+    Ok(())
+}
+
+fn has_row(connection: &Connection) -> rusqlite::Result<bool> {
+    Ok(connection.query_row(HEAD, [], |_| Ok(())).optional()?.is_some())
 }
 
 /// The next span with events in it, if the log has passed it.
@@ -75,7 +88,7 @@ fn look_at(snapshot: &Transaction<'_>, span: Span, findings: &mut Vec<String>) -
 
 /// Whether it is to closed spans that kinds lead, and to events of theirs; the last one that was looked at. That a span leads to all its
 /// events of a kind and to no others was found out before, if it has one: so the first is enough.
-fn look_for_strays(
+fn some_strays(
     snapshot: &Transaction<'_>,
     behind: (i64, i64),
     findings: &mut Vec<String>,
