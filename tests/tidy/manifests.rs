@@ -18,7 +18,7 @@ const TABLE: &[Allowed] = &[
     Allowed {
         member: "shared/core",
         reason: "pure: data and functions; no IO, no clock, no randomness, no async",
-        normal: "base64 serde serde_json thiserror time umbel-derive uuid",
+        normal: "base64 foldhash serde serde_json thiserror time umbel-derive uuid",
         dev: "proptest",
     },
     Allowed {
@@ -87,7 +87,7 @@ const TABLE: &[Allowed] = &[
     Allowed {
         member: "apps/persistence",
         reason: "the only crate that names a database client; knows no app",
-        normal: "actix anyhow base64 deadpool futures-util ring rusqlite rustix rustls rustls-native-certs serde \
+        normal: "actix anyhow base64 deadpool foldhash futures-util ring rusqlite rustix rustls rustls-native-certs serde \
                  serde_json thiserror tokio tokio-postgres tokio-postgres-rustls tracing umbel-bus umbel-core \
                  umbel-host umbel-supervision uuid",
         dev: "proptest tempfile umbel-testkit",

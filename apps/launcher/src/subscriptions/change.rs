@@ -171,7 +171,7 @@ fn perform(options: &LoadOptions, change: Change<'_>) -> Result<(), Failed> {
         {
             let what =
                 seen.state.stream.map_or_else(|| "the log".into(), |stream| format!("stream {stream}"));
-            return Err(failed(&format!(
+            return Err(failed(format!(
                 "{what} ends at {}: nothing would come until it is beyond {place}; --current begins at its end",
                 seen.end
             )));
