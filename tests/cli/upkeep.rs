@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::lines::{log, text};
+use super::lines::{ended, log};
 use crate::support::{Store, Umbel};
 
 #[track_caller]
@@ -10,7 +10,7 @@ fn filled(store: Store) -> Umbel {
     let mut umbel = Umbel::new(store);
     umbel.set("USER", "grace");
     umbel.json(&["store", "init"]);
-    assert_eq!(umbel.command_fed(&["events", "import"], &text(&log(70))).code, Some(0));
+    assert_eq!(umbel.command_fed(&["events", "import"], &ended(&log(70))).code, Some(0));
     umbel
 }
 
