@@ -4,7 +4,7 @@ use std::fs;
 
 use serde_json::{Value, json};
 
-use super::lines::{line, log, text};
+use super::lines::{line, log, text, within};
 use crate::support::{Store, Umbel};
 
 /// A claim as a line of an export.
@@ -12,9 +12,14 @@ fn claim(value: &str, owner: &str) -> Value {
     json!({"claim": {"scope": "test.name", "value": value, "owner": owner}})
 }
 
-/// What stands behind so many claims.
-fn end(claims: usize) -> Value {
-    json!({"claims": claims})
+/// How an export of everything begins.
+fn begin() -> Value {
+    json!({"export": {"from": 1}})
+}
+
+/// How one ends, with so many claims.
+fn end(last_position: u64, claims: usize) -> Value {
+    json!({"end": {"last_position": last_position, "claims": claims}})
 }
 
 #[track_caller]
@@ -106,7 +111,7 @@ fn an_export_that_goes_on_has_the_claims_of_now() {
     for store in Store::durable() {
         let umbel = initialised(store);
         let many: Vec<_> = (0..1_500).map(|number| claim(&format!("{number:04}"), "odd")).collect();
-        let lines = [&log(20)[..], &many, &[end(1_500)]].concat();
+        let lines = [&[begin()], &log(20)[..], &many, &[end(20, 1_500)]].concat();
         import(&umbel, &lines);
         let told = &umbel.json(&["events", "export", "log.jsonl"])[0];
         let counts = ["events", "claims", "claims_moved"].map(|key| told[key].as_u64().unwrap());
@@ -114,7 +119,7 @@ fn an_export_that_goes_on_has_the_claims_of_now() {
         let file = umbel.dir().join("log.jsonl");
         let whole = fs::read_to_string(&file).unwrap();
         assert_eq!(parsed(&whole), lines);
-        let events = text(&log(20)).len();
+        let events = text(&[&[begin()], &log(20)[..]].concat()).len();
         for left in [whole.len(), whole.len() - 1, whole.len() - 100, whole.len() / 2, events + 5, events, 7]
         {
             fs::write(&file, &whole[..left]).unwrap();
@@ -123,16 +128,16 @@ fn an_export_that_goes_on_has_the_claims_of_now() {
         }
         let exit = umbel.command_fed(
             &["events", "import", "--into-existing"],
-            &text(&[line(21, "later", 1), claim("0000a", "later"), end(1)]),
+            &text(&[line(21, "later", 1), claim("0000a", "later"), end(21, 1)]),
         );
         assert_eq!(exit.code, Some(0), "{exit:?}");
         umbel.json(&["events", "export", "log.jsonl"]);
         let mut more = many.clone();
         more.insert(1, claim("0000a", "later"));
-        more.push(end(1_501));
+        more.push(end(21, 1_501));
         let lines = parsed(&fs::read_to_string(&file).unwrap());
-        assert_eq!(lines[20]["stream"], "later");
-        assert_eq!(lines[21..], more);
+        assert_eq!(lines[21]["stream"], "later");
+        assert_eq!(lines[22..], more);
     }
 }
 
@@ -141,17 +146,18 @@ fn an_export_that_goes_on_has_the_claims_of_now() {
 fn a_part_of_a_log_has_no_claims() {
     let umbel = initialised(Store::Sqlite);
     let process = json!({"claim": {"scope": "$process_managers", "value": "shop.shipping/1", "owner": "x"}});
-    import(&umbel, &[line(1, "a-1", 1), claim("ada", "a-1"), process, end(2)]);
+    import(&umbel, &[line(1, "a-1", 1), claim("ada", "a-1"), process, end(1, 2)]);
     umbel.json(&["events", "export", "log.jsonl"]);
     let whole = fs::read_to_string(umbel.dir().join("log.jsonl")).unwrap();
-    assert_eq!(parsed(&whole), [line(1, "a-1", 1), claim("ada", "a-1"), end(1)]);
-    for condition in [["--category", "a"], ["--since", "2020-01-31"]] {
+    assert_eq!(parsed(&whole), [begin(), line(1, "a-1", 1), claim("ada", "a-1"), end(1, 1)]);
+    for (condition, file) in [(["--since", "2020-01-31"], "since.jsonl"), (["--category", "a"], "part.jsonl")]
+    {
         let part = umbel.command_output(&[&["events", "export", "-"], &condition[..]].concat());
-        assert_eq!(parsed(&part.stdout), [line(1, "a-1", 1)], "{part:?}");
+        assert_eq!(within(&part.stdout), [line(1, "a-1", 1)], "{part:?}");
         assert!(part.code == Some(0) && part.stderr.contains("without claims"), "{part:?}");
         let refused = umbel.command_output(&[&["events", "export", "log.jsonl"], &condition[..]].concat());
         assert!(refused.code == Some(1) && refused.stderr.contains("export of everything"), "{refused:?}");
-        let told = umbel.command_output(&[&["events", "export", "part.jsonl"], &condition[..]].concat());
+        let told = umbel.command_output(&[&["events", "export", file], &condition[..]].concat());
         assert!(told.stdout.contains("without claims"), "{told:?}");
     }
     assert_eq!(fs::read_to_string(umbel.dir().join("log.jsonl")).unwrap(), whole);
@@ -169,8 +175,8 @@ fn a_part_of_a_log_has_no_claims() {
 fn what_others_hold_is_left_to_them() {
     for store in Store::durable() {
         let umbel = initialised(store);
-        import(&umbel, &[line(901, "b-1", 1), claim("ada", "b-1"), end(1)]);
-        let lines = [line(1, "a-1", 1), claim("ada", "a-1"), claim("eve", "a-1"), end(2)];
+        import(&umbel, &[line(901, "b-1", 1), claim("ada", "b-1"), end(1, 1)]);
+        let lines = [line(1, "a-1", 1), claim("ada", "a-1"), claim("eve", "a-1"), end(1, 2)];
         let foreign = umbel.command_fed(&["events", "import"], &text(&lines));
         assert!(foreign.code == Some(1) && foreign.stderr.contains("--into-existing"), "{foreign:?}");
         let foreign = umbel.command_fed(&["events", "import"], &text(&lines[1..]));
@@ -202,7 +208,7 @@ fn a_killed_import_takes_its_claims_when_it_is_done_again() {
         let umbel = initialised(store);
         fs::write(
             umbel.dir().join("log.jsonl"),
-            text(&[&[line(1, "a-1", 1)][..], &many, &[end(40_000)]].concat()),
+            text(&[&[line(1, "a-1", 1)][..], &many, &[end(1, 40_000)]].concat()),
         )
         .unwrap();
         let some = || umbel.command_output(&["claims", "list", "--limit", "1", "--json"]).stdout;
@@ -219,7 +225,7 @@ fn a_killed_import_takes_its_claims_when_it_is_done_again() {
 #[test]
 fn an_export_that_was_killed_among_its_claims_is_not_taken_for_whole() {
     let many: Vec<_> = (0..40_000).map(|number| claim(&format!("{number:05}"), "a-1")).collect();
-    let lines = [&[line(1, "a-1", 1)][..], &many, &[end(many.len())]].concat();
+    let lines = [&[begin(), line(1, "a-1", 1)][..], &many, &[end(1, many.len())]].concat();
     let umbel = initialised(Store::Sqlite);
     import(&umbel, &lines);
     let file = umbel.dir().join("log.jsonl");
@@ -230,9 +236,9 @@ fn an_export_that_was_killed_among_its_claims_is_not_taken_for_whole() {
     let whole_lines = &killed[..=killed.rfind('\n').unwrap()];
     let other = initialised(Store::Sqlite);
     let exit = other.command_fed(&["events", "import"], whole_lines);
-    assert!(exit.code == Some(1) && exit.stderr.contains("end among the claims"), "{exit:?}");
+    assert!(exit.code == Some(1) && exit.stderr.contains("the lines have no end"), "{exit:?}");
     let held = other.json(&["claims", "list"]).len();
-    assert_eq!(held, whole_lines.lines().count() - 1, "what is there is taken");
+    assert_eq!(held, whole_lines.lines().count() - 2, "what is there is taken");
 
     umbel.json(&["events", "export", "log.jsonl"]);
     let whole = fs::read_to_string(&file).unwrap();

@@ -50,3 +50,17 @@ pub(super) fn log(count: u64) -> Vec<Value> {
 pub(super) fn text(lines: &[Value]) -> String {
     lines.iter().map(|line| format!("{line}\n")).collect()
 }
+
+/// The same of an export that is through.
+pub(super) fn ended(lines: &[Value]) -> String {
+    text(&[lines, &[json!({"end": {}})]].concat())
+}
+
+/// The lines that an export holds between its first and its last one.
+#[track_caller]
+pub(super) fn within(export: &str) -> Vec<Value> {
+    let lines: Vec<Value> = export.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let [begin, within @ .., end] = &lines[..] else { panic!("{export}") };
+    assert!(begin["export"].is_object() && end["end"].is_object(), "{begin} and {end}");
+    within.to_vec()
+}

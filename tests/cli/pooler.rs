@@ -1,8 +1,6 @@
 //! Everything through a pooler in transaction mode.
 
-use serde_json::Value;
-
-use super::lines::{log, text};
+use super::lines::{ended, log, within};
 use crate::support::{Store, Umbel};
 
 /// A store is made, filled, served, looked at, verified and removed, all through the pooler.
@@ -12,7 +10,7 @@ fn all_works_through_a_pooler() {
     umbel.json(&["store", "init"]);
     umbel.json(&["store", "migrate"]);
     let lines = log(1200);
-    let imported = umbel.command_fed(&["events", "import"], &text(&lines));
+    let imported = umbel.command_fed(&["events", "import"], &ended(&lines));
     assert_eq!(imported.code, Some(0), "{imported:?}");
 
     let running = umbel.run();
@@ -23,9 +21,7 @@ fn all_works_through_a_pooler() {
 
     let exported = umbel.command_output(&["events", "export"]);
     assert_eq!(exported.code, Some(0), "{exported:?}");
-    let exported: Vec<Value> =
-        exported.stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-    assert_eq!(exported[..lines.len()], lines);
+    assert_eq!(within(&exported.stdout)[..lines.len()], lines);
     assert_eq!(umbel.json(&["store", "verify"]).len(), 0);
     assert!(umbel.json(&["tenants", "list"]).iter().any(|tenant| tenant["pending"] == 0));
     umbel.json(&["store", "drop", "--yes"]);
@@ -41,7 +37,7 @@ fn a_pooler_that_nobody_named_is_pointed_out() {
     umbel.json(&["store", "init"]);
     umbel.set("UMBEL__STORE__URL", own.url());
     umbel.set("UMBEL__STORE__POOLER", "false");
-    let exit = umbel.command_fed(&["events", "import"], &text(&log(3)));
+    let exit = umbel.command_fed(&["events", "import"], &ended(&log(3)));
     assert_ne!(exit.code, Some(0), "{exit:?}");
     assert!(exit.stderr.contains("set store.pooler = true"), "{exit:?}");
 }

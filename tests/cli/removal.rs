@@ -5,7 +5,7 @@ use tokio::runtime::Builder;
 use umbel_core::EventId;
 use umbel_persistence::{StoreSettings, open_existing};
 
-use super::lines::{line, text};
+use super::lines::{ended, line};
 use crate::support::{Running, Store, Umbel, eventually};
 
 /// Events of the stream that goes: each is a transaction of its own here.
@@ -48,7 +48,7 @@ fn filled(store: Store) -> Umbel {
     let long = (1..=LONG).map(|number| line(number, "long", number));
     let kept = (1..=LONG / 10).map(|number| line(LONG + number, "kept", number));
     let lines: Vec<Value> = long.chain(kept).collect();
-    assert_eq!(umbel.command_fed(&["events", "import"], &text(&lines)).code, Some(0));
+    assert_eq!(umbel.command_fed(&["events", "import"], &ended(&lines)).code, Some(0));
     umbel
 }
 
@@ -60,7 +60,7 @@ fn is_through(umbel: &Umbel) {
     assert_eq!(umbel.json(&["store", "verify"]).len(), 0);
     assert_eq!(umbel.events().len() as u64, LONG / 10 + 1);
     let anew = line(2 * LONG, "long", 1);
-    assert_eq!(umbel.command_fed(&["events", "import", "--into-existing"], &text(&[anew])).code, Some(0));
+    assert_eq!(umbel.command_fed(&["events", "import", "--into-existing"], &ended(&[anew])).code, Some(0));
 }
 
 /// LD-07: given kill -9 between two steps of a removal, twice, then all that is there is understood, and the next call ends it.
@@ -136,7 +136,7 @@ fn a_stream_is_said_to_begin_where_it_does() {
         let umbel = Umbel::new(store);
         umbel.json(&["store", "init"]);
         let lines: Vec<Value> = (1..=5).map(|number| line(number, "cart-20", number)).collect();
-        assert_eq!(umbel.command_fed(&["events", "import"], &text(&lines)).code, Some(0));
+        assert_eq!(umbel.command_fed(&["events", "import"], &ended(&lines)).code, Some(0));
         let truncate = |before: &str, more: &[&str]| {
             umbel.command_output(&[&["streams", "truncate", "cart-20", "--before", before], more].concat())
         };

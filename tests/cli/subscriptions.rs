@@ -11,7 +11,7 @@ use umbel_core::{
 };
 use uuid::Uuid;
 
-use super::lines::{log, text};
+use super::lines::{ended, log};
 use crate::support::{Store, Umbel, with_store};
 
 /// A store with 70 events and the subscription `mail.welcome`: at position 60, with an owner, and six dead letters, of which the first of
@@ -20,7 +20,7 @@ use crate::support::{Store, Umbel, with_store};
 pub(super) fn filled(store: Store) -> Umbel {
     let umbel = Umbel::new(store);
     umbel.json(&["store", "init"]);
-    assert_eq!(umbel.command_fed(&["events", "import"], &text(&log(70))).code, Some(0));
+    assert_eq!(umbel.command_fed(&["events", "import"], &ended(&log(70))).code, Some(0));
     let events = umbel.events();
     let ids: Vec<EventId> =
         events.iter().map(|event| EventId(event["id"].as_str().unwrap().parse().unwrap())).collect();

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use super::lines::{line, text};
+use super::lines::{ended, line};
 use crate::support::{Store, Umbel};
 
 /// OP-04: what one tenant holds no other sees, and one goes without the others.
@@ -32,7 +32,7 @@ fn tenants_share_nothing() {
         } else {
             format!("store.url=sqlite:{}", umbel.dir().join(&names[0]).with_extension("db").display())
         };
-        let imported = umbel.command_fed(&["events", "import", "--set", &one], &text(&[line(1, "a-1", 1)]));
+        let imported = umbel.command_fed(&["events", "import", "--set", &one], &ended(&[line(1, "a-1", 1)]));
         assert_eq!(imported.code, Some(0), "{imported:?}");
         assert_eq!(umbel.json(&["events", "tail", "--set", &one]).len(), 1);
         assert_eq!(

@@ -4,7 +4,7 @@ use std::fs;
 
 use serde_json::Value;
 
-use super::lines::{line, log, text};
+use super::lines::{ended, line, log, text, within};
 use crate::support::{Store, Umbel};
 
 /// A store with these events, and the text that `export` writes of it.
@@ -12,7 +12,7 @@ use crate::support::{Store, Umbel};
 fn filled(store: Store, lines: &[Value]) -> Umbel {
     let umbel = Umbel::new(store);
     umbel.json(&["store", "init"]);
-    let exit = umbel.command_fed(&["events", "import"], &text(lines));
+    let exit = umbel.command_fed(&["events", "import"], &ended(lines));
     assert_eq!(exit.code, Some(0), "{exit:?}");
     umbel
 }
@@ -21,7 +21,7 @@ fn filled(store: Store, lines: &[Value]) -> Umbel {
 fn exported(umbel: &Umbel) -> Vec<Value> {
     let exit = umbel.command_output(&["events", "export"]);
     assert_eq!(exit.code, Some(0), "{exit:?}");
-    exit.stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    within(&exit.stdout)
 }
 
 /// What was exported and imported is the same log: ids, versions, order, times, data, metadata. Doing it again adds nothing.
@@ -33,7 +33,7 @@ fn a_log_moves_from_store_to_store() {
         assert_eq!(exported(&umbel), lines);
         let status = &umbel.json(&["store", "status"])[0];
         assert_eq!((&status["head"], &status["streams"]), (&1500.into(), &3.into()));
-        fs::write(umbel.dir().join("log.jsonl"), text(&lines)).unwrap();
+        fs::write(umbel.dir().join("log.jsonl"), ended(&lines)).unwrap();
         let again = &umbel.json(&["events", "import", "log.jsonl"])[0];
         assert_eq!((&again["imported"], &again["skipped"]), (&0.into(), &1500.into()), "{again}");
         let tagged = umbel.json(&["events", "tail", "--tag", "fifth:1", "--tag", "third:1"]);
@@ -55,7 +55,7 @@ fn an_interrupted_import_goes_on() {
         let exit = umbel.command_fed(&["events", "import"], &torn);
         assert_eq!(exit.code, Some(1), "{exit:?}");
         assert!(exit.stderr.contains(&format!("line {}", whole + 1)), "{exit:?}");
-        let rest = umbel.command_fed(&["events", "import", "--json"], &text(&lines));
+        let rest = umbel.command_fed(&["events", "import", "--json"], &ended(&lines));
         let counts: Value = serde_json::from_str(&rest.stdout).unwrap();
         assert_eq!(
             (&counts["imported"], &counts["skipped"]),
@@ -72,7 +72,7 @@ fn an_interrupted_import_goes_on() {
 fn each_event_is_counted_by_whom_it_was_appended() {
     // One stream, and a length that makes the second half's batches begin elsewhere.
     let lines: Vec<_> = (1..=1_501).map(|number| line(number, "one", number)).collect();
-    let twice = text(&[&lines[..], &lines].concat());
+    let twice = ended(&[&lines[..], &lines].concat());
     for store in Store::durable() {
         let umbel = Umbel::new(store);
         umbel.json(&["store", "init"]);
@@ -85,7 +85,7 @@ fn each_event_is_counted_by_whom_it_was_appended() {
     for store in Store::durable() {
         let umbel = Umbel::new(store);
         umbel.json(&["store", "init"]);
-        fs::write(umbel.dir().join("log.jsonl"), text(&lines)).unwrap();
+        fs::write(umbel.dir().join("log.jsonl"), ended(&lines)).unwrap();
         let exits = umbel.commands_at_once(&[&["events", "import", "log.jsonl", "--json"][..]; 3]);
         let counts = exits.iter().map(|exit| {
             let counts: Value = serde_json::from_str(&exit.stdout).unwrap_or_else(|_| panic!("{exit:?}"));
@@ -103,22 +103,22 @@ fn each_event_is_counted_by_whom_it_was_appended() {
 fn what_does_not_fit_is_named_by_its_line() {
     let umbel = filled(Store::Sqlite, &[line(901, "cart-1", 1)]);
     let conflict = [line(1, "cart-2", 1), line(2, "cart-2", 2), line(3, "cart-1", 1), line(4, "cart-1", 2)];
-    let foreign = umbel.command_fed(&["events", "import"], &text(&conflict));
+    let foreign = umbel.command_fed(&["events", "import"], &ended(&conflict));
     assert!(foreign.code == Some(1) && foreign.stderr.contains("--into-existing"), "{foreign:?}");
     assert_eq!(umbel.events().len(), 1, "two logs become one only if that is meant");
-    let exit = umbel.command_fed(&["events", "import", "--into-existing"], &text(&conflict));
+    let exit = umbel.command_fed(&["events", "import", "--into-existing"], &ended(&conflict));
     assert_eq!(exit.code, Some(1), "{exit:?}");
     for part in ["line 3", "cart-1", "version 1"] {
         assert!(exit.stderr.contains(part), "{part} in {exit:?}");
     }
     assert_eq!(umbel.json(&["events", "tail", "--category", "cart"]).len(), 3);
 
-    let exit = umbel.command_fed(&["events", "import"], &text(&[line(901, "cart-9", 1)]));
+    let exit = umbel.command_fed(&["events", "import"], &ended(&[line(901, "cart-9", 1)]));
     assert_eq!(exit.code, Some(1), "the event is in the log, elsewhere: {exit:?}");
     assert!(exit.stderr.contains("line 1") && exit.stderr.contains("cart-1"), "{exit:?}");
     let exit = umbel.command_fed(&["events", "import"], "no event\n");
     assert!(exit.code == Some(1) && exit.stderr.contains("line 1"), "{exit:?}");
-    let exit = umbel.command_fed(&["events", "import"], &text(&[line(5, "cart-5", 0)]));
+    let exit = umbel.command_fed(&["events", "import"], &ended(&[line(5, "cart-5", 0)]));
     assert!(exit.code == Some(1) && exit.stderr.contains("line 1: its version is 0"), "{exit:?}");
     let exit = umbel.command_output(&["events", "import", "."]);
     assert!(exit.code == Some(1) && exit.stderr.contains("is a directory"), "{exit:?}");
@@ -138,20 +138,109 @@ fn an_interrupted_export_goes_on() {
         fs::read(&file).unwrap()
     };
     let whole = export();
-    assert_eq!(whole.iter().filter(|byte| **byte == b'\n').count(), 300);
+    assert_eq!(within(str::from_utf8(&whole).unwrap()), lines);
     assert!(export() == whole, "nothing is new");
     for left in [0, 7, whole.len() / 2, whole.len() - 1] {
         fs::write(&file, &whole[..left]).unwrap();
         assert!(export() == whole, "torn after {left} bytes");
     }
-    let more = umbel.command_fed(&["events", "import", "--into-existing"], &text(&[line(301, "later", 1)]));
+    let more = umbel.command_fed(&["events", "import", "--into-existing"], &ended(&[line(301, "later", 1)]));
     assert_eq!(more.code, Some(0), "{more:?}");
-    assert!(export().starts_with(&whole) && export().len() > whole.len());
+    let last = whole.iter().rposition(|byte| *byte == b'{').unwrap();
+    let events = &whole[..whole[..last].iter().rposition(|byte| *byte == b'\n').unwrap()];
+    assert!(export().starts_with(events) && export().len() > whole.len());
 
     fs::write(&file, "something else\n").unwrap();
     let exit = umbel.command_output(&["events", "export", "log.jsonl"]);
     assert_eq!(exit.code, Some(1), "{exit:?}");
     assert_eq!(fs::read_to_string(&file).unwrap(), "something else\n");
+}
+
+/// OP-15: lines without an end, as those of an export that was killed between two of them or of an older program, are imported, but not taken
+/// for whole; the same export goes on, and then they are.
+#[test]
+fn an_export_without_an_end_is_not_taken_for_whole() {
+    let lines = log(300);
+    let umbel = filled(Store::Sqlite, &lines);
+    for conditions in [&[][..], &["--category", "even"]] {
+        let export = || umbel.json(&[&["events", "export", "log.jsonl"], conditions].concat());
+        export();
+        let file = umbel.dir().join("log.jsonl");
+        let whole = fs::read_to_string(&file).unwrap();
+        let events = within(&whole);
+        let begin = whole.lines().next().unwrap();
+        let cut_off: String = whole.split_inclusive('\n').take(41).collect();
+        for (cut_off, imported) in [(&cut_off, 40), (&text(&events[..30]), 30), (&format!("{begin}\n"), 0)] {
+            let other = Umbel::new(Store::Sqlite);
+            other.json(&["store", "init"]);
+            let exit = other.command_fed(&["events", "import", "--json"], cut_off);
+            assert!(exit.code == Some(1) && exit.stderr.contains("the lines have no end"), "{exit:?}");
+            let counts: Value = serde_json::from_str(&exit.stdout).unwrap();
+            assert_eq!((&counts["imported"], &counts["cut_off"]), (&imported.into(), &true.into()));
+            let exit = other.command_fed(&["events", "import", "--json"], &whole);
+            let counts: Value = serde_json::from_str(&exit.stdout).unwrap();
+            assert_eq!((exit.code, &counts["cut_off"]), (Some(0), &false.into()), "{exit:?}");
+            assert_eq!(other.events().len(), events.len());
+        }
+        fs::write(&file, &cut_off).unwrap();
+        export();
+        assert!(fs::read_to_string(&file).unwrap() == whole);
+        fs::remove_file(&file).unwrap();
+    }
+}
+
+/// OP-15: a file is continued under its own conditions, in whatever order they are given, and not under others, which would leave holes.
+#[test]
+fn an_export_goes_on_under_its_own_conditions_only() {
+    let umbel = filled(Store::Sqlite, &log(30));
+    let file = umbel.dir().join("log.jsonl");
+    let export = |conditions: &str| {
+        let line = format!("events export log.jsonl {conditions}");
+        umbel.command_output(&line.split_whitespace().collect::<Vec<_>>())
+    };
+    let conditions = [
+        ("", "everything"),
+        ("--from 3", "--from 3"),
+        ("--category even,odd", "--from 1 --category even --category odd"),
+        ("--category even", "--from 1 --category even"),
+        ("--type test.odd --until 2027-01-31", "--from 1 --type test.odd --until 2027-01-31T00:00:00"),
+        ("--tag third:1 --tag fifth:1", "--from 1 --tag fifth:1 --tag third:1"),
+    ];
+    for (own, told) in conditions {
+        assert_eq!(export(own).code, Some(0));
+        let whole = fs::read_to_string(&file).unwrap();
+        let killed = &whole[..whole.rfind("{\"end\"").unwrap()];
+        for content in [&whole, killed] {
+            for (other, _) in conditions.iter().filter(|(other, _)| *other != own) {
+                fs::write(&file, content).unwrap();
+                let refused = export(other);
+                assert_eq!(refused.code, Some(1), "{own} and {other}: {refused:?}");
+                assert!(refused.stderr.contains(&format!("is an export of {told}")), "{refused:?}");
+                assert_eq!(fs::read_to_string(&file).unwrap(), content, "left as it is");
+            }
+            assert_eq!(export(own).code, Some(0));
+            assert_eq!(fs::read_to_string(&file).unwrap(), whole);
+        }
+        fs::remove_file(&file).unwrap();
+    }
+    for (one, same) in [("--category odd,even", "--category even --category odd,odd"), ("--from 1", "")] {
+        assert_eq!([export(one).code, export(same).code], [Some(0); 2]);
+        fs::remove_file(&file).unwrap();
+    }
+    fs::write(&file, text(&log(3))).unwrap();
+    let before = export("");
+    assert!(
+        before.code == Some(1) && before.stderr.contains("does not say what it is an export of"),
+        "{before:?}"
+    );
+}
+
+/// OP-15: an export whose reader is gone before the end has failed.
+#[test]
+fn an_export_that_nobody_reads_to_its_end_fails() {
+    let umbel = filled(Store::Sqlite, &log(3_000));
+    let exit = umbel.command_unread(&["events", "export", "-"]);
+    assert!(exit.code == Some(1) && exit.stderr.contains("the export is not whole"), "{exit:?}");
 }
 
 /// The file of another store is not continued, however many events it has: positions of one log mean nothing in another.
@@ -160,10 +249,11 @@ fn the_export_of_another_store_is_not_continued() {
     let (umbel, other) = (filled(Store::Sqlite, &log(100)), Umbel::new(Store::Sqlite));
     other.json(&["store", "init"]);
     let lines: Vec<_> = (0..300).map(|number| line(5_000 + number, "else", number + 1)).collect();
-    assert_eq!(other.command_fed(&["events", "import"], &text(&lines)).code, Some(0));
+    assert_eq!(other.command_fed(&["events", "import"], &ended(&lines)).code, Some(0));
     let file = umbel.dir().join("log.jsonl");
     let foreign = other.command_output(&["events", "export"]).stdout;
-    for content in [&foreign[..], &foreign[..foreign.len() - 9]] {
+    let end = foreign.rfind("{\"end\"").unwrap();
+    for content in [&foreign[..], &foreign[..end], &foreign[..end - 9]] {
         fs::write(&file, content).unwrap();
         let exit = umbel.command_output(&["events", "export", "log.jsonl"]);
         assert_eq!(exit.code, Some(1), "{exit:?}");
@@ -176,7 +266,7 @@ fn the_export_of_another_store_is_not_continued() {
     let told = &umbel.json(&["events", "export", "log.jsonl"])[0];
     assert_eq!(told["events"], 0, "the same store has nothing new");
     let piped = umbel.command_output(&["events", "export", "-", "--json"]);
-    assert_eq!(piped.stdout.lines().count(), 100);
+    assert_eq!(within(&piped.stdout).len(), 100);
     assert!(piped.stderr.contains(r#""events":100"#), "{piped:?}");
     let piped = umbel.command_output(&["events", "export", "/dev/stdout"]);
     assert!(piped.code == Some(1) && piped.stderr.contains("write - for standard output"), "{piped:?}");
@@ -190,7 +280,7 @@ fn records_of_upkeep_do_not_come_along() {
     let umbel = filled(Store::Sqlite, &[line(1, "cart-1", 1), line(2, "cart-2", 1)]);
     umbel.json(&["streams", "truncate", "cart-1", "--before", "2", "--yes"]);
     let export = umbel.command_output(&["events", "export"]).stdout;
-    assert_eq!(export.lines().count(), 3);
+    assert_eq!(within(&export).len(), 3);
     let other = Umbel::new(Store::Sqlite);
     other.json(&["store", "init"]);
     let exit = other.command_fed(&["events", "import", "--json"], &export);
@@ -216,18 +306,19 @@ fn a_stream_with_holes_is_refused_with_what_is_missing() {
         };
         let (refused, taken) = imported(&["--type", "test.even"]);
         assert!(refused.code == Some(1) && taken == 0, "{refused:?}");
-        for part in ["line 1", "a-1", "its versions 1 to 2 are neither", "--category"] {
+        for part in ["line 2", "a-1", "its versions 1 to 2 are neither", "--category"] {
             assert!(refused.stderr.contains(part), "{part} in {refused:?}");
         }
         let (whole, taken) = imported(&["--category", "a"]);
         assert!(whole.code == Some(0) && taken == 3, "{whole:?}");
 
         umbel.json(&["streams", "link", "mixed", lines[3]["id"].as_str().unwrap()]);
-        let more = umbel.command_fed(&["events", "import", "--into-existing"], &text(&[line(5, "mixed", 2)]));
+        let more =
+            umbel.command_fed(&["events", "import", "--into-existing"], &ended(&[line(5, "mixed", 2)]));
         assert_eq!(more.code, Some(0), "{more:?}");
         let (refused, taken) = imported(&[]);
         assert!(refused.code == Some(1) && taken == 3, "what stands before it is there: {refused:?}");
-        for part in ["line 5", "mixed", "its version 1 is neither", "a link"] {
+        for part in ["line 6", "mixed", "its version 1 is neither", "a link"] {
             assert!(refused.stderr.contains(part), "{part} in {refused:?}");
         }
     }

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::lines::{log, personal, text};
+use super::lines::{ended, log, personal};
 use crate::support::{Store, Umbel};
 
 #[track_caller]
@@ -10,7 +10,7 @@ fn filled(store: Store) -> Umbel {
     let mut umbel = Umbel::new(store);
     umbel.set("USER", "grace");
     umbel.json(&["store", "init"]);
-    assert_eq!(umbel.command_fed(&["events", "import"], &text(&log(70))).code, Some(0));
+    assert_eq!(umbel.command_fed(&["events", "import"], &ended(&log(70))).code, Some(0));
     umbel
 }
 
@@ -19,7 +19,7 @@ fn filled(store: Store) -> Umbel {
 fn acts_are_done_and_recorded() {
     for store in Store::durable() {
         let umbel = filled(store);
-        let sealed = text(&[personal(71, "account-1", 1, "account-1")]);
+        let sealed = ended(&[personal(71, "account-1", 1, "account-1")]);
         assert_eq!(umbel.command_fed(&["events", "import", "--into-existing"], &sealed).code, Some(0));
         let versions = |stream: &str| -> Vec<u64> {
             let lines = umbel.json(&["streams", "show", stream]);
@@ -62,7 +62,7 @@ fn acts_are_done_and_recorded() {
 fn who_is_not_known_is_not_forgotten_by_mistake() {
     for store in Store::durable() {
         let umbel = filled(store);
-        let sealed = text(&[personal(71, "account-1", 1, "ada")]);
+        let sealed = ended(&[personal(71, "account-1", 1, "ada")]);
         assert_eq!(umbel.command_fed(&["events", "import", "--into-existing"], &sealed).code, Some(0));
         let forget = |arguments: &[&str]| {
             umbel.command_output(&[&["store", "forget"], arguments, &["--yes"]].concat())

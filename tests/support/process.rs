@@ -2,7 +2,7 @@
 
 use std::{
     fs::File,
-    io::{Read, Write},
+    io::{self, Read, Write},
     net::{SocketAddr, TcpListener},
     path::{Path, PathBuf},
     process::{Child, Command, Output, Stdio},
@@ -142,6 +142,14 @@ impl Umbel {
         child.kill().unwrap();
         child.wait().unwrap();
         seen
+    }
+
+    /// Runs a command whose standard output nobody reads any more.
+    #[track_caller]
+    pub(crate) fn command_unread(&self, arguments: &[&str]) -> Exit {
+        let (reader, writer) = io::pipe().unwrap();
+        drop(reader);
+        self.command(arguments).stdin(Stdio::null()).stdout(writer).output().unwrap().into()
     }
 
     /// The same, with this on its standard input.

@@ -23,10 +23,14 @@ use self::{
     claims::{Listing, Written},
     file::Begun,
 };
-use super::filters::FilterArgs;
+use super::{
+    conditions::Conditions,
+    filters::FilterArgs,
+    lines::{BeginLine, End, EndLine},
+};
 use crate::{
     args::{JsonArg, within},
-    print::{counted, event_line, print_one},
+    print::{counted, event_line, json_line, print_one},
     progress::Progress,
     tool::{Done, PAGE, Stop, Tool, failed, with_store},
 };
@@ -38,11 +42,15 @@ Examples:
   umbel events export log.jsonl --from 1000 --until 2026-01-31
 
 A file that holds the beginning of an export of the same store is continued behind its last whole event; what was torn off is cut \
-away, and so are the claims, which are written anew. Use the same conditions then. Nobody else may export into it meanwhile.
+away, and so are the claims, which are written anew. Other conditions than its own are refused; times such as 7d are moments then, so name \
+the moment. Nobody else may export into it meanwhile.
+
+The first line says what it is an export of, {\"export\":{\"from\":1,\"category\":[\"account\"]}}, and the last one that it is whole, \
+{\"end\":{\"last_position\":…,\"claims\":…}}: up to which position of the log, with how many claims. Where the last one is missing, the \
+export was interrupted. The exit code is 1 when whoever reads standard output stops before that.
 
 Behind the events of the whole log stand the claims, such as unique names, one a line: \
-{\"claim\":{\"scope\":…,\"value\":…,\"owner\":…}}, and then their end, {\"claims\":…} with their number: where it is missing, the export was \
-interrupted among them. Those of processes are not among them. With conditions, or from another position than \
+{\"claim\":{\"scope\":…,\"value\":…,\"owner\":…}}. Those of processes are not among them. With conditions, or from another position than \
 1, there are none: an import of that leaves free what is taken here. Others may go on appending: the claims are those that were held as \
 of the last event that was written. Where they change faster than they can be listed, some may be of a moment before or behind it; how \
 many is told then, and the same again, at a quieter time, writes them anew.
@@ -85,14 +93,15 @@ const WITHOUT_CLAIMS: &str = "without claims: only an export of everything has t
 
 /// The summary of an export to standard output goes to standard error, and only if it is asked for, or if something is to be known.
 pub(super) fn export(options: &LoadOptions, args: &ExportArgs) -> Result<(), Failed> {
-    let (file, selector) = (args.file.as_path(), args.filters.selector());
-    let (is_whole, mut from) = (args.from == 1 && selector.is_all(), Position::new(args.from));
+    let (file, conditions) = (args.file.as_path(), args.filters.conditions(args.from));
+    let mut from = Position::new(args.from);
     with_store(options, async |tool| {
         if file == Path::new("-") {
             let place = Path::new("standard output");
-            let mut export = Export { tool, selector, out: BufWriter::new(stdout()), place };
-            let (events, claims) = export.all(from, is_whole).await?;
-            let exported = Exported::of(file, events, claims);
+            let mut export = Export::new(tool, args, BufWriter::new(stdout()), place);
+            export.begin(conditions.clone())?;
+            let claims = export.all(from, conditions.are_none()).await?;
+            let (events, exported) = (export.events, Exported::of(file, export.events, claims));
             if args.json.json {
                 eprintln!("{}", serde_json::to_string(&exported).unwrap_or_default());
             } else if events == 0 && claims.is_none_or(|written| written.claims == 0) {
@@ -103,9 +112,10 @@ pub(super) fn export(options: &LoadOptions, args: &ExportArgs) -> Result<(), Fai
             return Ok(());
         }
         let begun = Begun::open(file).or_exit(ExitStatus::Failure)?;
-        if begun.has_claims() && !is_whole {
+        let is_new = begun.conditions().is_none();
+        if let Some(of) = begun.conditions().filter(|of| **of != conditions) {
             return Err(failed(format!(
-                "{} is an export of everything; name another file for a part",
+                "{} is an export of {of}, and this one would be of {conditions}; name another file for that",
                 file.display()
             )));
         }
@@ -114,11 +124,14 @@ pub(super) fn export(options: &LoadOptions, args: &ExportArgs) -> Result<(), Fai
             from = from.max(last.position.next());
         }
         let out = BufWriter::new(begun.cut().or_exit(ExitStatus::Failure)?);
-        let mut export = Export { tool, selector, out, place: file };
-        let (events, claims) = export.all(from, is_whole).await?;
+        let mut export = Export::new(tool, args, out, file);
+        if is_new {
+            export.begin(conditions.clone())?;
+        }
+        let claims = export.all(from, conditions.are_none()).await?;
         let synced = export.out.get_ref().sync_all().with_context(|| format!("writing {}", file.display()));
         synced.or_exit(ExitStatus::Failure)?;
-        let exported = Exported::of(file, events, claims);
+        let exported = Exported::of(file, export.events, claims);
         Ok(print_one(args.json.json, &exported, &exported.words())?)
     })
 }
@@ -173,18 +186,33 @@ struct Export<'a, W> {
     out: W,
     /// In words.
     place: &'a Path,
+    /// How many were written.
+    events: u64,
+    /// The last position of the log that was looked at.
+    last: Position,
 }
 
-impl<W: Write> Export<'_, W> {
-    /// The events from a position on, and of a whole log the claims.
-    async fn all(&mut self, mut from: Position, is_whole: bool) -> Done<(u64, Option<Written>)> {
-        let mut events = self.events(&mut from).await?;
+impl<'a, W: Write> Export<'a, W> {
+    fn new(tool: &'a Tool, args: &ExportArgs, out: W, place: &'a Path) -> Self {
+        Self { tool, selector: args.filters.selector(), out, place, events: 0, last: Position::default() }
+    }
+
+    /// The first line: a file that has it is continued under the same conditions only.
+    fn begin(&mut self, export: Conditions) -> Done {
+        self.line(&BeginLine { export })
+    }
+
+    /// The events from a position on, of a whole log the claims, and the end: whoever writes through a buffer stops between two lines when
+    /// he is killed, and what is cut off there does not show.
+    async fn all(&mut self, mut from: Position, is_whole: bool) -> Done<Option<Written>> {
+        let mut progress = Progress::of("events");
+        self.events(&mut from, &mut progress).await?;
         let mut claims = None;
         if is_whole {
             let (mut before, mut tries) = (Listing::of_now(self.tool).await?, TRIES);
             let now = loop {
                 // Between two lists: what is held at the last of these is what both have.
-                events += self.events(&mut from).await?;
+                self.events(&mut from, &mut progress).await?;
                 let now = Listing::of_now(self.tool).await?;
                 tries -= 1;
                 if now.is(&before) || tries == 0 {
@@ -195,13 +223,21 @@ impl<W: Write> Export<'_, W> {
             let written = before.write_with(now, &mut self.out);
             claims = Some(written.map_err(|error| not_written(error, self.place))?);
         }
+        self.line(&EndLine {
+            end: End { last_position: self.last, claims: claims.map(|written| written.claims) },
+        })?;
         self.out.flush().map_err(|error| not_written(error, self.place))?;
-        Ok((events, claims))
+        Ok(claims)
     }
 
-    /// Writes what there is when it begins, from a position on, which then is behind it; how many events that was.
-    async fn events(&mut self, from: &mut Position) -> Done<u64> {
-        let (mut end, mut written, mut progress) = (None, 0, Progress::of("events"));
+    fn line(&mut self, line: &impl Serialize) -> Done {
+        let written = json_line(line).and_then(|line| self.out.write_all(&line));
+        written.map_err(|error| not_written(error, self.place))
+    }
+
+    /// Writes what there is when it begins, from a position on, which then is behind it.
+    async fn events(&mut self, from: &mut Position, progress: &mut Progress) -> Done {
+        let mut end = None;
         loop {
             let request = ReadAll {
                 from: Some(*from),
@@ -212,6 +248,7 @@ impl<W: Write> Export<'_, W> {
             let page = self.tool.store().read_all(request).await?;
             // What is appended meanwhile would keep an export from ever ending.
             let end = *end.get_or_insert(page.head);
+            self.last = end;
             for event in page.events.iter().take_while(|event| event.position <= end) {
                 let line = match event_line(event) {
                     Ok(line) => line,
@@ -222,18 +259,25 @@ impl<W: Write> Export<'_, W> {
                     }
                 };
                 self.out.write_all(&line).map_err(|error| not_written(error, self.place))?;
-                written += 1;
+                self.events += 1;
             }
             *from = (*from).max(page.scanned_to.min(end).next());
-            progress.at(written, Some((page.scanned_to.get(), end.get())));
+            progress.at(self.events, Some((page.scanned_to.get(), end.get())));
             if *from > end {
-                return Ok(written);
+                return Ok(());
             }
         }
     }
 }
 
+/// Whoever reads an export and stops before its end has no whole one, which is a failure here.
 fn not_written(error: io::Error, place: &Path) -> Stop {
+    if error.kind() == io::ErrorKind::BrokenPipe {
+        return failed(format!(
+            "{}: whoever reads it stopped before its end, so the export is not whole",
+            writing(place)
+        ));
+    }
     Stop::from(error).while_at(|| writing(place))
 }
 

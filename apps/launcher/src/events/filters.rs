@@ -1,9 +1,12 @@
 //! Which events are wanted.
 
+use std::collections::BTreeSet;
+
 use clap::Args;
 use umbel_core::{Tag, TagQuery, Timestamp, store::Selector};
 use uuid::Uuid;
 
+use super::conditions::Conditions;
 use crate::args::{event_name, time};
 
 /// Conditions that must all hold; the database selects.
@@ -33,6 +36,20 @@ pub(crate) struct FilterArgs {
 }
 
 impl FilterArgs {
+    /// The same for the first line of an export that begins at this position.
+    pub(super) fn conditions(&self, from: u64) -> Conditions {
+        Conditions {
+            from,
+            names: sorted(&self.names),
+            categories: sorted(&self.categories),
+            tags: sorted(&self.tags),
+            correlation: self.correlation,
+            causation: self.causation,
+            since: self.since,
+            until: self.until,
+        }
+    }
+
     pub(crate) fn selector(&self) -> Selector {
         let some = |texts: &[String]| (!texts.is_empty()).then(|| texts.iter().cloned().collect());
         Selector {
@@ -45,4 +62,9 @@ impl FilterArgs {
             recorded_until: self.until,
         }
     }
+}
+
+/// In one order, each once: in which they were given says nothing.
+fn sorted<T: Clone + Ord>(given: &[T]) -> Vec<T> {
+    given.iter().cloned().collect::<BTreeSet<_>>().into_iter().collect()
 }

@@ -51,8 +51,11 @@ Several imports may run at once; each tells what it has appended itself. A log t
 --into-existing says that this is meant.
 
 The claims behind the events, such as unique names, are taken by the same owners. One that another owner holds here is left to him and \
-named, all the others are taken, and the exit code is 1; so it is when the lines end among the claims. A claim that was given up there since an earlier import stays taken here. An \
+named, all the others are taken, and the exit code is 1. A claim that was given up there since an earlier import stays taken here. An \
 export of a part of a log has no claims, nor have those of older programs: then what is taken there is free here.
+
+Where the last line of an export is missing, because it was interrupted or is of an older program, all that there is is imported, and the \
+exit code is 1.
 
 Only events and claims come along. Read models are projected from events when the umbrella runs; commands that \
 were carried out, links, deletions, the states of processes and the records of upkeep ($audit) do not. Positions are those of the new \
@@ -84,7 +87,13 @@ pub(super) fn import(options: &LoadOptions, args: &ImportArgs) -> Result<(), Fai
         let (input, size) = input(&args.file).or_exit(ExitStatus::Failure)?;
         let head = tool.store().status().await?.head.get();
         let (looking, others) = (head > 0, if args.into_existing { 0 } else { head });
-        let mut import = Import { tool, patience: args.patience, others, looking, counts: Counts::default() };
+        let mut import = Import {
+            tool,
+            patience: args.patience,
+            others,
+            looking,
+            counts: Counts { cut_off: true, ..Counts::default() },
+        };
         import.all(Lines::new(input, line_max_bytes), size).await?;
         print_one(args.json.json, &import.counts, &import.counts.words())?;
         import.counts.left().map_or(Ok(()), |left| Err(failed(left)))
@@ -123,9 +132,9 @@ impl Import<'_> {
             let reading = tokio::task::spawn_blocking(move || (Batch::read(&mut input), input));
             let (batch, rest) = reading.await.map_err(|error| anyhow!(error)).or_exit(ExitStatus::Failure)?;
             input = rest;
-            let Batch { lines, claims, claims_end, audit_records, wrong, end } = batch;
+            let Batch { lines, claims, has_end, audit_records, wrong, end } = batch;
             self.counts.audit_records += audit_records;
-            self.counts.claims_cut_off = claims_end.map_or(self.counts.claims_cut_off, |end| !end);
+            self.counts.cut_off = has_end.map_or(self.counts.cut_off, |has_end| !has_end);
             self.batch(lines).await?;
             self.claims(&claims, &mut progress).await?;
             if let Some((line, what)) = wrong {

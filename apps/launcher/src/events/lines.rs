@@ -5,45 +5,74 @@ use std::{
     io::{self, BufRead, BufReader, Read, Seek, SeekFrom},
 };
 
-use serde::{Deserialize, Serialize};
-use umbel_core::store::Claim;
+use serde::{Deserialize, Serialize, de::IgnoredAny};
+use umbel_core::{Position, store::Claim};
 
-/// How lines about claims begin, and no event's.
-const TAIL: &[u8] = b"{\"claim";
-/// How the last of them begins.
-const END: &[u8] = b"{\"claims\"";
+use super::conditions::Conditions;
+
+/// How the first line begins.
+pub(super) const BEGIN: &[u8] = b"{\"export\"";
+/// How a claim begins.
+const CLAIM: &[u8] = b"{\"claim\"";
+/// How the last line begins.
+const END: &[u8] = b"{\"end\"";
+/// How it began before, behind claims only.
+const END_BEFORE: &[u8] = b"{\"claims\"";
+
+/// Bytes of the first line at most: what a command can be given as conditions.
+const FIRST_MAX_BYTES: u64 = 4 << 20;
 
 /// How much of a file is looked at in one step when its end is looked for.
 const STEP_BYTES: u64 = 64 << 10;
 
-/// A claim as a line of an export. Lines about claims stand behind all events.
+/// The first line.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct BeginLine {
+    /// What it is an export of.
+    pub(super) export: Conditions,
+}
+
+/// A claim as a line of an export. Claims stand behind all events.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct ClaimLine {
     pub(super) claim: Claim,
 }
 
-/// The line behind all claims: an export that was interrupted has none.
-#[derive(Debug, Serialize, Deserialize)]
-pub(super) struct ClaimsEnd {
-    /// How many they are.
-    pub(super) claims: u64,
+/// The last line: an export that was interrupted has none.
+#[derive(Debug, Serialize)]
+pub(super) struct EndLine {
+    pub(super) end: End,
 }
 
-/// A line about claims.
+/// How far an export came.
+#[derive(Debug, Serialize)]
+pub(super) struct End {
+    /// The last of the log that was looked at.
+    pub(super) last_position: Position,
+    /// How many claims there are; `None` for a part of the log.
+    pub(super) claims: Option<u64>,
+}
+
+/// A line that is no event's.
 #[derive(Debug)]
-pub(super) enum Tail {
+pub(super) enum Beside {
+    Begin,
     Claim(Claim),
     End,
 }
 
-impl Tail {
-    /// What it says; `None` of any other line.
+impl Beside {
+    /// What it says; `None` of an event's. Of the first and the last one it is enough that they are there.
     pub(super) fn read(line: &[u8]) -> Option<serde_json::Result<Self>> {
-        if line.starts_with(END) {
-            return Some(serde_json::from_slice::<ClaimsEnd>(line).map(|_| Self::End));
+        let is = |beside: Self| serde_json::from_slice::<IgnoredAny>(line).map(|_| beside);
+        if line.starts_with(BEGIN) {
+            Some(is(Self::Begin))
+        } else if line.starts_with(END) || line.starts_with(END_BEFORE) {
+            Some(is(Self::End))
+        } else {
+            let claim = || serde_json::from_slice::<ClaimLine>(line).map(|line| Self::Claim(line.claim));
+            line.starts_with(CLAIM).then(claim)
         }
-        let claim = || serde_json::from_slice::<ClaimLine>(line).map(|line| Self::Claim(line.claim));
-        line.starts_with(TAIL).then(claim)
     }
 }
 
@@ -87,6 +116,14 @@ impl<R: BufRead> Lines<R> {
     }
 }
 
+/// The first line of a file, without its end; `None` when it has none, or is longer than any of ours.
+pub(super) fn first_whole_line(file: &mut File) -> io::Result<Option<Vec<u8>>> {
+    let mut line = Vec::new();
+    file.seek(SeekFrom::Start(0))?;
+    BufReader::new(file.take(FIRST_MAX_BYTES)).read_until(b'\n', &mut line)?;
+    Ok(line.pop_if(|byte| *byte == b'\n').map(|_| line))
+}
+
 /// The last line of a file that has an end, without it, and where that end is; `None` when there is no such line.
 /// What follows it was torn off.
 pub(super) fn last_whole_line(file: &mut File) -> io::Result<Option<(Vec<u8>, u64)>> {
@@ -104,9 +141,9 @@ pub(super) fn last_whole_line_before(file: &mut File, end: u64) -> io::Result<Op
     Ok(Some((line, end + 1)))
 }
 
-/// Where the lines about claims begin that stand before this place, which is a line's end; that place if there are none. They may be many,
+/// Where the claims and the end begin that stand before this place, which is a line's end; that place if there are none. They may be many,
 /// so they are not gone through: behind the first of them there is nothing else.
-pub(super) fn claims_begin(file: &mut File, end: u64) -> io::Result<u64> {
+pub(super) fn tail_begin(file: &mut File, end: u64) -> io::Result<u64> {
     let (mut low, mut high) = (0, end);
     while low < high {
         let middle = low + (high - low) / 2;
@@ -131,8 +168,8 @@ fn line_from(file: &mut File, at: u64) -> io::Result<u64> {
 fn is_tail_at(file: &mut File, at: u64) -> io::Result<bool> {
     let mut begin = Vec::new();
     file.seek(SeekFrom::Start(at))?;
-    file.by_ref().take(u64::try_from(TAIL.len()).unwrap_or_default()).read_to_end(&mut begin)?;
-    Ok(begin == TAIL)
+    file.by_ref().take(u64::try_from(CLAIM.len()).unwrap_or_default()).read_to_end(&mut begin)?;
+    Ok([CLAIM, END].iter().any(|tail| begin.starts_with(tail)))
 }
 
 /// Where the last line's end before a place is.
@@ -181,12 +218,19 @@ mod tests {
         let claim = |length: usize| format!("{{\"claim\":{}}}\n", "1".repeat(length));
         for lengths in [&[][..], &[1], &[1, 2, 3], &[100_000, 1], &[1, 100_000], &[7; 50]] {
             let events: String = lengths.iter().map(|length| event(*length)).collect();
-            for lengths in [&[][..], &[1], &[9, 1, 1], &[20_000, 3], &[5; 70]] {
-                let claims: String = lengths.iter().map(|length| claim(*length)).collect();
+            for (lengths, end) in [
+                (&[][..], ""),
+                (&[], "{\"end\":{}}\n"),
+                (&[1], ""),
+                (&[9, 1, 1], "{\"end\":{}}\n"),
+                (&[20_000, 3], ""),
+                (&[5; 70], ""),
+            ] {
+                let claims = lengths.iter().map(|length| claim(*length)).collect::<String>() + end;
                 let mut file = tempfile::tempfile().unwrap();
                 write!(file, "{events}{claims}{{\"torn").unwrap();
                 let (begin, end) = (events.len() as u64, (events.len() + claims.len()) as u64);
-                assert_eq!(claims_begin(&mut file, end).unwrap(), begin, "{} and {claims}", events.len());
+                assert_eq!(tail_begin(&mut file, end).unwrap(), begin, "{} and {claims}", events.len());
                 let last = last_whole_line_before(&mut file, begin).unwrap();
                 assert_eq!(last.map(|(_, end)| end), (begin > 0).then_some(begin));
             }

@@ -1,5 +1,6 @@
 //! `umbel events`: the log, looked at, written out and taken in.
 
+mod conditions;
 mod export;
 mod filters;
 mod import;

@@ -16,7 +16,7 @@ use umbel_core::{
 };
 
 use crate::{
-    events::lines::{ClaimLine, ClaimsEnd},
+    events::lines::ClaimLine,
     print::json_line,
     tool::{Done, PAGE, Stop, Tool},
 };
@@ -60,8 +60,7 @@ impl Listing {
         self.hash == other.hash
     }
 
-    /// Writes what was held before or is held now; of a claim that has another owner now, the one that it has. Behind them stands their end:
-    /// whoever writes through a buffer stops between two lines, and what is cut off there does not show. Of none there is no line.
+    /// Writes what was held before or is held now; of a claim that has another owner now, the one that it has.
     pub(super) fn write_with(mut self, mut now: Self, out: &mut impl Write) -> io::Result<Written> {
         let mut written = Written::default();
         while let Some(claim) = now.advance()? {
@@ -74,9 +73,6 @@ impl Listing {
         }
         while let Some(gone) = self.advance()? {
             written.put(out, gone, true)?;
-        }
-        if written.claims > 0 {
-            out.write_all(&json_line(&ClaimsEnd { claims: written.claims })?)?;
         }
         Ok(written)
     }
@@ -130,7 +126,7 @@ impl Written {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::events::lines::Tail;
+    use crate::events::lines::Beside;
 
     fn claims(text: &str) -> impl Iterator<Item = Claim> {
         text.split_whitespace().map(|text| {
@@ -159,16 +155,14 @@ mod tests {
             let (before, now, mut out) = (listing(before), listing(now), Vec::new());
             assert_eq!(before.is(&now), moved == 0);
             let written = before.write_with(now, &mut out).unwrap();
-            let (mut found, mut ends) = (Vec::new(), 0);
-            for line in out.split_inclusive(|byte| *byte == b'\n') {
-                match Tail::read(line).unwrap().unwrap() {
-                    Tail::Claim(claim) if ends == 0 => found.push(claim),
-                    Tail::Claim(claim) => panic!("{claim:?} is behind the end"),
-                    Tail::End => ends += 1,
-                }
-            }
+            let lines = out.split_inclusive(|byte| *byte == b'\n');
+            let found: Vec<_> = lines
+                .map(|line| match Beside::read(line) {
+                    Some(Ok(Beside::Claim(claim))) => claim,
+                    other => panic!("{other:?} is no claim"),
+                })
+                .collect();
             assert_eq!(found, claims(expected).collect::<Vec<_>>());
-            assert_eq!(ends, usize::from(!found.is_empty()));
             assert_eq!(written, Written { claims: found.len() as u64, moved });
         }
     }

@@ -10,19 +10,22 @@ use anyhow::{Context, anyhow, bail};
 use rustix::fs::{FlockOperation, flock};
 use umbel_core::RecordedEvent;
 
-use crate::events::lines::{claims_begin, last_whole_line, last_whole_line_before};
+use crate::events::{
+    conditions::Conditions,
+    lines::{BEGIN, BeginLine, first_whole_line, last_whole_line, last_whole_line_before, tail_begin},
+};
 
 /// An export's file, made if need be, that nobody else exports into as long as it is open. Nothing in it was changed yet.
 #[derive(Debug)]
 pub(super) struct Begun {
     file: File,
     path: PathBuf,
+    /// What it is an export of; `None` when nothing is in it yet.
+    conditions: Option<Conditions>,
     /// Its last event that is whole.
     last: Option<RecordedEvent>,
-    /// Where the line of that ends.
+    /// Where the line of that ends, or the first one.
     end: u64,
-    /// Whether claims stand behind it.
-    has_claims: bool,
 }
 
 impl Begun {
@@ -51,22 +54,27 @@ impl Begun {
             // Where files cannot be locked, nobody is kept out.
             _ => {}
         }
-        let (last, end, has_claims) = match last_whole_line(&mut file).with_context(failed)? {
-            Some((_, lines_end)) => {
-                let end = claims_begin(&mut file, lines_end).with_context(failed)?;
-                let line = last_whole_line_before(&mut file, end).with_context(failed)?;
-                let event = line.map(|(line, _)| serde_json::from_slice(&line)).transpose();
-                let event = event.map_err(|error| {
-                    anyhow!("{} does not end as an export does ({error}); name another file", path.display())
-                })?;
-                (event, end, end < lines_end)
+        let Some(first) = first_whole_line(&mut file).with_context(failed)? else {
+            if !begins_as_export(&mut file).with_context(failed)? {
+                bail!("{} is no export; name another file", path.display());
             }
-            None if file.metadata().with_context(failed)?.len() > 0 && !begins_as_export(&mut file)? => {
-                bail!("{} is no export; name another file", path.display())
-            }
-            None => (None, 0, false),
+            return Ok(Self { file, path: path.to_owned(), conditions: None, last: None, end: 0 });
         };
-        Ok(Self { file, path: path.to_owned(), last, end, has_claims })
+        let conditions = conditions_in(&first, path)?;
+        let lines_end = last_whole_line(&mut file).with_context(failed)?.map_or(0, |(_, end)| end);
+        let end = tail_begin(&mut file, lines_end).with_context(failed)?;
+        let line = last_whole_line_before(&mut file, end).with_context(failed)?;
+        // Behind the first line there may be no event yet.
+        let line = line.filter(|(line, _)| !line.starts_with(BEGIN));
+        let last = line.map(|(line, _)| serde_json::from_slice(&line)).transpose().map_err(|error| {
+            anyhow!("{} does not end as an export does ({error}); name another file", path.display())
+        })?;
+        Ok(Self { file, path: path.to_owned(), conditions: Some(conditions), last, end })
+    }
+
+    /// What it is an export of; `None` when nothing is in it yet.
+    pub(super) const fn conditions(&self) -> Option<&Conditions> {
+        self.conditions.as_ref()
     }
 
     /// What was written last.
@@ -74,12 +82,7 @@ impl Begun {
         self.last.as_ref()
     }
 
-    /// Whether it has claims: then it is an export of everything.
-    pub(super) const fn has_claims(&self) -> bool {
-        self.has_claims
-    }
-
-    /// The file, cut behind its last whole event, to be written from there on. Claims behind that are as they were then.
+    /// The file, cut behind its last whole event, to be written from there on. What stands behind that is as it was then.
     ///
     /// # Errors
     /// When it cannot be written.
@@ -95,8 +98,22 @@ impl Begun {
 fn begins_as_export(file: &mut File) -> io::Result<bool> {
     let mut found = Vec::new();
     file.seek(SeekFrom::Start(0))?;
-    file.take(9).read_to_end(&mut found)?;
-    Ok([&b"{\"position"[..], b"{\"claim\":"].iter().any(|beginning| beginning.starts_with(&found)))
+    file.take(u64::try_from(BEGIN.len()).unwrap_or_default()).read_to_end(&mut found)?;
+    Ok(BEGIN.starts_with(&found))
+}
+
+/// What the first line says that it is an export of.
+fn conditions_in(line: &[u8], path: &Path) -> anyhow::Result<Conditions> {
+    let path = path.display();
+    if !line.starts_with(BEGIN) {
+        // Of before there are some that hold events and say nothing else.
+        bail!(
+            "{path} does not say what it is an export of, so nobody can tell what is missing; name another file"
+        );
+    }
+    let begin: BeginLine = serde_json::from_slice(line)
+        .map_err(|error| anyhow!("{path} does not begin as an export does ({error}); name another file"))?;
+    Ok(begin.export)
 }
 
 #[cfg(test)]
@@ -105,6 +122,10 @@ mod tests {
 
     const LINE: &str = r#"{"position":7,"stream":"a-1","version":1,"id":"0190f5e2-7cc7-7d1a-b5a5-0f4dd64d94a2","type":"a.b/1","recorded_at":"2026-01-31T12:00:00Z","data":1,"metadata":{}}"#;
 
+    const BEGIN: &str = r#"{"export":{"from":1,"category":["a"]}}"#;
+
+    const END: &str = r#"{"end":{"last_position":7,"claims":null}}"#;
+
     const CLAIM: &str = r#"{"claim":{"scope":"test.name","value":"ada","owner":"a-1"}}"#;
 
     #[test]
@@ -112,18 +133,22 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("log.jsonl");
         assert!(Begun::open(&path).unwrap().last().is_none());
+        let torn = |behind: &str| format!("{BEGIN}\n{LINE}\n{behind}");
         for (content, position, left) in [
-            (format!("{LINE}\n{{\"posi"), Some(7), format!("{LINE}\n")),
-            (format!("{LINE}\n{CLAIM}\n{CLAIM}\n{{\"cla"), Some(7), format!("{LINE}\n")),
-            (format!("{LINE}\n{{\"claim\":{{"), Some(7), format!("{LINE}\n")),
-            (format!("{LINE}\n{CLAIM}\n{{\"claims\":1}}\n"), Some(7), format!("{LINE}\n")),
-            (format!("{CLAIM}\n"), None, String::new()),
-            ("{\"posi".to_owned(), None, String::new()),
-            ("{\"claim\":{".to_owned(), None, String::new()),
+            (torn("{\"posi"), Some(7), torn("")),
+            (torn(&format!("{CLAIM}\n{CLAIM}\n{{\"cla")), Some(7), torn("")),
+            (torn("{\"claim\":{"), Some(7), torn("")),
+            (torn(&format!("{CLAIM}\n{END}\n")), Some(7), torn("")),
+            (torn(&format!("{END}\n")), Some(7), torn("")),
+            (format!("{BEGIN}\n{CLAIM}\n{END}\n"), None, format!("{BEGIN}\n")),
+            (format!("{BEGIN}\n{{\"posi"), None, format!("{BEGIN}\n")),
+            (BEGIN.to_owned(), None, String::new()),
+            ("{\"exp".to_owned(), None, String::new()),
         ] {
             fs::write(&path, &content).unwrap();
             let begun = Begun::open(&path).unwrap();
-            assert_eq!(begun.has_claims(), content.contains(CLAIM));
+            let categories = begun.conditions().map(|conditions| conditions.categories.join(","));
+            assert_eq!(categories.as_deref(), (!left.is_empty()).then_some("a"));
             assert_eq!(begun.last().map(|last| last.position.get()), position);
             assert_eq!(fs::read_to_string(&path).unwrap(), content, "not cut yet");
             drop(begun.cut().unwrap());
@@ -132,8 +157,10 @@ mod tests {
         for other in [
             "a novel\nof two lines\n",
             "a novel",
-            &format!("{LINE}\nand more\n"),
+            &format!("{LINE}\n"),
+            &torn("and more\n"),
             &format!("a novel\n{CLAIM}\n"),
+            "{\"export\":{\"from\":1,\"moon\":\"full\"}}\n",
         ] {
             fs::write(&path, other).unwrap();
             assert!(Begun::open(&path).unwrap_err().to_string().contains("log.jsonl"));

@@ -7,7 +7,7 @@ use umbel_core::{
     store::{Append, AppendError, Claim, Claims, InvalidAppend},
 };
 
-use super::super::lines::{Lines, Tail};
+use super::super::lines::{Beside, Lines};
 
 /// Lines that are taken together: as many as share one commit by default.
 const LINES_MAX: usize = 512;
@@ -34,8 +34,8 @@ pub(super) struct Held {
 pub(super) struct Batch {
     pub(super) lines: Vec<Line>,
     pub(super) claims: Vec<Held>,
-    /// Whether the last line about claims says that there are no more; `None` if there is no such line.
-    pub(super) claims_end: Option<bool>,
+    /// Whether the last line is the end of an export; `None` if there is no line.
+    pub(super) has_end: Option<bool>,
     /// Lines that are left out because they tell of upkeep in another log.
     pub(super) audit_records: u64,
     /// The line at which reading had to stop, and why.
@@ -66,13 +66,15 @@ impl Batch {
             if line.trim_ascii().is_empty() {
                 continue;
             }
-            if let Some(tail) = Tail::read(&line) {
-                batch.claims_end = Some(matches!(tail, Ok(Tail::End)));
-                match tail {
-                    Ok(Tail::Claim(claim)) => batch.claims.push(Held { number: input.number, claim }),
-                    Ok(Tail::End) => {}
+            let beside = Beside::read(&line);
+            batch.has_end = Some(matches!(beside, Some(Ok(Beside::End))));
+            if let Some(beside) = beside {
+                match beside {
+                    Ok(Beside::Claim(claim)) => batch.claims.push(Held { number: input.number, claim }),
+                    Ok(Beside::Begin | Beside::End) => {}
                     Err(error) => {
-                        let what = format!("it is no claim of an export ({error})");
+                        let what =
+                            format!("it is no claim of an export, nor its first or last line ({error})");
                         return Self { wrong: Some((input.number, what)), ..batch };
                     }
                 }
@@ -194,16 +196,26 @@ mod tests {
         assert_eq!(batch.wrong.unwrap().0, 3);
     }
 
-    /// Claims are whole when the last thing that was told of them is their end, also where exports follow upon each other.
+    /// OP-15: lines are whole when the last one is an end, also where exports follow upon each other; claims of before had another one.
     #[test]
-    fn claims_have_an_end() {
+    fn an_export_has_an_end() {
+        let (begin, event) = (r#"{"export":{"from":1}}"#, line("a-1", 1, 0));
         let (claim, end) =
-            (r#"{"claim":{"scope":"test.name","value":"ada","owner":"a-1"}}"#, r#"{"claims": 1}"#);
-        let ends = |lines: &[&str]| read(&lines.join("\n")).claims_end;
-        assert_eq!(ends(&[&line("a-1", 1, 0)]), None);
-        assert_eq!(ends(&[claim]), Some(false));
-        assert_eq!(ends(&[claim, end, &line("a-1", 1, 0)]), Some(true));
-        assert_eq!(ends(&[claim, end, claim]), Some(false));
+            (r#"{"claim":{"scope":"test.name","value":"ada","owner":"a-1"}}"#, r#"{"end": {"claims": 1}}"#);
+        let ends = |lines: &[&str]| {
+            let batch = read(&lines.join("\n"));
+            assert!(batch.wrong.is_none(), "{batch:?}");
+            batch.has_end
+        };
+        assert_eq!(ends(&[]), None);
+        for cut_off in
+            [&[begin][..], &[&event], &[begin, &event], &[claim], &[claim, end, claim], &[end, begin]]
+        {
+            assert_eq!(ends(cut_off), Some(false), "{cut_off:?}");
+        }
+        for whole in [&[begin, end][..], &[begin, &event, end, ""], &[&event, claim, r#"{"claims": 1}"#]] {
+            assert_eq!(ends(whole), Some(true), "{whole:?}");
+        }
     }
 
     /// What stands before a line that cannot be read is taken.

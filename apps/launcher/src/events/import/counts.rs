@@ -22,8 +22,8 @@ pub(super) struct Counts {
     pub(super) claims: u64,
     /// Claims that others hold here.
     pub(super) claims_held_by_others: u64,
-    /// Whether the lines end among the claims, so that some may be missing.
-    pub(super) claims_cut_off: bool,
+    /// Whether the lines end before their export does, so that some may be missing.
+    pub(super) cut_off: bool,
 }
 
 impl Counts {
@@ -54,9 +54,9 @@ impl Counts {
                  takes them"
             )
         });
-        let cut_off = self.claims_cut_off.then(|| {
-            "the lines end among the claims: their export was not finished, and what is missing is free here. Export again into the same \
-             file, and import that"
+        let cut_off = self.cut_off.then(|| {
+            "the lines have no end: their export was interrupted, or is of an older program. What there is was imported; events and claims \
+             may be missing. Export again, and import that"
                 .to_owned()
         });
         let left: Vec<_> = held.into_iter().chain(cut_off).collect();
