@@ -4,7 +4,7 @@ use std::fs;
 
 use umbel_core::{Json, StreamName, Timestamp, Version, store::Snapshot};
 
-use super::lines::{log, text};
+use super::lines::{ended, log};
 use crate::support::{Running, Store, Umbel, with_store};
 
 /// OP-01: a store is made, and made again, removed, and removed again; pending migrations, when listed, are exit code 1.
@@ -111,7 +111,7 @@ fn a_second_umbrella_over_one_file_is_warned() {
 fn what_is_wrong_is_told_with_what_mends_it() {
     let umbel = Umbel::new(Store::Sqlite);
     umbel.json(&["store", "init"]);
-    assert_eq!(umbel.command_fed(&["events", "import"], &text(&log(40))).code, Some(0));
+    assert_eq!(umbel.command_fed(&["events", "import"], &ended(&log(40))).code, Some(0));
     let snapshot = Snapshot {
         stream: StreamName::new("even-0").unwrap(),
         version: Version::new(5),

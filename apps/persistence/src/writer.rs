@@ -22,7 +22,6 @@ use crate::{
     settings::StoreSettings,
     vault::Vault,
     vouching::{Ends, Vouching},
-    went_back::WentBack,
 };
 
 /// How long those who may come back are waited for; see [`Gathering`].
@@ -36,7 +35,6 @@ pub(crate) struct Writer {
     queue: Rc<RefCell<Queue>>,
     vouching: Vouching,
     gathering: Gathering,
-    went_back: Arc<WentBack>,
     /// Ends a wait for more.
     enough: Option<SpawnHandle>,
     draining: bool,
@@ -80,13 +78,7 @@ pub(crate) enum Outcome {
 }
 
 impl Writer {
-    pub(crate) fn new(
-        vault: Arc<Vault>,
-        bus: Bus,
-        settings: StoreSettings,
-        went_back: Arc<WentBack>,
-        tether: Tether,
-    ) -> Self {
+    pub(crate) fn new(vault: Arc<Vault>, bus: Bus, settings: StoreSettings, tether: Tether) -> Self {
         bus.tail().bound_pages(PageBounds { events: settings.page_size_max, bytes: settings.page_max_bytes });
         Self {
             vault,
@@ -95,7 +87,6 @@ impl Writer {
             queue: Rc::default(),
             vouching: Vouching::default(),
             gathering: Gathering::default(),
-            went_back,
             enough: None,
             draining: false,
             _tether: tether,
@@ -150,7 +141,7 @@ impl Writer {
         self.gathering.begun();
         self.vouching.vouch(&mut group);
         let ends = Ends::of(&group);
-        let (vault, now, known) = (Arc::clone(&self.vault), self.bus.clock().now(), self.bus.known_head());
+        let (vault, now) = (Arc::clone(&self.vault), self.bus.clock().now());
         let copies = self.bus.tail_from_here().map(|moment| (moment, Copies::of(&group, now)));
         let leaves_work = group.iter().any(|append| !append.outbox.is_empty());
         let events = group.iter().map(|append| append.event_count() as u64).collect();
@@ -158,12 +149,8 @@ impl Writer {
             let outcomes = vault.append(group, now).await;
             Done { outcomes, events, replies, leaves_work, copies }
         };
-        context.spawn(stored.into_actor(self).map(move |done, writer, context: &mut Context<Self>| {
+        context.spawn(stored.into_actor(self).map(|done, writer, context: &mut Context<Self>| {
             writer.vouching.remember(ends, &done.outcomes);
-            if writer.took_known_places(&done, known) {
-                writer.answer(done);
-                return context.stop();
-            }
             if writer.expects_more(&done) {
                 writer.answer(done);
                 return writer.write_when_gathered(context);
@@ -177,12 +164,6 @@ impl Writer {
                 writer.answer(done);
             }
         }));
-    }
-
-    /// Whether a group stands where the log is known to have had something else before it was begun.
-    fn took_known_places(&self, done: &Done, known: Position) -> bool {
-        let before = done.places().map(|(first, _)| Position::new(first.get().saturating_sub(1)));
-        before.is_some_and(|end| self.went_back.check(known, end).is_err())
     }
 
     /// Notes what was stored; whether the next group waits for those who are answered now.

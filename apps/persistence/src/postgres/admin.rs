@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use tokio::time::{Instant, sleep};
 use tokio_postgres::{Client, error::SqlState};
 use umbel_core::store::StoreError;
 
@@ -36,6 +37,16 @@ struct Object {
     name: Option<String>,
     /// With all that tells it from others.
     identity: String,
+}
+
+/// How long a process that was killed may be taken for one that runs: as long as its word is believed, by default.
+const KILLED_COUNTS: Duration = Duration::from_secs(6);
+const BETWEEN_LOOKS: Duration = Duration::from_millis(200);
+
+impl Object {
+    fn is(&self, name: &str) -> bool {
+        self.name.as_deref() == Some(name)
+    }
 }
 
 /// Where the store is: host, port, database and schema, and never a password.
@@ -93,6 +104,10 @@ pub(crate) async fn drop_store(
     options: &PostgresOptions,
 ) -> Result<bool, StoreError> {
     let visit = Visit::begin(url, schema, options).await?;
+    let until = Instant::now() + KILLED_COUNTS;
+    while visit.processes().await? > 0 && Instant::now() < until {
+        sleep(BETWEEN_LOOKS).await;
+    }
     visit.run("BEGIN").await?;
     let dropped = drop_in_transaction(&visit).await;
     visit.run(if dropped.is_ok() { "COMMIT" } else { "ROLLBACK" }).await?;
@@ -117,17 +132,12 @@ async fn drop_in_transaction(visit: &Visit) -> Result<bool, StoreError> {
         let why = format!("the schema holds what is not Umbel's ({what})");
         return Err(visit.untouched(&why, "remove that first, or correct store.schema"));
     }
-    let has = |name| objects.iter().any(|object| object.name.as_deref() == Some(name));
-    if has("processes") {
-        let processes: Vec<i64> = visit.column(&schema.render(IN_USE), &[]).await?;
-        if let Some(processes) = processes.first().filter(|processes| **processes > 0) {
-            let why = format!("the store is in use by other processes ({processes})");
-            return Err(
-                visit.untouched(&why, "stop them first; what was killed counts for some seconds more")
-            );
-        }
+    let processes = visit.processes().await?;
+    if processes > 0 {
+        let why = format!("the store is in use by other processes ({processes})");
+        return Err(visit.untouched(&why, "stop them first"));
     }
-    if has("drop_tables") {
+    if objects.iter().any(|object| object.is("drop_tables")) {
         visit.drop(&schema.render(DROP_TABLES)).await?;
     }
     for kind in DROP_ORDER {
@@ -206,6 +216,15 @@ impl Visit {
 
     async fn run(&self, sql: &str) -> Result<(), StoreError> {
         self.client.batch_execute(sql).await.map_err(|error| self.target.explain(&error))
+    }
+
+    /// How many processes run over the store, as far as they have told.
+    async fn processes(&self) -> Result<i64, StoreError> {
+        if !self.objects().await?.iter().any(|object| object.is("processes")) {
+            return Ok(0);
+        }
+        let processes = self.column(&self.schema.render(IN_USE), &[]).await?;
+        Ok(processes.first().copied().unwrap_or_default())
     }
 
     /// The first column of the answer.
