@@ -1,6 +1,6 @@
 //! Watches for what other processes append, and wakes those who follow the log here.
 
-use std::{sync::Arc, time::Duration};
+use std::{future::pending, sync::Arc, time::Duration};
 
 use futures_util::StreamExt as _;
 use tokio::time::sleep;
@@ -13,11 +13,15 @@ use crate::{
 
 /// Looks at the log's head every so often, and once somebody follows the log also hears what the database tells by itself.
 /// What it hears comes sooner; what it overhears is seen at the next look. A store that does not answer is asked again. Others hear
-/// meanwhile what is appended here.
+/// meanwhile what is appended here. Ends only when the log has gone back.
 pub(crate) async fn watch(adapter: Arc<dyn Adapter>, bus: Bus, every: Duration, went_back: Arc<WentBack>) {
+    let others = async {
+        tokio::join!(hear(&*adapter, &bus), adapter.attend());
+        pending::<()>().await;
+    };
     tokio::select! {
         () = look(&*adapter, &bus, every, &went_back) => {}
-        _ = async { tokio::join!(hear(&*adapter, &bus), adapter.attend()) } => {}
+        () = others => {}
     }
 }
 

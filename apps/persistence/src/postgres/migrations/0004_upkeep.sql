@@ -2,8 +2,7 @@
 --
 -- All functions here are called under the log's row lock, in the transaction that also records what was done. Those that
 -- may remove events say so by the setting umbel.upkeep, and take it back; as a clause of a function only a superuser could set it. The
--- planner settings make each
--- look-up go through its index, whatever the statistics say; what is gone is carried in arrays, so that a step costs one
+-- planner settings make each look-up go through its index, whatever the statistics say; what is gone is carried in arrays, so that a step costs one
 -- look-up for each event and never a walk over all of them for each.
 
 -- The key that a subject's personal data is encrypted with. Dropped, the row stays, so that the subject gets no new one.
