@@ -52,6 +52,7 @@ macro_rules! cases {
 
         umbel_testkit::store_conformance!(open);
 
+        cases!(@port $adapter, gathering: [an_append_follows_another_of_its_group]);
         cases!(@port $adapter, subject_keys: [
             a_subject_has_one_key,
             a_forgotten_subject_has_no_key,

@@ -2,14 +2,15 @@
 
 use std::time::Duration;
 
+use umbel_bus::edge;
 use umbel_core::{
     ExpectedVersion, Json, Timestamp,
     schedule::FAILED_QUEUE,
     store::{
         Append, Appended, Checkpoint, ClearOutbox, LetterFilter, ListLetters, ListSubscriptions,
-        OpenSubscription, OutboxEntry, SaveCheckpoints,
+        OpenSubscription, OutboxEntry, SaveCheckpoints, SettleLetters,
     },
-    subscription::{Start, SubscriptionName},
+    subscription::{SettledLetter, Settling, Start, SubscriptionName},
     version::Place,
 };
 use umbel_testkit::conformance::{Events, command, stream};
@@ -107,24 +108,38 @@ pub(super) async fn no_command_is_forgotten_that_may_come_again(adapter: impl Ad
 
 /// UX-21: the same for a dead letter, whose event may be handled once more.
 pub(super) async fn a_dead_letter_keeps_commands(adapter: impl Adapter) {
-    let events = Events::default();
-    for number in 0..4 {
-        assert!(!is_known(&adapter, &events, number, day(0)).await);
+    let (events, now) = (Events::default(), edge::now());
+    for (number, at) in [(0, day(0)), (1, day(0)), (2, now), (3, now)] {
+        assert!(!is_known(&adapter, &events, number, at).await);
     }
     super::kept::fill(&adapter).await;
     let all = ListSubscriptions { name: None, after: None, limit: 9 };
     let kept = adapter.list_subscriptions(all, day(0)).await.unwrap().remove(0);
+    let epoch = kept.partitions[0].epoch;
     let checkpoints = kept.partitions.iter().zip(0..);
     let checkpoints = checkpoints.map(|(state, partition)| Checkpoint {
         partition,
         epoch: state.epoch,
         place: Place::new(4),
     });
-    let save = SaveCheckpoints { subscription: kept.name, checkpoints: checkpoints.collect() };
+    let save = SaveCheckpoints { subscription: kept.name.clone(), checkpoints: checkpoints.collect() };
     assert_eq!(adapter.save_checkpoints(save).await, Ok(vec![]));
     let letters = ListLetters { filter: LetterFilter::default(), after: None, limit: 9 };
     let letters = adapter.list_letters(letters).await.unwrap();
     let oldest = letters.iter().map(|letter| letter.parked_at).min();
     assert!(oldest.is_some());
-    assert_eq!(adapter.oldest_work(day(90)).await, Ok(oldest));
+    let later = now.plus(DAY * 90);
+    assert_eq!(adapter.oldest_work(later).await, Ok(oldest));
+    assert_eq!(forget_commands(&adapter, later, DAY).await, Ok(2), "those that no letter can send again");
+
+    let settled = letters.into_iter().map(|letter| SettledLetter {
+        partition: letter.partition,
+        epoch,
+        place: letter.place,
+        key: letter.key,
+        settling: Settling::Done,
+    });
+    let settle = SettleLetters { subscription: kept.name, settled: settled.collect() };
+    assert!(adapter.settle_letters(settle).await.unwrap().refused.is_empty());
+    assert_eq!(forget_commands(&adapter, later, DAY).await, Ok(2));
 }

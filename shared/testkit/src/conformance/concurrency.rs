@@ -60,11 +60,19 @@ pub async fn one_of_the_racing_writers_wins<S: StoreUnderTest>(store: S) {
 /// has taken the version.
 pub async fn an_append_is_stored_behind_what_it_was_decided_on<S: StoreUnderTest>(store: S) {
     let (store, events) = (Arc::new(store), Events::default());
+    let behind = |name: &str, of: &Append, expected| {
+        let mut next = events.append(name, expected, 1);
+        next.streams[0].behind = Some(of.streams[0].events[0].id);
+        next
+    };
+    let own = events.append("s", exact(0), 1);
+    store.append(own.clone()).await.unwrap();
+    let late = store.append(behind("s", &own, exact(1))).await;
+    assert!(matches!(late, Err(AppendError::NotBehind { .. })), "nobody looks for it in the log: {late:?}");
     for round in 0..20 {
         let name = format!("s-{round}");
         let own = events.append(&name, exact(0), 1);
-        let mut next = events.append(&name, exact(1), 1);
-        next.streams[0].behind = Some(own.streams[0].events[0].id);
+        let next = behind(&name, &own, exact(1));
         let last = next.streams[0].events[0].id;
         let others = if round % 2 == 0 { vec![] } else { vec![events.append(&name, Any, 1)] };
         let appends = others.into_iter().chain([own.clone(), next]).collect();

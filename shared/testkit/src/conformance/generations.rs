@@ -118,6 +118,8 @@ pub async fn opened_at_once_one_serves<S: StoreUnderTest>(store: S) {
         assert_eq!(seen.iter().filter(|one| one.phase == Phase::Serving).count(), 1, "{seen:?}");
     }
     let all = phases(&*store).await;
+    assert!(all.windows(2).all(|two| two[0].0 < two[1].0), "each version has one: {all:?}");
+    assert_eq!(all.last().unwrap().0, "test.list/3");
     let serving = all.iter().position(|(_, phase)| *phase == Phase::Serving).unwrap();
     assert_eq!(serving, 0, "versions older than the one that serves get none: {all:?}");
 }

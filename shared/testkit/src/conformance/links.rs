@@ -40,6 +40,7 @@ pub async fn links_show_events_in_a_second_place<S: StoreUnderTest>(store: S) {
     assert_eq!(store.ask(link("list-1", NoStream, &[a[1], b[0], a[0]])).await, Ok(version(3)));
 
     let read = read_whole_stream(&store, &stream("list-1")).await;
+    assert_eq!(read.len(), 3);
     for (at, (event, index)) in (1..).zip(read.into_iter().zip([1, 3, 0])) {
         assert_eq!(event.linked_at, Some(version(at)));
         let linked_at = None;
