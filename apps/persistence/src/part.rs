@@ -174,12 +174,12 @@ fn writer(settings: &StoreSettings, bus: &Bus, shared: &Shared) -> Worker {
     Worker::new("writer", move |context: WorkerContext| {
         let (settings, bus, shared) = (settings.clone(), bus.clone(), Arc::clone(&shared));
         async move {
-            let (vault, _) = opened(&shared, &settings).await?.handles();
+            let (vault, went_back) = opened(&shared, &settings).await?.handles();
             let registrar = bus.clone();
             let start = move |tether| {
                 Writer::create(|actor| {
                     actor.set_mailbox_capacity(settings.queue_capacity);
-                    Writer::new(vault, bus, settings, tether)
+                    Writer::new(vault, went_back, bus, settings, tether)
                 })
             };
             let register = async move |address: actix::Addr<Writer>| {

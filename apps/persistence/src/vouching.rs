@@ -10,7 +10,7 @@ use std::mem;
 
 use foldhash::HashSet;
 use umbel_core::{
-    EventId,
+    EventId, Position,
     store::{Append, AppendError, Appended, Stored},
 };
 
@@ -38,12 +38,9 @@ impl Vouching {
     /// Remembers what was stored of a group.
     pub(crate) fn remember(&mut self, Ends(ends): Ends, outcomes: &[Result<Appended, AppendError>]) {
         // What was stored before is another append with the same command, or this one: whoever sent that heard of it long ago.
-        let now = |outcome: &Result<Appended, AppendError>| {
-            outcome
-                .as_ref()
-                .is_ok_and(|appended| appended.stored == Stored::Now && appended.repeated.is_none())
+        let is_stored = |number: usize| {
+            outcomes.get(number).and_then(|outcome| outcome.as_ref().ok()).is_some_and(is_now)
         };
-        let is_stored = |number: usize| outcomes.get(number).is_some_and(now);
         let stored: HashSet<_> =
             ends.into_iter().filter(|(number, _)| is_stored(*number)).map(|(_, id)| id).collect();
         if !stored.is_empty() {
@@ -52,12 +49,28 @@ impl Vouching {
     }
 }
 
+fn is_now(appended: &Appended) -> bool {
+    appended.stored == Stored::Now && appended.repeated.is_none()
+}
+
 impl Ends {
     pub(crate) fn of(group: &[Append]) -> Self {
         let streams = group.iter().enumerate().flat_map(|(number, append)| {
             append.streams.iter().filter_map(move |stream| Some((number, stream.events.last()?.id)))
         });
         Self(streams.collect())
+    }
+
+    /// The last event of what was stored now, and its place in the log.
+    pub(crate) fn last_stored(
+        &self,
+        outcomes: &[Result<Appended, AppendError>],
+    ) -> Option<(Position, EventId)> {
+        let place = |number: usize| {
+            outcomes.get(number)?.as_ref().ok().filter(|appended| is_now(appended))?.last_position
+        };
+        // The last one of several of one append has its place.
+        self.0.iter().filter_map(|&(number, id)| Some((place(number)?, id))).max_by_key(|(place, _)| *place)
     }
 }
 

@@ -5,6 +5,7 @@ use std::{future::pending, sync::Arc, time::Duration};
 use futures_util::StreamExt as _;
 use tokio::time::sleep;
 use umbel_bus::Bus;
+use umbel_core::{Position, store::StoreError};
 
 use crate::{
     adapter::{Adapter, News},
@@ -27,15 +28,57 @@ pub(crate) async fn watch(adapter: Arc<dyn Adapter>, bus: Bus, every: Duration, 
 
 /// Ends when the log has gone back.
 async fn look(adapter: &dyn Adapter, bus: &Bus, every: Duration, went_back: &WentBack) {
+    let mut trusted = Trusted::default();
     loop {
-        let known = bus.known_head();
-        if let Ok(status) = adapter.status().await {
-            if went_back.check(known, status.head).is_err() {
-                return;
-            }
+        let (known, remembered) = (bus.known_head(), went_back.len());
+        if let Ok(status) = adapter.status().await
+            && went_back.check(known, status.head).is_ok()
+            && trusted.is_the_same(adapter, went_back, remembered, status.head).await.is_ok()
+            && went_back.so_far().is_ok()
+        {
             bus.announce_head(status.head);
         }
+        if went_back.so_far().is_err() {
+            return;
+        }
         sleep(every.max(Duration::from_millis(1))).await;
+    }
+}
+
+/// Of which log it is known that it is the one that this process knows.
+#[derive(Default)]
+struct Trusted {
+    /// By how many connections.
+    connections: Option<u64>,
+    /// Up to where its last event is remembered.
+    end: Position,
+}
+
+impl Trusted {
+    /// Has a log looked at whose connections are not those that it had. So many events were remembered before its end was asked for, which
+    /// an old connection answered if there are no others now.
+    ///
+    /// # Errors
+    /// When a read fails: then nothing is known of it.
+    async fn is_the_same(
+        &mut self,
+        adapter: &dyn Adapter,
+        went_back: &WentBack,
+        remembered: usize,
+        head: Position,
+    ) -> Result<(), StoreError> {
+        let connections = adapter.connections();
+        if connections == self.connections {
+            went_back.confirm(remembered);
+        } else {
+            went_back.look(adapter).await?;
+            self.connections = connections;
+        }
+        if connections.is_some() && head > self.end {
+            went_back.remember_end(adapter, head).await?;
+            self.end = head;
+        }
+        Ok(())
     }
 }
 

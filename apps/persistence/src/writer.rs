@@ -22,6 +22,7 @@ use crate::{
     settings::StoreSettings,
     vault::Vault,
     vouching::{Ends, Vouching},
+    went_back::WentBack,
 };
 
 /// How long those who may come back are waited for; see [`Gathering`].
@@ -30,6 +31,7 @@ const GATHERING: Duration = Duration::from_millis(1);
 /// Takes appends and stores them group by group.
 pub(crate) struct Writer {
     vault: Arc<Vault>,
+    went_back: Arc<WentBack>,
     bus: Bus,
     settings: StoreSettings,
     queue: Rc<RefCell<Queue>>,
@@ -78,10 +80,17 @@ pub(crate) enum Outcome {
 }
 
 impl Writer {
-    pub(crate) fn new(vault: Arc<Vault>, bus: Bus, settings: StoreSettings, tether: Tether) -> Self {
+    pub(crate) fn new(
+        vault: Arc<Vault>,
+        went_back: Arc<WentBack>,
+        bus: Bus,
+        settings: StoreSettings,
+        tether: Tether,
+    ) -> Self {
         bus.tail().bound_pages(PageBounds { events: settings.page_size_max, bytes: settings.page_max_bytes });
         Self {
             vault,
+            went_back,
             bus,
             settings,
             queue: Rc::default(),
@@ -150,6 +159,9 @@ impl Writer {
             Done { outcomes, events, replies, leaves_work, copies }
         };
         context.spawn(stored.into_actor(self).map(|done, writer, context: &mut Context<Self>| {
+            if let Some((place, event)) = ends.last_stored(&done.outcomes) {
+                writer.went_back.remember(place, event);
+            }
             writer.vouching.remember(ends, &done.outcomes);
             if writer.expects_more(&done) {
                 writer.answer(done);

@@ -91,6 +91,12 @@ pub trait Log: Send + Sync + 'static {
     /// Which adapter, where, and how far the log goes.
     fn status(&self) -> BoxFuture<'_, Result<StoreStatus, StoreError>>;
 
+    /// How many connections to the database this process has made; `None` where none can be lost. While it stays, it is the same
+    /// database that answers.
+    fn connections(&self) -> Option<u64> {
+        None
+    }
+
     /// What goes on beside requests, for as long as it is polled, on the thread that answers reads: other processes are told what this
     /// one appends, where the database can, and connections that nobody uses are closed. Nothing is lost without: who follows the log also
     /// looks by itself.

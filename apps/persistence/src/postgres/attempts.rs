@@ -3,7 +3,10 @@
 
 use std::{
     future::Future,
-    sync::{Arc, Mutex, PoisonError, Weak},
+    sync::{
+        Arc, Mutex, PoisonError, Weak,
+        atomic::{AtomicU64, Ordering},
+    },
     time::Duration,
 };
 
@@ -31,6 +34,8 @@ pub(super) struct Attempts {
     /// Held by the one who tries, once an attempt has failed.
     turn: tokio::sync::Mutex<()>,
     known: watch::Sender<Known>,
+    /// How many succeeded.
+    made: AtomicU64,
 }
 
 #[derive(Debug, Default)]
@@ -110,8 +115,16 @@ impl Attempts {
         });
         let mut under_way = UnderWay { attempts: self, failures, came: None };
         let outcome = attempt.await;
+        if outcome.is_ok() {
+            self.made.fetch_add(1, Ordering::AcqRel);
+        }
         under_way.came = Some(outcome.as_ref().map(drop).map_err(Clone::clone));
         outcome
+    }
+
+    /// How many attempts have succeeded so far.
+    pub(super) fn made(&self) -> u64 {
+        self.made.load(Ordering::Acquire)
     }
 
     /// What came of the last attempt, if it failed.

@@ -351,6 +351,10 @@ impl Log for Postgres {
         Box::pin(self.reader.status())
     }
 
+    fn connections(&self) -> Option<u64> {
+        Some(self.reader.target().attempts().made())
+    }
+
     fn attend(&self) -> BoxFuture<'_, ()> {
         self.reader.read_here();
         Box::pin(async move {
