@@ -131,7 +131,7 @@ fn a_part_that_fails_too_often_ends_the_process() {
     let said = process.said();
     let error = &said[said.find("\nerror: ").expect("it says why it ends")..];
     for words in [
-        "umbel/accounts/account failed too often, giving up: panicked: ",
+        "umbel/accounts/account failed, giving up: panicked: ",
         "a test asked this actor to panic",
         "; umbel/accounts gave up (max_restarts = 1 within 30s); umbel gave up (max_restarts = 1 within 30s)",
     ] {

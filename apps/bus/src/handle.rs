@@ -2,7 +2,10 @@
 
 use std::{
     pin::pin,
-    sync::{Arc, OnceLock},
+    sync::{
+        Arc, OnceLock,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
@@ -56,6 +59,8 @@ pub(crate) struct Shared {
     routes: ArcSwap<Routes>,
     /// Counts the tables, for those who wait for another one.
     generation: watch::Sender<u64>,
+    /// Whether the umbrella ends, so that nobody is started again.
+    ending: AtomicBool,
     /// Where changes of the table go; renewed when the bus actor restarts.
     actor: ArcSwapOption<Addr<BusActor>>,
     /// The log's last position as far as this process knows: wakes those who follow the log.
@@ -95,6 +100,7 @@ impl Bus {
             shared: Arc::new(Shared {
                 routes: ArcSwap::default(),
                 generation: watch::Sender::new(0),
+                ending: AtomicBool::new(false),
                 actor: ArcSwapOption::empty(),
                 head: watch::Sender::new(Position::START),
                 work: watch::Sender::new(0),
@@ -168,6 +174,9 @@ impl Bus {
                 }
             }
             // The owner is down: wait for the table in which it is back.
+            if self.shared.ending.load(Ordering::SeqCst) {
+                return Ok(Err(destination.unavailable()));
+            }
             if timeout_at(deadline, tables.changed()).await.is_err() {
                 return Ok(Err(destination.unavailable()));
             }
@@ -238,6 +247,13 @@ impl Bus {
     /// Whether requests of type `R` still go to this incarnation of their owner.
     fn is_current<R: Request>(&self, destination: &Destination<'_, R>) -> bool {
         self.routes().find::<R>().is_some_and(|now| Arc::ptr_eq(now.places, destination.places))
+    }
+
+    /// The umbrella ends: who is down by now, or will be, is not started again. Nobody waits any more for that, as parts would otherwise
+    /// that want to leave things in order, one after the other.
+    pub fn end(&self) {
+        self.shared.ending.store(true, Ordering::SeqCst);
+        self.shared.generation.send_modify(|generation| *generation += 1);
     }
 
     /// Registers what a component answers, in place of what it had registered before.

@@ -90,8 +90,8 @@ pub enum RunError {
         /// Why.
         cause: String,
     },
-    /// A part failed more often than its intensity allows.
-    #[error("{path} failed too often, giving up: {cause}")]
+    /// A part failed more often than its intensity allows, or with what no restart helps.
+    #[error("{path} failed, giving up: {cause}")]
     Escalated {
         /// Which part.
         path: String,
@@ -276,8 +276,14 @@ impl Umbrella {
         let outcome = system.block_on(async move {
             let mut signals = StopSignals::listen().map_err(RunError::NoSignals)?;
             let limit = self.policy.stop_within.saturating_mul(STOP_LIMIT_FACTOR);
+            let bus = self.bus.clone();
             let supervisor = self.start();
             let tree = supervisor.tree();
+            let give_up = async {
+                tree.wait_until(|tree| tree.state == State::Stopping).await;
+                bus.end();
+                pending::<()>().await;
+            };
             let serve = async {
                 let up = tree.wait_until(|tree| tree.state == State::Up || tree.has_ended()).await;
                 if !up.has_ended() {
@@ -289,7 +295,9 @@ impl Umbrella {
                 outcome = supervisor.finished() => return RunError::check(outcome),
                 () = signals.recv() => {}
                 () = serve => {}
+                () = give_up => {}
             }
+            bus.end();
             stop(&supervisor, limit, &mut signals).await
         });
         if outcome.as_ref().is_err_and(RunError::leaves_threads) {

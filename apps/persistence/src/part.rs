@@ -3,10 +3,11 @@
 use std::{fs::File, sync::Arc, time::Duration};
 
 use actix::Actor;
+use anyhow::Context as _;
 use tokio::sync::OnceCell;
 use umbel_bus::{Bus, RouteSet};
 use umbel_core::store::Append;
-use umbel_supervision::{Group, Policy, Worker, WorkerContext};
+use umbel_supervision::{Group, Incurable, Policy, Worker, WorkerContext};
 
 use crate::{
     adapter::Adapter,
@@ -165,7 +166,7 @@ async fn opened<'a>(shared: &'a Shared, settings: &StoreSettings) -> anyhow::Res
         anyhow::Ok(Opened::new(vault, mark))
     };
     let opened = shared.get_or_try_init(open).await?;
-    opened.went_back.so_far()?;
+    opened.went_back.so_far().context(Incurable)?;
     Ok(opened)
 }
 
@@ -203,7 +204,7 @@ fn reader(settings: &StoreSettings, bus: &Bus, shared: &Shared) -> Worker {
             let (vault, went_back) = opened(&shared, &settings).await?.handles();
             let known = bus.known_head();
             let head = vault.adapter().status().await?.head;
-            went_back.check(known, head)?;
+            went_back.check(known, head).context(Incurable)?;
             bus.announce_head(head);
             let registrar = bus.clone();
             let start = move |tether| {

@@ -94,7 +94,7 @@ impl Supervisor {
     ) -> Result<(), String> {
         let wanted = match self.kinds[worker] {
             Restart::Permanent | Restart::Independent => true,
-            Restart::Transient => ending == Ending::Failed,
+            Restart::Transient => ending != Ending::Done,
             Restart::Temporary => false,
         };
         let recent = self.restarts.iter().filter(|then| now - **then <= shape.intensity.within).count();

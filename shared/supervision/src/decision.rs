@@ -19,6 +19,8 @@ pub enum Ending {
     Done,
     /// An error, a panic, a start that took too long, a thread that blocked.
     Failed,
+    /// An error that says that starting it again helps nothing: [`Incurable`](crate::Incurable).
+    Incurable,
 }
 
 /// What to do about it. Children are named by their index in the declared order.
@@ -35,7 +37,7 @@ pub enum Verdict {
         /// Wait so long before the first start.
         after: Duration,
     },
-    /// The intensity is passed: stop everything and fail as a group.
+    /// The intensity is passed, or no restart helps: stop everything and fail as a group.
     Escalate,
 }
 
@@ -69,6 +71,9 @@ impl Decider {
     /// Judges one event: usually one child that ended, or several at once when they lost their thread together. Counts as one
     /// restart however many children it takes along.
     pub fn judge(&mut self, ended: &[usize], ending: Ending, now: Duration, jitter: Jitter) -> Verdict {
+        if ending == Ending::Incurable {
+            return Verdict::Escalate;
+        }
         let to_revive = |child: &usize| self.children[*child].revives(ending);
         let mut revived: Vec<usize> = ended.iter().copied().filter(to_revive).collect();
         if revived.is_empty() {

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::sync::Arc;
 
+use crate::decision::Ending;
+
 /// The end of one incarnation. Whether it was ordered is for the group to know.
 #[derive(Debug)]
 pub(crate) enum Exit {
@@ -19,7 +21,14 @@ pub(crate) enum Exit {
 pub(crate) struct Failure {
     pub(crate) path: Arc<str>,
     pub(crate) cause: String,
+    pub(crate) ending: Ending,
 }
+
+/// Says of a worker's error that starting the worker again helps nothing, since what is wrong outlives it in this process: its group and
+/// all groups above fail at once, whatever kind the worker is of. `Err(error.context(Incurable))`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("no restart helps")]
+pub struct Incurable;
 
 impl Exit {
     pub(crate) fn failed(path: &Arc<str>, cause: impl Into<String>) -> Self {
@@ -33,7 +42,13 @@ impl Exit {
 
 impl Failure {
     pub(crate) fn of(path: &Arc<str>, cause: impl Into<String>) -> Self {
-        Self { path: Arc::clone(path), cause: cause.into() }
+        Self { path: Arc::clone(path), cause: cause.into(), ending: Ending::Failed }
+    }
+
+    /// Of a worker's error.
+    pub(crate) fn by(path: &Arc<str>, error: &anyhow::Error) -> Self {
+        let ending = if error.is::<Incurable>() { Ending::Incurable } else { Ending::Failed };
+        Self { ending, ..Self::of(path, format!("{error:#}")) }
     }
 
     /// The cause as told about the node at `path`: names the origin when that is another node.

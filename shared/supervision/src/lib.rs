@@ -62,6 +62,7 @@ mod tests;
 
 pub use actor::{Drain, Tether};
 pub use context::{Stopping, WorkerContext};
+pub use exit::Incurable;
 pub use panics::{describe as describe_panic, install_panic_hook};
 pub use policy::{Backoff, Heartbeat, Intensity, Policy, Restart, Strategy};
 pub use roster::{Roster, Taken};

@@ -29,7 +29,7 @@ impl Restart {
     pub(crate) fn revives(self, ending: Ending) -> bool {
         match self {
             Self::Permanent | Self::Independent => true,
-            Self::Transient => ending == Ending::Failed,
+            Self::Transient => ending != Ending::Done,
             Self::Temporary => false,
         }
     }

@@ -2,7 +2,7 @@
 //!
 //! What is on the list is wanted, and the runner sees to it; so no order can be lost, and nobody waits for another's start or end.
 
-use std::future::Future;
+use std::future::{Future, pending};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use futures_util::FutureExt;
@@ -12,7 +12,7 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep};
 
 use crate::context::Stopping;
-use crate::decision::{Decider, Ending, Jitter, Verdict};
+use crate::decision::{Decider, Jitter, Verdict};
 use crate::exit::{Exit, Failure};
 use crate::group::{self, fresh_jitter, note_restart};
 use crate::policy::{Policy, Restart};
@@ -152,11 +152,13 @@ impl Life {
     }
 }
 
-/// Runs whatever is on the list until it is told to stop. Never fails by itself.
+/// Runs whatever is on the list until it is told to stop. Fails only with what no restart of a group helps.
 pub(crate) fn run(roster: Roster, node: Arc<Node>, signals: Signals) -> LocalBoxFuture<'static, Exit> {
     async move {
         let (mut lives, mut stopping) = (Vec::new(), Stopping::new(signals.stop));
-        roster.obey_list(&node, &mut lives);
+        let (incurable, mut failed) = watch::channel(None);
+        let mut exit = Exit::Done;
+        roster.obey_list(&node, &mut lives, &incurable);
         node.enter(State::Up);
         tracing::info!(path = &*node.path, "up");
         signals.ready.send_replace(true);
@@ -164,7 +166,11 @@ pub(crate) fn run(roster: Roster, node: Arc<Node>, signals: Signals) -> LocalBox
             tokio::select! {
                 biased;
                 () = &mut stopping => break,
-                () = roster.list.changed.notified() => roster.obey_list(&node, &mut lives),
+                failure = next_failure(&mut failed) => {
+                    exit = Exit::Failed(failure);
+                    break;
+                }
+                () = roster.list.changed.notified() => roster.obey_list(&node, &mut lives, &incurable),
             }
         }
         node.enter(State::Stopping);
@@ -175,7 +181,7 @@ pub(crate) fn run(roster: Roster, node: Arc<Node>, signals: Signals) -> LocalBox
             // A panic of the supervision itself is logged where it happens; it shall not keep the others.
             drop(life.task.await);
         }
-        Exit::Done
+        exit
     }
     .boxed_local()
 }
@@ -183,7 +189,7 @@ pub(crate) fn run(roster: Roster, node: Arc<Node>, signals: Signals) -> LocalBox
 impl Roster {
     /// Starts those who are new on the list, and tells those to stop who no longer are. Under the list's lock, so that who is removed
     /// either has a place by then or gets none.
-    fn obey_list(&self, node: &Arc<Node>, lives: &mut Vec<Life>) {
+    fn obey_list(&self, node: &Arc<Node>, lives: &mut Vec<Life>, incurable: &watch::Sender<Option<Failure>>) {
         let members = self.list.members();
         lives.retain(|life| !life.has_ended());
         for life in &*lives {
@@ -193,12 +199,12 @@ impl Roster {
         }
         for member in &*members {
             if lives.iter().all(|life| life.name != member.group.name) {
-                lives.push(self.start(member, node));
+                lives.push(self.start(member, node, incurable.clone()));
             }
         }
     }
 
-    fn start(&self, member: &Member, parent: &Arc<Node>) -> Life {
+    fn start(&self, member: &Member, parent: &Arc<Node>, incurable: watch::Sender<Option<Failure>>) -> Life {
         let (tree, node) = parent.place(&member.group);
         member.stand.send_replace(Stand::Placed(tree));
         let (stop, stop_seen) = watch::channel(false);
@@ -212,7 +218,9 @@ impl Roster {
         let (group, stand) = (member.group.clone(), Arc::clone(&member.stand));
         let task = actix::spawn(async move {
             // What it was made of goes with it, before whoever waits for its end learns of that.
-            live(group, &node, stop_seen, decider).await;
+            if let Some(failure) = live(group, &node, stop_seen, decider).await {
+                incurable.send_replace(Some(failure));
+            }
             // What ends with the tree stays to be looked at.
             if !list.members().iter().any(|member| Arc::ptr_eq(&member.stand, &stand)) {
                 parent.remove(&node);
@@ -224,8 +232,21 @@ impl Roster {
     }
 }
 
-/// Runs a group, again and again, until it is told to stop.
-async fn live(group: Group, node: &Arc<Node>, mut stop: watch::Receiver<bool>, mut decider: Decider) {
+async fn next_failure(failed: &mut watch::Receiver<Option<Failure>>) -> Failure {
+    match failed.wait_for(Option::is_some).await.as_deref() {
+        Ok(Some(failure)) => failure.clone(),
+        // The runner itself can tell of one.
+        _ => pending().await,
+    }
+}
+
+/// Runs a group, again and again, until it is told to stop, or has failed with what no restart helps.
+async fn live(
+    group: Group,
+    node: &Arc<Node>,
+    mut stop: watch::Receiver<bool>,
+    mut decider: Decider,
+) -> Option<Failure> {
     let (began, mut has_been_up) = (Instant::now(), false);
     loop {
         let (ready, was_ready) = watch::channel(false);
@@ -233,22 +254,29 @@ async fn live(group: Group, node: &Arc<Node>, mut stop: watch::Receiver<bool>, m
         // As a task of its own, so that a panic of its runner is its failure.
         let run = actix::spawn(group::run(group.clone(), Arc::clone(node), signals, !has_been_up));
         let failure = match run.await {
-            Ok(Exit::Done) => return node.enter(State::Stopped),
+            Ok(Exit::Done) => {
+                node.enter(State::Stopped);
+                return None;
+            }
             Ok(Exit::Failed(failure) | Exit::Lost(failure)) => failure,
             Err(error) => Failure::of(&node.path, error.to_string()),
         };
         has_been_up |= *was_ready.borrow();
         let cause = failure.told_about(&node.path);
         let jitter = Jitter(fresh_jitter());
-        let verdict = decider.judge(&[0], Ending::Failed, began.elapsed(), jitter);
-        // By its kind it is always started again.
+        let verdict = decider.judge(&[0], failure.ending, began.elapsed(), jitter);
+        // By its kind it is started again whenever that may help.
         let Verdict::Restart { after, .. } = verdict else {
-            return node.enter_because(State::Failed, &cause);
+            node.enter_because(State::Failed, &cause);
+            return Some(failure);
         };
         note_restart(node, &cause, after);
         tokio::select! {
             () = sleep(after) => {}
-            _ = stop.wait_for(|ordered| *ordered) => return node.enter(State::Stopped),
+            _ = stop.wait_for(|ordered| *ordered) => {
+                node.enter(State::Stopped);
+                return None;
+            }
         }
     }
 }

@@ -7,11 +7,12 @@ use std::future::{Future, pending};
 use std::sync::Arc;
 
 use actix::ArbiterHandle;
+use anyhow::anyhow;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinError;
 
 use crate::context::WorkerContext;
-use crate::exit::Exit;
+use crate::exit::{Exit, Failure};
 use crate::panics;
 use crate::policy::Heartbeat;
 use crate::spec::Worker;
@@ -45,7 +46,7 @@ pub(crate) fn on_thread(
     async move {
         match exit.await {
             Ok(Ok(())) => Exit::Done,
-            Ok(Err(cause)) => Exit::failed(&path, cause),
+            Ok(Err(error)) => Exit::Failed(Failure::by(&path, &error)),
             Err(_) => Exit::failed(&path, "its thread has ended"),
         }
     }
@@ -86,7 +87,7 @@ async fn incarnate(
     context: WorkerContext,
     tasks: Owner,
     mut failure: mpsc::Receiver<String>,
-    mut report: oneshot::Sender<Result<(), String>>,
+    mut report: oneshot::Sender<anyhow::Result<()>>,
 ) {
     if report.is_closed() {
         return;
@@ -98,7 +99,7 @@ async fn incarnate(
             task.abort();
             // So that what it holds is free for the next incarnation.
             drop(task.await);
-            Err(cause)
+            Err(anyhow!(cause))
         }
         ended = &mut task => told(ended),
         () = report.closed() => return task.abort(),
@@ -108,12 +109,11 @@ async fn incarnate(
     drop(report.send(result));
 }
 
-fn told(ended: Result<anyhow::Result<()>, JoinError>) -> Result<(), String> {
-    match ended {
-        Ok(result) => result.map_err(|error| format!("{error:#}")),
-        Err(error) => Err(match error.try_into_panic() {
-            Ok(payload) => format!("panicked: {}", panics::describe(&*payload)),
-            Err(error) => error.to_string(),
-        }),
-    }
+fn told(ended: Result<anyhow::Result<()>, JoinError>) -> anyhow::Result<()> {
+    ended.unwrap_or_else(|error| {
+        Err(match error.try_into_panic() {
+            Ok(payload) => anyhow!("panicked: {}", panics::describe(&*payload)),
+            Err(error) => error.into(),
+        })
+    })
 }

@@ -53,6 +53,38 @@ fn while_the_owner_is_down_it_waits_no_longer_than_its_deadline() {
     });
 }
 
+/// OP-25, the bus's part: once the umbrella ends nobody waits for who is down, whether he began to before that or after; who is there answers.
+#[test]
+fn when_the_umbrella_ends_nobody_is_waited_for() {
+    run(async {
+        let (bus, _supervisor) = bus().await;
+        let owner = Owner::on(&bus, "a", &Counts::default()).await;
+        let release = hold(&owner).await;
+        let asked = actix::spawn({
+            let bus = bus.clone();
+            async move { ping(&bus, Ping::Answer(1), AMPLE).await }
+        });
+        others_run().await;
+        bus.end();
+        drop(release);
+        assert_eq!(asked.await.unwrap().unwrap(), (1, "a"));
+        owner.send(Leave).await.unwrap();
+        let outcome = ping(&bus, Ping::Answer(2), AMPLE * 2).await;
+        assert!(matches!(outcome, Err(SendError::Unavailable { .. })), "{outcome:?}");
+
+        let (bus, _supervisor) = self::bus().await;
+        Owner::on(&bus, "b", &Counts::default()).await.send(Leave).await.unwrap();
+        let waits = actix::spawn({
+            let bus = bus.clone();
+            async move { ping(&bus, Ping::Answer(3), AMPLE * 2).await }
+        });
+        others_run().await;
+        assert!(!waits.is_finished());
+        bus.end();
+        assert!(matches!(waits.await.unwrap(), Err(SendError::Unavailable { .. })));
+    });
+}
+
 #[test]
 fn an_owner_that_dies_before_opening_leaves_it_to_the_next_exactly_once() {
     run(async {

@@ -107,6 +107,14 @@ fn the_intensity_is_a_sliding_period() {
 }
 
 #[test]
+fn what_no_restart_helps_escalates_at_once() {
+    for kind in [Restart::Permanent, Restart::Transient, Restart::Temporary, Restart::Independent] {
+        let mut decider = decider(Who::OneForOne, 9, &[kind]);
+        assert_eq!(decider.judge(&[0], Ending::Incurable, MS(0), FULL), Verdict::Escalate, "{kind:?}");
+    }
+}
+
+#[test]
 fn without_restarts_the_first_failure_escalates() {
     let mut decider = decider(Who::OneForAll, 0, &[Restart::Permanent]);
     assert_eq!(decider.judge(&[0], Ending::Failed, MS(0), FULL), Verdict::Escalate);

@@ -17,7 +17,7 @@ impl GroupRun {
         let cause = format!("not ready within {:?}", self.group.policy.start_within);
         self.abandon(child, &cause);
         let path = Arc::clone(&self.node.children[child].path);
-        self.obey(&[child], Ending::Failed, Failure { path, cause }).await
+        self.obey(&[child], Failure::of(&path, cause)).await
     }
 
     pub(super) async fn on_end(&mut self, child: usize, exit: Exit) -> Option<Failure> {
@@ -30,13 +30,13 @@ impl GroupRun {
         let path = Arc::clone(&self.node.children[child].path);
         match exit {
             Exit::Done => {
-                let cause = "ended without being told to".to_owned();
-                self.obey(&[child], Ending::Done, Failure { path, cause }).await
+                let told = Failure::of(&path, "ended without being told to");
+                self.obey(&[child], Failure { ending: Ending::Done, ..told }).await
             }
-            Exit::Failed(failure) => self.obey(&[child], Ending::Failed, failure).await,
+            Exit::Failed(failure) => self.obey(&[child], failure).await,
             Exit::Lost(failure) => {
                 note_abandoned(&self.node.children[child], &failure.cause);
-                self.obey(&[child], Ending::Failed, failure).await
+                self.obey(&[child], failure).await
             }
         }
     }
@@ -57,7 +57,7 @@ impl GroupRun {
             [only] => Arc::clone(&self.node.children[only].path),
             _ => Arc::clone(&self.node.path),
         };
-        self.obey(&lost, Ending::Failed, Failure { path, cause }).await
+        self.obey(&lost, Failure::of(&path, cause)).await
     }
 
     fn abandon(&mut self, child: usize, cause: &str) {
@@ -71,7 +71,7 @@ impl GroupRun {
 
     /// Judges the end of these children, which nobody ordered, and does what the verdict says; some failure when the group itself
     /// has failed by it.
-    async fn obey(&mut self, ended: &[usize], ending: Ending, failure: Failure) -> Option<Failure> {
+    async fn obey(&mut self, ended: &[usize], failure: Failure) -> Option<Failure> {
         if ended.is_empty() {
             return None;
         }
@@ -83,8 +83,8 @@ impl GroupRun {
             return Some(failure);
         }
         let jitter = Jitter(fresh_jitter());
-        match self.decider.judge(ended, ending, self.began.elapsed(), jitter) {
-            Verdict::StayDown if ending == Ending::Done => {
+        match self.decider.judge(ended, failure.ending, self.began.elapsed(), jitter) {
+            Verdict::StayDown if failure.ending == Ending::Done => {
                 ended.iter().for_each(|child| self.node.children[*child].enter(State::Stopped));
                 None
             }
@@ -97,11 +97,17 @@ impl GroupRun {
                 self.restart(ended, &failure, &stop, start, after).await;
                 None
             }
+            Verdict::Escalate if failure.ending == Ending::Incurable => {
+                self.mark_failed(ended, &failure);
+                let (path, child, cause) = (&*self.node.path, &*failure.path, &failure.cause);
+                tracing::error!(path, cause, child, "gives up, since no restart helps");
+                Some(failure)
+            }
             Verdict::Escalate => {
                 self.mark_failed(ended, &failure);
                 let (path, intensity) = (&self.node.path, self.group.policy.intensity);
                 let (most, within) = (intensity.max_restarts, intensity.within);
-                let Failure { path: child, cause } = &failure;
+                let Failure { path: child, cause, .. } = &failure;
                 tracing::error!(
                     path = &**path,
                     cause,
@@ -112,7 +118,7 @@ impl GroupRun {
                 );
                 let cause =
                     format!("{}; {path} gave up (max_restarts = {most} within {within:?})", failure.cause);
-                Some(Failure { path: failure.path, cause })
+                Some(Failure { cause, ..failure })
             }
         }
     }

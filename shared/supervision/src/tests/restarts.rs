@@ -1,7 +1,9 @@
 //! Who comes back after which end, and when the group gives up.
 
 use super::*;
-use crate::{Restart, Strategy};
+use anyhow::anyhow;
+
+use crate::{Incurable, Restart, Strategy};
 
 fn cause_of(tree: &TreeNode, path: &str) -> String {
     node(tree, path).last_cause.expect("a cause")
@@ -226,6 +228,35 @@ fn beyond_the_intensity_the_failure_escalates_to_the_root() {
         assert_eq!((node(&seen, "app").restarts, node(&seen, "app/w").restarts), (1, 4), "\n{seen}");
         assert_eq!(node(&seen, "sibling").state, State::Stopped);
         assert_eq!(journal.take(), ["start sibling", "stop sibling"], "others stop in order");
+    });
+}
+
+/// UX-11: what no restart helps is not restarted, by no group up to the root; the others stop in order.
+#[test]
+fn what_no_restart_helps_ends_the_tree_at_once() {
+    run(async {
+        let (journal, fail) = (Journal::default(), Arc::new(Notify::new()));
+        let failing = Arc::clone(&fail);
+        let worker = Worker::new("w", move |context| {
+            let failing = Arc::clone(&failing);
+            async move {
+                context.ready();
+                failing.notified().await;
+                Err(anyhow!("the log is another").context(Incurable).context("looking"))
+            }
+        });
+        let inner = Group::new("app", brisk()).child(worker.restart(Restart::Independent));
+        let root =
+            Group::new("umbel", brisk()).child(Puppet::in_journal(&journal).worker("sibling")).child(inner);
+        let supervisor = Supervisor::start(root);
+        let tree = up(&supervisor).await;
+        fail.notify_one();
+        let cause = "looking: no restart helps: the log is another".to_owned();
+        let escalated = Outcome::Escalated { path: "umbel/app/w".into(), cause };
+        assert_eq!(supervisor.finished().await, escalated);
+        let seen = tree.snapshot();
+        assert_eq!((node(&seen, "app").restarts, node(&seen, "app/w").restarts), (0, 0), "\n{seen}");
+        assert_eq!(journal.take(), ["start sibling", "stop sibling"]);
     });
 }
 

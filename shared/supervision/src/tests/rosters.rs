@@ -1,7 +1,9 @@
 //! Groups that come and go while the tree runs.
 
 use super::*;
-use crate::{Restart, Roster, Taken};
+use anyhow::anyhow;
+
+use crate::{Incurable, Restart, Roster, Taken};
 
 fn group(name: &str, worker: Worker) -> Group {
     Group::new(name, brisk()).child(worker)
@@ -45,6 +47,24 @@ fn a_group_comes_and_goes_while_the_others_go_on() {
         assert_eq!(supervisor.shut_down().await, Outcome::Stopped);
         assert_eq!(journal.take(), ["stop three", "stop other"]);
         assert_eq!(roster.remove("b").await, Some(Outcome::Stopped), "it has ended with the tree");
+    });
+}
+
+#[test]
+fn what_no_restart_helps_one_of_them_ends_all() {
+    run(async {
+        let (roster, journal) = (Roster::new("tenants", brisk()), Journal::default());
+        let [other, good] = [(); 2].map(|()| Puppet::in_journal(&journal));
+        roster.add(group("good", good.worker("good"))).unwrap();
+        let supervisor = tree_with(&roster, &other);
+        up(&supervisor).await;
+        is_up(&roster, "good").await;
+        roster
+            .add(group("lost", Worker::new("store", |_| async { Err(anyhow!("back").context(Incurable)) })))
+            .unwrap();
+        let Outcome::Escalated { path, cause } = supervisor.finished().await else { panic!() };
+        assert_eq!((&*path, &*cause), ("umbel/tenants/lost/store", "no restart helps: back"));
+        assert_eq!(journal.take(), ["start other", "start good", "stop good", "stop other"]);
     });
 }
 
