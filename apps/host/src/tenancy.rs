@@ -160,8 +160,9 @@ impl Tenancy {
     /// Stops one in order, at once; the future resolves when it is gone, with how it went, and need not be awaited for that. `None` if
     /// it was not started. Who still holds its bus is answered by nobody any more.
     pub fn stop(&self, name: &str) -> impl Future<Output = Option<Outcome>> + Send + 'static + use<> {
-        let mut buses = self.buses();
-        buses.remove(name);
+        if let Some(bus) = self.buses().remove(name) {
+            bus.end();
+        }
         self.roster.remove(name)
     }
 
