@@ -1,5 +1,6 @@
 //! Recovery: whatever dies, nothing acknowledged is lost and everything comes back by itself.
 
+mod backup;
 mod load;
 mod read_models;
 

@@ -106,6 +106,22 @@ pub async fn is_there(settings: &StoreSettings) -> anyhow::Result<bool> {
     })
 }
 
+/// Copies a store on SQLite, as it is at one moment, into a file, beside whoever uses it; the bytes of that.
+///
+/// # Errors
+/// When the settings name another store, there is none, the file is there already, or it cannot be written. Then no such file is made.
+pub async fn backup(settings: &StoreSettings, to: PathBuf) -> anyhow::Result<u64> {
+    match durable(settings)? {
+        Place::Sqlite(path) => {
+            Ok(tokio::task::spawn_blocking(move || sqlite::admin::backup(&path, &to)).await??)
+        }
+        Place::Postgres(url) => bail!(
+            "{} is copied by PostgreSQL's own programs, such as pg_dump, or by archiving its write-ahead log",
+            postgres::admin::place(&url, &settings.schema)?
+        ),
+    }
+}
+
 /// Removes the store with all that it holds: the schema, or the file and what SQLite has put beside it. Gives whether
 /// there was one.
 ///

@@ -1,6 +1,7 @@
 //! `umbel store`: the store as a whole.
 
 mod archive;
+mod backup;
 mod forget;
 mod schema;
 mod status;
@@ -28,6 +29,9 @@ pub(crate) enum StoreCommand {
     /// what was made of the events; there are no checksums of the data itself
     #[command(after_help = verify::EXAMPLES)]
     Verify(verify::VerifyArgs),
+    /// Copy a store on SQLite, as it is at this moment, into a file; apps go on meanwhile
+    #[command(after_help = backup::EXAMPLES)]
+    Backup(backup::BackupArgs),
     /// Move the beginning of the log to the archive, where all reads still find it; recorded in the audit
     #[command(after_help = archive::EXAMPLES)]
     Archive(archive::ArchiveArgs),
@@ -47,6 +51,7 @@ impl StoreCommand {
             Self::Migrations(args) => schema::migrations(options, args),
             Self::Status(args) => status::status(options, args),
             Self::Verify(args) => verify::verify(options, args),
+            Self::Backup(args) => backup::backup(options, args),
             Self::Archive(args) => archive::archive(options, args),
             Self::Forget(args) => forget::forget(options, args),
             Self::Drop(args) => schema::drop(options, args),

@@ -82,7 +82,7 @@ impl Status {
 }
 
 /// In the unit that gives at most four digits.
-fn sized(bytes: u64) -> String {
+pub(super) fn sized(bytes: u64) -> String {
     let mut units = ["bytes", "KiB", "MiB", "GiB", "TiB"].into_iter();
     let (mut size, mut unit) = (bytes, units.next());
     while size >= 10_000

@@ -11,6 +11,10 @@ use umbel_core::store::StoreError;
 
 use super::{error::store_error, mark::MARK, schema};
 
+mod backup;
+
+pub(crate) use backup::backup;
+
 const OBJECTS: &str = include_str!("admin/objects.sql");
 
 /// How often it is looked whether a file is in use, before that is said.

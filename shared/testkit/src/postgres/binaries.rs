@@ -9,6 +9,15 @@ use std::{
 const INSTALL: &str = "no PostgreSQL found: install it (Debian: apt-get install postgresql; macOS: \
                        brew install postgresql) or set UMBEL_TEST_POSTGRES_URL";
 
+/// A program that comes with the server, such as `pg_dump`.
+///
+/// # Errors
+/// One line that says what is missing and how to get it.
+pub fn program(name: &str) -> Result<Command, String> {
+    let beside = find(false)?.join(name);
+    Ok(if beside.is_file() { Command::new(beside) } else { Command::new(name) })
+}
+
 /// A directory with `initdb`, `postgres` and `pg_ctl`. As root on Debian installs them when there is none.
 pub(super) fn find(user_is_root: bool) -> Result<PathBuf, String> {
     if let Some(found) = look() {

@@ -18,6 +18,7 @@ mod wire;
 
 use std::{env, sync::OnceLock};
 
+pub use binaries::program;
 pub use faults::{CuttingProxy, disconnect};
 pub use pooler::Pooler;
 pub use schema::{TestSchema, execute};
