@@ -158,7 +158,11 @@ impl<R> DispatchError<R> {
             StoreError::Unavailable { .. } | StoreError::Overloaded { .. } => {
                 Self::unavailable(error.to_string())
             }
-            StoreError::OutcomeUnknown { .. } => Self::Timeout { command, outcome: Outcome::Unknown },
+            StoreError::OutcomeUnknown { .. } => {
+                // Whoever dispatched learns only that it is so.
+                tracing::warn!(command, %error, "a command may have been carried out");
+                Self::Timeout { command, outcome: Outcome::Unknown }
+            }
             StoreError::Corrupt { .. } | StoreError::Failed { .. } => {
                 Self::Failed { reason: error.to_string() }
             }

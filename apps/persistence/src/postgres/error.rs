@@ -39,9 +39,10 @@ pub(super) fn kind(error: &Error) -> Kind {
         | SqlState::T_R_DEADLOCK_DETECTED
         | SqlState::LOCK_NOT_AVAILABLE
         | SqlState::QUERY_CANCELED
-        | SqlState::TOO_MANY_CONNECTIONS
         | SqlState::READ_ONLY_SQL_TRANSACTION => Kind::Transient,
         ref other if other.code() == WRONG_GUESS => Kind::WrongGuess,
+        // The server lacks something: room on its disk, memory.
+        ref other if other.code().starts_with("53") => Kind::Transient,
         // Connection exceptions, and sessions ended by a time limit.
         ref other if other.code().starts_with("08") || other.code() == "57P05" || other.code() == "25P03" => {
             Kind::Lost
@@ -93,6 +94,7 @@ fn advice(error: &Error) -> &'static str {
         Some(&SqlState::READ_ONLY_SQL_TRANSACTION) => {
             "; it takes no writes: name all hosts of the database in the URL, and the one that does is found"
         }
+        Some(&SqlState::DISK_FULL) => "; make room on its disk",
         Some(&SqlState::INSUFFICIENT_PRIVILEGE) => "; grant the role what it lacks",
         Some(&SqlState::UNDEFINED_TABLE | &SqlState::INVALID_SCHEMA_NAME | &SqlState::UNDEFINED_FUNCTION) => {
             "; was the schema dropped? Starting again creates it"

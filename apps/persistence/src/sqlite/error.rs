@@ -10,8 +10,19 @@ use umbel_core::store::StoreError;
 pub(super) enum Fault {
     /// Before anything was committed: nothing was stored.
     Before(Error),
-    /// The commit itself failed.
+    /// The commit itself failed, and nobody knows whether it is in the file.
     Commit(Error),
+}
+
+impl Fault {
+    /// What a commit has met. Without room for its last page, which says that the others hold, nothing of it is in the file.
+    pub(super) fn of_commit(error: Error) -> Self {
+        if error.sqlite_error_code() == Some(ErrorCode::DiskFull) {
+            Self::Before(error)
+        } else {
+            Self::Commit(error)
+        }
+    }
 }
 
 impl From<Error> for Fault {
@@ -61,7 +72,7 @@ pub(super) fn store_error(error: &Error, path: &Path) -> StoreError {
             }
         }
         Some(ErrorCode::DiskFull) => {
-            StoreError::Failed { reason: format!("no space is left for {path}: {error}") }
+            StoreError::Unavailable { reason: format!("no space is left for {path}; make room: {error}") }
         }
         _ => StoreError::Failed { reason: format!("{path}: {error}") },
     }
@@ -76,6 +87,14 @@ pub(super) fn is_unique_violation(error: &Error) -> bool {
 mod tests {
     use super::*;
 
+    /// A commit without room has stored nothing; of any other that failed that is not known.
+    #[test]
+    fn a_commit_without_room_is_none() {
+        let met = |code| Fault::of_commit(Error::SqliteFailure(ffi::Error::new(code), None));
+        assert!(matches!(met(ffi::SQLITE_FULL), Fault::Before(_)));
+        assert!(matches!(met(ffi::SQLITE_IOERR_FSYNC), Fault::Commit(_)));
+    }
+
     /// Every failure says what the caller can do: try again, look at the file, or make room.
     #[test]
     fn errors_are_sorted_by_what_can_be_done() {
@@ -83,13 +102,13 @@ mod tests {
             let error = Error::SqliteFailure(ffi::Error::new(code), None);
             store_error(&error, Path::new("dir/umbel.db"))
         };
-        for code in [ffi::SQLITE_BUSY, ffi::SQLITE_LOCKED, ffi::SQLITE_BUSY_SNAPSHOT] {
+        for code in [ffi::SQLITE_BUSY, ffi::SQLITE_LOCKED, ffi::SQLITE_BUSY_SNAPSHOT, ffi::SQLITE_FULL] {
             assert!(error(code).is_transient(), "{code}");
         }
         for code in [ffi::SQLITE_CORRUPT, ffi::SQLITE_NOTADB] {
             assert!(matches!(error(code), StoreError::Corrupt { .. }), "{code}");
         }
-        for code in [ffi::SQLITE_FULL, ffi::SQLITE_READONLY, ffi::SQLITE_CANTOPEN, ffi::SQLITE_IOERR] {
+        for code in [ffi::SQLITE_READONLY, ffi::SQLITE_CANTOPEN, ffi::SQLITE_IOERR] {
             let StoreError::Failed { reason } = error(code) else { panic!("{code}") };
             assert!(reason.contains("dir/umbel.db"), "{reason}");
         }

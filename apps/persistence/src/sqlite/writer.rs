@@ -51,7 +51,7 @@ impl Writer {
     pub(super) fn execute(&mut self, sql: &str, parameters: impl Params) -> Result<usize, Fault> {
         let (transaction, _kinds) = self.begin()?;
         let rows = transaction.prepare_cached(sql)?.execute(parameters)?;
-        transaction.commit().map_err(Fault::Commit)?;
+        transaction.commit().map_err(Fault::of_commit)?;
         Ok(rows)
     }
 

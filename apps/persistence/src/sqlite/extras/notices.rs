@@ -30,7 +30,7 @@ pub(super) fn keep(writer: &mut Writer, request: &KeepNotices) -> Result<u64, Fa
             notice.data.as_str(),
         ])?;
     }
-    transaction.commit().map_err(Fault::Commit)?;
+    transaction.commit().map_err(Fault::of_commit)?;
     Ok(count(kept))
 }
 

@@ -75,7 +75,7 @@ pub(super) fn clear(writer: &mut Writer, request: &ClearOutbox) -> Result<u64, F
     for number in request.numbers.iter().filter_map(|number| i64::try_from(*number).ok()) {
         cleared += transaction.prepare_cached(DELETE_OUTBOX)?.execute([number])?;
     }
-    transaction.commit().map_err(Fault::Commit)?;
+    transaction.commit().map_err(Fault::of_commit)?;
     Ok(count(cleared))
 }
 

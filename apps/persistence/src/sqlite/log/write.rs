@@ -59,7 +59,7 @@ pub(in crate::sqlite) fn try_append(
     let log = state::log(&transaction)?;
     let written = append_within(&transaction, kinds, streams, log, group, now, ids)?;
     if written.is_written {
-        transaction.commit().map_err(Fault::Commit)?;
+        transaction.commit().map_err(Fault::of_commit)?;
         kinds.committed();
     }
     streams.committed(entered, written.streams);

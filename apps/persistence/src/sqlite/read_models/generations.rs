@@ -52,7 +52,7 @@ pub(super) fn open(writer: &mut Writer, request: &OpenProjection) -> Result<Vec<
     let Some(missing) = request.missing(&kept, log(&transaction)?.head) else { return Ok(kept) };
     begin(&transaction, &missing)?;
     let kept = of(&transaction, &request.projection)?;
-    transaction.commit().map_err(Fault::Commit)?;
+    transaction.commit().map_err(Fault::of_commit)?;
     Ok(kept)
 }
 
@@ -118,7 +118,7 @@ pub(super) fn switch(
         let checkpoint = request.checkpoint.clone();
         move_joined(&transaction, &[Moved { checkpoint, offset: 0, joined: true }], actual)?;
     }
-    transaction.commit().map_err(Fault::Commit)?;
+    transaction.commit().map_err(Fault::of_commit)?;
     Ok(Ok(()))
 }
 
@@ -145,7 +145,7 @@ pub(super) fn remove_retired(writer: &mut Writer, request: &RemoveRetired) -> Re
             mark(&transaction, &one.checkpoint(), Phase::Removed)?;
         }
     }
-    transaction.commit().map_err(Fault::Commit)?;
+    transaction.commit().map_err(Fault::of_commit)?;
     Ok(left == 0)
 }
 

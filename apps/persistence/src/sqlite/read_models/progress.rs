@@ -36,7 +36,7 @@ pub(super) fn save_projection(
     transaction
         .prepare_cached(MOVE_CHECKPOINT)?
         .execute(params![request.projection, request.position.to_i64()])?;
-    transaction.commit().map_err(Fault::Commit)?;
+    transaction.commit().map_err(Fault::of_commit)?;
     Ok(Ok(()))
 }
 
@@ -48,7 +48,7 @@ pub(super) fn claim(writer: &mut Writer, request: &ClaimLive) -> Result<Position
         let moved = params![request.projection, request.through.to_i64()];
         transaction.prepare_cached(MOVE_CHECKPOINT)?.execute(moved)?;
     }
-    transaction.commit().map_err(Fault::Commit)?;
+    transaction.commit().map_err(Fault::of_commit)?;
     Ok(before)
 }
 

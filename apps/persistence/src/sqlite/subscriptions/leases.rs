@@ -48,7 +48,7 @@ pub(super) fn open(
     }
     let one = ListSubscriptions { name: Some(name.clone()), after: None, limit: 1 };
     let state = list(&transaction, &one, now)?.pop();
-    transaction.commit().map_err(Fault::Commit)?;
+    transaction.commit().map_err(Fault::of_commit)?;
     Ok(state)
 }
 
@@ -119,7 +119,7 @@ pub(super) fn keep(writer: &mut Writer, request: &KeepLeases, now: Timestamp) ->
         transaction.prepare_cached(CLAIM_LEASE)?.execute(row)?;
     }
     let leases = leases(&transaction, request, now)?;
-    transaction.commit().map_err(Fault::Commit)?;
+    transaction.commit().map_err(Fault::of_commit)?;
     Ok(leases)
 }
 
@@ -153,7 +153,7 @@ pub(super) fn save_checkpoints(writer: &mut Writer, request: &SaveCheckpoints) -
             refused.insert(*partition);
         }
     }
-    transaction.commit().map_err(Fault::Commit)?;
+    transaction.commit().map_err(Fault::of_commit)?;
     Ok(refused.into_iter().collect())
 }
 
@@ -163,7 +163,7 @@ pub(super) fn note_resets_told(writer: &mut Writer, request: &NoteResetsTold) ->
     let row = params![subscription.as_str(), to_i64(*incarnation), to_i64(*told)];
     transaction.prepare_cached(NOTE_RESETS_TOLD)?.execute(row)?;
     let noted = resets_told(&transaction, request)?;
-    transaction.commit().map_err(Fault::Commit)?;
+    transaction.commit().map_err(Fault::of_commit)?;
     Ok(noted)
 }
 

@@ -37,7 +37,7 @@ pub(super) fn park(writer: &mut Writer, request: &ParkLetters, now: Timestamp) -
             mark_first(&transaction, name, partition, letter.key)?;
         }
     }
-    transaction.commit().map_err(Fault::Commit)?;
+    transaction.commit().map_err(Fault::of_commit)?;
     Ok(refused.into_iter().collect())
 }
 
@@ -100,7 +100,7 @@ pub(super) fn settle(writer: &mut Writer, request: &SettleLetters) -> Result<Let
             free.push((partition, key));
         }
     }
-    transaction.commit().map_err(Fault::Commit)?;
+    transaction.commit().map_err(Fault::of_commit)?;
     Ok(LettersSettled { free, refused: refused.into_iter().collect() })
 }
 
@@ -181,7 +181,7 @@ pub(super) fn sweep(writer: &mut Writer, limit: u32) -> Result<u64, Fault> {
             transaction.prepare_cached(FORGET_BOX)?.execute([lost])?;
         }
     }
-    transaction.commit().map_err(Fault::Commit)?;
+    transaction.commit().map_err(Fault::of_commit)?;
     Ok(removed)
 }
 

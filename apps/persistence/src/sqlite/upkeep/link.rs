@@ -55,7 +55,7 @@ pub(super) fn link(
         ])?;
     }
     transaction.prepare_cached(UNPLAIN_STREAM)?.execute(params![key, version.to_i64()])?;
-    transaction.commit().map_err(Fault::Commit)?;
+    transaction.commit().map_err(Fault::of_commit)?;
     Ok(Ok(version))
 }
 

@@ -89,14 +89,14 @@ fn try_perform(
     };
     transaction.prepare_cached(END_UPKEEP)?.execute([])?;
     let Some(done) = done else {
-        transaction.commit().map_err(Fault::Commit)?;
+        transaction.commit().map_err(Fault::of_commit)?;
         return Ok(Ok(Step::More));
     };
     let performed = match record(&transaction, kinds, log, request, &done, now)? {
         Ok(performed) => performed,
         Err(error) => return Ok(Err(error.into())),
     };
-    transaction.commit().map_err(Fault::Commit)?;
+    transaction.commit().map_err(Fault::of_commit)?;
     kinds.committed();
     Ok(Ok(Step::Done(performed)))
 }

@@ -46,7 +46,7 @@ pub(super) fn create_keys(
         transaction.prepare_cached(CREATE_SUBJECT_KEY)?.execute(parameters)?;
         created.extend(find(&transaction, subject)?);
     }
-    transaction.commit().map_err(Fault::Commit)?;
+    transaction.commit().map_err(Fault::of_commit)?;
     Ok(created)
 }
 
