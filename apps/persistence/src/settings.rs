@@ -321,7 +321,7 @@ mod tests {
             let error = refusal("url", url);
             assert!(error.contains(part), "{error}");
         }
-        for schema in ["", "Capital", "pg_x", "a-b"] {
+        for schema in ["", "Capital", "pg_x", "information_schema", "a-b"] {
             assert!(refusal("schema", schema).contains("schema"), "{schema}");
         }
         let fine = r#"{"url": "postgres://u@h:1/d?sslmode=verify-full&connect_timeout=3", "schema": "a_1"}"#;

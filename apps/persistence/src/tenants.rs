@@ -58,7 +58,7 @@ impl Tenants {
         postgres::check_schema(name).map_err(|_| {
             anyhow!(
                 "{name:?} names no tenant: use up to 63 lower-case letters, digits and underscores, not beginning \
-                 with a digit or pg_"
+                 with a digit or pg_, and not information_schema"
             )
         })?;
         let mut settings = self.settings.clone();

@@ -65,6 +65,23 @@ pub(super) fn store_error(error: &Error, place: &str) -> StoreError {
     }
 }
 
+/// The same for a connection that was not opened. A role that is not let in is as good as a server that is away: nothing was stored,
+/// and all goes on once somebody lets it in again.
+pub(super) fn connect_error(error: &Error, place: &str) -> StoreError {
+    let not_let_in = matches!(
+        error.code(),
+        Some(
+            &SqlState::INVALID_PASSWORD
+                | &SqlState::INVALID_AUTHORIZATION_SPECIFICATION
+                | &SqlState::INSUFFICIENT_PRIVILEGE
+        )
+    );
+    match store_error(error, place) {
+        StoreError::Failed { reason } if not_let_in => StoreError::Unavailable { reason },
+        other => other,
+    }
+}
+
 /// The error in its own words, with its SQLSTATE and its causes.
 pub(super) fn describe(error: &Error) -> String {
     if let Some(database) = error.as_db_error() {
@@ -86,7 +103,7 @@ fn advice(error: &Error) -> &'static str {
     match error.code() {
         Some(&SqlState::INVALID_CATALOG_NAME) => "; create the database (createdb) or correct the URL",
         Some(&SqlState::INVALID_PASSWORD | &SqlState::INVALID_AUTHORIZATION_SPECIFICATION) => {
-            "; correct user and password in the URL, or pg_hba.conf"
+            "; correct user and password in the URL, or pg_hba.conf, or let the role log in"
         }
         Some(&SqlState::LOCK_NOT_AVAILABLE) => {
             "; somebody holds a table or the log locked: pg_locks and pg_stat_activity tell who"

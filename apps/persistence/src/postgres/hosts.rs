@@ -9,7 +9,7 @@ use tokio_postgres::{
 };
 use umbel_core::store::StoreError;
 
-use crate::postgres::error::{describe, store_error};
+use crate::postgres::error::{connect_error, describe};
 
 /// Why there is no connection: what came of the last host, and of those before it.
 #[derive(Clone, Debug)]
@@ -52,7 +52,7 @@ impl Unopened {
     /// The caller's form of it.
     pub(super) fn explain(&self, place: &str) -> StoreError {
         let mut error = match &self.cause {
-            Cause::Refused(error) => store_error(error, place),
+            Cause::Refused(error) => connect_error(error, place),
             Cause::Silent(_) => {
                 StoreError::Unavailable { reason: format!("PostgreSQL at {place}: {}", self.cause) }
             }

@@ -13,7 +13,8 @@ const NO_EVENT: &str = "NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NU
 pub(super) struct Schema(String);
 
 impl Schema {
-    /// Accepts what needs no thought in any tool: a lower-case letter or `_`, then those and digits.
+    /// Accepts what needs no thought in any tool: a lower-case letter or `_`, then those and digits; but not the schemas
+    /// that are PostgreSQL's own, which a superuser could write into.
     ///
     /// # Errors
     /// Says what a name may look like.
@@ -22,13 +23,14 @@ impl Schema {
         let valid = name.starts_with(letter)
             && name.chars().all(|c| letter(c) || c.is_ascii_digit())
             && name.len() <= 63
-            && !name.starts_with("pg_");
+            && !name.starts_with("pg_")
+            && name != "information_schema";
         if valid {
             Ok(Self(name.to_owned()))
         } else {
             Err(format!(
                 "{name:?} cannot be the schema's name: use up to 63 lower-case letters, digits and underscores, \
-                 not beginning with a digit or pg_"
+                 not beginning with a digit or pg_, and not information_schema"
             ))
         }
     }

@@ -283,6 +283,29 @@ async fn a_group_does_not_wait_for_ever() {
     client.batch_execute("ROLLBACK").await.unwrap();
 }
 
+/// OP-06: a role that may not log in any more is an outage that says what to do; once it is let in again, the store serves.
+#[tokio::test]
+async fn a_role_that_is_not_let_in_is_an_outage() {
+    let server = Server::start().unwrap();
+    let options = PostgresOptions { outage_limit: Duration::from_millis(100), ..PostgresOptions::default() };
+    let adapter = Postgres::connect(server.url(), "shut", options).await.unwrap();
+    one_more(&adapter, "a").await;
+    let operator = client(&server.superuser_url()).await;
+    let end_all = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'umbel'";
+    operator.batch_execute("ALTER ROLE umbel NOLOGIN").await.unwrap();
+    operator.batch_execute(end_all).await.unwrap();
+    // The first may have been on its way when the connection went; the second certainly was not.
+    append(&adapter, to("a", exact(1))).await.unwrap_err();
+    let error = append(&adapter, to("a", exact(1))).await.unwrap_err();
+    assert!(matches!(&error, AppendError::Store(StoreError::Unavailable { .. })), "{error}");
+    let error = adapter.status().await.unwrap_err();
+    let says = "let the role log in";
+    assert!(matches!(&error, StoreError::Unavailable { reason } if reason.contains(says)), "{error}");
+    operator.batch_execute("ALTER ROLE umbel LOGIN").await.unwrap();
+    while append(&adapter, to("a", exact(1))).await.is_err() {}
+    assert_eq!(adapter.status().await.unwrap().head.get(), 2);
+}
+
 /// The URL with further hosts before its own.
 fn behind(url: &str, hosts: &[String]) -> String {
     let (user, place) = url.split_once('@').unwrap();
