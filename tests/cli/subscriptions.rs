@@ -165,7 +165,7 @@ fn subscriptions_are_looked_after() {
     }
 }
 
-/// Dead letters are found by what is known of them, tried again and discarded in chunks, and edited.
+/// UX-08: Dead letters are found by what is known of them, tried again and discarded in chunks, and edited; all are meant only if said so.
 #[test]
 fn dead_letters_are_looked_after() {
     for store in Store::durable() {
@@ -203,7 +203,7 @@ fn dead_letters_are_looked_after() {
         let done = many("retry", &["--key", "ada", "--place", "5"]);
         assert_eq!((&done["matching"], &done["letters"]), (&json!(1), &json!(2)));
         assert_eq!(asked(), [3, 5]);
-        let done = many("retry", &["--chunk", "1", "--reason", "it is back"]);
+        let done = many("retry", &["--all", "--chunk", "1", "--reason", "it is back"]);
         assert_eq!((&done["matching"], &done["letters"]), (&json!(6), &json!(4)));
         assert_eq!(asked(), [3, 5, 7, 9, 11, 13]);
 
@@ -233,6 +233,20 @@ fn dead_letters_are_looked_after() {
         assert!(refused.code == Some(1) && refused.stderr.contains("JSON"), "{refused:?}");
         assert!(!umbel.command_output(&["audit", "--json"]).stdout.contains("s3cret"));
 
+        for command in [&["retry"][..], &["retry", "--cancel"], &["discard", "--yes"]] {
+            let unsaid = umbel.command_output(&[&["dead-letters"], command].concat());
+            assert!(unsaid.code == Some(2) && unsaid.stderr.contains("--all"), "{unsaid:?}");
+            let both = umbel.command_output(&[&["dead-letters"], command, &["--all", "--failed"]].concat());
+            assert!(both.code == Some(2) && both.stderr.contains("--all"), "{both:?}");
+        }
+        for command in [&["retry"][..], &["retry", "--dry-run"], &["discard", "--yes"]] {
+            let none = umbel.command_output(&[&["dead-letters"], command, &["--place", "4"]].concat());
+            assert!(
+                none.code == Some(1) && none.stderr.contains("no dead letter like that is at 4"),
+                "{none:?}"
+            );
+        }
+        assert_eq!(list(&[]).len(), 6, "nothing was done");
         let exit = umbel.command_output(&["dead-letters", "discard", "--place", "3"]);
         assert!(exit.code == Some(2) && exit.stderr.contains("--yes"), "{exit:?}");
         assert_eq!(many("discard", &["--key", "ada", "--dry-run"])["matching"], 3);
@@ -261,7 +275,7 @@ fn many_dead_letters_are_looked_after_in_chunks() {
         let done = many(&["retry", "--place", "11", "--chunk", "10000"]);
         assert_eq!((&done["matching"], &done["letters"]), (&json!(1), &json!(3)));
         assert_eq!(recorded("umbel.letters_retried"), [2, 1]);
-        let done = many(&["discard", "--yes"]);
+        let done = many(&["discard", "--all", "--yes"]);
         assert_eq!((&done["matching"], &done["letters"]), (&json!(6), &json!(6)));
         assert_eq!(recorded("umbel.letters_discarded"), [2, 2, 2]);
         assert_eq!(umbel.json(&["store", "verify"]).len(), 0);

@@ -1,6 +1,6 @@
 //! `umbel dead-letters retry` and `discard`: what is meant, chunk by chunk, each chunk an act of its own.
 
-use clap::Args;
+use clap::{ArgGroup, Args};
 use serde::Serialize;
 use umbel_core::{
     store::{Act, CountLetters, Letter, LetterFilter, ListLetters},
@@ -22,6 +22,7 @@ pub(super) const RETRY_EXAMPLES: &str = "\
 Examples:
   umbel dead-letters retry --subscription mail.welcome --place 1234
   umbel dead-letters retry --error \"connection refused\" --dry-run
+  umbel dead-letters retry --all --dry-run
   umbel dead-letters retry --subscription mail.welcome --through 9000 \\
       --reason \"the mail server is back\"
   umbel dead-letters retry --subscription mail.welcome --place 1234 --cancel
@@ -36,10 +37,18 @@ Examples:
 
 The events stay in the log. What waits behind a discarded letter under the same key is handled then.";
 
+/// What says which are meant. All of them are meant by nobody who only forgot to say so; counting them does no harm.
+const MEANT: [&str; 9] =
+    ["all", "dry_run", "subscription", "key", "event", "place", "through", "error", "failed"];
+
 #[derive(Debug, Args)]
+#[command(group = ArgGroup::new("meant").args(MEANT).required(true).multiple(true))]
 pub(crate) struct ManyArgs {
     #[command(flatten)]
     filter: FilterArgs,
+    /// Every one of every subscription
+    #[arg(long, conflicts_with = "FilterArgs")]
+    all: bool,
     /// Letters at once, store.letters_act_max at most; each chunk is one record in the audit for each of its subscriptions
     #[arg(long, value_name = "N", default_value_t = 500, value_parser = within::<u32>(1..=10_000))]
     chunk: u32,
@@ -145,6 +154,14 @@ impl ManyArgs {
         {
             // Nobody shall believe that what was mistyped is done.
             tool.subscription(subscription).await?;
+        }
+        if matching == 0
+            && filter.asked.is_none()
+            && let Some(place) = filter.place
+        {
+            return Err(failed(format!(
+                "no dead letter like that is at {place}: `umbel dead-letters list` shows which there are"
+            )));
         }
         let mut letters = 0;
         if self.dry_run {
