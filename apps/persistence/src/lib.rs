@@ -8,6 +8,7 @@ mod caution;
 mod copies;
 mod filter;
 mod gathering;
+mod objects;
 mod page;
 mod part;
 mod processes;

@@ -72,6 +72,10 @@ fn named(rule: Rule) -> String {
 /// What mends what breaks a rule. What is made of events can be made again; events cannot.
 const fn remedy(rule: Rule) -> &'static str {
     match rule {
+        Rule::Schema => {
+            "stop what runs over the store, and make the object again as the migrations have it, in apps/persistence/src/sqlite/migrations \
+             or postgres/migrations; remove a trigger that is not the store's; then verify once more"
+        }
         Rule::Checkpoints => {
             "build the projection anew with `umbel projections rebuild NAME`; let a subscription begin elsewhere with \
              `umbel subscriptions reset NAME`; where that is refused, restore a backup"

@@ -78,6 +78,18 @@ fn write_ahead(connection: &Connection) -> rusqlite::Result<String> {
     }
 }
 
+/// An empty store that no file holds, as the migrations make it.
+pub(super) fn in_memory() -> rusqlite::Result<Connection> {
+    let mut connection = Connection::open_in_memory()?;
+    let transaction = connection.transaction()?;
+    transaction.execute(CREATE_MIGRATIONS, [])?;
+    for migration in MIGRATIONS {
+        apply(&transaction, migration)?;
+    }
+    transaction.commit()?;
+    Ok(connection)
+}
+
 /// Opens the file for writing, after making sure that it is there and up to date. Opening changes nothing.
 pub(super) fn open_existing(path: &Path) -> Result<Connection, StoreError> {
     let failed = |reason: String| Err(StoreError::Failed { reason });

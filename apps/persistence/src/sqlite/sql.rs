@@ -152,6 +152,7 @@ statements! {
     CREATE_SUBJECT_KEY = "upkeep/create_subject_key",
     FORGET_SUBJECT = "upkeep/forget_subject",
 
+    VERIFY_OBJECTS = "verify/objects",
     VERIFY_LOG = "verify/log",
     VERIFY_STRAY_POSITIONS = "verify/stray_positions",
     VERIFY_HEAD = "verify/head",

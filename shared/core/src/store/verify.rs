@@ -24,6 +24,8 @@ pub struct Finding {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Rule {
+    /// Tables, indexes, triggers and functions are there as the migrations have made them, and nobody else's triggers are on the tables.
+    Schema,
     /// The log has its one row, and what it numbers (positions, streams, the outbox) has no number beyond those it has given
     /// out.
     Log,

@@ -8,6 +8,7 @@
 //! not held against the store.
 
 mod checks;
+mod objects;
 mod positions;
 
 use futures_util::future::join3;
@@ -19,6 +20,7 @@ pub(in crate::postgres) use self::checks::{Check, checks};
 use crate::{
     adapter::{Looked, Stride},
     postgres::{
+        error::{Kind, describe, kind},
         pool::Pooled,
         reader::{Abandoned, Param, Reader},
         sql::Statements,
@@ -64,25 +66,42 @@ impl Reader {
 }
 
 impl Verification<'_> {
+    /// All of them. What is too damaged to be looked at is a finding itself, and everything else is looked at all the same.
     async fn findings(&mut self) -> Result<Vec<Finding>, Error> {
-        self.head = self.one(&self.statements.verify_head, &[]).await?.get("head");
         let mut findings = Vec::new();
+        let head = self.one(&self.statements.verify_head, &[]).await.map(|row| row.get("head"));
+        self.head = or_damage(Rule::Log, head, &mut findings)?.unwrap_or_default();
         let checks = checks(self.statements);
-        // The sums over positions and over what streams lost are one more each.
-        self.looked.checks = checks.len() + 2;
+        // How the schema is made, and the sums over positions and over what streams lost, are one more each.
+        self.looked.checks = checks.len() + 3;
         for Check { rule, walk, sql } in checks {
             let told = findings.iter().filter(|finding: &&Finding| finding.rule == rule).count();
             let room = FINDINGS_MAX_PER_RULE.saturating_sub(told);
-            let broken = self.walk(walk, sql, room).await?;
-            findings.extend(broken.into_iter().map(|what| Finding { rule, what }));
+            let broken = self.walk(walk, sql, room).await;
+            Self::came(rule, broken, &mut findings)?;
         }
-        for (rule, broken) in
-            [(Rule::Positions, self.positions().await?), (Rule::Versions, self.removals().await?)]
-        {
-            findings.extend(broken.into_iter().map(|what| Finding { rule, what }));
-        }
+        let positions = self.positions().await;
+        Self::came(Rule::Positions, positions, &mut findings)?;
+        let removals = self.removals().await;
+        Self::came(Rule::Versions, removals, &mut findings)?;
+        let objects = self.objects().await;
+        self.checked();
+        Self::came(Rule::Schema, objects, &mut findings)?;
         findings.sort();
         Ok(findings)
+    }
+
+    /// A check is through, with what it found.
+    fn came(
+        rule: Rule,
+        broken: Result<Vec<String>, Error>,
+        findings: &mut Vec<Finding>,
+    ) -> Result<(), Error> {
+        let broken = or_damage(rule, broken, findings)?.unwrap_or_default();
+        let told = findings.iter().filter(|finding| finding.rule == rule).count();
+        let room = FINDINGS_MAX_PER_RULE.saturating_sub(told);
+        findings.extend(broken.into_iter().take(room).map(|what| Finding { rule, what }));
+        Ok(())
     }
 
     /// What a statement finds, at most so much.
@@ -151,6 +170,25 @@ impl Verification<'_> {
         begun?;
         let row = row?;
         committed.map(|()| row)
+    }
+}
+
+/// What was looked up; `None` when the database says that it cannot be, whoever asks and however often, which is then a finding.
+///
+/// # Errors
+/// What has other reasons, such as a connection that is lost: whoever tries again may be luckier.
+fn or_damage<T>(
+    rule: Rule,
+    looked: Result<T, Error>,
+    findings: &mut Vec<Finding>,
+) -> Result<Option<T>, Error> {
+    match looked {
+        Ok(looked) => Ok(Some(looked)),
+        Err(error) if error.as_db_error().is_some() && kind(&error) == Kind::Final => {
+            findings.push(Finding { rule, what: format!("this cannot be looked at: {}", describe(&error)) });
+            Ok(None)
+        }
+        Err(error) => Err(error),
     }
 }
 

@@ -59,13 +59,42 @@ async fn populated() -> (TempDir, PathBuf) {
 /// As no program can: without triggers, foreign keys and checks.
 fn damage(path: &Path, sql: &str) {
     let file = raw(path);
-    let mut names = file.prepare("SELECT name FROM sqlite_schema WHERE type = 'trigger'").unwrap();
-    let names: Vec<String> = names.query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect();
-    for name in names {
+    let mut triggers = file.prepare("SELECT name, sql FROM sqlite_schema WHERE type = 'trigger'").unwrap();
+    let triggers = triggers.query_map([], |row| Ok((row.get(0)?, row.get(1)?))).unwrap();
+    let triggers: Vec<(String, String)> = triggers.map(Result::unwrap).collect();
+    for (name, _) in &triggers {
         file.execute(&format!("DROP TRIGGER {name}"), []).unwrap();
     }
     let past_checks = "PRAGMA foreign_keys = OFF; PRAGMA ignore_check_constraints = ON";
     file.execute_batch(&format!("{past_checks}; {sql}")).unwrap();
+    for (_, sql) in &triggers {
+        file.execute_batch(sql).unwrap();
+    }
+}
+
+/// OP-27: given a file whose schema somebody has changed, when it is verified, then what is missing, another one or not the store's is named.
+#[tokio::test]
+async fn a_changed_schema_is_found() {
+    for (change, told) in [
+        (
+            "DROP INDEX kinds_by_category",
+            "index kinds_by_category is missing: CREATE INDEX kinds_by_category ON kinds",
+        ),
+        ("DROP TRIGGER events_refuse_delete", "trigger events_refuse_delete is missing: CREATE TRIGGER"),
+        ("ALTER TABLE claims ADD COLUMN mine TEXT", "table claims is another one: CREATE TABLE claims"),
+        (
+            "CREATE TRIGGER mine AFTER INSERT ON outbox BEGIN SELECT 1; END",
+            "trigger mine on outbox is not the store's",
+        ),
+    ] {
+        let directory = directory();
+        let path = directory.path().join("umbel.db");
+        drop(Sqlite::open(&path).unwrap());
+        raw(&path).execute_batch(change).unwrap();
+        let findings = Sqlite::open_existing(&path).unwrap().verify().await.unwrap();
+        let is_told = |finding: &Finding| finding.rule == Rule::Schema && finding.what.contains(told);
+        assert!(findings.len() == 1 && is_told(&findings[0]), "{change}: {findings:#?}");
+    }
 }
 
 /// What is found in the usual steps, which is what is found in small ones; each tells how far it has come.

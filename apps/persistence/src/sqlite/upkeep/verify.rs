@@ -7,6 +7,7 @@
 //!
 //! What is too damaged to be looked at is a finding itself, and everything else is looked at all the same.
 
+mod objects;
 mod spans;
 
 use rusqlite::{Connection, ErrorCode, Row, ToSql};
@@ -78,15 +79,20 @@ struct Verification<'a> {
 
 /// What is not as it must be.
 pub(super) fn verify(connection: &mut Connection, stride: &Stride) -> rusqlite::Result<Vec<Finding>> {
-    // What spans say, and the sums over positions and over what streams lost, are one more each.
-    let looked = Looked { checks: CHECKS.len() + 3, ..Looked::default() };
-    let mut spans = Vec::new();
+    // How the file is made, what spans say, and the sums over positions and over what streams lost, are one more each.
+    let looked = Looked { checks: CHECKS.len() + 4, ..Looked::default() };
+    let (mut schema, mut spans) = (Vec::new(), Vec::new());
+    if let Err(error) = objects::look(connection, FINDINGS_MAX_PER_RULE, &mut schema) {
+        schema.push(damage(error)?);
+    }
     for look in [spans::look, spans::look_for_strays] {
         if let Err(error) = look(connection, FINDINGS_MAX_PER_RULE, &mut spans) {
             spans.push(damage(error)?);
         }
     }
     let mut verification = Verification { connection, stride, looked, findings: Vec::new() };
+    verification.checked();
+    verification.found(Rule::Schema, schema);
     verification.found(Rule::Spans, spans);
     verification.findings()
 }
