@@ -18,7 +18,7 @@ use crate::{
     processes::{over, soon, strictly_over},
     stores::on_every_store,
     talks::{
-        Do, Hasty, LAST, Plain, Say, Talks, Way, amounts, app, failures, file, heard, said, say,
+        Do, Hasty, LAST, PATIENT, Plain, Say, Talks, Way, amounts, app, failures, file, heard, said, say,
         until_amounts, until_failures, with_bank,
     },
     world::*,
@@ -67,6 +67,27 @@ fn a_failed_command_is_decided_over() {
         for instance in ["f1", "f2", "f3"] {
             assert!(file::<Plain>(&world, instance).await.unwrap().pending.is_empty());
         }
+        world.stop().await;
+    });
+}
+
+/// PM-06: given a command that is left out, when the process ends before those behind it are carried out, then it stays left out.
+#[test]
+fn what_is_left_out_stays_so() {
+    on_every_store(async |store| {
+        let world = over(&store, &with_bank::<Plain>()).await;
+        let acts = [Do::Withdraw(10), Do::Deposit(1), Do::Withdraw(20)];
+        let tried = failures("l").len();
+        say(&world, "s", said(Way::Start, &["l"], &acts).verdicts(&[Say::SkipAllButLast(1)])).await;
+        until_failures("l", tried + 3).await;
+        assert_eq!(amounts(&world, "l").await, [1]);
+        world.stop().await;
+        let world = over(&store, &with_bank::<Plain>()).await;
+        world.bus.dispatch(bank::deposit("l", 100)).await.unwrap();
+        until_amounts(&world, "l", &[1, 100, -20]).await;
+        let last = say(&world, "s", said(Way::Start, &["l"], &[Do::Deposit(3)])).await;
+        stored(&world, NAME, last).await;
+        assert_eq!(amounts(&world, "l").await, [1, 100, -20, 3]);
         world.stop().await;
     });
 }
@@ -255,7 +276,7 @@ fn an_end_is_not_forgotten_over_a_dead_letter() {
 fn commands_that_another_node_has_settled_are_let_go() {
     on_every_store(async |store| {
         let world = over(&store, &with_bank::<Plain>()).await;
-        for (instance, act) in [("e", Do::Withdraw(5)), ("t", Do::Timer(-5, 1))] {
+        for (instance, act) in [("e", Do::Withdraw(5)), (PATIENT, Do::Timer(-5, 1))] {
             let retried = said(Way::Start, &[instance], &[act]).verdicts(&[Say::Always(1)]);
             say(&world, instance, retried).await;
             let pending = loop {
@@ -303,6 +324,7 @@ fn strictness_is_about_what_is_stored() {
                     event: None,
                     correlation_id: Uuid::from_u128(7),
                     custom: BTreeMap::new(),
+                    timer: true,
                 },
                 step: Step::Stop,
                 strict: false,

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use umbel_bus::edge;
 use umbel_core::{
     process_manager::{Reminder, put_off, queue},
+    schedule::{FAILED_QUEUE, Scheduled},
     store::{Act as Upkeep, ReadOutbox},
     subscription::SubscriptionName,
 };
@@ -16,8 +17,8 @@ use crate::{
     processes::{over, soon},
     stores::on_every_store,
     talks::{
-        Brief, Do, Kind, Plain, Way, amounts, app, file, heard, said, say, until_amounts, until_failures,
-        with_bank,
+        Brief, Do, Kind, Plain, Way, amounts, app, failures, file, heard, said, say, until_amounts,
+        until_failures, with_bank,
     },
     world::*,
 };
@@ -99,22 +100,6 @@ fn commands_of_a_timer_are_looked_after() {
     });
 }
 
-/// Given a command of a timer that fails, then what is said of it is done; what would be a dead letter is tried again, as it has no place in
-/// the log.
-#[test]
-fn a_timer_cannot_become_a_dead_letter() {
-    run(async {
-        let world = over(&Arc::default(), &with_bank::<Plain>()).await;
-        let last = say(&world, "s", said(Way::Start, &["z"], &[Do::Timer(-5, 1)])).await;
-        stored(&world, NAME, last).await;
-        // The settings park what has failed three times.
-        until_failures("z", 6).await;
-        world.bus.dispatch(bank::deposit("z", 5)).await.unwrap();
-        until_amounts(&world, "z", &[5, -5]).await;
-        world.stop().await;
-    });
-}
-
 /// Given more timers that fail again and again than are read at once, then others run out all the same.
 #[test]
 fn timers_that_fail_hold_up_no_others() {
@@ -122,9 +107,9 @@ fn timers_that_fail_hold_up_no_others() {
         let host = HostSettings { process_patience_ms: 1, process_events_max: 2, ..soon() };
         let world = World::with(&Arc::default(), &with_bank::<Plain>(), host).await;
         for instance in ["b1", "b2", "b3"] {
-            let last = say(&world, "s", said(Way::Start, &[instance], &[Do::Timer(-5, 1)])).await;
+            let last = say(&world, "s", said(Way::Start, &[instance], &[Do::Timer(0, 1)])).await;
             stored(&world, NAME, last).await;
-            // By then the reminder of its command is due, too.
+            // The settings let it be after three times, and it comes again.
             until_failures(instance, 4).await;
         }
         say(&world, "s", said(Way::Start, &["b4"], &[Do::Timer(10, 1)])).await;
@@ -170,6 +155,60 @@ fn a_pause_is_also_for_timers() {
         assert!(file::<Plain>(&world, "pause").await.unwrap().timers.contains_key("10"));
         perform(&world, Upkeep::ResumeSubscription { subscription }).await;
         until_amounts(&world, "pause", &[10, 10]).await;
+        world.stop().await;
+    });
+}
+
+/// PM-15: given a timer whose command is refused, when that is not tried again, then the command is kept as failed, as one that was planned for
+/// later is, what was behind it is kept with it, and the instance goes on.
+#[test]
+fn what_a_timer_led_to_in_vain_is_kept_as_failed() {
+    on_every_store(async |store| {
+        let world = over(&store, &with_bank::<Plain>()).await;
+        let acts = [Do::Deposit(1), Do::Timer(-10, 1)];
+        say(&world, "s", said(Way::Start, &["v"], &acts)).await;
+        let failed = ReadOutbox { queue: FAILED_QUEUE.to_owned(), after: 0, limit: 9 };
+        let kept = loop {
+            let kept = world.bus.store().read_outbox(failed.clone()).await.unwrap();
+            if !kept.is_empty() {
+                break kept;
+            }
+            tokio::task::yield_now().await;
+        };
+        let kept: Vec<Scheduled> = kept.iter().map(|one| one.entry.body.decode().unwrap()).collect();
+        assert_eq!((kept.len(), &*kept[0].command), (1, "bank.withdraw"));
+        assert!(kept[0].error.as_ref().unwrap().contains("Insufficient"), "{kept:?}");
+        assert!(kept[0].metadata.correlation_id.is_some() && kept[0].metadata.causation_id.is_some());
+        let last = say(&world, "s", said(Way::Start, &["v"], &[Do::Deposit(20)])).await;
+        stored(&world, NAME, last).await;
+        assert_eq!(amounts(&world, "v").await, [1, 20]);
+        let file = file::<Plain>(&world, "v").await.unwrap();
+        assert!(file.pending.is_empty() && file.timers.is_empty());
+        world.stop().await;
+    });
+}
+
+/// PM-15: given a timer that fails each time, then events of its instance have their turn meanwhile: one may cancel it, and one may end the instance.
+#[test]
+fn a_timer_that_fails_keeps_nothing_waiting() {
+    on_every_store(async |store| {
+        let world = over(&store, &with_bank::<Plain>()).await;
+        for (instance, way, acts, left) in
+            [("w", Way::Proceed, &[Do::Cancel(0), Do::Deposit(1)][..], true), ("x", Way::Stop, &[], false)]
+        {
+            let tried = failures(instance).len();
+            say(&world, instance, said(Way::Start, &[instance], &[Do::Timer(0, 1)])).await;
+            until_failures(instance, tried + 3).await;
+            let last = say(&world, instance, said(way, &[instance], acts)).await;
+            stored(&world, NAME, last).await;
+            let file = file::<Plain>(&world, instance).await;
+            assert_eq!(file.is_some(), left);
+            assert!(file.is_none_or(|file| file.timers.is_empty()));
+        }
+        assert_eq!(amounts(&world, "w").await, [1]);
+        while reminders(&world).await > 0 {
+            tokio::task::yield_now().await;
+        }
         world.stop().await;
     });
 }

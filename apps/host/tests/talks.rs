@@ -27,6 +27,9 @@ use crate::{
 /// The reply of a deposit after which an instance ends.
 pub(crate) const LAST: i64 = 1313;
 
+/// The instance whose timers' commands are tried again however often.
+pub(crate) const PATIENT: &str = "patient";
+
 /// What an event tells its instances.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, Event)]
 #[event(name = "talks.said")]
@@ -56,7 +59,7 @@ pub(crate) enum Do {
     /// Deposits to the account of its name.
     Deposit(i64),
     Withdraw(i64),
-    /// A timer that deposits or withdraws that much when it runs out, after so many milliseconds.
+    /// A timer that deposits or withdraws that much when it runs out, or fails for nothing, after so many milliseconds.
     Timer(i64, u64),
     Cancel(i64),
     Stop,
@@ -71,6 +74,8 @@ pub(crate) enum Say {
     /// However often.
     Always(u64),
     Skip,
+    /// However often; but what others wait behind is left out.
+    SkipAllButLast(u64),
     SkipRest,
     Instead(i64),
     /// A command that cannot be stored, in place of what failed.
@@ -194,6 +199,7 @@ impl<K: Kind> ProcessManager for Talks<K> {
             Cue::Timer(amount) => {
                 let amount: i64 = amount.parse().unwrap();
                 return Ok(match amount {
+                    0 => return Err("told to fail".to_owned()),
                     ..0 => Reaction::command(withdraw(account, -amount)),
                     _ => Reaction::command(deposit(account, amount)),
                 });
@@ -246,14 +252,19 @@ impl<K: Kind> ProcessManager for Talks<K> {
         let said = failure.recorded.and_then(|recorded| recorded.decode::<Talk>().ok()?.one());
         let verdicts = match said {
             Some(Talk::Said(said)) => said.verdicts,
+            // Nothing is said to a timer.
+            None if failure.instance == Some(PATIENT) => vec![Say::Always(1)],
             _ => Vec::new(),
         };
-        let always = verdicts.last().filter(|last| matches!(last, Say::Always(_)));
+        let always = verdicts.last().filter(|last| matches!(last, Say::Always(_) | Say::SkipAllButLast(_)));
         match verdicts.get(usize::try_from(failure.attempt - 1).unwrap()).or(always) {
             Some(Say::Retry(millis) | Say::Always(millis)) => {
                 Verdict::Retry { after: Duration::from_millis(*millis) }
             }
-            Some(Say::Skip) => Verdict::Skip,
+            Some(Say::SkipAllButLast(millis)) if failure.pending == 0 => {
+                Verdict::Retry { after: Duration::from_millis(*millis) }
+            }
+            Some(Say::Skip | Say::SkipAllButLast(_)) => Verdict::Skip,
             Some(Say::SkipRest) => Verdict::SkipRest,
             Some(Say::Instead(amount)) => {
                 Verdict::Instead(Reaction::command(deposit(failure.instance.unwrap(), *amount)))

@@ -236,7 +236,7 @@ impl Scheduled {
     }
 
     /// As it is kept once it is given up. One for each schedule: of one that fails each time, the last is kept.
-    fn failed(&self, error: &str, now: Timestamp) -> Result<OutboxEntry, JsonError> {
+    pub(crate) fn failed(&self, error: &str, now: Timestamp) -> Result<OutboxEntry, JsonError> {
         let id = derived(self.schedule, u64::MAX - 1);
         let failed = Self { error: Some(shortened(error)), ..self.clone() };
         failed.entry(id, FAILED_QUEUE.to_owned(), now)

@@ -195,7 +195,20 @@ impl<P: ProcessManager> Clerk<'_, P> {
             match verdict {
                 (Verdict::Retry { after }, _) => self.rest(given, after).await?,
                 (Verdict::Park, error) if given.recorded.is_some() => return Err(Ended::Parked(error)),
-                (Verdict::Park, _) => self.rest(given, self.around.pauses.max).await?,
+                // Until it comes again, what else there is for the instance has its turn: it may end the timer.
+                (Verdict::Park, error) => {
+                    let (manager, instance, timer) = (P::NAME, self.instance, given.timer());
+                    tracing::error!(
+                        manager,
+                        instance,
+                        timer,
+                        error,
+                        "a timer failed; it is tried again later"
+                    );
+                    self.put_off(cause, given.timer(), self.around.pauses.max).await;
+                    self.known = Known::Unread;
+                    return Ok(());
+                }
                 (Verdict::Stop { reason }, _) => return Err(Ended::Stopped(reason)),
                 (Verdict::Skip | Verdict::SkipRest | Verdict::Instead(_), _) => {
                     let skipped = skip::<P>(self.instance, self.file().await?, &task);

@@ -97,7 +97,17 @@ impl<P: ProcessManager> Clerk<'_, P> {
                     self.rest_between(&now.pending, after).await?;
                     now.attempt = attempt.saturating_add(1);
                 }
-                Verdict::Skip => now.next += 1,
+                // Put down: after a crash it would be carried out behind the others.
+                Verdict::Skip => {
+                    let left = now.pending.orders.get(now.next + 1..).unwrap_or_default();
+                    let settled = match left {
+                        [] if stop => Settled::Stopped,
+                        [] => Settled::Done,
+                        left => Settled::Left { left, stop },
+                    };
+                    self.settle(&now.pending, &settled).await?;
+                    continue;
+                }
                 Verdict::SkipRest => now.next = now.pending.orders.len(),
                 Verdict::Instead(reaction) => {
                     self.settle(&now.pending, &Settled::Instead { reaction: &reaction, stop }).await?;
@@ -108,6 +118,21 @@ impl<P: ProcessManager> Clerk<'_, P> {
                     if self.settle(&now.pending, &Settled::Parked { left, letter, stop }).await? {
                         return Err(Ended::Parked(error));
                     }
+                }
+                Verdict::Park if now.pending.origin.timer && !failed.is_passing() => {
+                    let left = now.pending.orders.get(now.next..).unwrap_or_default();
+                    let (manager, instance, command) = (P::NAME, self.instance, self.called(order));
+                    tracing::error!(
+                        manager,
+                        instance,
+                        command,
+                        error,
+                        "what a timer led to cannot be a dead letter; its commands are kept as failed"
+                    );
+                    let now_at = self.around.bus.clock().now();
+                    let settled = Settled::GivenUp { left, error: &error, now: now_at, stop };
+                    self.settle(&now.pending, &settled).await?;
+                    continue;
                 }
                 // Whoever has the event decides, and the reminder comes again.
                 Verdict::Park if matches!(behalf, Behalf::Reminder) => {

@@ -54,7 +54,7 @@ impl<P: ProcessManager> Router<P> {
                     self.begin(instance);
                 }
                 Err(error) => tracing::error!(manager = P::NAME, number, %error,
-                    "this entry of the outbox is no reminder; take it out by `umbel outbox`"),
+                    "this entry of the outbox is no reminder and is left alone"),
             }
         }
     }

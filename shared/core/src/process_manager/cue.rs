@@ -44,6 +44,9 @@ pub struct Origin {
     /// The application's own entries of the event's metadata.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub custom: BTreeMap<String, Value>,
+    /// Whether it is a timer, which has no place in the log.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub timer: bool,
 }
 
 impl<E> Clone for Cue<'_, E> {
@@ -62,8 +65,8 @@ impl Origin {
         let correlation_id = recorded.metadata.correlation_id.unwrap_or(id);
         let custom = recorded.metadata.custom.clone();
         match part {
-            0 => Self { cause: id, event: None, correlation_id, custom },
-            part => Self { cause: part_of(id, part), event: Some(id), correlation_id, custom },
+            0 => Self { cause: id, event: None, correlation_id, custom, timer: false },
+            part => Self { cause: part_of(id, part), event: Some(id), correlation_id, custom, timer: false },
         }
     }
 

@@ -15,7 +15,9 @@ use crate::{
     event::RecordedEvent,
     id::CommandId,
     json::{Json, JsonError},
+    metadata::Metadata,
     personal::Owned,
+    schedule::Scheduled,
     store::{Append, ClaimName, Claims, CommandRecord, OutboxEntry},
     subscription::Key,
     time::Timestamp,
@@ -74,6 +76,24 @@ pub enum Settled<'a> {
     Done,
     /// So they are, and one of them was the instance's last deed.
     Stopped,
+    /// One of them is left out: these are still to be carried out.
+    Left {
+        /// What is left.
+        left: &'a [Order],
+        /// Whether the instance has said that it ends with them.
+        stop: bool,
+    },
+    /// They are given up, since what led to them cannot become a dead letter: these are kept as failed, as schedules are.
+    GivenUp {
+        /// What is left.
+        left: &'a [Order],
+        /// What the first of them met.
+        error: &'a str,
+        /// When.
+        now: Timestamp,
+        /// Whether the instance has said that it ends with them.
+        stop: bool,
+    },
     /// The event that led to them becomes a dead letter: what is left of them waits with it.
     Parked {
         /// What is left.
@@ -203,6 +223,17 @@ pub fn settle(
     let mut change = Change::default();
     match settled {
         Settled::Done | Settled::Stopped => change.done.push(pending.reminder),
+        Settled::Left { left, stop } => {
+            (pending.orders, pending.stop) = (left.to_vec(), *stop);
+            next.pending.insert(at, pending);
+        }
+        Settled::GivenUp { left, error, now, .. } => {
+            change.done.push(pending.reminder);
+            for order in *left {
+                let failed = given_up(order, &pending.origin, *now).failed(error, *now);
+                change.outbox.push(failed.map_err(|error| error.to_string())?);
+            }
+        }
         Settled::Parked { left, letter, stop } => {
             // The letter is the reminder from now on.
             change.done.push(pending.reminder);
@@ -222,12 +253,35 @@ pub fn settle(
         }
     }
     let none_follow = next.pending_of(cause).is_none();
-    if matches!(settled, Settled::Stopped | Settled::Instead { stop: true, .. } if none_follow) {
+    let stops = matches!(
+        settled,
+        Settled::Stopped | Settled::Instead { stop: true, .. } | Settled::GivenUp { stop: true, .. }
+    );
+    if stops && none_follow {
         next.state = None;
         change.end_timers(&mut next);
     }
     let append = change.into_append(Some(file), &next).map_err(|error| error.to_string())?;
     Ok(Some(Decision { append, file: kept(next) }))
+}
+
+/// A command as a schedule that is kept as failed.
+fn given_up(order: &Order, origin: &Origin, now: Timestamp) -> Scheduled {
+    Scheduled {
+        schedule: order.id.0,
+        command: order.name.clone(),
+        schema: order.schema,
+        body: order.body.clone(),
+        due_at: now,
+        recurring: None,
+        metadata: Metadata {
+            correlation_id: Some(origin.correlation_id),
+            causation_id: Some(origin.causation_id()),
+            custom: origin.custom.clone(),
+        },
+        attempts: 0,
+        error: None,
+    }
 }
 
 /// Removes a reminder of something that is not there any more.
@@ -276,7 +330,7 @@ impl Change {
         let Some(until) = change.until else { return };
         let (cause, due_at) = (task.origin.cause, until.from(task.now));
         let id = derived(&file.manager, cause, &format!("timer {}", change.name), &file.instance);
-        let origin = Origin { cause: id, event: None, ..task.origin.clone() };
+        let origin = Origin { cause: id, event: None, timer: true, ..task.origin.clone() };
         file.timers.insert(change.name.clone(), Timer { id, due_at, origin });
         let about = Reminder { instance: file.instance.clone(), timer: Some(change.name.clone()) };
         self.remind(&file.manager, id, &about, due_at);

@@ -67,6 +67,14 @@ pub struct CommandFailed {
     pub rejection: Option<Json>,
 }
 
+impl CommandFailed {
+    /// Whether the same command may succeed later, by nobody's doing: its owner was busy or away, or did not answer in time.
+    #[must_use]
+    pub fn is_passing(&self) -> bool {
+        ["conflict", "no_handler", "unavailable", "timeout", "timeout_nothing_stored"].contains(&self.code)
+    }
+}
+
 /// A command that was carried out, now or before.
 #[derive(Clone, Copy, Debug)]
 pub struct CommandDone<'a> {

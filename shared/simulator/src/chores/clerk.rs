@@ -205,7 +205,13 @@ impl Chores {
                     return Ok(Ended::No);
                 }
                 happening = Happening::Happened(*happened);
-                let origin = Origin { cause, event: None, correlation_id: cause, custom: Default::default() };
+                let origin = Origin {
+                    cause,
+                    event: None,
+                    correlation_id: cause,
+                    custom: Default::default(),
+                    timer: false,
+                };
                 (Cue::Event(&happening), origin, happened.kind.step())
             }
             Why::Reminder(id, about) => {
