@@ -120,7 +120,10 @@ fn subscriptions_are_looked_after() {
             let exit = umbel.command_output(&[&["subscriptions"], command].concat());
             assert!(exit.code == Some(2) && exit.stderr.contains("--yes"), "{exit:?}");
         }
-        assert_eq!(of("rename", &["mail.greeting", "--yes"])["events"], 6);
+        let runs =
+            umbel.command_output(&["subscriptions", "rename", "mail.welcome", "mail.greeting", "--yes"]);
+        assert!(runs.code == Some(1) && runs.stderr.contains("runs on 1 node"), "{runs:?}");
+        assert_eq!(of("rename", &["mail.greeting", "--yes", "--running"])["events"], 6);
         let renamed = umbel.json(&["subscriptions", "show", "mail.greeting"]).remove(0);
         assert_eq!((&renamed["dead_letters"], &renamed["owned"]), (&json!(6), &json!(0)));
         assert_eq!(renamed["partitions"][0]["checkpoint"], 60);

@@ -60,6 +60,7 @@ impl<P: ProcessManager> Clerk<'_, P> {
         behalf: Behalf<'_, '_, P::Event>,
     ) -> Result<(), Ended> {
         let (given, mut memory, mut known) = (behalf.given(), Memory::new(), None::<Progress>);
+        let mut replaced = 0;
         loop {
             given.map_or(Ok(()), Given::check)?;
             let pending = self.file().await?.and_then(|file| file.pending_of(cause));
@@ -110,6 +111,11 @@ impl<P: ProcessManager> Clerk<'_, P> {
                 }
                 Verdict::SkipRest => now.next = now.pending.orders.len(),
                 Verdict::Instead(reaction) => {
+                    // What takes the place of what took a place, and so on, may have no end.
+                    if replaced > 0 {
+                        self.pause(self.around.pauses.after(replaced, cause)).await?;
+                    }
+                    replaced += 1;
                     self.settle(&now.pending, &Settled::Instead { reaction: &reaction, stop }).await?;
                 }
                 Verdict::Park if let Some(recorded) = given.and_then(|given| given.recorded) => {

@@ -57,8 +57,8 @@ impl Declared {
         self.cron.parse()
     }
 
-    /// Plans it, unless it waits already just so. One that waits keeps its time as long as its expression stays: so a time that has
-    /// passed while the app was down is not forgotten.
+    /// Plans it, unless it waits already just so. One that waits keeps its time as long as its expression stays, or if that has passed while
+    /// the app was down and is to be made up for.
     pub(super) async fn plan(&self, app: &str, bus: &Bus, now: Timestamp) -> anyhow::Result<()> {
         let recurring = Recurring {
             name: self.name.to_owned(),
@@ -68,9 +68,12 @@ impl Declared {
         };
         let found = bus.store().find_work(self.id).await?;
         let waits = found.as_ref().and_then(|waiting| waiting.entry.body.decode::<Scheduled>().ok());
-        let same_times =
-            |before: &Scheduled| before.recurring.as_ref().is_some_and(|it| it.cron == self.cron);
-        let kept = waits.as_ref().filter(|before| same_times(before)).map(|before| before.due_at);
+        // A time that has passed is made up for as it is said to be now, also when those to come are others.
+        let has_passed = |before: &Scheduled| before.due_at <= now && self.missed == Missed::RunOnce;
+        let stays = |before: &&Scheduled| {
+            before.recurring.as_ref().is_some_and(|it| it.cron == self.cron || has_passed(before))
+        };
+        let kept = waits.as_ref().filter(stays).map(|before| before.due_at);
         let next = self.cron().ok().and_then(|cron| cron.next_after(now));
         // One that was planned by a clock that was ahead is not waited for.
         let due_at = kept.into_iter().chain(next).min().unwrap_or_else(|| {

@@ -35,8 +35,8 @@ Example:
   umbel subscriptions rename mail.welcome mail.greeting --yes
 
 Stop what runs under the old name first, and start what has the new one afterwards: it goes on at the same place, dead letters included. \
-Instances, timers and waiting commands of a process manager go along. What still runs under the old name loses its partitions at once, and \
-its app makes a subscription of that name anew.";
+Instances, timers and waiting commands of a process manager go along. While it still runs somewhere this is refused, unless \
+--running is given: who runs it loses its partitions at once, makes a subscription of the old name anew, and so handles again what was handled.";
 
 pub(super) const DELETE_EXAMPLES: &str = "\
 Example:
@@ -86,6 +86,9 @@ pub(crate) struct RenameArgs {
     /// Its name from now on, which no other has
     #[arg(value_name = "NEW", value_parser = subscription)]
     to: SubscriptionName,
+    /// Also while it runs under its old name
+    #[arg(long)]
+    running: bool,
     #[command(flatten)]
     reason: ReasonArg,
     #[command(flatten)]
@@ -115,6 +118,8 @@ struct Change<'a> {
     sure: Option<(SureArg, String)>,
     reason: &'a ReasonArg,
     json: JsonArg,
+    /// Whether it must not run meanwhile.
+    at_rest: bool,
     /// What was done, and to its dead letters.
     done: (String, &'static str),
 }
@@ -123,14 +128,14 @@ pub(super) fn pause(options: &LoadOptions, args: &OneArgs) -> Result<(), Failed>
     let OneArgs { name, reason, json } = args;
     let act = Act::PauseSubscription { subscription: name.clone() };
     let done = (format!("paused {name}"), "discarded");
-    perform(options, Change { name, act, sure: None, reason, json: *json, done })
+    perform(options, Change { name, act, sure: None, reason, json: *json, at_rest: false, done })
 }
 
 pub(super) fn resume(options: &LoadOptions, args: &OneArgs) -> Result<(), Failed> {
     let OneArgs { name, reason, json } = args;
     let act = Act::ResumeSubscription { subscription: name.clone() };
     let done = (format!("resumed {name}"), "discarded");
-    perform(options, Change { name, act, sure: None, reason, json: *json, done })
+    perform(options, Change { name, act, sure: None, reason, json: *json, at_rest: false, done })
 }
 
 pub(super) fn reset(options: &LoadOptions, args: &ResetArgs) -> Result<(), Failed> {
@@ -143,7 +148,7 @@ pub(super) fn reset(options: &LoadOptions, args: &ResetArgs) -> Result<(), Faile
     let act = Act::ResetSubscription { subscription: name.clone(), start };
     let sure = Some((args.sure, format!("resetting subscription {name}")));
     let done = (format!("reset {name}"), "discarded");
-    perform(options, Change { name, act, sure, reason, json: *json, done })
+    perform(options, Change { name, act, sure, reason, json: *json, at_rest: false, done })
 }
 
 pub(super) fn rename(options: &LoadOptions, args: &RenameArgs) -> Result<(), Failed> {
@@ -151,7 +156,7 @@ pub(super) fn rename(options: &LoadOptions, args: &RenameArgs) -> Result<(), Fai
     let act = Act::RenameSubscription { subscription: name.clone(), to: to.clone() };
     let sure = Some((args.sure, format!("renaming subscription {name} to {to}")));
     let done = (format!("renamed {name} to {to}"), "kept");
-    perform(options, Change { name, act, sure, reason, json: *json, done })
+    perform(options, Change { name, act, sure, reason, json: *json, at_rest: !args.running, done })
 }
 
 pub(super) fn delete(options: &LoadOptions, args: &DeleteArgs) -> Result<(), Failed> {
@@ -159,11 +164,11 @@ pub(super) fn delete(options: &LoadOptions, args: &DeleteArgs) -> Result<(), Fai
     let act = Act::DeleteSubscription { subscription: name.clone() };
     let sure = Some((args.sure, format!("deleting subscription {name}")));
     let done = (format!("deleted {name}"), "discarded");
-    perform(options, Change { name, act, sure, reason, json: *json, done })
+    perform(options, Change { name, act, sure, reason, json: *json, at_rest: false, done })
 }
 
 fn perform(options: &LoadOptions, change: Change<'_>) -> Result<(), Failed> {
-    let Change { name, act, sure, reason, json, done: (what, letters) } = change;
+    let Change { name, act, sure, reason, json, at_rest, done: (what, letters) } = change;
     with_store(options, async |tool| {
         let seen = tool.subscription(name).await?;
         if let Act::ResetSubscription { start: Start::After(place), .. } = act
@@ -178,6 +183,13 @@ fn perform(options: &LoadOptions, change: Change<'_>) -> Result<(), Failed> {
         }
         if let Some((sure, doing)) = sure {
             sure.confirm(&doing)?;
+        }
+        if at_rest && seen.state.members > 0 {
+            return Err(failed(format!(
+                "{name} runs on {}: stop what runs it first (after a crash it counts for its lease), else it begins anew under \
+                 its old name and handles again what was handled; --running does it all the same",
+                counted(seen.state.members.into(), "node")
+            )));
         }
         let performed = tool.perform(act, reason.get()).await?;
         let mut words = format!("{what}; recorded in the audit at position {}\n", performed.position);
