@@ -11,6 +11,9 @@ use super::{
 };
 use crate::support::{Store, Umbel};
 
+/// Makes a copy of a store; where it is.
+type Copying<'a> = &'a dyn Fn(&Umbel) -> String;
+
 /// OP-26: given a copy that was made of the database while much was written, when an umbrella runs over it, then it is a store of one moment
 /// that is no earlier than the copy's beginning: nothing is wrong with it, and the read models are the fold of its log.
 #[test]
@@ -18,7 +21,7 @@ fn a_copy_made_under_load_is_a_store() {
     let server = Server::start_without_sync().unwrap();
     let mut on_postgres = Umbel::new(Store::Sqlite);
     on_postgres.set("UMBEL__STORE__URL", server.url());
-    let copying: [(Umbel, &dyn Fn(&Umbel) -> String); 2] = [
+    let copying: [(Umbel, Copying<'_>); 2] = [
         (Umbel::new(Store::Sqlite), &copy_file),
         (on_postgres, &|umbel| copy_database(server.url(), umbel.dir())),
     ];

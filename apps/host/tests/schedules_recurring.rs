@@ -105,6 +105,26 @@ fn what_was_planned_by_a_clock_that_was_ahead_is_not_waited_for() {
     });
 }
 
+/// TM-06: given a time that passes while nobody is there, when its app comes back with another expression, then it is carried out once for that,
+/// and from then on at its new times.
+#[test]
+fn a_missed_time_is_made_up_for_under_another_expression() {
+    on_every_store(async |store| {
+        let world = World::with(&store, &[with_recurring("0 3 * * *")], quick()).await;
+        let planned = until_planned(&world).await;
+        world.stop().await;
+        let world = World::with(&store, &[], quick()).await;
+        make_due(&world, planned).await;
+        world.stop().await;
+        let world = World::with(&store, &[with_recurring("30 4 * * *")], quick()).await;
+        until_amounts(&world, &[1]).await;
+        let (planned, _) = until_planned(&world).await;
+        assert!(planned.due_at().to_millis_string().ends_with("T04:30:00.000Z"));
+        assert_eq!(amounts(&world, "ada").await.len(), 1);
+        world.stop().await;
+    });
+}
+
 /// TM-07: given nodes with older code, which does not declare a recurring command yet, then they leave it alone for a while and carry out
 /// what is behind it, and the node with newer code carries it out; others are not held up.
 #[test]
