@@ -115,6 +115,12 @@ fn shows_profiles() {
         assert_eq!(error(profile("Ada_L")), (404, json!({"profile": ["not found"]})));
         let expected = json!({"username": "Gräfin", "bio": "Counts.", "image": null, "following": false});
         assert_eq!(profile("Gr%C3%A4fin").body["profile"], expected);
+        // The same to a reader, an "a" and two dots to a computer.
+        assert_eq!(profile("Gra%CC%88fin").body["profile"], expected);
+        let other =
+            json!({"user": {"username": "gra\u{308}fin", "email": "other@example.org", "password": "pw"}});
+        let taken = client.post("/api/users", &other);
+        assert_eq!(error(taken), (409, json!({"username": ["has already been taken"]})));
     });
 }
 

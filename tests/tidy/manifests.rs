@@ -30,7 +30,7 @@ const TABLE: &[Allowed] = &[
     Allowed {
         member: "shared/contracts",
         reason: "the published language: serde structs, no behaviour",
-        normal: "serde thiserror umbel-core uuid",
+        normal: "serde thiserror umbel-core unicode-normalization uuid",
         dev: "umbel-testkit",
     },
     Allowed {

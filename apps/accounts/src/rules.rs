@@ -1,6 +1,6 @@
 //! What names, addresses and texts may look like, and when two addresses count as the same.
 
-use contracts::{Password, Problem};
+use contracts::{Password, Problem, accounts::as_read};
 
 /// Longest username, in characters. It bounds what a claim and an index hold and what a page has to show.
 const USERNAME_MAX: usize = 64;
@@ -75,7 +75,7 @@ pub(crate) fn or_none(text: &str) -> Option<String> {
 /// The form in which addresses are compared. By the letter of SMTP the part before the `@` may depend on case;
 /// no provider does that, and people type their own address now one way, now the other.
 pub(crate) fn email_key(address: &str) -> String {
-    address.trim().to_lowercase()
+    as_read(address)
 }
 
 #[cfg(test)]
@@ -120,6 +120,7 @@ mod tests {
             assert_eq!(email(address), problem, "{address:?}");
         }
         assert_eq!(email_key("Jake@Example.COM "), "jake@example.com");
+        assert_eq!(email_key("Ju\u{308}rgen@example.com"), email_key("jürgen@example.com"));
     }
 
     #[test]

@@ -56,6 +56,8 @@ impl UserDocument {
 
 impl Projection for Users {
     const NAME: &'static str = "accounts.users";
+    // 2: names and addresses are compared as they are read.
+    const VERSION: u32 = 2;
     type Event = AccountEvent;
 
     fn collections() -> Vec<Collection> {

@@ -5,6 +5,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 use umbel_core::{Command, Event, Query};
+use unicode_normalization::UnicodeNormalization as _;
 use uuid::Uuid;
 
 use crate::{Invalid, Password};
@@ -182,15 +183,22 @@ pub struct ImageChanged {
     pub image: Option<String>,
 }
 
-/// The form in which usernames are compared: two that differ only in case or in white space around them could not be
-/// told apart by a reader, so they are the same name. What is shown is always what the user wrote.
+/// The form in which usernames are compared: two that differ only in case, in white space around them, or in how Unicode writes their
+/// letters could not be told apart by a reader, so they are the same name. What is shown is always what the user wrote.
 ///
 /// It stands here because it belongs to what [`Register::username`] promises: the app that keeps names unique and every
 /// app that finds somebody by name must compare alike, or people are not found under names that they have. A change
 /// of it asks for projections that keep the form to be built anew.
 #[must_use]
 pub fn username_key(name: &str) -> String {
-    name.trim().to_lowercase()
+    as_read(name)
+}
+
+/// What a reader sees of what somebody has typed: not its case, no white space around it, and of the ways in which Unicode writes a letter with
+/// an accent one (NFC), whatever the keyboard sends.
+#[must_use]
+pub fn as_read(text: &str) -> String {
+    text.trim().nfc().flat_map(char::to_lowercase).nfc().collect()
 }
 
 impl fmt::Display for UniqueField {

@@ -146,8 +146,8 @@ impl TagDocument {
 
 impl Projection for ArticleList {
     const NAME: &'static str = "articles.list";
-    // 2: articles are found by id, and change.
-    const VERSION: u32 = 2;
+    // 2: articles are found by id, and change. 3: authors are found by their names as they are read.
+    const VERSION: u32 = 3;
     type Event = Listened;
 
     fn collections() -> Vec<Collection> {
