@@ -406,6 +406,22 @@ async fn damage_keeps_nothing_else_from_being_found() {
     assert!(findings.iter().all(|finding| rules.contains(&finding.rule)), "{findings:#?}");
 }
 
+/// A generation that nobody uses any more may stand wherever it stood when the log went back.
+#[tokio::test]
+async fn a_retired_generation_may_be_beyond_the_end() {
+    let (_directory, path) = populated().await;
+    for (phase, rules) in [("retired", &[][..]), ("building", &[Rule::Checkpoints])] {
+        let sql =
+            "INSERT INTO checkpoints (projection, position, phase) VALUES ('{phase}', 99999, '{phase}')";
+        damage(&path, &sql.replace("{phase}", phase));
+        let findings = found(&path).await;
+        assert!(
+            findings.iter().map(|finding| finding.rule).eq(rules.iter().copied()),
+            "{phase}: {findings:#?}"
+        );
+    }
+}
+
 /// A store with damage everywhere is told of briefly.
 #[tokio::test]
 async fn findings_are_few() {

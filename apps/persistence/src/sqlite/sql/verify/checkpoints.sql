@@ -3,10 +3,10 @@
 -- Zero rows: the rule holds.
 -- Index: none; every checkpoint is looked at.
 SELECT 'projection ' || projection || ' stands at ' || position || ', beyond the head, ' || (SELECT head FROM log)
-FROM checkpoints WHERE position > (SELECT head FROM log)
+FROM checkpoints WHERE position > (SELECT head FROM log) AND phase IN ('serving', 'building')
 UNION ALL
 SELECT 'projection ' || projection || ' stands at ' || position || ', before the beginning of the log'
-FROM checkpoints WHERE position < 0
+FROM checkpoints WHERE position < 0 AND phase IN ('serving', 'building')
 UNION ALL
 SELECT 'projection ' || c.projection || ' has ' || j.key || ' that are no JSON list'
 FROM checkpoints AS c, json_each(json_object('collections', c.collections, 'indexes', c.indexes, 'inline events', c.inline)) AS j
