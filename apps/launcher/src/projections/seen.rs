@@ -41,6 +41,8 @@ pub(super) struct Stage {
     pub(super) lag_positions: u64,
     /// Seconds since that event was recorded.
     pub(super) lag_seconds: u64,
+    /// Whether it stands beyond the end of the log, as after a restore of only a part of the store: it passes over what comes up to there.
+    pub(super) is_beyond: bool,
     /// Whether this program has its rule. Otherwise all events count, also those that it does not listen to.
     pub(super) is_known: bool,
 }
@@ -101,6 +103,7 @@ async fn stage(tool: &Tool, listening: &[Listening], generation: Generation) -> 
     Ok(Stage {
         lag_positions: first.as_ref().map_or(0, |first| head.next().get() - first.position.get()),
         lag_seconds: first.as_ref().map_or(0, |first| u64::try_from(seconds(first)).unwrap_or(0)),
+        is_beyond: generation.position > head,
         is_known: rule.is_some(),
         generation,
     })
@@ -118,6 +121,7 @@ impl Stage {
     /// How many positions it is behind, in words.
     pub(super) fn behind(&self) -> String {
         match self.lag_positions {
+            _ if self.is_beyond => "beyond the end".to_owned(),
             0 => "up to date".to_owned(),
             positions if self.is_known => positions.to_string(),
             positions => format!("at most {positions}"),
