@@ -60,7 +60,7 @@ fn what_cannot_be_undone_needs_a_yes() {
                 "subscriptions list",
             ),
             (
-                "subscriptions rename mail.welcome mail.new",
+                "subscriptions rename mail.welcome mail.new --running",
                 "subscriptions rename a b",
                 1,
                 "subscriptions list",
