@@ -9,6 +9,7 @@ mod letters;
 mod locks;
 mod migrations;
 mod news;
+mod objects;
 mod outages;
 mod outbox;
 mod pages;
