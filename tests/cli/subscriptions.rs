@@ -115,7 +115,7 @@ fn subscriptions_are_looked_after() {
         for command in [
             &["reset", "mail.welcome", "--origin"][..],
             &["delete", "mail.welcome"],
-            &["rename", "mail.welcome", "mail.greeting"],
+            &["rename", "mail.welcome", "mail.greeting", "--running"],
         ] {
             let exit = umbel.command_output(&[&["subscriptions"], command].concat());
             assert!(exit.code == Some(2) && exit.stderr.contains("--yes"), "{exit:?}");

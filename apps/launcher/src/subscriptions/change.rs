@@ -181,15 +181,15 @@ fn perform(options: &LoadOptions, change: Change<'_>) -> Result<(), Failed> {
                 seen.end
             )));
         }
-        if let Some((sure, doing)) = sure {
-            sure.confirm(&doing)?;
-        }
         if at_rest && seen.state.members > 0 {
             return Err(failed(format!(
                 "{name} runs on {}: stop what runs it first (after a crash it counts for its lease), else it begins anew under \
                  its old name and handles again what was handled; --running does it all the same",
                 counted(seen.state.members.into(), "node")
             )));
+        }
+        if let Some((sure, doing)) = sure {
+            sure.confirm(&doing)?;
         }
         let performed = tool.perform(act, reason.get()).await?;
         let mut words = format!("{what}; recorded in the audit at position {}\n", performed.position);
