@@ -1,5 +1,6 @@
 //! Durable subscriptions over several processes: whoever dies, stalls or leaves, others go on, and nothing is lost or swapped.
 
+mod deadly;
 mod journal;
 mod letters;
 mod node;

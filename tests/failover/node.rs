@@ -10,8 +10,11 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 use umbel_core::{
-    Aggregate, Changes, Context, Decide, Decision, Document, Event, Projection, RecordedEvent,
-    document::Collection, events,
+    Aggregate, Changes, Context, Cue, Decide, Decision, Document, Event, ProcessManager, Projection,
+    RecordedEvent, Route,
+    document::Collection,
+    events,
+    process_manager::{Occasion, Reaction},
 };
 use umbel_host::{
     App, EventHandler, Failed, FailurePolicy, Foundation, HandlerContext, HandlerOptions, HandlerStart,
@@ -25,11 +28,15 @@ use crate::support::{StorePlace, eventually};
 /// Tells the process of its own what it is.
 const VARIABLE: &str = "UMBEL_TEST_NODE";
 
+/// How long a thread may be blocked before it is replaced. Shorter than by default, for those who wait for that.
+const HEARTBEAT_LIMIT_MS: u64 = 3_000;
+
 /// The category of the streams that are written to.
 pub(super) const CATEGORY: &str = "failover";
 /// The subscriptions of the handlers.
 pub(super) const SHARED: &str = "failover.shared";
 pub(super) const STRONG: &str = "failover.strong";
+pub(super) const MANAGER: &str = "failover.manager";
 /// The partitions of the shared one.
 pub(super) const PARTITIONS: u32 = 8;
 /// Where the projection keeps how far it is.
@@ -55,6 +62,8 @@ pub(super) enum Handler {
     Shared,
     /// One, and callers wait for it.
     Strong,
+    /// A process manager.
+    Manager,
 }
 
 /// Of this process.
@@ -79,6 +88,7 @@ impl Node {
         command.env(VARIABLE, serde_json::to_string(role).unwrap()).env("UMBEL_ENV", "test");
         command.env("UMBEL__STORE__URL", &place.url).env("UMBEL__STORE__SCHEMA", &place.schema);
         command.env("UMBEL__SUBSCRIPTIONS__LEASE_MS", lease.as_millis().to_string());
+        command.env("UMBEL__SUPERVISION__HEARTBEAT_LIMIT_MS", HEARTBEAT_LIMIT_MS.to_string());
         command.stdout(file.try_clone().unwrap()).stderr(file).stdin(Stdio::null());
         Self { child: command.spawn().unwrap(), output }
     }
@@ -144,6 +154,7 @@ pub(super) fn app(handler: Handler) -> App {
     match handler {
         Handler::Shared => app.handler::<Shared>(),
         Handler::Strong => app.handler::<Strong>(),
+        Handler::Manager => app.process_manager::<Manager>(),
     }
 }
 
@@ -255,7 +266,16 @@ impl EventHandler for Shared {
         Happenings::Happened(happened): Happenings,
         context: &HandlerContext,
     ) -> Result<(), String> {
-        if role().folder.join(broken(&happened.key)).exists() {
+        let is_there = |file: String| role().folder.join(file).exists();
+        if is_there(deadly(&happened.key)) {
+            std::process::abort();
+        }
+        if is_there(blocking(&happened.key)) {
+            loop {
+                std::thread::park();
+            }
+        }
+        if is_there(broken(&happened.key)) {
             return Err(format!("{} is broken", happened.key));
         }
         self.handled(happened, context)
@@ -265,6 +285,16 @@ impl EventHandler for Shared {
 /// In the folder of the journal: what makes events of this key fail.
 pub(super) fn broken(key: &str) -> String {
     format!("broken-{key}")
+}
+
+/// What makes them end the process.
+pub(super) fn deadly(key: &str) -> String {
+    format!("deadly-{key}")
+}
+
+/// What makes them block their thread for good.
+pub(super) fn blocking(key: &str) -> String {
+    format!("blocking-{key}")
 }
 
 impl Shared {
@@ -301,6 +331,35 @@ impl EventHandler for Strong {
         fs::write(role().folder.join(BEGUN), &role().name).map_err(|error| error.to_string())?;
         until_there(&role().folder.join(OPEN)).await;
         self.0.handled(happened, context)
+    }
+}
+
+/// Remembers the last number of a key.
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub(super) struct Manager(u64);
+
+impl ProcessManager for Manager {
+    const NAME: &'static str = MANAGER;
+    const SCHEMA: u32 = 1;
+    type Event = Happenings;
+    type Error = String;
+
+    fn route(Happenings::Happened(happened): &Happenings, _: &RecordedEvent) -> Route {
+        Route::start(&happened.key)
+    }
+
+    fn handle(&self, _: Cue<'_, Happenings>, occasion: &Occasion<'_>) -> Result<Reaction, String> {
+        if role().folder.join(deadly(occasion.instance)).exists() {
+            std::process::abort();
+        }
+        Ok(Reaction::nothing())
+    }
+
+    fn evolve(self, cue: Cue<'_, Happenings>) -> Self {
+        match cue {
+            Cue::Event(Happenings::Happened(happened)) => Self(happened.number),
+            Cue::Timer(_) => self,
+        }
     }
 }
 

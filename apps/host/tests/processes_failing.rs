@@ -185,6 +185,24 @@ fn what_cannot_be_stored_instead_goes_to_the_policy() {
     });
 }
 
+/// UX-07: given an event that cannot be routed, then those of its key that came along with it wait behind its dead letter.
+#[test]
+fn what_comes_with_an_event_that_cannot_be_routed_waits_behind_it() {
+    on_every_store(async |store| {
+        let world = over(&store, &with_bank::<Plain>()).await;
+        let subscription = || SubscriptionName::new(NAME).unwrap();
+        perform(&world, Upkeep::PauseSubscription { subscription: subscription() }).await;
+        let parked = say(&world, "s1", said(Way::Panic, &["q"], &[]).verdicts(&[Say::Park])).await;
+        let behind = say(&world, "s1", said(Way::Start, &["q"], &[Do::Deposit(3)])).await;
+        let other = say(&world, "s2", said(Way::Start, &["q"], &[Do::Deposit(30)])).await;
+        perform(&world, Upkeep::ResumeSubscription { subscription: subscription() }).await;
+        stored(&world, NAME, other).await;
+        assert_eq!(letters(&world).await, [parked, behind]);
+        assert_eq!(amounts(&world, "q").await, [30]);
+        world.stop().await;
+    });
+}
+
 /// PM-07: given a panic of the author's code, wherever, then it goes to the policy with what it said and where, and nothing else notices.
 #[test]
 fn a_panic_is_a_cause() {

@@ -14,10 +14,10 @@ use umbel_core::store::{
     ClaimLive, ClearOutbox, CountLetters, DeleteSnapshot, FindCommand, FindEvent, FindWork, GetDocuments,
     GetStatus, GetStreamInfo, KeepLeases, KeepNotices, LinkEvents, ListClaims, ListLetters, ListNotices,
     ListProjections, ListQueues, ListSnapshots, ListStreams, ListSubscriptions, LoadCheckpoint,
-    LoadDocuments, LoadSnapshot, NoteResetsTold, OpenProjection, OpenSubscription, OpenTables, ParkLetters,
-    Perform, QueryDocuments, QueryTables, ReadAll, ReadDue, ReadInParts, ReadOutbox, ReadParkedKeys,
-    ReadStream, RemoveRetired, SaveCheckpoints, SaveProjection, SaveSnapshot, SaveTables, SettleLetters,
-    StoreError, SweepNotices, SwitchProjection, TakeLetters, VerifyStore,
+    LoadDocuments, LoadSnapshot, NoteBegun, NoteResetsTold, OpenProjection, OpenSubscription, OpenTables,
+    ParkLetters, Perform, QueryDocuments, QueryTables, ReadAll, ReadDue, ReadInParts, ReadOutbox,
+    ReadParkedKeys, ReadStream, RemoveRetired, SaveCheckpoints, SaveProjection, SaveSnapshot, SaveTables,
+    SettleLetters, StoreError, SweepNotices, SwitchProjection, TakeLetters, VerifyStore,
 };
 use umbel_supervision::{Drain, Tether};
 
@@ -96,6 +96,7 @@ impl Reader {
             .answers::<OpenSubscription>(address.clone().recipient())
             .answers::<KeepLeases>(address.clone().recipient())
             .answers::<SaveCheckpoints>(address.clone().recipient())
+            .answers::<NoteBegun>(address.clone().recipient())
             .answers::<NoteResetsTold>(address.clone().recipient())
             .answers::<ListSubscriptions>(address.clone().recipient())
             .answers::<ParkLetters>(address.clone().recipient())

@@ -3,7 +3,7 @@
 
 use umbel_core::{
     store::{
-        CountLetters, KeepLeases, Leases, Letter, LettersSettled, ListLetters, ListSubscriptions,
+        CountLetters, KeepLeases, Leases, Letter, LettersSettled, ListLetters, ListSubscriptions, NoteBegun,
         NoteResetsTold, OpenError, OpenSubscription, ParkLetters, ReadParkedKeys, SaveCheckpoints,
         SettleLetters, StoreError, SubscriptionState, TakeLetters,
     },
@@ -34,6 +34,14 @@ impl Store {
     /// # Errors
     /// See [`StoreError`].
     pub async fn save_checkpoints(&self, request: SaveCheckpoints) -> Result<Vec<u32>, StoreError> {
+        self.write(request).await
+    }
+
+    /// Notes what the owner of a partition has begun and not ended; whether it is the owner still.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    pub async fn note_begun(&self, request: NoteBegun) -> Result<bool, StoreError> {
         self.write(request).await
     }
 

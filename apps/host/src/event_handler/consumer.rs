@@ -8,7 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use anyhow::{anyhow, bail};
+use anyhow::{Context, anyhow, bail};
 use futures_util::{FutureExt, future::poll_immediate};
 use tokio::{sync::watch, task::yield_now};
 use umbel_core::{
@@ -204,6 +204,28 @@ impl<H: EventHandler> Consumer<H> {
         if hand.is_not_to_be_handled(delivered) {
             return Ok(());
         }
+        if !hand.link.wants_care(delivered) {
+            return self.handle_one(delivered, hand).await;
+        }
+        // Nobody waits meanwhile for what is done already.
+        hand.tell().await?;
+        let (link, store) = (hand.link.clone(), self.around.start.bus().store());
+        let begun = link.begin(&store, delivered).await;
+        let begun = begun.with_context(|| format!("cannot note that {} begins an event", H::NAME))?;
+        let Some(careful) = begun.filter(|_| !hand.is_not_to_be_handled(delivered)) else { return Ok(()) };
+        if careful.before > 0 {
+            // Attempts of the processes that it may have ended count.
+            let attempt = careful.before.saturating_add(delivered.attempt - 1);
+            let lost = Delivered { attempt, ..delivered.clone() };
+            let judged = self.judge(&lost, &Trouble::Lost(careful.before));
+            if !matches!(judged.0, Verdict::Retry { .. }) {
+                return self.settle(delivered, hand, judged).await;
+            }
+        }
+        self.handle_one(delivered, hand).await
+    }
+
+    async fn handle_one(&mut self, delivered: &Delivered, hand: &mut Hand) -> anyhow::Result<()> {
         let handled = match decode::<H>(delivered) {
             Ok(events) => {
                 let mut handling = pin!(self.handle_each(events, delivered));
@@ -229,7 +251,8 @@ impl<H: EventHandler> Consumer<H> {
             }
             Err(trouble) => {
                 hand.tell().await?;
-                self.fail(delivered, hand, trouble).await
+                let judged = self.judge(delivered, &trouble);
+                self.settle(delivered, hand, judged).await
             }
         }
     }
@@ -251,16 +274,10 @@ impl<H: EventHandler> Consumer<H> {
         Ok(Ok(()))
     }
 
-    /// Says what becomes of an event that was not handled.
-    async fn fail(
-        &mut self,
-        delivered: &Delivered,
-        hand: &mut Hand,
-        trouble: Trouble<H::Error>,
-    ) -> anyhow::Result<()> {
-        let place = delivered.place;
+    /// What is to become of an event that was not handled, and why in words.
+    fn judge(&mut self, delivered: &Delivered, trouble: &Trouble<H::Error>) -> (Verdict, String) {
         let mut memory = self.around.memories.take(delivered);
-        let (verdict, error) = judge::<H>(delivered, &trouble, &self.around.policy, &mut memory);
+        let (verdict, error) = judge::<H>(delivered, trouble, &self.around.policy, &mut memory);
         if matches!(trouble, Trouble::Panicked(_)) {
             // Nobody knows in which state it was left.
             self.handler = None;
@@ -268,6 +285,20 @@ impl<H: EventHandler> Consumer<H> {
         let event = &delivered.event;
         tracing::warn!(handler = H::NAME, position = %event.position, event = %event.event_type,
             attempt = delivered.attempt, %error, ?verdict, "an event could not be handled");
+        if matches!(verdict, Verdict::Retry { .. }) {
+            self.around.memories.keep(delivered, memory);
+        }
+        (verdict, error)
+    }
+
+    /// Says what becomes of an event that was not handled.
+    async fn settle(
+        &mut self,
+        delivered: &Delivered,
+        hand: &mut Hand,
+        (verdict, error): (Verdict, String),
+    ) -> anyhow::Result<()> {
+        let (place, event) = (delivered.place, &delivered.event);
         let settled = match verdict {
             Verdict::Retry { after } => Settled::Retry { after_ms: millis(after) },
             Verdict::Skip => Settled::Skip,
@@ -276,9 +307,6 @@ impl<H: EventHandler> Consumer<H> {
                 bail!("{} stops at the event at position {}: {reason}", H::NAME, event.position)
             }
         };
-        if matches!(settled, Settled::Retry { .. }) {
-            self.around.memories.keep(delivered, memory);
-        }
         hand.failed.insert(delivered.key);
         match hand.link.fail(hand.number, place, delivered.key, settled, error).await {
             // It is somebody else's by now, who finds out for himself.
@@ -306,6 +334,9 @@ impl<H: EventHandler> Way<H> for Singly {
 
 impl<H: BatchHandler> Way<H> for Together {
     async fn take(consumer: &mut Consumer<H>, batch: Vec<Delivered>, hand: Hand) -> anyhow::Result<()> {
+        if batch.iter().any(|delivered| hand.link.wants_care(delivered)) {
+            return Singly::take(consumer, batch, hand).await;
+        }
         let at_hand = || batch.iter().filter(|delivered| !hand.is_not_to_be_handled(delivered));
         let decoded = at_hand().map(|delivered| Ok((delivered, decode::<H>(delivered)?)));
         let Ok(decoded) = decoded.collect::<Result<Vec<_>, Trouble<H::Error>>>() else {

@@ -42,6 +42,10 @@ pub enum Cause<'a, E: ?Sized> {
     Panicked(&'a str),
     /// This program cannot read the event.
     Unreadable(&'a DecodeError),
+    /// It was begun so often, and whoever began it did not live to say how it ended: it may end its process, or block its thread for good.
+    /// It was not begun once more. [`Verdict::Retry`] begins it now. Unless the policy says otherwise an event that is parked or skipped in
+    /// the end is begun twice, whatever else may be tried more often.
+    Lost(u32),
 }
 
 /// What shall become of an event that could not be handled.
@@ -136,6 +140,7 @@ impl<E: fmt::Display + ?Sized> fmt::Display for Cause<'_, E> {
             Self::Error(error) => error.fmt(f),
             Self::Panicked(message) => write!(f, "panicked: {message}"),
             Self::Unreadable(error) => error.fmt(f),
+            Self::Lost(times) => umbel_core::subscription::Lost(*times).fmt(f),
         }
     }
 }

@@ -158,6 +158,15 @@ impl FailurePolicy {
         }
     }
 
+    /// The same for an event that may have ended whoever began it, which takes others along: it is tried once more at most.
+    pub(crate) fn of_lost(self) -> Self {
+        match self {
+            Self::Park { retries, pauses } => Self::Park { retries: retries.min(1), pauses },
+            Self::Skip { retries, pauses } => Self::Skip { retries: retries.min(1), pauses },
+            Self::Stop | Self::Backoff(_) => self,
+        }
+    }
+
     /// What becomes of the event with this id after this attempt, which failed with this error.
     pub(crate) fn verdict(self, id: Uuid, attempt: u32, error: &str) -> Verdict {
         let retry = |pauses: Pauses| Verdict::Retry { after: pauses.after(attempt, id) };
@@ -232,5 +241,11 @@ mod tests {
         assert_eq!((retries(park), verdict(park, 4)), (3, Verdict::Park));
         let skip = FailurePolicy::Skip { retries: 3, pauses };
         assert_eq!((retries(skip), verdict(skip, 4)), (3, Verdict::Skip));
+        for (policy, tries) in
+            [(FailurePolicy::Stop, 0), (FailurePolicy::Backoff(pauses), 19), (park, 1), (skip, 1)]
+        {
+            assert_eq!(retries(policy.of_lost()), tries, "{policy:?}");
+        }
+        assert_eq!(retries(FailurePolicy::Park { retries: 0, pauses }.of_lost()), 0);
     }
 }

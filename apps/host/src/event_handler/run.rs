@@ -17,6 +17,7 @@ pub(super) enum Trouble<E> {
     Error(E),
     Panicked(String),
     Unreadable(DecodeError),
+    Lost(u32),
 }
 
 impl<E> Trouble<E> {
@@ -25,6 +26,7 @@ impl<E> Trouble<E> {
             Self::Error(error) => Cause::Error(error),
             Self::Panicked(message) => Cause::Panicked(message),
             Self::Unreadable(error) => Cause::Unreadable(error),
+            Self::Lost(times) => Cause::Lost(*times),
         }
     }
 }
@@ -78,11 +80,13 @@ pub(super) fn judge<H: EventHandler>(
     };
     let error = told(&|| trouble.cause().to_string());
     let (recorded, attempt, letter) = (&**event, *attempt, *letter);
-    let said = policy.said.verdict(recorded.id.0, attempt, &error);
+    let by_settings = if matches!(trouble, Trouble::Lost(_)) { policy.said.of_lost() } else { policy.said };
+    let said = by_settings.verdict(recorded.id.0, attempt, &error);
     let cause: Cause<'_, dyn Display> = match trouble {
         Trouble::Error(error) => Cause::Error(error),
         Trouble::Panicked(message) => Cause::Panicked(message),
         Trouble::Unreadable(error) => Cause::Unreadable(error),
+        Trouble::Lost(times) => Cause::Lost(*times),
     };
     let failure = Failure { handler: H::NAME, recorded, attempt, letter, cause, policy: said };
     let (by_policy, besides) = policy.verdict(&failure);

@@ -19,6 +19,7 @@ pub(super) enum Failed<E> {
     Trouble(Trouble<E>),
     Panicked(String),
     Unreadable(DecodeError),
+    Lost(u32),
 }
 
 /// An event and whom it concerns.
@@ -44,6 +45,7 @@ impl<E> Failed<E> {
             Self::Trouble(Trouble::Refused(reason)) => Cause::Refused(reason),
             Self::Panicked(message) => Cause::Panicked(message),
             Self::Unreadable(error) => Cause::Unreadable(error),
+            Self::Lost(times) => Cause::Lost(*times),
         }
     }
 }

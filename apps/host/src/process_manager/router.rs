@@ -1,8 +1,13 @@
 //! Takes events, gives them to the instances they concern, and says what became of them.
 
-use std::{collections::HashSet, rc::Rc, sync::Arc, time::Duration};
+use std::{
+    collections::{HashSet, VecDeque},
+    rc::Rc,
+    sync::Arc,
+    time::Duration,
+};
 
-use anyhow::bail;
+use anyhow::{Context, bail};
 use futures_util::{FutureExt, StreamExt, future::LocalBoxFuture, stream::FuturesUnordered};
 use tokio::time::{Instant, sleep_until};
 use umbel_core::{
@@ -25,6 +30,8 @@ use crate::subscription::{AckError, Delivered, Subscriber, Taken, millis};
 pub(super) struct Router<P: ProcessManager> {
     pub(super) around: Rc<Surroundings>,
     pub(super) desk: Desk<P::Event>,
+    /// Events that came and wait for their turn, each with its batch.
+    waiting: VecDeque<(Delivered, u64, Arc<Taken>)>,
     /// Events in hand.
     tickets: Vec<Rc<Ticket>>,
     pub(super) at_work: FuturesUnordered<LocalBoxFuture<'static, Happened<P::Event>>>,
@@ -58,6 +65,7 @@ impl<P: ProcessManager> Router<P> {
         Self {
             around,
             desk: Desk::new(bounds.instances, bounds.idle),
+            waiting: VecDeque::new(),
             tickets: Vec::new(),
             at_work: FuturesUnordered::new(),
             reminded: HashSet::new(),
@@ -86,7 +94,11 @@ impl<P: ProcessManager> Router<P> {
             if stopping && self.at_work.is_empty() {
                 return Ok(());
             }
-            let has_room = self.tickets.len() < usize::try_from(self.bounds.ahead).unwrap_or(usize::MAX);
+            if !stopping {
+                self.take_waiting(subscriber).await?;
+            }
+            let has_room = self.waiting.is_empty()
+                && self.tickets.len() < usize::try_from(self.bounds.ahead).unwrap_or(usize::MAX);
             let (overdue, looks) = (self.overdue_at(), !self.looking && !stopping);
             tokio::select! {
                 biased;
@@ -112,12 +124,23 @@ impl<P: ProcessManager> Router<P> {
                         bail!("the subscription has ended: {}", subscriber.ended().unwrap_or_default())
                     };
                     let (events, number, taken) = batch.into_parts();
-                    for delivered in events {
-                        self.take(subscriber, delivered, number, &taken).await?;
-                    }
+                    self.waiting.extend(events.into_iter().map(|event| (event, number, Arc::clone(&taken))));
                 }
             }
         }
+    }
+
+    /// Takes what may be in hand beside what is. What is begun with care is alone.
+    async fn take_waiting(&mut self, subscriber: &Subscriber) -> anyhow::Result<()> {
+        while let Some((next, ..)) = self.waiting.front() {
+            let wants_care = subscriber.link.wants_care(next);
+            if self.tickets.iter().any(|ticket| wants_care || ticket.is_careful()) {
+                return Ok(());
+            }
+            let Some((delivered, number, taken)) = self.waiting.pop_front() else { return Ok(()) };
+            self.take(subscriber, delivered, (number, &taken), wants_care).await?;
+        }
+        Ok(())
     }
 
     /// Gives an event to the instances it concerns.
@@ -125,22 +148,40 @@ impl<P: ProcessManager> Router<P> {
         &mut self,
         subscriber: &Subscriber,
         delivered: Delivered,
-        number: u64,
-        taken: &Arc<Taken>,
+        (number, taken): (u64, &Arc<Taken>),
+        wants_care: bool,
     ) -> anyhow::Result<()> {
         let comes_again = |known: &Rc<Ticket>| known.key == delivered.key && known.has_failed();
         if taken.has(delivered.place) || self.tickets.iter().any(comes_again) {
             return Ok(());
         }
+        let mut careful = None;
+        if wants_care {
+            let begun = subscriber.link.begin(&self.around.store, &delivered).await;
+            let begun = begun.with_context(|| format!("cannot note that {} begins an event", P::NAME))?;
+            let Some(begun) = begun.filter(|_| !taken.has(delivered.place)) else { return Ok(()) };
+            if begun.before > 0 {
+                // Attempts of the processes that it may have ended count.
+                let attempt = begun.before.saturating_add(delivered.attempt - 1);
+                let judged = self.judge(&delivered, attempt, &Failed::Lost(begun.before));
+                if !matches!(judged.0, Verdict::Retry { .. }) {
+                    return self.settle(subscriber, &delivered, (number, taken), judged).await;
+                }
+            }
+            careful = Some(begun);
+        }
         let routed = match route::<P>(&delivered.event) {
             Ok(routed) => routed,
-            Err(failed) => return self.not_routed(subscriber, &delivered, number, taken, &failed).await,
+            Err(failed) => {
+                let judged = self.judge(&delivered, delivered.attempt, &failed);
+                return self.settle(subscriber, &delivered, (number, taken), judged).await;
+            }
         };
         let count = routed.iter().map(|(_, route)| route.interests().len()).sum();
-        let ticket = Rc::new(Ticket::new(&delivered, number, Arc::clone(taken), count));
         if count == 0 {
             return Ok(subscriber.link.ack_unheard(number, vec![delivered.place]).await?);
         }
+        let ticket = Rc::new(Ticket::new(&delivered, (number, taken), count, careful));
         self.tickets.push(Rc::clone(&ticket));
         let now = self.around.bus.clock().instant();
         for (part, (event, route)) in (0..).zip(routed) {
@@ -161,29 +202,32 @@ impl<P: ProcessManager> Router<P> {
         Ok(())
     }
 
-    /// An event of which nobody knows whom it concerns: the subscription tries it again, as a handler's.
-    async fn not_routed(
+    /// What is to become of an event of which nobody knows whom it concerns.
+    fn judge(&self, delivered: &Delivered, attempt: u32, failed: &Failed<P::Error>) -> (Verdict, String) {
+        let (recorded, cause) = (Some(&*delivered.event), delivered.event.id.0);
+        let about = About { instance: None, recorded, timer: None, cause, attempt, pending: 0 };
+        let policy = self.around.policy;
+        let policy = if matches!(failed, Failed::Lost(_)) { policy.of_lost() } else { policy };
+        judge::<P>(None, &about, failed.cause(), policy, &mut Memory::new())
+    }
+
+    /// Says so: the subscription tries it again, as a handler's.
+    async fn settle(
         &mut self,
         subscriber: &Subscriber,
         delivered: &Delivered,
-        number: u64,
-        taken: &Arc<Taken>,
-        failed: &Failed<P::Error>,
+        (number, taken): (u64, &Arc<Taken>),
+        (verdict, error): (Verdict, String),
     ) -> anyhow::Result<()> {
-        let Delivered { event, attempt, place, .. } = delivered;
-        let (recorded, cause) = (Some(&**event), event.id.0);
-        let about = About { instance: None, recorded, timer: None, cause, attempt: *attempt, pending: 0 };
-        let policy = self.around.policy;
-        let (verdict, error) = judge::<P>(None, &about, failed.cause(), policy, &mut Memory::new());
         let said = match verdict {
             Verdict::Retry { after } => Said::Retry { after_ms: millis(after) },
             Verdict::Skip | Verdict::SkipRest | Verdict::Instead(_) => {
-                return Ok(subscriber.link.ack_unheard(number, vec![*place]).await?);
+                return Ok(subscriber.link.ack_unheard(number, vec![delivered.place]).await?);
             }
             Verdict::Park => Said::Park,
             Verdict::Stop { reason } => bail!("{} stops: {reason}", P::NAME),
         };
-        let ticket = Rc::new(Ticket::new(delivered, number, Arc::clone(taken), 0));
+        let ticket = Rc::new(Ticket::new(delivered, (number, taken), 0, None));
         ticket.fail(said, error);
         self.tickets.push(ticket);
         self.conclude(subscriber).await
@@ -250,6 +294,8 @@ impl<P: ProcessManager> Router<P> {
                 open.insert(key);
                 kept.push(ticket);
             } else if let Some((verdict, error)) = ticket.failure().filter(|_| !ticket.is_void()) {
+                // So does what came with it or before, and waits.
+                self.waiting.retain(|(waits, ..)| waits.key != key);
                 match subscriber.link.fail(number, place, key, verdict, error).await {
                     // It is somebody else's by now, who finds out for himself.
                     Ok(()) | Err(AckError::NotHeld { .. }) => {}

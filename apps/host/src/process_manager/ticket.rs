@@ -11,7 +11,7 @@ use umbel_core::{
     subscription::{Key, Verdict},
 };
 
-use crate::subscription::{Delivered, Taken};
+use crate::subscription::{Careful, Delivered, Taken};
 
 /// An event that some instances have not done with.
 #[derive(Debug)]
@@ -26,20 +26,33 @@ pub(super) struct Ticket {
     left: Cell<usize>,
     /// Whether it comes again, here or elsewhere: then nothing is said of it.
     void: Cell<bool>,
+    /// As long as it is in hand, if it was begun with care.
+    careful: Option<Careful>,
     /// What is to be said of it and why, once one of them could not handle it.
     failed: RefCell<Option<(Verdict, String)>>,
 }
 
 impl Ticket {
-    pub(super) fn new(delivered: &Delivered, number: u64, taken: Arc<Taken>, instances: usize) -> Self {
+    pub(super) fn new(
+        delivered: &Delivered,
+        (number, taken): (u64, &Arc<Taken>),
+        instances: usize,
+        careful: Option<Careful>,
+    ) -> Self {
         let Delivered { place, key, .. } = *delivered;
         let (void, failed) = (Cell::new(false), RefCell::default());
-        Self { place, key, number, since: Instant::now(), taken, left: Cell::new(instances), void, failed }
+        let (since, taken, left) = (Instant::now(), Arc::clone(taken), Cell::new(instances));
+        Self { place, key, number, since, taken, left, void, careful, failed }
     }
 
     /// Whether nobody should begin with it any more.
     pub(super) fn is_void(&self) -> bool {
         self.void.get() || self.taken.has(self.place)
+    }
+
+    /// Whether it was begun with care.
+    pub(super) const fn is_careful(&self) -> bool {
+        self.careful.is_some()
     }
 
     /// It comes again.

@@ -5,6 +5,7 @@
 //! the machine, which tries again in its own time; when a runner itself crashes its consumers are told, and whoever subscribes
 //! next begins anew at the checkpoint.
 
+mod care;
 mod consumers;
 mod effects;
 mod held;
@@ -21,6 +22,7 @@ pub use spec::Subscription;
 pub use subscriber::{AckError, Batch, Delivered, Subscriber};
 pub use view::SubscriptionView;
 
+pub(crate) use care::Careful;
 pub(crate) use consumers::Taken;
 pub(crate) use effects::head;
 pub(crate) use held::Follower;

@@ -6,13 +6,15 @@ use std::{
 };
 
 use tokio::sync::{mpsc, oneshot};
-use umbel_bus::edge;
+use umbel_bus::{Store, edge};
 use umbel_core::{
     Place, RecordedEvent,
+    store::StoreError,
     subscription::{ConsumerId, Delivery, Hands, Key, SubscriptionName, Verdict},
 };
 
 use super::{
+    care::Careful,
     consumers::{Command, Event, NotHeld, Sent, Taken},
     spec::MapFn,
     view::Told,
@@ -189,6 +191,23 @@ impl Link {
         let before = said.map_err(|NotHeld| self.not_held(place))?;
         self.hands().failed(key, before);
         Ok(())
+    }
+
+    /// Whether this is to be [begun with care](Self::begin).
+    pub(crate) fn wants_care<T>(&self, delivered: &Delivered<T>) -> bool {
+        self.told.care.is_for(delivered)
+    }
+
+    /// Begins an event with care: `None` when it is somebody else's by now.
+    ///
+    /// # Errors
+    /// When the store cannot note it.
+    pub(crate) async fn begin<T>(
+        &self,
+        store: &Store,
+        delivered: &Delivered<T>,
+    ) -> Result<Option<Careful>, StoreError> {
+        self.told.care.begin((store, &self.name), delivered).await
     }
 
     fn not_held(&self, place: Place) -> AckError {

@@ -16,6 +16,8 @@ use umbel_core::{
     subscription::{Counters, SubscriptionName},
 };
 
+use super::care::Care;
+
 /// What a subscription did in this process, and where it stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SubscriptionView {
@@ -51,6 +53,7 @@ pub(crate) struct Told {
     pub(crate) elsewhere: watch::Sender<bool>,
     /// The checkpoints that are known to be stored, of this process's partitions.
     pub(crate) saved: watch::Sender<Saved>,
+    pub(crate) care: Arc<Care>,
     /// Whether an operator has paused it; nothing until the runner has looked.
     pub(crate) paused: watch::Sender<Option<bool>>,
 }
@@ -82,6 +85,7 @@ impl Told {
 
     /// How the partitions stand in the store: also further back than before, after a reset.
     pub(crate) fn has_leased(&self, partitions: &[LeaseState]) {
+        self.care.has_leased(partitions);
         let stands: Saved = partitions.iter().map(|one| (one.partition, one.checkpoint)).collect();
         self.saved.send_if_modified(|known| {
             let is_news = *known != stands;

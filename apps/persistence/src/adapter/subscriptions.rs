@@ -7,7 +7,7 @@ use futures_util::future::BoxFuture;
 use umbel_core::{
     Timestamp,
     store::{
-        CountLetters, KeepLeases, Leases, Letter, LettersSettled, ListLetters, ListSubscriptions,
+        CountLetters, KeepLeases, Leases, Letter, LettersSettled, ListLetters, ListSubscriptions, NoteBegun,
         NoteResetsTold, OpenError, OpenSubscription, ParkLetters, Process, ReadParkedKeys, SaveCheckpoints,
         SettleLetters, StoreError, SubscriptionState, TakeLetters, TellProcess,
     },
@@ -30,6 +30,9 @@ pub trait Subscriptions: Send + Sync + 'static {
 
     /// Moves checkpoints forward; the partitions that were refused, in order, each once.
     fn save_checkpoints(&self, request: SaveCheckpoints) -> BoxFuture<'_, Result<Vec<u32>, StoreError>>;
+
+    /// Notes what the owner of a partition has begun and not ended; whether it is the owner still.
+    fn note_begun(&self, request: NoteBegun) -> BoxFuture<'_, Result<bool, StoreError>>;
 
     /// Notes how many resets were told, never fewer than before nor more than there were; how many are noted then.
     fn note_resets_told(&self, request: NoteResetsTold) -> BoxFuture<'_, Result<Option<u64>, StoreError>>;

@@ -5,7 +5,7 @@ use umbel_bus::edge;
 use umbel_core::{
     Json,
     store::{
-        Act, CountLetters, KeepLeases, LEASE_MAX_MS, ListLetters, ListSubscriptions, NewLetter,
+        Act, CountLetters, KeepLeases, LEASE_MAX_MS, ListLetters, ListSubscriptions, NewLetter, NoteBegun,
         NoteResetsTold, OpenSubscription, ParkLetters, PerformError, ReadParkedKeys, SaveCheckpoints,
         SettleLetters, StoreError, TakeLetters,
     },
@@ -28,6 +28,7 @@ answers! {
         Ok(()) => desk.adapter.save_checkpoints(asked),
         Err(error) => Box::pin(ready(Err(error))),
     }, too_late: unknown;
+    NoteBegun: |asked, desk| desk.adapter.note_begun(asked), too_late: unknown;
     NoteResetsTold: |asked, desk| desk.adapter.note_resets_told(asked), too_late: unknown;
     ListSubscriptions: |asked, desk| {
         desk.adapter.list_subscriptions(Self { limit: desk.page(asked.limit), ..asked }, edge::now())

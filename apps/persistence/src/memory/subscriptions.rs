@@ -11,11 +11,11 @@ use umbel_core::{
     Position, StreamName, Timestamp, Version,
     store::{
         Act, Checkpoint, CountLetters, KeepLeases, LeaseState, Leases, Letter, LettersSettled, ListLetters,
-        ListSubscriptions, NoteResetsTold, OpenError, OpenSubscription, ParkLetters, PartitionState,
-        PerformError, Process, ReadParkedKeys, SaveCheckpoints, SettleLetters, StoreError, SubscriptionState,
-        TakeLetters, TellProcess,
+        ListSubscriptions, NoteBegun, NoteResetsTold, OpenError, OpenSubscription, ParkLetters,
+        PartitionState, PerformError, Process, ReadParkedKeys, SaveCheckpoints, SettleLetters, StoreError,
+        SubscriptionState, TakeLetters, TellProcess,
     },
-    subscription::{Key, NodeId, Start, SubscriptionName},
+    subscription::{Abandoned, Key, NodeId, Start, SubscriptionName},
     version::Place,
 };
 
@@ -61,6 +61,7 @@ pub(super) struct Partition {
     pub(super) checkpoint: Place,
     /// The furthest checkpoint that was saved, which a reset leaves.
     pub(super) handled: Place,
+    abandoned: Abandoned,
 }
 
 impl Subscriptions for Memory {
@@ -93,6 +94,15 @@ impl Subscriptions for Memory {
                 }
             }
             Ok(refused.into_iter().collect())
+        })
+    }
+
+    fn note_begun(&self, request: NoteBegun) -> BoxFuture<'_, Result<bool, StoreError>> {
+        Box::pin(async move {
+            let NoteBegun { subscription, lease, begun } = request;
+            let mut state = self.state();
+            let leased = state.leased(&subscription, lease.partition, lease.epoch);
+            Ok(leased.map(|leased| leased.abandoned.begun = begun).is_some())
         })
     }
 
@@ -381,7 +391,11 @@ impl Subscription {
             let partition = self.partitions.get_mut(size(*number));
             if let Some(partition) = partition.filter(|partition| partition.owner(now).is_none()) {
                 partition.epoch += 1;
-                partition.owner = Some((request.node, until));
+                // Who gave it back has ended what it began.
+                match partition.owner.replace((request.node, until)) {
+                    Some(_) => partition.abandoned.leases += 1,
+                    None => partition.abandoned = Abandoned::default(),
+                }
             }
         }
         self.leases(now)
@@ -396,6 +410,7 @@ impl Subscription {
             handled: kept.handled,
             letters: count(self.letters_of(partition).count()),
             due: self.heads().any(|letter| letter.partition == partition && letter.is_wanted()),
+            abandoned: kept.abandoned.clone(),
         };
         let partitions = (0..).zip(&self.partitions).map(state).collect();
         let Self { paused, resets, .. } = *self;
@@ -434,10 +449,13 @@ impl Subscription {
 
 impl Partition {
     fn new(epoch: u64, checkpoint: Place) -> Self {
-        Self { epoch, owner: None, checkpoint, handled: Place::START }
+        Self { epoch, owner: None, checkpoint, handled: Place::START, abandoned: Abandoned::default() }
     }
 
     fn save(&mut self, place: Place) {
+        if place > self.checkpoint {
+            self.abandoned.leases = 0;
+        }
         self.checkpoint = self.checkpoint.max(place);
         self.handled = self.handled.max(place);
     }

@@ -16,7 +16,7 @@ use crate::postgres::{
 };
 
 /// In order, each once published never changed.
-pub(super) const MIGRATIONS: [(i32, &str, &str); 8] = [
+pub(super) const MIGRATIONS: [(i32, &str, &str); 9] = [
     (1, "log", include_str!("migrations/0001_log.sql")),
     (2, "append", include_str!("migrations/0002_append.sql")),
     (3, "documents", include_str!("migrations/0003_documents.sql")),
@@ -25,6 +25,7 @@ pub(super) const MIGRATIONS: [(i32, &str, &str); 8] = [
     (6, "subscriptions", include_str!("migrations/0006_subscriptions.sql")),
     (7, "letters", include_str!("migrations/0007_letters.sql")),
     (8, "resets_told", include_str!("migrations/0008_resets_told.sql")),
+    (9, "begun", include_str!("migrations/0009_begun.sql")),
 ];
 
 const BOOKKEEPING: &str = r"

@@ -106,7 +106,7 @@ statements! {
     load_snapshot, save_snapshot, delete_snapshot, list_snapshots, read_outbox, read_due, list_queues, find_work, clear_outbox,
     announce, keep_notices, list_notices, list_notices_of_topic, list_notices_of_transaction, sweep_notices,
     oldest_work, sweep_commands,
-    open_subscription, reset_followers, list_subscriptions, keep_leases, save_subscription_checkpoints, note_resets_told, tell_process,
+    open_subscription, reset_followers, list_subscriptions, keep_leases, save_subscription_checkpoints, note_begun, note_resets_told, tell_process,
     park_letters, read_parked_keys, take_letters, settle_letters, list_letters, count_letters, find_meant_letters,
     sweep_letters,
     pause_subscription, reset_subscription, rename_subscription, delete_subscription, retry_letters, cancel_retries,

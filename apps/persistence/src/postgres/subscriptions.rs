@@ -8,7 +8,7 @@ use futures_util::future::BoxFuture;
 use umbel_core::{
     Timestamp,
     store::{
-        CountLetters, KeepLeases, Leases, Letter, LettersSettled, ListLetters, ListSubscriptions,
+        CountLetters, KeepLeases, Leases, Letter, LettersSettled, ListLetters, ListSubscriptions, NoteBegun,
         NoteResetsTold, OpenError, OpenSubscription, ParkLetters, Process, ReadParkedKeys, SaveCheckpoints,
         SettleLetters, StoreError, SubscriptionState, TakeLetters, TellProcess,
     },
@@ -39,6 +39,10 @@ impl Subscriptions for Postgres {
 
     fn save_checkpoints(&self, request: SaveCheckpoints) -> BoxFuture<'_, Result<Vec<u32>, StoreError>> {
         Box::pin(self.reader.save_checkpoints(request))
+    }
+
+    fn note_begun(&self, request: NoteBegun) -> BoxFuture<'_, Result<bool, StoreError>> {
+        Box::pin(self.reader.note_begun(request))
     }
 
     fn note_resets_told(&self, request: NoteResetsTold) -> BoxFuture<'_, Result<Option<u64>, StoreError>> {

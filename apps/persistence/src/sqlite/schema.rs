@@ -33,6 +33,7 @@ pub(super) const MIGRATIONS: &[Migration] = &[
     Migration { number: 3, name: "extras", sql: include_str!("migrations/0003_extras.sql") },
     Migration { number: 4, name: "subscriptions", sql: include_str!("migrations/0004_subscriptions.sql") },
     Migration { number: 5, name: "resets_told", sql: include_str!("migrations/0005_resets_told.sql") },
+    Migration { number: 6, name: "begun", sql: include_str!("migrations/0006_begun.sql") },
 ];
 
 /// Opens the file for writing, creating it and its directories, and brings its schema up to date. A file that is

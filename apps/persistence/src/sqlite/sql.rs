@@ -226,6 +226,7 @@ statements! {
     LEAVE_LEASES = "subscriptions/leave_leases",
     HAS_LEASE = "subscriptions/has_lease",
     SAVE_CHECKPOINT = "subscriptions/save_checkpoint",
+    NOTE_BEGUN = "subscriptions/note_begun",
     NOTE_RESETS_TOLD = "subscriptions/note_resets_told",
     RESETS_TOLD = "subscriptions/resets_told",
     PAUSE_SUBSCRIPTION = "subscriptions/pause_subscription",

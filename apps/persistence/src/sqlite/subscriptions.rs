@@ -9,7 +9,7 @@ use futures_util::future::BoxFuture;
 use umbel_core::{
     Timestamp,
     store::{
-        CountLetters, KeepLeases, Leases, Letter, LettersSettled, ListLetters, ListSubscriptions,
+        CountLetters, KeepLeases, Leases, Letter, LettersSettled, ListLetters, ListSubscriptions, NoteBegun,
         NoteResetsTold, OpenError, OpenSubscription, ParkLetters, Process, ReadParkedKeys, SaveCheckpoints,
         SettleLetters, StoreError, SubscriptionState, TakeLetters, TellProcess,
     },
@@ -43,6 +43,10 @@ impl Subscriptions for Sqlite {
 
     fn save_checkpoints(&self, request: SaveCheckpoints) -> BoxFuture<'_, Result<Vec<u32>, StoreError>> {
         Box::pin(self.write(move |writer| leases::save_checkpoints(writer, &request)))
+    }
+
+    fn note_begun(&self, request: NoteBegun) -> BoxFuture<'_, Result<bool, StoreError>> {
+        Box::pin(self.write(move |writer| leases::note_begun(writer, &request)))
     }
 
     fn note_resets_told(&self, request: NoteResetsTold) -> BoxFuture<'_, Result<Option<u64>, StoreError>> {

@@ -8,9 +8,9 @@ use umbel_core::{
         AllPage, Append, AppendError, Appended, Claim, ClaimLive, ClearOutbox, CountLetters, DocumentPage,
         DuePage, FindWork, Finding, Generation, KeepLeases, KeepNotices, KeptNotice, Leases, Letter,
         LettersSettled, LinkError, LinkEvents, ListClaims, ListLetters, ListNotices, ListProjections,
-        ListQueues, ListSnapshots, ListStreams, ListSubscriptions, LoadDocuments, NoteResetsTold, OpenError,
-        OpenProjection, OpenSubscription, OpenTables, ParkLetters, Parts, Perform, PerformError, Process,
-        QueryTables, QueueInfo, ReadAll, ReadDue, ReadError, ReadOutbox, ReadParkedKeys, ReadStream,
+        ListQueues, ListSnapshots, ListStreams, ListSubscriptions, LoadDocuments, NoteBegun, NoteResetsTold,
+        OpenError, OpenProjection, OpenSubscription, OpenTables, ParkLetters, Parts, Perform, PerformError,
+        Process, QueryTables, QueueInfo, ReadAll, ReadDue, ReadError, ReadOutbox, ReadParkedKeys, ReadStream,
         RemoveRetired, SaveCheckpoints, SaveProjection, SaveProjectionError, SaveTables, SettleLetters,
         Snapshot, Step, StoreError, StoreStatus, StreamInfo, StreamList, StreamPage, SubscriptionState,
         SweepNotices, SwitchError, SwitchProjection, TablesError, TakeLetters, TellProcess, Waiting,
@@ -164,6 +164,7 @@ sides! {
             open_subscription(request: OpenSubscription, now: Timestamp) -> SubscriptionState, OpenError;
         KeepLeases = keep_leases(request: KeepLeases, now: Timestamp) -> Leases, StoreError;
         SaveCheckpoints = save_checkpoints(request: SaveCheckpoints) -> Vec<u32>, StoreError;
+        NoteBegun = note_begun(request: NoteBegun) -> bool, StoreError;
         NoteResetsTold { told: u64 = request.told } =
             note_resets_told(request: NoteResetsTold) -> Option<u64>, StoreError;
         ListSubscriptions =

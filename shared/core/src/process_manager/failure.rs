@@ -42,6 +42,9 @@ pub enum Cause<'a, E> {
     Panicked(&'a str),
     /// This program cannot read the event.
     Unreadable(&'a DecodeError),
+    /// It was begun so often, and whoever began it did not live to say how it ended: it may end its process, or block its thread for good.
+    /// It was not begun once more; nothing of it is known but the event. [`Verdict::Retry`] begins it now.
+    Lost(u32),
     /// The instance was strictly to begin, and is there already.
     Started,
     /// The instance was strictly to go on, and is not there.
@@ -148,6 +151,7 @@ impl<E: fmt::Display> fmt::Display for Cause<'_, E> {
             Self::Error(error) => error.fmt(f),
             Self::Panicked(message) => write!(f, "panicked: {message}"),
             Self::Unreadable(error) => error.fmt(f),
+            Self::Lost(times) => crate::subscription::Lost(*times).fmt(f),
             Self::Started => f.write_str("the instance was to begin, and is there already"),
             Self::NotStarted => f.write_str("the instance was to go on, and is not there"),
             Self::State(reason) => write!(f, "what the instance remembers cannot be read: {reason}"),

@@ -65,9 +65,9 @@ pub use snapshot::{
 };
 pub use streams::{ListStreams, StreamList, StreamPlace, StreamSort};
 pub use subscriptions::{
-    Checkpoint, KeepLeases, LEASE_MAX_MS, Lease, LeaseState, Leases, ListSubscriptions, NoteResetsTold,
-    OpenError, OpenSubscription, PARTITIONS_MAX, PartitionState, SOURCE_MAX_BYTES, SaveCheckpoints,
-    SubscriptionState,
+    Checkpoint, KeepLeases, LEASE_MAX_MS, Lease, LeaseState, Leases, ListSubscriptions, NoteBegun,
+    NoteResetsTold, OpenError, OpenSubscription, PARTITIONS_MAX, PartitionState, SOURCE_MAX_BYTES,
+    SaveCheckpoints, SubscriptionState,
 };
 pub use tables::{OpenTables, QueryTables, SaveTables, TablesError};
 pub use upkeep::{Act, ActRecord, Perform, PerformError, Performed, Removal};

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     message::Request,
     store::{StoreError, letters::cut},
-    subscription::{NodeId, Start, SubscriptionName},
+    subscription::{Abandoned, Begun, NodeId, Start, SubscriptionName},
     time::Timestamp,
     version::Place,
 };
@@ -38,7 +38,7 @@ pub struct OpenSubscription {
 }
 
 /// Asks for leases of a subscription's partitions, in one transaction: `release` are given back, `hold` are renewed, `claim` are
-/// taken if nobody has them or the lease of whoever has them has run out. The node counts as one of the subscription's members
+/// taken if nobody has them or the lease of whoever has them has run out; which of both is [counted](LeaseState::abandoned). The node counts as one of the subscription's members
 /// for as long as a lease lasts, whether or not it gets one.
 ///
 /// A lease that has run out is renewed all the same as long as nobody has taken the partition. A partition that the node itself
@@ -92,7 +92,7 @@ pub struct Leases {
 }
 
 /// How one partition stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LeaseState {
     /// Which partition, from 0.
     pub partition: u32,
@@ -109,6 +109,19 @@ pub struct LeaseState {
     pub letters: u64,
     /// Whether some of them are to be handled now.
     pub due: bool,
+    /// What is known of owners that gave nothing back.
+    pub abandoned: Abandoned,
+}
+
+/// Notes what an owner of a partition has begun and not ended, in place of what was noted before.
+#[derive(Clone, Debug)]
+pub struct NoteBegun {
+    /// Of which subscription.
+    pub subscription: SubscriptionName,
+    /// Of which partition, by which lease.
+    pub lease: Lease,
+    /// What.
+    pub begun: Begun,
 }
 
 /// Moves checkpoints forward. One whose epoch is not its partition's any more is refused, the others are saved. One that would move
@@ -304,6 +317,13 @@ impl Request for OpenSubscription {
 impl Request for KeepLeases {
     const NAME: &'static str = "store.keep_leases";
     type Answer = Leases;
+    type Error = StoreError;
+}
+
+/// The answer says whether it is noted: not if this is not the last lease of the partition any more.
+impl Request for NoteBegun {
+    const NAME: &'static str = "store.note_begun";
+    type Answer = bool;
     type Error = StoreError;
 }
 

@@ -89,6 +89,7 @@ mod tests {
             handled: Place::START,
             letters: 0,
             due: false,
+            abandoned: Default::default(),
         };
         let partitions = (0..).zip(owners.iter().copied()).map(state).collect();
         Leases { members, partitions, ..Leases::default() }

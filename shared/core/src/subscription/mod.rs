@@ -13,6 +13,7 @@
 //! - an event of a key that has a dead letter waits behind it, and other keys do not wait;
 //! - what waits here is bounded, whatever the consumers do.
 
+mod begun;
 mod by_place;
 mod change;
 mod hands;
@@ -35,6 +36,7 @@ mod ready;
 #[cfg(test)]
 mod tests;
 
+pub use begun::{Abandoned, Begun, Lost};
 pub use by_place::ByPlace;
 pub use change::Change;
 pub use hands::{Given, Hands, Held};

@@ -38,6 +38,7 @@ mod tests {
             handled: Place::default(),
             letters: 0,
             due: false,
+            abandoned: Default::default(),
         };
         (0..).zip(checkpoints).map(state).collect()
     }

@@ -144,6 +144,7 @@ impl Subscription {
             handled: kept.handled,
             letters: count(self.letters_of(partition).count()),
             due: self.due().any(|(_, letter)| letter.partition == partition),
+            abandoned: Default::default(),
         });
         let members = u32::try_from(self.members.len()).unwrap_or(u32::MAX);
         let (paused, resets) = (self.paused, self.resets);

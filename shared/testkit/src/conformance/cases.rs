@@ -221,6 +221,8 @@ macro_rules! store_conformance {
             one_of_the_racing_claims_wins,
             a_lease_runs_out_and_another_takes_over,
             a_lease_that_nobody_took_is_renewed,
+            leases_that_ran_out_are_counted,
+            what_was_begun_is_noted,
             leases_are_given_back,
             who_leaves_leaves_nothing_behind,
             members_are_counted_and_forgotten,

@@ -3,7 +3,10 @@
 use std::{collections::BTreeSet, sync::Arc};
 
 use tokio::task::JoinSet;
-use umbel_core::store::{Checkpoint, KeepLeases, Lease, SaveCheckpoints};
+use umbel_core::{
+    store::{Checkpoint, KeepLeases, Lease, LeaseState, NoteBegun, SaveCheckpoints},
+    subscription::{Abandoned, Begun},
+};
 
 use super::{
     StoreUnderTest,
@@ -86,6 +89,81 @@ pub async fn a_lease_that_nobody_took_is_renewed<S: StoreUnderTest>(store: S) {
     assert_eq!(owners(&others)[3], None, "only by who had it");
     let renewed = store.ask(KeepLeases { hold: vec![lease(3, 1)], ..of_node("s", 1) }).await.unwrap();
     assert_eq!((renewed.partitions[3].owner, renewed.partitions[3].epoch), (Some(node(1)), 1));
+}
+
+/// A node takes partition 0 of `s`, once whoever has it gives no more sign of life; how it stands then. Its own lease is a short one.
+async fn takes_over<S: StoreUnderTest>(store: &S, number: u128) -> LeaseState {
+    loop {
+        let claim = KeepLeases { claim: vec![0], lease_ms: SHORT, ..of_node("s", number) };
+        let mut answer = store.ask(claim).await.unwrap();
+        if answer.partitions[0].owner == Some(node(number)) {
+            return answer.partitions.swap_remove(0);
+        }
+        tokio::task::yield_now().await;
+    }
+}
+
+fn begun(places: &[(u64, u32)]) -> Begun {
+    let mut begun = Begun::default();
+    for (at, times) in places {
+        for before in 0..*times {
+            assert_eq!(begun.begin(place(*at)), before);
+        }
+    }
+    begun
+}
+
+/// EH-16: leases that ran out and were taken over are counted until the checkpoint moves, or one is given back: of nobody who died, then,
+/// is anything known.
+pub async fn leases_that_ran_out_are_counted<S: StoreUnderTest>(store: S) {
+    store.ask(to_log("s")).await.unwrap();
+    for (number, leases) in [(1, 0), (2, 1), (3, 2)] {
+        assert_eq!(takes_over(&store, number).await.abandoned.leases, leases);
+    }
+    let save = |epoch, at| SaveCheckpoints {
+        subscription: name("s"),
+        checkpoints: vec![Checkpoint { partition: 0, epoch, place: place(at) }],
+    };
+    // One that does not move tells nothing.
+    assert_eq!(store.ask(save(3, 0)).await, Ok(vec![]));
+    assert_eq!(takes_over(&store, 4).await.abandoned.leases, 3);
+    assert_eq!(store.ask(save(4, 5)).await, Ok(vec![]));
+    let taken = takes_over(&store, 5).await;
+    assert_eq!((taken.abandoned.leases, taken.epoch), (1, 5));
+    // Renewing is no end of a lease.
+    let hold = KeepLeases { hold: vec![lease(0, 5)], ..of_node("s", 5) };
+    assert_eq!(store.ask(hold).await.unwrap().partitions[0].abandoned.leases, 1);
+    let release = KeepLeases { release: vec![lease(0, 5)], ..of_node("s", 5) };
+    store.ask(release).await.unwrap();
+    assert_eq!(takes_over(&store, 6).await.abandoned, Abandoned::default());
+}
+
+/// EH-16: what an owner has begun is noted under its lease only, and is there for whoever takes over, until a lease is given back.
+pub async fn what_was_begun_is_noted<S: StoreUnderTest>(store: S) {
+    store.ask(to_log("s")).await.unwrap();
+    takes_over(&store, 1).await;
+    let note = |epoch, partition, places: &[(u64, u32)]| {
+        let (lease, begun) = (lease(partition, epoch), begun(places));
+        store.ask(NoteBegun { subscription: name("s"), lease, begun })
+    };
+    assert_eq!(note(1, 0, &[(7, 1)]).await, Ok(true));
+    assert_eq!(note(1, 0, &[(7, 2), (u64::MAX >> 1, 1)]).await, Ok(true));
+    for (epoch, partition) in [(0, 0), (2, 0), (1, 99)] {
+        assert_eq!(note(epoch, partition, &[(8, 1)]).await, Ok(false));
+    }
+    let taken = takes_over(&store, 2).await.abandoned;
+    assert_eq!(taken, Abandoned { leases: 1, begun: begun(&[(7, 2), (u64::MAX >> 1, 1)]) });
+    assert_eq!(note(1, 0, &[]).await, Ok(false), "it is another's");
+    assert_eq!(note(2, 0, &[(7, 3)]).await, Ok(true));
+    assert_eq!(takes_over(&store, 3).await.abandoned, Abandoned { leases: 2, begun: begun(&[(7, 3)]) });
+    assert_eq!(note(3, 0, &[]).await, Ok(true));
+    assert_eq!(takes_over(&store, 4).await.abandoned.begun, Begun::default());
+    assert_eq!(note(4, 0, &[(7, 1)]).await, Ok(true));
+    store.ask(KeepLeases { release: vec![lease(0, 4)], ..of_node("s", 4) }).await.unwrap();
+    assert_eq!(takes_over(&store, 5).await.abandoned, Abandoned::default(), "who gave it back has ended it");
+    let elsewhere = NoteBegun { subscription: name("t"), lease: lease(0, 1), begun: begun(&[(1, 1)]) };
+    assert_eq!(store.ask(elsewhere).await, Ok(false));
+    healthy(&store).await;
 }
 
 /// A lease that was given back is free at once and cannot be renewed; one that somebody has is not taken, by nobody.

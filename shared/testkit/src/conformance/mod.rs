@@ -68,8 +68,8 @@ use umbel_core::{
         DocumentPage, FindCommand, FindEvent, FindWork, GetDocuments, GetStatus, GetStreamInfo, KeepLeases,
         KeepNotices, LinkEvents, ListClaims, ListLetters, ListNotices, ListProjections, ListQueues,
         ListSnapshots, ListStreams, ListSubscriptions, LoadCheckpoint, LoadDocuments, LoadSnapshot,
-        NoteResetsTold, OpenProjection, OpenSubscription, ParkLetters, Perform, QueryDocuments, ReadAll,
-        ReadDue, ReadError, ReadOutbox, ReadParkedKeys, ReadStream, RemoveRetired, SaveCheckpoints,
+        NoteBegun, NoteResetsTold, OpenProjection, OpenSubscription, ParkLetters, Perform, QueryDocuments,
+        ReadAll, ReadDue, ReadError, ReadOutbox, ReadParkedKeys, ReadStream, RemoveRetired, SaveCheckpoints,
         SaveProjection, SaveProjectionError, SaveSnapshot, SettleLetters, StoreError, StoreStatus,
         StreamInfo, StreamPage, SweepNotices, SwitchProjection, TakeLetters, VerifyStore,
     },
@@ -181,6 +181,6 @@ store_under_test! {
     LinkEvents, Perform, VerifyStore,
     LoadSnapshot, SaveSnapshot, DeleteSnapshot, ListSnapshots,
     ReadOutbox, ReadDue, ListQueues, FindWork, ClearOutbox, KeepNotices, ListNotices, SweepNotices,
-    OpenSubscription, KeepLeases, SaveCheckpoints, NoteResetsTold, ListSubscriptions,
+    OpenSubscription, KeepLeases, SaveCheckpoints, NoteBegun, NoteResetsTold, ListSubscriptions,
     ParkLetters, ReadParkedKeys, TakeLetters, SettleLetters, ListLetters, CountLetters,
 }

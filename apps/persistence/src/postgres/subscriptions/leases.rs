@@ -4,11 +4,11 @@ use tokio_postgres::Row;
 use umbel_core::{
     Json, StreamName,
     store::{
-        KeepLeases, Lease, LeaseState, Leases, ListSubscriptions, NoteResetsTold, OpenError,
+        KeepLeases, Lease, LeaseState, Leases, ListSubscriptions, NoteBegun, NoteResetsTold, OpenError,
         OpenSubscription, PartitionState, Process, SaveCheckpoints, StoreError, SubscriptionState,
         TellProcess,
     },
-    subscription::{NodeId, Start, SubscriptionName},
+    subscription::{Abandoned, Begun, NodeId, Start, SubscriptionName},
     version::Place,
 };
 use uuid::Uuid;
@@ -84,6 +84,14 @@ impl Reader {
         Ok(refused.iter().map(|row| to_u32(row.get("partition"))).collect())
     }
 
+    pub(super) async fn note_begun(&self, request: NoteBegun) -> Result<bool, StoreError> {
+        let NoteBegun { subscription, lease, begun } = &request;
+        let (partition, epoch) = (i64::from(lease.partition), to_i64(lease.epoch));
+        let sql = &self.statements().note_begun;
+        let params: [Param<'_>; 4] = [&subscription.as_str(), &partition, &epoch, &begun.to_store()];
+        Ok(!self.write(sql, &params).await?.is_empty())
+    }
+
     pub(super) async fn note_resets_told(&self, request: NoteResetsTold) -> Result<Option<u64>, StoreError> {
         let NoteResetsTold { subscription, incarnation, told } = &request;
         let sql = &self.statements().note_resets_told;
@@ -119,6 +127,10 @@ fn lease_state(row: &Row) -> LeaseState {
         handled: Place::from_i64(row.get("handled")),
         letters: row.get::<_, i64>("letters").unsigned_abs(),
         due: row.get("due"),
+        abandoned: Abandoned {
+            leases: row.get::<_, i64>("abandoned").unsigned_abs(),
+            begun: Begun::from_store(row.get("begun")),
+        },
     }
 }
 

@@ -6,10 +6,10 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 use umbel_core::{
     StreamName, Timestamp, Version,
     store::{
-        Checkpoint, KeepLeases, LeaseState, Leases, ListSubscriptions, NoteResetsTold, OpenSubscription,
-        PartitionState, SaveCheckpoints, SubscriptionState,
+        Checkpoint, KeepLeases, LeaseState, Leases, ListSubscriptions, NoteBegun, NoteResetsTold,
+        OpenSubscription, PartitionState, SaveCheckpoints, SubscriptionState,
     },
-    subscription::{NodeId, Start, SubscriptionName},
+    subscription::{Abandoned, Begun, NodeId, Start, SubscriptionName},
     version::Place,
 };
 use uuid::Uuid;
@@ -20,7 +20,8 @@ use crate::sqlite::{
     log::{find_stream, log},
     sql::{
         CLAIM_LEASE, INSERT_PARTITION, INSERT_SUBSCRIPTION, KEEP_LEASE, LEAVE_LEASES, LIST_LEASES,
-        LIST_SUBSCRIPTIONS, NOTE_RESETS_TOLD, PUT_MEMBER, REMOVE_MEMBERS, RESETS_TOLD, SAVE_CHECKPOINT,
+        LIST_SUBSCRIPTIONS, NOTE_BEGUN, NOTE_RESETS_TOLD, PUT_MEMBER, REMOVE_MEMBERS, RESETS_TOLD,
+        SAVE_CHECKPOINT,
     },
     writer::Writer,
 };
@@ -139,6 +140,10 @@ fn leases(connection: &Connection, request: &KeepLeases, now: Timestamp) -> rusq
             handled: Place::from_i64(row.get(8)?),
             letters: row.get::<_, i64>(6)?.unsigned_abs(),
             due: row.get(7)?,
+            abandoned: Abandoned {
+                leases: row.get::<_, i64>(10)?.unsigned_abs(),
+                begun: Begun::from_store(row.get::<_, Option<String>>(11)?.as_deref()),
+            },
         });
     }
     Ok(leases)
@@ -155,6 +160,15 @@ pub(super) fn save_checkpoints(writer: &mut Writer, request: &SaveCheckpoints) -
     }
     transaction.commit().map_err(Fault::of_commit)?;
     Ok(refused.into_iter().collect())
+}
+
+pub(super) fn note_begun(writer: &mut Writer, request: &NoteBegun) -> Result<bool, Fault> {
+    let (transaction, _kinds) = writer.begin()?;
+    let NoteBegun { subscription, lease, begun } = request;
+    let row = params![subscription.as_str(), lease.partition, to_i64(lease.epoch), begun.to_store()];
+    let noted = transaction.prepare_cached(NOTE_BEGUN)?.execute(row)? > 0;
+    transaction.commit().map_err(Fault::of_commit)?;
+    Ok(noted)
 }
 
 pub(super) fn note_resets_told(writer: &mut Writer, request: &NoteResetsTold) -> Result<Option<u64>, Fault> {

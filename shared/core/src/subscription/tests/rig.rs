@@ -50,6 +50,7 @@ pub(super) fn leases(partitions: u32, owner: Option<NodeId>, epoch: u64) -> Leas
         handled: Place::START,
         letters: 0,
         due: false,
+        abandoned: Default::default(),
     };
     Leases { members: 1, partitions: (0..partitions).map(state).collect(), ..Leases::default() }
 }

@@ -154,6 +154,7 @@ impl Store {
             handled: kept.handled,
             letters: u64::try_from(kept.letters.len()).unwrap(),
             due: !kept.due().is_empty(),
+            abandoned: Default::default(),
         });
         Leases {
             gone: false,
