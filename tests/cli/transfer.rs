@@ -3,6 +3,7 @@
 use std::fs;
 
 use serde_json::Value;
+use umbel_testkit::postgres::{Server, execute};
 
 use super::lines::{ended, line, log, text, within};
 use crate::support::{Store, Umbel, eventually};
@@ -237,6 +238,30 @@ fn an_interrupted_import_says_how_far_it_came() {
         let expected = (Value::from(1_000 - imported), Value::from(imported));
         assert_eq!((&counts["imported"], &counts["skipped"]), (&expected.0, &expected.1), "{rest:?}");
         assert_eq!(exported(&umbel), lines);
+    }
+}
+
+/// OP-06: to a tool a role that is not let in is no outage that it bears: it ends at once and says what to do.
+#[test]
+fn an_import_that_is_not_let_in_any_more_ends() {
+    let server = Server::start().unwrap();
+    let mut umbel = Umbel::new(Store::Sqlite);
+    umbel.set("UMBEL__STORE__URL", server.url());
+    umbel.json(&["store", "init"]);
+    let lines = log(1_100);
+    let mut import = umbel.command_begun(&["events", "import", "--patience", "3600"]);
+    import.feed(&text(&lines[..600]));
+    let head = || umbel.json(&["store", "status"])[0]["head"].as_u64().unwrap();
+    eventually("what is read at once to be there", || (head() == 512).then_some(()));
+    let shut = "ALTER ROLE umbel NOLOGIN;
+        SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'umbel'";
+    execute(&server.superuser_url(), shut).unwrap();
+    import.feed(&text(&lines[600..]));
+    let ended = import.wait();
+    let refused = umbel.command_output(&["events", "tail", "--follow"]);
+    for (exit, code) in [(ended, 1), (refused, 4)] {
+        assert_eq!(exit.code, Some(code), "{exit:?}");
+        assert!(exit.stderr.contains("let the role log in"), "{exit:?}");
     }
 }
 
