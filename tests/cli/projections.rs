@@ -3,8 +3,12 @@
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
+use umbel_core::{
+    Position,
+    store::{OpenProjection, SaveProjection},
+};
 
-use crate::support::{Store, Umbel};
+use crate::support::{Store, Umbel, with_store};
 
 /// Far longer than a rebuild of so few events takes.
 const SOON: Duration = Duration::from_secs(60);
@@ -94,5 +98,37 @@ fn a_projection_is_dropped_from_the_shell() {
         while running.client().get("/api/articles").body["articlesCount"] != 1 {
             assert!(began.elapsed() < SOON);
         }
+    }
+}
+
+/// OP-25: a generation that stands beyond the log's end, as after a restore of only a part of the store, is told as such, whether it serves or
+/// is built.
+#[test]
+fn a_projection_beyond_the_end_is_told_as_such() {
+    for store in Store::durable() {
+        let umbel = Umbel::new(store);
+        umbel.json(&["store", "init"]);
+        with_store(&umbel.place(), async |bus| {
+            for version in [1, 2] {
+                let open = OpenProjection {
+                    projection: "test.list".into(),
+                    version,
+                    collections: vec!["test.list".into()],
+                    indexes: Vec::new(),
+                    inline: Vec::new(),
+                };
+                let generations = bus.store().open_projection(open).await.unwrap();
+                let own = generations.iter().find(|one| one.version == version).unwrap();
+                let (projection, expected, position) = (own.checkpoint(), own.position, Position::new(9));
+                let (clear, writes) = (Vec::new(), Vec::new());
+                let save = SaveProjection { projection, expected, position, clear, writes };
+                bus.store().save_projection(save).await.unwrap();
+            }
+        });
+        let listed = umbel.json(&["projections", "list"]).remove(0);
+        let stages = [&listed["serving"], &listed["building"][0]];
+        assert!(stages.iter().all(|stage| stage["is_beyond"] == true), "{listed}");
+        let table = umbel.command_output(&["projections", "list"]).stdout;
+        assert_eq!(table.matches("beyond the end").count(), 2, "{table}");
     }
 }

@@ -134,6 +134,7 @@ fn subscriptions_are_looked_after() {
         let beyond = ["subscriptions", "reset", "mail.welcome", "--after", "99999", "--yes"];
         let refused = umbel.command_output(&beyond);
         assert!(refused.code == Some(1) && refused.stderr.contains("the log ends at"), "{refused:?}");
+        assert!(refused.stderr.contains("--current"), "{refused:?}");
         let mistyped = umbel.command_output(&["dead-letters", "retry", "--subscription", "mail.welcom"]);
         assert!(mistyped.code == Some(1) && mistyped.stderr.contains("mail.welcom"), "{mistyped:?}");
         assert_eq!(of("reset", &["--after", "20", "--yes"])["events"], 6);

@@ -3,9 +3,10 @@
 use std::fs;
 
 use serde_json::Value;
+use umbel_testkit::postgres::{Server, execute};
 
 use super::lines::{ended, line, log, text, within};
-use crate::support::{Store, Umbel};
+use crate::support::{Store, Umbel, eventually};
 
 /// A store with these events, and the text that `export` writes of it.
 #[track_caller]
@@ -174,7 +175,7 @@ fn an_export_without_an_end_is_not_taken_for_whole() {
             let other = Umbel::new(Store::Sqlite);
             other.json(&["store", "init"]);
             let exit = other.command_fed(&["events", "import", "--json"], cut_off);
-            assert!(exit.code == Some(1) && exit.stderr.contains("the lines have no end"), "{exit:?}");
+            assert!(exit.code == Some(1) && exit.stderr.contains("line 1 has no end"), "{exit:?}");
             let counts: Value = serde_json::from_str(&exit.stdout).unwrap();
             assert_eq!((&counts["imported"], &counts["cut_off"]), (&imported.into(), &true.into()));
             let exit = other.command_fed(&["events", "import", "--json"], &whole);
@@ -186,6 +187,81 @@ fn an_export_without_an_end_is_not_taken_for_whole() {
         export();
         assert!(fs::read_to_string(&file).unwrap() == whole);
         fs::remove_file(&file).unwrap();
+    }
+}
+
+/// OP-15: of several exports in a file each has its own end, or the file is not taken for whole.
+#[test]
+fn each_export_of_a_file_is_whole() {
+    let umbel = filled(Store::Sqlite, &log(300));
+    let export = |from: &str, until: usize| {
+        let exit = umbel.command_output(&["events", "export", "--from", from]);
+        exit.stdout.lines().take(until).map(|line| format!("{line}\n")).collect::<String>()
+    };
+    let (whole, cut_off, again) = (export("1", 400), export("1", 41), export("1", 400));
+    for (file, told) in [
+        (format!("{whole}{again}"), None),
+        (format!("{cut_off}{again}"), Some("line 1 has no end before the next one begins at line 42")),
+        (format!("{whole}{cut_off}"), Some("line 303 has no end")),
+    ] {
+        let other = Umbel::new(Store::Sqlite);
+        other.json(&["store", "init"]);
+        let exit = other.command_fed(&["events", "import", "--json"], &file);
+        let counts: Value = serde_json::from_str(&exit.stdout).unwrap();
+        assert_eq!((&counts["imported"], &counts["cut_off"]), (&300.into(), &told.is_some().into()));
+        assert_eq!(exit.code, Some(told.is_some().into()), "{exit:?}");
+        assert!(exit.stderr.contains(told.unwrap_or_default()), "{exit:?}");
+    }
+}
+
+/// OP-15: an import that is told to stop ends what it has begun, says how far it came, and goes on there; also where its input does not end.
+#[test]
+fn an_interrupted_import_says_how_far_it_came() {
+    let lines = log(1_000);
+    for store in Store::durable() {
+        let umbel = Umbel::new(store);
+        umbel.json(&["store", "init"]);
+        let head = || umbel.json(&["store", "status"])[0]["head"].as_u64().unwrap();
+        let some = text(&lines[..700]);
+        let mut import = umbel.command_begun(&["events", "import"]);
+        import.feed(&some);
+        eventually("some of it to be there", || (head() > 0).then_some(()));
+        import.interrupt();
+        let exit = import.wait();
+        assert_eq!(exit.code, Some(1), "{exit:?}");
+        let imported = head();
+        assert!(imported < 700, "what has begun is ended, and no more: {imported}");
+        let told = format!("interrupted behind line {imported}, with {imported} events imported");
+        assert!(exit.stderr.contains(&told) && exit.stderr.contains("goes on there"), "{exit:?}");
+        let rest = umbel.command_fed(&["events", "import", "--json"], &ended(&lines));
+        let counts: Value = serde_json::from_str(&rest.stdout).unwrap();
+        let expected = (Value::from(1_000 - imported), Value::from(imported));
+        assert_eq!((&counts["imported"], &counts["skipped"]), (&expected.0, &expected.1), "{rest:?}");
+        assert_eq!(exported(&umbel), lines);
+    }
+}
+
+/// OP-06: to a tool a role that is not let in is no outage that it bears: it ends at once and says what to do.
+#[test]
+fn an_import_that_is_not_let_in_any_more_ends() {
+    let server = Server::start().unwrap();
+    let mut umbel = Umbel::new(Store::Sqlite);
+    umbel.set("UMBEL__STORE__URL", server.url());
+    umbel.json(&["store", "init"]);
+    let lines = log(1_100);
+    let mut import = umbel.command_begun(&["events", "import", "--patience", "3600"]);
+    import.feed(&text(&lines[..600]));
+    let head = || umbel.json(&["store", "status"])[0]["head"].as_u64().unwrap();
+    eventually("what is read at once to be there", || (head() == 512).then_some(()));
+    let shut = "ALTER ROLE umbel NOLOGIN;
+        SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'umbel'";
+    execute(&server.superuser_url(), shut).unwrap();
+    import.feed(&text(&lines[600..]));
+    let ended = import.wait();
+    let refused = umbel.command_output(&["events", "tail", "--follow"]);
+    for (exit, code) in [(ended, 1), (refused, 4)] {
+        assert_eq!(exit.code, Some(code), "{exit:?}");
+        assert!(exit.stderr.contains("let the role log in"), "{exit:?}");
     }
 }
 

@@ -28,6 +28,9 @@ pub(crate) struct Running {
     log: PathBuf,
 }
 
+/// A command whose standard input has not ended yet.
+pub(crate) struct Fed(Child);
+
 /// How a run ended.
 #[derive(Debug)]
 pub(crate) struct Exit {
@@ -144,6 +147,13 @@ impl Umbel {
         seen
     }
 
+    /// Begins a command that reads its standard input.
+    pub(crate) fn command_begun(&self, arguments: &[&str]) -> Fed {
+        let mut command = self.command(arguments);
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        Fed(command.spawn().unwrap())
+    }
+
     /// Runs a command whose standard output nobody reads any more.
     #[track_caller]
     pub(crate) fn command_unread(&self, arguments: &[&str]) -> Exit {
@@ -154,12 +164,9 @@ impl Umbel {
 
     /// The same, with this on its standard input.
     pub(crate) fn command_fed(&self, arguments: &[&str], input: &str) -> Exit {
-        let mut command = self.command(arguments);
-        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        let mut child = command.spawn().unwrap();
-        // Whether it reads all of it is its own business.
-        drop(child.stdin.take().unwrap().write_all(input.as_bytes()));
-        child.wait_with_output().unwrap().into()
+        let mut fed = self.command_begun(arguments);
+        fed.feed(input);
+        fed.0.wait_with_output().unwrap().into()
     }
 
     /// Begins several commands at once and waits for all of them.
@@ -187,6 +194,28 @@ impl Umbel {
     }
 }
 
+impl Fed {
+    /// Whether it reads all of it is its own business.
+    pub(crate) fn feed(&mut self, input: &str) {
+        drop(self.0.stdin.as_mut().unwrap().write_all(input.as_bytes()));
+    }
+
+    /// As Ctrl-C does.
+    #[track_caller]
+    pub(crate) fn interrupt(&self) {
+        signal(self.0.id(), "INT");
+    }
+
+    /// Waits for its end, which comes before that of its input.
+    #[track_caller]
+    pub(crate) fn wait(mut self) -> Exit {
+        let input = self.0.stdin.take();
+        eventually("the command to end", || self.0.try_wait().unwrap());
+        drop(input);
+        self.0.wait_with_output().unwrap().into()
+    }
+}
+
 impl From<Output> for Exit {
     fn from(output: Output) -> Self {
         Self {
@@ -195,6 +224,12 @@ impl From<Output> for Exit {
             stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
         }
     }
+}
+
+#[track_caller]
+fn signal(process: u32, name: &str) {
+    let signalled = Command::new("sh").arg("-c").arg(format!("kill -{name} {process}")).status();
+    assert!(signalled.unwrap().success());
 }
 
 /// An address that nobody listens at, and no connection takes before the child listens there: systems give those ports above these.
@@ -270,8 +305,7 @@ impl Running {
 
     /// SIGTERM.
     pub(crate) fn terminate(&self) {
-        let signalled = Command::new("sh").arg("-c").arg(format!("kill -TERM {}", self.child.id())).status();
-        assert!(signalled.unwrap().success());
+        signal(self.child.id(), "TERM");
     }
 
     /// Waits for its end.

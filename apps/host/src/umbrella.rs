@@ -335,7 +335,7 @@ impl StopSignals {
     }
 
     /// Waits for one that cannot be taken for a repetition of one that has come just now.
-    async fn again(&mut self) {
+    pub async fn again(&mut self) {
         let same_until = Instant::now() + SAME_SIGNAL_WITHIN;
         loop {
             self.recv().await;

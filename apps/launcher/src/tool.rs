@@ -225,6 +225,7 @@ impl From<PerformError> for Stop {
             PerformError::SubscriptionNotFound(_) => {
                 failed(format!("{error}; `umbel subscriptions list` shows which there are"))
             }
+            PerformError::StartBeyondEnd { .. } => failed(format!("{error}, with --current")),
             PerformError::ProjectionNotFound(_) => {
                 failed(format!("{error}; `umbel projections list` shows which there are"))
             }

@@ -64,7 +64,8 @@ pub async fn open(settings: &StoreSettings) -> anyhow::Result<Arc<dyn Adapter>> 
     })
 }
 
-/// Opens the database that the settings name for looking at it: creates nothing, migrates nothing.
+/// Opens the database that the settings name for looking at it: creates nothing, migrates nothing. A role that is not let in on PostgreSQL,
+/// also later, is no outage but an error.
 ///
 /// # Errors
 /// When there is nothing at the address, or what is there is older or newer than this program; otherwise as [`open`].
@@ -78,7 +79,7 @@ pub async fn open_existing(settings: &StoreSettings) -> anyhow::Result<Arc<dyn A
             Arc::new(with_bounds(opened?, settings))
         }
         StoreUrl::Postgres(url) => {
-            let options = postgres_options(settings);
+            let options = PostgresOptions { must_be_let_in: true, ..postgres_options(settings) };
             Arc::new(Postgres::connect_sharing(&url, &settings.schema, &options, false).await?)
         }
     })

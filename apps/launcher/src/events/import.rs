@@ -7,26 +7,30 @@
 mod batch;
 mod claims;
 mod counts;
+mod exports;
 mod refusals;
 
 use std::{
     fs::File,
     io::{self, BufRead, BufReader},
     path::{Path, PathBuf},
+    pin::pin,
+    thread,
 };
 
-use anyhow::{Context, anyhow, ensure};
+use anyhow::{Context, ensure};
 use clap::Args;
 use futures_util::future::{join_all, try_join_all};
-use tokio::task::unconstrained;
+use tokio::{sync::oneshot, task::unconstrained};
 use umbel_core::store::{AppendError, Appended, StoreError, Stored};
-use umbel_host::{ExitStatus, Failed, OrExit};
+use umbel_host::{ExitStatus, Failed, OrExit, StopSignals};
 use umbel_settings::LoadOptions;
 
 use self::{
     batch::{Batch, Line, Run, runs},
     counts::Counts,
-    refusals::{foreign, refused, stopped_at},
+    exports::Exports,
+    refusals::{AGAIN, foreign, interrupted, refused, stopped_at},
 };
 use super::lines::Lines;
 use crate::{
@@ -54,8 +58,9 @@ The claims behind the events, such as unique names, are taken by the same owners
 named, all the others are taken, and the exit code is 1. A claim that was given up there since an earlier import stays taken here. An \
 export of a part of a log has no claims, nor have those of older programs: then what is taken there is free here.
 
-Where the last line of an export is missing, because it was interrupted or is of an older program, all that there is is imported, and the \
-exit code is 1.
+Exports may follow upon each other in one file. Where the last line of one is missing, because it was interrupted or is of an older \
+program, all that there is is imported, and the exit code is 1. Ctrl-C ends an import once what it has begun is done, with exit code 1; \
+the same import again goes on there.
 
 Only events and claims come along. Read models are projected from events when the umbrella runs; commands that \
 were carried out, links, deletions, the states of processes and the records of upkeep ($audit) do not. Positions are those of the new \
@@ -85,16 +90,12 @@ pub(super) fn import(options: &LoadOptions, args: &ImportArgs) -> Result<(), Fai
         // Base64 makes binary data longer.
         let line_max_bytes = tool.settings.max_payload_bytes.saturating_mul(2).saturating_add(FRAME_BYTES);
         let (input, size) = input(&args.file).or_exit(ExitStatus::Failure)?;
+        let signals = StopSignals::listen().or_exit(ExitStatus::Failure)?;
         let head = tool.store().status().await?.head.get();
         let (looking, others) = (head > 0, if args.into_existing { 0 } else { head });
-        let mut import = Import {
-            tool,
-            patience: args.patience,
-            others,
-            looking,
-            counts: Counts { cut_off: true, ..Counts::default() },
-        };
-        import.all(Lines::new(input, line_max_bytes), size).await?;
+        let counts = Counts::default();
+        let mut import = Import { tool, patience: args.patience, others, looking, counts };
+        import.all(Lines::new(input, line_max_bytes), size, signals).await?;
         print_one(args.json.json, &import.counts, &import.counts.words())?;
         import.counts.left().map_or(Ok(()), |left| Err(failed(left)))
     })
@@ -112,6 +113,28 @@ fn input(path: &Path) -> anyhow::Result<(Box<dyn BufRead + Send>, Option<u64>)> 
     Ok((Box::new(BufReader::new(file)), about.is_file().then_some(about.len())))
 }
 
+/// The next lines, from a thread of their own: a pipe may keep it waiting, which neither the answers of the store nor the end of the process
+/// wait for.
+async fn read(mut input: Input, exports: Exports) -> anyhow::Result<(Batch, Input)> {
+    let (tell, told) = oneshot::channel();
+    // Nobody listens only if the import has ended.
+    thread::Builder::new().spawn(move || drop(tell.send((Batch::read(&mut input, exports), input))))?;
+    told.await.context("the lines could not be read to their end")
+}
+
+/// Does something to its end; whether a signal came meanwhile. A second one ends it at once.
+async fn to_its_end(work: impl Future<Output = Done>, signals: &mut StopSignals) -> Done<bool> {
+    let mut work = pin!(work);
+    tokio::select! {
+        done = &mut work => return done.map(|()| false),
+        () = signals.recv() => {}
+    }
+    tokio::select! {
+        done = work => done.map(|()| true),
+        () = signals.again() => Err(failed(format!("ended at once by a second signal. {AGAIN}"))),
+    }
+}
+
 struct Import<'a> {
     tool: &'a Tool,
     /// With a store that cannot be reached.
@@ -125,26 +148,36 @@ struct Import<'a> {
 }
 
 impl Import<'_> {
-    async fn all(&mut self, mut input: Input, size: Option<u64>) -> Done {
-        let mut progress = Progress::of("lines");
+    /// All lines, unless a signal comes: then what has begun is ended first.
+    async fn all(&mut self, mut input: Input, size: Option<u64>, mut signals: StopSignals) -> Done {
+        let (mut progress, mut exports) = (Progress::of("lines"), Exports::default());
         loop {
-            // A pipe may keep us waiting, and the answers of the store must not wait with us.
-            let reading = tokio::task::spawn_blocking(move || (Batch::read(&mut input), input));
-            let (batch, rest) = reading.await.map_err(|error| anyhow!(error)).or_exit(ExitStatus::Failure)?;
-            input = rest;
-            let Batch { lines, claims, has_end, audit_records, wrong, end } = batch;
-            self.counts.audit_records += audit_records;
-            self.counts.cut_off = has_end.map_or(self.counts.cut_off, |has_end| !has_end);
-            self.batch(lines).await?;
-            self.claims(&claims, &mut progress).await?;
-            if let Some((line, what)) = wrong {
-                return Err(stopped_at(line, &what));
-            }
+            let before = input.number;
+            let (batch, rest) = tokio::select! {
+                biased;
+                () = signals.recv() => return Err(interrupted(before, &self.counts)),
+                read = read(input, exports) => read.or_exit(ExitStatus::Failure)?,
+            };
+            (input, exports) = (rest, batch.exports);
+            let end = batch.end;
+            let is_to_stop = to_its_end(self.take(batch, &mut progress), &mut signals).await?;
             progress.at(input.number, size.map(|size| (input.bytes, size)));
             if end {
+                self.counts.cut_off = exports.cut_off();
                 return Ok(());
             }
+            if is_to_stop {
+                return Err(interrupted(input.number, &self.counts));
+            }
         }
+    }
+
+    async fn take(&mut self, batch: Batch, progress: &mut Progress) -> Done {
+        let Batch { lines, claims, audit_records, wrong, .. } = batch;
+        self.counts.audit_records += audit_records;
+        self.batch(lines).await?;
+        self.claims(&claims, progress).await?;
+        wrong.map_or(Ok(()), |(line, what)| Err(stopped_at(line, &what)))
     }
 
     async fn batch(&mut self, mut lines: Vec<Line>) -> Done {

@@ -171,16 +171,8 @@ fn perform(options: &LoadOptions, change: Change<'_>) -> Result<(), Failed> {
     let Change { name, act, sure, reason, json, at_rest, done: (what, letters) } = change;
     with_store(options, async |tool| {
         let seen = tool.subscription(name).await?;
-        if let Act::ResetSubscription { start: Start::After(place), .. } = act
-            && place > seen.end
-        {
-            let what =
-                seen.state.stream.map_or_else(|| "the log".into(), |stream| format!("stream {stream}"));
-            return Err(failed(format!(
-                "{what} ends at {}: nothing would come until it is beyond {place}; --current begins at its end",
-                seen.end
-            )));
-        }
+        // Before it asks whether it is wanted.
+        act.check_start(seen.state.stream.as_ref(), seen.end)?;
         if at_rest && seen.state.members > 0 {
             return Err(failed(format!(
                 "{name} runs on {}: stop what runs it first (after a crash it counts for its lease), else it begins anew under \

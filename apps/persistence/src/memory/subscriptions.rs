@@ -219,13 +219,15 @@ impl State {
         let at = match start {
             Start::Origin => return (start, Place::START),
             Start::After(place) => place,
-            Start::Current => stream.map_or_else(|| self.head.into(), |name| self.end_of(name).into()),
+            Start::Current => self.end_of(stream),
         };
         (Start::After(at), at)
     }
 
-    fn end_of(&self, name: &StreamName) -> Version {
-        self.streams.get(name).map_or(Version::START, |stream| stream.version)
+    /// Where what a subscription follows ends: a stream, or the log.
+    fn end_of(&self, followed: Option<&StreamName>) -> Place {
+        let version = |name| self.streams.get(name).map_or(Version::START, |stream| stream.version);
+        followed.map_or_else(|| self.head.into(), |name| version(name).into())
     }
 
     /// The partition, if this is the epoch of its last lease.
@@ -251,6 +253,7 @@ impl State {
             }
             Act::ResetSubscription { subscription: name, start } => {
                 let stream = self.subscriptions.get(name).ok_or_else(|| unknown(name))?.stream.clone();
+                act.check_start(stream.as_ref(), self.end_of(stream.as_ref()))?;
                 let (start, checkpoint) = self.resolved(*start, stream.as_ref());
                 self.subscriptions.get_mut(name).ok_or_else(|| unknown(name))?.reset(start, checkpoint)
             }

@@ -65,9 +65,9 @@ pub(super) fn store_error(error: &Error, place: &str) -> StoreError {
     }
 }
 
-/// The same for a connection that was not opened. A role that is not let in is as good as a server that is away: nothing was stored,
-/// and all goes on once somebody lets it in again.
-pub(super) fn connect_error(error: &Error, place: &str) -> StoreError {
+/// The same for a connection that was not opened. A role that is not let in is as good as a server that is away, unless it must be let
+/// in: nothing was stored, and all goes on once somebody lets it in again.
+pub(super) fn connect_error(error: &Error, place: &str, must_be_let_in: bool) -> StoreError {
     let not_let_in = matches!(
         error.code(),
         Some(
@@ -77,7 +77,7 @@ pub(super) fn connect_error(error: &Error, place: &str) -> StoreError {
         )
     );
     match store_error(error, place) {
-        StoreError::Failed { reason } if not_let_in => StoreError::Unavailable { reason },
+        StoreError::Failed { reason } if not_let_in && !must_be_let_in => StoreError::Unavailable { reason },
         other => other,
     }
 }

@@ -49,10 +49,10 @@ impl Unopened {
         Self { cause: Cause::Silent(limit), before: Vec::new() }
     }
 
-    /// The caller's form of it.
-    pub(super) fn explain(&self, place: &str) -> StoreError {
+    /// The caller's form of it, by whether a role that is not let in is an outage or an error.
+    pub(super) fn explain(&self, place: &str, must_be_let_in: bool) -> StoreError {
         let mut error = match &self.cause {
-            Cause::Refused(error) => connect_error(error, place),
+            Cause::Refused(error) => connect_error(error, place, must_be_let_in),
             Cause::Silent(_) => {
                 StoreError::Unavailable { reason: format!("PostgreSQL at {place}: {}", self.cause) }
             }
@@ -214,7 +214,9 @@ mod tests {
         let hosts = each(&config(&format!("postgres://ada@127.0.0.1:1,{silent}/shop")), false);
         let open = async |host: Config| host.connect(tokio_postgres::NoTls).await.map(drop);
         let unopened = first(&hosts, Duration::from_millis(400), open).await.unwrap_err();
-        let StoreError::Unavailable { reason } = unopened.explain("both") else { panic!("{unopened}") };
+        let StoreError::Unavailable { reason } = unopened.explain("both", false) else {
+            panic!("{unopened}")
+        };
         let (last, before) = reason.split_once("; before that, 127.0.0.1:1: ").unwrap();
         assert_eq!(last, "PostgreSQL at both: no answer within 200ms");
         assert!(before.contains("refused"), "{before}");

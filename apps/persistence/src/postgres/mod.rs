@@ -98,6 +98,9 @@ pub struct PostgresOptions {
     pub pooler: bool,
     /// Whether to tell other processes of appends by NOTIFY, and to hear of theirs by LISTEN; never behind a pooler.
     pub listen: bool,
+    /// Whether a role that is not let in, as with a wrong password, is an error and not an outage: whoever asks is not there for as long
+    /// as it may take until somebody lets it in.
+    pub must_be_let_in: bool,
     /// Connections for reading and for projections; one more is for appending, another one for links and acts of upkeep
     /// once there was one, and another one for listening once somebody follows the log, for all stores that share these.
     pub max_connections: usize,
@@ -137,6 +140,7 @@ impl Default for PostgresOptions {
         Self {
             pooler: false,
             listen: true,
+            must_be_let_in: false,
             max_connections: 8,
             page_max_bytes: PAGE_MAX_BYTES,
             lists_max: 65_536,

@@ -157,14 +157,14 @@ impl Pool {
                 Ok(place) => place.map_err(|closed| unavailable(target, &closed.to_string())),
                 Err(_elapsed) => Err(self.no_place(target)),
             },
-            unopened = self.away(target) => Err(unopened.explain(target.place())),
+            unopened = self.away(target) => Err(target.explain_unopened(&unopened)),
         }
     }
 
     /// Why nobody has given a place back.
     fn no_place(&self, target: &Target) -> StoreError {
         match target.attempts().failure() {
-            Some(unopened) => unopened.explain(target.place()),
+            Some(unopened) => target.explain_unopened(&unopened),
             // All wait for an answer, so nobody opens another connection.
             None if self.is_silent() => {
                 unavailable(target, &format!("no answer within {SILENCE_MAX:?} on any connection"))
@@ -266,7 +266,7 @@ impl Manager for Opener {
 
 fn no_connection(target: &Target, error: &PoolError<Unopened>) -> StoreError {
     match error {
-        PoolError::Backend(unopened) => unopened.explain(target.place()),
+        PoolError::Backend(unopened) => target.explain_unopened(unopened),
         PoolError::Timeout(_) => unavailable(target, "no answer in time"),
         other => unavailable(target, &other.to_string()),
     }

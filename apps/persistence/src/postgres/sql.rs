@@ -109,7 +109,7 @@ statements! {
     open_subscription, reset_followers, list_subscriptions, keep_leases, save_subscription_checkpoints, note_begun, note_resets_told, tell_process,
     park_letters, read_parked_keys, take_letters, settle_letters, list_letters, count_letters, find_meant_letters,
     sweep_letters,
-    pause_subscription, reset_subscription, rename_subscription, delete_subscription, retry_letters, cancel_retries,
+    find_followed, pause_subscription, reset_subscription, rename_subscription, delete_subscription, retry_letters, cancel_retries,
     discard_letters, edit_letter,
 }
 

@@ -42,6 +42,7 @@ pub(super) struct Target {
     connect_timeout: Duration,
     /// Whether a pooler in transaction mode is between, so that nothing outlives a transaction.
     pooled: bool,
+    must_be_let_in: bool,
     /// The part of the place that all schemas have in common.
     database: String,
     place: String,
@@ -63,7 +64,7 @@ impl Target {
     /// # Errors
     /// Says what is wrong with the URL, without the password.
     pub(super) fn new(url: &str, schema: &Schema, options: &PostgresOptions) -> Result<Self, StoreError> {
-        let &PostgresOptions { connect_timeout, pooler: pooled, .. } = options;
+        let &PostgresOptions { connect_timeout, pooler: pooled, must_be_let_in, .. } = options;
         let failed = |reason: String| StoreError::Failed { reason };
         let (mut config, ssl) = parse(url).map_err(failed)?;
         config.ssl_mode(ssl.mode);
@@ -78,7 +79,7 @@ impl Target {
         let (database, place) = (database(&config), place(&config, schema));
         let hosts = hosts::each(&config, hosts::says_which(url));
         let (attempts, settings) = (Attempts::at(url), SETTINGS.to_owned());
-        Ok(Self { hosts, tls, attempts, connect_timeout, pooled, database, place, settings })
+        Ok(Self { hosts, tls, attempts, connect_timeout, pooled, must_be_let_in, database, place, settings })
     }
 
     /// Host, port, database and schema; never a password.
@@ -144,7 +145,7 @@ impl Target {
     /// # Errors
     /// Unavailable, or failed with what to do about it.
     pub(super) async fn open(&self) -> Result<(Client, Driving), StoreError> {
-        self.connect().await.map_err(|unopened| unopened.explain(&self.place))
+        self.connect().await.map_err(|unopened| self.explain_unopened(&unopened))
     }
 
     /// The same, for who explains an error himself.
@@ -186,12 +187,17 @@ impl Target {
             Ok((client, notified.boxed()))
         };
         let opening = Box::pin(hosts::first(&self.hosts, self.connect_timeout, connect));
-        self.attempts.make(opening).await.map_err(|unopened| unopened.explain(&self.place))
+        self.attempts.make(opening).await.map_err(|unopened| self.explain_unopened(&unopened))
     }
 
     /// The caller's form of an error that a connection met.
     pub(super) fn explain(&self, error: &Error) -> StoreError {
         store_error(error, &self.place)
+    }
+
+    /// The same for one that was not opened.
+    pub(super) fn explain_unopened(&self, unopened: &Unopened) -> StoreError {
+        unopened.explain(&self.place, self.must_be_let_in)
     }
 
     /// The same for a write that was sent: if the connection is gone, nobody knows whether it took effect.

@@ -79,8 +79,8 @@ pub enum Act {
         /// Which.
         subscription: SubscriptionName,
     },
-    /// Moves every checkpoint of a subscription to another start, takes every lease away and discards its dead letters: whoever
-    /// owns a partition next begins there.
+    /// Moves every checkpoint of a subscription to another start, which is not beyond the end of what it follows, takes every lease away
+    /// and discards its dead letters: whoever owns a partition next begins there.
     ResetSubscription {
         /// Which.
         subscription: SubscriptionName,
@@ -218,6 +218,18 @@ pub enum PerformError {
         /// Its last version or position.
         end: u64,
     },
+    /// A subscription that began there would pass over all that comes until then.
+    #[error(
+        "{what} ends at {end}: nothing would come until it is beyond {start}; to go on at its end, begin with what is current"
+    )]
+    StartBeyondEnd {
+        /// What it follows: a stream, or the log.
+        what: String,
+        /// Its last version or position.
+        end: Place,
+        /// Behind what it was to begin.
+        start: Place,
+    },
     /// There is no such subscription.
     #[error("there is no subscription {0}")]
     SubscriptionNotFound(SubscriptionName),
@@ -329,6 +341,20 @@ impl Act {
             | Self::DiscardLetters { .. }
             | Self::EditLetter { .. }
             | Self::SweepNotices { .. } => Ok(()),
+        }
+    }
+
+    /// Decides about where a subscription is to begin, against the end of what it follows: a stream, or else the log.
+    ///
+    /// # Errors
+    /// [`PerformError::StartBeyondEnd`].
+    pub fn check_start(&self, followed: Option<&StreamName>, end: Place) -> Result<(), PerformError> {
+        match self {
+            Self::ResetSubscription { start: Start::After(start), .. } if *start > end => {
+                let what = followed.map_or_else(|| "the log".into(), |stream| format!("stream {stream}"));
+                Err(PerformError::StartBeyondEnd { what, end, start: *start })
+            }
+            _ => Ok(()),
         }
     }
 

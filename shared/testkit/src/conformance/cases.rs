@@ -253,6 +253,7 @@ macro_rules! store_conformance {
             subscriptions_are_listed_by_name,
             a_paused_subscription_keeps_its_leases,
             a_reset_begins_elsewhere,
+            a_reset_beyond_the_end_is_refused,
             a_reset_leaves_how_far_it_had_come,
             resets_that_were_told_are_noted,
             a_stream_deleted_for_good_begins_anew_for_its_followers,

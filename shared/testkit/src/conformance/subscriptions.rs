@@ -11,6 +11,7 @@ use umbel_core::{
         SOURCE_MAX_BYTES, SaveCheckpoints, SettleLetters, TakeLetters,
     },
     subscription::{Settling, Start},
+    version::Place,
 };
 
 use super::{
@@ -172,6 +173,37 @@ pub async fn a_reset_begins_elsewhere<S: StoreUnderTest>(store: S) {
     let claim = vec![0];
     let again = store.ask(KeepLeases { claim, ..of_node("s", 1) }).await.unwrap();
     assert_eq!((again.partitions[0].epoch, again.partitions[0].checkpoint), (5, place(11)));
+}
+
+/// SU-29: a reset beyond the end of what the subscription follows is refused and nothing done or recorded; to the end is none beyond.
+pub async fn a_reset_beyond_the_end_is_refused<S: StoreUnderTest>(store: S) {
+    let events = Events::default();
+    put(&store, events.append("a", Any, 3)).await;
+    put(&store, events.append("b", Any, 5)).await;
+    for (subscription, follows, what, end) in [
+        ("log", None, "the log", 8),
+        ("a", Some("a"), "stream a", 3),
+        ("not-yet", Some("not-yet"), "stream not-yet", 0),
+    ] {
+        let open = OpenSubscription { stream: follows.map(stream), ..to_log(subscription) };
+        store.ask(open).await.unwrap();
+        let before = state(&store, subscription).await;
+        for beyond in [place(end + 1), Place::MAX] {
+            let reset =
+                Act::ResetSubscription { subscription: name(subscription), start: Start::After(beyond) };
+            let refused = store.ask(events.perform(reset)).await;
+            let expected = PerformError::StartBeyondEnd { what: what.into(), end: place(end), start: beyond };
+            assert_eq!(refused, Err(expected));
+        }
+        assert_eq!(state(&store, subscription).await, before);
+    }
+    assert_eq!(super::read_log(&store).await.len(), 8, "none is recorded");
+    for (subscription, end) in [("a", 3), ("not-yet", 0), ("log", 10)] {
+        let start = Start::After(place(end));
+        act(&store, &events, Act::ResetSubscription { subscription: name(subscription), start }).await;
+        assert_eq!(state(&store, subscription).await.start, start);
+    }
+    healthy(&store).await;
 }
 
 /// EH-12: what a subscription had come to is known after a reset, and rises further; also of its dead letters it is known whether they

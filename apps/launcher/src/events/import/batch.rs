@@ -7,7 +7,10 @@ use umbel_core::{
     store::{Append, AppendError, Claim, Claims, InvalidAppend},
 };
 
-use super::super::lines::{Beside, Lines};
+use super::{
+    super::lines::{Beside, Lines},
+    exports::Exports,
+};
 
 /// Lines that are taken together: as many as share one commit by default.
 const LINES_MAX: usize = 512;
@@ -34,8 +37,8 @@ pub(super) struct Held {
 pub(super) struct Batch {
     pub(super) lines: Vec<Line>,
     pub(super) claims: Vec<Held>,
-    /// Whether the last line is the end of an export; `None` if there is no line.
-    pub(super) has_end: Option<bool>,
+    /// The exports that the lines up to here are of.
+    pub(super) exports: Exports,
     /// Lines that are left out because they tell of upkeep in another log.
     pub(super) audit_records: u64,
     /// The line at which reading had to stop, and why.
@@ -51,8 +54,9 @@ pub(super) struct Run {
 }
 
 impl Batch {
-    pub(super) fn read(input: &mut Lines<impl BufRead>) -> Self {
-        let (mut batch, begin) = (Self::default(), input.bytes);
+    /// The next lines, behind those of these exports.
+    pub(super) fn read(input: &mut Lines<impl BufRead>, exports: Exports) -> Self {
+        let (mut batch, begin) = (Self { exports, ..Self::default() }, input.bytes);
         while batch.lines.len() + batch.claims.len() < LINES_MAX && input.bytes - begin < BYTES_MAX {
             let line = match input.next() {
                 Ok(Some(line)) => line,
@@ -66,31 +70,29 @@ impl Batch {
             if line.trim_ascii().is_empty() {
                 continue;
             }
-            let beside = Beside::read(&line);
-            batch.has_end = Some(matches!(beside, Some(Ok(Beside::End))));
-            if let Some(beside) = beside {
-                match beside {
-                    Ok(Beside::Claim(claim)) => batch.claims.push(Held { number: input.number, claim }),
-                    Ok(Beside::Begin | Beside::End) => {}
-                    Err(error) => {
-                        let what =
-                            format!("it is no claim of an export, nor its first or last line ({error})");
+            let beside = match Beside::read(&line).transpose() {
+                Ok(beside) => beside,
+                Err(error) => {
+                    let what = format!("it is no claim of an export, nor its first or last line ({error})");
+                    return Self { wrong: Some((input.number, what)), ..batch };
+                }
+            };
+            batch.exports.read(input.number, beside.as_ref());
+            match beside {
+                Some(Beside::Claim(claim)) => batch.claims.push(Held { number: input.number, claim }),
+                Some(Beside::Begin | Beside::End) => {}
+                None => match serde_json::from_slice::<RecordedEvent>(&line) {
+                    Ok(event) if event.stream.is_system() => batch.audit_records += 1,
+                    Ok(event) if event.version == Version::START => {
+                        let what = "its version is 0, and those of events begin at 1".to_owned();
                         return Self { wrong: Some((input.number, what)), ..batch };
                     }
-                }
-                continue;
-            }
-            match serde_json::from_slice::<RecordedEvent>(&line) {
-                Ok(event) if event.stream.is_system() => batch.audit_records += 1,
-                Ok(event) if event.version == Version::START => {
-                    let what = "its version is 0, and those of events begin at 1".to_owned();
-                    return Self { wrong: Some((input.number, what)), ..batch };
-                }
-                Ok(event) => batch.lines.push(Line { number: input.number, event }),
-                Err(error) => {
-                    let what = format!("it is no event of an export ({error})");
-                    return Self { wrong: Some((input.number, what)), ..batch };
-                }
+                    Ok(event) => batch.lines.push(Line { number: input.number, event }),
+                    Err(error) => {
+                        let what = format!("it is no event of an export ({error})");
+                        return Self { wrong: Some((input.number, what)), ..batch };
+                    }
+                },
             }
         }
         batch
@@ -162,7 +164,7 @@ mod tests {
     }
 
     fn read(text: &str) -> Batch {
-        Batch::read(&mut Lines::new(text.as_bytes(), 1000))
+        Batch::read(&mut Lines::new(text.as_bytes(), 1000), Exports::default())
     }
 
     /// AP-09, order and versions: a run never spans two times, two streams or a gap.
@@ -194,28 +196,6 @@ mod tests {
         assert_eq!((batch.lines.len(), held.number, owner.as_str()), (1, 2, "a-1"));
         assert_eq!(take[0].to_string(), r#"test.name "ada""#);
         assert_eq!(batch.wrong.unwrap().0, 3);
-    }
-
-    /// OP-15: lines are whole when the last one is an end, also where exports follow upon each other; claims of before had another one.
-    #[test]
-    fn an_export_has_an_end() {
-        let (begin, event) = (r#"{"export":{"from":1}}"#, line("a-1", 1, 0));
-        let (claim, end) =
-            (r#"{"claim":{"scope":"test.name","value":"ada","owner":"a-1"}}"#, r#"{"end": {"claims": 1}}"#);
-        let ends = |lines: &[&str]| {
-            let batch = read(&lines.join("\n"));
-            assert!(batch.wrong.is_none(), "{batch:?}");
-            batch.has_end
-        };
-        assert_eq!(ends(&[]), None);
-        for cut_off in
-            [&[begin][..], &[&event], &[begin, &event], &[claim], &[claim, end, claim], &[end, begin]]
-        {
-            assert_eq!(ends(cut_off), Some(false), "{cut_off:?}");
-        }
-        for whole in [&[begin, end][..], &[begin, &event, end, ""], &[&event, claim, r#"{"claims": 1}"#]] {
-            assert_eq!(ends(whole), Some(true), "{whole:?}");
-        }
     }
 
     /// What stands before a line that cannot be read is taken.

@@ -1,7 +1,8 @@
 //! What became of the lines, and what is said of it.
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
+use super::exports::CutOff;
 use crate::print::counted;
 
 /// What must not be taken for imported.
@@ -22,8 +23,9 @@ pub(super) struct Counts {
     pub(super) claims: u64,
     /// Claims that others hold here.
     pub(super) claims_held_by_others: u64,
-    /// Whether the lines end before their export does, so that some may be missing.
-    pub(super) cut_off: bool,
+    /// Whether an export has no end, so that some of its lines may be missing.
+    #[serde(serialize_with = "whether")]
+    pub(super) cut_off: Option<CutOff>,
 }
 
 impl Counts {
@@ -54,12 +56,23 @@ impl Counts {
                  takes them"
             )
         });
-        let cut_off = self.cut_off.then(|| {
-            "the lines have no end: their export was interrupted, or is of an older program. What there is was imported; events and claims \
-             may be missing. Export again, and import that"
-                .to_owned()
+        let cut_off = self.cut_off.map(|cut_off| {
+            format!(
+                "{}: it was interrupted, or is of an older program. What there is was imported; events and claims may be missing. Export \
+                 again, and import that",
+                without_end(cut_off)
+            )
         });
         let left: Vec<_> = held.into_iter().chain(cut_off).collect();
         (!left.is_empty()).then(|| left.join(". And "))
     }
+}
+
+fn without_end(CutOff { first, next }: CutOff) -> String {
+    let before = next.map_or_else(String::new, |next| format!(" before the next one begins at line {next}"));
+    format!("the export that begins at line {first} has no end{before}")
+}
+
+fn whether<S: Serializer>(cut_off: &Option<CutOff>, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_bool(cut_off.is_some())
 }

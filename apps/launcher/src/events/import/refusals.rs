@@ -2,7 +2,7 @@
 
 use umbel_core::{ExpectedVersion, Version, store::AppendError};
 
-use super::batch::Run;
+use super::{batch::Run, counts::Counts};
 use crate::{
     print::counted,
     tool::{Stop, failed},
@@ -10,6 +10,18 @@ use crate::{
 
 /// What becomes of an import that ends before its end.
 pub(super) const GOES_ON: &str = "What stands before it is in the log; the same import again goes on there";
+
+/// The same where it is not known how far it came.
+pub(super) const AGAIN: &str = "The same import again goes on where it came to";
+
+/// Somebody has told the import to stop, behind a line.
+pub(super) fn interrupted(line: u64, counts: &Counts) -> Stop {
+    let (imported, skipped) = (counted(counts.imported, "event"), counts.skipped);
+    failed(format!(
+        "interrupted behind line {line}, with {imported} imported and {skipped} in the log before. What stands up to there is in the log; \
+         the same import again goes on there"
+    ))
+}
 
 /// Lines of one log are not appended to another one.
 pub(super) fn foreign(others: u64, line: u64) -> Stop {

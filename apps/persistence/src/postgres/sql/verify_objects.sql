@@ -1,5 +1,5 @@
--- What the schema is made of, one object a row, for comparing it with what the migrations make: what differs among versions of PostgreSQL,
--- such as how a definition is printed, is not in it.
+-- What the schema is made of, one object a row, for comparing it with what the migrations make. Whole definitions are not in it: versions of
+-- PostgreSQL print them differently. Expressions are, with all their parentheses and without quotes, which follow each version's keywords.
 -- Parameters: none. Index: those of the catalog, by schema.
 SELECT object FROM (
     SELECT format('column %s.%s: %s%s', c.relname, a.attname, format_type(a.atttypid, a.atttypmod),
@@ -15,13 +15,14 @@ SELECT object FROM (
             SELECT string_agg(replace(pg_get_indexdef(i.indexrelid, k, true), '"', ''), ', ' ORDER BY k)
             FROM generate_series(1, i.indnkeyatts) k
         ),
-        CASE WHEN i.indpred IS NOT NULL THEN ' of some rows' END, CASE WHEN NOT i.indisvalid THEN ', not valid' END)
+        ' where ' || replace(pg_get_expr(i.indpred, i.indrelid), '"', ''), CASE WHEN NOT i.indisvalid THEN ', not valid' END)
     FROM pg_index i
     JOIN pg_class c ON c.oid = i.indexrelid JOIN pg_class t ON t.oid = i.indrelid JOIN pg_am m ON m.oid = c.relam
     WHERE c.relnamespace = to_regnamespace('{schema}')
     UNION ALL
-    SELECT format('constraint %s: %s of %s', o.conname,
-        CASE o.contype WHEN 'p' THEN 'primary key' WHEN 'u' THEN 'unique' WHEN 'f' THEN 'foreign key' ELSE 'check' END, t.relname)
+    SELECT format('constraint %s: %s of %s%s%s', o.conname,
+        CASE o.contype WHEN 'p' THEN 'primary key' WHEN 'u' THEN 'unique' WHEN 'f' THEN 'foreign key' ELSE 'check' END, t.relname,
+        ' that ' || replace(pg_get_expr(o.conbin, o.conrelid), '"', ''), CASE WHEN NOT o.convalidated THEN ', not valid' END)
     FROM pg_constraint o JOIN pg_class t ON t.oid = o.conrelid
     WHERE o.connamespace = to_regnamespace('{schema}') AND o.contype IN ('p', 'u', 'f', 'c')
     UNION ALL

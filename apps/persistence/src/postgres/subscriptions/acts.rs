@@ -2,6 +2,7 @@
 
 use tokio_postgres::{Client, Error};
 use umbel_core::{
+    StreamName,
     store::{Act, LetterFilter, PerformError, StoreError},
     subscription::SubscriptionName,
     version::Place,
@@ -11,7 +12,7 @@ use super::start_columns;
 use crate::postgres::{
     reader::{Param, Reader},
     sql::Statements,
-    statement::ask_one,
+    statement::{self, ask_one},
     types::JsonIn,
 };
 
@@ -19,8 +20,8 @@ use crate::postgres::{
 pub(in crate::postgres) enum Asked {
     /// It was about so many dead letters.
     Letters(u64),
-    /// What it names is not there; nothing was done.
-    Missing(PerformError),
+    /// What it names is not there, or where it leads to; nothing was done.
+    Refused(PerformError),
 }
 
 /// The dead letters that an act is about. They are looked for before the log's lock is taken: whatever that takes, no append waits
@@ -81,6 +82,16 @@ impl Asked {
                 ask(client, &statements.pause_subscription, &[&subscription.as_str(), &false]).await
             }
             Act::ResetSubscription { subscription, start } => {
+                // Neither it nor what it follows changes its end meanwhile: both need the log's lock, which is held.
+                let params: [Param<'_>; 1] = [&subscription.as_str()];
+                let Some(row) = statement::ask(client, &statements.find_followed, &params).await?.pop()
+                else {
+                    return Ok(act.missing(true).map(Self::Refused));
+                };
+                let followed = row.get::<_, Option<String>>("stream").map(StreamName::from_store);
+                if let Err(beyond) = act.check_start(followed.as_ref(), Place::from_i64(row.get("place"))) {
+                    return Ok(Some(Self::Refused(beyond)));
+                }
                 let (start, current) = start_columns(*start);
                 let params: [Param<'_>; 3] = [&subscription.as_str(), &start, &current];
                 ask(client, &statements.reset_subscription, &params).await
@@ -139,7 +150,7 @@ impl Asked {
     fn from_answer(letters: i64, act: &Act) -> Self {
         match (u64::try_from(letters), act.missing(letters == -1)) {
             (Ok(letters), _) => Self::Letters(letters),
-            (Err(_), Some(missing)) => Self::Missing(missing),
+            (Err(_), Some(missing)) => Self::Refused(missing),
             (Err(_), None) => Self::Letters(0),
         }
     }

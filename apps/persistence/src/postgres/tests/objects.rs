@@ -36,6 +36,17 @@ async fn a_changed_schema_is_found() {
             "index streams_by_creation is missing: btree of streams (created_at, name)",
         ),
         (
+            "DROP INDEX {}.letters_due; CREATE INDEX letters_due ON {}.letters (box, partition, place) WHERE head",
+            "index letters_due is another one: btree of letters (box, partition, place) where (head AND (retry OR (error IS NULL))); \
+             here it is: btree of letters (box, partition, place) where head",
+        ),
+        (
+            "ALTER TABLE {}.subject_keys DROP CONSTRAINT subject_keys_key_check;
+            ALTER TABLE {}.subject_keys ADD CONSTRAINT subject_keys_key_check CHECK (octet_length(key) < 99) NOT VALID",
+            "constraint subject_keys_key_check is another one: check of subject_keys that (octet_length(key) = 32); \
+             here it is: check of subject_keys that (octet_length(key) < 99), not valid",
+        ),
+        (
             "DROP TRIGGER events_never_change ON {}.events",
             "trigger events_never_change on events is missing: by refuse_change",
         ),

@@ -79,9 +79,9 @@ impl Upkeeper {
                 let act = self.act(&connection, &request.act, meant, state.as_ref(), now).await?;
                 match act {
                     Ok(removed) => removed,
-                    Err(missing) => {
+                    Err(refusal) => {
                         self.release(&mut slot, connection).await;
-                        return Err(missing);
+                        return Err(refusal);
                     }
                 }
             }
@@ -132,7 +132,7 @@ impl Upkeeper {
         Ok(Some(Removed { events: removing.events, links: removing.links }))
     }
 
-    /// Does an act that is one step, which was checked, however long it takes; or says what is missing.
+    /// Does an act that is one step, which was checked, however long it takes; or says why not.
     async fn act(
         &self,
         connection: &Connection,
@@ -144,7 +144,7 @@ impl Upkeeper {
         let asked = Asked::of(connection.session.client(), &self.statements, act, meant).await;
         match asked.map_err(|error| self.explain(&error))? {
             Some(Asked::Letters(events)) => return Ok(Ok(Removed { events, links: 0 })),
-            Some(Asked::Missing(missing)) => return Ok(Err(missing)),
+            Some(Asked::Refused(refusal)) => return Ok(Err(refusal)),
             None => {}
         }
         let done = connection.act(&self.statements, act, state, now).await;

@@ -8,7 +8,11 @@ use umbel_core::{
     version::Place,
 };
 
-use super::{leases::start_after, letters, meant::Meant};
+use super::{
+    leases::{end_of, start_after},
+    letters,
+    meant::Meant,
+};
 use crate::sqlite::{
     read_models,
     sql::{
@@ -18,7 +22,7 @@ use crate::sqlite::{
     },
 };
 
-/// Does an act, if it is one of these: about how many dead letters it was, or what is missing.
+/// Does an act, if it is one of these: about how many dead letters it was, or what is missing or wrong.
 pub(in crate::sqlite) fn act(
     connection: &Connection,
     act: &Act,
@@ -30,8 +34,11 @@ pub(in crate::sqlite) fn act(
         Act::PauseSubscription { subscription } => pause(connection, subscription, true)?,
         Act::ResumeSubscription { subscription } => pause(connection, subscription, false)?,
         Act::ResetSubscription { subscription, start } => {
-            let start =
-                start_after(connection, *start, stream(connection, subscription)?.flatten().as_ref())?;
+            let followed = stream(connection, subscription)?.flatten();
+            if let Err(beyond) = act.check_start(followed.as_ref(), end_of(connection, followed.as_ref())?) {
+                return Ok(Some(Err(beyond)));
+            }
+            let start = start_after(connection, *start, followed.as_ref())?;
             reset(connection, subscription.as_str(), start)?
         }
         Act::RenameSubscription { subscription, to } => {

@@ -59,15 +59,18 @@ pub(super) fn start_after(
     start: Start,
     stream: Option<&StreamName>,
 ) -> rusqlite::Result<Option<Place>> {
-    Ok(match (start, stream) {
-        (Start::Origin, _) => None,
-        (Start::After(place), _) => Some(place),
-        (Start::Current, None) => Some(log(connection)?.head.into()),
-        (Start::Current, Some(stream)) => {
-            let row = find_stream(connection, stream)?;
-            Some(row.map_or(Version::START, |row| row.version).into())
-        }
+    Ok(match start {
+        Start::Origin => None,
+        Start::After(place) => Some(place),
+        Start::Current => Some(end_of(connection, stream)?),
     })
+}
+
+/// Where what a subscription follows ends: a stream, or the log.
+pub(super) fn end_of(connection: &Connection, followed: Option<&StreamName>) -> rusqlite::Result<Place> {
+    let Some(stream) = followed else { return Ok(log(connection)?.head.into()) };
+    let row = find_stream(connection, stream)?;
+    Ok(row.map_or(Version::START, |row| row.version).into())
 }
 
 pub(super) fn list(
