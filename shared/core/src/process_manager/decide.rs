@@ -229,6 +229,7 @@ pub fn settle(
         }
         Settled::GivenUp { left, error, now, .. } => {
             change.done.push(pending.reminder);
+            change.goes_on = true;
             for order in *left {
                 let failed = given_up(order, &pending.origin, *now).failed(error, *now);
                 change.outbox.push(failed.map_err(|error| error.to_string())?);
@@ -322,6 +323,8 @@ pub fn upgrade_or_decode<P: ProcessManager>(file: &File) -> Result<P, String> {
 struct Change {
     outbox: Vec<OutboxEntry>,
     done: Vec<Uuid>,
+    /// See [`Append::goes_on`].
+    goes_on: bool,
 }
 
 impl Change {
@@ -382,7 +385,8 @@ impl Change {
     }
 
     fn into_bare_append(self) -> Append {
-        Append { outbox: self.outbox, done: self.done, ..Append::default() }
+        let Self { outbox, done, goes_on } = self;
+        Append { outbox, done, goes_on, ..Append::default() }
     }
 }
 
