@@ -345,7 +345,7 @@ fn plus(moment: Timestamp, micros: i64) -> Timestamp {
 }
 
 /// As much of it as is kept.
-fn shortened(error: &str) -> String {
+pub(crate) fn shortened(error: &str) -> String {
     let mut end = error.len().min(ERROR_MAX_BYTES);
     while !error.is_char_boundary(end) {
         end -= 1;

@@ -5,7 +5,6 @@ use std::{
     sync::Arc,
 };
 
-use tokio::time::Instant;
 use umbel_core::{
     Place,
     subscription::{Key, Verdict},
@@ -20,7 +19,6 @@ pub(super) struct Ticket {
     pub(super) key: Key,
     /// The batch it came with.
     pub(super) number: u64,
-    pub(super) since: Instant,
     taken: Arc<Taken>,
     /// Instances that have not done with it.
     left: Cell<usize>,
@@ -34,7 +32,7 @@ impl Ticket {
     pub(super) fn new(delivered: &Delivered, number: u64, taken: Arc<Taken>, instances: usize) -> Self {
         let Delivered { place, key, .. } = *delivered;
         let (void, failed) = (Cell::new(false), RefCell::default());
-        Self { place, key, number, since: Instant::now(), taken, left: Cell::new(instances), void, failed }
+        Self { place, key, number, taken, left: Cell::new(instances), void, failed }
     }
 
     /// Whether nobody should begin with it any more.
