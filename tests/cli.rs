@@ -5,6 +5,7 @@ mod claims;
 mod lines;
 mod looking;
 mod pooler;
+mod process_managers;
 mod projections;
 mod removal;
 mod settings;

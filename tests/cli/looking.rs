@@ -236,6 +236,8 @@ fn silence_is_explained() {
         ("schedule list --failed", "nothing was given up\n"),
         ("snapshots list", "there is no snapshot\n"),
         ("claims list", "there is no claim\n"),
+        ("process-managers list", "there is no instance: "),
+        ("process-managers list a.b", "there is no instance like that: "),
         ("notices list", "there is no kept notice\n"),
         ("notices list --topic a", "there is no kept notice like that\n"),
         ("projections list", "there is no projection"),

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use contracts::{
     Invalid, Problem,
-    articles::{Edit, Publish},
+    articles::{Edit, Publish, tag_key},
 };
 
 /// Longest title, in characters.
@@ -59,10 +59,10 @@ pub(crate) fn comment(body: &str) -> Option<Problem> {
     Problem::of_required(body, COMMENT_MAX)
 }
 
-/// Tags as they are kept: trimmed, none blank, each once, sorted by name.
+/// Tags as they are kept: trimmed, in one form of Unicode, none blank, each once, sorted by name.
 pub(crate) fn tidy_tags(tags: &[String]) -> Vec<String> {
-    let tags = tags.iter().map(|tag| tag.trim()).filter(|tag| !tag.is_empty());
-    tags.collect::<BTreeSet<_>>().into_iter().map(str::to_owned).collect()
+    let tags = tags.iter().map(|tag| tag_key(tag)).filter(|tag| !tag.is_empty());
+    tags.collect::<BTreeSet<_>>().into_iter().collect()
 }
 
 fn tags_problem(tags: &[String]) -> Option<Problem> {
@@ -145,5 +145,12 @@ mod tests {
     fn tags_are_tidied() {
         let tags = ["training", " dragons", "", "training", " "].map(str::to_owned);
         assert_eq!(tidy_tags(&tags), ["dragons", "training"]);
+    }
+
+    /// CD-14: a tag that is written in two forms of Unicode is one; its case counts.
+    #[test]
+    fn tags_are_in_one_form_of_unicode() {
+        let tags = ["cafe\u{301}", "caf\u{e9}", " cafe\u{301} ", "Caf\u{e9}", "cafe"].map(str::to_owned);
+        assert_eq!(tidy_tags(&tags), ["Caf\u{e9}", "cafe", "caf\u{e9}"]);
     }
 }

@@ -1,9 +1,9 @@
 //! Slugs: an article's place in URLs, made from its title.
 //!
-//! Latin letters lose their accents, because that is what people type. Letters of other scripts stay as they
+//! How Unicode writes the letters of a title makes no difference. Latin letters lose their accents, because that is what people type. Letters of other scripts stay as they
 //! are: a URL may hold them, and a reader of that script can read the address.
 
-use contracts::articles::NumbersUsed;
+use contracts::articles::{NumbersUsed, composed};
 
 /// Longest slug before its number, in characters.
 const LENGTH_MAX: usize = 80;
@@ -22,7 +22,7 @@ const NUMBERED_TRIES: u64 = 100;
 pub(crate) fn slugify(title: &str) -> String {
     let mut slug = String::new();
     let mut length = 0;
-    for letter in title.chars().flat_map(char::to_lowercase).filter(|&letter| !is_silent(letter)) {
+    for letter in composed(title).chars().flat_map(char::to_lowercase).filter(|&letter| !is_silent(letter)) {
         if length >= LENGTH_MAX {
             break;
         } else if let Some(latin) = transliterate(letter) {
@@ -123,6 +123,19 @@ mod tests {
             ("a/b%2F..\\c", "a-b-2f-c"),
         ] {
             assert_eq!(slugify(title), slug, "{title:?}");
+        }
+    }
+
+    /// CD-14: two forms in which Unicode writes a title lead to one slug.
+    #[test]
+    fn a_slug_is_of_the_title_as_it_is_read() {
+        for (composed, apart, slug) in [
+            ("Gr\u{f6}\u{df}e", "Gro\u{308}\u{df}e", "groesse"),
+            ("\u{439}\u{43e}\u{433}", "\u{438}\u{306}\u{43e}\u{433}", "\u{439}\u{43e}\u{433}"),
+            ("\u{304c}", "\u{304b}\u{3099}", "\u{304c}"),
+            ("\u{d55c}", "\u{1112}\u{1161}\u{11ab}", "\u{d55c}"),
+        ] {
+            assert_eq!((slugify(composed), slugify(apart)), (slug.to_owned(), slug.to_owned()), "{composed}");
         }
     }
 

@@ -27,6 +27,14 @@ pub struct CronError {
     reason: String,
 }
 
+/// A cron expression whose times are all past: what is planned by it would never come.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{cron:?} has no time that is still to come, all of them are past; write an expression that has one")]
+pub struct AllPast {
+    /// The expression.
+    pub cron: String,
+}
+
 /// A second of UTC, counted from 1970: without a time zone, so each wall clock time happens once.
 #[derive(Clone, Copy)]
 struct Second(i64);
@@ -40,6 +48,14 @@ impl Cron {
         let second = Second(moment.as_micros().div_euclid(1_000_000));
         let Second(next) = self.pattern.find_next_occurrence(&second, false).ok()?;
         next.checked_mul(1_000_000).map(Timestamp::from_micros)
+    }
+
+    /// The same where one is needed.
+    ///
+    /// # Errors
+    /// When there is none any more.
+    pub fn first_after(&self, moment: Timestamp) -> Result<Timestamp, AllPast> {
+        self.next_after(moment).ok_or_else(|| AllPast { cron: self.text.clone() })
     }
 }
 
@@ -158,6 +174,16 @@ mod tests {
             let error = wrong.parse::<Cron>().unwrap_err().to_string();
             assert!(error.contains(&format!("{wrong:?}")) && error.contains("30 3 * * *"), "{error}");
         }
+    }
+
+    /// TM-06: what has had its time is an expression, and has no next one.
+    #[test]
+    fn what_has_had_its_time_has_no_next_one() {
+        let cron: Cron = "0 0 0 1 1 * 2026".parse().unwrap();
+        let last = "2026-01-01T00:00:00Z".parse().unwrap();
+        assert_eq!(cron.first_after("2025-12-31T00:00:00Z".parse().unwrap()), Ok(last));
+        let all_past = AllPast { cron: "0 0 0 1 1 * 2026".to_owned() };
+        assert_eq!(cron.first_after(last), Err(all_past));
     }
 
     #[test]

@@ -52,7 +52,7 @@ pub use alone::alone;
 pub use ask::{Ask, AskError};
 pub use carried::{Carrier, Delivery, Errand, NotCarried, Parcel};
 pub use clock::Clock;
-pub use cron::{Cron, CronError};
+pub use cron::{AllPast, Cron, CronError};
 pub use dispatch::{Dispatch, DispatchContext, DispatchError, DispatchOptions, Dispatched, Outcome};
 pub use elsewhere::{Kind, Peer};
 pub use encoded::EncodedAnswer;

@@ -17,7 +17,7 @@ use umbel_core::{
 use uuid::Uuid;
 
 use crate::{
-    cron::{Cron, CronError},
+    cron::{AllPast, Cron, CronError},
     edge,
     handle::Bus,
 };
@@ -58,6 +58,9 @@ pub enum ScheduleError {
     /// When it recurs is no cron expression.
     #[error(transparent)]
     Cron(#[from] CronError),
+    /// It would recur at no time that is still to come.
+    #[error(transparent)]
+    AllPast(#[from] AllPast),
     /// The store does not take it, or did not answer.
     #[error(transparent)]
     Append(#[from] AppendError),
@@ -172,9 +175,7 @@ impl Bus {
         recurrence: Recurrence,
     ) -> Result<ScheduleId, ScheduleError> {
         let Recurrence { name, cron, missed, metadata } = recurrence;
-        let parsed: Cron = cron.parse()?;
-        // It was found to have one.
-        let due_at = parsed.next_after(self.clock().now()).unwrap_or(Timestamp::from_micros(i64::MAX));
+        let due_at = cron.parse::<Cron>()?.first_after(self.clock().now())?;
         let id = recurring_id::<C>(&name);
         let recurring = Recurring { name, cron, missed, declared_by: None };
         self.plan::<C>(&scheduled(id, &command, due_at, Some(recurring), metadata)?, true, None).await?;

@@ -26,35 +26,50 @@ use crate::server::{BoundAddress, until_stopped};
 /// Subscriptions that are asked for at once.
 const PAGE: u32 = 100;
 
-/// Tells the subscriptions of this process by name, and whether something keeps each from going on: also of what follows one stream, which
-/// the bus does not know.
+/// Tells of the subscriptions of this process: also of what follows one stream, which the bus does not know.
 #[derive(Clone)]
-pub struct HeldUp(Arc<dyn Fn() -> Vec<(String, bool)> + Send + Sync>);
+pub struct SubscriptionsHere(Arc<dyn Fn() -> Vec<SubscriptionHere> + Send + Sync>);
 
-impl HeldUp {
+/// What is told of one of them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SubscriptionHere {
+    /// Its name.
+    pub name: String,
+    /// Whether something keeps it from going on.
+    pub held_up: bool,
+    /// Timers that failed here and are to be tried again, if it is a process manager's.
+    pub failing_timers: Option<u64>,
+}
+
+impl SubscriptionsHere {
     /// That is what this says.
-    pub fn new(tell: impl Fn() -> Vec<(String, bool)> + Send + Sync + 'static) -> Self {
+    pub fn new(tell: impl Fn() -> Vec<SubscriptionHere> + Send + Sync + 'static) -> Self {
         Self(Arc::new(tell))
     }
 
     /// What is told now.
     #[must_use]
-    pub fn told(&self) -> Vec<(String, bool)> {
+    pub fn told(&self) -> Vec<SubscriptionHere> {
         self.0()
     }
 }
 
-impl fmt::Debug for HeldUp {
+impl fmt::Debug for SubscriptionsHere {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("HeldUp").finish_non_exhaustive()
+        f.debug_struct("SubscriptionsHere").finish_non_exhaustive()
     }
 }
 
 /// Serves the numbers as a child of a supervision tree; no child when the settings name no address.
 #[must_use]
-pub fn worker(settings: MetricsSettings, bus: Bus, held_up: HeldUp, bound: BoundAddress) -> Option<Worker> {
+pub fn worker(
+    settings: MetricsSettings,
+    bus: Bus,
+    here: SubscriptionsHere,
+    bound: BoundAddress,
+) -> Option<Worker> {
     settings.address?;
-    let start = move |context| serve(settings.clone(), bus.clone(), held_up.clone(), bound.clone(), context);
+    let start = move |context| serve(settings.clone(), bus.clone(), here.clone(), bound.clone(), context);
     Some(Worker::new("metrics", start))
 }
 
@@ -62,7 +77,7 @@ pub fn worker(settings: MetricsSettings, bus: Bus, held_up: HeldUp, bound: Bound
 #[derive(Clone, Debug)]
 struct Source {
     bus: Bus,
-    held_up: HeldUp,
+    here: SubscriptionsHere,
     deadline: Duration,
     subscriptions_max: u32,
     /// Whether somebody is being answered: those who ask meanwhile would only slow down each other.
@@ -80,7 +95,7 @@ struct Seen {
 async fn serve(
     settings: MetricsSettings,
     bus: Bus,
-    held_up: HeldUp,
+    here: SubscriptionsHere,
     bound: BoundAddress,
     context: WorkerContext,
 ) -> Result<()> {
@@ -88,7 +103,7 @@ async fn serve(
     // After a restart the port that was taken at first is kept: whoever reads the numbers knows it by now.
     let address = bound.get().or(address).context("there is no address for the metrics")?;
     let deadline = Duration::from_millis(deadline_ms);
-    let source = web::Data::new(Source { bus, held_up, deadline, subscriptions_max, busy: Arc::default() });
+    let source = web::Data::new(Source { bus, here, deadline, subscriptions_max, busy: Arc::default() });
     let server = HttpServer::new(move || {
         App::new().app_data(source.clone()).service(web::resource("/metrics").route(web::get().to(metrics)))
     })
@@ -113,7 +128,7 @@ async fn metrics(source: web::Data<Source>) -> HttpResponse {
     }
     let _answering = Answering(Arc::clone(&source.busy));
     let seen = source.see().await;
-    HttpResponse::Ok().content_type(text::CONTENT_TYPE).body(told(&source.bus, &source.held_up, &seen))
+    HttpResponse::Ok().content_type(text::CONTENT_TYPE).body(told(&source.bus, &source.here, &seen))
 }
 
 /// While it lives somebody is being answered.
@@ -159,7 +174,7 @@ impl Source {
 }
 
 /// All numbers, as text.
-fn told(bus: &Bus, held_up: &HeldUp, seen: &Seen) -> String {
+fn told(bus: &Bus, here: &SubscriptionsHere, seen: &Seen) -> String {
     let progress: Vec<Progress> = bus.progress();
     let mut text = Text::default();
     text.family("umbel_metrics_complete", Kind::Gauge, "1 if the store said all that was asked for, else 0.");
@@ -186,9 +201,20 @@ fn told(bus: &Bus, held_up: &HeldUp, seen: &Seen) -> String {
     for one in &progress {
         text.sample(&[("component", one.name)], u64::from(one.stand.held_up.borrow().is_some()));
     }
-    for (name, is_held_up) in held_up.told() {
-        if progress.iter().all(|one| one.name != name) {
-            text.sample(&[("component", name.as_str())], u64::from(is_held_up));
+    let here = here.told();
+    for one in &here {
+        if progress.iter().all(|known| known.name != one.name) {
+            text.sample(&[("component", one.name.as_str())], u64::from(one.held_up));
+        }
+    }
+    text.family(
+        "umbel_process_manager_failing_timers",
+        Kind::Gauge,
+        "Timers of a process manager that failed in this process and are to be tried again.",
+    );
+    for SubscriptionHere { name, failing_timers, .. } in &here {
+        if let Some(failing) = failing_timers {
+            text.sample(&[("component", name.as_str())], *failing);
         }
     }
     peers_told(&mut text, &bus.peers());

@@ -14,6 +14,7 @@ use umbel_bus::{
 };
 use umbel_core::{
     Aggregate, Boundary, Command, CommandSet, CommandVisitor, Decide, ProcessManager, Projection, Query,
+    Timestamp,
     document::Collection,
     process_manager::queue,
     schedule::{Missed, queue_of},
@@ -416,9 +417,12 @@ impl App {
         })
     }
 
-    /// The ids of its recurring commands. For tests that turn the clock.
-    pub fn recurring_ids(&self) -> impl Iterator<Item = Uuid> {
-        self.recurring.iter().map(|recurring| recurring.id)
+    /// The ids of its recurring commands that have a time after this moment. For tests that turn the clock.
+    pub fn recurring_ids(&self, now: Timestamp) -> impl Iterator<Item = Uuid> {
+        self.recurring
+            .iter()
+            .filter(move |recurring| recurring.check(now).is_ok())
+            .map(|recurring| recurring.id)
     }
 
     fn recurs(mut self, name: &'static str, recurring: Recurring) -> Self {

@@ -61,8 +61,8 @@ pub use tenancy::{Tenancy, TenancyError};
 pub use umbrella::{Foundation, RunError, StopSignals, TreeView, Umbrella};
 
 pub use umbel_bus::{
-    AskError, Bus, Consistency, Cron, DispatchError, DispatchOptions, Dispatched, Done, GetTree, Halt,
-    Middleware, Outcome, Passage, Recurrence, Refusal, Returned, Returning, ScheduleError, ScheduleId,
+    AllPast, AskError, Bus, Consistency, Cron, DispatchError, DispatchOptions, Dispatched, Done, GetTree,
+    Halt, Middleware, Outcome, Passage, Recurrence, Refusal, Returned, Returning, ScheduleError, ScheduleId,
     ScheduleOptions, When, recurring_id, topics,
 };
 

@@ -18,8 +18,8 @@ use crate::{
     processes::{over, soon, strictly_over},
     stores::on_every_store,
     talks::{
-        Do, Hasty, LAST, PATIENT, Plain, Say, Talks, Way, amounts, app, failures, file, heard, said, say,
-        until_amounts, until_failures, with_bank,
+        Do, Failed, Hasty, LAST, PATIENT, Plain, Say, Talks, Way, amounts, app, failures, file, heard, said,
+        say, until_amounts, until_failures, with_bank,
     },
     world::*,
 };
@@ -31,7 +31,11 @@ fn restarts(world: &World, path: &str) -> u32 {
 }
 
 async fn letters(world: &World) -> Vec<Place> {
-    let subscription = Some(SubscriptionName::new(NAME).unwrap());
+    letters_of(world, NAME).await
+}
+
+async fn letters_of(world: &World, name: &str) -> Vec<Place> {
+    let subscription = Some(SubscriptionName::new(name).unwrap());
     let filter = LetterFilter { subscription, ..LetterFilter::default() };
     let letters =
         world.bus.store().list_letters(ListLetters { filter, after: None, limit: 100 }).await.unwrap();
@@ -225,27 +229,69 @@ fn a_panic_is_a_cause() {
     });
 }
 
-/// PM-09: given a limit for an event, when it is not done with in time, then the process manager fails and is started again; without one it
-/// waits.
+/// PM-09: given a limit for an event, when it is not done with in time however often it is begun again, then it becomes a dead letter, and
+/// what is left of its commands waits with it; without a limit it waits.
 #[test]
 fn an_event_may_not_take_for_ever() {
-    run(async {
-        let world = over(&Arc::default(), &[bank::app(), app::<Hasty>().include(app::<Plain>())]).await;
-        let slow = said(Way::Start, &["h"], &[Do::Withdraw(5)]).verdicts(&[Say::Always(20)]);
-        let last = say(&world, "s", slow).await;
-        world
-            .supervisor
-            .tree()
-            .wait_until(|tree| tree.find("talks/talks.hasty").unwrap().restarts >= 2)
-            .await;
+    on_every_store(async |store| {
+        let world = over(&store, &[bank::app(), app::<Hasty>().include(app::<Plain>())]).await;
+        let late = || {
+            let late = |failed: &Failed| failed.error.contains("not done with within 500ms");
+            failures("h").into_iter().filter(late).map(|failed| (failed.attempt, failed.pending))
+        };
+        let before = late().count();
+        let acts = [Do::Deposit(1), Do::Withdraw(5), Do::Deposit(2)];
+        let slow = said(Way::Start, &["h"], &acts).verdicts(&[Say::Always(20)]);
+        let parked = say(&world, "s", slow).await;
+        let other = say(&world, "t", said(Way::Ignore, &[], &[])).await;
+        stored(&world, "talks.hasty", other).await;
+        // As the settings say: tried again twice, then a dead letter.
+        assert_eq!(late().skip(before).collect::<Vec<_>>(), [(1, 3), (2, 3), (3, 3)]);
+        assert_eq!(letters_of(&world, "talks.hasty").await, [parked]);
+        let pending = file::<Hasty>(&world, "h").await.unwrap().pending;
+        assert!(matches!(&pending[..], [one] if one.parked), "{pending:?}");
         let tree = world.supervisor.tree().snapshot();
-        assert!(tree.to_string().contains("not done with an event within 100ms"), "{tree}");
-        assert_eq!(restarts(&world, "talks/talks.plain"), 0);
+        assert!(
+            ["hasty", "plain"].iter().all(|name| restarts(&world, &format!("talks/talks.{name}")) == 0),
+            "{tree}"
+        );
+
         world.bus.dispatch(bank::deposit("h", 10)).await.unwrap();
+        stored(&world, NAME, other).await;
+        let filter = LetterFilter {
+            subscription: SubscriptionName::new("talks.hasty").ok(),
+            ..LetterFilter::default()
+        };
+        perform(&world, Upkeep::RetryLetters { filter, limit: 10 }).await;
+        while !letters_of(&world, "talks.hasty").await.is_empty() {
+            tokio::task::yield_now().await;
+        }
+        // Two process managers: each command twice.
+        let mut all = amounts(&world, "h").await;
+        all.sort_unstable();
+        assert_eq!(all, [-5, -5, 1, 1, 2, 2, 10]);
+        world.stop().await;
+    });
+}
+
+/// PM-09: given an event that takes too long and is left out then, then it counts as handled, and what is left of its commands is left
+/// out, too.
+#[test]
+fn what_takes_too_long_is_left_out_if_so_said() {
+    on_every_store(async |store| {
+        let world = over(&store, &[bank::app(), app::<Hasty>()]).await;
+        let acts = [Do::Deposit(1), Do::Withdraw(5), Do::Deposit(2)];
+        let slow = said(Way::Start, &["h2"], &acts).verdicts(&[Say::SkipLate(20)]);
+        say(&world, "s", slow).await;
+        let undecided = said(Way::Start, &["h2"], &[Do::Fail]).verdicts(&[Say::SkipLate(20)]);
+        say(&world, "s", undecided).await;
+        let last = say(&world, "s", said(Way::Start, &["h2"], &[Do::Deposit(3)])).await;
         stored(&world, "talks.hasty", last).await;
-        stored(&world, NAME, last).await;
-        // Two process managers, two withdrawals.
-        assert_eq!(amounts(&world, "h").await, [10, -5, -5]);
+        let amounts = amounts(&world, "h2").await;
+        assert!(amounts.ends_with(&[3]) && !amounts.contains(&2) && !amounts.contains(&-5), "{amounts:?}");
+        assert_eq!(heard::<Hasty>(&world, "h2").await.unwrap(), ["3 acts", "1 acts"]);
+        assert!(file::<Hasty>(&world, "h2").await.unwrap().pending.is_empty());
+        assert!(letters_of(&world, "talks.hasty").await.is_empty());
         world.stop().await;
     });
 }

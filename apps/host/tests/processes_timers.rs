@@ -9,7 +9,7 @@ use umbel_core::{
     store::{Act as Upkeep, ReadOutbox},
     subscription::SubscriptionName,
 };
-use umbel_host::HostSettings;
+use umbel_host::{HostSettings, subscriptions};
 
 use crate::{
     bank,
@@ -138,7 +138,7 @@ fn a_pause_is_also_for_timers() {
             (NAME, file::<Plain>(&without, "pause").await.unwrap()),
             (Brief::NAME, file::<Brief>(&without, "pause").await.unwrap()),
         ] {
-            let about = Reminder { instance: "pause".into(), timer: Some("10".into()) };
+            let about = Reminder::of("pause".into(), Some("10".into()));
             let due = put_off(name, kept.timers["10"].id, &about, edge::now());
             without.bus.store().append(due).await.unwrap();
         }
@@ -184,6 +184,37 @@ fn what_a_timer_led_to_in_vain_is_kept_as_failed() {
         assert_eq!(amounts(&world, "v").await, [1, 20]);
         let file = file::<Plain>(&world, "v").await.unwrap();
         assert!(file.pending.is_empty() && file.timers.is_empty());
+        world.stop().await;
+    });
+}
+
+/// PM-16: given a timer that fails, then how often and over what is kept with it, and its process tells of it for as long as it is there.
+#[test]
+fn a_timer_that_fails_is_told() {
+    on_every_store(async |store| {
+        let world = over(&store, &with_bank::<Plain>()).await;
+        let failing = || {
+            let found = subscriptions(&world.bus).into_iter().find(|view| view.name.as_str() == NAME);
+            found.unwrap().failing_timers
+        };
+        say(&world, "s", said(Way::Start, &["told"], &[Do::Timer(0, 1)])).await;
+        let reminder = async || {
+            let timer = file::<Plain>(&world, "told").await?.timers.get("0")?.id;
+            let waiting = world.bus.store().find_work(timer).await.unwrap()?;
+            waiting.entry.body.decode::<Reminder>().ok()
+        };
+        let told = loop {
+            // Tried twice more at once, it is put off then.
+            match reminder().await {
+                Some(reminder) if reminder.attempts == 3 => break reminder,
+                _ => tokio::task::yield_now().await,
+            }
+        };
+        assert_eq!((told.timer.as_deref(), told.error.as_deref()), (Some("0"), Some("told to fail")));
+        assert_eq!(failing(), Some(1));
+        let last = say(&world, "s", said(Way::Start, &["told"], &[Do::Cancel(0)])).await;
+        stored(&world, NAME, last).await;
+        assert_eq!(failing(), Some(0));
         world.stop().await;
     });
 }

@@ -1,6 +1,9 @@
 //! Commands that recur: what declares them, and what becomes of times at which nobody was there.
 
-use std::sync::Arc;
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
 
 use umbel_bus::{Bus, BusSettings, edge};
 use umbel_core::{
@@ -17,8 +20,12 @@ use crate::{
         QUEUE, amounts, bank, options, past, put, quick, scheduled, until_amounts, until_waiting, waiting,
     },
     stores::on_every_store,
+    talks::Garbled,
     world::*,
 };
+
+/// An expression of times that are all past.
+const PAST: &str = "0 0 0 1 1 * 2020";
 
 fn with_recurring(cron: &'static str) -> App {
     App::new("bank").include(bank::app()).recurring("interest", cron, || deposit("ada", 1))
@@ -160,8 +167,7 @@ async fn bank_named(store: &Arc<Rigged>) -> World {
     World::with(store, &[App::new("bank").include(bank::app())], quick()).await
 }
 
-/// TM-06: given times at which nobody was there, then it is carried out once for all of them, or not for them, as it was planned; a
-/// wrong expression plans nothing, and an app that declares one does not start.
+/// TM-06: given times at which nobody was there, then it is carried out once for all of them, or not for them, as it was planned.
 #[test]
 fn missed_times_are_made_up_for_or_skipped() {
     run(async {
@@ -187,20 +193,65 @@ fn missed_times_are_made_up_for_or_skipped() {
         let id = world.bus.schedule_recurring(deposit("ada", 5), nightly).await.unwrap();
         assert_eq!(id, recurring_id::<Deposit>("once"));
         assert_eq!(waiting(&world, QUEUE).await.len(), 2, "in place of the one of that name");
-        let wrong = world.bus.schedule_recurring(deposit("ada", 5), Recurrence::new("x", "often")).await;
-        assert!(matches!(wrong, Err(ScheduleError::Cron(_))), "{wrong:?}");
         assert_eq!(world.bus.cancel_schedule(id).await, Ok(true));
         world.stop().await;
+    });
+}
 
-        let bus = Bus::new(BusSettings::default());
-        let app = App::new("bank").recurring("interest", "often", || deposit("ada", 1));
-        let app = app.group(&bus, &quick(), policy());
-        let root = Group::new("test", policy()).child(umbel_bus::worker(&bus)).child(app);
-        match Supervisor::start(root).finished().await {
-            Outcome::FailedToStart { path, cause } => {
-                assert!(path.ends_with("bank/schedule") && cause.contains("often"), "{path}: {cause}");
+/// TM-06: given an expression that is wrong, or by which nothing recurs any more, then nothing is planned, and an app that declares it
+/// does not start; both say why.
+#[test]
+fn what_never_comes_is_refused() {
+    run(async {
+        let world = bank(&Arc::default()).await;
+        for cron in ["often", "0 0 31 2 *", PAST] {
+            let planned = world.bus.schedule_recurring(deposit("ada", 5), Recurrence::new("x", cron)).await;
+            match planned {
+                Err(ScheduleError::Cron(_)) if cron != PAST => {}
+                Err(ScheduleError::AllPast(error)) if cron == PAST => assert_eq!(error.cron, cron),
+                other => panic!("{cron}: {other:?}"),
             }
-            other => panic!("{other:?}"),
+            assert!(waiting(&world, QUEUE).await.is_empty());
+
+            let bus = Bus::new(BusSettings::default());
+            let app = App::new("bank").recurring("interest", cron, || deposit("ada", 1));
+            let app = app.group(&bus, &quick(), policy());
+            let root = Group::new("test", policy()).child(umbel_bus::worker(&bus)).child(app);
+            match Supervisor::start(root).finished().await {
+                Outcome::FailedToStart { path, cause } => {
+                    let is_told = cause.contains(cron) && cause.contains("interest");
+                    assert!(path.ends_with("bank/schedule") && is_told, "{path}: {cause}");
+                }
+                other => panic!("{cron}: {other:?}"),
+            }
         }
+        world.stop().await;
+    });
+}
+
+/// TM-13: given recurring commands of which one has no form to be kept in and another is refused by the store for a time, then whatever
+/// else there is is planned and carried out, and the other one is planned as soon as it can be.
+#[test]
+fn what_cannot_be_planned_holds_up_nothing() {
+    on_every_store(async |store| {
+        let refused = Arc::new(AtomicBool::new(true));
+        let is_refused = Arc::clone(&refused);
+        let late = move || match is_refused.load(Ordering::Relaxed) {
+            true => deposit(&"x".repeat(2 << 20), 1),
+            false => deposit("ada", 1),
+        };
+        let app = App::new("bank").include(bank::app());
+        let app = app.recurring("garbled", "0 3 * * *", || Garbled).recurring("late", "0 3 * * *", late);
+        let app = app.recurring("interest", "0 3 * * *", || deposit("ada", 1));
+        let world = World::with(&store, &[app], quick()).await;
+        world.bus.schedule(deposit("ada", 7), past(), options()).await.unwrap();
+        until_amounts(&world, &[7]).await;
+        let (planned, _) = until_planned(&world).await;
+        assert_eq!(planned.entry.id, recurring_id::<Deposit>("interest").0);
+
+        refused.store(false, Ordering::Relaxed);
+        let found = until_waiting(&world, QUEUE, 2).await;
+        assert!(found.iter().any(|(waiting, _)| waiting.entry.id == recurring_id::<Deposit>("late").0));
+        world.stop().await;
     });
 }

@@ -12,7 +12,8 @@ use umbel_core::{
     Command, Cue, Event, EventId, ExpectedVersion, Metadata, NewEvent, Place, ProcessManager, Reaction,
     RecordedEvent, Route, StreamName, events,
     process_manager::{
-        CommandDone, Failure, File, ManagerOptions, Memory, Occasion, Onward, Verdict, key, upgrade_or_decode,
+        Cause, CommandDone, Failure, File, ManagerOptions, Memory, Occasion, Onward, Verdict, key,
+        upgrade_or_decode,
     },
     store::Append,
 };
@@ -76,6 +77,8 @@ pub(crate) enum Say {
     Skip,
     /// However often; but what others wait behind is left out.
     SkipAllButLast(u64),
+    /// However often; but what takes too long is left out.
+    SkipLate(u64),
     SkipRest,
     Instead(i64),
     /// A command that cannot be stored, in place of what failed.
@@ -130,7 +133,7 @@ macro_rules! kinds {
 
 kinds! {
     Plain "talks.plain" false => ManagerOptions::default();
-    Hasty "talks.hasty" false => ManagerOptions::default().event_limit(Duration::from_millis(100));
+    Hasty "talks.hasty" false => ManagerOptions::default().event_limit(Duration::from_millis(500));
     Later "talks.later" false => ManagerOptions::default();
     Brief "talks.brief" false => ManagerOptions::default().idle(Duration::from_millis(1));
     Strong "talks.strong" true => ManagerOptions::default().strong_commands();
@@ -256,9 +259,15 @@ impl<K: Kind> ProcessManager for Talks<K> {
             None if failure.instance == Some(PATIENT) => vec![Say::Always(1)],
             _ => Vec::new(),
         };
-        let always = verdicts.last().filter(|last| matches!(last, Say::Always(_) | Say::SkipAllButLast(_)));
+        if matches!(failure.cause, Cause::TookTooLong(_)) {
+            let is_left_out = verdicts.iter().any(|say| matches!(say, Say::SkipLate(_)));
+            return if is_left_out { Verdict::Skip } else { failure.policy.clone() };
+        }
+        let is_always =
+            |say: &&Say| matches!(say, Say::Always(_) | Say::SkipAllButLast(_) | Say::SkipLate(_));
+        let always = verdicts.last().filter(is_always);
         match verdicts.get(usize::try_from(failure.attempt - 1).unwrap()).or(always) {
-            Some(Say::Retry(millis) | Say::Always(millis)) => {
+            Some(Say::Retry(millis) | Say::Always(millis) | Say::SkipLate(millis)) => {
                 Verdict::Retry { after: Duration::from_millis(*millis) }
             }
             Some(Say::SkipAllButLast(millis)) if failure.pending == 0 => {

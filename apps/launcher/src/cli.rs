@@ -17,6 +17,7 @@ use crate::{
     notices::NoticesCommand,
     outbox::OutboxCommand,
     peers::{self, PeersArgs},
+    process_managers::ProcessManagersCommand,
     projections::ProjectionsCommand,
     run,
     schedule::ScheduleCommand,
@@ -113,6 +114,9 @@ enum Command {
     /// Events that subscriptions could not handle: list, try again, edit, discard
     #[command(subcommand)]
     DeadLetters(DeadLettersCommand),
+    /// Instances of process managers: list, show
+    #[command(subcommand)]
+    ProcessManagers(ProcessManagersCommand),
     /// Unique values that are taken, such as names, and by whom
     #[command(subcommand)]
     Claims(ClaimsCommand),
@@ -169,6 +173,7 @@ impl Cli {
             Command::Projections(command) => command.execute(&quiet(options)),
             Command::Subscriptions(command) => command.execute(&quiet(options)),
             Command::DeadLetters(command) => command.execute(&quiet(options)),
+            Command::ProcessManagers(command) => command.execute(&quiet(options)),
             Command::Claims(command) => command.execute(&quiet(options)),
             Command::Snapshots(command) => command.execute(&quiet(options)),
             Command::Outbox(command) => command.execute(&quiet(options)),
@@ -322,6 +327,7 @@ mod tests {
             "umbel store archive --through 1 --before 2026-01-31",
             "umbel outbox list --after 3",
             "umbel schedule list --after 3",
+            "umbel process-managers list --after order-7",
             "umbel schedule list social --failed",
             "umbel schedule show first",
             "umbel projections rebuild",

@@ -18,6 +18,7 @@ mod outbox;
 mod patience;
 mod peers;
 mod print;
+mod process_managers;
 mod progress;
 mod projections;
 mod run;

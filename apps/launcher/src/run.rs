@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use gateway::{
     BoundAddress, GatewaySettings, MetricsSettings, Readiness,
-    metrics::{self, HeldUp},
+    metrics::{self, SubscriptionHere, SubscriptionsHere},
 };
 use umbel_bus::{Bus, Progress};
 use umbel_core::Position;
@@ -48,7 +48,7 @@ fn compose(foundation: &Foundation, only: &[String], bound: &BoundAddress) -> an
     let mut umbrella = foundation.umbrella("umbel").with(store);
     // Before the apps, so that it tells of them while they start, and why they do not.
     let numbers: MetricsSettings = settings.section("metrics")?;
-    if let Some(worker) = metrics::worker(numbers, bus.clone(), held_up_here(bus), BoundAddress::default()) {
+    if let Some(worker) = metrics::worker(numbers, bus.clone(), told_here(bus), BoundAddress::default()) {
         umbrella = umbrella.with(worker);
     }
     for (_, make) in APPS.iter().filter(|(name, _)| wanted(name)) {
@@ -79,10 +79,14 @@ fn compose(foundation: &Foundation, only: &[String], bound: &BoundAddress) -> an
 }
 
 /// What the subscriptions of this process tell for the metrics.
-fn held_up_here(bus: &Bus) -> HeldUp {
+fn told_here(bus: &Bus) -> SubscriptionsHere {
     let bus = bus.clone();
-    HeldUp::new(move || {
-        let told = |view: SubscriptionView| (view.name.as_str().to_owned(), view.held_up.is_some());
+    SubscriptionsHere::new(move || {
+        let told = |SubscriptionView { name, held_up, failing_timers, .. }| SubscriptionHere {
+            name: name.as_str().to_owned(),
+            held_up: held_up.is_some(),
+            failing_timers,
+        };
         subscriptions(&bus).into_iter().map(told).collect()
     })
 }
@@ -222,8 +226,8 @@ mod tests {
         let umbrella = umbrella.with_app(&App::new("test").handler::<Stuck>());
         actix::System::new().block_on(async {
             let supervisor = umbrella.start();
-            let told = || held_up_here(&bus).told();
-            while !told().contains(&(Stuck::NAME.to_owned(), true)) {
+            let told = || told_here(&bus).told();
+            while !told().iter().any(|one| one.name == Stuck::NAME && one.held_up) {
                 tokio::task::yield_now().await;
             }
             assert!(bus.progress().iter().all(|one| one.name != Stuck::NAME));

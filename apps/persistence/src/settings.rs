@@ -57,7 +57,7 @@ pub struct StoreSettings {
     /// Bytes of data and metadata in one page; an event that is larger is a page of its own.
     #[serde(deserialize_with = "up_to::<{ 1 << 30 }, _, _>")]
     pub page_max_bytes: usize,
-    /// Bytes of data and metadata of one event.
+    /// Bytes of data and metadata of one event, and of the body of one entry of the outbox.
     #[serde(deserialize_with = "up_to::<{ 256 << 20 }, _, _>")]
     pub max_payload_bytes: usize,
     /// Tags of one event.

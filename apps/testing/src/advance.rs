@@ -56,8 +56,8 @@ impl TestUmbrella {
 
     /// Waits until recurring commands that the apps declare are planned: they are so as of the present.
     async fn until_planned(&self, at: &Location<'_>) {
-        let deadline = Instant::now() + self.patience;
-        for id in self.made_of.apps().iter().flat_map(App::recurring_ids) {
+        let (deadline, now) = (Instant::now() + self.patience, self.now());
+        for id in self.made_of.apps().iter().flat_map(|app| app.recurring_ids(now)) {
             while !matches!(self.store().find_work(id).await, Ok(Some(_))) {
                 if Instant::now() > deadline {
                     failed(at, &format!("a recurring command is not planned within {:?}", self.patience));

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 use umbel_core::{Command, Event, Query, Timestamp};
+use unicode_normalization::UnicodeNormalization;
 use uuid::Uuid;
 
 use crate::Invalid;
@@ -16,6 +17,21 @@ pub const LIST_LIMIT_DEFAULT: u32 = 20;
 
 /// How many tags [`ListTags`] answers at most: those used most recently.
 pub const TAGS_LISTED_MAX: u32 = 1000;
+
+/// The form in which tags are kept, counted and looked for: without white space around them, and [composed](composed). Tags that differ in
+/// nothing else are one. Their case counts.
+///
+/// A change of it asks for projections that keep the form to be built anew.
+#[must_use]
+pub fn tag_key(tag: &str) -> String {
+    composed(tag.trim())
+}
+
+/// A text in one (NFC) of the ways in which Unicode writes letters with accents, whatever the keyboard sends: no reader can tell them apart.
+#[must_use]
+pub fn composed(text: &str) -> String {
+    text.nfc().collect()
+}
 
 /// Who wrote an article, as the articles app knows them from the accounts app's events.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -148,7 +164,7 @@ pub struct GetArticle {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, Query)]
 #[query(name = "articles.list_articles", answer = ArticlePage)]
 pub struct ListArticles {
-    /// Only those with this tag.
+    /// Only those with this tag, however Unicode writes its letters; see [`tag_key`].
     pub tag: Option<String>,
     /// Only those by the author of this name.
     pub author: Option<String>,

@@ -216,7 +216,7 @@ impl Scheduled {
         if let Some(Run { id, scheduled }) = &run {
             left.push(scheduled.entry(*id, waiting.entry.queue.clone(), plus(now, bounds.lease_micros))?);
         }
-        let append = replace(waiting, left, taker)?;
+        let append = Append { goes_on: true, ..replace(waiting, left, taker)? };
         Ok(Taken { append, run })
     }
 
@@ -229,9 +229,9 @@ impl Scheduled {
             self.attempts
         );
         let failed = self.failed(&error, now)?;
-        let mut append = replace(waiting, Vec::new(), taker)?;
-        append.done.push(failed.id);
-        append.outbox.push(failed);
+        let id = failed.id;
+        let mut append = Append { goes_on: true, ..replace(waiting, vec![failed], taker)? };
+        append.done.push(id);
         Ok(Taken { append, run: None })
     }
 
@@ -261,7 +261,7 @@ impl Run {
     /// # Errors
     /// When it has no JSON form.
     pub fn settle(&self, settled: Settled, now: Timestamp, bounds: &Bounds) -> Result<Append, JsonError> {
-        let mut append = Append { done: vec![self.id], ..Append::default() };
+        let mut append = Append { done: vec![self.id], goes_on: true, ..Append::default() };
         match settled {
             Settled::Done => {}
             Settled::Again { error } if self.scheduled.attempts < bounds.attempts_max => {
@@ -335,7 +335,7 @@ pub fn is_ours(append: &Append, repeated: Option<&Json>) -> bool {
 pub fn set_aside(waiting: &Waiting, by: Uuid) -> Result<Append, JsonError> {
     let id = derived(waiting.entry.id, u64::MAX - 1);
     let aside = OutboxEntry { id, queue: FAILED_QUEUE.to_owned(), ..waiting.entry.clone() };
-    let mut append = replace(waiting, vec![aside], by)?;
+    let mut append = Append { goes_on: true, ..replace(waiting, vec![aside], by)? };
     append.done.push(id);
     Ok(append)
 }
@@ -345,7 +345,7 @@ fn plus(moment: Timestamp, micros: i64) -> Timestamp {
 }
 
 /// As much of it as is kept.
-fn shortened(error: &str) -> String {
+pub(crate) fn shortened(error: &str) -> String {
     let mut end = error.len().min(ERROR_MAX_BYTES);
     while !error.is_char_boundary(end) {
         end -= 1;

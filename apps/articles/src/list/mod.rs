@@ -8,7 +8,9 @@ mod tests;
 
 use contracts::{
     accounts::{BioChanged, ImageChanged, Registered, UsernameChanged, username_key},
-    articles::{Author, Deleted, Edited, LIST_LIMIT_MAX, ListArticles, NumbersUsed, Published, Retagged},
+    articles::{
+        Author, Deleted, Edited, LIST_LIMIT_MAX, ListArticles, NumbersUsed, Published, Retagged, tag_key,
+    },
 };
 use serde::{Deserialize, Serialize};
 use umbel_core::{
@@ -16,6 +18,8 @@ use umbel_core::{
     document::{Collection, Direction, DocumentQuery},
 };
 use uuid::Uuid;
+
+use crate::rules::tidy_tags;
 
 /// Keeps the documents of this module up to date.
 pub(crate) struct ArticleList;
@@ -117,7 +121,7 @@ impl ArticleDocument {
             query = query.equal("author_id", author_id);
         }
         if let Some(tag) = &wanted.tag {
-            query = query.equal("tags", tag);
+            query = query.equal("tags", tag_key(tag));
         }
         if let Some(ids) = &wanted.author_ids {
             query = query.one_of("author_id", ids);
@@ -147,7 +151,8 @@ impl TagDocument {
 impl Projection for ArticleList {
     const NAME: &'static str = "articles.list";
     // 2: articles are found by id, and change. 3: authors are found by their names as they are read.
-    const VERSION: u32 = 3;
+    // 4: tags are in one form of Unicode, also those of events from before.
+    const VERSION: u32 = 4;
     type Event = Listened;
 
     fn collections() -> Vec<Collection> {
@@ -176,7 +181,7 @@ impl Projection for ArticleList {
             Listened::Published(event) => publish(event, recorded.position, changes),
             Listened::Edited(event) => edit(event, recorded.position, changes),
             Listened::Deleted(event) => {
-                forget_tags(&event.tags, changes);
+                forget_tags(tidy_tags(&event.tags), changes);
                 changes.delete::<ArticleDocument>(event.article_id);
             }
         }
@@ -185,7 +190,8 @@ impl Projection for ArticleList {
 
 fn publish(event: Published, position: Position, changes: &mut Changes) {
     note_numbers(event.numbers_used, changes);
-    use_tags(&event.tags, position, changes);
+    let tags = tidy_tags(&event.tags);
+    use_tags(tags.clone(), position, changes);
     let article = ArticleDocument {
         id: event.article_id,
         author_id: event.author_id,
@@ -193,7 +199,7 @@ fn publish(event: Published, position: Position, changes: &mut Changes) {
         title: event.title,
         description: event.description,
         body: event.body,
-        tags: event.tags,
+        tags,
         created_at: event.published_at,
         updated_at: event.published_at,
         position,
@@ -203,10 +209,15 @@ fn publish(event: Published, position: Position, changes: &mut Changes) {
 
 fn edit(event: Edited, position: Position, changes: &mut Changes) {
     note_numbers(event.numbers_used, changes);
-    if let Some(Retagged { tags: _, added, removed }) = &event.tags {
+    let tags = event.tags.map(|Retagged { tags, added, removed }| {
+        // A tag of before may have been put in place of the same one in another form.
+        let [tags, mut added, mut removed] = [tags, added, removed].map(|tags| tidy_tags(&tags));
+        added.retain(|tag| !removed.contains(tag));
+        removed.retain(|tag| !tags.contains(tag));
         use_tags(added, position, changes);
         forget_tags(removed, changes);
-    }
+        tags
+    });
     changes.update(event.article_id, move |article: &mut ArticleDocument| {
         let set = |field: &mut String, new: Option<String>| {
             if let Some(new) = new {
@@ -217,8 +228,8 @@ fn edit(event: Edited, position: Position, changes: &mut Changes) {
         set(&mut article.slug, event.slug);
         set(&mut article.description, event.description);
         set(&mut article.body, event.body);
-        if let Some(retagged) = event.tags {
-            article.tags = retagged.tags;
+        if let Some(tags) = tags {
+            article.tags = tags;
         }
         article.updated_at = event.edited_at;
     });
@@ -232,7 +243,7 @@ fn note_numbers(used: Option<NumbersUsed>, changes: &mut Changes) {
     });
 }
 
-fn use_tags(tags: &[String], position: Position, changes: &mut Changes) {
+fn use_tags(tags: Vec<String>, position: Position, changes: &mut Changes) {
     for tag in tags {
         changes.modify(tag, move |known: Option<TagDocument>| {
             let articles = known.map_or(0, |known| known.articles) + 1;
@@ -242,7 +253,7 @@ fn use_tags(tags: &[String], position: Position, changes: &mut Changes) {
 }
 
 /// A tag that no article has any more is none.
-fn forget_tags(tags: &[String], changes: &mut Changes) {
+fn forget_tags(tags: Vec<String>, changes: &mut Changes) {
     for tag in tags {
         changes.modify(tag, |known: Option<TagDocument>| {
             let known =

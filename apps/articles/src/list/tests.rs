@@ -61,6 +61,34 @@ fn tags_are_counted() {
     assert_eq!(tags[0].1.last_used, Position::new(3));
 }
 
+/// CD-14: tags of events from before they were kept in one form of Unicode count as one, and an edit that puts one form in the place of the
+/// other changes nothing about that.
+#[test]
+fn tags_in_two_forms_are_one() {
+    let (apart, composed) = ("cafe\u{301}", "caf\u{e9}");
+    let retagged = |tags: &[&str], added: &[&str], removed: &[&str]| {
+        let [tags, added, removed] = [tags, added, removed].map(words);
+        Edited { tags: Some(Retagged { tags, added, removed }), ..edited(1) }
+    };
+    let counted = |model: &ReadModel<ArticleList>| -> Vec<(String, u64)> {
+        model.documents::<TagDocument>().into_iter().map(|(tag, known)| (tag, known.articles)).collect()
+    };
+    let model = registered()
+        .after("article-1", published(1, "a", &[apart, composed]))
+        .after("article-2", published(2, "b", &[apart]));
+    assert_eq!(counted(&model), [(composed.to_owned(), 2)]);
+    let model = model.after("article-1", retagged(&[composed], &[], &[apart]));
+    assert_eq!(counted(&model), [(composed.to_owned(), 2)]);
+    let model = model.after("article-1", retagged(&[composed, "tea"], &["tea"], &[]));
+    assert_eq!(counted(&model), [(composed.to_owned(), 2), ("tea".to_owned(), 1)]);
+    let model = model.after("article-1", retagged(&["tea"], &[], &[composed]));
+    assert_eq!(counted(&model), [(composed.to_owned(), 1), ("tea".to_owned(), 1)]);
+
+    let wanted = ListArticles { tag: Some(apart.into()), ..ListArticles::default() };
+    let same = ListArticles { tag: Some(composed.into()), ..ListArticles::default() };
+    assert_eq!(ArticleDocument::newest(&wanted, None), ArticleDocument::newest(&same, None));
+}
+
 fn edited(n: u128) -> Edited {
     Edited {
         article_id: Uuid::from_u128(n),

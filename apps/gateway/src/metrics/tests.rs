@@ -76,10 +76,15 @@ impl Handler<Envelope<ReadAll>> for Kept {
     }
 }
 
-/// What follows one stream is held up; of what follows the log the bus knows better.
-fn held_up() -> HeldUp {
-    HeldUp::new(|| {
-        vec![("test.of_stream".into(), true), ("test.pulls".into(), false), ("test.list".into(), false)]
+/// What follows one stream is held up; of what follows the log the bus knows better. One is a process manager, with timers that fail.
+fn here() -> SubscriptionsHere {
+    SubscriptionsHere::new(|| {
+        let of = |name: &str, held_up, failing_timers| SubscriptionHere {
+            name: name.into(),
+            held_up,
+            failing_timers,
+        };
+        vec![of("test.of_stream", true, None), of("test.pulls", false, Some(2)), of("test.list", false, None)]
     })
 }
 
@@ -107,7 +112,7 @@ fn answered(subscriptions_max: u32, prepare: impl AsyncFnOnce(&Bus)) -> String {
         let settings = MetricsSettings { address, deadline_ms: 200, subscriptions_max };
         let group = Group::new("test", Policy::default())
             .child(umbel_bus::worker(&bus))
-            .child(worker(settings, bus.clone(), held_up(), bound.clone()).unwrap());
+            .child(worker(settings, bus.clone(), here(), bound.clone()).unwrap());
         let supervisor = Supervisor::start(group);
         supervisor.tree().wait_until_up(Duration::from_secs(10)).await.unwrap();
         prepare(&bus).await;
@@ -158,6 +163,7 @@ fn subscriptions_and_components_are_told() {
             "umbel_component_held_up{component=\"test.list\"} 1",
             "umbel_component_held_up{component=\"test.of_stream\"} 1",
             "umbel_component_held_up{component=\"test.pulls\"} 0",
+            "umbel_process_manager_failing_timers{component=\"test.pulls\"} 2",
         ],
     );
     let oldest = answer.lines().find(|line| line.starts_with("umbel_dead_letters_oldest_seconds")).unwrap();
@@ -166,6 +172,7 @@ fn subscriptions_and_components_are_told() {
     let of_list =
         answer.lines().filter(|line| line.starts_with("umbel_component_held_up{component=\"test.list\"}"));
     assert_eq!(of_list.count(), 1, "{answer}");
+    assert!(!answer.contains("umbel_process_manager_failing_timers{component=\"test.list\"}"), "{answer}");
     assert!(
         !answer.contains("umbel_component_position{component=\"test.of_stream\"}"),
         "it has none in the log"
@@ -286,7 +293,7 @@ fn other_processes_are_told() {
     let labels = format!("{{process=\"{}\",address=\"10.0.0.7:4100\"}}", node.0);
     let lines = [("counted_on", 2), ("reached", 0), ("away_seconds", 7), ("missed_messages", 3)]
         .map(|(name, number)| format!("umbel_peer_{name}{labels} {number}"));
-    holds(&told(&bus, &held_up(), &Seen::default()), &lines.each_ref().map(String::as_str));
+    holds(&told(&bus, &here(), &Seen::default()), &lines.each_ref().map(String::as_str));
 }
 
 /// More subscriptions than are told of, and a store that is away, show in a number of their own; the rest is told all the same.
@@ -305,7 +312,7 @@ fn one_is_answered_at_a_time() {
     actix::System::new().block_on(async {
         let (bus, busy) = (Bus::new(BusSettings::default()), Arc::new(AtomicBool::new(true)));
         let deadline = Duration::from_millis(1);
-        let source = Source { bus, held_up: held_up(), deadline, subscriptions_max: 1, busy };
+        let source = Source { bus, here: here(), deadline, subscriptions_max: 1, busy };
         assert_eq!(metrics(web::Data::new(source.clone())).await.status(), 503);
         drop(Answering(Arc::clone(&source.busy)));
         assert_eq!(metrics(web::Data::new(source.clone())).await.status(), 200);
@@ -321,8 +328,7 @@ fn metrics_are_off_unless_they_have_an_address() {
         serde_json::from_value::<MetricsSettings>(section).map_err(|error| error.to_string())
     };
     let bus = Bus::new(BusSettings::default());
-    let worker =
-        |address| worker(settings(address).unwrap(), bus.clone(), held_up(), BoundAddress::default());
+    let worker = |address| worker(settings(address).unwrap(), bus.clone(), here(), BoundAddress::default());
     assert!(worker("").is_none());
     assert!(worker("127.0.0.1:0").is_some());
     assert!(settings("localhost").unwrap_err().contains("127.0.0.1:9464"));

@@ -17,7 +17,10 @@ use super::{
     storing::Written,
     ticket::Ticket,
 };
-use crate::event_handler::{FailurePolicy, Pauses};
+use crate::{
+    event_handler::{FailurePolicy, Pauses},
+    subscription::Told,
+};
 
 /// What all instances of a process manager have in common.
 pub(super) struct Surroundings {
@@ -31,6 +34,8 @@ pub(super) struct Surroundings {
     pub(super) pauses: Pauses,
     pub(super) patience: Duration,
     pub(super) stopping: Stopping,
+    /// What others are told of it.
+    pub(super) told: Arc<Told>,
 }
 
 /// Something to serve an instance with.
@@ -45,10 +50,10 @@ pub(super) enum Work<E> {
         attempt: u32,
         ticket: Rc<Ticket>,
     },
-    /// A timer has run out, if it is still this one.
-    Timer { name: String, id: Uuid },
-    /// Commands that should have been dispatched long ago, if they are still there.
-    Left { reminder: Uuid },
+    /// A timer has run out, if it is still this one; it was tried in vain so often.
+    Timer { name: String, id: Uuid, in_vain: u32 },
+    /// Commands that should have been dispatched long ago, if they are still there; the same.
+    Left { reminder: Uuid, in_vain: u32 },
 }
 
 /// What is known of an instance's file.
@@ -83,6 +88,10 @@ pub(super) struct Clerk<'a, P: ProcessManager> {
     pub(super) around: &'a Surroundings,
     pub(super) instance: &'a str,
     pub(super) known: Known,
+    /// Which attempt at the event or timer it is.
+    pub(super) attempt: u32,
+    /// How often it was tried in vain before.
+    pub(super) in_vain: u32,
     manager: std::marker::PhantomData<fn() -> P>,
 }
 
@@ -93,7 +102,6 @@ pub(super) struct Given<'a, E> {
     pub(super) origin: Origin,
     step: Step,
     strict: bool,
-    attempt: u32,
     ticket: Option<&'a Ticket>,
 }
 
@@ -104,8 +112,12 @@ pub(super) async fn serve<P: ProcessManager>(
     known: Known,
     work: Work<P::Event>,
 ) -> (String, Served<P::Event>) {
-    let mut clerk =
-        Clerk::<P> { around: &around, instance: &instance, known, manager: std::marker::PhantomData };
+    let (attempt, in_vain) = match &work {
+        Work::Event { attempt, .. } => (*attempt, 0),
+        Work::Timer { in_vain, .. } | Work::Left { in_vain, .. } => (1, *in_vain),
+    };
+    let manager = std::marker::PhantomData;
+    let mut clerk = Clerk::<P> { around: &around, instance: &instance, known, attempt, in_vain, manager };
     let ended = clerk.serve(&work).await;
     let known = clerk.known;
     (instance, Served { work, known, ended })
@@ -116,22 +128,18 @@ impl<P: ProcessManager> Clerk<'_, P> {
         match work {
             // What comes behind a part that becomes a dead letter comes again with it.
             Work::Event { part: 1.., ticket, .. } if ticket.has_failed() => Ok(()),
-            Work::Event { event, part, recorded, interest, attempt, ticket } => {
+            Work::Event { event, part, recorded, interest, ticket, .. } => {
                 let (step, strict) = (interest.step, interest.strict);
                 let (recorded, cue, ticket) = (&**recorded, Cue::Event(&**event), Some(&**ticket));
-                let origin = Origin::of(recorded, *part);
-                let recorded = Some(recorded);
-                self.handle(&Given { cue, recorded, origin, step, strict, attempt: *attempt, ticket }).await
+                let (origin, letter) = (Origin::of(recorded, *part), recorded.position);
+                let given = Given { cue, recorded: Some(recorded), origin, step, strict, ticket };
+                match self.around.options.event_limit {
+                    Some(limit) => self.handle_within(limit, &given, letter).await,
+                    None => self.handle(&given).await,
+                }
             }
-            Work::Timer { name, id } => {
-                let timer = |file: &File| file.timers.get(name).filter(|timer| timer.id == *id).cloned();
-                let Some(timer) = self.find(timer).await? else { return self.forget(*id).await };
-                let (cue, step, origin) = (Cue::Timer(name), Step::Continue, timer.origin);
-                let given =
-                    Given { cue, recorded: None, origin, step, strict: false, attempt: 1, ticket: None };
-                self.handle(&given).await
-            }
-            Work::Left { reminder } => {
+            Work::Timer { name, id, .. } => self.run_out(name, *id).await,
+            Work::Left { reminder, .. } => {
                 // The reminder goes with the commands; whoever waits with a dead letter has none.
                 let left = |file: &File| {
                     let mut pending = file.pending.iter().filter(|pending| !pending.parked);
@@ -145,6 +153,14 @@ impl<P: ProcessManager> Clerk<'_, P> {
         }
     }
 
+    /// A timer has run out, if it is still this one.
+    async fn run_out(&mut self, name: &str, id: Uuid) -> Result<(), Ended> {
+        let timer = |file: &File| file.timers.get(name).filter(|timer| timer.id == id).cloned();
+        let Some(timer) = self.find(timer).await? else { return self.forget(id).await };
+        let (cue, step, origin) = (Cue::Timer(name), Step::Continue, timer.origin);
+        self.handle(&Given { cue, recorded: None, origin, step, strict: false, ticket: None }).await
+    }
+
     /// What is found in the file as it is kept: what is known of it may be older than what was put there by another node.
     async fn find<T>(&mut self, find: impl Fn(&File) -> Option<T>) -> Result<Option<T>, Ended> {
         if let Some(found) = self.file().await?.and_then(&find) {
@@ -155,9 +171,8 @@ impl<P: ProcessManager> Clerk<'_, P> {
     }
 
     /// Has something decided and stored, and its commands carried out.
-    async fn handle(&mut self, given: &Given<'_, P::Event>) -> Result<(), Ended> {
-        let cause = given.origin.cause;
-        let (mut attempt, mut memory) = (given.attempt, Memory::new());
+    pub(super) async fn handle(&mut self, given: &Given<'_, P::Event>) -> Result<(), Ended> {
+        let (cause, mut memory) = (given.origin.cause, Memory::new());
         let mut is_fresh = matches!(self.known, Known::Unread);
         loop {
             given.check()?;
@@ -191,9 +206,9 @@ impl<P: ProcessManager> Clerk<'_, P> {
             if !std::mem::replace(&mut is_fresh, true) && self.has_moved().await? {
                 continue;
             }
-            let verdict = self.judge(given, failed.cause(), attempt, &mut memory).await?;
+            let verdict = self.judge(given, failed.cause(), 0, &mut memory).await?;
             match verdict {
-                (Verdict::Retry { after }, _) => self.rest(given, after).await?,
+                (Verdict::Retry { after }, error) => self.rest(given, after, &error).await?,
                 (Verdict::Park, error) if given.recorded.is_some() => return Err(Ended::Parked(error)),
                 // Until it comes again, what else there is for the instance has its turn: it may end the timer.
                 (Verdict::Park, error) => {
@@ -205,7 +220,7 @@ impl<P: ProcessManager> Clerk<'_, P> {
                         error,
                         "a timer failed; it is tried again later"
                     );
-                    self.put_off(cause, given.timer(), self.around.pauses.max).await;
+                    self.put_off(cause, given.timer(), self.around.pauses.max, (self.attempt, &error)).await;
                     self.known = Known::Unread;
                     return Ok(());
                 }
@@ -219,7 +234,7 @@ impl<P: ProcessManager> Clerk<'_, P> {
                     }
                 }
             }
-            attempt = attempt.saturating_add(1);
+            self.attempt = self.attempt.saturating_add(1);
         }
         self.carry_out(cause, Behalf::Given(given)).await
     }
@@ -247,23 +262,30 @@ impl<P: ProcessManager> Clerk<'_, P> {
         Ok(outstanding.map(|pending| pending.origin.cause).filter(|before| *before != cause))
     }
 
-    async fn judge(
+    /// What the instance says of an event or a timer that failed, behind which so many commands wait.
+    pub(super) async fn judge(
         &mut self,
         given: &Given<'_, P::Event>,
         cause: Cause<'_, P::Error>,
-        attempt: u32,
+        pending: usize,
         memory: &mut Memory,
     ) -> Result<(Verdict, String), Ended> {
         let (instance, recorded, timer) = (Some(self.instance), given.recorded, given.timer());
-        let about = About { instance, recorded, timer, cause: given.origin.cause, attempt, pending: 0 };
+        let (cause_id, attempt) = (given.origin.cause, self.attempt);
+        let about = About { instance, recorded, timer, cause: cause_id, attempt, pending };
         let policy = self.around.policy;
         Ok(judge::<P>(self.file().await?, &about, cause, policy, memory))
     }
 
     /// Waits until it is to be tried again. By then the file may be another one.
-    async fn rest(&mut self, given: &Given<'_, P::Event>, time: Duration) -> Result<(), Ended> {
+    pub(super) async fn rest(
+        &mut self,
+        given: &Given<'_, P::Event>,
+        time: Duration,
+        error: &str,
+    ) -> Result<(), Ended> {
         if let Some(name) = given.timer() {
-            self.put_off(given.origin.cause, Some(name), time).await;
+            self.put_off(given.origin.cause, Some(name), time, (self.attempt, error)).await;
         }
         self.pause(time).await?;
         self.known = Known::Unread;
@@ -294,7 +316,7 @@ impl<E> Given<'_, E> {
         }
     }
 
-    fn task<'a>(&'a self, around: &'a Surroundings) -> Task<'a, E> {
+    pub(super) fn task<'a>(&'a self, around: &'a Surroundings) -> Task<'a, E> {
         let Self { cue, recorded, origin, step, strict, .. } = self;
         Task {
             kept_as: &around.kept_as,

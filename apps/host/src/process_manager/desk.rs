@@ -127,7 +127,7 @@ mod tests {
     }
 
     fn work() -> Work<()> {
-        Work::Left { reminder: Uuid::nil() }
+        Work::Left { reminder: Uuid::nil(), in_vain: 0 }
     }
 
     fn serve(desk: &mut Desk<()>, instance: &str, what: Known, now: Instant) {

@@ -95,7 +95,7 @@ impl<P: ProcessManager> Clerk<'_, P> {
             now.attempt = 1;
             match verdict {
                 Verdict::Retry { after } => {
-                    self.rest_between(&now.pending, after).await?;
+                    self.rest_between(&now.pending, after, (attempt, &error)).await?;
                     now.attempt = attempt.saturating_add(1);
                 }
                 // Put down: after a crash it would be carried out behind the others.
@@ -142,11 +142,12 @@ impl<P: ProcessManager> Clerk<'_, P> {
                 }
                 // Whoever has the event decides, and the reminder comes again.
                 Verdict::Park if matches!(behalf, Behalf::Reminder) => {
-                    self.put_off(now.pending.reminder, None, self.around.pauses.max).await;
+                    let max = self.around.pauses.max;
+                    self.put_off(now.pending.reminder, None, max, (attempt, &error)).await;
                     return Ok(());
                 }
                 Verdict::Park => {
-                    self.rest_between(&now.pending, self.around.pauses.max).await?;
+                    self.rest_between(&now.pending, self.around.pauses.max, (attempt, &error)).await?;
                     now.attempt = attempt;
                 }
                 Verdict::Stop { reason } => return Err(Ended::Stopped(reason)),
@@ -156,9 +157,14 @@ impl<P: ProcessManager> Clerk<'_, P> {
     }
 
     /// Waits between two attempts at a command. By then somebody else may have settled it.
-    async fn rest_between(&mut self, pending: &Pending, time: Duration) -> Result<(), Ended> {
+    pub(super) async fn rest_between(
+        &mut self,
+        pending: &Pending,
+        time: Duration,
+        failed: (u32, &str),
+    ) -> Result<(), Ended> {
         if !pending.parked {
-            self.put_off(pending.reminder, None, time).await;
+            self.put_off(pending.reminder, None, time, failed).await;
         }
         self.pause(time).await?;
         self.known = Known::Unread;

@@ -12,6 +12,7 @@ mod calls;
 mod clerk;
 mod desk;
 mod dispatching;
+mod limit;
 mod reminders;
 mod router;
 mod storing;

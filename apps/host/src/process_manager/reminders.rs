@@ -45,10 +45,10 @@ impl<P: ProcessManager> Router<P> {
                 continue;
             }
             match waiting.entry.body.decode::<Reminder>() {
-                Ok(Reminder { instance, timer }) => {
+                Ok(Reminder { instance, timer, attempts: in_vain, .. }) => {
                     let work = match timer {
-                        Some(name) => Work::Timer { name, id },
-                        None => Work::Left { reminder: id },
+                        Some(name) => Work::Timer { name, id, in_vain },
+                        None => Work::Left { reminder: id, in_vain },
                     };
                     self.desk.put(&instance, work, self.around.bus.clock().instant());
                     self.begin(instance);

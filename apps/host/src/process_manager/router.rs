@@ -9,7 +9,7 @@ use std::{
 
 use anyhow::{Context, bail};
 use futures_util::{FutureExt, StreamExt, future::LocalBoxFuture, stream::FuturesUnordered};
-use tokio::time::{Instant, sleep_until};
+use tokio::time::Instant;
 use umbel_core::{
     ProcessManager,
     process_manager::{Memory, Verdict},
@@ -78,7 +78,7 @@ impl<P: ProcessManager> Router<P> {
     /// Handles what comes until told to stop, and ends what it has begun. Then it leaves, so that others get what it has not handled.
     ///
     /// # Errors
-    /// When a verdict says stop, an event takes too long, or the subscription ends here.
+    /// When a verdict says stop, or the subscription ends here.
     pub(super) async fn run(mut self, mut subscriber: Subscriber) -> anyhow::Result<()> {
         let outcome = self.take_all(&mut subscriber).await;
         // What is under way is dropped here, at whatever point: it comes again, and is recognised.
@@ -99,7 +99,7 @@ impl<P: ProcessManager> Router<P> {
             }
             let has_room = self.waiting.is_empty()
                 && self.tickets.len() < usize::try_from(self.bounds.ahead).unwrap_or(usize::MAX);
-            let (overdue, looks) = (self.overdue_at(), !self.looking && !stopping);
+            let looks = !self.looking && !stopping;
             tokio::select! {
                 biased;
                 () = self.around.stopping.clone(), if !stopping => {
@@ -109,10 +109,6 @@ impl<P: ProcessManager> Router<P> {
                 Some(happened) = self.at_work.next(), if !self.at_work.is_empty() => {
                     self.happened(subscriber, happened, stopping).await?;
                 }
-                () = until(overdue) => {
-                    let limit = self.around.options.event_limit.unwrap_or_default();
-                    bail!("{} has not done with an event within {limit:?}", P::NAME)
-                },
                 () = clock.sleep_until(self.look_at), if looks => self.look(subscriber),
                 () = clock.sleep_until(sweep_at) => {
                     let now = clock.instant();
@@ -251,7 +247,7 @@ impl<P: ProcessManager> Router<P> {
         due.into_iter().for_each(|due| self.look_no_later_than(due));
         match work {
             Work::Event { ticket, .. } => self.event_ended(subscriber, &ticket, ended).await?,
-            Work::Timer { id, .. } | Work::Left { reminder: id } => {
+            Work::Timer { id, .. } | Work::Left { reminder: id, .. } => {
                 self.reminded.remove(&id);
                 if let Err(Ended::Stopped(reason)) = ended {
                     bail!("{} stops: {reason}", P::NAME);
@@ -315,18 +311,5 @@ impl<P: ProcessManager> Router<P> {
         let around = Rc::clone(&self.around);
         let serving = serve::<P>(around, instance, known, work);
         self.at_work.push(serving.map(|(instance, served)| Happened::Served(instance, served)).boxed_local());
-    }
-
-    /// When the oldest event in hand has taken too long.
-    fn overdue_at(&self) -> Option<Instant> {
-        let limit = self.around.options.event_limit?;
-        self.tickets.iter().map(|ticket| ticket.since).min().map(|since| since + limit)
-    }
-}
-
-async fn until(moment: Option<Instant>) {
-    match moment {
-        Some(moment) => sleep_until(moment).await,
-        None => std::future::pending().await,
     }
 }

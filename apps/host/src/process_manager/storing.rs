@@ -162,9 +162,20 @@ impl<P: ProcessManager> Clerk<'_, P> {
         }
     }
 
-    /// Puts off a reminder while this one pauses, and a while longer. If that does not succeed, others only look after it earlier.
-    pub(super) async fn put_off(&self, reminder: Uuid, timer: Option<&str>, pause: Duration) {
-        let about = Reminder { instance: self.instance.to_owned(), timer: timer.map(ToOwned::to_owned) };
+    /// Puts off a reminder while this one pauses, and a while longer, with which attempt it was that failed, and why. If that does not
+    /// succeed, others only look after it earlier.
+    pub(super) async fn put_off(
+        &self,
+        reminder: Uuid,
+        timer: Option<&str>,
+        pause: Duration,
+        (attempt, error): (u32, &str),
+    ) {
+        let about = Reminder::of(self.instance.to_owned(), timer.map(ToOwned::to_owned));
+        let about = about.tried(self.in_vain.saturating_add(attempt), error);
+        if timer.is_some() {
+            self.around.told.failing.put_off(reminder, pause + self.around.patience);
+        }
         let due_at = self.around.bus.clock().now().plus(pause).plus(self.around.patience);
         let append = put_off(&self.around.kept_as, reminder, &about, due_at);
         if let Err(error) = self.around.store.append(append).await {
@@ -184,8 +195,10 @@ impl<P: ProcessManager> Clerk<'_, P> {
         let mut attempt = 1;
         loop {
             let error = match self.around.store.append(append.clone()).await {
-                Ok(appended) if appended.repeated.is_some() => return Ok(Written::Before),
-                Ok(_) => return Ok(Written::Now),
+                Ok(appended) => {
+                    self.around.told.failing.done(&append.done);
+                    return Ok(if appended.repeated.is_some() { Written::Before } else { Written::Now });
+                }
                 Err(AppendError::Claimed { .. } | AppendError::NotHeld { .. }) => return Ok(Written::Moved),
                 Err(AppendError::Store(error)) => error,
                 Err(error) => return Ok(Written::Refused(error.to_string())),

@@ -5,7 +5,6 @@ use std::{
     sync::Arc,
 };
 
-use tokio::time::Instant;
 use umbel_core::{
     Place,
     subscription::{Key, Verdict},
@@ -20,7 +19,6 @@ pub(super) struct Ticket {
     pub(super) key: Key,
     /// The batch it came with.
     pub(super) number: u64,
-    pub(super) since: Instant,
     taken: Arc<Taken>,
     /// Instances that have not done with it.
     left: Cell<usize>,
@@ -41,8 +39,8 @@ impl Ticket {
     ) -> Self {
         let Delivered { place, key, .. } = *delivered;
         let (void, failed) = (Cell::new(false), RefCell::default());
-        let (since, taken, left) = (Instant::now(), Arc::clone(taken), Cell::new(instances));
-        Self { place, key, number, since, taken, left, void, careful, failed }
+        let (taken, left) = (Arc::clone(taken), Cell::new(instances));
+        Self { place, key, number, taken, left, void, careful, failed }
     }
 
     /// Whether nobody should begin with it any more.

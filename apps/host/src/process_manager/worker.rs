@@ -1,6 +1,6 @@
 //! The worker of a process manager: its subscription, and the router behind it.
 
-use std::{rc::Rc, time::Duration};
+use std::{rc::Rc, sync::Arc, time::Duration};
 
 use umbel_bus::Bus;
 use umbel_core::{EventSet, ProcessManager, store::Selector, subscription::SubscriptionName};
@@ -58,6 +58,8 @@ async fn run<P: ProcessManager>(
     let subscriber = subscribe(&bus, subscription::<P>(bounds.ahead)?).await?;
     let lasts = follower.begins(&bus, &subscriber.link.told).await?;
     context.ready();
+    let told = Arc::clone(&subscriber.link.told);
+    told.failing.begin();
     let around = Surroundings {
         kept_as: subscriber.kept_as(),
         store: bus.store(),
@@ -67,6 +69,7 @@ async fn run<P: ProcessManager>(
         pauses: Pauses { min: Duration::from_millis(min), max: Duration::from_millis(max) },
         patience: settings.process_patience(),
         stopping: context.stopping(),
+        told,
     };
     tokio::select! {
         ended = Router::<P>::new(Rc::new(around), bounds).run(subscriber) => ended,

@@ -1,6 +1,7 @@
 //! Recurring commands that an app declares in its code: the store's schedules are made to agree with them.
 
-use umbel_bus::{Bus, Cron, CronError, recurring_id};
+use anyhow::Context;
+use umbel_bus::{Bus, Cron, recurring_id};
 use umbel_core::{
     Command, Json, Metadata, Timestamp,
     json::JsonError,
@@ -52,13 +53,18 @@ impl Declared {
         self.name
     }
 
-    /// When it recurs.
-    pub(super) fn cron(&self) -> Result<Cron, CronError> {
-        self.cron.parse()
+    /// Whether it can be planned.
+    ///
+    /// # Errors
+    /// When it recurs by no cron expression, or by one that has no time after this moment.
+    pub(crate) fn check(&self, now: Timestamp) -> anyhow::Result<()> {
+        let first = || anyhow::Ok(self.cron.parse::<Cron>()?.first_after(now)?);
+        let with_name = || format!("the recurring command {:?} cannot be planned", self.name);
+        first().with_context(with_name).map(drop)
     }
 
-    /// Plans it, unless it waits already just so. One that waits keeps its time as long as its expression stays, or if that has passed while
-    /// the app was down and is to be made up for.
+    /// Plans it, unless it waits already just so, or had its last time since the app began. One that waits keeps its time as long as its
+    /// expression stays, or if that has passed while the app was down and is to be made up for.
     pub(super) async fn plan(&self, app: &str, bus: &Bus, now: Timestamp) -> anyhow::Result<()> {
         let recurring = Recurring {
             name: self.name.to_owned(),
@@ -74,16 +80,9 @@ impl Declared {
             before.recurring.as_ref().is_some_and(|it| it.cron == self.cron || has_passed(before))
         };
         let kept = waits.as_ref().filter(stays).map(|before| before.due_at);
-        let next = self.cron().ok().and_then(|cron| cron.next_after(now));
+        let next = self.cron.parse::<Cron>()?.next_after(now);
         // One that was planned by a clock that was ahead is not waited for.
-        let due_at = kept.into_iter().chain(next).min().unwrap_or_else(|| {
-            tracing::warn!(
-                schedule = self.name,
-                cron = self.cron,
-                "a recurring command recurs no more: all its times are past"
-            );
-            Timestamp::from_micros(i64::MAX)
-        });
+        let Some(due_at) = kept.into_iter().chain(next).min() else { return Ok(()) };
         let wanted = Scheduled {
             schedule: self.id,
             command: self.command.to_owned(),

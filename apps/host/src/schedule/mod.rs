@@ -59,12 +59,14 @@ pub(crate) fn worker(
     declared: Vec<Declared>,
 ) -> Worker {
     let queues = commands.iter().map(|command| queue_of(command)).collect();
+    // What has its last time while the app runs is no reason to fail when this worker is started again.
+    let began = bus.clock().now();
     let keeper = Keeper { app: app.to_owned(), bus, settings, queues, declared };
     Worker::new("schedule", move |context: WorkerContext| {
         let keeper = keeper.clone();
         async move {
             for declared in &keeper.declared {
-                declared.cron()?;
+                declared.check(began)?;
             }
             context.ready();
             keeper.keep(context.stopping()).await;

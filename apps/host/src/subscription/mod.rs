@@ -29,4 +29,4 @@ pub(crate) use held::Follower;
 pub(crate) use registry::Registry;
 pub(crate) use spec::millis;
 pub(crate) use subscriber::Link;
-pub(crate) use view::Saved;
+pub(crate) use view::{Saved, Told};

@@ -3,9 +3,10 @@
 use std::{
     collections::BTreeMap,
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, Ordering::Relaxed},
     },
+    time::{Duration, Instant},
 };
 
 use tokio::sync::watch;
@@ -15,6 +16,7 @@ use umbel_core::{
     store::{Checkpoint, LeaseState},
     subscription::{Counters, SubscriptionName},
 };
+use uuid::Uuid;
 
 use super::care::Care;
 
@@ -33,6 +35,8 @@ pub struct SubscriptionView {
     pub lag: u64,
     /// What keeps it from going on.
     pub held_up: Option<String>,
+    /// Timers that failed in this process and are to be tried again, if it is a process manager's.
+    pub failing_timers: Option<u64>,
 }
 
 /// Stored checkpoints, by partition.
@@ -56,6 +60,43 @@ pub(crate) struct Told {
     pub(crate) care: Arc<Care>,
     /// Whether an operator has paused it; nothing until the runner has looked.
     pub(crate) paused: watch::Sender<Option<bool>>,
+    pub(crate) failing: Failing,
+}
+
+/// Timers of a process manager that failed here and are to be tried again, each with until when that is to be believed: by then somebody has
+/// tried it, here or elsewhere. `None` where there are no timers.
+#[derive(Debug, Default)]
+pub(crate) struct Failing(Mutex<Option<BTreeMap<Uuid, Instant>>>);
+
+impl Failing {
+    /// There may be timers.
+    pub(crate) fn begin(&self) {
+        self.timers().get_or_insert_default();
+    }
+
+    /// A timer failed, and comes again after this time.
+    pub(crate) fn put_off(&self, timer: Uuid, time: Duration) {
+        self.timers().get_or_insert_default().insert(timer, Instant::now() + 2 * time);
+    }
+
+    /// Of these, those that are timers have come to their end.
+    pub(crate) fn done(&self, ended: &[Uuid]) {
+        if let Some(timers) = self.timers().as_mut() {
+            timers.retain(|timer, _| !ended.contains(timer));
+        }
+    }
+
+    fn count(&self) -> Option<u64> {
+        let now = Instant::now();
+        let mut timers = self.timers();
+        let timers = timers.as_mut()?;
+        timers.retain(|_, until| *until > now);
+        u64::try_from(timers.len()).ok()
+    }
+
+    fn timers(&self) -> MutexGuard<'_, Option<BTreeMap<Uuid, Instant>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 impl Told {
@@ -103,6 +144,7 @@ impl Told {
             reached: Place::new(reached),
             lag: self.head.load(Relaxed).saturating_sub(reached),
             held_up: self.held_up.borrow().clone(),
+            failing_timers: self.failing.count(),
         }
     }
 }

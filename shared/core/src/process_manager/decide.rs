@@ -179,7 +179,7 @@ pub fn decide<P: ProcessManager>(
             letter: None,
             stop: false,
         });
-        let about = Reminder { instance: instance.to_owned(), timer: None };
+        let about = Reminder::of(instance.to_owned(), None);
         change.remind(kept_as, reminder, &about, task.now.plus(task.patience));
     }
     let append = change.into_append(file, &next).map_err(refused)?;
@@ -229,6 +229,7 @@ pub fn settle(
         }
         Settled::GivenUp { left, error, now, .. } => {
             change.done.push(pending.reminder);
+            change.goes_on = true;
             for order in *left {
                 let failed = given_up(order, &pending.origin, *now).failed(error, *now);
                 change.outbox.push(failed.map_err(|error| error.to_string())?);
@@ -294,7 +295,7 @@ pub fn forget(reminder: Uuid) -> Append {
 /// before reminders that nobody sees to. If there is nothing left by then, it is forgotten when it comes.
 #[must_use]
 pub fn put_off(manager: &str, reminder: Uuid, about: &Reminder, due_at: Timestamp) -> Append {
-    let mut change = Change { done: vec![reminder], ..Change::default() };
+    let mut change = Change { done: vec![reminder], goes_on: true, ..Change::default() };
     change.remind(manager, reminder, about, due_at);
     change.into_bare_append()
 }
@@ -322,6 +323,8 @@ pub fn upgrade_or_decode<P: ProcessManager>(file: &File) -> Result<P, String> {
 struct Change {
     outbox: Vec<OutboxEntry>,
     done: Vec<Uuid>,
+    /// See [`Append::goes_on`].
+    goes_on: bool,
 }
 
 impl Change {
@@ -332,7 +335,7 @@ impl Change {
         let id = derived(&file.manager, cause, &format!("timer {}", change.name), &file.instance);
         let origin = Origin { cause: id, event: None, timer: true, ..task.origin.clone() };
         file.timers.insert(change.name.clone(), Timer { id, due_at, origin });
-        let about = Reminder { instance: file.instance.clone(), timer: Some(change.name.clone()) };
+        let about = Reminder::of(file.instance.clone(), Some(change.name.clone()));
         self.remind(&file.manager, id, &about, due_at);
     }
 
@@ -354,7 +357,7 @@ impl Change {
     }
 
     fn remind(&mut self, manager: &str, id: Uuid, about: &Reminder, due_at: Timestamp) {
-        // Two texts always have a JSON form.
+        // Texts and a number always have a JSON form.
         let body = Json::encode(about).unwrap_or_else(|_| Json::from_store("null"));
         self.outbox.push(OutboxEntry { id, queue: queue(manager), body, due_at: Some(due_at) });
     }
@@ -382,7 +385,8 @@ impl Change {
     }
 
     fn into_bare_append(self) -> Append {
-        Append { outbox: self.outbox, done: self.done, ..Append::default() }
+        let Self { outbox, done, goes_on } = self;
+        Append { outbox, done, goes_on, ..Append::default() }
     }
 }
 

@@ -55,6 +55,9 @@ pub enum Cause<'a, E> {
     Refused(&'a str),
     /// This command of its was not carried out.
     Command(&'a CommandFailed),
+    /// It was not done with the event within [`ManagerOptions::event_limit`](super::ManagerOptions::event_limit), which is this, and was
+    /// broken off. What is left of its commands counts as `pending`: it waits with the event, or is left out with it.
+    TookTooLong(Duration),
 }
 
 /// A command that was not carried out.
@@ -157,6 +160,7 @@ impl<E: fmt::Display> fmt::Display for Cause<'_, E> {
             Self::State(reason) => write!(f, "what the instance remembers cannot be read: {reason}"),
             Self::Refused(reason) => write!(f, "what follows cannot be stored: {reason}"),
             Self::Command(failed) => failed.fmt(f),
+            Self::TookTooLong(limit) => write!(f, "it was not done with within {limit:?}"),
         }
     }
 }

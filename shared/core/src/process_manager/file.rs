@@ -9,6 +9,7 @@ use super::{Order, Origin};
 use crate::{
     document::{Document, DocumentKey},
     personal::Owned,
+    schedule::shortened,
     time::Timestamp,
     version::Position,
 };
@@ -79,12 +80,37 @@ pub struct Reminder {
     /// The timer that runs out then; `None` for commands that should long have been dispatched.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub timer: Option<String>,
+    /// How often it was tried in vain, by what is known of it.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub attempts: u32,
+    /// What the last of these met.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+const fn is_none(attempts: &u32) -> bool {
+    *attempts == 0
 }
 
 /// Where an instance is kept.
 #[must_use]
 pub fn key(manager: &str, instance: &str) -> DocumentKey {
     DocumentKey { collection: COLLECTION, key: format!("{manager}/{instance}") }
+}
+
+impl Reminder {
+    /// Of a timer, or of commands, that nobody has tried in vain.
+    #[must_use]
+    pub const fn of(instance: String, timer: Option<String>) -> Self {
+        Self { instance, timer, attempts: 0, error: None }
+    }
+
+    /// The same, tried so often in vain, the last time for this reason.
+    #[must_use]
+    pub fn tried(self, attempts: u32, error: &str) -> Self {
+        Self { attempts, error: Some(shortened(error)), ..self }
+    }
 }
 
 impl File {

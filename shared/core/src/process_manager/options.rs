@@ -55,8 +55,9 @@ impl ManagerOptions {
         self
     }
 
-    /// How long an event may take, its commands and retries included. When it takes longer the process manager fails, and its supervisor
-    /// decides. Unless said, there is no limit.
+    /// How long an instance may take over an event, its commands and their retries included. What takes longer is broken off, and is an
+    /// attempt that failed, with a cause of its own ([`Cause::TookTooLong`](super::Cause::TookTooLong)): it is begun again, left out, or
+    /// becomes a dead letter, as is said of failures. Unless said, there is no limit.
     #[must_use]
     pub fn event_limit(mut self, time: Duration) -> Self {
         self.event_limit = Some(time);

@@ -339,7 +339,7 @@ fn pending_commands_are_settled() {
     assert_eq!(replaced.outstanding().unwrap().ordered, 4);
 
     let reminder = file.outstanding().unwrap().reminder;
-    let about = Reminder { instance: "1".into(), timer: None };
+    let about = Reminder::of("1".into(), None);
     let later = put_off("shop.shipping", reminder, &about, NOW.plus(PATIENCE));
     assert_eq!(
         (later.done, later.outbox[0].id, later.outbox[0].due_at),

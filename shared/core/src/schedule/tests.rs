@@ -1,6 +1,7 @@
 //! A schedule's way, step by step, in a world of nothing but its entries.
 
 use super::*;
+use crate::store::{InvalidAppend, Limits};
 
 const BOUNDS: Bounds = Bounds {
     lease_micros: 100,
@@ -114,6 +115,38 @@ fn a_run_that_nobody_settles_is_due_again_under_its_id() {
     assert_eq!(world.left(), []);
     let later = Scheduled { due_at: at(1001), ..once() };
     assert_ne!(World::plan(&later).take(1001).unwrap().id, first.id);
+}
+
+/// AP-16: given a schedule as large as the store lets in, or let in once, then it is taken, tried again and given up all the same.
+#[test]
+fn what_was_let_in_goes_on() {
+    let planned = once().waiting().unwrap();
+    let len = planned.body.len_bytes();
+    let limits = |payload_max_bytes| Limits {
+        append_max_events: 1,
+        payload_max_bytes,
+        append_max_bytes: 100_000,
+        event_max_tags: 1,
+        json_max_depth: 9,
+    };
+    let plan = Append { outbox: vec![planned.clone()], ..Append::default() };
+    assert_eq!(plan.validate(&limits(len)), Ok(()));
+    let too_large = InvalidAppend::EntryTooLarge { id: planned.id, size_bytes: len, limit_bytes: len - 1 };
+    assert_eq!(plan.validate(&limits(len - 1)), Err(too_large));
+
+    let waiting = Waiting { number: 1, entry: planned, recorded_at: at(0) };
+    let taken = once().take(&waiting, at(1000), None, Uuid::nil(), &BOUNDS).unwrap();
+    let run = taken.run.unwrap();
+    let settled = |settled| run.settle(settled, at(1000), &BOUNDS).unwrap();
+    let spent = Scheduled { attempts: BOUNDS.attempts_max, ..once() };
+    let given_up = spent.take(&waiting, at(1000), None, Uuid::nil(), &BOUNDS).unwrap().append;
+    let failed = settled(Settled::Failed { error: "e".repeat(ERROR_MAX_BYTES) });
+    for append in
+        [taken.append, settled(again()), failed, given_up, set_aside(&waiting, Uuid::nil()).unwrap()]
+    {
+        assert_eq!(append.outbox.len(), 1);
+        assert_eq!(append.validate(&limits(1)), Ok(()));
+    }
 }
 
 /// Two who take one entry have one record between them; who takes what came after it has another.

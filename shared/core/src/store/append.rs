@@ -47,6 +47,10 @@ pub struct Append {
     pub replaces: Vec<CommandRecord>,
     /// Work left behind for later, after what is done was taken out: one id in both replaces the entry that waits.
     pub outbox: Vec<OutboxEntry>,
+    /// Whether that work is none of its own, but goes on with what was let in before: a schedule that is taken, tried again or given up.
+    /// Its bodies are not held to [`Limits::payload_max_bytes`] once more. What has grown by a word of how it went, or was let in under
+    /// another limit, would else never be done with.
+    pub goes_on: bool,
     /// When its events happened, for imports; without it the store records the moment of the append.
     pub recorded_at: Option<Timestamp>,
 }
@@ -239,7 +243,7 @@ pub enum AppendError {
 pub struct Limits {
     /// Events in one append.
     pub append_max_events: usize,
-    /// Bytes of data and metadata of one event.
+    /// Bytes of data and metadata of one event, and of the body of one entry of the outbox.
     pub payload_max_bytes: usize,
     /// Bytes of one append; see [`Append::len_bytes`].
     pub append_max_bytes: usize,
@@ -326,7 +330,7 @@ impl Append {
         }
         self.validate_events(limits)?;
         self.validate_conditions()?;
-        self.validate_beside(limits.json_max_depth)
+        self.validate_beside(limits)
     }
 
     fn validate_events(&self, limits: &Limits) -> Result<(), InvalidAppend> {
@@ -360,8 +364,9 @@ impl Append {
         Ok(())
     }
 
-    /// What stores would refuse, each in its own way: texts, and JSON beside the events.
-    fn validate_beside(&self, limit: usize) -> Result<(), InvalidAppend> {
+    /// What stores would refuse, each in its own way: texts, and JSON beside the events. And work that is too large.
+    fn validate_beside(&self, limits: &Limits) -> Result<(), InvalidAppend> {
+        let (limit, limit_bytes) = (limits.json_max_depth, limits.payload_max_bytes);
         let claims = self.claims.take.iter().chain(&self.claims.release);
         let claims =
             claims.flat_map(|claim| [("the scope of a claim", &claim.scope), ("a claim", &claim.value)]);
@@ -384,6 +389,11 @@ impl Append {
         }
         if let Some(entry) = self.outbox.iter().find(|entry| entry.body.is_deeper_than(limit)) {
             return too_deep(format!("outbox entry {}", entry.id));
+        }
+        let too_large = |entry: &&OutboxEntry| entry.body.len_bytes() > limit_bytes;
+        if let Some(entry) = self.outbox.iter().find(too_large).filter(|_| !self.goes_on) {
+            let (id, size_bytes) = (entry.id, entry.body.len_bytes());
+            return Err(InvalidAppend::EntryTooLarge { id, size_bytes, limit_bytes });
         }
         Ok(())
     }

@@ -1,5 +1,7 @@
 //! Appends that no store takes, whatever it holds.
 
+use uuid::Uuid;
+
 use crate::{
     id::EventId,
     names::NameError,
@@ -124,6 +126,18 @@ pub enum InvalidAppend {
     PayloadTooLarge {
         /// Which event.
         id: EventId,
+        /// Its size.
+        size_bytes: usize,
+        /// What is allowed.
+        limit_bytes: usize,
+    },
+    /// Work that is left behind for later is too large.
+    #[error(
+        "outbox entry {id} has {size_bytes} bytes, more than the limit of {limit_bytes}; store.max_payload_bytes sets it"
+    )]
+    EntryTooLarge {
+        /// Which entry.
+        id: Uuid,
         /// Its size.
         size_bytes: usize,
         /// What is allowed.

@@ -164,6 +164,7 @@ macro_rules! store_conformance {
         ]);
         $crate::store_conformance!(@cases $factory, outbox, [
             work_is_left_with_the_append,
+            bodies_have_a_limit,
             queues_are_read_in_order,
             queues_are_listed_with_what_waits,
             done_work_is_taken_out,

@@ -124,6 +124,7 @@ fn any_append() -> impl Strategy<Value = Append> {
             done: Vec::new(),
             replaces: Vec::new(),
             outbox: Vec::new(),
+            goes_on: false,
             recorded_at: None,
         }
     })

@@ -7,13 +7,13 @@ use umbel_core::{
     ExpectedVersion::{self, Any, NoStream},
     Json, Timestamp,
     store::{
-        Append, AppendError, Appended, ClearOutbox, DuePage, FindWork, ListQueues, OutboxEntry, QueueInfo,
-        ReadDue, ReadOutbox, Waiting,
+        Append, AppendError, Appended, ClearOutbox, DuePage, FindWork, InvalidAppend, ListQueues,
+        OutboxEntry, QueueInfo, ReadDue, ReadOutbox, Waiting,
     },
 };
 use uuid::Uuid;
 
-use super::{Events, StoreUnderTest, command, exact};
+use super::{Events, PAYLOAD_MAX_BYTES, StoreUnderTest, command, exact};
 
 fn entry(number: u128, queue: &str) -> OutboxEntry {
     let body = Json::parse(format!(r#"{{"number": {number}, "ü": "\" '"}}"#)).unwrap();
@@ -59,6 +59,28 @@ pub async fn work_is_left_with_the_append<S: StoreUnderTest>(store: S) {
     assert_eq!(entries(&store, "mail").await, [one, two, three]);
     let stored_at = store.stream_info(super::stream("s")).await.unwrap().created_at;
     assert_eq!(read(&store, "mail", 0, 1).await[0].recorded_at, stored_at);
+}
+
+/// AP-16: work as large as an event may be is left, with one byte more the append is refused, and nothing of it is there; what goes on
+/// with work that was let in before is stored as it has grown.
+pub async fn bodies_have_a_limit<S: StoreUnderTest>(store: S) {
+    let events = Events::default();
+    let sized = |number, len: usize| {
+        let body = Json::encode(&"x".repeat(len - 2)).unwrap();
+        OutboxEntry { body, ..entry(number, "q") }
+    };
+    let (full, large) = (sized(1, PAYLOAD_MAX_BYTES), sized(2, PAYLOAD_MAX_BYTES + 1));
+    store.append(with([full.clone()], events.append("s", NoStream, 1))).await.unwrap();
+    let (id, size_bytes, limit_bytes) = (large.id, PAYLOAD_MAX_BYTES + 1, PAYLOAD_MAX_BYTES);
+    let too_large = InvalidAppend::EntryTooLarge { id, size_bytes, limit_bytes };
+    let refused = store.append(with([entry(3, "q"), large.clone()], events.append("s", Any, 1))).await;
+    assert_eq!(refused, Err(AppendError::Invalid(too_large)));
+    assert_eq!(store.stream_info(super::stream("s")).await.unwrap().version.get(), 1);
+    assert!(entries(&store, "q").await == [full.clone()]);
+
+    let grown = done([full], with([large.clone()], Append::default()));
+    store.append(Append { goes_on: true, ..grown }).await.unwrap();
+    assert!(entries(&store, "q").await == [large]);
 }
 
 /// Entries wait in the order they were stored, each queue for itself, and are read page by page.
