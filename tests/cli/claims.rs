@@ -236,7 +236,7 @@ fn an_export_that_was_killed_among_its_claims_is_not_taken_for_whole() {
     let whole_lines = &killed[..=killed.rfind('\n').unwrap()];
     let other = initialised(Store::Sqlite);
     let exit = other.command_fed(&["events", "import"], whole_lines);
-    assert!(exit.code == Some(1) && exit.stderr.contains("the lines have no end"), "{exit:?}");
+    assert!(exit.code == Some(1) && exit.stderr.contains("line 1 has no end"), "{exit:?}");
     let held = other.json(&["claims", "list"]).len();
     assert_eq!(held, whole_lines.lines().count() - 2, "what is there is taken");
 

@@ -18,7 +18,7 @@ pub const LIST_LIMIT_DEFAULT: u32 = 20;
 /// How many tags [`ListTags`] answers at most: those used most recently.
 pub const TAGS_LISTED_MAX: u32 = 1000;
 
-/// The form in which tags are kept, counted and looked for: without white space around them, and [composed](composed). Tags that differ in
+/// The form in which tags are kept, counted and looked for: without white space around them, and [`composed`]. Tags that differ in
 /// nothing else are one. Their case counts.
 ///
 /// A change of it asks for projections that keep the form to be built anew.

@@ -95,8 +95,11 @@ pub(super) fn import(options: &LoadOptions, args: &ImportArgs) -> Result<(), Fai
         let (looking, others) = (head > 0, if args.into_existing { 0 } else { head });
         let counts = Counts::default();
         let mut import = Import { tool, patience: args.patience, others, looking, counts };
-        import.all(Lines::new(input, line_max_bytes), size, signals).await?;
-        print_one(args.json.json, &import.counts, &import.counts.words())?;
+        let ended = import.all(Lines::new(input, line_max_bytes), size, signals).await;
+        if ended.is_ok() || args.json.json {
+            print_one(args.json.json, &import.counts, &import.counts.words())?;
+        }
+        ended?;
         import.counts.left().map_or(Ok(()), |left| Err(failed(left)))
     })
 }
@@ -163,7 +166,7 @@ impl Import<'_> {
             let is_to_stop = to_its_end(self.take(batch, &mut progress), &mut signals).await?;
             progress.at(input.number, size.map(|size| (input.bytes, size)));
             if end {
-                self.counts.cut_off = exports.cut_off();
+                self.counts.end(&exports);
                 return Ok(());
             }
             if is_to_stop {

@@ -53,22 +53,37 @@ pub(super) struct End {
     pub(super) claims: Option<u64>,
 }
 
+/// The last line as it is read: also of older programs, where it had only the claims.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Ends {
+    end: EndsAt,
+    claims: Option<u64>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct EndsAt {
+    claims: Option<u64>,
+}
+
 /// A line that is no event's.
 #[derive(Debug)]
 pub(super) enum Beside {
     Begin,
     Claim(Claim),
-    End,
+    /// With how many claims there are, if it says so.
+    End(Option<u64>),
 }
 
 impl Beside {
-    /// What it says; `None` of an event's. Of the first and the last one it is enough that they are there.
+    /// What it says; `None` of an event's. Of the first one it is enough that it is there.
     pub(super) fn read(line: &[u8]) -> Option<serde_json::Result<Self>> {
-        let is = |beside: Self| serde_json::from_slice::<IgnoredAny>(line).map(|_| beside);
         if line.starts_with(BEGIN) {
-            Some(is(Self::Begin))
+            Some(serde_json::from_slice::<IgnoredAny>(line).map(|_| Self::Begin))
         } else if line.starts_with(END) || line.starts_with(END_BEFORE) {
-            Some(is(Self::End))
+            let ends = serde_json::from_slice::<Ends>(line);
+            Some(ends.map(|Ends { end, claims }| Self::End(end.claims.or(claims))))
         } else {
             let claim = || serde_json::from_slice::<ClaimLine>(line).map(|line| Self::Claim(line.claim));
             line.starts_with(CLAIM).then(claim)
@@ -84,11 +99,13 @@ pub(super) struct Lines<R> {
     pub(super) number: u64,
     /// Bytes read so far.
     pub(super) bytes: u64,
+    /// Whether the last line that was read had no end.
+    pub(super) torn: bool,
 }
 
 impl<R: BufRead> Lines<R> {
     pub(super) fn new(input: R, line_max_bytes: usize) -> Self {
-        Self { input, line_max_bytes, number: 0, bytes: 0 }
+        Self { input, line_max_bytes, number: 0, bytes: 0, torn: false }
     }
 
     /// The next line without its end, or `None` after the last.
@@ -104,9 +121,7 @@ impl<R: BufRead> Lines<R> {
         }
         self.number += 1;
         self.bytes += u64::try_from(read).unwrap_or_default();
-        if line.last() == Some(&b'\n') {
-            line.pop();
-        }
+        self.torn = line.pop_if(|byte| *byte == b'\n').is_none();
         if line.len() > self.line_max_bytes {
             let what =
                 format!("it is longer than {} bytes; raise store.max_payload_bytes", self.line_max_bytes);
@@ -245,7 +260,7 @@ mod tests {
         assert_eq!(read(), Some(b"".to_vec()));
         assert_eq!(read(), Some(b"three".to_vec()));
         assert_eq!(read(), None);
-        assert_eq!((lines.number, lines.bytes), (3, 10));
+        assert_eq!((lines.number, lines.bytes, lines.torn), (3, 10, true));
         assert!(Lines::new(&b"toolong\n"[..], 5).next().unwrap_err().to_string().contains("5 bytes"));
     }
 }

@@ -72,6 +72,7 @@ impl Batch {
             }
             let beside = match Beside::read(&line).transpose() {
                 Ok(beside) => beside,
+                Err(_) if input.torn => return batch.torn(input.number),
                 Err(error) => {
                     let what = format!("it is no claim of an export, nor its first or last line ({error})");
                     return Self { wrong: Some((input.number, what)), ..batch };
@@ -80,7 +81,7 @@ impl Batch {
             batch.exports.read(input.number, beside.as_ref());
             match beside {
                 Some(Beside::Claim(claim)) => batch.claims.push(Held { number: input.number, claim }),
-                Some(Beside::Begin | Beside::End) => {}
+                Some(Beside::Begin | Beside::End(_)) => {}
                 None => match serde_json::from_slice::<RecordedEvent>(&line) {
                     Ok(event) if event.stream.is_system() => batch.audit_records += 1,
                     Ok(event) if event.version == Version::START => {
@@ -88,6 +89,7 @@ impl Batch {
                         return Self { wrong: Some((input.number, what)), ..batch };
                     }
                     Ok(event) => batch.lines.push(Line { number: input.number, event }),
+                    Err(_) if input.torn && line.starts_with(b"{") => return batch.torn(input.number),
                     Err(error) => {
                         let what = format!("it is no event of an export ({error})");
                         return Self { wrong: Some((input.number, what)), ..batch };
@@ -96,6 +98,12 @@ impl Batch {
             }
         }
         batch
+    }
+
+    /// Its last line was being written when the export ended.
+    fn torn(mut self, number: u64) -> Self {
+        self.exports.read(number, None);
+        Self { end: true, ..self }
     }
 }
 
@@ -202,7 +210,10 @@ mod tests {
     #[test]
     fn a_wrong_line_is_named() {
         let text = format!("{}\n\n{}\n{{\"position\":1,", line("a-1", 1, 0), line("$audit", 1, 0));
-        let batch = read(&text);
+        let torn = read(&text);
+        assert_eq!((torn.lines.len(), torn.end, torn.exports.cut_off().is_some()), (1, true, true));
+        assert!(read("ELF").wrong.is_some(), "nothing of an export");
+        let batch = read(&(text + "\n"));
         assert_eq!((batch.lines.len(), batch.audit_records, batch.end), (1, 1, false));
         assert_eq!(batch.wrong.unwrap().0, 4);
         let text = format!("{}\n{}\n", line("a-1", 1, 0), line("a-2", 0, 0));

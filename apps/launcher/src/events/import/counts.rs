@@ -2,7 +2,7 @@
 
 use serde::{Serialize, Serializer};
 
-use super::exports::CutOff;
+use super::exports::{CutOff, Exports};
 use crate::print::counted;
 
 /// What must not be taken for imported.
@@ -23,12 +23,23 @@ pub(super) struct Counts {
     pub(super) claims: u64,
     /// Claims that others hold here.
     pub(super) claims_held_by_others: u64,
+    /// Claims that the ends of exports tell of and that were not among the lines.
+    pub(super) claims_missing: u64,
+    /// Whether it is told how many claims there are.
+    #[serde(skip)]
+    pub(super) tells_claims: bool,
     /// Whether an export has no end, so that some of its lines may be missing.
     #[serde(serialize_with = "whether")]
     pub(super) cut_off: Option<CutOff>,
 }
 
 impl Counts {
+    /// All lines were read.
+    pub(super) fn end(&mut self, exports: &Exports) {
+        (self.cut_off, self.claims_missing) = (exports.cut_off(), exports.claims_missing);
+        self.tells_claims = exports.tells_claims;
+    }
+
     pub(super) fn words(&self) -> String {
         let mut words = format!("imported {}", counted(self.imported, "event"));
         if self.skipped > 0 {
@@ -41,7 +52,8 @@ impl Counts {
             words += &format!("; {} taken by their owners", counted(self.claims, "claim"));
         }
         words.push('\n');
-        if self.imported + self.skipped > 0 && self.claims + self.claims_held_by_others == 0 {
+        let untold = !self.tells_claims && self.claims + self.claims_held_by_others == 0;
+        if untold && self.imported + self.skipped > 0 {
             words += NO_CLAIMS;
         }
         words
@@ -63,7 +75,14 @@ impl Counts {
                 without_end(cut_off)
             )
         });
-        let left: Vec<_> = held.into_iter().chain(cut_off).collect();
+        let missing = (self.claims_missing > 0).then(|| {
+            format!(
+                "{} that an export tells of in its last line are not among its lines: what they stand for is free here. Export again, and \
+                 import that",
+                counted(self.claims_missing, "claim")
+            )
+        });
+        let left: Vec<_> = held.into_iter().chain(missing).chain(cut_off).collect();
         (!left.is_empty()).then(|| left.join(". And "))
     }
 }

@@ -11,6 +11,12 @@ pub(super) struct Exports {
     begun: Option<u64>,
     /// The first one that had no end where another begins.
     cut_off: Option<CutOff>,
+    /// Claims of the one that has no end yet.
+    claims: u64,
+    /// Claims that ends tell of and that were not there.
+    pub(super) claims_missing: u64,
+    /// Whether an end says how many claims there are.
+    pub(super) tells_claims: bool,
 }
 
 /// An export without an end.
@@ -27,13 +33,23 @@ impl Exports {
     pub(super) fn read(&mut self, number: u64, beside: Option<&Beside>) {
         self.any = true;
         match beside {
-            Some(Beside::End) => self.begun = None,
+            Some(Beside::End(claims)) => {
+                let read = std::mem::take(&mut self.claims);
+                self.claims_missing += claims.unwrap_or_default().saturating_sub(read);
+                self.tells_claims |= claims.is_some();
+                self.begun = None;
+            }
             Some(Beside::Begin) => {
+                self.claims = 0;
                 if let Some(first) = self.begun.replace(number) {
                     self.cut_off.get_or_insert(CutOff { first, next: Some(number) });
                 }
             }
-            Some(Beside::Claim(_)) | None => {
+            Some(Beside::Claim(_)) => {
+                self.claims += 1;
+                self.begun.get_or_insert(number);
+            }
+            None => {
                 self.begun.get_or_insert(number);
             }
         }
@@ -63,6 +79,26 @@ mod tests {
             exports.read(number, beside.as_ref());
         }
         exports.cut_off()
+    }
+
+    /// OP-15: the end of each export tells how many claims it has, and those that are missing are counted.
+    #[test]
+    fn claims_are_counted() {
+        let missing = |lines: &[&str]| {
+            let mut exports = Exports::default();
+            for (number, line) in (1..).zip(lines) {
+                exports.read(number, Beside::read(line.as_bytes()).transpose().unwrap().as_ref());
+            }
+            (exports.claims_missing, exports.tells_claims)
+        };
+        let three = r#"{"end":{"last_position":9,"claims":3}}"#;
+        assert_eq!(missing(&[BEGIN, EVENT, CLAIM, END]), (0, true));
+        assert_eq!(
+            missing(&[BEGIN, CLAIM, three, EVENT, CLAIM, CLAIM, CLAIM, END_BEFORE, BEGIN, three]),
+            (5, true)
+        );
+        assert_eq!(missing(&[BEGIN, EVENT, r#"{"end":{"last_position":1,"claims":null}}"#]), (0, false));
+        assert_eq!(missing(&[BEGIN, CLAIM, BEGIN, CLAIM, END, END_BEFORE]), (1, true));
     }
 
     /// OP-15: each of several exports has its own end; those of older programs have no first line, and had another end or none.

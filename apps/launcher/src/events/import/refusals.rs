@@ -9,7 +9,8 @@ use crate::{
 };
 
 /// What becomes of an import that ends before its end.
-pub(super) const GOES_ON: &str = "What stands before it is in the log; the same import again goes on there";
+pub(super) const GOES_ON: &str =
+    "What stands before it is in the log; once that is mended, the same import again goes on there";
 
 /// The same where it is not known how far it came.
 pub(super) const AGAIN: &str = "The same import again goes on where it came to";
@@ -42,7 +43,8 @@ pub(super) fn refused(run: &Run, error: &AppendError) -> Stop {
 }
 
 pub(super) fn stopped_at(line: u64, what: &str) -> Stop {
-    failed(format!("line {line}: {what}. {GOES_ON}"))
+    let before = if line > 1 { GOES_ON } else { "Nothing was imported" };
+    failed(format!("line {line}: {what}. {before}"))
 }
 
 /// What to do about it.
