@@ -55,7 +55,7 @@ fn an_interrupted_import_goes_on() {
         let torn = format!("{}{{\"position\":{}", text(&lines[..whole]), whole + 1);
         let exit = umbel.command_fed(&["events", "import"], &torn);
         assert_eq!(exit.code, Some(1), "{exit:?}");
-        assert!(exit.stderr.contains(&format!("line {}", whole + 1)), "{exit:?}");
+        assert!(exit.stderr.contains("has no end"), "{exit:?}");
         let rest = umbel.command_fed(&["events", "import", "--json"], &ended(&lines));
         let counts: Value = serde_json::from_str(&rest.stdout).unwrap();
         assert_eq!(
