@@ -76,6 +76,10 @@ const fn remedy(rule: Rule) -> &'static str {
             "stop what runs over the store, and make the object again as the migrations have it, in apps/persistence/src/sqlite/migrations \
              or postgres/migrations; remove a trigger that is not the store's; then verify once more"
         }
+        Rule::Integrity => {
+            "stop what runs over the file, and restore a backup in its place, without the -wal and -shm beside it; look at the disk, too. \
+             Without a backup `umbel events export` saves what events can still be read"
+        }
         Rule::Checkpoints => {
             "build the projection anew with `umbel projections rebuild NAME`; let a subscription begin elsewhere with \
              `umbel subscriptions reset NAME`; where that is refused, restore a backup"

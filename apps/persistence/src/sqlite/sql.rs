@@ -153,6 +153,8 @@ statements! {
     FORGET_SUBJECT = "upkeep/forget_subject",
 
     VERIFY_OBJECTS = "verify/objects",
+    VERIFY_TABLES = "verify/tables",
+    VERIFY_INTEGRITY = "verify/integrity",
     VERIFY_LOG = "verify/log",
     VERIFY_STRAY_POSITIONS = "verify/stray_positions",
     VERIFY_HEAD = "verify/head",

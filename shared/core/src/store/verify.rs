@@ -26,6 +26,9 @@ pub struct Finding {
 pub enum Rule {
     /// Tables, indexes, triggers and functions are there as the migrations have made them, and nobody else's triggers are on the tables.
     Schema,
+    /// The file that a store on SQLite is in can be read throughout, and each index leads to all rows of its table, by SQLite's own check. (On
+    /// PostgreSQL that is for its own programs to find, such as `pg_amcheck`.)
+    Integrity,
     /// The log has its one row, and what it numbers (positions, streams, the outbox) has no number beyond those it has given
     /// out.
     Log,

@@ -12,7 +12,7 @@ use super::*;
 use crate::{Extras, Looked, Stride, Upkeep};
 
 /// A file with streams that were truncated and linked to, an archive, complete spans, and something of everything else.
-async fn populated() -> (TempDir, PathBuf) {
+pub(super) async fn populated() -> (TempDir, PathBuf) {
     let (directory, events) = (directory(), Events::default());
     let path = directory.path().join("umbel.db");
     let store = Sqlite::open(&path).unwrap();
@@ -57,7 +57,7 @@ async fn populated() -> (TempDir, PathBuf) {
 }
 
 /// As no program can: without triggers, foreign keys and checks.
-fn damage(path: &Path, sql: &str) {
+pub(super) fn damage(path: &Path, sql: &str) {
     let file = raw(path);
     let mut triggers = file.prepare("SELECT name, sql FROM sqlite_schema WHERE type = 'trigger'").unwrap();
     let triggers = triggers.query_map([], |row| Ok((row.get(0)?, row.get(1)?))).unwrap();
@@ -98,7 +98,7 @@ async fn a_changed_schema_is_found() {
 }
 
 /// What is found in the usual steps, which is what is found in small ones; each tells how far it has come.
-async fn found(path: &Path) -> Vec<Finding> {
+pub(super) async fn found(path: &Path) -> Vec<Finding> {
     let store = Sqlite::open_existing(path).unwrap();
     let whole = store.verify().await.unwrap();
     let told = Arc::new(Mutex::new(Vec::new()));
@@ -402,7 +402,15 @@ async fn damage_keeps_nothing_else_from_being_found() {
     ] {
         assert!(of(rule).contains(text), "{rule:?}: {findings:#?}");
     }
-    let rules = [Rule::References, Rule::Spans, Rule::Tags, Rule::Snapshots, Rule::Payloads, Rule::Letters];
+    let rules = [
+        Rule::Integrity,
+        Rule::References,
+        Rule::Spans,
+        Rule::Tags,
+        Rule::Snapshots,
+        Rule::Payloads,
+        Rule::Letters,
+    ];
     assert!(findings.iter().all(|finding| rules.contains(&finding.rule)), "{findings:#?}");
 }
 

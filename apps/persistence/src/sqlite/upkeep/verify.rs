@@ -3,10 +3,12 @@
 //!
 //! Each statement is a transaction of its own. One snapshot over all of it would be held for as long as everything takes to be
 //! looked at, and meanwhile the write-ahead log could only grow. For the same reason the log is looked at in steps of so many positions,
-//! and streams by so many of them. Other tables, and a single stream, are small beside it.
+//! and streams by so many of them. Other tables, and a single stream, are small beside it. Only SQLite's own check takes a whole table at once:
+//! it reads pages as they come, and decodes nothing.
 //!
 //! What is too damaged to be looked at is a finding itself, and everything else is looked at all the same.
 
+mod integrity;
 mod objects;
 mod spans;
 
@@ -79,11 +81,14 @@ struct Verification<'a> {
 
 /// What is not as it must be.
 pub(super) fn verify(connection: &mut Connection, stride: &Stride) -> rusqlite::Result<Vec<Finding>> {
-    // How the file is made, what spans say, and the sums over positions and over what streams lost, are one more each.
-    let looked = Looked { checks: CHECKS.len() + 4, ..Looked::default() };
-    let (mut schema, mut spans) = (Vec::new(), Vec::new());
+    // How the file is made, whether it is sound, what spans say, and the sums over positions and over what streams lost, are one more each.
+    let looked = Looked { checks: CHECKS.len() + 5, ..Looked::default() };
+    let (mut schema, mut integrity, mut spans) = (Vec::new(), Vec::new(), Vec::new());
     if let Err(error) = objects::look(connection, FINDINGS_MAX_PER_RULE, &mut schema) {
         schema.push(damage(error)?);
+    }
+    if let Err(error) = integrity::look(connection, FINDINGS_MAX_PER_RULE, &mut integrity) {
+        integrity.push(damage(error)?);
     }
     for look in [spans::look, spans::look_for_strays] {
         if let Err(error) = look(connection, FINDINGS_MAX_PER_RULE, &mut spans) {
@@ -93,6 +98,8 @@ pub(super) fn verify(connection: &mut Connection, stride: &Stride) -> rusqlite::
     let mut verification = Verification { connection, stride, looked, findings: Vec::new() };
     verification.checked();
     verification.found(Rule::Schema, schema);
+    verification.checked();
+    verification.found(Rule::Integrity, integrity);
     verification.found(Rule::Spans, spans);
     verification.findings()
 }
