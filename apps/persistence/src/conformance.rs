@@ -29,6 +29,7 @@ pub(crate) mod parts;
 mod processes;
 mod removals;
 pub(crate) mod resets;
+pub(crate) mod sealed;
 pub(crate) mod served;
 mod streamed;
 mod subject_keys;

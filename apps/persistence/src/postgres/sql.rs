@@ -101,7 +101,7 @@ statements! {
     verify_next_letters, verify_next_partitions,
     verify_log, verify_stray_positions, verify_versions, verify_stray_removals, verify_event_ids, verify_references, verify_kinds,
     verify_spans, verify_stray_spans, verify_span_kinds, verify_stray_span_kinds, verify_links, verify_tags, verify_stray_tags, verify_checkpoints, verify_snapshots,
-    verify_documents, verify_shapes, verify_served, verify_commands, verify_archive, verify_payloads, verify_subject_keys,
+    verify_documents, verify_shapes, verify_served, verify_commands, verify_archive, verify_payloads, verify_subject_keys, verify_sealed,
     verify_subscriptions, verify_subscription_checkpoints, verify_letters, verify_letter_counts,
     load_snapshot, save_snapshot, delete_snapshot, list_snapshots, read_outbox, read_due, list_queues, find_work, clear_outbox,
     announce, keep_notices, list_notices, list_notices_of_topic, list_notices_of_transaction, sweep_notices,

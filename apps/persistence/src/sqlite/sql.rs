@@ -172,6 +172,8 @@ statements! {
     VERIFY_LISTINGS = "verify/listings",
     VERIFY_KIND_AT = "verify/kind_at",
     VERIFY_KINDS = "verify/kinds",
+    VERIFY_KEYS = "verify/keys",
+    VERIFY_SEALED = "verify/sealed",
     VERIFY_SUBJECT_KEYS = "verify/subject_keys",
     VERIFY_VERSIONS = "verify/versions",
     VERIFY_EVENT_IDS = "verify/event_ids",

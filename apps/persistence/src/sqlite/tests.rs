@@ -2,6 +2,7 @@
 
 mod files;
 mod integrity;
+mod keys;
 mod known;
 mod pages;
 mod spans;

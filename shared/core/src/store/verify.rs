@@ -63,7 +63,7 @@ pub enum Rule {
     Archive,
     /// An event's data, metadata and time can be read, and so can what waits in the outbox, and kept notices.
     Payloads,
-    /// A subject of whom an event holds sealed personal data has a key, or was forgotten.
+    /// A subject of whom an event holds sealed personal data has a key, which opens it, or was forgotten.
     SubjectKeys,
     /// A subscription's partitions are numbered from 0, without a gap, and each belongs to a subscription that is there.
     Subscriptions,

@@ -103,7 +103,7 @@ async fn save(adapter: &Postgres, name: &str) {
 }
 
 /// As no program can: without triggers.
-async fn damage(schema: &TestSchema, sql: &str) {
+pub(super) async fn damage(schema: &TestSchema, sql: &str) {
     let sql = format!("SET session_replication_role = replica; {}", sql.replace("{}", schema.name()));
     client(schema.superuser_url()).await.batch_execute(&sql).await.unwrap();
 }

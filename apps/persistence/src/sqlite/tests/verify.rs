@@ -277,6 +277,11 @@ async fn every_damage_is_found() {
             "position 6000 holds personal data of ada, whose key is lost",
         ),
         (
+            "INSERT INTO subject_keys VALUES ('ada', x'01', 0, NULL)",
+            &[SubjectKeys],
+            "the key of ada has 1 bytes instead of 32",
+        ),
+        (
             "UPDATE subscription_partitions SET checkpoint = 99999 WHERE partition = 1",
             &[Checkpoints],
             "subscription kept has partition 1 at 99999",

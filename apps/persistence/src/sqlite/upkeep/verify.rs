@@ -9,8 +9,11 @@
 //! What is too damaged to be looked at is a finding itself, and everything else is looked at all the same.
 
 mod integrity;
+mod keys;
 mod objects;
 mod spans;
+
+use std::collections::HashSet;
 
 use rusqlite::{Connection, ErrorCode, Row, ToSql};
 use umbel_core::store::{FINDINGS_MAX_PER_RULE, Finding, Rule};
@@ -18,12 +21,12 @@ use umbel_core::store::{FINDINGS_MAX_PER_RULE, Finding, Rule};
 use crate::adapter::{Looked, Stride};
 use crate::sqlite::sql::{
     VERIFY_ARCHIVE, VERIFY_BODIES, VERIFY_CHECKPOINTS, VERIFY_COMMANDS, VERIFY_COUNT, VERIFY_DOCUMENTS,
-    VERIFY_EVENT_IDS, VERIFY_GAPS, VERIFY_HEAD, VERIFY_KINDS, VERIFY_LAST_STREAM, VERIFY_LETTERS,
-    VERIFY_LINKS, VERIFY_LOG, VERIFY_NOTICES, VERIFY_OUTBOX, VERIFY_PAYLOADS, VERIFY_REFERENCES,
-    VERIFY_REMOVALS, VERIFY_REMOVED, VERIFY_SERVED, VERIFY_SHAPES, VERIFY_SNAPSHOTS, VERIFY_SPANS,
-    VERIFY_STRAY_CONVERSATIONS, VERIFY_STRAY_POSITIONS, VERIFY_STRAY_REMOVALS, VERIFY_STRAY_SPANS,
-    VERIFY_STRAY_TAGS, VERIFY_SUBJECT_KEYS, VERIFY_SUBSCRIPTION_CHECKPOINTS, VERIFY_SUBSCRIPTIONS,
-    VERIFY_TAGS, VERIFY_VERSIONS,
+    VERIFY_EVENT_IDS, VERIFY_GAPS, VERIFY_HEAD, VERIFY_KEYS, VERIFY_KINDS, VERIFY_LAST_STREAM,
+    VERIFY_LETTERS, VERIFY_LINKS, VERIFY_LOG, VERIFY_NOTICES, VERIFY_OUTBOX, VERIFY_PAYLOADS,
+    VERIFY_REFERENCES, VERIFY_REMOVALS, VERIFY_REMOVED, VERIFY_SEALED, VERIFY_SERVED, VERIFY_SHAPES,
+    VERIFY_SNAPSHOTS, VERIFY_SPANS, VERIFY_STRAY_CONVERSATIONS, VERIFY_STRAY_POSITIONS,
+    VERIFY_STRAY_REMOVALS, VERIFY_STRAY_SPANS, VERIFY_STRAY_TAGS, VERIFY_SUBJECT_KEYS,
+    VERIFY_SUBSCRIPTION_CHECKPOINTS, VERIFY_SUBSCRIPTIONS, VERIFY_TAGS, VERIFY_VERSIONS,
 };
 use crate::walk::{Removed, Walk};
 
@@ -38,6 +41,8 @@ enum Over {
     Spans,
     /// Streams by their ids.
     Streams,
+    /// Events by position that hold sealed values, each with the key to be tried on it.
+    Sealed,
 }
 
 const CHECKS: &[(Rule, Over, &str)] = &[
@@ -67,6 +72,8 @@ const CHECKS: &[(Rule, Over, &str)] = &[
     (Rule::Payloads, Over::Whole, VERIFY_OUTBOX),
     (Rule::Payloads, Over::Whole, VERIFY_NOTICES),
     (Rule::SubjectKeys, Over::Positions, VERIFY_SUBJECT_KEYS),
+    (Rule::SubjectKeys, Over::Whole, VERIFY_KEYS),
+    (Rule::SubjectKeys, Over::Sealed, VERIFY_SEALED),
     (Rule::Subscriptions, Over::Whole, VERIFY_SUBSCRIPTIONS),
     (Rule::Letters, Over::Whole, VERIFY_LETTERS),
 ];
@@ -129,7 +136,7 @@ impl Verification<'_> {
             let room = FINDINGS_MAX_PER_RULE.saturating_sub(told);
             let broken = match over {
                 Over::Whole => self.all(sql, &[&i64::try_from(room).unwrap_or(i64::MAX)]),
-                Over::Positions | Over::Spans => self.walk(sql, *over, (0, head), room),
+                Over::Positions | Over::Spans | Over::Sealed => self.walk(sql, *over, (0, head), room),
                 Over::Streams => self.walk(sql, *over, (0, streams), room),
             };
             self.came(*rule, broken)?;
@@ -203,9 +210,17 @@ impl Verification<'_> {
         (start, end): (i64, i64),
         room: usize,
     ) -> rusqlite::Result<Vec<String>> {
-        let mut walk = Walk::new(&start.to_string(), room);
+        let (mut walk, mut told) = (Walk::new(&start.to_string(), room), HashSet::new());
         while let Some((after, upto)) = self.next(&mut walk, over, end) {
-            let found = match self.all(sql, &[&walk.left(), &after, &upto]) {
+            let room = walk.left();
+            let looked = match over {
+                Over::Sealed => {
+                    let room = usize::try_from(room).unwrap_or_default();
+                    keys::look(self.connection, sql, (after, upto), room, &mut told)
+                }
+                _ => self.all(sql, &[&room, &after, &upto]),
+            };
+            let found = match looked {
                 Ok(found) => found,
                 // What is behind it may be sound.
                 Err(error) => vec![format!("behind {after} and up to {upto}, {}", damage(error)?)],
