@@ -28,6 +28,7 @@ mod overload;
 pub(crate) mod parts;
 mod processes;
 mod removals;
+pub(crate) mod removed;
 pub(crate) mod resets;
 pub(crate) mod sealed;
 pub(crate) mod served;

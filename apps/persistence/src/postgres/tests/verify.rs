@@ -144,7 +144,7 @@ async fn every_damage_is_found() {
             &[Log],
             "up to 0, and there is an entry with number 7",
         ),
-        ("DELETE FROM {}.events WHERE OF_A", &[Positions], "positions 34 to 34 are missing"),
+        ("DELETE FROM {}.events WHERE OF_A", &[Positions], ", 34, of which any may be what was removed"),
         ("DELETE FROM {}.archive WHERE position = 2", &[Positions, Versions], "up to position"),
         ("UPDATE {}.log SET position = position + 1", &[Positions], "are missing"),
         ("UPDATE {}.log SET position = position - 1", &[Positions, Commands], "is beyond the head"),
@@ -264,6 +264,21 @@ async fn every_damage_is_found() {
         findings.iter().all(|finding| finding.rule == Rule::Schema),
         "what was mended is healthy: {findings:#?}"
     );
+}
+
+/// OP-30: given a log of which much was removed for good, and which has lost an event besides, when it is verified, then it is told how many are
+/// missing beyond what was removed, where nothing is, in order, and which stream lacks one.
+#[tokio::test]
+async fn a_lost_event_is_told_beside_those_that_were_removed() {
+    let schema = schema();
+    let adapter = adapter(&schema).await;
+    crate::conformance::removed::fill(&*adapter).await;
+    assert_eq!(adapter.verify().await, Ok(vec![]));
+    damage(&schema, "DELETE FROM {}.events WHERE position = 6").await;
+    let findings = found(&adapter, 1).await;
+    let [positions, versions] = &findings[..] else { panic!("{findings:#?}") };
+    assert!(positions.what.ends_with(crate::conformance::removed::TOLD), "{positions:#?}");
+    assert_eq!(versions.what, "stream kept-1 is at version 12, of which 0 were removed and 11 are there");
 }
 
 /// What leads reads by time and by kind to the events is there and right for each complete span, archived or not; a removal leaves it as

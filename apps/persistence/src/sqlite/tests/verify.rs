@@ -130,7 +130,7 @@ async fn every_damage_is_found() {
         (
             "DELETE FROM events WHERE position = 6000",
             &[Positions, Versions, Spans],
-            "nothing is at positions 6000 to 6000",
+            "3 are missing and 2 were removed, so 1 more than may be; nothing is at 4 to 5, 6000, of which",
         ),
         ("UPDATE log SET head = head + 1", &[Positions], "are missing"),
         (
@@ -417,6 +417,21 @@ async fn damage_keeps_nothing_else_from_being_found() {
         Rule::Letters,
     ];
     assert!(findings.iter().all(|finding| rules.contains(&finding.rule)), "{findings:#?}");
+}
+
+/// OP-30: given a log of which much was removed for good, and which has lost an event besides, when it is verified, then it is told how many are
+/// missing beyond what was removed, where nothing is, in order, and which stream lacks one.
+#[tokio::test]
+async fn a_lost_event_is_told_beside_those_that_were_removed() {
+    let directory = directory();
+    let path = directory.path().join("umbel.db");
+    crate::conformance::removed::fill(&Sqlite::open(&path).unwrap()).await;
+    assert_eq!(found(&path).await, []);
+    damage(&path, "DELETE FROM events WHERE position = 6");
+    let findings = found(&path).await;
+    let [positions, versions] = &findings[..] else { panic!("{findings:#?}") };
+    assert!(positions.what.ends_with(crate::conformance::removed::TOLD), "{positions:#?}");
+    assert_eq!(versions.what, "stream kept-1 is at version 12, of which 0 were removed and 11 are there");
 }
 
 /// A generation that nobody uses any more may stand wherever it stood when the log went back.

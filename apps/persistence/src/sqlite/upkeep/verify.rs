@@ -28,7 +28,7 @@ use crate::sqlite::sql::{
     VERIFY_STRAY_REMOVALS, VERIFY_STRAY_SPANS, VERIFY_STRAY_TAGS, VERIFY_SUBJECT_KEYS,
     VERIFY_SUBSCRIPTION_CHECKPOINTS, VERIFY_SUBSCRIPTIONS, VERIFY_TAGS, VERIFY_VERSIONS,
 };
-use crate::walk::{Removed, Walk};
+use crate::walk::{GAPS_MAX, Gap, Removed, Walk};
 
 /// What a statement looks at.
 #[derive(Clone, Copy)]
@@ -188,8 +188,25 @@ impl Verification<'_> {
             walk.came(upto.to_string(), None);
         }
         let Some(wrong) = before.against(self.removed()?, head, missing) else { return Ok(Vec::new()) };
-        let gaps = self.walk(VERIFY_GAPS, Over::Positions, (-1, head), FINDINGS_MAX_PER_RULE - 1)?;
-        Ok([wrong].into_iter().chain(gaps).collect())
+        let gaps = self.gaps(head)?;
+        Ok(vec![wrong.told(&gaps)])
+    }
+
+    /// Where positions hold nothing, in order: one more than are told at most.
+    fn gaps(&mut self, head: i64) -> rusqlite::Result<Vec<Gap>> {
+        let (mut gaps, mut walk) = (Vec::new(), Walk::new("-1", 1));
+        while gaps.len() <= GAPS_MAX
+            && let Some((after, upto)) = self.next(&mut walk, Over::Positions, head)
+        {
+            let left = i64::try_from(GAPS_MAX + 1 - gaps.len()).unwrap_or_default();
+            let mut statement = self.connection.prepare_cached(VERIFY_GAPS)?;
+            let rows = statement.query_map([left, after, upto], |row| Ok((row.get(0)?, row.get(1)?)))?;
+            for gap in rows {
+                gaps.push(gap?);
+            }
+            walk.came(upto.to_string(), None);
+        }
+        Ok(gaps)
     }
 
     /// Streams that are there have lost no more versions than were removed. (Those that are gone have taken their part along.) What was
