@@ -123,7 +123,7 @@ async fn every_damage_is_found() {
     let damages: &[(&str, &[Rule], &str)] = &[
         ("DELETE FROM log", &[Log], "0 rows instead of one"),
         (
-            "INSERT INTO outbox VALUES (7, x'00', 'q', '1', NULL, 0); UPDATE sqlite_sequence SET seq = 3 WHERE name = 'outbox'",
+            "INSERT INTO outbox VALUES (7, zeroblob(16), 'q', '1', NULL, 0); UPDATE sqlite_sequence SET seq = 3 WHERE name = 'outbox'",
             &[Log],
             "up to 3, and there is an entry with number 7",
         ),
@@ -145,17 +145,17 @@ async fn every_damage_is_found() {
         ),
         ("UPDATE streams SET version = 2 WHERE name = 'links-1'", &[Versions], "has a link at 4"),
         (
-            "INSERT INTO removals VALUES (99, x'00', '{}', 1, 2, 0, 0)",
+            "INSERT INTO removals VALUES (99, zeroblob(16), '{}', 1, 2, 0, 0)",
             &[Versions],
             "of stream 99, which is not known",
         ),
         (
-            "INSERT INTO removals SELECT stream_id, x'00', '{}', 1, 3, 0, 0 FROM streams WHERE name = 'a-1'",
+            "INSERT INTO removals SELECT stream_id, zeroblob(16), '{}', 1, 3, 0, 0 FROM streams WHERE name = 'a-1'",
             &[Versions],
             "of stream a-1, which is shown from 1",
         ),
         (
-            "INSERT INTO removals SELECT stream_id, x'00', '{}', 1, 1, 2, 0 FROM streams WHERE name = 'a-1'",
+            "INSERT INTO removals SELECT stream_id, zeroblob(16), '{}', 1, 1, 2, 0 FROM streams WHERE name = 'a-1'",
             &[Positions],
             "are missing and 4 were removed",
         ),
@@ -255,7 +255,7 @@ async fn every_damage_is_found() {
         ("UPDATE commands SET last_position = 99999", &[Commands], "position 99999"),
         ("UPDATE commands SET reply = 'done'", &[Commands], "has a reply that is no JSON"),
         (
-            "INSERT INTO outbox VALUES (1, x'00', 'q', '{', NULL, 0)",
+            "INSERT INTO outbox VALUES (1, zeroblob(16), 'q', '{', NULL, 0)",
             &[Payloads],
             "the outbox has under number 1 for q what is no JSON",
         ),
@@ -354,6 +354,60 @@ async fn every_damage_is_found() {
             "UPDATE archived_events SET tags = '1' WHERE position = 6",
             &[Tags],
             "position 6 has tags that are no JSON list",
+        ),
+        (
+            "INSERT INTO outbox VALUES (1, x'01', 'q', '1', NULL, 0)",
+            &[Payloads],
+            "the outbox has under number 1 for q an id that is none",
+        ),
+        (
+            "INSERT INTO removals SELECT stream_id, zeroblob(16), '{', 1, 1, 0, 0 FROM streams WHERE name = 'a-1'",
+            &[Versions],
+            "was asked for by what is no JSON object",
+        ),
+        (
+            "INSERT INTO removals SELECT stream_id, x'01', '{}', 1, 1, 0, 0 FROM streams WHERE name = 'a-1'",
+            &[Versions],
+            "has an id that is none",
+        ),
+        (
+            "INSERT INTO removals SELECT stream_id, zeroblob(16), '{}', 1, 1, 1, -1 FROM streams WHERE name = 'a-1'",
+            &[Positions, Versions],
+            "has taken 1 events and -1 links",
+        ),
+        ("UPDATE checkpoints SET version = -3", &[Checkpoints], "is of version -3 and run"),
+        ("UPDATE checkpoints SET run = 4294967296", &[Checkpoints], "and run 4294967296, live after"),
+        ("UPDATE checkpoints SET live_after = -1", &[Checkpoints], "live after -1"),
+        (
+            "INSERT INTO commands VALUES (x'01', '1', 1, 0, 1)",
+            &[Commands],
+            "command 01 has an id that is none",
+        ),
+        ("UPDATE snapshots SET version = -1", &[Snapshots], "the snapshot of stream a-1 is of version -1"),
+        ("UPDATE snapshots SET schema = -1", &[Snapshots], "and schema -1"),
+        ("UPDATE letters SET attempts = -1 WHERE place = 1", &[Letters], "it was tried -1 times"),
+        ("UPDATE subscriptions SET resets = -1", &[Subscriptions], "subscription kept was reset -1 times"),
+        ("UPDATE subscriptions SET start_after = -2", &[Subscriptions], "began behind -2"),
+        ("UPDATE subscriptions SET incarnation = -4", &[Subscriptions], "with epoch -4"),
+        (
+            "UPDATE subscription_partitions SET owner = x'01' WHERE partition = 1",
+            &[Subscriptions],
+            "partition 1 of kept is owned in epoch",
+        ),
+        (
+            "UPDATE subscription_partitions SET epoch = -1 WHERE partition = 1",
+            &[Subscriptions],
+            "partition 1 of kept is owned in epoch -1",
+        ),
+        (
+            "UPDATE subscription_partitions SET handled = -7 WHERE partition = 1",
+            &[Subscriptions],
+            "has handled up to -7",
+        ),
+        (
+            "INSERT INTO subscription_members VALUES ('kept', x'01', 0)",
+            &[Subscriptions],
+            "in subscription kept takes part 01, an id that is none",
         ),
         ("DELETE FROM letters WHERE place = 2", &[Letters], "letters"),
     ];
