@@ -22,7 +22,7 @@ Examples:
   umbel store verify --json | jq '.rule, .remedy'
 
 Looks at everything, so it takes a while on a large store; the umbrella may run meanwhile. It goes in small steps and holds no \
-snapshot for longer than one of them, so appends do not slow down; what is appended meanwhile is not looked at. At most 20 \
+snapshot for longer than one of them, so appends do not slow down; only SQLite's own check takes a table at a time. What is appended meanwhile is not looked at. At most 20 \
 findings of one rule are told, and behind all of them what mends each rule that is broken.";
 
 #[derive(Debug, Args)]

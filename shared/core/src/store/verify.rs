@@ -65,7 +65,8 @@ pub enum Rule {
     Payloads,
     /// A subject of whom an event holds sealed personal data has a key, which opens it, or was forgotten.
     SubjectKeys,
-    /// A subscription's partitions are numbered from 0, without a gap, and each belongs to a subscription that is there.
+    /// A subscription's partitions are numbered from 0, without a gap, and each belongs to a subscription that is there. Who owns them, and what
+    /// is counted, can be read.
     Subscriptions,
     /// A dead letter belongs to the partition of its key, of a subscription that is there, and is of an event that the log has come
     /// to. It may be of one that is gone. What its data was edited to is JSON.

@@ -8,6 +8,6 @@ SELECT format('act %s removes versions %s to below %s of stream ', r.act_id, r.n
 FROM {schema}.removals r LEFT JOIN {schema}.streams s USING (stream_id)
 WHERE s.stream_id IS NULL OR NOT (1 <= r.next_version AND r.next_version <= r.before_version AND r.before_version <= s.first_version)
 UNION ALL
-SELECT format('act %s was asked for by a %s and has taken %s events and %s links', act_id, json_typeof(request), events, links)
+SELECT format('act %s was asked for by JSON of type %s and has taken %s events and %s links', act_id, json_typeof(request), events, links)
 FROM {schema}.removals WHERE json_typeof(request) <> 'object' OR events < 0 OR links < 0
 LIMIT $1

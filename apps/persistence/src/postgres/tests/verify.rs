@@ -242,12 +242,12 @@ async fn every_damage_is_found() {
         (
             "INSERT INTO {}.removals SELECT stream_id, gen_random_uuid(), '1', 1, 1, 0, 0 FROM {}.streams WHERE name = 'a-1'",
             &[Versions],
-            "was asked for by a number",
+            "was asked for by JSON of type number",
         ),
         (
             "INSERT INTO {}.removals SELECT stream_id, gen_random_uuid(), '[]', 1, 1, 0, -1 FROM {}.streams WHERE name = 'a-1'",
             &[Versions],
-            "was asked for by a array and has taken 0 events and -1 links",
+            "was asked for by JSON of type array and has taken 0 events and -1 links",
         ),
         ("UPDATE {}.checkpoints SET version = -3", &[Checkpoints], "is of version -3 and run"),
         ("UPDATE {}.checkpoints SET run = 4294967296", &[Checkpoints], "and run 4294967296, live after"),
