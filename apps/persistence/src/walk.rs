@@ -102,6 +102,11 @@ impl Removed {
 }
 
 impl Missing {
+    /// Whether some are missing that were not removed.
+    pub(crate) const fn is_more(self) -> bool {
+        self.missing > self.removed
+    }
+
     /// All of it in one finding, with the gaps, which come in order. The audit tells how many events were removed and not which, so what may
     /// be missing cannot be told from what must not, but by its stream.
     pub(crate) fn told(self, gaps: &[Gap]) -> String {
@@ -112,7 +117,7 @@ impl Missing {
         let places: Vec<_> = gaps.iter().take(GAPS_MAX).map(place).collect();
         let more = if gaps.len() > GAPS_MAX { ", and further on" } else { "" };
         let wrong = format!("up to position {head}, {missing} are missing and {removed} were removed");
-        if places.is_empty() || missing <= removed {
+        if places.is_empty() || !self.is_more() {
             return wrong;
         }
         let nothing = format!("nothing is at {}{more}", places.join(", "));

@@ -95,7 +95,7 @@ statements! {
     find_linkable, add_links, delete_stream, truncate_stream, archive_events, forget_subject,
     find_removals, list_removals, begin_removal, remove_step, end_removal,
     find_subject_keys, create_subject_keys, find_subjects,
-    verify_objects, verify_head, verify_log_head, verify_count, verify_audit, verify_removals, verify_lost, verify_gaps,
+    verify_objects, verify_head, verify_log_head, verify_count, verify_audit, verify_removals, verify_lost, verify_gaps, verify_holes,
     verify_next_positions, verify_next_spans, verify_next_span_rows, verify_next_span_kinds, verify_next_streams, verify_next_places, verify_next_ids,
     verify_next_links, verify_next_tags, verify_next_snapshots, verify_next_entries, verify_next_documents, verify_next_commands,
     verify_next_letters, verify_next_partitions,

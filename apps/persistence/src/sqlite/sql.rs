@@ -161,6 +161,7 @@ statements! {
     VERIFY_COUNT = "verify/count",
     VERIFY_REMOVED = "verify/removed",
     VERIFY_GAPS = "verify/gaps",
+    VERIFY_HOLES = "verify/holes",
     VERIFY_LAST_STREAM = "verify/last_stream",
     VERIFY_REMOVALS = "verify/removals",
     VERIFY_STRAY_REMOVALS = "verify/stray_removals",

@@ -295,8 +295,9 @@ async fn a_lost_event_is_told_beside_those_that_were_removed() {
     assert_eq!(adapter.verify().await, Ok(vec![]));
     damage(&schema, "DELETE FROM {}.events WHERE position = 6").await;
     let findings = found(&adapter, 1).await;
-    let [positions, versions] = &findings[..] else { panic!("{findings:#?}") };
+    let [lost, positions, versions] = &findings[..] else { panic!("{findings:#?}") };
     assert!(positions.what.ends_with(crate::conformance::removed::TOLD), "{positions:#?}");
+    assert_eq!(lost.what, "stream kept-1 lacks its version 3, which was between positions 4 and 8");
     assert_eq!(versions.what, "stream kept-1 is at version 12, of which 0 were removed and 11 are there");
 }
 

@@ -79,6 +79,7 @@ impl Verification<'_> {
             let told = findings.iter().filter(|finding: &&Finding| finding.rule == rule).count();
             let room = FINDINGS_MAX_PER_RULE.saturating_sub(told);
             let broken = self.walk(walk, sql, room).await;
+            self.checked();
             Self::came(rule, broken, &mut findings)?;
         }
         let positions = self.positions().await;
@@ -112,9 +113,7 @@ impl Verification<'_> {
         }
         let Some((next, start)) = walk.steps(self.statements) else {
             let room = i64::try_from(room).unwrap_or(i64::MAX);
-            let found = self.all(sql, &[&room]).await?.iter().filter_map(what).collect();
-            self.checked();
-            return Ok(found);
+            return Ok(self.all(sql, &[&room]).await?.iter().filter_map(what).collect());
         };
         let end = walk.end();
         let mut walk = Steps::new(start, room);
@@ -131,7 +130,6 @@ impl Verification<'_> {
             }
             walk.came(upto, rows.iter().filter_map(what));
         }
-        self.checked();
         Ok(walk.found())
     }
 

@@ -21,7 +21,7 @@ use umbel_core::store::{FINDINGS_MAX_PER_RULE, Finding, Rule};
 use crate::adapter::{Looked, Stride};
 use crate::sqlite::sql::{
     VERIFY_ARCHIVE, VERIFY_BODIES, VERIFY_CHECKPOINTS, VERIFY_COMMANDS, VERIFY_COUNT, VERIFY_DOCUMENTS,
-    VERIFY_EVENT_IDS, VERIFY_GAPS, VERIFY_HEAD, VERIFY_KEYS, VERIFY_KINDS, VERIFY_LAST_STREAM,
+    VERIFY_EVENT_IDS, VERIFY_GAPS, VERIFY_HEAD, VERIFY_HOLES, VERIFY_KEYS, VERIFY_KINDS, VERIFY_LAST_STREAM,
     VERIFY_LETTERS, VERIFY_LINKS, VERIFY_LOG, VERIFY_NOTICES, VERIFY_OUTBOX, VERIFY_PAYLOADS,
     VERIFY_REFERENCES, VERIFY_REMOVALS, VERIFY_REMOVED, VERIFY_SEALED, VERIFY_SERVED, VERIFY_SHAPES,
     VERIFY_SNAPSHOTS, VERIFY_SPANS, VERIFY_STRAY_CONVERSATIONS, VERIFY_STRAY_POSITIONS,
@@ -189,7 +189,11 @@ impl Verification<'_> {
         }
         let Some(wrong) = before.against(self.removed()?, head, missing) else { return Ok(Vec::new()) };
         let gaps = self.gaps(head)?;
-        Ok(vec![wrong.told(&gaps)])
+        let mut found = vec![wrong.told(&gaps)];
+        if wrong.is_more() {
+            found.extend(self.walk(VERIFY_HOLES, Over::Positions, (0, head), FINDINGS_MAX_PER_RULE - 1)?);
+        }
+        Ok(found)
     }
 
     /// Where positions hold nothing, in order: one more than are told at most.

@@ -31,7 +31,6 @@ impl Verification<'_> {
             }
             after = upto;
         }
-        self.checked();
         Ok(found)
     }
 }

@@ -1,8 +1,9 @@
 //! Sums over the whole log against what the audit tells.
 
 use tokio_postgres::Error;
+use umbel_core::store::FINDINGS_MAX_PER_RULE;
 
-use super::Verification;
+use super::{Verification, checks::Walk};
 use crate::walk::{GAPS_MAX, Gap, Removed};
 
 impl Verification<'_> {
@@ -18,6 +19,10 @@ impl Verification<'_> {
             if let Some(wrong) = before.against(after, head, missing) {
                 let (gaps, twice) = self.gaps(head).await?;
                 found.push(wrong.told(&gaps));
+                if wrong.is_more() {
+                    let holes = &self.statements.verify_holes;
+                    found.extend(self.walk(Walk::Positions, holes, FINDINGS_MAX_PER_RULE - 1).await?);
+                }
                 found.extend(twice.iter().map(|position| format!("position {position} is there twice")));
             }
         }
