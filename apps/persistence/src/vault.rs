@@ -16,6 +16,7 @@ mod cipher;
 mod keys;
 mod snapshots;
 mod text;
+mod trial;
 
 #[cfg(test)]
 mod tests;
@@ -36,6 +37,7 @@ use umbel_core::{
     version::Place as LetterPlace,
 };
 
+pub(crate) use self::trial::tried;
 use self::{
     beside::Body,
     cipher::{Cipher, Closed, Place},

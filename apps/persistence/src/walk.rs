@@ -13,6 +13,20 @@ pub(crate) struct Walk {
     more: bool,
 }
 
+/// Positions that hold nothing, from the one to the other.
+pub(crate) type Gap = (i64, i64);
+
+/// So many gaps are told at most.
+pub(crate) const GAPS_MAX: usize = 20;
+
+/// How many positions hold no event, where that is not what was removed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Missing {
+    head: i64,
+    missing: i64,
+    removed: i64,
+}
+
 /// What was removed for good.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Removed {
@@ -80,10 +94,41 @@ impl Removed {
     /// What is wrong when so many of the positions up to the head hold no event, with what was removed before the head was read and
     /// after all were counted. Counting takes many steps, and what is removed during them may be counted or not: so as many may be
     /// missing as before or after, or between these.
-    pub(crate) fn against(self, after: Self, head: i64, missing: i64) -> Option<String> {
+    pub(crate) fn against(self, after: Self, head: i64, missing: i64) -> Option<Missing> {
         let removed = after.events;
         let wrong = !(self.events..=removed).contains(&missing);
-        wrong.then(|| format!("up to position {head}, {missing} are missing and {removed} were removed"))
+        wrong.then_some(Missing { head, missing, removed })
+    }
+}
+
+impl Missing {
+    /// Whether some are missing that were not removed.
+    pub(crate) const fn is_more(self) -> bool {
+        self.missing > self.removed
+    }
+
+    /// All of it in one finding, with the gaps, which come in order. The audit tells how many events were removed and not which, so what may
+    /// be missing cannot be told from what must not, but by its stream.
+    pub(crate) fn told(self, gaps: &[Gap]) -> String {
+        let Self { head, missing, removed } = self;
+        let place = |(first, last): &Gap| {
+            if first == last { first.to_string() } else { format!("{first} to {last}") }
+        };
+        let places: Vec<_> = gaps.iter().take(GAPS_MAX).map(place).collect();
+        let more = if gaps.len() > GAPS_MAX { ", and further on" } else { "" };
+        let wrong = format!("up to position {head}, {missing} are missing and {removed} were removed");
+        if places.is_empty() || !self.is_more() {
+            return wrong;
+        }
+        let nothing = format!("nothing is at {}{more}", places.join(", "));
+        if removed == 0 {
+            return format!("{wrong}: {nothing}");
+        }
+        format!(
+            "{wrong}, so {} more than may be; {nothing}, of which any may be what was removed: the findings of versions name streams that \
+             lack events",
+            missing - removed
+        )
     }
 }
 
@@ -119,7 +164,23 @@ mod tests {
             assert_eq!(removed(3).against(removed(5), 9, missing), None);
         }
         assert!(removed(3).against(removed(5), 9, 2).is_some());
-        let told = removed(3).against(removed(3), 9, 4);
+        let told = removed(3).against(removed(3), 9, 4).map(|missing| missing.told(&[]));
         assert_eq!(told.as_deref(), Some("up to position 9, 4 are missing and 3 were removed"));
+    }
+
+    #[test]
+    fn gaps_are_told_in_order_and_beside_how_many_may_be() {
+        let missing = |missing, removed| Missing { head: 99, missing, removed };
+        let gaps = [(2, 2), (10, 12)];
+        assert_eq!(
+            missing(4, 0).told(&gaps),
+            "up to position 99, 4 are missing and 0 were removed: nothing is at 2, 10 to 12"
+        );
+        let told = missing(4, 3).told(&gaps);
+        assert!(told.contains("so 1 more than may be; nothing is at 2, 10 to 12, of which any"), "{told}");
+        assert!(told.contains("the findings of versions"), "{told}");
+        assert!(!missing(4, 5).told(&gaps).contains("nothing is at"));
+        let many: Vec<_> = (1..30).map(|at| (2 * at, 2 * at)).collect();
+        assert!(missing(29, 0).told(&many).ends_with(" 38, 40, and further on"));
     }
 }

@@ -92,7 +92,7 @@ async fn before(tool: &Tool, subject: &Subject) -> Done<Before> {
     let store = umbel_persistence::open_existing(&tool.settings).await.or_exit(ExitStatus::StartFailed)?;
     let key = store.find_subject_keys(vec![subject.clone()]).await?.pop().flatten();
     Ok(match key {
-        Some(SubjectKey::Known(_)) => Before::Key,
+        Some(SubjectKey::Known(_) | SubjectKey::Damaged) => Before::Key,
         Some(SubjectKey::Forgotten) => Before::Forgotten,
         None => Before::NoKey,
     })

@@ -22,7 +22,7 @@ Examples:
   umbel store verify --json | jq '.rule, .remedy'
 
 Looks at everything, so it takes a while on a large store; the umbrella may run meanwhile. It goes in small steps and holds no \
-snapshot for longer than one of them, so appends do not slow down; what is appended meanwhile is not looked at. At most 20 \
+snapshot for longer than one of them, so appends do not slow down; only SQLite's own check takes a table at a time. What is appended meanwhile is not looked at. At most 20 \
 findings of one rule are told, and behind all of them what mends each rule that is broken.";
 
 #[derive(Debug, Args)]
@@ -75,6 +75,10 @@ const fn remedy(rule: Rule) -> &'static str {
         Rule::Schema => {
             "stop what runs over the store, and make the object again as the migrations have it, in apps/persistence/src/sqlite/migrations \
              or postgres/migrations; remove a trigger that is not the store's; then verify once more"
+        }
+        Rule::Integrity => {
+            "stop what runs over the file, and restore a backup in its place, without the -wal and -shm beside it; look at the disk, too. \
+             Without a backup `umbel events export` saves what events can still be read"
         }
         Rule::Checkpoints => {
             "build the projection anew with `umbel projections rebuild NAME`; let a subscription begin elsewhere with \

@@ -18,6 +18,8 @@ pub enum SubjectKey {
     Known([u8; 32]),
     /// It was dropped; the subject is forgotten.
     Forgotten,
+    /// There is one that has not 256 bits, and so opens nothing. It can be dropped like any other.
+    Damaged,
 }
 
 /// How a verification goes through a store.
@@ -113,6 +115,14 @@ fn missing_link() -> BoxFuture<'static, Result<Version, LinkError>> {
     Box::pin(async { missing::<Version>().await.map_err(LinkError::from) })
 }
 
+impl SubjectKey {
+    /// What is kept as one.
+    pub(crate) fn stored(key: Option<&[u8]>) -> Self {
+        let known = |key: &[u8]| key.try_into().map_or(Self::Damaged, Self::Known);
+        key.map_or(Self::Forgotten, known)
+    }
+}
+
 impl Stride {
     pub(crate) fn tell(&self, looked: Looked) {
         (self.told)(looked);
@@ -137,6 +147,7 @@ impl std::fmt::Debug for SubjectKey {
         f.write_str(match self {
             Self::Known(_) => "Known(..)",
             Self::Forgotten => "Forgotten",
+            Self::Damaged => "Damaged",
         })
     }
 }

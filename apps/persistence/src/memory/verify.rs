@@ -8,7 +8,10 @@ use umbel_core::{
 };
 
 use super::{count, state::State, stream::Stream};
-use crate::vault::is_sealed;
+use crate::{
+    adapter::SubjectKey,
+    vault::{is_sealed, tried},
+};
 
 impl State {
     /// What is not as it must be. Documents hold their index entries themselves; there is nothing to compare. Of what is kept as JSON, events
@@ -100,10 +103,15 @@ impl State {
         records.filter(|record| record.act.is_hard())
     }
 
-    /// Whether it holds personal data that nobody can open, and of a subject that was not forgotten.
+    /// Whether it holds personal data that nobody can open, without a key or with a wrong one, and of a subject that was not forgotten.
     fn has_lost_its_key(&self, event: &RecordedEvent) -> bool {
-        let lost = event.subject.as_ref().is_some_and(|subject| !self.subjects.contains_key(subject));
-        lost && is_sealed(&event.data)
+        let key = event.subject.as_ref().map(|subject| self.subjects.get(subject));
+        match key {
+            None => false,
+            Some(None) => is_sealed(&event.data),
+            Some(Some(SubjectKey::Known(key))) => tried(event.id, &event.data, key).is_some(),
+            Some(Some(SubjectKey::Forgotten | SubjectKey::Damaged)) => false,
+        }
     }
 
     fn wrong_links(&self, name: &StreamName, stream: &Stream) -> Vec<String> {
@@ -263,6 +271,11 @@ mod tests {
             event.data = Json::from_store(r#"{"name":{"$sealed":"AAAA"}}"#).into();
         };
         assert_eq!(found(sealed).await, [Rule::SubjectKeys]);
+        let wrong = |state: &mut State| {
+            sealed(state);
+            state.subjects.insert(Subject::new("ada").unwrap(), SubjectKey::Known([1; 32]));
+        };
+        assert_eq!(found(wrong).await, [Rule::SubjectKeys]);
         assert_eq!(found(|state| link(state, 2)).await, [Rule::Links]);
         assert_eq!(found(|state| link(state, 1)).await, [Rule::Links]);
         let ahead = found(|state| {

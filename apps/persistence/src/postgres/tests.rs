@@ -4,6 +4,7 @@ mod archive;
 mod conditions;
 mod conversations;
 mod inlined;
+mod keys;
 mod kinds;
 mod letters;
 mod locks;

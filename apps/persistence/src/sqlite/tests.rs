@@ -1,6 +1,8 @@
 //! What is SQLite's own; the contract that all adapters share is in the conformance suite.
 
 mod files;
+mod integrity;
+mod keys;
 mod known;
 mod pages;
 mod spans;

@@ -53,7 +53,7 @@ impl Keys {
         if !unknown.is_empty() {
             let keys = self.adapter.find_subject_keys(unknown.clone()).await?;
             let keys = unknown.into_iter().zip(keys).filter_map(|(subject, key)| Some((subject, key?)));
-            self.learn(&mut found, keys, left);
+            self.learn(&mut found, keys, left)?;
         }
         Ok(found)
     }
@@ -72,7 +72,7 @@ impl Keys {
         if !missing.is_empty() {
             let keys = self.adapter.create_subject_keys(missing.clone(), now).await?;
             let keys = missing.into_iter().map(|(subject, _)| subject).zip(keys);
-            self.learn(&mut found, keys, left);
+            self.learn(&mut found, keys, left)?;
         }
         Ok(found)
     }
@@ -93,13 +93,21 @@ impl Keys {
         memory.left += 1;
     }
 
-    fn learn(&self, found: &mut Found, keys: impl Iterator<Item = (Subject, SubjectKey)>, asked_at: u64) {
+    /// # Errors
+    /// When a key is none.
+    fn learn(
+        &self,
+        found: &mut Found,
+        keys: impl Iterator<Item = (Subject, SubjectKey)>,
+        asked_at: u64,
+    ) -> Result<(), StoreError> {
         let mut memory = self.memory();
         let (is_current, until) = (memory.left == asked_at, Instant::now() + self.time);
         for (subject, key) in keys {
             let key = match key {
                 SubjectKey::Known(key) => Some(Arc::new(Cipher::new(&key))),
                 SubjectKey::Forgotten => None,
+                SubjectKey::Damaged => return Err(damaged(&subject)),
             };
             if is_current && !memory.leaving.contains(&subject) {
                 memory.make_room();
@@ -107,11 +115,21 @@ impl Keys {
             }
             found.insert(subject, key);
         }
+        Ok(())
     }
 
     /// A panic while the lock was held can only come from exhausted memory; each change is whole.
     fn memory(&self) -> MutexGuard<'_, Memory> {
         self.memory.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn damaged(subject: &Subject) -> StoreError {
+    StoreError::Corrupt {
+        reason: format!(
+            "the key of {subject} is damaged: it has not 256 bits; restore the table subject_keys from a backup, or give the data up with \
+             `umbel store forget {subject}`"
+        ),
     }
 }
 
@@ -177,7 +195,7 @@ mod tests {
         keys.leaves(&bob);
         keys.has_left(&bob);
         let mut found = Found::new();
-        keys.learn(&mut found, [(bob.clone(), SubjectKey::Known([1; 32]))].into_iter(), asked_at);
+        keys.learn(&mut found, [(bob.clone(), SubjectKey::Known([1; 32]))].into_iter(), asked_at).unwrap();
         assert!(found[&bob].is_some());
         assert!(!keys.find(HashSet::from([bob.clone()])).await.unwrap().contains_key(&bob));
     }

@@ -26,6 +26,9 @@ pub struct Finding {
 pub enum Rule {
     /// Tables, indexes, triggers and functions are there as the migrations have made them, and nobody else's triggers are on the tables.
     Schema,
+    /// The file that a store on SQLite is in can be read throughout, and each index leads to all rows of its table, by SQLite's own check. (On
+    /// PostgreSQL that is for its own programs to find, such as `pg_amcheck`.)
+    Integrity,
     /// The log has its one row, and what it numbers (positions, streams, the outbox) has no number beyond those it has given
     /// out.
     Log,
@@ -60,9 +63,10 @@ pub enum Rule {
     Archive,
     /// An event's data, metadata and time can be read, and so can what waits in the outbox, and kept notices.
     Payloads,
-    /// A subject of whom an event holds sealed personal data has a key, or was forgotten.
+    /// A subject of whom an event holds sealed personal data has a key, which opens it, or was forgotten.
     SubjectKeys,
-    /// A subscription's partitions are numbered from 0, without a gap, and each belongs to a subscription that is there.
+    /// A subscription's partitions are numbered from 0, without a gap, and each belongs to a subscription that is there. Who owns them, and what
+    /// is counted, can be read.
     Subscriptions,
     /// A dead letter belongs to the partition of its key, of a subscription that is there, and is of an event that the log has come
     /// to. It may be of one that is gone. What its data was edited to is JSON.

@@ -1,5 +1,5 @@
 -- Rule: a subscription's partitions are numbered from 0 without a gap, and each belongs to a subscription that is there; what its
--- dead letters are kept in is not lost.
+-- dead letters are kept in is not lost, and what is counted with it is not less than nothing.
 -- Parameters: 1 how many findings at most. No row: it holds. Index: subscriptions_pkey, lost_boxes_pkey; it looks at every partition.
 SELECT CASE
     WHEN s.name IS NULL THEN format('partitions of %s: there is no such subscription', p.subscription)
@@ -14,4 +14,10 @@ FULL JOIN (
 ) p ON p.subscription = s.name
 LEFT JOIN {schema}.lost_boxes lost ON lost.box = s.box
 WHERE s.name IS NULL OR p.subscription IS NULL OR p.first <> 0 OR p.last <> p.count - 1 OR lost.box IS NOT NULL
+UNION ALL
+SELECT format('subscription %s was reset %s times, began behind %s and with epoch %s', name, resets, coalesce(start_after, 0), incarnation)
+FROM {schema}.subscriptions WHERE resets < 0 OR start_after < 0 OR incarnation < 0
+UNION ALL
+SELECT format('partition %s of %s is owned in epoch %s, and has handled up to %s', partition, subscription, epoch, handled)
+FROM {schema}.subscription_partitions WHERE epoch < 0 OR handled < 0
 LIMIT $1

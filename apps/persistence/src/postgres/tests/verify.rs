@@ -103,7 +103,7 @@ async fn save(adapter: &Postgres, name: &str) {
 }
 
 /// As no program can: without triggers.
-async fn damage(schema: &TestSchema, sql: &str) {
+pub(super) async fn damage(schema: &TestSchema, sql: &str) {
     let sql = format!("SET session_replication_role = replica; {}", sql.replace("{}", schema.name()));
     client(schema.superuser_url()).await.batch_execute(&sql).await.unwrap();
 }
@@ -144,7 +144,7 @@ async fn every_damage_is_found() {
             &[Log],
             "up to 0, and there is an entry with number 7",
         ),
-        ("DELETE FROM {}.events WHERE OF_A", &[Positions], "positions 34 to 34 are missing"),
+        ("DELETE FROM {}.events WHERE OF_A", &[Positions], ", 34, of which any may be what was removed"),
         ("DELETE FROM {}.archive WHERE position = 2", &[Positions, Versions], "up to position"),
         ("UPDATE {}.log SET position = position + 1", &[Positions], "are missing"),
         ("UPDATE {}.log SET position = position - 1", &[Positions, Commands], "is beyond the head"),
@@ -158,9 +158,9 @@ async fn every_damage_is_found() {
         ("DELETE FROM {}.links WHERE version = 6", &[Versions], "stream b-1 is at version 7, of which 1 were removed and 5"),
         ("DELETE FROM {}.links WHERE version = 1", &[Versions], "stream links-1 is at version 2, of which 1 were removed and 0"),
         ("UPDATE {}.streams SET kept_version = 0 WHERE name = 'links-1'", &[Versions], "keeps version 0"),
-        ("INSERT INTO {}.removals VALUES (99, gen_random_uuid(), 'null', 1, 2)", &[Versions], "of stream 99, which is not known"),
-        ("INSERT INTO {}.removals SELECT stream_id, gen_random_uuid(), 'null', 1, 3 FROM {}.streams WHERE name = 'b-1'", &[Versions], "of stream b-1, which is shown from 1"),
-        ("INSERT INTO {}.removals SELECT stream_id, gen_random_uuid(), 'null', 1, 1, 2, 0 FROM {}.streams WHERE name = 'b-1'", &[Positions], "are missing and"),
+        ("INSERT INTO {}.removals VALUES (99, gen_random_uuid(), '{\"a\":1}', 1, 2)", &[Versions], "of stream 99, which is not known"),
+        ("INSERT INTO {}.removals SELECT stream_id, gen_random_uuid(), '{\"a\":1}', 1, 3 FROM {}.streams WHERE name = 'b-1'", &[Versions], "of stream b-1, which is shown from 1"),
+        ("INSERT INTO {}.removals SELECT stream_id, gen_random_uuid(), '{\"a\":1}', 1, 1, 2, 0 FROM {}.streams WHERE name = 'b-1'", &[Positions], "are missing and"),
         ("UPDATE {}.streams SET removed = 99 WHERE name = 'cut-1'", &[Versions], "and the audit tells of"),
         ("UPDATE {}.streams SET first_version = 8 WHERE name = 'a-1'", &[Versions], "is shown from version 8, and ends at 6"),
         ("UPDATE {}.streams SET created_at = 'infinity' WHERE name = 'a-1'", &[Versions], "a-1 began at infinity"),
@@ -239,6 +239,25 @@ async fn every_damage_is_found() {
         ("UPDATE {}.letters SET head = true WHERE place = 2", &[Letters], "says that it is the first of its key, and is not"),
         ("UPDATE {}.letters SET head = false WHERE place = 1", &[Letters], "it is the first of its key, and does not say so"),
         ("UPDATE {}.letters SET box = 77 WHERE place = 2", &[Letters], "letter at 2 of box 77, partition"),
+        (
+            "INSERT INTO {}.removals SELECT stream_id, gen_random_uuid(), '1', 1, 1, 0, 0 FROM {}.streams WHERE name = 'a-1'",
+            &[Versions],
+            "was asked for by JSON of type number",
+        ),
+        (
+            "INSERT INTO {}.removals SELECT stream_id, gen_random_uuid(), '[]', 1, 1, 0, -1 FROM {}.streams WHERE name = 'a-1'",
+            &[Versions],
+            "was asked for by JSON of type array and has taken 0 events and -1 links",
+        ),
+        ("UPDATE {}.checkpoints SET version = -3", &[Checkpoints], "is of version -3 and run"),
+        ("UPDATE {}.checkpoints SET run = 4294967296", &[Checkpoints], "and run 4294967296, live after"),
+        ("UPDATE {}.snapshots SET schema = -1 WHERE stream = 'a-1'", &[Snapshots], "a-1 is of version 4 and schema -1"),
+        ("UPDATE {}.subscriptions SET resets = -1", &[Subscriptions], "subscription kept was reset -1 times"),
+        (
+            "UPDATE {}.subscription_partitions SET epoch = -1 WHERE partition = 1",
+            &[Subscriptions],
+            "partition 1 of kept is owned in epoch -1",
+        ),
         ("DELETE FROM {}.letters WHERE place = 2", &[Letters], "letters and has"),
     ];
     let schema = schema();
@@ -264,6 +283,22 @@ async fn every_damage_is_found() {
         findings.iter().all(|finding| finding.rule == Rule::Schema),
         "what was mended is healthy: {findings:#?}"
     );
+}
+
+/// OP-30: given a log of which much was removed for good, and which has lost an event besides, when it is verified, then it is told how many are
+/// missing beyond what was removed, where nothing is, in order, and which stream lacks one.
+#[tokio::test]
+async fn a_lost_event_is_told_beside_those_that_were_removed() {
+    let schema = schema();
+    let adapter = adapter(&schema).await;
+    crate::conformance::removed::fill(&*adapter).await;
+    assert_eq!(adapter.verify().await, Ok(vec![]));
+    damage(&schema, "DELETE FROM {}.events WHERE position = 6").await;
+    let findings = found(&adapter, 1).await;
+    let [lost, positions, versions] = &findings[..] else { panic!("{findings:#?}") };
+    assert!(positions.what.ends_with(crate::conformance::removed::TOLD), "{positions:#?}");
+    assert_eq!(lost.what, "stream kept-1 lacks its version 3, which was between positions 4 and 8");
+    assert_eq!(versions.what, "stream kept-1 is at version 12, of which 0 were removed and 11 are there");
 }
 
 /// What leads reads by time and by kind to the events is there and right for each complete span, archived or not; a removal leaves it as

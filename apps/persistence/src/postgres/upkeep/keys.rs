@@ -19,16 +19,7 @@ impl Reader {
         let mut found = HashMap::with_capacity(rows.len());
         for row in &rows {
             let subject: &str = row.get("subject");
-            let key = match row.get::<_, Option<&[u8]>>("key").map(<[u8; 32]>::try_from) {
-                None => SubjectKey::Forgotten,
-                Some(Ok(key)) => SubjectKey::Known(key),
-                Some(Err(_)) => {
-                    return Err(StoreError::Corrupt {
-                        reason: format!("the key of {subject} has no 256 bits"),
-                    });
-                }
-            };
-            found.insert(subject, key);
+            found.insert(subject, SubjectKey::stored(row.get("key")));
         }
         Ok(names.iter().map(|name| found.get(name).cloned()).collect())
     }

@@ -8,6 +8,7 @@
 //! not held against the store.
 
 mod checks;
+mod keys;
 mod objects;
 mod positions;
 
@@ -78,6 +79,7 @@ impl Verification<'_> {
             let told = findings.iter().filter(|finding: &&Finding| finding.rule == rule).count();
             let room = FINDINGS_MAX_PER_RULE.saturating_sub(told);
             let broken = self.walk(walk, sql, room).await;
+            self.checked();
             Self::came(rule, broken, &mut findings)?;
         }
         let positions = self.positions().await;
@@ -106,11 +108,12 @@ impl Verification<'_> {
 
     /// What a statement finds, at most so much.
     async fn walk(&mut self, walk: Walk, sql: &str, room: usize) -> Result<Vec<String>, Error> {
+        if matches!(walk, Walk::Sealed) {
+            return self.keys(sql, room).await;
+        }
         let Some((next, start)) = walk.steps(self.statements) else {
             let room = i64::try_from(room).unwrap_or(i64::MAX);
-            let found = self.all(sql, &[&room]).await?.iter().filter_map(what).collect();
-            self.checked();
-            return Ok(found);
+            return Ok(self.all(sql, &[&room]).await?.iter().filter_map(what).collect());
         };
         let end = walk.end();
         let mut walk = Steps::new(start, room);
@@ -127,13 +130,23 @@ impl Verification<'_> {
             }
             walk.came(upto, rows.iter().filter_map(what));
         }
-        self.checked();
         Ok(walk.found())
     }
 
     /// Where the step behind this place ends; `None` when there is nothing behind it.
     async fn next(&mut self, sql: &str, after: &str, head: i64) -> Result<Option<String>, Error> {
-        let params: [Param<'_>; 3] = [&after, &self.step(), &head];
+        self.next_of(sql, after, head, self.step()).await
+    }
+
+    /// The same, of a step of so many rows.
+    async fn next_of(
+        &mut self,
+        sql: &str,
+        after: &str,
+        head: i64,
+        step: i64,
+    ) -> Result<Option<String>, Error> {
+        let params: [Param<'_>; 3] = [&after, &step, &head];
         let rows = self.all(sql, if sql.contains("$3") { &params } else { &params[..2] }).await?;
         let Some(row) = rows.first() else { return Ok(None) };
         self.looked.rows += row.get::<_, i64>("rows").unsigned_abs();

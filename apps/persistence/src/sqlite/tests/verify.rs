@@ -12,7 +12,7 @@ use super::*;
 use crate::{Extras, Looked, Stride, Upkeep};
 
 /// A file with streams that were truncated and linked to, an archive, complete spans, and something of everything else.
-async fn populated() -> (TempDir, PathBuf) {
+pub(super) async fn populated() -> (TempDir, PathBuf) {
     let (directory, events) = (directory(), Events::default());
     let path = directory.path().join("umbel.db");
     let store = Sqlite::open(&path).unwrap();
@@ -57,7 +57,7 @@ async fn populated() -> (TempDir, PathBuf) {
 }
 
 /// As no program can: without triggers, foreign keys and checks.
-fn damage(path: &Path, sql: &str) {
+pub(super) fn damage(path: &Path, sql: &str) {
     let file = raw(path);
     let mut triggers = file.prepare("SELECT name, sql FROM sqlite_schema WHERE type = 'trigger'").unwrap();
     let triggers = triggers.query_map([], |row| Ok((row.get(0)?, row.get(1)?))).unwrap();
@@ -98,7 +98,7 @@ async fn a_changed_schema_is_found() {
 }
 
 /// What is found in the usual steps, which is what is found in small ones; each tells how far it has come.
-async fn found(path: &Path) -> Vec<Finding> {
+pub(super) async fn found(path: &Path) -> Vec<Finding> {
     let store = Sqlite::open_existing(path).unwrap();
     let whole = store.verify().await.unwrap();
     let told = Arc::new(Mutex::new(Vec::new()));
@@ -123,14 +123,14 @@ async fn every_damage_is_found() {
     let damages: &[(&str, &[Rule], &str)] = &[
         ("DELETE FROM log", &[Log], "0 rows instead of one"),
         (
-            "INSERT INTO outbox VALUES (7, x'00', 'q', '1', NULL, 0); UPDATE sqlite_sequence SET seq = 3 WHERE name = 'outbox'",
+            "INSERT INTO outbox VALUES (7, zeroblob(16), 'q', '1', NULL, 0); UPDATE sqlite_sequence SET seq = 3 WHERE name = 'outbox'",
             &[Log],
             "up to 3, and there is an entry with number 7",
         ),
         (
             "DELETE FROM events WHERE position = 6000",
             &[Positions, Versions, Spans],
-            "nothing is at positions 6000 to 6000",
+            "3 are missing and 2 were removed, so 1 more than may be; nothing is at 4 to 5, 6000, of which",
         ),
         ("UPDATE log SET head = head + 1", &[Positions], "are missing"),
         (
@@ -145,17 +145,17 @@ async fn every_damage_is_found() {
         ),
         ("UPDATE streams SET version = 2 WHERE name = 'links-1'", &[Versions], "has a link at 4"),
         (
-            "INSERT INTO removals VALUES (99, x'00', '{}', 1, 2, 0, 0)",
+            "INSERT INTO removals VALUES (99, zeroblob(16), '{}', 1, 2, 0, 0)",
             &[Versions],
             "of stream 99, which is not known",
         ),
         (
-            "INSERT INTO removals SELECT stream_id, x'00', '{}', 1, 3, 0, 0 FROM streams WHERE name = 'a-1'",
+            "INSERT INTO removals SELECT stream_id, zeroblob(16), '{}', 1, 3, 0, 0 FROM streams WHERE name = 'a-1'",
             &[Versions],
             "of stream a-1, which is shown from 1",
         ),
         (
-            "INSERT INTO removals SELECT stream_id, x'00', '{}', 1, 1, 2, 0 FROM streams WHERE name = 'a-1'",
+            "INSERT INTO removals SELECT stream_id, zeroblob(16), '{}', 1, 1, 2, 0 FROM streams WHERE name = 'a-1'",
             &[Positions],
             "are missing and 4 were removed",
         ),
@@ -255,7 +255,7 @@ async fn every_damage_is_found() {
         ("UPDATE commands SET last_position = 99999", &[Commands], "position 99999"),
         ("UPDATE commands SET reply = 'done'", &[Commands], "has a reply that is no JSON"),
         (
-            "INSERT INTO outbox VALUES (1, x'00', 'q', '{', NULL, 0)",
+            "INSERT INTO outbox VALUES (1, zeroblob(16), 'q', '{', NULL, 0)",
             &[Payloads],
             "the outbox has under number 1 for q what is no JSON",
         ),
@@ -275,6 +275,11 @@ async fn every_damage_is_found() {
             "UPDATE events SET subject = 'ada', data = NULL, bytes = x'00247365616c65640001' WHERE position = 6000",
             &[SubjectKeys],
             "position 6000 holds personal data of ada, whose key is lost",
+        ),
+        (
+            "INSERT INTO subject_keys VALUES ('ada', x'01', 0, NULL)",
+            &[SubjectKeys],
+            "the key of ada has 1 bytes instead of 32",
         ),
         (
             "UPDATE subscription_partitions SET checkpoint = 99999 WHERE partition = 1",
@@ -350,6 +355,60 @@ async fn every_damage_is_found() {
             &[Tags],
             "position 6 has tags that are no JSON list",
         ),
+        (
+            "INSERT INTO outbox VALUES (1, x'01', 'q', '1', NULL, 0)",
+            &[Payloads],
+            "the outbox has under number 1 for q an id that is none",
+        ),
+        (
+            "INSERT INTO removals SELECT stream_id, zeroblob(16), '{', 1, 1, 0, 0 FROM streams WHERE name = 'a-1'",
+            &[Versions],
+            "was asked for by what is no JSON object",
+        ),
+        (
+            "INSERT INTO removals SELECT stream_id, x'01', '{}', 1, 1, 0, 0 FROM streams WHERE name = 'a-1'",
+            &[Versions],
+            "has an id that is none",
+        ),
+        (
+            "INSERT INTO removals SELECT stream_id, zeroblob(16), '{}', 1, 1, 1, -1 FROM streams WHERE name = 'a-1'",
+            &[Positions, Versions],
+            "has taken 1 events and -1 links",
+        ),
+        ("UPDATE checkpoints SET version = -3", &[Checkpoints], "is of version -3 and run"),
+        ("UPDATE checkpoints SET run = 4294967296", &[Checkpoints], "and run 4294967296, live after"),
+        ("UPDATE checkpoints SET live_after = -1", &[Checkpoints], "live after -1"),
+        (
+            "INSERT INTO commands VALUES (x'01', '1', 1, 0, 1)",
+            &[Commands],
+            "command 01 has an id that is none",
+        ),
+        ("UPDATE snapshots SET version = -1", &[Snapshots], "the snapshot of stream a-1 is of version -1"),
+        ("UPDATE snapshots SET schema = -1", &[Snapshots], "and schema -1"),
+        ("UPDATE letters SET attempts = -1 WHERE place = 1", &[Letters], "it was tried -1 times"),
+        ("UPDATE subscriptions SET resets = -1", &[Subscriptions], "subscription kept was reset -1 times"),
+        ("UPDATE subscriptions SET start_after = -2", &[Subscriptions], "began behind -2"),
+        ("UPDATE subscriptions SET incarnation = -4", &[Subscriptions], "with epoch -4"),
+        (
+            "UPDATE subscription_partitions SET owner = x'01' WHERE partition = 1",
+            &[Subscriptions],
+            "partition 1 of kept is owned in epoch",
+        ),
+        (
+            "UPDATE subscription_partitions SET epoch = -1 WHERE partition = 1",
+            &[Subscriptions],
+            "partition 1 of kept is owned in epoch -1",
+        ),
+        (
+            "UPDATE subscription_partitions SET handled = -7 WHERE partition = 1",
+            &[Subscriptions],
+            "has handled up to -7",
+        ),
+        (
+            "INSERT INTO subscription_members VALUES ('kept', x'01', 0)",
+            &[Subscriptions],
+            "in subscription kept takes part 01, an id that is none",
+        ),
         ("DELETE FROM letters WHERE place = 2", &[Letters], "letters"),
     ];
     let (directory, sound) = populated().await;
@@ -402,8 +461,32 @@ async fn damage_keeps_nothing_else_from_being_found() {
     ] {
         assert!(of(rule).contains(text), "{rule:?}: {findings:#?}");
     }
-    let rules = [Rule::References, Rule::Spans, Rule::Tags, Rule::Snapshots, Rule::Payloads, Rule::Letters];
+    let rules = [
+        Rule::Integrity,
+        Rule::References,
+        Rule::Spans,
+        Rule::Tags,
+        Rule::Snapshots,
+        Rule::Payloads,
+        Rule::Letters,
+    ];
     assert!(findings.iter().all(|finding| rules.contains(&finding.rule)), "{findings:#?}");
+}
+
+/// OP-30: given a log of which much was removed for good, and which has lost an event besides, when it is verified, then it is told how many are
+/// missing beyond what was removed, where nothing is, in order, and which stream lacks one.
+#[tokio::test]
+async fn a_lost_event_is_told_beside_those_that_were_removed() {
+    let directory = directory();
+    let path = directory.path().join("umbel.db");
+    crate::conformance::removed::fill(&Sqlite::open(&path).unwrap()).await;
+    assert_eq!(found(&path).await, []);
+    damage(&path, "DELETE FROM events WHERE position = 6");
+    let findings = found(&path).await;
+    let [lost, positions, versions] = &findings[..] else { panic!("{findings:#?}") };
+    assert!(positions.what.ends_with(crate::conformance::removed::TOLD), "{positions:#?}");
+    assert_eq!(lost.what, "stream kept-1 lacks its version 3, which was between positions 4 and 8");
+    assert_eq!(versions.what, "stream kept-1 is at version 12, of which 0 were removed and 11 are there");
 }
 
 /// A generation that nobody uses any more may stand wherever it stood when the log went back.

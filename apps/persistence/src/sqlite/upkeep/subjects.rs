@@ -52,6 +52,6 @@ pub(super) fn create_keys(
 
 fn find(connection: &Connection, subject: &Subject) -> rusqlite::Result<Option<SubjectKey>> {
     let mut statement = connection.prepare_cached(FIND_SUBJECT_KEY)?;
-    let key = statement.query_row([subject.as_str()], |row| row.get::<_, Option<[u8; 32]>>(0)).optional()?;
-    Ok(key.map(|key| key.map_or(SubjectKey::Forgotten, SubjectKey::Known)))
+    let key = |row: &rusqlite::Row<'_>| Ok(SubjectKey::stored(row.get_ref(0)?.as_blob_or_null()?));
+    statement.query_row([subject.as_str()], key).optional()
 }

@@ -3,12 +3,17 @@
 //!
 //! Each statement is a transaction of its own. One snapshot over all of it would be held for as long as everything takes to be
 //! looked at, and meanwhile the write-ahead log could only grow. For the same reason the log is looked at in steps of so many positions,
-//! and streams by so many of them. Other tables, and a single stream, are small beside it.
+//! and streams by so many of them. Other tables, and a single stream, are small beside it. Only SQLite's own check takes a whole table at once:
+//! it reads pages as they come, and decodes nothing.
 //!
 //! What is too damaged to be looked at is a finding itself, and everything else is looked at all the same.
 
+mod integrity;
+mod keys;
 mod objects;
 mod spans;
+
+use std::collections::HashSet;
 
 use rusqlite::{Connection, ErrorCode, Row, ToSql};
 use umbel_core::store::{FINDINGS_MAX_PER_RULE, Finding, Rule};
@@ -16,14 +21,14 @@ use umbel_core::store::{FINDINGS_MAX_PER_RULE, Finding, Rule};
 use crate::adapter::{Looked, Stride};
 use crate::sqlite::sql::{
     VERIFY_ARCHIVE, VERIFY_BODIES, VERIFY_CHECKPOINTS, VERIFY_COMMANDS, VERIFY_COUNT, VERIFY_DOCUMENTS,
-    VERIFY_EVENT_IDS, VERIFY_GAPS, VERIFY_HEAD, VERIFY_KINDS, VERIFY_LAST_STREAM, VERIFY_LETTERS,
-    VERIFY_LINKS, VERIFY_LOG, VERIFY_NOTICES, VERIFY_OUTBOX, VERIFY_PAYLOADS, VERIFY_REFERENCES,
-    VERIFY_REMOVALS, VERIFY_REMOVED, VERIFY_SERVED, VERIFY_SHAPES, VERIFY_SNAPSHOTS, VERIFY_SPANS,
-    VERIFY_STRAY_CONVERSATIONS, VERIFY_STRAY_POSITIONS, VERIFY_STRAY_REMOVALS, VERIFY_STRAY_SPANS,
-    VERIFY_STRAY_TAGS, VERIFY_SUBJECT_KEYS, VERIFY_SUBSCRIPTION_CHECKPOINTS, VERIFY_SUBSCRIPTIONS,
-    VERIFY_TAGS, VERIFY_VERSIONS,
+    VERIFY_EVENT_IDS, VERIFY_GAPS, VERIFY_HEAD, VERIFY_HOLES, VERIFY_KEYS, VERIFY_KINDS, VERIFY_LAST_STREAM,
+    VERIFY_LETTERS, VERIFY_LINKS, VERIFY_LOG, VERIFY_NOTICES, VERIFY_OUTBOX, VERIFY_PAYLOADS,
+    VERIFY_REFERENCES, VERIFY_REMOVALS, VERIFY_REMOVED, VERIFY_SEALED, VERIFY_SERVED, VERIFY_SHAPES,
+    VERIFY_SNAPSHOTS, VERIFY_SPANS, VERIFY_STRAY_CONVERSATIONS, VERIFY_STRAY_POSITIONS,
+    VERIFY_STRAY_REMOVALS, VERIFY_STRAY_SPANS, VERIFY_STRAY_TAGS, VERIFY_SUBJECT_KEYS,
+    VERIFY_SUBSCRIPTION_CHECKPOINTS, VERIFY_SUBSCRIPTIONS, VERIFY_TAGS, VERIFY_VERSIONS,
 };
-use crate::walk::{Removed, Walk};
+use crate::walk::{GAPS_MAX, Gap, Removed, Walk};
 
 /// What a statement looks at.
 #[derive(Clone, Copy)]
@@ -36,6 +41,8 @@ enum Over {
     Spans,
     /// Streams by their ids.
     Streams,
+    /// Events by position that hold sealed values, each with the key to be tried on it.
+    Sealed,
 }
 
 const CHECKS: &[(Rule, Over, &str)] = &[
@@ -65,6 +72,8 @@ const CHECKS: &[(Rule, Over, &str)] = &[
     (Rule::Payloads, Over::Whole, VERIFY_OUTBOX),
     (Rule::Payloads, Over::Whole, VERIFY_NOTICES),
     (Rule::SubjectKeys, Over::Positions, VERIFY_SUBJECT_KEYS),
+    (Rule::SubjectKeys, Over::Whole, VERIFY_KEYS),
+    (Rule::SubjectKeys, Over::Sealed, VERIFY_SEALED),
     (Rule::Subscriptions, Over::Whole, VERIFY_SUBSCRIPTIONS),
     (Rule::Letters, Over::Whole, VERIFY_LETTERS),
 ];
@@ -79,11 +88,14 @@ struct Verification<'a> {
 
 /// What is not as it must be.
 pub(super) fn verify(connection: &mut Connection, stride: &Stride) -> rusqlite::Result<Vec<Finding>> {
-    // How the file is made, what spans say, and the sums over positions and over what streams lost, are one more each.
-    let looked = Looked { checks: CHECKS.len() + 4, ..Looked::default() };
-    let (mut schema, mut spans) = (Vec::new(), Vec::new());
+    // How the file is made, whether it is sound, what spans say, and the sums over positions and over what streams lost, are one more each.
+    let looked = Looked { checks: CHECKS.len() + 5, ..Looked::default() };
+    let (mut schema, mut integrity, mut spans) = (Vec::new(), Vec::new(), Vec::new());
     if let Err(error) = objects::look(connection, FINDINGS_MAX_PER_RULE, &mut schema) {
         schema.push(damage(error)?);
+    }
+    if let Err(error) = integrity::look(connection, FINDINGS_MAX_PER_RULE, &mut integrity) {
+        integrity.push(damage(error)?);
     }
     for look in [spans::look, spans::look_for_strays] {
         if let Err(error) = look(connection, FINDINGS_MAX_PER_RULE, &mut spans) {
@@ -93,6 +105,8 @@ pub(super) fn verify(connection: &mut Connection, stride: &Stride) -> rusqlite::
     let mut verification = Verification { connection, stride, looked, findings: Vec::new() };
     verification.checked();
     verification.found(Rule::Schema, schema);
+    verification.checked();
+    verification.found(Rule::Integrity, integrity);
     verification.found(Rule::Spans, spans);
     verification.findings()
 }
@@ -122,7 +136,7 @@ impl Verification<'_> {
             let room = FINDINGS_MAX_PER_RULE.saturating_sub(told);
             let broken = match over {
                 Over::Whole => self.all(sql, &[&i64::try_from(room).unwrap_or(i64::MAX)]),
-                Over::Positions | Over::Spans => self.walk(sql, *over, (0, head), room),
+                Over::Positions | Over::Spans | Over::Sealed => self.walk(sql, *over, (0, head), room),
                 Over::Streams => self.walk(sql, *over, (0, streams), room),
             };
             self.came(*rule, broken)?;
@@ -174,8 +188,29 @@ impl Verification<'_> {
             walk.came(upto.to_string(), None);
         }
         let Some(wrong) = before.against(self.removed()?, head, missing) else { return Ok(Vec::new()) };
-        let gaps = self.walk(VERIFY_GAPS, Over::Positions, (-1, head), FINDINGS_MAX_PER_RULE - 1)?;
-        Ok([wrong].into_iter().chain(gaps).collect())
+        let gaps = self.gaps(head)?;
+        let mut found = vec![wrong.told(&gaps)];
+        if wrong.is_more() {
+            found.extend(self.walk(VERIFY_HOLES, Over::Positions, (0, head), FINDINGS_MAX_PER_RULE - 1)?);
+        }
+        Ok(found)
+    }
+
+    /// Where positions hold nothing, in order: one more than are told at most.
+    fn gaps(&mut self, head: i64) -> rusqlite::Result<Vec<Gap>> {
+        let (mut gaps, mut walk) = (Vec::new(), Walk::new("-1", 1));
+        while gaps.len() <= GAPS_MAX
+            && let Some((after, upto)) = self.next(&mut walk, Over::Positions, head)
+        {
+            let left = i64::try_from(GAPS_MAX + 1 - gaps.len()).unwrap_or_default();
+            let mut statement = self.connection.prepare_cached(VERIFY_GAPS)?;
+            let rows = statement.query_map([left, after, upto], |row| Ok((row.get(0)?, row.get(1)?)))?;
+            for gap in rows {
+                gaps.push(gap?);
+            }
+            walk.came(upto.to_string(), None);
+        }
+        Ok(gaps)
     }
 
     /// Streams that are there have lost no more versions than were removed. (Those that are gone have taken their part along.) What was
@@ -196,9 +231,17 @@ impl Verification<'_> {
         (start, end): (i64, i64),
         room: usize,
     ) -> rusqlite::Result<Vec<String>> {
-        let mut walk = Walk::new(&start.to_string(), room);
+        let (mut walk, mut told) = (Walk::new(&start.to_string(), room), HashSet::new());
         while let Some((after, upto)) = self.next(&mut walk, over, end) {
-            let found = match self.all(sql, &[&walk.left(), &after, &upto]) {
+            let room = walk.left();
+            let looked = match over {
+                Over::Sealed => {
+                    let room = usize::try_from(room).unwrap_or_default();
+                    keys::look(self.connection, sql, (after, upto), room, &mut told)
+                }
+                _ => self.all(sql, &[&room, &after, &upto]),
+            };
+            let found = match looked {
                 Ok(found) => found,
                 // What is behind it may be sound.
                 Err(error) => vec![format!("behind {after} and up to {upto}, {}", damage(error)?)],

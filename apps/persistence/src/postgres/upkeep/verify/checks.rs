@@ -18,6 +18,8 @@ pub(in crate::postgres) enum Walk {
     Whole,
     /// Events by position.
     Positions,
+    /// Events by position that hold sealed values, each with the key to be tried on it.
+    Sealed,
     /// Events by position, whole spans at a time.
     Spans,
     /// The rows of spans.
@@ -52,7 +54,7 @@ impl Walk {
         const NIL: &str = "00000000-0000-0000-0000-000000000000";
         Some(match self {
             Self::Whole => return None,
-            Self::Positions => (&statements.verify_next_positions, "0"),
+            Self::Positions | Self::Sealed => (&statements.verify_next_positions, "0"),
             Self::Spans => (&statements.verify_next_spans, "0"),
             Self::SpanRows => (&statements.verify_next_span_rows, "-9223372036854775808"),
             Self::SpanKinds => (&statements.verify_next_span_kinds, "[-2147483648, 0]"),
@@ -105,6 +107,7 @@ pub(in crate::postgres) fn checks(statements: &Statements) -> Vec<Check<'_>> {
         (Rule::Archive, Walk::Whole, &statements.verify_archive),
         (Rule::Payloads, Walk::Positions, &statements.verify_payloads),
         (Rule::SubjectKeys, Walk::Positions, &statements.verify_subject_keys),
+        (Rule::SubjectKeys, Walk::Sealed, &statements.verify_sealed),
         (Rule::Checkpoints, Walk::Whole, &statements.verify_subscription_checkpoints),
         (Rule::Subscriptions, Walk::Whole, &statements.verify_subscriptions),
         (Rule::Letters, Walk::Letters, &statements.verify_letters),

@@ -3,8 +3,8 @@
 use tokio_postgres::Error;
 use umbel_core::store::FINDINGS_MAX_PER_RULE;
 
-use super::{Verification, what};
-use crate::walk::Removed;
+use super::{Verification, checks::Walk};
+use crate::walk::{GAPS_MAX, Gap, Removed};
 
 impl Verification<'_> {
     /// Positions run up to the head; as many are missing as were removed.
@@ -17,8 +17,13 @@ impl Verification<'_> {
             let missing = head.saturating_sub(self.count(head).await?);
             let after = self.told().await?;
             if let Some(wrong) = before.against(after, head, missing) {
-                found.push(wrong);
-                found.extend(self.gaps(head, FINDINGS_MAX_PER_RULE - 1).await?);
+                let (gaps, twice) = self.gaps(head).await?;
+                found.push(wrong.told(&gaps));
+                if wrong.is_more() {
+                    let holes = &self.statements.verify_holes;
+                    found.extend(self.walk(Walk::Positions, holes, FINDINGS_MAX_PER_RULE - 1).await?);
+                }
+                found.extend(twice.iter().map(|position| format!("position {position} is there twice")));
             }
         }
         self.checked();
@@ -75,19 +80,30 @@ impl Verification<'_> {
         }
     }
 
-    /// Where positions are missing or twice, up to the head: each step begins where an event is, and so sees the gap behind it.
-    async fn gaps(&mut self, head: i64, room: usize) -> Result<Vec<String>, Error> {
-        let (mut after, mut found, mut more) = ("0".to_owned(), Vec::new(), true);
-        while more && found.len() < room {
+    /// Where positions are missing, and those that are there twice, in order and up to the head: hardly more than are told. Each step
+    /// begins where an event is, and so sees the gap behind it.
+    async fn gaps(&mut self, head: i64) -> Result<(Vec<Gap>, Vec<i64>), Error> {
+        let (mut after, mut more) = ("0".to_owned(), true);
+        let (mut gaps, mut twice) = (Vec::new(), Vec::new());
+        while more {
             let upto = self.next(&self.statements.verify_next_positions, &after, head).await?;
             more = upto.is_some();
             let upto = upto.unwrap_or_else(|| head.to_string());
-            let left = i64::try_from(room - found.len()).unwrap_or(i64::MAX);
+            let left = i64::try_from(2 * (GAPS_MAX + 1)).unwrap_or_default();
             let rows =
                 self.all(&self.statements.verify_gaps, &[&left, &after.as_str(), &upto.as_str()]).await?;
-            found.extend(rows.iter().filter_map(what));
+            for row in rows {
+                let (first, last) = (row.get::<_, i64>("first"), row.get("last"));
+                if row.get("twice") {
+                    twice.push(first - 1);
+                } else {
+                    gaps.push((first, last));
+                }
+            }
+            gaps.truncate(GAPS_MAX + 1);
+            twice.truncate(GAPS_MAX);
             after = upto;
         }
-        Ok(found)
+        Ok((gaps, twice))
     }
 }

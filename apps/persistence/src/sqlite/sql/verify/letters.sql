@@ -26,11 +26,12 @@ SELECT 'letter at ' || place || ' of ' || coalesce(name, 'box ' || box) || ', pa
         WHEN head < is_first THEN ': it is the first of its key, and does not say so'
         WHEN head > is_first THEN ': it says that it is the first of its key, and is not'
         WHEN length(event_id) <> 16 THEN ': the id of its event is none'
+        WHEN attempts NOT BETWEEN 0 AND 4294967295 THEN ': it was tried ' || attempts || ' times'
         ELSE ': its edited data is no JSON'
     END
 FROM known
 WHERE partitions IS NULL OR partition <> home OR head <> is_first OR position NOT BETWEEN 1 AND (SELECT head FROM log)
-    OR length(event_id) <> 16 OR json_valid(edited) = 0
+    OR length(event_id) <> 16 OR json_valid(edited) = 0 OR attempts NOT BETWEEN 0 AND 4294967295
 UNION ALL
 SELECT 'partition ' || p.partition || ' of ' || p.subscription || ' counts ' || p.letters || ' letters and has another number'
 FROM subscription_partitions p WHERE p.letters <> (

@@ -8,4 +8,7 @@ FROM snapshots AS t LEFT JOIN streams AS s ON s.name = t.stream
 WHERE t.version > coalesce(s.version, -1)
 UNION ALL
 SELECT 'the snapshot of stream ' || stream || ' is no JSON' FROM snapshots WHERE json_valid(data) = 0
+UNION ALL
+SELECT 'the snapshot of stream ' || stream || ' is of version ' || version || ' and schema ' || schema
+FROM snapshots WHERE version < 0 OR schema NOT BETWEEN 0 AND 4294967295
 LIMIT ?1
