@@ -135,7 +135,7 @@ fn an_unknown_key_is_refused_wherever_it_is_with_the_nearest_known_one() {
     );
 }
 
-/// OP-32: a program that was built before a section was added says that it may be older.
+/// OP-08: a program that was built before a section was added says that it may be older.
 #[test]
 fn a_section_that_is_unknown_as_a_whole_may_be_newer_than_the_program() {
     let dir = config_dir(&[("default.toml", "[shelf]\nlisted_max = 100")]);
@@ -172,7 +172,7 @@ fn a_value_out_of_its_range_is_refused_with_its_key_and_place() {
     }
 }
 
-/// OP-31: of a choice the words are told, whoever declares it; also of one that may be missing.
+/// OP-08: of a choice the words are told, whoever declares it; also of one that may be missing.
 #[test]
 fn a_word_that_is_no_choice_is_refused_with_the_words_there_are() {
     #[derive(Debug, Deserialize)]
