@@ -86,6 +86,28 @@ fn a_wrong_setting_is_named() {
     }
 }
 
+/// OP-08: a value that is refused is told with its key, where it comes from and what would do, also a secret, which is not told, and of a choice
+/// the words.
+#[test]
+fn a_wrong_value_is_told_with_what_would_do() {
+    let umbel = Umbel::new(Store::Sqlite);
+    for (key, value, parts) in [
+        ("telemetry.format", "xml", &["auto", "pretty", "json"][..]),
+        ("telemetry.level", "loud", &["loud", "debug"]),
+        ("supervision.strategy", "none", &["one_for_one", "rest_for_one", "one_for_all"]),
+        ("subscriptions.on_failure", "ignore", &["stop", "backoff", "park", "skip"]),
+        ("gateway.jwt_secret", "hush", &["4 bytes", "32"]),
+        ("link.secret", "hush", &["4 bytes", "32"]),
+    ] {
+        let exit = umbel.command_output(&["run", "--set", &format!("{key}={value}")]);
+        assert_eq!(exit.code, Some(3), "{exit:?}");
+        for part in [key, "the command line"].iter().chain(parts) {
+            assert!(exit.stderr.contains(part), "{part} in {exit:?}");
+        }
+        assert!(!exit.stderr.contains("variant") && !exit.stderr.contains("hush"), "{exit:?}");
+    }
+}
+
 /// Outside development there is no secret by default: the start is refused before anything is made, and says what to
 /// set.
 #[test]

@@ -51,6 +51,24 @@ fn a_store_is_made_and_removed_and_both_again() {
     }
 }
 
+/// Where a file is not, or was made, is told from the root on: the folder that a relative path begins in is easily another one.
+#[test]
+fn a_relative_place_is_told_whole() {
+    let umbel = Umbel::new(Store::Sqlite);
+    let run = |arguments: &[&str]| {
+        let there = ["--set", "store.url=sqlite:data/here.db", "--set", "telemetry.level=info"];
+        umbel.command_output(&[arguments, &there].concat())
+    };
+    let whole = umbel.dir().canonicalize().unwrap().join("data/here.db").display().to_string();
+    for looking in [&["store", "status"][..], &["store", "migrate"], &["store", "migrations"]] {
+        let exit = run(looking);
+        assert!(exit.stderr.contains(&format!("no store at {whole}")), "{exit:?}");
+    }
+    let (made, again) = (run(&["store", "init"]), run(&["store", "init"]));
+    let told = format!("made a store at {whole}");
+    assert!(made.stderr.contains(&told) && !again.stderr.contains(&told), "{made:?} {again:?}");
+}
+
 /// OP-03: of several that migrate at once, one does, and the others wait and find nothing left to do.
 #[test]
 fn several_may_make_a_store_at_once() {

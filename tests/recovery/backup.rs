@@ -75,7 +75,7 @@ fn copy_database(url: &str, directory: &Path) -> String {
     other
 }
 
-/// OP-26: a copy replaces nothing, and what cannot be copied is said: no store, no such directory, another database.
+/// OP-26: a copy replaces nothing, and what cannot be copied is said: no store, what cannot be a directory, another database.
 #[test]
 fn what_cannot_be_copied_is_said() {
     let mut umbel = Umbel::new(Store::Sqlite);
@@ -86,8 +86,10 @@ fn what_cannot_be_copied_is_said() {
     assert_eq!(copy(&umbel, "copy.db").code, Some(0));
     let exit = copy(&umbel, "copy.db");
     assert!(exit.code == Some(1) && exit.stderr.contains("copy.db is there already"), "{exit:?}");
-    let exit = copy(&umbel, "nowhere/copy.db");
-    assert!(exit.code == Some(1) && exit.stderr.contains("nowhere/copy.db cannot be written"), "{exit:?}");
+    assert_eq!(copy(&umbel, "backups/new/other.db").code, Some(0), "folders are made");
+    assert!(umbel.dir().join("backups/new/other.db").is_file());
+    let exit = copy(&umbel, "copy.db/below.db");
+    assert!(exit.code == Some(1) && exit.stderr.contains("copy.db/below.db cannot be written"), "{exit:?}");
     let left = umbel.dir().read_dir().unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
     let copies: Vec<_> = left.filter(|name| name.contains("copy")).collect();
     assert_eq!(copies, ["copy.db"]);

@@ -1,7 +1,7 @@
 //! From a request to the bus and back: one deadline, one correlation id, every failure logged once.
 
 use std::{
-    fmt::Debug,
+    fmt::Display,
     future::{Ready, ready},
     time::Duration,
 };
@@ -195,8 +195,8 @@ impl Call {
         }
     }
 
-    fn log_failure(&self, what: &str, error: &dyn Debug) {
-        tracing::error!(what, request_id = %self.context.id, "failed: {error:?}");
+    fn log_failure(&self, what: &str, error: &dyn Display) {
+        tracing::error!(what, request_id = %self.context.id, "failed: {error:#}");
     }
 }
 

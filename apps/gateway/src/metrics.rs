@@ -17,7 +17,7 @@ use anyhow::{Context, Result};
 use tokio::time::Instant;
 use umbel_bus::{Bus, Contact, PeerView, Progress, Reached, SubscriptionView, Tallied};
 use umbel_core::store::{ListSubscriptions, StoreError};
-use umbel_supervision::{Worker, WorkerContext};
+use umbel_supervision::{Worker, WorkerContext, cannot_listen};
 
 pub use self::settings::MetricsSettings;
 use self::text::{Kind, Text};
@@ -111,11 +111,7 @@ async fn serve(
     .shutdown_timeout(deadline.as_secs() + 1)
     .disable_signals()
     .bind(address)
-    .with_context(|| {
-        format!(
-            "cannot listen on {address}; free it, or set [metrics] address (variable UMBEL__METRICS__ADDRESS)"
-        )
-    })?;
+    .map_err(|error| cannot_listen(address, "metrics", error))?;
     let listening = server.addrs().first().copied().unwrap_or(address);
     bound.set(listening);
     tracing::info!("metrics on http://{listening}/metrics");

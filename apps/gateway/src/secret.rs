@@ -65,10 +65,11 @@ fn in_file<T>(path: &str, work: impl FnOnce(&Path) -> Result<T>) -> Result<T> {
         .with_context(|| format!("{path}, named by [gateway] jwt_secret_file, cannot be used"))
 }
 
-fn long_enough(secret: Secret) -> Result<Secret> {
+/// Refuses a secret that is too short, without telling it.
+pub(crate) fn long_enough(secret: Secret) -> Result<Secret> {
     let length = secret.expose().len();
     if length < LENGTH_MIN {
-        bail!("the secret has {length} bytes, it must have {LENGTH_MIN} or more");
+        bail!("it has {length} bytes, it must have {LENGTH_MIN} or more");
     }
     Ok(secret)
 }

@@ -11,10 +11,10 @@ use actix_web::{
     dev::{self, ServerHandle},
     middleware::from_fn,
 };
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 use tokio::task::spawn_blocking;
 use umbel_bus::Bus;
-use umbel_supervision::{Worker, WorkerContext};
+use umbel_supervision::{Worker, WorkerContext, cannot_listen};
 
 use crate::{edge, floor, health::Readiness, routes, secret, settings::GatewaySettings, state::State};
 
@@ -88,11 +88,7 @@ async fn serve(server: Server, context: WorkerContext) -> Result<()> {
     .shutdown_timeout(settings.request_deadline().as_secs() + 1)
     .disable_signals()
     .bind(address)
-    .with_context(|| {
-        format!(
-            "cannot listen on {address}; free it, or set [gateway] address (variable UMBEL__GATEWAY__ADDRESS)"
-        )
-    })?;
+    .map_err(|error| cannot_listen(address, "gateway", error))?;
     let listening = server.addrs().first().copied().unwrap_or(address);
     bound.set(listening);
 

@@ -8,6 +8,8 @@ use serde::{
     de::{Error, Unexpected},
 };
 
+use crate::secret::long_enough;
+
 /// Section `[gateway]`. Each key is documented in `config/default.toml`.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -22,10 +24,12 @@ pub struct GatewaySettings {
     #[serde(deserialize_with = "within::<_, _, 1, 1_073_741_824>")]
     pub body_limit_bytes: usize,
     /// What signs the tokens, 32 bytes or more. Empty: see `jwt_secret_file`.
+    #[serde(deserialize_with = "secret")]
     pub jwt_secret: Secret,
     /// A file with the secret, made with a fresh one when it does not exist. Empty: `jwt_secret` must be set.
     pub jwt_secret_file: String,
     /// What signed the tokens before `jwt_secret`, 32 bytes or more: they are good until they expire. Empty: none.
+    #[serde(deserialize_with = "secret")]
     pub jwt_secret_before: Secret,
     /// Seconds for which a token is valid, up to ten years.
     #[serde(deserialize_with = "within::<_, _, 1, 315_360_000>")]
@@ -104,6 +108,12 @@ where
     T::try_from(number).map_err(|_| wrong())
 }
 
+/// A secret, or an empty text for none, refused while it is known which setting it came from.
+fn secret<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Secret, D::Error> {
+    let secret = Secret::deserialize(deserializer)?;
+    if secret.expose().is_empty() { Ok(secret) } else { long_enough(secret).map_err(D::Error::custom) }
+}
+
 fn address<'de, D: Deserializer<'de>>(deserializer: D) -> Result<SocketAddr, D::Error> {
     ip_and_port(&String::deserialize(deserializer)?, "127.0.0.1:4000")
 }
@@ -143,6 +153,16 @@ mod tests {
         });
         settings[key] = value.into();
         serde_json::from_value(settings).map_err(|error| error.to_string())
+    }
+
+    /// OP-08: while it is known where it came from.
+    #[test]
+    fn a_secret_that_is_too_short_is_refused_untold() {
+        for key in ["jwt_secret", "jwt_secret_before"] {
+            let error = with(key, "x".repeat(31)).unwrap_err();
+            assert!(error.contains("31 bytes") && !error.contains("xxx"), "{error}");
+            assert!(with(key, "x".repeat(32)).is_ok() && with(key, "").is_ok(), "{key}");
+        }
     }
 
     #[test]

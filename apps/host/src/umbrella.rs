@@ -19,7 +19,7 @@ use umbel_supervision::{
     Child, Group, Kind, Outcome, Policy, Restart, Roster, State, Supervisor, Tree, TreeNode, Worker,
     install_panic_hook,
 };
-use umbel_telemetry::TelemetrySettings;
+use umbel_telemetry::{TelemetryError, TelemetrySettings};
 
 use crate::{
     app::{App, DeclaredTwice},
@@ -134,7 +134,8 @@ impl Foundation {
     /// When a setting is wrong; the message names it and where it comes from.
     pub fn lay(options: &LoadOptions) -> anyhow::Result<Self> {
         let settings = Settings::load(options)?;
-        umbel_telemetry::init(&settings.section::<TelemetrySettings>("telemetry")?)?;
+        umbel_telemetry::init(&settings.section::<TelemetrySettings>("telemetry")?)
+            .map_err(|wrong @ TelemetryError::Level { .. }| settings.invalid("telemetry.level", wrong))?;
         install_panic_hook();
         Self::from_settings(settings)
     }

@@ -54,17 +54,27 @@ pub(crate) fn peers(options: &LoadOptions, args: &PeersArgs) -> Result<(), Faile
 
 fn print(seen: &Peers, not_first: bool) -> Done {
     let mut printer = Printer::new(false, COLUMNS);
-    let Peers { process, node, address, peers } = seen;
+    let Peers { process, node, address, peers, .. } = seen;
     let space = if not_first { "\n" } else { "" };
-    let at = match address {
-        Some(address) => format!("reached at {address}"),
-        None => "not reached by others: [link] address is empty, or its store is its own".to_owned(),
-    };
+    let at = reached(address.as_deref(), seen.shares_store);
     printer.words(&format!("{space}process {process}, {node}, {at}\n\n"))?;
     if peers.is_empty() {
         return Ok(printer.words("no other process on its store takes messages\n")?);
     }
     Ok(printer.rows(peers, cells)?)
+}
+
+/// Where others reach a process, or what keeps them from it.
+fn reached(address: Option<&str>, shares_store: bool) -> String {
+    match address {
+        Some(address) => format!("reached at {address}"),
+        None if shares_store => {
+            "not reached by others: [link] address is empty, or does not listen yet".to_owned()
+        }
+        None => {
+            "not reached by others: its store is its own, which only PostgreSQL (store.url) shares".to_owned()
+        }
+    }
 }
 
 fn cells(peer: &PeerStanding) -> [String; 7] {
@@ -89,6 +99,14 @@ fn apps(messages: &[String]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_keeps_others_away_is_told_as_it_is() {
+        assert_eq!(reached(Some("10.0.0.7:4100"), true), "reached at 10.0.0.7:4100");
+        let (own, unset) = (reached(None, false), reached(None, true));
+        assert!(own.contains("store.url") && !own.contains("[link]"), "{own}");
+        assert!(unset.contains("[link] address") && !unset.contains("store"), "{unset}");
+    }
 
     #[test]
     fn apps_are_named_once() {

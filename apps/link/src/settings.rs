@@ -25,6 +25,7 @@ pub struct LinkSettings {
     #[serde(deserialize_with = "host_and_port")]
     pub advertise: String,
     /// What all processes of one store know, 32 bytes or more. Empty: nothing is proven, which is for addresses of this machine only.
+    #[serde(deserialize_with = "secret")]
     pub secret: Secret,
     /// A file with the certificate of this process as PEM, with those between it and the authority. Empty: nothing is encrypted.
     pub tls_certificate: String,
@@ -89,11 +90,6 @@ impl LinkSettings {
             }
             return Ok(());
         };
-        if length > 0 && length < SECRET_MIN {
-            bail!(
-                "[link] secret (variable UMBEL__LINK__SECRET) has {length} bytes, it must have {SECRET_MIN} or more"
-            );
-        }
         if length == 0 && !(address.ip().is_loopback() && self.advertises_loopback()) {
             bail!(
                 "[link] address {address} is reached from other machines: set [link] secret (variable \
@@ -154,6 +150,15 @@ impl Secret {
 impl std::fmt::Debug for Secret {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("***")
+    }
+}
+
+/// A secret, or an empty text for none, refused while it is known which setting it came from.
+fn secret<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Secret, D::Error> {
+    let secret = Secret::deserialize(deserializer)?;
+    match secret.0.len() {
+        0 | SECRET_MIN.. => Ok(secret),
+        length => Err(D::Error::custom(format!("it has {length} bytes, it must have {SECRET_MIN} or more"))),
     }
 }
 

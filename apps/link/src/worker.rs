@@ -2,7 +2,7 @@
 
 use std::{net::SocketAddr, pin::pin, sync::Arc, time::Duration};
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use tokio::{
     net::TcpListener,
     runtime::Handle,
@@ -10,7 +10,7 @@ use tokio::{
     time::{sleep, timeout},
 };
 use umbel_bus::Bus;
-use umbel_supervision::{Worker, WorkerContext};
+use umbel_supervision::{Worker, WorkerContext, cannot_listen};
 
 use crate::{
     complaints::Complaints,
@@ -59,11 +59,8 @@ struct Link {
 impl Link {
     async fn run(self, context: WorkerContext) -> Result<()> {
         let (address, settings) = (self.address, &self.settings);
-        let listener = TcpListener::bind(address).await.with_context(|| {
-            format!(
-                "cannot listen on {address}; free it, or set [link] address (variable UMBEL__LINK__ADDRESS)"
-            )
-        })?;
+        let listener = TcpListener::bind(address).await;
+        let listener = listener.map_err(|error| cannot_listen(address, "link", error))?;
         let bound = listener.local_addr()?;
         let advertised =
             if settings.advertise.is_empty() { bound.to_string() } else { settings.advertise.clone() };

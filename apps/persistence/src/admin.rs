@@ -46,7 +46,10 @@ pub async fn init(settings: &StoreSettings) -> anyhow::Result<Vec<Migration>> {
 /// Also when there is no store.
 pub async fn migrate(settings: &StoreSettings) -> anyhow::Result<Vec<Migration>> {
     if migrations(settings).await?.iter().all(|migration| !migration.applied) {
-        bail!("there is no store yet; `umbel store init` makes it, or correct store.url and store.schema");
+        let place = place(settings)?;
+        bail!(
+            "there is no store at {place} yet; `umbel store init` makes it, or correct store.url and store.schema"
+        );
     }
     init(settings).await
 }
@@ -88,7 +91,7 @@ pub async fn size(settings: &StoreSettings) -> anyhow::Result<u64> {
 /// When the settings name no place that outlives its process.
 pub fn place(settings: &StoreSettings) -> anyhow::Result<String> {
     Ok(match durable(settings)? {
-        Place::Sqlite(path) => path.display().to_string(),
+        Place::Sqlite(path) => sqlite::admin::absolute(&path).display().to_string(),
         Place::Postgres(url) => postgres::admin::place(&url, &settings.schema)?,
     })
 }

@@ -15,6 +15,22 @@ pub enum SettingsError {
         /// The known key most like it, if any is.
         nearest: Option<String>,
     },
+    /// A key of a section of which `default.toml` has nothing: what sets it may be newer than the program.
+    #[error(
+        "unknown key `{key}` in {origin}{}; this program has no section [{section}]: it may be older than its settings, as after \
+         `umbel new app`; build it again",
+        hint(nearest)
+    )]
+    UnknownSection {
+        /// As `section.key`.
+        key: String,
+        /// The section.
+        section: String,
+        /// The file, variable or flag.
+        origin: String,
+        /// The known key most like it, if any is.
+        nearest: Option<String>,
+    },
     /// A variable that would set a key if it were written right.
     #[error("the variable {name} sets nothing; did you mean {right}?")]
     NearMiss {

@@ -74,9 +74,19 @@ pub(crate) fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) 
 fn find<'a>(known: &'a mut Entries, key: &str, origin: &str) -> Result<&'a mut Entry, SettingsError> {
     if !known.contains_key(key) {
         let nearest = nearest(key, known.keys().map(String::as_str));
-        return Err(SettingsError::UnknownKey { key: key.to_owned(), origin: origin.to_owned(), nearest });
+        let (key, origin) = (key.to_owned(), origin.to_owned());
+        let section =
+            section_of(&key).filter(|section| known.keys().all(|key| section_of(key) != Some(section)));
+        return Err(match section.map(str::to_owned) {
+            Some(section) => SettingsError::UnknownSection { key, section, origin, nearest },
+            None => SettingsError::UnknownKey { key, origin, nearest },
+        });
     }
     Ok(known.get_mut(key).expect("the key was found just above"))
+}
+
+fn section_of(key: &str) -> Option<&str> {
+    key.split_once('.').map(|(section, _)| section)
 }
 
 fn wrong_type(key: &str, origin: &str, expected: &ValueKind, found: String) -> SettingsError {

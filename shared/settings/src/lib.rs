@@ -16,6 +16,7 @@ mod describe;
 mod error;
 mod keys;
 mod layers;
+mod section;
 mod settings;
 
 #[cfg(test)]

@@ -2,13 +2,13 @@
 
 use std::path::{Path, PathBuf};
 
-use config::{ConfigError, Map, Value};
 use serde::de::DeserializeOwned;
 
 use crate::describe::{EffectiveKey, describe};
 use crate::error::SettingsError;
 use crate::keys::{Entries, set_text};
 use crate::layers;
+use crate::section::{Misfit, read};
 
 const VARIABLE_PREFIX: &str = "UMBEL__";
 const ENVIRONMENT_VARIABLE: &str = "UMBEL_ENV";
@@ -127,14 +127,19 @@ impl Settings {
     /// When a value is out of its range or not one of its names ([`SettingsError::Invalid`]), or the section as a whole
     /// is not what the type demands ([`SettingsError::InvalidSection`]).
     pub fn section<T: DeserializeOwned>(&self, section: &str) -> Result<T, SettingsError> {
-        let table: Map<String, Value> =
-            self.keys_of(section).map(|(key, entry)| (key.to_owned(), entry.value.clone())).collect();
-        Value::new(None, table).try_deserialize().map_err(|error| self.explain(section, error))
+        let keys = self.keys_of(section).map(|(key, entry)| (key.to_owned(), entry.value.clone()));
+        read(keys).map_err(|misfit| self.explain(section, misfit))
     }
 
     /// Where a key's value came from: a file, a variable, the command line. None when there is no such key.
     pub fn origin(&self, key: &str) -> Option<&str> {
         self.entries.get(key).map(|entry| entry.origin.as_str())
+    }
+
+    /// What refuses a key's value, when its user finds out only later that it cannot take it.
+    pub fn invalid(&self, key: &str, reason: impl std::fmt::Display) -> SettingsError {
+        let origin = self.origin(key).unwrap_or("no place").to_owned();
+        SettingsError::Invalid { key: key.to_owned(), origin, reason: reason.to_string() }
     }
 
     /// All keys with their effective values, in order of their names, without the secrets.
@@ -149,18 +154,9 @@ impl Settings {
         })
     }
 
-    fn explain(&self, section: &str, error: ConfigError) -> SettingsError {
-        let (key, reason) = match error {
-            ConfigError::Type { unexpected, expected, key, .. } => {
-                (key, format!("expected {expected}, found {unexpected}"))
-            }
-            ConfigError::At { error, key, .. } => (key, error.to_string()),
-            other => (None, other.to_string()),
-        };
-        let key = key.map(|key| format!("{section}.{key}"));
-        if let Some((key, origin)) = key.and_then(|key| self.origin(&key).map(|origin| (key.clone(), origin)))
-        {
-            return SettingsError::Invalid { key, origin: origin.to_owned(), reason };
+    fn explain(&self, section: &str, Misfit { key, reason }: Misfit) -> SettingsError {
+        if let Some(key) = key {
+            return self.invalid(&format!("{section}.{key}"), reason);
         }
         let changed: Vec<String> = self
             .keys_of(section)

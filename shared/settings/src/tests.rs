@@ -130,8 +130,19 @@ fn an_unknown_key_is_refused_wherever_it_is_with_the_nearest_known_one() {
     );
     assert_eq!(
         error(&with("nothing.like.it.at_all")),
-        "unknown key `nothing.like.it.at_all` in the command line"
+        "unknown key `nothing.like.it.at_all` in the command line; this program has no section [nothing]: it may be older than its \
+         settings, as after `umbel new app`; build it again"
     );
+}
+
+/// OP-08: a program that was built before a section was added says that it may be older.
+#[test]
+fn a_section_that_is_unknown_as_a_whole_may_be_newer_than_the_program() {
+    let dir = config_dir(&[("default.toml", "[shelf]\nlisted_max = 100")]);
+    let error = error(&options(&dir));
+    let key = format!("unknown key `shelf.listed_max` in {}", path(&dir, "default.toml"));
+    assert!(error.starts_with(&key) && error.contains("no section [shelf]"), "{error}");
+    assert!(error.contains("build it again"), "{error}");
 }
 
 #[test]
@@ -159,6 +170,37 @@ fn a_value_out_of_its_range_is_refused_with_its_key_and_place() {
         assert!(error.starts_with(&format!("`store.max_connections` in {file} is not valid: ")), "{error}");
         assert!(error.contains(found), "{error}");
     }
+}
+
+/// OP-08: of a choice the words are told, whoever declares it; also of one that may be missing.
+#[test]
+fn a_word_that_is_no_choice_is_refused_with_the_words_there_are() {
+    #[derive(Debug, Deserialize)]
+    #[serde(rename_all = "snake_case")]
+    enum Choice {
+        Auto,
+        OneForAll,
+    }
+    #[derive(Debug, Deserialize)]
+    struct Plain {
+        format: Choice,
+    }
+    #[derive(Debug, Deserialize)]
+    struct Wrapped {
+        format: Option<Box<Choice>>,
+    }
+
+    let dir = config_dir(&[]);
+    let with = |word| {
+        let overrides = pairs(&[("telemetry.format", word)]);
+        Settings::load(&LoadOptions { overrides, ..options(&dir) }).unwrap()
+    };
+    let expected = "`telemetry.format` in the command line is not valid: it must be one of auto, one_for_all, but is \"xml\"";
+    assert_eq!(with("xml").section::<Plain>("telemetry").unwrap_err().to_string(), expected);
+    assert_eq!(with("xml").section::<Wrapped>("telemetry").unwrap_err().to_string(), expected);
+    assert!(matches!(with("one_for_all").section("telemetry"), Ok(Plain { format: Choice::OneForAll })));
+    let wrapped: Wrapped = with("auto").section("telemetry").unwrap();
+    assert!(matches!(wrapped.format.as_deref(), Some(Choice::Auto)));
 }
 
 #[test]

@@ -52,6 +52,7 @@ mod tree;
 
 mod exit;
 mod group;
+mod listening;
 mod roster;
 mod supervisor;
 mod thread;
@@ -63,6 +64,7 @@ mod tests;
 pub use actor::{Drain, Tether};
 pub use context::{Stopping, WorkerContext};
 pub use exit::Incurable;
+pub use listening::cannot_listen;
 pub use panics::{describe as describe_panic, install_panic_hook};
 pub use policy::{Backoff, Heartbeat, Intensity, Policy, Restart, Strategy};
 pub use roster::{Roster, Taken};

@@ -45,8 +45,8 @@ pub enum Format {
 pub enum TelemetryError {
     /// The level does not parse.
     #[error(
-        "telemetry.level `{level}` is not valid at `{part}`: expected off, error, warn, info, debug or trace, or \
-         targets with these, such as `info,umbel=debug`"
+        "`{level}` has `{part}` where off, error, warn, info, debug or trace is expected, or a target with one of these, \
+         such as `info,umbel=debug`"
     )]
     Level {
         /// The whole setting.

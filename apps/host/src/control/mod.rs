@@ -59,6 +59,8 @@ pub struct Peers {
     pub node: Uuid,
     /// Where others reach it; `None` when they do not.
     pub address: Option<String>,
+    /// Whether others may be on its store, as on PostgreSQL.
+    pub shares_store: bool,
     /// The others.
     pub peers: Vec<PeerStanding>,
 }

@@ -164,7 +164,7 @@ impl Server {
     fn peers(&self) -> Peers {
         let (node, address) = (self.bus.node().0, self.bus.reached_here());
         let peers = self.bus.peers().into_iter().map(Into::into).collect();
-        Peers { process: process::id(), node, address, peers }
+        Peers { process: process::id(), node, address, shares_store: self.bus.shares_store(), peers }
     }
 
     async fn tree(&self) -> Result<Process> {

@@ -132,9 +132,13 @@ fn next_steps(name: &AppName, changes: &[Change]) -> String {
             &format!("cargo test --lib -p {name} -p contracts -p umbel"),
             "its tests, and those of its words",
         ),
-        step(&format!("cargo run -p {name}"), "the app alone, with the bus and a store"),
         step("make run", "everything, with it; `umbel tree` shows it"),
+        step(&format!("cargo run -p umbel -- run --only {name}"), "the app alone, with the bus and a store"),
         step("make fmt check", "before you commit"),
+        format!(
+            "A target/debug/umbel from before refuses the section [{name}] until `cargo build -p umbel`.\n\
+             `cargo run -p {name}` runs the app alone, too, but builds most crates once more for it.\n"
+        ),
         format!("Make it yours: apps/{name}/src/lib.rs, shared/contracts/src/{name}.rs.\n"),
         format!(
             "Its settings: section [{name}] of config/default.toml, read in apps/{name}/src/settings.rs.\n"

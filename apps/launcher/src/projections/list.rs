@@ -16,14 +16,14 @@ Examples:
   umbel projections list
   umbel projections list --json | jq 'select(.building != []) | .projection'
 
-Positions behind are those from the first event that the projection has still to do, to the end of the log; it is up to date when none of \
+Done up to is the position of the last event that the projection has noted; behind it there may be others that it does not listen to. Positions behind are those from the first event that the projection has still to do, to the end of the log; it is up to date when none of \
 the events it listens to is left, wherever its checkpoint stands. Of one whose rule this program does not have all events may be meant: \
 then it is so many at most. One beyond the end knows of events that the log has not: build it anew. What holds a projection up is told by the processes behind control.socket.";
 
 const COLUMNS: [Column; 7] = [
     text("projection"),
     text("version"),
-    number("position"),
+    number("done up to"),
     number("positions behind"),
     number("seconds"),
     text("building"),

@@ -19,7 +19,7 @@ Examples:
 const COLUMNS: [Column; 6] = [
     text("generation"),
     text("version"),
-    number("position"),
+    number("done up to"),
     number("positions behind"),
     number("seconds"),
     number("live after"),

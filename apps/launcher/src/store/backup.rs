@@ -28,7 +28,7 @@ On PostgreSQL this is for pg_dump and its like; docs/guides/operating.md says ho
 
 #[derive(Debug, Args)]
 pub(crate) struct BackupArgs {
-    /// Where to; it must not be there yet
+    /// Where to; it must not be there yet, the folder is made
     file: PathBuf,
     #[command(flatten)]
     json: JsonArg,

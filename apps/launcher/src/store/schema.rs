@@ -104,14 +104,15 @@ pub(crate) fn applied(pending: &[Migration], json: JsonArg) -> Done {
 
 pub(super) fn migrations(options: &LoadOptions, args: &MigrationsArgs) -> Result<(), Failed> {
     let (_, settings) = store_settings(options)?;
+    let place = admin::place(&settings).or_exit(ExitStatus::StartFailed)?;
     without_store(async || {
         let migrations = admin::migrations(&settings).await.or_exit(ExitStatus::StartFailed)?;
         Printer::new(args.json.json, COLUMNS).rows(&migrations, cells)?;
         let pending = migrations.iter().filter(|migration| !migration.applied).count();
         let what = if pending == migrations.len() {
-            "there is no store yet; `umbel store init` makes it"
+            format!("there is no store at {place} yet; `umbel store init` makes it")
         } else {
-            "`umbel store migrate` applies what is pending"
+            "`umbel store migrate` applies what is pending".to_owned()
         };
         if pending == 0 { Ok(()) } else { Err(failed(what)) }
     })
@@ -126,8 +127,12 @@ pub(super) fn drop(options: &LoadOptions, args: &DropArgs) -> Result<(), Failed>
             args.sure.confirm(&format!("removing the store {place}"))?;
             dropped = admin::drop_store(&settings).await.or_exit(ExitStatus::StartFailed)?;
         }
-        let words = if dropped { "the store is gone\n" } else { "there is no store\n" };
-        Ok(print_one(args.json.json, &Dropped { dropped }, words)?)
+        let words = if dropped {
+            "the store is gone\n".to_owned()
+        } else {
+            format!("there is no store at {place}\n")
+        };
+        Ok(print_one(args.json.json, &Dropped { dropped }, &words)?)
     })
 }
 

@@ -123,6 +123,9 @@ fn advice(error: &Error) -> &'static str {
         {
             POOLER
         }
+        None if describe(error).ends_with("password missing") => {
+            "; the server wants one: put it into the URL, as in postgres://USER:PASSWORD@HOST/DATABASE"
+        }
         _ => "",
     }
 }

@@ -15,6 +15,8 @@ mod backup;
 
 pub(crate) use backup::backup;
 
+pub(crate) use super::schema::absolute;
+
 const OBJECTS: &str = include_str!("admin/objects.sql");
 
 /// How often it is looked whether a file is in use, before that is said.

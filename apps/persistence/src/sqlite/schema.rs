@@ -2,7 +2,7 @@
 
 use std::{
     fs, io,
-    path::Path,
+    path::{Path, PathBuf},
     thread::yield_now,
     time::{Duration, Instant},
 };
@@ -45,7 +45,7 @@ pub(super) fn open_writer(path: &Path) -> Result<Connection, StoreError> {
             reason: format!("the directory {} cannot be made: {error}", parent.display()),
         })?;
     }
-    create_file(path);
+    let is_new = create_file(path);
     let mut connection = connect(path).map_err(|error| failed(&error))?;
     // Looked at before anything is set, because setting the journal mode writes to the file.
     pending(&connection, path)?;
@@ -59,6 +59,9 @@ pub(super) fn open_writer(path: &Path) -> Result<Connection, StoreError> {
     }
     set_up(&connection).map_err(|error| failed(&error))?;
     migrate(&mut connection, path)?;
+    if is_new {
+        tracing::info!("made a store at {}", absolute(path).display());
+    }
     connection.query_row(HEAD, [], |row| row.get::<_, i64>(0)).map_err(|error| failed(&error))?;
     Ok(connection)
 }
@@ -97,7 +100,7 @@ pub(super) fn open_existing(path: &Path) -> Result<Connection, StoreError> {
     if !path.exists() {
         return failed(format!(
             "there is no store at {} yet; `umbel store init` or running the program makes it, or correct store.url",
-            path.display()
+            absolute(path).display()
         ));
     }
     let open = || {
@@ -159,7 +162,7 @@ pub(super) fn open_reader(path: &Path) -> Result<Connection, StoreError> {
 }
 
 /// A directory, with those above it, that only this user can look into; one that exists stays as it is.
-fn create_directory(path: &Path) -> io::Result<()> {
+pub(super) fn create_directory(path: &Path) -> io::Result<()> {
     let mut builder = fs::DirBuilder::new();
     builder.recursive(true);
     #[cfg(unix)]
@@ -168,13 +171,18 @@ fn create_directory(path: &Path) -> io::Result<()> {
 }
 
 /// A new file that only this user can read; SQLite gives the files it puts beside it the same rights. One that exists
-/// stays as it is, and what cannot be created is for SQLite to explain.
-fn create_file(path: &Path) {
+/// stays as it is, and what cannot be created is for SQLite to explain. Whether it was created.
+fn create_file(path: &Path) -> bool {
     let mut options = fs::OpenOptions::new();
     options.write(true).create_new(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    drop(options.open(path));
+    options.open(path).is_ok()
+}
+
+/// For who is told: a relative path begins in a folder that the message does not show.
+pub(crate) fn absolute(path: &Path) -> PathBuf {
+    std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
 }
 
 fn connect(path: &Path) -> rusqlite::Result<Connection> {

@@ -13,7 +13,7 @@ use super::{
     objects, ours,
 };
 
-/// Copies a store into a file that is not there yet; the bytes of that. Readers and writers go on meanwhile. The copy has its name once it is
+/// Copies a store into a file that is not there yet, in a folder that is made if need be; the bytes of that. Readers and writers go on meanwhile. The copy has its name once it is
 /// whole and on the disk.
 ///
 /// # Errors
@@ -21,7 +21,7 @@ use super::{
 pub(crate) fn backup(path: &Path, to: &Path) -> Result<u64, StoreError> {
     let failed = |reason: String| StoreError::Failed { reason };
     if !path.exists() || !ours(&objects(path)?) {
-        return Err(failed(format!("{} is no store", path.display())));
+        return Err(failed(format!("{} is no store", schema::absolute(path).display())));
     }
     if let Some(migration) = schema::newer(path)? {
         let newer =
@@ -37,6 +37,9 @@ pub(crate) fn backup(path: &Path, to: &Path) -> Result<u64, StoreError> {
             "{} is there already, and may be a good copy; name another file",
             to.display()
         )));
+    }
+    if let Some(folder) = to.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+        schema::create_directory(folder).map_err(not_written)?;
     }
     let unfinished = Unfinished::begin(to).map_err(not_written)?;
     let connection = schema::open_reader(path)?;
