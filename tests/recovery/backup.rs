@@ -1,6 +1,6 @@
 //! Copies that are made of a store under load, and what runs over them.
 
-use std::path::Path;
+use std::{fs, path::Path};
 
 use serde_json::json;
 use umbel_testkit::postgres::{Server, execute, program};
@@ -73,6 +73,27 @@ fn copy_database(url: &str, directory: &Path) -> String {
     execute(&url.replacen("umbel@", "postgres@", 1), "CREATE DATABASE umbel_copy OWNER umbel").unwrap();
     run("pg_restore", &["--exit-on-error", "--dbname", &other, file]);
     other
+}
+
+/// OP-25: given an umbrella that runs, when a copy of its store is moved over its file, then it ends and says why; started anew, it goes on
+/// with the copy.
+#[test]
+fn an_umbrella_whose_file_is_replaced_ends() {
+    let umbel = Umbel::new(Store::Sqlite);
+    let mut running = umbel.run();
+    running.client().register("ada");
+    copy_file(&umbel);
+    let known = head(&umbel);
+    running.client().register("grace");
+    fs::rename(umbel.dir().join("copy.db"), umbel.dir().join("umbel.db")).unwrap();
+    let exit = running.wait();
+    assert_eq!(exit.code, Some(5), "{}", exit.stdout);
+    assert!(exit.stdout.contains("umbel.db was replaced by another one"), "{}", exit.stdout);
+    for beside in ["umbel.db-wal", "umbel.db-shm"] {
+        drop(fs::remove_file(umbel.dir().join(beside)));
+    }
+    assert_eq!(head(&umbel), known);
+    umbel.run().client().register("grace");
 }
 
 /// OP-26: a copy replaces nothing, and what cannot be copied is said: no store, what cannot be a directory, another database.

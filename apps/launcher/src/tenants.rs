@@ -146,8 +146,7 @@ fn migrate(tenants: &Tenants, args: &MigrateArgs) -> Result<(), Failed> {
         }
         let mut left = Vec::new();
         for name in &names {
-            let migrated = async { admin::migrate(&tenants.settings(name)?).await };
-            match migrated.await {
+            match tenants.migrate(name).await {
                 Ok(pending) => {
                     let applied = Some(pending.len());
                     let words = format!("tenant {name} is up to date\n");

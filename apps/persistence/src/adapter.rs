@@ -13,7 +13,7 @@ mod subscriptions;
 mod upkeep;
 
 pub use extras::Extras;
-pub use log::{Log, News};
+pub use log::{Exchanged, Log, News};
 pub use read_models::ReadModels;
 pub use subscriptions::Subscriptions;
 pub use upkeep::{Looked, Stride, SubjectKey, Upkeep};

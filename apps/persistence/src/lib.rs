@@ -34,7 +34,7 @@ pub mod postgres;
 pub mod sqlite;
 
 pub use adapter::{
-    Adapter, Extras, Log, Looked, News, ReadModels, Stride, SubjectKey, Subscriptions, Upkeep,
+    Adapter, Exchanged, Extras, Log, Looked, News, ReadModels, Stride, SubjectKey, Subscriptions, Upkeep,
 };
 pub use part::{group, group_over, open, open_existing, quiet_group_over};
 pub use settings::{StoreSettings, StoreUrl, StoreUrlError};

@@ -7,7 +7,7 @@
 //!
 //! What an append leaves beside its events, for process managers and schedules, is sealed in the same way where it says whose it is.
 //!
-//! Promises: no adapter sees personal data of a subject; appends and pages without subjects cost one look at each event; a
+//! Promises: no adapter sees personal data of a subject, nor any that is said to be nobody's; appends and pages without subjects cost one look at each event; a
 //! sealed value that was changed or put elsewhere makes reading fail as [`StoreError::Corrupt`] instead of yielding anything;
 //! so does one whose key was lost without its subject having been forgotten, since nobody consented to that.
 
@@ -42,7 +42,7 @@ use self::{
     beside::Body,
     cipher::{Cipher, Closed, Place},
     keys::{Found, Keys},
-    text::{Mark, Marked, marked, replaced},
+    text::{Mark, Marked, marked, may_be_marked, replaced},
 };
 use crate::{adapter::Adapter, steps::to_the_end};
 
@@ -105,7 +105,7 @@ impl Vault {
         mut group: Vec<Append>,
         now: Timestamp,
     ) -> Vec<Result<Appended, AppendError>> {
-        if !group.iter().any(has_subject) {
+        if !group.iter().any(may_be_personal) {
             return self.adapter.append(group, now).await;
         }
         let sealed = self.seal(&mut group, now).await;
@@ -215,9 +215,24 @@ impl Vault {
     }
 }
 
-fn has_subject(append: &Append) -> bool {
-    append.streams.iter().flat_map(|stream| &stream.events).any(|event| event.subject.is_some())
+/// Whether some of it is to be sealed, or refused. Most appends are not.
+fn may_be_personal(append: &Append) -> bool {
+    let mut events = append.streams.iter().flat_map(|stream| &stream.events);
+    events.any(|event| event.subject.is_some() || may_hold_personal(&event.data))
         || beside::names_subjects(append)
+}
+
+/// One look at data that hold no personal value, as most do.
+fn may_hold_personal(data: &Payload) -> bool {
+    data.as_json().is_ok_and(|json| may_be_marked(json.as_str(), KNOWN_KEY))
+}
+
+/// What would be kept for all to read, as nobody said whose it is.
+fn check_nobodys(event: &NewEvent) -> Result<(), InvalidAppend> {
+    let Payload::Json(json) = &event.data else { return Ok(()) };
+    let holds = may_hold_personal(&event.data)
+        && marked(json.as_str()).iter().any(|value| value.mark == Mark::Personal);
+    if holds { Err(InvalidAppend::NoSubject(event.id)) } else { Ok(()) }
 }
 
 /// What of an append holds something personal.
@@ -225,7 +240,10 @@ fn drafts(append: &mut Append) -> Result<Drafts<'_>, AppendError> {
     let Append { streams, documents, outbox, .. } = append;
     let mut drafts = Vec::new();
     for event in streams.iter_mut().flat_map(|stream| &mut stream.events) {
-        let Some(subject) = event.subject.clone() else { continue };
+        let Some(subject) = event.subject.clone() else {
+            check_nobodys(event)?;
+            continue;
+        };
         let personal = match &event.data {
             Payload::Json(json) => {
                 let values = marked(json.as_str());

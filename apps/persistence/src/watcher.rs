@@ -31,7 +31,8 @@ async fn look(adapter: &dyn Adapter, bus: &Bus, every: Duration, went_back: &Wen
     let mut trusted = Trusted::default();
     loop {
         let (known, remembered) = (bus.known_head(), went_back.len());
-        if let Ok(status) = adapter.status().await
+        if went_back.check_file(adapter).await.is_ok()
+            && let Ok(status) = adapter.status().await
             && went_back.check(known, status.head).is_ok()
             && trusted.is_the_same(adapter, went_back, remembered, status.head).await.is_ok()
             && went_back.so_far().is_ok()

@@ -1,10 +1,11 @@
-//! A log that is not the one this process knows any more: its database was restored, or failed over to a server that lagged.
+//! A log that is not the one this process knows any more: its database was restored, or failed over to a server that lagged, or its file is
+//! not where it was.
 //!
 //! What was read, decided and handled here is of a log that is no more, and what is appended takes the places of what was lost. So
 //! the store goes down before anybody passes over that, and stays down, until the whole process begins anew with what is stored.
 //!
-//! Two things tell: the log ends before what is known of it; or it has grown again since, and at a place where an event is known there is
-//! another one. The first is looked for whenever its end is; the second, which costs reads, once connections were lost: no database goes
+//! Three things tell: the file that is open is not the store's any more; the log ends before what is known of it; or it has grown again since, and at a place where an event is known there is
+//! another one. The first two are looked for whenever its end is; the third, which costs reads, once connections were lost: no database goes
 //! back under those that it has.
 
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
@@ -15,7 +16,7 @@ use umbel_core::{
     store::{ReadAll, Selector, StoreError},
 };
 
-use crate::adapter::Adapter;
+use crate::adapter::{Adapter, Exchanged};
 
 /// More are not remembered between two looks; what is known longest tells more than what came after connections were lost.
 const REMEMBERED_MAX: usize = 1024;
@@ -29,8 +30,11 @@ pub(crate) struct WentBack {
 }
 
 /// How it is known.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Lost {
+    /// The file that holds it is not the store's any more.
+    #[error("{0} {NOT_THE_FILE}")]
+    File(Exchanged),
     /// The log ends before what is known.
     #[error("the log went back from {known} to {found}{}", CONSEQUENCE)]
     End {
@@ -55,6 +59,10 @@ pub(crate) enum Lost {
 const CONSEQUENCE: &str = ": its database was restored, or failed over to a server that lagged. What this process knows is of a log that \
                            is no more: start it anew";
 
+const NOT_THE_FILE: &str = "while this process had it open: what it has written since then is lost. Stop everything that runs over it; if the \
+                            file was moved, put it back together with the one that ends in -wal, else put a copy in its place without \
+                            such a file, or begin with an empty store; then start anew";
+
 impl WentBack {
     /// Compares the log's end with what had been known before it was asked for.
     ///
@@ -70,7 +78,18 @@ impl WentBack {
     /// # Errors
     /// When it is known to have gone back.
     pub(crate) fn so_far(&self) -> Result<(), Lost> {
-        self.lost.get().map_or(Ok(()), |lost| Err(*lost))
+        self.lost.get().map_or(Ok(()), |lost| Err(lost.clone()))
+    }
+
+    /// Asks what has become of the file that the log is in.
+    ///
+    /// # Errors
+    /// When it is not the store's any more, or the log has gone back before.
+    pub(crate) async fn check_file(&self, adapter: &dyn Adapter) -> Result<(), Lost> {
+        if let Some(exchanged) = adapter.exchanged().await {
+            self.note(Lost::File(exchanged));
+        }
+        self.so_far()
     }
 
     /// An event is stored at this place.
@@ -121,7 +140,7 @@ impl WentBack {
     }
 
     fn note(&self, lost: Lost) {
-        if self.lost.set(lost).is_ok() {
+        if self.lost.set(lost.clone()).is_ok() {
             tracing::error!("{lost}");
         }
     }
@@ -140,20 +159,47 @@ async fn stored_at(adapter: &dyn Adapter, place: Position) -> Result<Option<Even
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
+    use std::time::Duration;
+
+    use umbel_bus::{Bus, BusSettings};
     use umbel_core::{ExpectedVersion, Timestamp};
+    use umbel_supervision::{Group, Intensity, Outcome, Policy, Supervisor};
     use umbel_testkit::conformance::Events;
 
     use super::*;
-    use crate::{adapter::Log as _, memory::Memory};
+    use crate::{StoreSettings, adapter::Log as _, group, memory::Memory};
+
+    const AMPLE: Duration = Duration::from_secs(30);
+
+    /// A process over a log of five events that it has appended ends, and says why, when this is done to its database.
+    pub(crate) fn assert_ends(settings: StoreSettings, back: impl FnOnce() + Send + 'static, why: &str) {
+        let settings = StoreSettings { poll_interval_ms: 10, ..settings };
+        actix::System::new().block_on(async {
+            let intensity = Intensity { max_restarts: 1, within: AMPLE };
+            let policy = Policy { intensity, ..Policy::default() };
+            let bus = Bus::new(BusSettings::default());
+            let root = Group::new("test", policy.clone()).child(umbel_bus::worker(&bus));
+            let supervisor = Supervisor::start(root.child(group(&settings, &bus, policy)));
+            supervisor.tree().wait_until_up(AMPLE).await.unwrap();
+            let append = Events::default().append("s", ExpectedVersion::Any, 5);
+            let last = bus.store().append(append).await.unwrap().last_position;
+            assert_eq!(last, Some(Position::new(5)));
+
+            tokio::task::spawn_blocking(back).await.unwrap();
+            let ended = tokio::time::timeout(AMPLE, supervisor.finished()).await.unwrap();
+            let Outcome::Escalated { cause, .. } = &ended else { panic!("{ended:?}") };
+            assert!(cause.contains(why), "{cause}");
+        });
+    }
 
     #[test]
     fn a_log_that_went_back_once_is_not_trusted_again() {
         let (log, at) = (WentBack::default(), Position::new);
         assert_eq!(log.check(at(5), at(5)), Ok(()));
         let lost = Err(Lost::End { known: at(5), found: at(4) });
-        assert_eq!(log.check(at(5), at(4)), lost);
-        assert_eq!(log.check(at(4), at(9)), lost);
+        assert_eq!(log.check(at(5), at(4)), lost.clone());
+        assert_eq!(log.check(at(4), at(9)), lost.clone());
         assert_eq!(log.so_far(), lost);
     }
 

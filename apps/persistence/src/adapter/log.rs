@@ -1,5 +1,7 @@
 //! The log: appending and reading.
 
+use std::{path::Path, sync::Arc};
+
 use futures_util::{
     future::{self, BoxFuture},
     stream::{self, BoxStream},
@@ -25,6 +27,20 @@ pub enum News {
     Head(Position),
     /// Subscriptions have changed.
     Changed(Change),
+}
+
+/// What has become of the file that a store is in and that this process has open.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Exchanged {
+    /// There is none of its name any more.
+    #[error("the file {} is gone", .0.display())]
+    Gone(Arc<Path>),
+    /// Another one has its name.
+    #[error("the file {} was replaced by another one", .0.display())]
+    Another(Arc<Path>),
+    /// Somebody has emptied it.
+    #[error("the file {} was emptied", .0.display())]
+    Emptied(Arc<Path>),
 }
 
 /// Keeps the log.
@@ -95,6 +111,12 @@ pub trait Log: Send + Sync + 'static {
     /// database that answers.
     fn connections(&self) -> Option<u64> {
         None
+    }
+
+    /// Whether the store's file is not the one any more that this process has open, as it goes on without a word then. `None` where
+    /// there is no file, or nobody knows.
+    fn exchanged(&self) -> BoxFuture<'_, Option<Exchanged>> {
+        Box::pin(future::ready(None))
     }
 
     /// What goes on beside requests, for as long as it is polled, on the thread that answers reads: other processes are told what this

@@ -282,6 +282,69 @@ async fn a_file_that_cannot_be_read_may_be_a_tenant() {
     assert!(hurt.error.as_ref().unwrap().contains("not a healthy SQLite database"), "{hurt:?}");
 }
 
+/// OP-04: the configured store is no tenant, whatever is asked of it by that name, and stays as it is.
+#[tokio::test]
+async fn the_configured_store_is_no_tenant() {
+    for Room { settings, _guard } in [sqlite(), postgres()] {
+        let tenants = Tenants::at(&settings);
+        let name = if settings.url.starts_with("postgres") { &*settings.schema } else { "umbel" };
+        init(&settings).await.unwrap();
+        assert!(tenants.list().await.unwrap().iter().all(|tenant| tenant.name != name));
+        for refused in [
+            tenants.create(name).await.map(drop),
+            tenants.migrate(name).await.map(drop),
+            tenants.open(name).await.map(drop),
+            tenants.drop(name).await.map(drop),
+        ] {
+            assert!(refused.unwrap_err().to_string().contains("is the configured store"));
+        }
+        works(&*open_existing(&settings).await.unwrap()).await;
+    }
+}
+
+/// OP-26: a copy that a backup has put beside a store is no tenant, also once it was looked at. It is one again when it is put in the place
+/// of one, under its name too, or made one where it lies.
+#[tokio::test]
+async fn a_copy_is_no_tenant_where_it_was_made() {
+    let Room { settings, _guard } = sqlite();
+    let tenants = Tenants::at(&settings);
+    let names = async || {
+        let listed = tenants.list().await.unwrap();
+        assert!(listed.iter().all(|tenant| tenant.pending == Some(0)), "{listed:?}");
+        listed.into_iter().map(|tenant| tenant.name).collect::<Vec<_>>()
+    };
+    let file = |name: &str| match durable(&tenants.settings(name).unwrap()).unwrap() {
+        Place::Sqlite(path) => path,
+        Place::Postgres(url) => panic!("{url}"),
+    };
+    tenants.create("acme").await.unwrap();
+    let acme = tenants.settings("acme").unwrap();
+    let away = file("acme").with_file_name("away");
+    fs::create_dir(&away).unwrap();
+    for to in [file("kept"), file("spare"), away.join("globex.db")] {
+        backup(&acme, to).await.unwrap();
+    }
+    for _ in 0..2 {
+        assert_eq!(names().await, ["acme"]);
+        for refused in [tenants.migrate("kept").await.map(drop), tenants.drop("kept").await.map(drop)] {
+            assert!(refused.unwrap_err().to_string().contains("is a copy"));
+        }
+        drop(tenants.open("kept").await.unwrap());
+    }
+
+    assert!(tenants.drop("acme").await.unwrap());
+    fs::rename(file("kept"), file("acme")).unwrap();
+    fs::rename(away.join("globex.db"), file("globex")).unwrap();
+    assert_eq!(names().await, ["acme", "globex"]);
+    assert_eq!(tenants.create("spare").await.unwrap(), [], "it is up to date");
+    assert_eq!(names().await, ["acme", "globex", "spare"]);
+    for name in ["acme", "globex", "spare"] {
+        assert_eq!(tenants.migrate(name).await.unwrap(), []);
+        works(&*tenants.open(name).await.unwrap()).await;
+        assert!(tenants.drop(name).await.unwrap());
+    }
+}
+
 /// What a tenant is for: it takes an event and gives it back.
 async fn works(tenant: &dyn Adapter) {
     let events = Events::default();

@@ -114,7 +114,7 @@ impl Attempts {
             false
         });
         let mut under_way = UnderWay { attempts: self, failures, came: None };
-        let outcome = attempt.await;
+        let outcome = attempt.await.map_err(|unopened| unopened.knowing(self.made() > 0));
         if outcome.is_ok() {
             self.made.fetch_add(1, Ordering::AcqRel);
         }

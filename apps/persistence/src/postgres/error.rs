@@ -65,19 +65,22 @@ pub(super) fn store_error(error: &Error, place: &str) -> StoreError {
     }
 }
 
-/// The same for a connection that was not opened. A role that is not let in is as good as a server that is away, unless it must be let
-/// in: nothing was stored, and all goes on once somebody lets it in again.
-pub(super) fn connect_error(error: &Error, place: &str, must_be_let_in: bool) -> StoreError {
-    let not_let_in = matches!(
-        error.code(),
+/// The same for a connection that was not opened. A role or a database that lets nobody in is as good as a server that is away, unless the
+/// role must be let in: nothing was stored, and all goes on once somebody lets it in again. So is a database that is not there, to who was
+/// connected to it before; to who begins, it was never made, or is another one.
+pub(super) fn connect_error(error: &Error, place: &str, must_be_let_in: bool, was_open: bool) -> StoreError {
+    let is_away = match error.code() {
         Some(
             &SqlState::INVALID_PASSWORD
-                | &SqlState::INVALID_AUTHORIZATION_SPECIFICATION
-                | &SqlState::INSUFFICIENT_PRIVILEGE
-        )
-    );
+            | &SqlState::INVALID_AUTHORIZATION_SPECIFICATION
+            | &SqlState::INSUFFICIENT_PRIVILEGE
+            | &SqlState::OBJECT_NOT_IN_PREREQUISITE_STATE,
+        ) => true,
+        Some(&SqlState::INVALID_CATALOG_NAME) => was_open,
+        _ => false,
+    };
     match store_error(error, place) {
-        StoreError::Failed { reason } if not_let_in && !must_be_let_in => StoreError::Unavailable { reason },
+        StoreError::Failed { reason } if is_away && !must_be_let_in => StoreError::Unavailable { reason },
         other => other,
     }
 }

@@ -16,6 +16,8 @@ use crate::postgres::error::{connect_error, describe};
 pub(super) struct Unopened {
     cause: Cause,
     before: Vec<String>,
+    /// Whether this process was connected before.
+    was_open: bool,
 }
 
 /// What came of one.
@@ -46,13 +48,18 @@ impl Unopened {
     /// There was no answer within so long.
     #[cfg(test)]
     pub(super) const fn silent(limit: Duration) -> Self {
-        Self { cause: Cause::Silent(limit), before: Vec::new() }
+        Self { cause: Cause::Silent(limit), before: Vec::new(), was_open: false }
+    }
+
+    /// The same, by whether the process was connected before.
+    pub(super) fn knowing(self, was_open: bool) -> Self {
+        Self { was_open, ..self }
     }
 
     /// The caller's form of it, by whether a role that is not let in is an outage or an error.
     pub(super) fn explain(&self, place: &str, must_be_let_in: bool) -> StoreError {
         let mut error = match &self.cause {
-            Cause::Refused(error) => connect_error(error, place, must_be_let_in),
+            Cause::Refused(error) => connect_error(error, place, must_be_let_in, self.was_open),
             Cause::Silent(_) => {
                 StoreError::Unavailable { reason: format!("PostgreSQL at {place}: {}", self.cause) }
             }
@@ -91,7 +98,7 @@ pub(super) async fn first<T, F: Future<Output = Result<T, Error>>>(
     }
     let cause = came.pop().map_or(Cause::Silent(limit), |(_, cause)| cause);
     let before = came.iter().map(|(host, cause)| format!("{}: {cause}", names(host).join(","))).collect();
-    Err(Unopened { cause, before })
+    Err(Unopened { cause, before, was_open: false })
 }
 
 /// Host and port of each.

@@ -13,7 +13,7 @@ use super::{error::store_error, mark::MARK, schema};
 
 mod backup;
 
-pub(crate) use backup::backup;
+pub(crate) use backup::{backup, is_copy};
 
 pub(crate) use super::schema::absolute;
 

@@ -43,7 +43,10 @@ pub(super) use self::{
 #[cfg(test)]
 pub(super) use self::{selection::Selection, write::try_append};
 use super::Sqlite;
-use crate::{adapter::Log, page::Room};
+use crate::{
+    adapter::{Exchanged, Log},
+    page::Room,
+};
 
 impl Log for Sqlite {
     fn append(
@@ -98,5 +101,10 @@ impl Log for Sqlite {
             let location = self.path.display().to_string();
             Ok(StoreStatus { adapter: "sqlite", location, head, archived_to })
         })
+    }
+
+    fn exchanged(&self) -> BoxFuture<'_, Option<Exchanged>> {
+        let opened = self.opened.clone();
+        Box::pin(async move { self.read(move |_| Ok(opened.exchanged())).await.ok().flatten() })
     }
 }

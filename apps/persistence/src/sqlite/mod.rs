@@ -10,6 +10,7 @@ mod extras;
 pub(crate) mod floor;
 mod log;
 mod mark;
+mod opened;
 mod read_models;
 mod schema;
 mod sql;
@@ -32,6 +33,7 @@ use umbel_core::store::StoreError;
 
 use self::{
     error::{Fault, store_error},
+    opened::OpenedFile,
     worker::{Lost, Workers},
     writer::Writer,
 };
@@ -47,6 +49,7 @@ const QUEUE: usize = 64;
 #[derive(Debug)]
 pub struct Sqlite {
     path: Arc<Path>,
+    opened: OpenedFile,
     writer: Workers<Writer>,
     readers: Workers,
     page_max_bytes: usize,
@@ -91,9 +94,11 @@ impl Sqlite {
 
     fn over(path: &Path, writer: Connection) -> Result<Self, StoreError> {
         let readers = (0..READERS).map(|_| schema::open_reader(path)).collect::<Result<Vec<_>, _>>()?;
+        let path: Arc<Path> = PathBuf::from(path).into();
         let no_thread = |error| StoreError::Failed { reason: format!("no thread could be started: {error}") };
         Ok(Self {
-            path: PathBuf::from(path).into(),
+            opened: OpenedFile::at(Arc::clone(&path)),
+            path,
             writer: Workers::start("sqlite-writer", vec![Writer::new(writer)], QUEUE).map_err(no_thread)?,
             readers: Workers::start("sqlite-reader", readers, QUEUE).map_err(no_thread)?,
             page_max_bytes: PAGE_MAX_BYTES,

@@ -20,6 +20,9 @@ const BUSY_TIMEOUT_MS: u32 = 5000;
 /// Prepared statements kept per connection: all fixed ones, and the document queries an application has.
 const CACHED_STATEMENTS: usize = 192;
 
+/// See [`user_version`].
+pub(super) const USER_VERSION: &str = "user_version";
+
 /// A step of the schema. Once released it never changes; what is to be different comes as another one.
 pub(super) struct Migration {
     number: i64,
@@ -253,7 +256,7 @@ fn applied(connection: &Connection) -> rusqlite::Result<Vec<(i64, String, String
     rows.collect()
 }
 
-/// Applies what is pending, all or none. Of two processes that open a new file at once the second one waits and
+/// Applies what is pending, all or none; from then on the file is no copy of a store any more, but one. Of two processes that open a new file at once the second one waits and
 /// finds nothing left to do.
 fn migrate(connection: &mut Connection, path: &Path) -> Result<(), StoreError> {
     let failed = |error: rusqlite::Error| store_error(&error, path);
@@ -271,7 +274,15 @@ fn migrate(connection: &mut Connection, path: &Path) -> Result<(), StoreError> {
         apply(&transaction, migration).map_err(failed)?;
         tracing::info!(number = migration.number, name = migration.name, "migrated the SQLite store");
     }
+    if user_version(&transaction).map_err(failed)? != 0 {
+        transaction.pragma_update(None, USER_VERSION, 0).map_err(failed)?;
+    }
     transaction.commit().map_err(failed)
+}
+
+/// The number that SQLite keeps for programs in the file itself. A store has none, a copy of one that of its [place](super::admin::is_copy).
+pub(super) fn user_version(connection: &Connection) -> rusqlite::Result<u32> {
+    connection.pragma_query_value(None, USER_VERSION, |row| row.get(0))
 }
 
 fn apply(transaction: &Transaction<'_>, migration: &Migration) -> rusqlite::Result<()> {

@@ -1,5 +1,6 @@
 //! What is SQLite's own; the contract that all adapters share is in the conformance suite.
 
+mod exchanged;
 mod files;
 mod integrity;
 mod keys;

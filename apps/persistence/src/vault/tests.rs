@@ -241,11 +241,11 @@ async fn an_append_that_cannot_be_sealed_is_refused_alone() {
     assert!(matches!(vault.append(group, now).await[..], [Err(AppendError::SubjectForgotten { .. })]));
 }
 
-/// Events without a subject are kept as they are, marks or not, and need no keys.
+/// Events without a subject are kept as they are, also what looks sealed, and need no keys.
 #[tokio::test]
 async fn without_a_subject_nothing_is_sealed() {
     let vault = Vault::new(Arc::new(Memory::new()));
-    let text = r#"{"a":{"$personal":1},"b":{"$sealed":"x"}}"#;
+    let text = r#"{"a":"\u0024personal","b":{"$sealed":"x"}}"#;
     vault
         .append(vec![append("s-1", raw(None, text)), append("s-1", raw(Some("ada"), "{}"))], edge::now())
         .await;

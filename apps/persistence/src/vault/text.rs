@@ -39,6 +39,11 @@ struct Open {
     several: bool,
 }
 
+/// Whether this key may be in a JSON text, by one quick look: as it is, or with some of it escaped.
+pub(super) fn may_be_marked(text: &str, key: &str) -> bool {
+    text.contains(key) || text.contains(r"\u")
+}
+
 /// The marked objects of a JSON text, in order. One within another belongs to the outer one's value and is not listed.
 /// Of text that is no JSON it lists whatever looks like one.
 pub(super) fn marked(text: &str) -> Vec<Marked> {

@@ -27,6 +27,9 @@ pub enum InvalidAppend {
     /// One event id twice.
     #[error("event {0} appears twice in one append")]
     EventTwice(EventId),
+    /// An event without a subject holds a personal value: it would be kept for all to read, and nobody could be forgotten.
+    #[error("event {0} holds personal data and no subject; say whose it is, so that the store can seal it")]
+    NoSubject(EventId),
     /// An event with a subject holds a value that looks as if the store had sealed it.
     #[error("event {0} holds a sealed value; only the store seals personal data, from its readable form")]
     Sealed(EventId),

@@ -213,34 +213,41 @@ pub async fn several_streams_are_one_atom<S: StoreUnderTest>(store: S) {
     assert_eq!(streams, ["c", "b", "b", "a", "a", "a"]);
 }
 
-/// UX-04: one wrong expected version of three refuses all of them, and the error names that stream.
+/// UX-04: one wrong expected version of three refuses all of them and the document beside them, and the error names that stream.
 pub async fn one_wrong_stream_refuses_the_whole_append<S: StoreUnderTest>(store: S) {
     let events = Events::default();
     store.append(events.append("b", NoStream, 1)).await.unwrap();
     let mut append = events.append("a", NoStream, 1);
     append.streams.extend(events.append("b", exact(3), 1).streams);
     append.streams.extend(events.append("c", NoStream, 1).streams);
-    append.documents = items([("x", None)]);
+    append.documents = items([("x", Some(item("refused")))]);
     let refused = store.append(append).await;
     let (stream, expected, actual) = (stream("b"), exact(3), version(1));
     assert_eq!(refused, Err(AppendError::WrongExpectedVersion { stream, expected, actual }));
     assert_eq!(read_log(&store).await.len(), 1);
+    assert_eq!(read_item(&store, "x").await, None);
+}
+
+fn item(group: &str) -> super::Item {
+    super::Item { group: group.into(), rank: None, tags: Vec::new() }
+}
+
+/// The group of an item, if there is one under the key.
+async fn read_item<S: StoreUnderTest>(store: &S, key: &str) -> Option<serde_json::Value> {
+    let keys = vec![DocumentKey { collection: "test.items", key: key.into() }];
+    let found = store.get_documents(keys).await.unwrap().remove(0);
+    found.map(|body| body.decode::<super::Item>().unwrap().group)
 }
 
 /// AP-08, MA-02: the append is the transaction: what is written beside the events, here documents of inline projections,
 /// is written with them, and not at all when they are refused.
 pub async fn documents_are_written_with_the_events<S: StoreUnderTest>(store: S) {
     let events = Events::default();
-    let item = |group: &str| super::Item { group: group.into(), rank: None, tags: Vec::new() };
     let with_documents = |mut append: Append, group| {
         append.documents = items([("k", Some(item(group)))]);
         append
     };
-    let key = || vec![DocumentKey { collection: "test.items", key: "k".into() }];
-    let read = async || {
-        let found = store.get_documents(key()).await.unwrap().remove(0);
-        found.map(|body| body.decode::<super::Item>().unwrap().group)
-    };
+    let read = async || read_item(&store, "k").await;
 
     store.append(with_documents(events.append("s", NoStream, 1), "first")).await.unwrap();
     assert_eq!(read().await, Some("first".into()));

@@ -213,6 +213,7 @@ macro_rules! store_conformance {
         ]);
         $crate::store_conformance!(@cases $factory, personal, [
             personal_data_reads_as_it_was_written,
+            personal_data_of_nobody_is_refused,
             forgotten_data_reads_as_forgotten,
             nothing_more_is_taken_of_the_forgotten,
             a_snapshot_is_forgotten_with_its_subject,

@@ -4,7 +4,10 @@ use serde_json::{Value, json};
 use umbel_core::{
     ExpectedVersion::{Any, NoStream},
     Json, NewEvent, Payload, StreamName, Subject, Timestamp,
-    store::{Act, Append, AppendError, FindEvent, ListSnapshots, LoadSnapshot, SaveSnapshot, Snapshot},
+    store::{
+        Act, Append, AppendError, FindEvent, InvalidAppend, ListSnapshots, LoadSnapshot, SaveSnapshot,
+        Snapshot,
+    },
 };
 
 use super::{
@@ -54,6 +57,30 @@ pub async fn personal_data_reads_as_it_was_written<S: StoreUnderTest>(store: S) 
             assert_eq!(event.data.decode::<Value>(), Ok(written));
         }
     }
+}
+
+/// LD-09: personal data of which nobody says whose it is are not taken, however they are written and wherever they stand; what they came
+/// with is not either. What only looks alike is.
+pub async fn personal_data_of_nobody_is_refused<S: StoreUnderTest>(store: S) {
+    let events = Events::default();
+    let raw = |text: &str| NewEvent { data: Json::parse(text).unwrap().into(), ..events.one() };
+    for text in [
+        r#"{"$personal":"zz@b"}"#,
+        r#"{"email":{"$personal":"zz@b"}}"#,
+        r#"[1,{"a":[{ "\u0024person\u0061l" : null }]}]"#,
+    ] {
+        let event = raw(text);
+        let refused = InvalidAppend::NoSubject(event.id).into();
+        assert_eq!(store.append(append("s", [events.one(), event])).await, Err(refused), "{text}");
+    }
+    assert_eq!(read_log(&store).await, []);
+    let alike = [
+        r#"{"text":"{\"$personal\":1}"}"#,
+        r#"{"$personal":1,"b":2}"#,
+        r#"["$personal",{"$forgotten":true}]"#,
+    ];
+    put(&store, append("s", alike.map(raw))).await;
+    assert_eq!(read_log(&store).await.len(), alike.len());
 }
 
 /// LD-09: forgotten, a subject's personal data reads as forgotten wherever it stands; the rest of its events and the data of others

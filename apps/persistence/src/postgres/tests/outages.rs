@@ -306,6 +306,57 @@ async fn a_role_that_is_not_let_in_is_an_outage() {
     assert_eq!(adapter.status().await.unwrap().head.get(), 2);
 }
 
+/// OP-06: a database that takes no connections any more, or is not there for a while, is an outage to a store that was open; once it is
+/// back, the store serves. To who begins, one that is not there is an error that says what to do.
+#[tokio::test]
+async fn a_database_that_lets_nobody_in_is_an_outage() {
+    let server = Server::start().unwrap();
+    let options = PostgresOptions { outage_limit: Duration::from_millis(100), ..PostgresOptions::default() };
+    let adapter = Postgres::connect(server.url(), "shut", options.clone()).await.unwrap();
+    one_more(&adapter, "a").await;
+    // Not on a connection to the database that it is about.
+    let operator = client(&of_database(&server.superuser_url(), "postgres")).await;
+    let end_all = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = 'umbel'";
+    let mut stored = 1;
+    for (shut, says, open) in [
+        (
+            "ALTER DATABASE umbel ALLOW_CONNECTIONS false",
+            "not currently accepting connections",
+            "ALTER DATABASE umbel ALLOW_CONNECTIONS true",
+        ),
+        ("ALTER DATABASE umbel RENAME TO away", "create the database", "ALTER DATABASE away RENAME TO umbel"),
+    ] {
+        let is_shut = async || {
+            operator.batch_execute(end_all).await.unwrap();
+            operator.batch_execute(shut).await.is_ok()
+        };
+        while !is_shut().await {}
+        operator.batch_execute(end_all).await.unwrap();
+        // The first may have been on its way when the connection went; the second certainly was not.
+        append(&adapter, to("a", exact(stored))).await.unwrap_err();
+        let error = append(&adapter, to("a", exact(stored))).await.unwrap_err();
+        assert!(matches!(&error, AppendError::Store(StoreError::Unavailable { .. })), "{error}");
+        let error = adapter.status().await.unwrap_err();
+        assert!(matches!(&error, StoreError::Unavailable { reason } if reason.contains(says)), "{error}");
+        operator.batch_execute(open).await.unwrap();
+        while append(&adapter, to("a", exact(stored))).await.is_err() {}
+        stored += 1;
+        assert_eq!(adapter.status().await.unwrap().head.get(), stored);
+    }
+    let nowhere = of_database(server.url(), "nowhere");
+    let error = Postgres::connect(&nowhere, "shut", options).await.unwrap_err();
+    assert!(
+        matches!(&error, StoreError::Failed { reason } if reason.contains("create the database")),
+        "{error}"
+    );
+}
+
+/// The same URL for another database.
+fn of_database(url: &str, name: &str) -> String {
+    let (server, _) = url.rsplit_once('/').unwrap();
+    format!("{server}/{name}")
+}
+
 /// The URL with further hosts before its own.
 fn behind(url: &str, hosts: &[String]) -> String {
     let (user, place) = url.split_once('@').unwrap();
