@@ -45,8 +45,8 @@ pub enum Format {
 pub enum TelemetryError {
     /// The level does not parse.
     #[error(
-        "`{level}` has `{part}` where off, error, warn, info, debug or trace is expected, or a target with one of these, \
-         such as `info,umbel=debug`"
+        "`{part}` is no level; these are off, error, warn, info, debug and trace, and targets with them, such as \
+         `info,umbel=debug`"
     )]
     Level {
         /// The whole setting.
