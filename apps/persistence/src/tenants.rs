@@ -111,17 +111,21 @@ impl Tenants {
     /// # Errors
     /// When the database or the directory cannot be read.
     pub async fn list(&self) -> anyhow::Result<Vec<Tenant>> {
-        let names = match durable(&self.settings)? {
+        let place = durable(&self.settings)?;
+        let names = match &place {
             Place::Postgres(url) => {
                 let options = postgres_options(&self.settings);
-                postgres::admin::stores(&url, &self.settings.schema, &options).await?
+                postgres::admin::stores(url, &self.settings.schema, &options).await?
             }
-            Place::Sqlite(path) => tokio::task::spawn_blocking(move || files(&directory(&path))).await??,
+            Place::Sqlite(path) => {
+                let directory = directory(path);
+                tokio::task::spawn_blocking(move || files(&directory)).await??
+            }
         };
         let mut tenants = Vec::new();
-        let place = durable(&self.settings)?;
         // A schema of another style of name than ours can hold a store only if somebody renamed it.
-        let is_one = |name: &String| postgres::check_schema(name).is_ok() && !self.is_configured(&place, name);
+        let is_one =
+            |name: &String| postgres::check_schema(name).is_ok() && !self.is_configured(&place, name);
         for name in names.into_iter().filter(is_one) {
             let (pending, error) = match admin::migrations(&self.settings(&name)?).await {
                 Ok(all) => (Some(all.iter().filter(|migration| !migration.applied).count()), None),

@@ -140,7 +140,9 @@ impl WentBack {
     }
 
     fn note(&self, lost: Lost) {
-        if self.lost.set(lost.clone()).is_ok() {
+        if self.lost.set(lost).is_ok()
+            && let Err(lost) = self.so_far()
+        {
             tracing::error!("{lost}");
         }
     }
@@ -198,8 +200,8 @@ pub(crate) mod tests {
         let (log, at) = (WentBack::default(), Position::new);
         assert_eq!(log.check(at(5), at(5)), Ok(()));
         let lost = Err(Lost::End { known: at(5), found: at(4) });
-        assert_eq!(log.check(at(5), at(4)), lost.clone());
-        assert_eq!(log.check(at(4), at(9)), lost.clone());
+        assert_eq!(log.check(at(5), at(4)), lost);
+        assert_eq!(log.check(at(4), at(9)), lost);
         assert_eq!(log.so_far(), lost);
     }
 
