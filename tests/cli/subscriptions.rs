@@ -114,15 +114,18 @@ fn subscriptions_are_looked_after() {
         assert_eq!(of("show", &[])["paused"], false);
         for command in [
             &["reset", "mail.welcome", "--origin"][..],
-            &["delete", "mail.welcome"],
+            &["delete", "mail.welcome", "--running"],
             &["rename", "mail.welcome", "mail.greeting", "--running"],
         ] {
             let exit = umbel.command_output(&[&["subscriptions"], command].concat());
             assert!(exit.code == Some(2) && exit.stderr.contains("--yes"), "{exit:?}");
         }
-        let runs =
-            umbel.command_output(&["subscriptions", "rename", "mail.welcome", "mail.greeting", "--yes"]);
-        assert!(runs.code == Some(1) && runs.stderr.contains("runs on 1 node"), "{runs:?}");
+        for command in
+            [&["rename", "mail.welcome", "mail.greeting", "--yes"][..], &["delete", "mail.welcome", "--yes"]]
+        {
+            let runs = umbel.command_output(&[&["subscriptions"], command].concat());
+            assert!(runs.code == Some(1) && runs.stderr.contains("runs on 1 node"), "{runs:?}");
+        }
         assert_eq!(of("rename", &["mail.greeting", "--yes", "--running"])["events"], 6);
         let renamed = umbel.json(&["subscriptions", "show", "mail.greeting"]).remove(0);
         assert_eq!((&renamed["dead_letters"], &renamed["owned"]), (&json!(6), &json!(0)));

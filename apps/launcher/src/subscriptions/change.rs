@@ -42,7 +42,7 @@ pub(super) const DELETE_EXAMPLES: &str = "\
 Example:
   umbel subscriptions delete mail.welcome --yes
 
-An app that still has it makes it anew, and begins where its start says.";
+Stop what runs it first. While it runs somewhere this is refused, unless --running is given: who runs it makes it anew at once, and begins where its start says.";
 
 #[derive(Debug, Args)]
 pub(crate) struct OneArgs {
@@ -102,6 +102,9 @@ pub(crate) struct DeleteArgs {
     /// The subscription's name
     #[arg(value_name = "NAME", value_parser = subscription)]
     name: SubscriptionName,
+    /// Also while it runs
+    #[arg(long)]
+    running: bool,
     #[command(flatten)]
     reason: ReasonArg,
     #[command(flatten)]
@@ -164,7 +167,7 @@ pub(super) fn delete(options: &LoadOptions, args: &DeleteArgs) -> Result<(), Fai
     let act = Act::DeleteSubscription { subscription: name.clone() };
     let sure = Some((args.sure, format!("deleting subscription {name}")));
     let done = (format!("deleted {name}"), "discarded");
-    perform(options, Change { name, act, sure, reason, json: *json, at_rest: false, done })
+    perform(options, Change { name, act, sure, reason, json: *json, at_rest: !args.running, done })
 }
 
 fn perform(options: &LoadOptions, change: Change<'_>) -> Result<(), Failed> {
@@ -176,7 +179,7 @@ fn perform(options: &LoadOptions, change: Change<'_>) -> Result<(), Failed> {
         if at_rest && seen.state.members > 0 {
             return Err(failed(format!(
                 "{name} runs on {}: stop what runs it first (after a crash it counts for its lease), else it begins anew under \
-                 its old name and handles again what was handled; --running does it all the same",
+                 that name and handles again what was handled; --running does it all the same",
                 counted(seen.state.members.into(), "node")
             )));
         }
