@@ -1,6 +1,10 @@
 //! Settings as they reach a tool, whichever way.
 
-use std::fs;
+use std::{
+    fs,
+    io::{Read, Write},
+    net::TcpListener,
+};
 
 use serde_json::Value;
 
@@ -57,6 +61,27 @@ fn an_unknown_key_of_an_address_is_refused() {
             assert!(!exit.stderr.contains("s3cret"), "{exit:?}");
         }
     }
+}
+
+/// A server that wants a password which the address has not: it is said where that belongs.
+#[test]
+fn a_missing_password_is_told_with_its_place() {
+    let server = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("postgres://ada@{}/shop?sslmode=disable", server.local_addr().unwrap());
+    // Whoever comes is asked for a password in clear text.
+    std::thread::spawn(move || {
+        for mut guest in server.incoming().flatten() {
+            let mut start = [0; 512];
+            let asked = guest.read(&mut start).and_then(|_| guest.write_all(b"R\0\0\0\x08\0\0\0\x03"));
+            // Until it has gone.
+            drop(asked.and_then(|()| guest.read(&mut start)));
+        }
+    });
+    let umbel = Umbel::new(Store::Sqlite);
+    let exit = umbel.command_output(&["store", "status", "--set", &format!("store.url={url}")]);
+    assert_eq!(exit.code, Some(4), "{exit:?}");
+    assert!(exit.stderr.contains("password missing; the server wants one"), "{exit:?}");
+    assert!(exit.stderr.contains("postgres://USER:PASSWORD@HOST/DATABASE"), "{exit:?}");
 }
 
 /// Whatever a command tells of the place it works on, a password is not in it, wherever the address has it.

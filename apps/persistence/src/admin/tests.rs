@@ -216,7 +216,7 @@ fn a_place_is_told_without_a_password() {
         ("postgres://u:s3cret@h:1/d", "h:1/d schema umbel"),
         ("postgres://u@h/d?password=s3cret", "h:5432/d schema umbel"),
         ("postgres://u:p%40s3cret@h/d", "h:5432/d schema umbel"),
-        ("sqlite:a.db", "a.db"),
+        ("sqlite:/srv/a.db", "/srv/a.db"),
     ] {
         let settings = StoreSettings { url: url.to_owned(), ..StoreSettings::default() };
         assert_eq!(place(&settings).unwrap(), told, "{url}");
