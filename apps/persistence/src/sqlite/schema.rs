@@ -256,7 +256,9 @@ fn applied(connection: &Connection) -> rusqlite::Result<Vec<(i64, String, String
     rows.collect()
 }
 
-/// Applies what is pending, all or none; from then on the file is no copy of a store any more, but one. Of two processes that open a new file at once the second one waits and
+/// Applies what is pending, all or none; from then on the file is no copy of a store any more, but one.
+///
+/// Of two processes that open a new file at once the second one waits and
 /// finds nothing left to do.
 fn migrate(connection: &mut Connection, path: &Path) -> Result<(), StoreError> {
     let failed = |error: rusqlite::Error| store_error(&error, path);

@@ -38,12 +38,12 @@ pub struct OpenSubscription {
 }
 
 /// Asks for leases of a subscription's partitions, in one transaction: `release` are given back, `hold` are renewed, `claim` are
-/// taken if nobody has them or the lease of whoever has them has run out; which of both is [counted](LeaseState::abandoned). The node counts as one of the subscription's members
-/// for as long as a lease lasts, whether or not it gets one.
+/// taken if nobody has them or the lease of whoever has them has run out; which of both is [counted](LeaseState::abandoned).
+/// The node counts as one of the subscription's members for as long as a lease lasts, whether or not it gets one.
 ///
 /// A lease that has run out is renewed all the same as long as nobody has taken the partition. A partition that the node itself
-/// holds is not claimed anew, unless the same request gives it back: after a lost answer, the next one says which epoch the node has. A subscription that is not there
-/// any more, or is there in another incarnation, is [gone](Leases::gone): nothing changes, and nothing is granted.
+/// holds is not claimed anew, unless the same request gives it back: after a lost answer, the next one says which epoch the node has. A
+/// subscription that is not there any more, or is there in another incarnation, is [gone](Leases::gone): nothing changes, and nothing is granted.
 ///
 /// A node that leaves gives back all it holds, whether or not `release` names it.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -21,7 +21,8 @@ use super::{
     objects, ours,
 };
 
-/// Copies a store into a file that is not there yet, in a folder that is made if need be; the bytes of that. Readers and writers go on meanwhile. The copy has its name once it is
+/// Copies a store into a file that is not there yet, in a folder that is made if need be; the bytes of that. Readers and writers go on
+/// meanwhile. The copy has its name once it is
 /// whole and on the disk.
 ///
 /// # Errors
