@@ -23,7 +23,11 @@ fn all_works_through_a_pooler() {
     assert_eq!(exported.code, Some(0), "{exported:?}");
     assert_eq!(within(&exported.stdout)[..lines.len()], lines);
     assert_eq!(umbel.json(&["store", "verify"]).len(), 0);
-    assert!(umbel.json(&["tenants", "list"]).iter().any(|tenant| tenant["pending"] == 0));
+    let beside = format!("{}_beside", umbel.place().schema);
+    umbel.json(&["tenants", "create", &beside]);
+    let listed = umbel.json(&["tenants", "list"]);
+    assert!(listed.iter().any(|tenant| tenant["name"] == *beside && tenant["pending"] == 0), "{listed:?}");
+    umbel.json(&["tenants", "drop", &beside, "--yes"]);
     umbel.json(&["store", "drop", "--yes"]);
 }
 

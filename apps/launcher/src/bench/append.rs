@@ -61,7 +61,17 @@ async fn processes(site: &Site, lab: &Lab, args: &AppendArgs) -> anyhow::Result<
     Ok(report.ratio(PROCESSES, ONE_PROCESS, as_set.then_some(bars::PROCESSES)))
 }
 
+/// Events of few callers: a round of some seconds.
+const EVENTS_MIN: u64 = 50_000;
+
 impl AppendArgs {
+    /// How many are appended in all. The more are under way at once the faster it goes, and a round that is over within milliseconds tells
+    /// of its beginning and its end.
+    fn events(&self) -> u64 {
+        let under_way = u64::from(self.concurrency) * u64::from(self.batch);
+        self.events.unwrap_or(EVENTS_MIN * (under_way / 16).clamp(1, 8))
+    }
+
     fn plan(&self) -> Plan {
         let rounds = u64::from(self.common.rounds);
         Plan {
@@ -70,7 +80,7 @@ impl AppendArgs {
             streams: if self.any { Streams::Hot } else { Streams::Own(self.streams) },
             batch: self.batch,
             // Whole appends, at least one in each round.
-            appends: self.events.div_ceil(u64::from(self.batch)).div_ceil(rounds),
+            appends: self.events().div_ceil(u64::from(self.batch)).div_ceil(rounds),
         }
     }
 

@@ -129,9 +129,9 @@ pub(crate) struct Common {
 #[derive(Clone, Debug, Args)]
 #[command(group = ArgGroup::new("kind").multiple(false))]
 pub(crate) struct AppendArgs {
-    /// Events to append in all
-    #[arg(long, value_name = "N", default_value_t = 50_000, value_parser = within::<u64>(1..=1_000_000_000))]
-    pub(super) events: u64,
+    /// Events to append in all; without it 50,000, or up to 400,000 where many are under way at once, so that rounds last
+    #[arg(long, value_name = "N", value_parser = within::<u64>(1..=1_000_000_000))]
+    pub(super) events: Option<u64>,
     /// Callers at once; each waits for its append before the next
     #[arg(long, value_name = "C", default_value_t = 64, value_parser = within::<u32>(1..=4096))]
     pub(super) concurrency: u32,

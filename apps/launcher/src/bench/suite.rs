@@ -65,14 +65,14 @@ pub(super) async fn run(site: &Site, args: &AllArgs) -> anyhow::Result<()> {
 
 async fn appends(site: &Site, sizes: &Sizes) -> anyhow::Result<()> {
     let is_server = matches!(site.store().url.parse(), Ok(StoreUrl::Postgres(_)));
-    let mut appends = vec![sizes.append(64, 1, 100_000)];
+    let mut appends = vec![sizes.append(64, 1, 200_000)];
     if is_server {
         appends.extend([
             sizes.append(1, 1, 10_000),
-            sizes.append(256, 1, 100_000),
-            AppendArgs { any: true, ..sizes.append(64, 1, 100_000) },
+            sizes.append(256, 1, 400_000),
+            AppendArgs { any: true, ..sizes.append(64, 1, 200_000) },
             sizes.append(1, 100, 200_000),
-            AppendArgs { processes: 2, ..sizes.append(64, 1, 100_000) },
+            AppendArgs { processes: 2, ..sizes.append(64, 1, 200_000) },
         ]);
     }
     for args in appends {
@@ -116,7 +116,7 @@ impl Sizes {
 
     fn append(&self, concurrency: u32, batch: u32, events: u64) -> AppendArgs {
         AppendArgs {
-            events: self.of_all(events),
+            events: Some(self.of_all(events)),
             concurrency,
             batch,
             streams: 1000,
