@@ -114,7 +114,8 @@ pub enum Verdict {
     /// For a command: instead of it and those behind it, the commands of this. Else as [`Self::Skip`].
     Instead(Reaction),
     /// The event becomes a dead letter, and what comes behind it of the same key waits there, too. Commands that are left wait with
-    /// it, those that were carried out are not repeated. A timer has no place in the log; it is tried again after the longest pause.
+    /// it, those that were carried out are not repeated. A timer has no place in the log; it is tried again after the longest pause,
+    /// and the time that reminders wait (`host.process_patience_ms`).
     Park,
     /// The process manager fails with this reason, and its supervisor decides. What is not done comes again.
     Stop {
