@@ -184,15 +184,21 @@ impl App {
     }
 
     /// What becomes of events that its handlers cannot handle, by error and event, where a handler's options say nothing
-    /// ([`HandlerOptions::on_failure`](crate::HandlerOptions::on_failure)) and its [`EventHandler::on_error`] is not its own: instead of `subscriptions.on_failure`, of which
-    /// [`Failure::policy`] tells. When it panics, that counts. Process managers have policies of their own.
+    /// ([`HandlerOptions::on_failure`](crate::HandlerOptions::on_failure)) and its [`EventHandler::on_error`] is not its own: instead of
+    /// `subscriptions.on_failure`, of which [`Failure::policy`] tells; [`Failure::by`] tells what another policy says. When it panics,
+    /// the settings count. Process managers have policies of their own.
     ///
     /// ```
-    /// use umbel_host::{App, Cause, Verdict};
+    /// use std::time::Duration;
+    /// use umbel_host::{App, Cause, FailurePolicy, Pauses, Verdict};
     ///
+    /// let patient = Pauses { min: Duration::from_secs(1), max: Duration::from_secs(60) };
     /// let app = App::new("bank").on_failure(|failure| match failure.cause {
     ///     Cause::Unreadable(_) => Verdict::Park,
     ///     Cause::Error(error) if error.to_string().contains("gone for good") => Verdict::Skip,
+    ///     Cause::Error(error) if error.to_string().contains("away") => {
+    ///         failure.by(FailurePolicy::Park { retries: 20, pauses: patient })
+    ///     }
     ///     _ => failure.policy.clone(),
     /// });
     /// # drop(app);

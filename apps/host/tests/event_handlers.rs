@@ -187,6 +187,22 @@ fn concurrency_batches_and_strong_consistency_go_together() {
     run(async {
         let (world, journal) = with(app().batch_handler::<Probe<All>>(), |_| Act::Handle).await;
         let strong = || umbel_bus::DispatchOptions::default().strong();
+        // Each caller waits for its own, while others are under way.
+        let waits = ["a", "b", "c", "d", "e", "f", "g", "h"].map(|account| {
+            let world = &world;
+            async move {
+                for amount in 101..=120 {
+                    world.bus.dispatch_with(deposit(account, amount), strong()).await.unwrap();
+                }
+            }
+        });
+        futures_util::future::join_all(waits).await;
+        let done = journal.done();
+        assert!(done.iter().any(|note| note.together > 1), "in batches: {done:?}");
+        assert!(done.iter().all(|note| note.seen + 5 < 160), "no consumer alone: {done:?}");
+        for (account, amounts) in by_account(&done) {
+            assert_eq!(amounts, (101..=120).collect::<Vec<_>>(), "{account}");
+        }
         for round in 1..=5 {
             let sends = ["a", "b", "c", "d"]
                 .map(|account| world.bus.dispatch_with(deposit(account, round), strong()));
@@ -196,7 +212,7 @@ fn concurrency_batches_and_strong_consistency_go_together() {
             }
         }
         world.stop().await;
-        assert_eq!(journal.done().len(), 20);
+        assert_eq!(journal.done().len(), 180);
     });
 }
 

@@ -17,8 +17,8 @@ use umbel_core::{
     subscription::SubscriptionName,
 };
 use umbel_host::{
-    App, Cause, Failure, FailurePolicy, HandlerOptions, HostSettings, OnFailure, SubscriptionSettings,
-    Verdict,
+    App, Cause, Failure, FailurePolicy, HandlerOptions, HostSettings, OnFailure, Pauses,
+    SubscriptionSettings, Verdict,
 };
 use umbel_supervision::TreeNode;
 
@@ -255,6 +255,10 @@ fn opinion(asked: &Arc<Mutex<Vec<&'static str>>>) -> impl Fn(&Failure<'_, dyn Di
             Cause::Panicked(_) => Verdict::Park,
             _ if error == "broken by 1" => Verdict::Skip,
             _ if error == "broken by 3" => panic!("told to panic over it"),
+            _ if error == "broken by 7" => {
+                let pauses = Pauses { min: Duration::from_millis(1), max: Duration::from_millis(2) };
+                failure.by(FailurePolicy::Park { retries: 5, pauses })
+            }
             _ if failure.attempt < 2 => Verdict::Retry { after: Duration::ZERO },
             _ => failure.policy.clone(),
         }
@@ -267,7 +271,7 @@ fn opinion(asked: &Arc<Mutex<Vec<&'static str>>>) -> impl Fn(&Failure<'_, dyn Di
 fn an_app_says_what_becomes_of_failures() {
     run(async {
         let script = |note: &Note| match note.amount {
-            1 | 3 | 4 => Act::Fail,
+            1 | 3 | 4 | 7 => Act::Fail,
             2 => Act::Panic,
             _ => Act::Handle,
         };
@@ -279,17 +283,17 @@ fn an_app_says_what_becomes_of_failures() {
             .include(part)
             .handler::<Probe<Parking>>();
         let (world, journal) = by(&Arc::default(), app, OnFailure::Park, script).await;
-        write(&world, &[("a", 1), ("b", 2), ("c", 3), ("d", 4), ("e", 5), ("a", 6)]).await;
+        write(&world, &[("a", 1), ("b", 2), ("c", 3), ("d", 4), ("e", 5), ("a", 6), ("f", 7)]).await;
         for name in ["failing.unsaid", "failing.other"] {
-            let letters = until_letters(&world, name, 3).await;
+            let letters = until_letters(&world, name, 4).await;
             let told: Vec<_> = letters.iter().map(|letter| letter.failure.as_ref().unwrap()).collect();
             let attempts: Vec<_> = told.iter().map(|failure| failure.attempts).collect();
-            // By the settings an event is tried again twice.
-            assert_eq!(attempts, [1, 3, 3], "{name}");
+            // By the settings an event is tried again twice; by the policy for its class, five times.
+            assert_eq!(attempts, [1, 3, 3, 6], "{name}");
             assert!(told[0].error.starts_with("panicked"), "{told:?}");
             assert!(told[1].error.contains("the app's policy panicked over it: told to"), "{told:?}");
         }
-        until_letters(&world, "failing.parking", 5).await;
+        until_letters(&world, "failing.parking", 6).await;
         let done = journal.until_done(5).await;
         let handled = |name: &str| done.iter().filter(|note| note.handler == name).count();
         assert_eq!(["failing.unsaid", "failing.other", "failing.parking"].map(handled), [2, 2, 1]);

@@ -33,19 +33,18 @@ pub(crate) async fn register(
 /// `POST /api/users/login`
 pub(crate) async fn log_in(from: ClientAddress, call: Call, body: Body<UserEnvelope<LogInUser>>) -> Answer {
     let LogInUser { email, password } = body.0.user;
-    let begun = call.logins().begin(&email, from.0, Instant::now());
+    let begun = call.logins().begin(&email, from.0).await;
     let attempt = begun.map_err(ApiError::too_many_attempts)?;
-    let answer = call.ask(LogIn { email, password: Password::new(password) }).await;
-    if !matches!(answer, Ok(LogInAnswer::LoggedIn(_) | LogInAnswer::WrongCredentials)) {
-        call.logins().undone(attempt);
-    }
-    match answer? {
+    match call.ask(LogIn { email, password: Password::new(password) }).await? {
         LogInAnswer::LoggedIn(user) => {
-            call.logins().succeeded(attempt);
+            attempt.succeeded();
             let token = call.issue_token(user.id, edge::now())?;
             Ok(Json(UserShape::new(user, token)))
         }
-        LogInAnswer::WrongCredentials => Err(ApiError::wrong_credentials()),
+        LogInAnswer::WrongCredentials => {
+            attempt.failed(Instant::now());
+            Err(ApiError::wrong_credentials())
+        }
         LogInAnswer::Invalid(invalid) => Err(invalid.into()),
     }
 }

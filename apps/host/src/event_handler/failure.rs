@@ -33,6 +33,16 @@ pub struct Failure<'a, E: ?Sized> {
     pub policy: Verdict,
 }
 
+impl<E: fmt::Display + ?Sized> Failure<'_, E> {
+    /// What another policy says of it than [the one that counts](Self::policy): for failures of a class that are tried again more often, or
+    /// with longer pauses, than others. Attempts at the event count, whatever it failed over before.
+    #[must_use]
+    pub fn by(&self, policy: FailurePolicy) -> Verdict {
+        let policy = if matches!(self.cause, Cause::Lost(_)) { policy.of_lost() } else { policy };
+        policy.verdict(self.recorded.id.0, self.attempt, &self.cause.to_string())
+    }
+}
+
 /// What went wrong with an event.
 #[derive(Debug)]
 pub enum Cause<'a, E: ?Sized> {
