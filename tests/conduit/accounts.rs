@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{ada, error, on_every_store};
-use crate::support::{Store, Umbel};
+use crate::support::{Client, Store, Umbel};
 
 /// CD-01: registering answers the user with a token; the token and the password both lead back to it.
 #[test]
@@ -13,6 +13,9 @@ fn registers_and_logs_in() {
         assert_eq!(registered.status, 201, "{registered:?}");
         let user = &registered.body["user"];
         assert_eq!(user["username"], "Ada_L");
+        // Each key is there, also of what is nothing yet.
+        let keys: Vec<_> = user.as_object().unwrap().keys().map(String::as_str).collect();
+        assert_eq!(keys, ["bio", "email", "image", "token", "username"]);
         assert_eq!((&user["bio"], &user["image"]), (&Value::Null, &Value::Null));
 
         let login = json!({"user": {"email": "ada@example.org", "password": "correct horse"}});
@@ -57,6 +60,9 @@ fn refuses_wrong_input_per_field() {
                 client.post("/api/users/login", &json!({"user": {"email": email, "password": password}}));
             assert_eq!((login.status, login.body), (401, json!({"errors": {"credentials": ["invalid"]}})));
         }
+        let blank = client.post("/api/users/login", &json!({"user": {"email": " ", "password": ""}}));
+        let blanks = json!({"email": ["can't be blank"], "password": ["can't be blank"]});
+        assert_eq!(error(blank), (422, blanks));
     });
 }
 
@@ -78,18 +84,19 @@ fn updates_the_user() {
             ("username", json!("")),
             ("username", Value::Null),
             ("email", json!("")),
+            ("email", Value::Null),
             ("password", json!("short")),
+            ("password", json!("")),
             ("password", Value::Null),
         ] {
             let refused = ada.put("/api/user", &json!({"user": {field: value}}));
             assert_eq!(refused.status, 422, "{field} {value}: {refused:?}");
             assert!(refused.body["errors"][field].is_array(), "{refused:?}");
         }
-        let taken = ada.put("/api/user", &json!({"user": {"username": "bob"}}));
-        assert_eq!(
-            (taken.status, taken.body),
-            (409, json!({"errors": {"username": ["has already been taken"]}}))
-        );
+        for (field, value) in [("username", "bob"), ("email", "bob@example.org")] {
+            let taken = ada.put("/api/user", &json!({"user": {field: value}}));
+            assert_eq!(error(taken), (409, json!({field: ["has already been taken"]})));
+        }
         // A name given up is free for others at once (UX-05), and the token outlives the change.
         assert_eq!(ada.put("/api/user", &json!({"user": {"username": "countess"}})).status, 200);
         assert_eq!(ada.get("/api/user").body["user"]["username"], "countess");
@@ -169,4 +176,21 @@ fn slows_down_who_guesses() {
     assert_eq!(refused.status, 429, "{refused:?}");
     assert!(refused.body["errors"]["credentials"].is_array(), "{refused:?}");
     assert_eq!(log_in("bob", "correct horse").status, 200);
+}
+
+/// Right passwords are no guesses, however many come at once, or are given up before they are answered.
+#[test]
+fn right_passwords_at_once_are_no_guesses() {
+    let mut umbel = Umbel::new(Store::Sqlite);
+    umbel.set("UMBEL__GATEWAY__LOGIN_FAILURES_MAX", "2");
+    let running = umbel.run();
+    let client = running.client();
+    client.register("ada");
+    let log_in = |client: Client| {
+        let body = json!({"user": {"email": "ada@example.org", "password": "correct horse"}});
+        std::thread::spawn(move || client.post("/api/users/login", &body).status)
+    };
+    let at_once: Vec<_> = (0..8).map(|_| log_in(client.clone())).collect();
+    let statuses: Vec<_> = at_once.into_iter().map(|one| one.join().unwrap()).collect();
+    assert_eq!(statuses, [200; 8]);
 }

@@ -44,6 +44,9 @@ fn publishes_and_lists() {
         assert_eq!(titles("/api/articles?author=nobody"), (vec![], 0));
         assert_eq!(titles("/api/articles?limit=1&offset=1"), (vec!["On Engines".to_owned()], 2));
         assert_eq!(client.get("/api/articles?limit=x").status, 422);
+        (0..21).for_each(|_| drop(ada.publish("One of many", &[])));
+        let (shown, count) = titles("/api/articles");
+        assert_eq!((shown.len(), count), (20, 23), "twenty, unless more are asked for");
 
         // CD-05: equal titles are legal, slugs differ.
         assert_eq!(bob.publish("On Engines", &[]), format!("{slug}-2"));

@@ -185,8 +185,7 @@ impl App {
 
     /// What becomes of events that its handlers cannot handle, by error and event, where a handler's options say nothing
     /// ([`HandlerOptions::on_failure`](crate::HandlerOptions::on_failure)) and its [`EventHandler::on_error`] is not its own: instead of
-    /// `subscriptions.on_failure`, of which [`Failure::policy`] tells; [`Failure::by`] tells what another policy says. When it panics,
-    /// the settings count. Process managers have policies of their own.
+    /// `subscriptions.on_failure`, of which [`Failure::policy`] tells, as [`Failure::by`] tells of others. If it panics, these settings count. Process managers have policies of their own.
     ///
     /// ```
     /// use std::time::Duration;
@@ -196,9 +195,7 @@ impl App {
     /// let app = App::new("bank").on_failure(|failure| match failure.cause {
     ///     Cause::Unreadable(_) => Verdict::Park,
     ///     Cause::Error(error) if error.to_string().contains("gone for good") => Verdict::Skip,
-    ///     Cause::Error(error) if error.to_string().contains("away") => {
-    ///         failure.by(FailurePolicy::Park { retries: 20, pauses: patient })
-    ///     }
+    ///     Cause::Error(error) if error.to_string().contains("away") => failure.by(FailurePolicy::Backoff(patient)),
     ///     _ => failure.policy.clone(),
     /// });
     /// # drop(app);
