@@ -8,7 +8,7 @@ use umbel_core::{
 };
 use uuid::Uuid;
 
-use super::lines::{ended, log, within};
+use super::lines::{ended, line, log, within};
 use crate::support::{Store, Umbel, with_store};
 
 fn positions(events: &[Value]) -> Vec<u64> {
@@ -101,6 +101,20 @@ fn keep_snapshot(umbel: &Umbel, stream: &str) {
         data: Json::encode(&5).unwrap(),
     };
     with_store(&umbel.place(), async |bus| assert!(bus.store().save_snapshot(snapshot).await.unwrap()));
+}
+
+/// By version streams are listed as many as are asked for, too, however many that is.
+#[test]
+fn many_streams_are_listed_by_version() {
+    let umbel = Umbel::new(Store::Sqlite);
+    umbel.json(&["store", "init"]);
+    let lines: Vec<_> = (1..=1_100).map(|number| line(number, &format!("s-{number}"), 1)).collect();
+    assert_eq!(umbel.command_fed(&["events", "import"], &ended(&lines)).code, Some(0));
+    for (limit, listed) in [("1050", 1_050), ("5000", 1_101)] {
+        let streams = umbel.json(&["streams", "list", "--sort", "version", "--limit", limit]);
+        assert_eq!(streams.len(), listed);
+    }
+    assert_eq!(umbel.json(&["streams", "list", "--sort", "version"]).len(), 1_101);
 }
 
 #[test]

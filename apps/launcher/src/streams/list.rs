@@ -44,7 +44,7 @@ pub(crate) struct ListArgs {
     /// The other way round
     #[arg(long)]
     desc: bool,
-    /// N streams at most; without it all
+    /// N streams at most; without it all, but by version as many as the store looks at
     #[arg(long, value_name = "N", value_parser = within::<u64>(..))]
     limit: Option<u64>,
     /// How many to skip
@@ -68,13 +68,14 @@ pub(super) fn list(options: &LoadOptions, args: &ListArgs) -> Result<(), Failed>
         let (mut shown, mut left) = (0, args.limit.unwrap_or(u64::MAX));
         let (mut behind, mut total) = (None, None);
         loop {
-            let limit = u32::try_from(left).unwrap_or(PAGE).min(PAGE);
+            let is_only = matches!(args.sort, Sort::Version);
+            // Of what comes at once the store bounds how much.
+            let limit = u32::try_from(left).unwrap_or(u32::MAX).min(if is_only { u32::MAX } else { PAGE });
             let page = tool.store().list_streams(args.request(behind.take(), limit)).await?;
             printer.rows(&page.streams, cells)?;
             let count = u64::try_from(page.streams.len()).unwrap_or_default();
             (shown, left) = (shown + count, left - count.min(left));
             let total = *total.get_or_insert(page.total.unwrap_or_default());
-            let is_only = matches!(args.sort, Sort::Version);
             if is_only || count == 0 || left == 0 || args.offset.saturating_add(shown) >= total {
                 if total == 0 {
                     printer.nothing("there is no stream like that");
