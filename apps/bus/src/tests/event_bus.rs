@@ -1,5 +1,7 @@
 //! Topics as the otobus EventBus knows them, and mended where it was wrong.
 
+use std::sync::{Arc, Mutex};
+
 use umbel_core::Notice;
 use uuid::Uuid;
 
@@ -249,6 +251,59 @@ fn patterns_are_anchored_as_written() {
         let refused = topics.subscribe(Subscription::new("wrong", ["user", "("])).await.unwrap_err();
         assert!(matches!(&refused, TopicError::Pattern { pattern, .. } if pattern == "("), "{refused}");
         assert_eq!(topics.subscribers().len(), 2);
+    });
+}
+
+/// What is logged as a warning, in words.
+#[derive(Clone, Default)]
+struct Warnings(Arc<Mutex<Vec<String>>>);
+
+impl tracing::Subscriber for Warnings {
+    fn enabled(&self, about: &tracing::Metadata<'_>) -> bool {
+        *about.level() == tracing::Level::WARN
+    }
+
+    fn new_span(&self, _: &tracing::span::Attributes<'_>) -> tracing::span::Id {
+        tracing::span::Id::from_u64(1)
+    }
+
+    fn event(&self, event: &tracing::Event<'_>) {
+        struct Words<'a>(&'a mut Vec<String>);
+        impl tracing::field::Visit for Words<'_> {
+            fn record_debug(&mut self, field: &tracing::field::Field, value: &dyn std::fmt::Debug) {
+                if field.name() == "message" {
+                    self.0.push(format!("{value:?}"));
+                }
+            }
+        }
+        event.record(&mut Words(&mut self.0.lock().unwrap()));
+    }
+
+    fn record(&self, _: &tracing::span::Id, _: &tracing::span::Record<'_>) {}
+    fn record_follows_from(&self, _: &tracing::span::Id, _: &tracing::span::Id) {}
+    fn enter(&self, _: &tracing::span::Id) {}
+    fn exit(&self, _: &tracing::span::Id) {}
+}
+
+/// EB-08: given no subscriber, the log tells of what is published in vain.
+#[test]
+fn the_log_tells_of_what_nobody_gets() {
+    run(async {
+        let (bus, _supervisor) = bus().await;
+        let topics = bus.topics();
+        register(&topics, &["a"]).await;
+        let warnings = Warnings::default();
+        tracing::subscriber::with_default(warnings.clone(), || {
+            for name in ["a", "unregistered"] {
+                assert_eq!(topics.publish(told(name, 1)).unwrap(), 0);
+                drop(topics.publish_tracked(told(name, 1)).unwrap());
+            }
+        });
+        let (nobody, unknown) = (
+            "an event was published, and nobody is there to get it",
+            "an event was published on a topic that is not registered",
+        );
+        assert_eq!(*warnings.0.lock().unwrap(), [nobody, nobody, unknown, unknown]);
     });
 }
 
