@@ -192,7 +192,7 @@ impl App {
     /// use umbel_host::{App, Cause, FailurePolicy, Pauses, Verdict};
     ///
     /// let patient = Pauses { min: Duration::from_secs(1), max: Duration::from_secs(60) };
-    /// let app = App::new("bank").on_failure(|failure| match failure.cause {
+    /// let app = App::new("bank").on_failure(move |failure| match failure.cause {
     ///     Cause::Unreadable(_) => Verdict::Park,
     ///     Cause::Error(error) if error.to_string().contains("gone for good") => Verdict::Skip,
     ///     Cause::Error(error) if error.to_string().contains("away") => failure.by(FailurePolicy::Backoff(patient)),
