@@ -54,8 +54,7 @@ fn an_event_that_ends_its_process_becomes_a_dead_letter() {
         let mut service = Service::start(stage, Handler::Shared);
         let letters = parked(stage, &umbel, &mut service).await;
         assert_eq!(service.ended, DEATHS, "{letters:?}");
-        let error = letters[0]["failure"]["error"].as_str().unwrap();
-        assert!(error.starts_with("it was begun 2 times without a word of how it ended"), "{error}");
+        assert_lost(&letters[0]);
 
         let retry = ["dead-letters", "retry", "--subscription", "failover.shared"];
         umbel.json(&retry);
@@ -86,8 +85,7 @@ fn an_event_that_blocks_its_thread_becomes_a_dead_letter() {
         write(stage, 1..=EVENTS).await;
         let mut service = Service::start(stage, Handler::Shared);
         let letters = parked(stage, &umbel, &mut service).await;
-        let error = letters[0]["failure"]["error"].as_str().unwrap();
-        assert!(error.starts_with("it was begun 2 times without a word of how it ended"), "{error}");
+        assert_lost(&letters[0]);
     });
 }
 
@@ -109,9 +107,15 @@ fn an_event_that_ends_the_process_of_a_manager_becomes_a_dead_letter() {
         })
         .await;
         assert_eq!(service.ended, DEATHS, "{letters:?}");
-        let error = letters[0]["failure"]["error"].as_str().unwrap();
-        assert!(error.starts_with("it was begun 2 times without a word of how it ended"), "{error}");
+        assert_lost(&letters[0]);
     });
+}
+
+/// The letter says that nobody lived to say how it ended.
+#[track_caller]
+fn assert_lost(letter: &Value) {
+    let error = letter["failure"]["error"].as_str().unwrap();
+    assert!(error.starts_with("it was begun 2 times without a word of how it ended"), "{error}");
 }
 
 async fn write(stage: &Stage, numbers: impl Iterator<Item = u64>) {
